@@ -1,0 +1,95 @@
+import { displayUrl } from '../../client/transport.ts';
+import { OtaError } from '../../errors.ts';
+import type { UpdateAnswer } from '../../protocol/messages.ts';
+import type { PublicKey } from '../../protocol/minisign.ts';
+import { isVersion } from '../../protocol/version.ts';
+import { askForUpdate, type FetchedUpdate, fetchUpdate } from '../../publish/installed-client.ts';
+import { readPlatform } from '../artifact-options.ts';
+import { formatBytes } from '../format.ts';
+import { Problems } from '../problems.ts';
+import type { Context } from '../program.ts';
+import { connectPublicly } from '../remote.ts';
+import { readPublicKey, readServer } from '../settings.ts';
+
+interface CheckOptions {
+  readonly server?: string;
+  readonly slug?: string;
+  readonly target?: string;
+  readonly arch?: string;
+  readonly currentVersion?: string;
+  readonly download?: boolean;
+  readonly pubkey?: string;
+}
+
+/** api.md, "Update Check Endpoint", as an installed app uses it. */
+export async function runCheck(options: CheckOptions, context: Context): Promise<void> {
+  const problems = new Problems();
+  const server = readServer(options.server, problems);
+  const platform = readPlatform(options, problems);
+  const publicKey = readPublicKey(options.pubkey, problems);
+  const { slug, currentVersion = '', download = false } = options;
+  if (!slug) problems.add('no slug is given: pass --slug');
+  if (!isVersion(currentVersion)) {
+    problems.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
+  }
+  if (publicKey && !download) problems.add('--pubkey checks what was downloaded: pass --download too');
+  problems.throwIfAny();
+  if (!server || !platform || !slug) return;
+
+  const { output } = context;
+  const remote = connectPublicly(server, context);
+  try {
+    const answer = await askForUpdate(remote, { ...platform, slug, currentVersion });
+    if ('reason' in answer) {
+      output.document({ update: false, reason: answer.reason });
+      output.result(`No update: ${answer.reason}.`);
+      return;
+    }
+    const { update } = answer;
+    const fetched = download ? await fetchUpdate(remote, update, publicKey) : undefined;
+    output.document(toDocument(update, fetched));
+    output.result(describe(update, fetched));
+    requireValid(fetched, publicKey);
+  } finally {
+    await remote.transport.close();
+  }
+}
+
+/** Design 3, "JSON of `check --json`". `signature_valid` is null when there was no key to check by. */
+function toDocument(update: UpdateAnswer, fetched: FetchedUpdate | undefined) {
+  const { version, url, signature, notes = null, pub_date = null } = update;
+  return {
+    update: true,
+    version,
+    url,
+    signature,
+    notes,
+    pub_date,
+    ...(fetched && {
+      download: {
+        size: fetched.size,
+        sha256: fetched.sha256,
+        signature_valid: fetched.signature?.valid ?? null,
+      },
+    }),
+  };
+}
+
+function describe(update: UpdateAnswer, fetched: FetchedUpdate | undefined): string {
+  const lines = [`Update to ${update.version}: ${displayUrl(new URL(update.url))}`];
+  if (update.notes) lines.push(update.notes);
+  if (fetched) lines.push(`Downloaded ${formatBytes(fetched.size)}, sha256:${fetched.sha256}`);
+  if (fetched?.signature?.valid) lines.push('The signature is valid.');
+  return lines.join('\n');
+}
+
+function requireValid(fetched: FetchedUpdate | undefined, publicKey: PublicKey | undefined): void {
+  if (!publicKey || fetched?.signature === undefined || fetched.signature.valid) return;
+  throw new OtaError(
+    'verification_failed',
+    `installed apps would refuse the download: ${fetched.signature.reason}`,
+    {
+      hint: 'Delete the release, sign its files with the key whose public half the app has, and publish them anew.',
+    },
+  );
+}

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OtaError } from '../../errors.ts';
+import { platformName } from '../../protocol/platform.ts';
+import { publishArtifact } from '../../publish/publish-artifact.ts';
+import { readPlatform } from '../artifact-options.ts';
+import { Problems } from '../problems.ts';
+import type { Context } from '../program.ts';
+import { connectForApp } from '../remote.ts';
+import { Reporter } from '../reporter.ts';
+import { type RemoteOptions, readPublicKey } from '../settings.ts';
+
+interface PublishArtifactOptions extends RemoteOptions {
+  readonly release?: string;
+  readonly target?: string;
+  readonly arch?: string;
+  readonly pubkey?: string;
+}
+
+/** api.md, "Upload Artifacts": one file into a release that exists. */
+export async function runPublishArtifact(
+  options: PublishArtifactOptions,
+  context: Context,
+  file: string,
+): Promise<void> {
+  const problems = new Problems();
+  if (!options.release) problems.add('no release is given: pass --release with its id or version');
+  const platform = readPlatform(options, problems);
+  const publicKey = readPublicKey(options.pubkey, problems);
+  const { output, signal } = context;
+  const reporter = new Reporter(output);
+  const remote = connectForApp(options, context, problems, (notice) =>
+    reporter.report({ type: 'retrying', notice }),
+  );
+  if (platform === undefined) throw new OtaError('usage', 'no platform is given');
+  try {
+    const artifact = await publishArtifact(
+      { ...remote, report: reporter.report, sleep: (ms) => sleep(ms, undefined, { signal }) },
+      { ...platform, file, release: options.release ?? '', publicKey },
+    );
+    reporter.stop();
+    const { size, sha256, action } = artifact;
+    const done = action === 'skip' ? 'skipped' : 'uploaded';
+    output.document({ ...platform, bundle_type: null, file, size, sha256, action: done });
+    output.result(`${platformName(platform)} ${done} (sha256:${sha256})`);
+  } finally {
+    reporter.stop();
+    await remote.transport.close();
+  }
+}

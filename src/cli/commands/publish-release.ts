@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureRelease } from '../../publish/ensure-release.ts';
+import { throwFaults } from '../../publish/fault.ts';
+import { requestFaults } from '../../publish/plan.ts';
+import { Problems } from '../problems.ts';
+import type { Context } from '../program.ts';
+import { type ReleaseOptions, readNotes, readVersion } from '../release-options.ts';
+import { connectForApp } from '../remote.ts';
+import { type RemoteOptions, readTextFile } from '../settings.ts';
+
+interface PublishReleaseOptions extends RemoteOptions, ReleaseOptions {
+  readonly signatureFile?: string;
+}
+
+/** api.md, "Create a Release". A release that is there with the same content is printed as it is. */
+export async function runPublishRelease(options: PublishReleaseOptions, context: Context): Promise<void> {
+  const problems = new Problems();
+  const version = readVersion(options.version, problems);
+  const notes = readNotes(options, problems);
+  const { signatureFile: file } = options;
+  const signature = file && problems.attempt(() => readTextFile(file, '--signature-file'))?.trim();
+  if (file && signature === '') problems.add(`--signature-file ${file} is empty: sign the bundle first`);
+  const remote = connectForApp(options, context, problems);
+  throwFaults(requestFaults({ version, allowPrerelease: options.allowPrerelease ?? false }));
+  try {
+    const release = await ensureRelease(
+      { ...remote, report: () => {}, sleep },
+      { version, ...(notes !== undefined && { notes }), ...(signature && { signature }) },
+    );
+    context.output.document(release);
+    context.output.result(`Release ${release.version}: ${release.id}`);
+  } finally {
+    await remote.transport.close();
+  }
+}

@@ -1,0 +1,18 @@
+import { Problems } from '../problems.ts';
+import type { Context } from '../program.ts';
+import { connectForApp } from '../remote.ts';
+import { type RemoteOptions, readSlug } from '../settings.ts';
+
+/** api.md, "Register a Slug". */
+export async function runPublishSlug(options: RemoteOptions, context: Context, slug: string): Promise<void> {
+  const problems = new Problems();
+  readSlug(slug, problems);
+  const { client, retry, appId, transport } = connectForApp(options, context, problems);
+  try {
+    await retry.run(() => client.setSlug(appId, slug));
+    context.output.document({ slug });
+    context.output.result(`Registered ${slug}. Installed apps ask at ${client.checkUrl(slug)}`);
+  } finally {
+    await transport.close();
+  }
+}

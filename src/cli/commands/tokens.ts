@@ -1,0 +1,82 @@
+import { findApp } from '../../database/apps.ts';
+import { createToken, listTokens, revokeToken, type TokenRecord } from '../../database/tokens.ts';
+import { OtaError } from '../../errors.ts';
+import { formatTimestamp } from '../../protocol/time.ts';
+import { SCOPES, type Scope } from '../../protocol/token.ts';
+import { formatTable } from '../format.ts';
+import { Problems } from '../problems.ts';
+import type { Context } from '../program.ts';
+import { readApp } from '../settings.ts';
+import { type StoreOptions, withStore } from '../store.ts';
+import { readExpiry } from '../token-expiry.ts';
+
+interface TokensCreateOptions extends StoreOptions {
+  readonly app?: string;
+  readonly name: string;
+  readonly scope?: readonly Scope[];
+  readonly expires: string;
+}
+
+export async function runTokensCreate(options: TokensCreateOptions, { output }: Context): Promise<void> {
+  const now = new Date();
+  const problems = new Problems();
+  const appId = readApp(options.app, problems);
+  const expiresAt = readExpiry(options.expires, now, problems);
+  problems.throwIfAny();
+  await withStore(options, async ({ queries }) => {
+    if ((await findApp(queries, appId)) === undefined) {
+      throw new OtaError('usage', `there is no app ${appId}`, {
+        hint: '`synckit-ota apps list` shows their ids.',
+      });
+    }
+    const scopes = options.scope ?? SCOPES;
+    const { record, token } = await createToken(
+      queries,
+      { appId, name: options.name, scopes, expiresAt },
+      now,
+    );
+    output.document({ ...toDocument(record), token });
+    output.result(`${token}\nIt is shown this once. Id: ${record.id}; ${expiryInWords(record)}.`);
+  });
+}
+
+export async function runTokensList(
+  options: StoreOptions & { readonly app?: string },
+  { output }: Context,
+): Promise<void> {
+  await withStore(options, async ({ queries }) => {
+    const tokens = await listTokens(queries, options.app || undefined);
+    output.document(tokens.map(toDocument));
+    const rows = tokens.map((token) => [token.id, token.name, token.scopes.join(' '), expiryInWords(token)]);
+    output.result(rows.length > 0 ? formatTable(rows) : 'No tokens yet.');
+  });
+}
+
+export async function runTokensRevoke(options: StoreOptions, { output }: Context, id: string): Promise<void> {
+  await withStore(options, async ({ queries }) => {
+    if (!(await revokeToken(queries, id, new Date()))) {
+      throw new OtaError('usage', `there is no token with the id ${id}`, {
+        hint: '`synckit-ota tokens list` shows their ids.',
+      });
+    }
+    output.document({ id, revoked: true });
+    output.result(`Revoked ${id}.`);
+  });
+}
+
+function toDocument({ id, appId, name, scopes, createdAt, expiresAt, revokedAt }: TokenRecord) {
+  return {
+    id,
+    app: appId,
+    name,
+    scopes,
+    created_at: formatTimestamp(createdAt),
+    expires_at: expiresAt === null ? null : formatTimestamp(expiresAt),
+    revoked_at: revokedAt === null ? null : formatTimestamp(revokedAt),
+  };
+}
+
+function expiryInWords({ expiresAt, revokedAt }: TokenRecord): string {
+  if (revokedAt !== null) return `revoked ${formatTimestamp(revokedAt)}`;
+  return expiresAt === null ? 'never expires' : `expires ${formatTimestamp(expiresAt)}`;
+}

@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import Type, { type Static } from 'typebox';
+import { OtaError } from '../errors.ts';
+import { fieldErrors, matches } from '../protocol/validate.ts';
+
+export const CONFIG_FILE = 'synckit-ota.config.json';
+
+/** What a project may write down for its publishes. Never a token. */
+const ConfigFile = Type.Object(
+  {
+    server: Type.Optional(Type.String()),
+    app: Type.Optional(Type.String()),
+    slug: Type.Optional(Type.String()),
+    pubkey: Type.Optional(Type.String()),
+    concurrency: Type.Optional(Type.Integer()),
+  },
+  { additionalProperties: false },
+);
+export type ConfigFile = Static<typeof ConfigFile>;
+
+/**
+ * Reads the nearest `synckit-ota.config.json`, from `folder` upwards; empty when there is none.
+ * @throws OtaError `usage` when it cannot be read, has unknown settings, or holds a token
+ */
+export function readConfigFile(folder: string): ConfigFile {
+  const file = nearest(resolve(folder));
+  if (file === undefined) return {};
+  const value = parse(file);
+  if (typeof value === 'object' && value !== null && 'token' in value) {
+    throw new OtaError('usage', `${file} holds a token, and would be committed with it`, {
+      hint: 'Remove it, revoke that token, and give a new one in SYNCKIT_OTA_TOKEN.',
+    });
+  }
+  if (matches(ConfigFile, value)) return value;
+  const faults = fieldErrors(ConfigFile, value).map(({ field, message }) => `${field} ${message}`);
+  throw new OtaError('usage', `${file} is not as it should be: ${faults.join('; ')}`, {
+    hint: `It may have ${Object.keys(ConfigFile.properties).join(', ')}.`,
+  });
+}
+
+function nearest(folder: string): string | undefined {
+  const file = join(folder, CONFIG_FILE);
+  if (existsSync(file)) return file;
+  const parent = dirname(folder);
+  return parent === folder ? undefined : nearest(parent);
+}
+
+function parse(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new OtaError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}

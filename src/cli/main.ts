@@ -1,0 +1,60 @@
+import { type Command, CommanderError } from 'commander';
+import { OtaError } from '../errors.ts';
+import { EXIT } from './exit-codes.ts';
+import { reportFailure } from './failure.ts';
+import { createOutput } from './output.ts';
+import { createProgram } from './program.ts';
+
+/**
+ * Runs the command line.
+ * @param argv as in `process.argv`
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  // Until a command has its options: errors of the command line itself obey --json too.
+  let output = createOutput({ json: argv.includes('--json') });
+  const abort = new AbortController();
+  let interruptedBy: NodeJS.Signals | undefined;
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (interruptedBy !== undefined) process.exit(signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted);
+    interruptedBy = signal;
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const program = createProgram((options) => {
+    output = createOutput(options);
+    return { output, signal: abort.signal };
+  });
+  let helpText = '';
+  throwInsteadOfExit(program, (text) => {
+    helpText = text;
+  });
+  try {
+    await program.parseAsync(argv);
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done;
+      if (error.code === 'commander.help') process.stderr.write(`${helpText}\n`);
+      return reportFailure(usageError(error), output, undefined);
+    }
+    return reportFailure(error, output, interruptedBy);
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+/** commander prints and exits by itself; here one place does both. Its settings do not reach existing commands. */
+function throwInsteadOfExit(command: Command, writeErr: (text: string) => void): void {
+  command.exitOverride().configureOutput({ writeErr });
+  for (const subcommand of command.commands) throwInsteadOfExit(subcommand, writeErr);
+}
+
+/** Without a command commander wants to show the help, and calls that an error. */
+function usageError({ code, message }: CommanderError): OtaError {
+  if (code === 'commander.help') {
+    return new OtaError('usage', 'a command is missing', { hint: 'The help above lists them.' });
+  }
+  const text = message.replace(/^error: /, '').replace(/\n\((.*)\)$/, '. $1');
+  return new OtaError('usage', text, { hint: 'Add --help to the command to see what it takes.' });
+}

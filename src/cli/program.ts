@@ -1,0 +1,258 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_MAX_ARTIFACT_BYTES } from '../protocol/messages.ts';
+import { SCOPES } from '../protocol/token.ts';
+import type { Output, OutputOptions } from './output.ts';
+import { packageVersion } from './package-version.ts';
+
+/** What a command runs with, besides its options. */
+export interface Context {
+  readonly output: Output;
+  /** Aborted when the process is to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** A command's implementation: gets its options as typed on the command line or set in the environment. */
+// biome-ignore lint/suspicious/noExplicitAny: commander hands options over untyped; each command states its own type
+type Run = (options: any, context: Context, ...values: string[]) => Promise<void>;
+
+/**
+ * The command tree with all options and help texts. Implementations are loaded when their command runs, so that
+ * `publish` never loads what `serve` needs.
+ * @param createContext called once, when a command starts
+ */
+export function createProgram(createContext: (options: OutputOptions) => Context): Command {
+  const program = new Command('synckit-ota')
+    .description('Publish desktop app updates from CI, and serve them.')
+    .version(packageVersion(), '-V, --version')
+    .enablePositionalOptions();
+
+  /** Lets a command run its implementation, and hands arguments and options over. */
+  const runs = (command: Command, load: () => Promise<Run>): Command =>
+    command.action(async (...parameters: unknown[]) => {
+      const self = parameters.at(-1) as Command;
+      const options = self.optsWithGlobals();
+      const context = createContext(options);
+      await (await load())(options, context, ...self.args);
+    });
+
+  addPublish(program, runs);
+  addReleases(program, runs);
+  addCheck(program, runs);
+  addServe(program, runs);
+  addApps(program, runs);
+  addTokens(program, runs);
+  return program;
+}
+
+type Runs = (command: Command, load: () => Promise<Run>) => Command;
+
+function addPublish(program: Command, runs: Runs): void {
+  const publish = withRemote(program.command('publish'))
+    .description('Publish a release: check the files, register the slug, create the release, upload, verify.')
+    .addOption(new Option('--project <dir>', 'where to look for synckit-ota.config.json').default('.'))
+    .addOption(versionOption())
+    .option('--slug <slug>', "register the app's slug (once is enough)")
+    .option('--notes <text>', 'release notes')
+    .option('--notes-file <file>', 'release notes from a file (- is stdin)')
+    .option(
+      '--artifact <target-arch=file>',
+      'a file and its platform, like darwin-aarch64=App.app.tar.gz; its signature is read from FILE.sig (repeatable)',
+      collect,
+    )
+    .option(
+      '--pubkey <key or file>',
+      "the app's minisign public key: every signature is checked against it first",
+    )
+    .option('--allow-prerelease', 'publish a pre-release, although it is offered to everyone')
+    .option('--dry-run', 'check everything and print the plan, change nothing')
+    .option('--concurrency <n>', 'uploads at once (default: 4)');
+  runs(publish, async () => (await import('./commands/publish.ts')).runPublish);
+
+  runs(
+    withRemote(publish.command('slug <slug>')).description("Register the app's slug."),
+    async () => (await import('./commands/publish-slug.ts')).runPublishSlug,
+  );
+  runs(
+    withRemote(publish.command('release'))
+      .description('Create a release, and print it.')
+      .addOption(versionOption())
+      .option('--notes <text>', 'release notes')
+      .option('--notes-file <file>', 'release notes from a file (- is stdin)')
+      .option('--signature-file <file>', 'a signature for the whole release, for servers that hold no other')
+      .option('--allow-prerelease', 'create a pre-release, although it is offered to everyone'),
+    async () => (await import('./commands/publish-release.ts')).runPublishRelease,
+  );
+  runs(
+    withRemote(publish.command('artifact <file>'))
+      .description('Upload one file into an existing release; its signature is read from FILE.sig.')
+      .option('--release <id or version>', 'the release it belongs to')
+      .option('--target <target>', 'linux, darwin or windows')
+      .option('--arch <arch>', 'x86_64 or aarch64')
+      .option(
+        '--pubkey <key or file>',
+        "the app's minisign public key, to check the signature against first",
+      ),
+    async () => (await import('./commands/publish-artifact.ts')).runPublishArtifact,
+  );
+}
+
+function addReleases(program: Command, runs: Runs): void {
+  const releases = program.command('releases').description("Manage an app's releases.");
+  const load = () => import('./commands/releases.ts');
+  runs(
+    withRemote(releases.command('list')).description('List the releases, highest version first.'),
+    async () => (await load()).runReleasesList,
+  );
+  runs(
+    withRemote(releases.command('show <id-or-version>')).description('Show one release.'),
+    async () => (await load()).runReleasesShow,
+  );
+  runs(
+    withRemote(releases.command('delete <id-or-version>')).description(
+      'Delete a release and its files. Installed apps are no longer offered it.',
+    ),
+    async () => (await load()).runReleasesDelete,
+  );
+}
+
+function addCheck(program: Command, runs: Runs): void {
+  const check = program
+    .command('check')
+    .description('Ask for an update as an installed app would, and say why when there is none.')
+    .addOption(serverOption())
+    .option('--slug <slug>', "the app's slug")
+    .option('--target <target>', 'linux, darwin or windows')
+    .option('--arch <arch>', 'x86_64 or aarch64')
+    .option('--current-version <version>', 'the version that is installed')
+    .option('--download', 'download the update too, and measure it')
+    .option('--pubkey <key or file>', "check the download's signature against this minisign public key");
+  runs(withOutput(check), async () => (await import('./commands/check.ts')).runCheck);
+}
+
+function addServe(program: Command, runs: Runs): void {
+  const serve = program
+    .command('serve')
+    .description('Serve updates: the SyncKit OTA API on SQLite and disk, in one folder.')
+    .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
+    .addOption(new Option('--port <port>', 'port to listen on; 0 picks a free one').default('4680'))
+    .addOption(dataDirOption())
+    .addOption(
+      new Option(
+        '--public-url <url>',
+        'where clients reach this server; every URL it hands out starts with it (default: from host and port)',
+      ).env('SYNCKIT_OTA_PUBLIC_URL'),
+    )
+    .addOption(
+      new Option('--check-max-age <seconds>', 'how long caches may keep the answer to a check').default(
+        '0',
+        '0: not at all',
+      ),
+    )
+    .addOption(
+      new Option('--max-artifact-size <bytes>', 'largest file that may be uploaded').default(
+        String(DEFAULT_MAX_ARTIFACT_BYTES),
+        '2 GiB',
+      ),
+    )
+    .option('--trust-proxy <cidr>', 'believe X-Forwarded-For from these addresses (repeatable)', collect)
+    .option(
+      '--allow-version-reuse',
+      'let a deleted version come back with other bytes (for a desk, not for users)',
+    )
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'log as text or as JSON lines (default: pretty on a terminal, else json)',
+      ).choices(['pretty', 'json']),
+    )
+    .option('-v, --verbose', 'log every check too');
+  runs(serve, async () => (await import('./commands/serve.ts')).runServe);
+}
+
+function addApps(program: Command, runs: Runs): void {
+  const apps = program.command('apps').description("Administer the server's own store: its apps.");
+  const load = () => import('./commands/apps.ts');
+  runs(
+    withStore(apps.command('create <name>'))
+      .description('Create an app, and a publish token for it that is shown this once.')
+      .option('--slug <slug>', 'its slug')
+      .option('--pubkey <key or file>', 'its minisign public key: uploads that do not verify are refused'),
+    async () => (await load()).runAppsCreate,
+  );
+  runs(withStore(apps.command('list')).description('List the apps.'), async () => (await load()).runAppsList);
+}
+
+function addTokens(program: Command, runs: Runs): void {
+  const tokens = program.command('tokens').description("Administer the server's own store: its tokens.");
+  const load = () => import('./commands/tokens.ts');
+  runs(
+    withStore(tokens.command('create'))
+      .description('Create a token, which is shown this once.')
+      .addOption(appOption())
+      .option('--name <name>', 'what it is for', 'token')
+      .addOption(
+        new Option('--scope <scope>', 'what it may do (repeatable; default: everything in the app)')
+          .choices(SCOPES)
+          .argParser((value: string, previous: string[] = []) => collectScope(value, previous)),
+      )
+      .option('--expires <days>', 'days until it expires, or never', '90'),
+    async () => (await load()).runTokensCreate,
+  );
+  runs(
+    withStore(tokens.command('list')).description('List the tokens.').addOption(appOption()),
+    async () => (await load()).runTokensList,
+  );
+  runs(
+    withStore(tokens.command('revoke <id>')).description('Revoke a token, at once.'),
+    async () => (await load()).runTokensRevoke,
+  );
+}
+
+function withRemote(command: Command): Command {
+  return withOutput(
+    command
+      .addOption(serverOption())
+      .addOption(appOption())
+      .addOption(
+        new Option('--token-file <path>', 'file with the token, - is stdin; keeps it out of process lists'),
+      )
+      .addOption(
+        new Option(
+          '--token <token>',
+          'the token; the environment and --token-file keep it out of process lists',
+        ).env('SYNCKIT_OTA_TOKEN'),
+      ),
+  );
+}
+
+function withStore(command: Command): Command {
+  return withOutput(command.addOption(dataDirOption()));
+}
+
+function withOutput(command: Command): Command {
+  return command
+    .option('--json', 'one JSON document on stdout, everything else on stderr')
+    .option('-q, --quiet', 'only results and errors')
+    .option('-v, --verbose', 'say more');
+}
+
+const serverOption = () =>
+  new Option('--server <url>', "the server's base URL; /api/sync/ota is appended").env('SYNCKIT_OTA_SERVER');
+const appOption = () => new Option('--app <id>', "the app's id").env('SYNCKIT_OTA_APP');
+const dataDirOption = () =>
+  new Option('--data-dir <dir>', 'folder that holds everything')
+    .env('SYNCKIT_OTA_DATA')
+    .default('./synckit-ota-data');
+const versionOption = () =>
+  new Option('--version <version>', 'the version, strict semver; a leading v is taken off');
+
+function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+function collectScope(value: string, previous: readonly string[]): string[] {
+  if (!(SCOPES as readonly string[]).includes(value)) {
+    throw new InvalidArgumentError(`Allowed choices are ${SCOPES.join(', ')}.`);
+  }
+  return collect(value, previous);
+}

@@ -1,0 +1,66 @@
+import { OtaClient } from '../client/ota-client.ts';
+import { Retry, type RetryNotice } from '../client/retry.ts';
+import { UndiciTransport } from '../client/transport.ts';
+import { formatElapsed } from './format.ts';
+import type { Output } from './output.ts';
+import { Problems } from './problems.ts';
+import type { Context } from './program.ts';
+import { type RemoteOptions, readApp, readServer, readToken } from './settings.ts';
+
+/** The way to a server, from the command line's options. */
+export interface Remote {
+  readonly client: OtaClient;
+  readonly transport: UndiciTransport;
+  readonly retry: Retry;
+  readonly signal: AbortSignal;
+}
+
+/** Opens the way to a server without a token, as an installed app has it. */
+export function connectPublicly(
+  server: URL,
+  { output, signal }: Context,
+  onRetry?: (notice: RetryNotice) => void,
+): Remote {
+  return connect(server, undefined, { output, signal }, onRetry);
+}
+
+/**
+ * Opens the way to a server for an app.
+ * @param problems where everything that is wrong with the options goes; thrown here, together
+ */
+export function connectForApp(
+  options: RemoteOptions,
+  context: Context,
+  problems = new Problems(),
+  onRetry?: (notice: RetryNotice) => void,
+): Remote & { readonly appId: string } {
+  const server = readServer(options.server, problems);
+  const appId = readApp(options.app, problems);
+  const token = readToken(options, problems);
+  problems.throwIfAny();
+  return { ...connect(server as URL, token, context, onRetry), appId };
+}
+
+function connect(
+  server: URL,
+  token: string | undefined,
+  { output, signal }: Context,
+  onRetry?: (notice: RetryNotice) => void,
+): Remote {
+  if (token !== undefined) warnOfPlainHttp(server, output);
+  const transport = new UndiciTransport();
+  const retry = new Retry({
+    signal,
+    onRetry:
+      onRetry ??
+      (({ error, waitMs }) => output.note(`${error.message}; trying again in ${formatElapsed(waitMs)}`)),
+  });
+  return { client: new OtaClient({ server, token, transport, signal }), transport, retry, signal };
+}
+
+function warnOfPlainHttp(server: URL, output: Output): void {
+  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(server.hostname);
+  if (server.protocol === 'http:' && !loopback) {
+    output.note(`warning: the token goes to ${server.origin} unencrypted; use https`);
+  }
+}

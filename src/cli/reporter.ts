@@ -1,0 +1,114 @@
+import { basename } from 'node:path';
+import ora, { type Ora } from 'ora';
+import { platformName } from '../protocol/platform.ts';
+import type { PublishEvent, ShownArtifact } from '../publish/publisher.ts';
+import { formatBytes, formatDuration, formatElapsed, formatSpeed } from './format.ts';
+import type { Output } from './output.ts';
+
+interface Upload {
+  readonly artifact: ShownArtifact;
+  readonly startedAt: number;
+  sentBytes: number;
+}
+
+/** Shows what happens while publishing: a moving line for each upload on a terminal, plain lines elsewhere. */
+export class Reporter {
+  readonly #output: Output;
+  readonly #spinner: Ora | undefined;
+  readonly #uploads = new Map<string, Upload>();
+
+  constructor(output: Output) {
+    this.#output = output;
+    const moving = process.stderr.isTTY && !process.env.CI && !output.quiet;
+    this.#spinner = moving ? ora({ stream: process.stderr, discardStdin: false }) : undefined;
+  }
+
+  readonly report = (event: PublishEvent): void => {
+    const line = this.#follow(event);
+    if (line !== undefined) {
+      this.#spinner?.clear();
+      this.#output.note(line);
+    }
+    this.#redraw();
+  };
+
+  /** Takes what moves off the screen. */
+  stop(): void {
+    this.#uploads.clear();
+    this.#spinner?.stop();
+  }
+
+  /** Keeps the uploads' state. @returns the line that stays, if the event is worth one */
+  #follow(event: PublishEvent): string | undefined {
+    if (event.type === 'upload_progress') {
+      const upload = this.#uploads.get(platformName(event.artifact));
+      if (upload) upload.sentBytes = event.sentBytes;
+      return undefined;
+    }
+    if (event.type === 'upload_started') {
+      const { artifact } = event;
+      this.#uploads.set(platformName(artifact), { artifact, startedAt: Date.now(), sentBytes: 0 });
+      return this.#spinner ? undefined : lineFor(event);
+    }
+    if (event.type === 'uploaded') {
+      const name = platformName(event.artifact);
+      const elapsed = Date.now() - (this.#uploads.get(name)?.startedAt ?? Date.now());
+      this.#uploads.delete(name);
+      return `${lineFor(event)} in ${formatElapsed(elapsed)} (${formatSpeed(event.artifact.size, elapsed)})`;
+    }
+    return event.type === 'hashing' && !this.#output.verbose ? undefined : lineFor(event);
+  }
+
+  #redraw(): void {
+    if (!this.#spinner) return;
+    const text = [...this.#uploads.values()].map(progressLine).join('\n  ');
+    if (text === '') this.#spinner.stop();
+    else if (this.#spinner.isSpinning) this.#spinner.text = text;
+    else this.#spinner.start(text);
+  }
+}
+
+function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): string {
+  switch (event.type) {
+    case 'hashing':
+      return `hashing ${event.file}`;
+    case 'warning':
+      return `warning: ${event.message}`;
+    case 'slug_set':
+      return `slug ${event.slug} registered`;
+    case 'release_created':
+      return `release ${event.release.version} created (${event.release.id})`;
+    case 'release_found':
+      return `release ${event.release.version} is there already (${event.release.id})`;
+    case 'skipped':
+      return `${platformName(event.artifact)}: the same bytes are there already, nothing to upload`;
+    case 'upload_started':
+      return `${platformName(event.artifact)}: uploading ${fileAndSize(event.artifact)}`;
+    case 'uploaded':
+      return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
+    case 'verified':
+      return `${platformName(event.artifact)}: served as it was signed`;
+    case 'retrying': {
+      const { error, waitMs } = event.notice;
+      return `${error.message}; trying again in ${formatElapsed(waitMs)}`;
+    }
+  }
+}
+
+function fileAndSize({ file, size }: ShownArtifact): string {
+  return `${basename(file)} (${formatBytes(size)})`;
+}
+
+function progressLine({ artifact, startedAt, sentBytes }: Upload): string {
+  const elapsed = Date.now() - startedAt;
+  const left = sentBytes > 0 ? formatDuration((elapsed * (artifact.size - sentBytes)) / sentBytes) : '-:--';
+  const percent = Math.floor((100 * sentBytes) / artifact.size);
+  return [
+    platformName(artifact).padEnd(15),
+    `${percent}%`.padStart(4),
+    `${formatBytes(sentBytes)} of ${formatBytes(artifact.size)}`,
+    formatSpeed(sentBytes, elapsed),
+    `${left} left`,
+    basename(artifact.file),
+  ].join('  ');
+}

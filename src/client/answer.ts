@@ -1,0 +1,93 @@
+import type { Static, TSchema } from 'typebox';
+import { OtaError, type OtaErrorCode } from '../errors.ts';
+import { ProblemBody } from '../protocol/problem.ts';
+import { fieldErrors, matches } from '../protocol/validate.ts';
+import { parseRetryAfter } from './retry.ts';
+import { displayUrl, type TransportResponse } from './transport.ts';
+
+/** Largest answer that is read, in bytes: a list of some ten thousand releases. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** Reads an answer to its end, and no further than is sensible. */
+export async function readText(response: TransportResponse, url: URL): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) {
+      throw new OtaError('not_the_api', `the answer of ${displayUrl(url)} does not end`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/**
+ * Decodes a 2xx answer.
+ * @throws OtaError `not_the_api`, naming what came instead
+ */
+export function decodeAnswer<T extends TSchema>(schema: T, text: string, url: URL): Static<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    const what = /^\s*</.test(text)
+      ? 'an HTML page'
+      : text.trim() === ''
+        ? 'an empty answer'
+        : 'something else';
+    throw notTheApi(url, `${what} instead of JSON`);
+  }
+  if (matches(schema, value)) return value;
+  const faults = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
+  throw notTheApi(url, `JSON of another shape (${faults.slice(0, 3).join('; ')})`);
+}
+
+export function notTheApi(url: URL, what: string): OtaError {
+  return new OtaError('not_the_api', `${displayUrl(url)} answered ${what}`, {
+    hint: 'Check that --server is the base URL of a SyncKit OTA server, without a proxy or login page before it.',
+  });
+}
+
+/** What an answer other than 2xx means. Decided by status and `code`, never by text; any body is accepted. */
+export function failureOf(response: TransportResponse, text: string, url: URL, now: Date): OtaError {
+  const { status } = response;
+  if (status >= 300 && status < 400) {
+    return notTheApi(
+      url,
+      `a redirect (${status}), which is not followed because the token must not go elsewhere`,
+    );
+  }
+  const problem = parseProblem(text);
+  const detail = problem?.detail ?? problem?.title ?? `status ${status}`;
+  const message = `${displayUrl(url)}: ${detail}`;
+  return new OtaError(errorCodeOf(status), message, {
+    hint: hints[status],
+    retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
+  });
+}
+
+function errorCodeOf(status: number): OtaErrorCode {
+  if (status === 401 || status === 403) return 'unauthorized';
+  if (status === 404) return 'usage';
+  if (status === 409) return 'conflict';
+  if (status === 408 || status === 429 || status >= 500) return 'network';
+  return 'preflight_refused';
+}
+
+const hints: Readonly<Record<number, string>> = {
+  401: 'Give a valid token with --token-file or SYNCKIT_OTA_TOKEN.',
+  403: 'Use a token that has the right to do this.',
+  404: 'Check --server and the id, slug or version that was given.',
+  429: 'Wait a while, then run the same command again.',
+  507: 'Free space on the server, then run the same command again.',
+};
+
+function parseProblem(text: string): ProblemBody | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return matches(ProblemBody, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

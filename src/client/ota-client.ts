@@ -1,0 +1,173 @@
+import type { Static, TSchema } from 'typebox';
+import type { OtaError } from '../errors.ts';
+import {
+  AppAnswer,
+  CapabilitiesAnswer,
+  CreateArtifactAnswer,
+  type CreateArtifactBody,
+  type CreateReleaseBody,
+  ReleaseAnswer,
+  ReleaseListAnswer,
+  UpdateAnswer,
+} from '../protocol/messages.ts';
+import type { Platform } from '../protocol/platform.ts';
+import { API_ROOT, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
+import type { Clock } from '../protocol/time.ts';
+import { matches } from '../protocol/validate.ts';
+import { decodeAnswer, failureOf, readText } from './answer.ts';
+import type { Transport, TransportResponse } from './transport.ts';
+
+/** How long a server may take to answer a call, in milliseconds. */
+const CALL_TIMEOUT_MS = 60_000;
+
+export interface OtaClientOptions {
+  /** The server's base URL; the API's root is appended, a path prefix kept. */
+  readonly server: URL;
+  /** Goes to this server only, along no redirect, and to no presigned URL. */
+  readonly token?: string | undefined;
+  readonly transport: Transport;
+  readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock;
+}
+
+interface Call<Name extends RouteName> {
+  readonly route: Name;
+  readonly parameters: RouteParameters<Name>;
+  readonly body?: unknown;
+}
+
+/** The API, one method and one request for each endpoint; whoever calls decides what is tried again (`Retry`). */
+export class OtaClient {
+  readonly #base: string;
+  readonly #token: string | undefined;
+  readonly #transport: Transport;
+  readonly #signal: AbortSignal | undefined;
+  readonly #clock: Clock;
+
+  constructor({ server, token, transport, signal, clock }: OtaClientOptions) {
+    const path = server.pathname.replace(/\/+$/, '');
+    this.#base = server.origin + (path.endsWith(API_ROOT) ? path.slice(0, -API_ROOT.length) : path);
+    this.#token = token;
+    this.#transport = transport;
+    this.#signal = signal;
+    this.#clock = clock ?? (() => new Date());
+  }
+
+  /** What our server can do; undefined for a base server, which knows api.md only. */
+  async capabilities(): Promise<CapabilitiesAnswer | undefined> {
+    const call = { route: 'capabilities', parameters: {} } as const;
+    const url = this.#url(call);
+    const { response, text } = await this.#send(call, url);
+    if (response.status === 429 || response.status >= 500) throw this.#failure(response, text, url);
+    return response.status === 200 ? parseCapabilities(text) : undefined;
+  }
+
+  /** Extension `app`. */
+  async getApp(appId: string): Promise<AppAnswer> {
+    return this.#call(AppAnswer, { route: 'getApp', parameters: { app_id: appId } });
+  }
+
+  /** api.md, "Register a Slug" */
+  async setSlug(appId: string, slug: string): Promise<void> {
+    const call = { route: 'setSlug', parameters: { app_id: appId }, body: { slug } } as const;
+    await this.#callText(call, this.#url(call));
+  }
+
+  /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` tells. */
+  async createRelease(appId: string, body: CreateReleaseBody): Promise<ReleaseAnswer> {
+    return this.#call(ReleaseAnswer, { route: 'createRelease', parameters: { app_id: appId }, body });
+  }
+
+  /** api.md, "Upload Artifacts": asks for a presigned URL. */
+  async createArtifact(
+    appId: string,
+    releaseId: string,
+    body: CreateArtifactBody,
+  ): Promise<CreateArtifactAnswer> {
+    const parameters = { app_id: appId, release_id: releaseId };
+    return this.#call(CreateArtifactAnswer, { route: 'createArtifact', parameters, body });
+  }
+
+  /** api.md, "List Releases" */
+  async listReleases(appId: string): Promise<ReleaseAnswer[]> {
+    const call = { route: 'listReleases', parameters: { app_id: appId } } as const;
+    const answer = await this.#call(ReleaseListAnswer, call);
+    return Array.isArray(answer) ? answer : answer.releases;
+  }
+
+  /** api.md, "Delete a Release" */
+  async deleteRelease(appId: string, releaseId: string): Promise<void> {
+    const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
+    await this.#callText(call, this.#url(call));
+  }
+
+  /** api.md, "Update Check Endpoint". @returns undefined for "No Update (204)" */
+  async check(slug: string, platform: Platform, currentVersion: string): Promise<UpdateAnswer | undefined> {
+    const { target, arch } = platform;
+    const call = {
+      route: 'check',
+      parameters: { slug, target, arch, current_version: currentVersion },
+    } as const;
+    const url = this.#url(call);
+    const { response, text } = await this.#send(call, url);
+    if (response.status === 204) return undefined;
+    if (response.status !== 200) throw this.#failure(response, text, url);
+    return decodeAnswer(UpdateAnswer, text, url);
+  }
+
+  /** api.md, "Download Endpoint": where a release's file for a platform is fetched. */
+  downloadUrl(slug: string, releaseId: string, { target, arch }: Platform): URL {
+    return this.#url({ route: 'download', parameters: { slug, release_id: releaseId, target, arch } });
+  }
+
+  /** Where an installed app of the platform asks for updates, for people to read. */
+  checkUrl(slug: string): string {
+    return `${this.#base}${API_ROOT}/${slug}/{{target}}/{{arch}}/{{current_version}}`;
+  }
+
+  async #call<T extends TSchema, Name extends RouteName>(schema: T, call: Call<Name>): Promise<Static<T>> {
+    const url = this.#url(call);
+    return decodeAnswer(schema, await this.#callText(call, url), url);
+  }
+
+  async #callText<Name extends RouteName>(call: Call<Name>, url: URL): Promise<string> {
+    const { response, text } = await this.#send(call, url);
+    if (response.status < 200 || response.status > 299) throw this.#failure(response, text, url);
+    return text;
+  }
+
+  async #send<Name extends RouteName>({ route, body }: Call<Name>, url: URL) {
+    const { method, access } = routes[route];
+    const response = await this.#transport.send({
+      method,
+      url,
+      headers: {
+        accept: 'application/json',
+        ...(access !== 'public' && this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      idleTimeoutMs: CALL_TIMEOUT_MS,
+      signal: this.#signal,
+    });
+    return { response, text: await readText(response, url) };
+  }
+
+  #url<Name extends RouteName>({ route, parameters }: Call<Name>): URL {
+    return new URL(this.#base + pathOf(route, parameters));
+  }
+
+  #failure(response: TransportResponse, text: string, url: URL): OtaError {
+    return failureOf(response, text, url, this.#clock());
+  }
+}
+
+/** A base server may answer an unknown path with anything, also with a page and 200: that is no capability. */
+function parseCapabilities(text: string): CapabilitiesAnswer | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return matches(CapabilitiesAnswer, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

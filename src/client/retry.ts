@@ -1,0 +1,69 @@
+import { setTimeout as sleepFor } from 'node:timers/promises';
+import { OtaError } from '../errors.ts';
+
+const MAX_TRIES = 6;
+/** The first wait is up to this, in milliseconds; each further one up to twice the last. */
+const BASE_WAIT_MS = 500;
+const MAX_WAIT_MS = 20_000;
+/** A `Retry-After` is obeyed up to this, in milliseconds. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
+/** A try that failed, and how long it is until the next. */
+export interface RetryNotice {
+  readonly error: OtaError;
+  /** The try that comes, from 2 on. */
+  readonly attempt: number;
+  readonly waitMs: number;
+}
+
+export interface RetryOptions {
+  readonly onRetry?: (notice: RetryNotice) => void;
+  readonly signal?: AbortSignal | undefined;
+  /** Seams to chance and time. */
+  readonly random?: () => number;
+  readonly sleep?: (ms: number) => Promise<unknown>;
+}
+
+/**
+ * Tries again what can be tried again: exponential backoff with full jitter
+ * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), at most 6 tries,
+ * `Retry-After` obeyed. Only errors of the code `network` are retried: never a 4xx other than 429.
+ */
+export class Retry {
+  readonly #onRetry: (notice: RetryNotice) => void;
+  readonly #random: () => number;
+  readonly #sleep: (ms: number) => Promise<unknown>;
+
+  constructor({ onRetry, signal, random, sleep }: RetryOptions = {}) {
+    this.#onRetry = onRetry ?? (() => {});
+    this.#random = random ?? Math.random;
+    this.#sleep = sleep ?? ((ms) => sleepFor(ms, undefined, signal && { signal }));
+  }
+
+  /** @param operation gets the number of the try, from 1 */
+  async run<T>(operation: (attempt: number) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await operation(attempt);
+      } catch (error) {
+        if (!(error instanceof OtaError) || !error.retryable || attempt === MAX_TRIES) throw error;
+        const waitMs = this.#waitBefore(attempt, error);
+        this.#onRetry({ error, attempt: attempt + 1, waitMs });
+        await this.#sleep(waitMs);
+      }
+    }
+  }
+
+  #waitBefore(attempt: number, { retryAfterMs }: OtaError): number {
+    if (retryAfterMs !== undefined) return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+    return Math.round(this.#random() * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** (attempt - 1)));
+  }
+}
+
+/** RFC 9110 section 10.2.3: seconds or a date. Undefined when absent or unreadable. */
+export function parseRetryAfter(value: string | undefined, now: Date): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+}

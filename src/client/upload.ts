@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { OtaError } from '../errors.ts';
+import { failureOf, readText } from './answer.ts';
+import { displayUrl, type Transport } from './transport.ts';
+
+/** Bytes read from the file at once. */
+const READ_SIZE = 256 * 1024;
+/** How long an upload may stand still, in milliseconds. There is no limit to all of it. */
+const IDLE_TIMEOUT_MS = 120_000;
+/** How long the server may take to answer once it has everything: it hashes and syncs, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 600_000;
+
+export interface UploadRequest {
+  /** Presigned: no token goes along. */
+  readonly url: string;
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  /** What the file was when it was planned; a file that changed since is not sent to its end. */
+  readonly sha256: string;
+  readonly onProgress?: (sentBytes: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * api.md, "Upload Artifacts": one PUT of the file to its presigned URL, streamed from disk.
+ * @returns `url_refused` when the URL is not, or no longer, good: a fresh one may be
+ * @throws OtaError `network`, also when nothing moved for two minutes; `preflight_refused` when the file changed
+ */
+export async function uploadFile(
+  transport: Transport,
+  request: UploadRequest,
+): Promise<'uploaded' | 'url_refused'> {
+  const url = parseUploadUrl(request.url);
+  const idle = new IdleTimer();
+  const signal = request.signal ? AbortSignal.any([request.signal, idle.signal]) : idle.signal;
+  try {
+    idle.expect(IDLE_TIMEOUT_MS);
+    const response = await transport.send({
+      method: 'PUT',
+      url,
+      headers: { 'content-length': String(request.size), 'content-type': 'application/octet-stream' },
+      body: readUnchanged(
+        request,
+        () => idle.expect(IDLE_TIMEOUT_MS),
+        () => idle.expect(ANSWER_TIMEOUT_MS),
+      ),
+      idleTimeoutMs: 0,
+      signal,
+    });
+    const text = await readText(response, url);
+    if (response.status >= 200 && response.status < 300) return 'uploaded';
+    if (response.status === 403) return 'url_refused';
+    throw failureOf(response, text, url, new Date());
+  } catch (error) {
+    if (!idle.signal.aborted) throw error;
+    throw new OtaError('network', `the upload to ${displayUrl(url)} stood still`, { cause: error });
+  } finally {
+    idle.stop();
+  }
+}
+
+/** The file's bytes. The last of them are held back until all are known to be those that were planned. */
+async function* readUnchanged(
+  { file, size, sha256, onProgress }: UploadRequest,
+  onMove: () => void,
+  onEnd: () => void,
+): AsyncIterable<Uint8Array> {
+  const hash = createHash('sha256');
+  let sent = 0;
+  let heldBack: Buffer | undefined;
+  for await (const chunk of createReadStream(file, { highWaterMark: READ_SIZE }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    if (heldBack !== undefined) {
+      yield heldBack;
+      sent += heldBack.length;
+      onMove();
+      onProgress?.(sent);
+    }
+    heldBack = chunk;
+    if (sent + chunk.length > size) break;
+  }
+  if (sent + (heldBack?.length ?? 0) !== size || hash.digest('hex') !== sha256) {
+    throw new OtaError('preflight_refused', `${file} changed while it was being uploaded`, {
+      hint: 'Publish again once nothing writes to the file any more.',
+    });
+  }
+  if (heldBack !== undefined) yield heldBack;
+  onEnd();
+  onProgress?.(size);
+}
+
+function parseUploadUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
+  throw new OtaError('not_the_api', 'the server gave an upload URL that is not an absolute http(s) URL');
+}
+
+/** Aborts its signal when nothing is heard for as long as was said last. */
+class IdleTimer {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  expect(withinMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), withinMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

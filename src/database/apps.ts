@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { AppsTable, Queries, Schema } from './schema.ts';
+
+export interface App {
+  readonly id: string;
+  readonly name: string;
+  readonly slug: string | null;
+  readonly pubkey: string | null;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+export interface NewApp {
+  readonly name: string;
+  readonly slug?: string | undefined;
+  readonly pubkey?: string | undefined;
+}
+
+/** Creates an app. @returns it, or `slug_taken` when the slug is or was another app's */
+export async function createApp(db: Kysely<Schema>, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
+  const created: App = {
+    id: randomUUID(),
+    name: app.name,
+    slug: app.slug ?? null,
+    pubkey: app.pubkey ?? null,
+    createdAt: now.getTime(),
+  };
+  return db.transaction().execute(async (transaction) => {
+    if (app.slug !== undefined && (await slugOwner(transaction, app.slug)) !== undefined) return 'slug_taken';
+    const { createdAt, ...columns } = created;
+    await transaction
+      .insertInto('apps')
+      .values({ ...columns, created_at: createdAt, revision: 0 })
+      .execute();
+    if (app.slug !== undefined) await claimSlug(transaction, created.id, app.slug, now);
+    return created;
+  });
+}
+
+export async function findApp(db: Queries, id: string): Promise<App | undefined> {
+  const row = await db.selectFrom('apps').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toApp(row);
+}
+
+export async function listApps(db: Queries): Promise<App[]> {
+  const rows = await db.selectFrom('apps').selectAll().orderBy('created_at').orderBy('id').execute();
+  return rows.map(toApp);
+}
+
+/**
+ * api.md, "Register a Slug". An earlier slug of the app keeps answering: installed apps have it built in.
+ * @returns `slug_taken` when the slug is or was another app's
+ */
+export async function setSlug(
+  db: Kysely<Schema>,
+  appId: string,
+  slug: string,
+  now: Date,
+): Promise<'set' | 'slug_taken'> {
+  return db.transaction().execute(async (transaction) => {
+    const owner = await slugOwner(transaction, slug);
+    if (owner !== undefined && owner !== appId) return 'slug_taken';
+    if (owner === undefined) await claimSlug(transaction, appId, slug, now);
+    await transaction.updateTable('apps').set({ slug }).where('id', '=', appId).execute();
+    await raiseRevision(transaction, appId);
+    return 'set';
+  });
+}
+
+/** Tells every cache of the app's offers that they changed. Belongs into each transaction that changes them. */
+export async function raiseRevision(transaction: Queries, appId: string): Promise<void> {
+  await transaction
+    .updateTable('apps')
+    .set((eb) => ({ revision: eb('revision', '+', 1) }))
+    .where('id', '=', appId)
+    .execute();
+}
+
+async function slugOwner(db: Queries, slug: string): Promise<string | undefined> {
+  const row = await db.selectFrom('slugs').select('app_id').where('slug', '=', slug).executeTakeFirst();
+  return row?.app_id;
+}
+
+async function claimSlug(db: Queries, appId: string, slug: string, now: Date): Promise<void> {
+  await db.insertInto('slugs').values({ slug, app_id: appId, created_at: now.getTime() }).execute();
+}
+
+function toApp({ id, name, slug, pubkey, created_at }: AppsTable): App {
+  return { id, name, slug, pubkey, createdAt: created_at };
+}

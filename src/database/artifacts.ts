@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { Platform } from '../protocol/platform.ts';
+import { precedenceOf } from '../protocol/version.ts';
+import { raiseRevision } from './apps.ts';
+import type { Queries, Schema } from './schema.ts';
+
+export interface NewArtifact extends Platform {
+  readonly releaseId: string;
+  /** Bytes. */
+  readonly fileSize: number;
+  readonly sha256: string | null;
+  readonly signature: string | null;
+  /** When the upload's URL has surely expired. */
+  readonly expiresAt: Date;
+}
+
+/** An upload that was promised and is not complete, with all that its bytes must satisfy. */
+export interface PendingUpload extends Platform {
+  readonly id: string;
+  readonly appId: string;
+  /** The app's minisign public key, if it has one. */
+  readonly pubkey: string | null;
+  readonly version: string;
+  readonly fileSize: number;
+  /** As declared; null if it was not. */
+  readonly sha256: string | null;
+  /** The artifact's own signature, else its release's. */
+  readonly signature: string | null;
+}
+
+/** What an upload turned out to be. */
+export interface StoredBytes {
+  readonly storageKey: string;
+  readonly sha256: string;
+}
+
+/** A file that is served. */
+export interface StoredFile extends Platform {
+  readonly storageKey: string;
+  readonly slug: string | null;
+  readonly version: string;
+}
+
+/** Promises an upload. @returns its id */
+export async function createPendingArtifact(db: Queries, artifact: NewArtifact, now: Date): Promise<string> {
+  const id = randomUUID();
+  const { releaseId, target, arch, fileSize, sha256, signature, expiresAt } = artifact;
+  await db
+    .insertInto('artifacts')
+    .values({
+      id,
+      release_id: releaseId,
+      target,
+      arch,
+      file_size: fileSize,
+      sha256,
+      signature,
+      status: 'pending',
+      storage_key: null,
+      created_at: now.getTime(),
+      expires_at: expiresAt.getTime(),
+    })
+    .execute();
+  return id;
+}
+
+/** The SHA-256 that a version's platform has, or once had when it was live: it can have no other. */
+export async function publishedBytes(
+  db: Queries,
+  appId: string,
+  version: string,
+  { target, arch }: Platform,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('published_bytes')
+    .select('sha256')
+    .where('app_id', '=', appId)
+    .where('precedence', '=', precedenceOf(version))
+    .where('target', '=', target)
+    .where('arch', '=', arch)
+    .executeTakeFirst();
+  return row?.sha256;
+}
+
+/** Whether the release already has its artifact for the platform. */
+export async function isComplete(
+  db: Queries,
+  releaseId: string,
+  { target, arch }: Platform,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('artifacts')
+    .select('id')
+    .where('release_id', '=', releaseId)
+    .where('target', '=', target)
+    .where('arch', '=', arch)
+    .where('status', '=', 'complete')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The upload by its id: as long as it is pending, `complete` afterwards, undefined when there is none. */
+export async function findUpload(db: Queries, id: string): Promise<PendingUpload | 'complete' | undefined> {
+  const row = await db
+    .selectFrom('artifacts')
+    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+    .innerJoin('apps', 'apps.id', 'releases.app_id')
+    .select([
+      'artifacts.id',
+      'app_id',
+      'pubkey',
+      'version',
+      'target',
+      'arch',
+      'file_size',
+      'sha256',
+      'status',
+      'artifacts.signature',
+      'releases.signature as release_signature',
+    ])
+    .where('artifacts.id', '=', id)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  if (row.status !== 'pending') return 'complete';
+  return {
+    id: row.id,
+    appId: row.app_id,
+    pubkey: row.pubkey,
+    version: row.version,
+    target: row.target,
+    arch: row.arch,
+    fileSize: row.file_size,
+    sha256: row.sha256,
+    signature: row.signature ?? row.release_signature,
+  };
+}
+
+/**
+ * Makes a pending artifact complete, and so visible, in one transaction. The bytes must be durable where they are
+ * served from by now.
+ * @param allowVersionReuse lets a version that was live and deleted have other bytes
+ * @returns `immutable` when the platform has, or once had, other bytes (or these, from another upload);
+ *   `gone` when nothing is pending under that id any more
+ */
+export async function completeArtifact(
+  db: Kysely<Schema>,
+  uploadId: string,
+  bytes: StoredBytes,
+  allowVersionReuse: boolean,
+): Promise<'completed' | 'immutable' | 'gone'> {
+  return db.transaction().execute(async (transaction) => {
+    const upload = await transaction
+      .selectFrom('artifacts')
+      .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+      .select(['release_id', 'app_id', 'version', 'precedence', 'target', 'arch'])
+      .where('artifacts.id', '=', uploadId)
+      .where('status', '=', 'pending')
+      .executeTakeFirst();
+    if (upload?.release_id == null) return 'gone';
+    if (await isComplete(transaction, upload.release_id, upload)) return 'immutable';
+    const published = await publishedBytes(transaction, upload.app_id, upload.version, upload);
+    if (published !== undefined && published !== bytes.sha256 && !allowVersionReuse) return 'immutable';
+    const { app_id, precedence, target, arch } = upload;
+    await transaction
+      .updateTable('artifacts')
+      .set({ status: 'complete', storage_key: bytes.storageKey, sha256: bytes.sha256 })
+      .where('id', '=', uploadId)
+      .execute();
+    await transaction
+      .insertInto('published_bytes')
+      .values({ app_id, precedence, target, arch, sha256: bytes.sha256 })
+      .onConflict((conflict) =>
+        conflict.columns(['app_id', 'precedence', 'target', 'arch']).doUpdateSet({ sha256: bytes.sha256 }),
+      )
+      .execute();
+    await raiseRevision(transaction, app_id);
+    return 'completed';
+  });
+}
+
+/** The served file under a storage key; undefined once its release is deleted. */
+export async function findStoredFile(db: Queries, storageKey: string): Promise<StoredFile | undefined> {
+  const row = await storedFiles(db).where('storage_key', '=', storageKey).executeTakeFirst();
+  return row && { ...row, storageKey };
+}
+
+/** The served file of a release's platform, by any slug the app has or had. */
+export async function findDownload(
+  db: Queries,
+  slug: string,
+  releaseId: string,
+  { target, arch }: Platform,
+): Promise<StoredFile | undefined> {
+  const row = await storedFiles(db)
+    .innerJoin('slugs', 'slugs.app_id', 'apps.id')
+    .select('storage_key')
+    .where('slugs.slug', '=', slug)
+    .where('release_id', '=', releaseId)
+    .where('target', '=', target)
+    .where('arch', '=', arch)
+    .executeTakeFirst();
+  return row?.storage_key == null ? undefined : { ...row, storageKey: row.storage_key };
+}
+
+/** Bytes whose release is deleted and that are to be removed. */
+export async function listDeleting(db: Queries): Promise<{ id: string; storageKey: string }[]> {
+  const rows = await db
+    .selectFrom('artifacts')
+    .select(['id', 'storage_key'])
+    .where('status', '=', 'deleting')
+    .execute();
+  return rows.map(({ id, storage_key }) => ({ id, storageKey: storage_key ?? '' }));
+}
+
+/** Forgets an artifact whose bytes are removed. */
+export async function forgetDeleted(db: Queries, id: string): Promise<void> {
+  await db.deleteFrom('artifacts').where('id', '=', id).where('status', '=', 'deleting').execute();
+}
+
+/** Forgets uploads that were promised and never came. @returns how many */
+export async function forgetExpiredUploads(db: Queries, now: Date): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('artifacts')
+    .where('status', '=', 'pending')
+    .where('expires_at', '<', now.getTime())
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
+/** Whether any row, in any state, refers to the stored bytes. */
+export async function isReferenced(db: Queries, storageKey: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('artifacts')
+    .select('id')
+    .where('storage_key', '=', storageKey)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function storedFiles(db: Queries) {
+  return db
+    .selectFrom('artifacts')
+    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+    .innerJoin('apps', 'apps.id', 'releases.app_id')
+    .select(['apps.slug', 'version', 'target', 'arch'])
+    .where('status', '=', 'complete');
+}

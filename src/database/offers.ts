@@ -1,0 +1,61 @@
+import type { Arch, Target } from '../protocol/platform.ts';
+import type { Queries } from './schema.ts';
+
+/** One platform's complete artifact in one published release: what a check may offer. */
+export interface OfferCandidate {
+  readonly releaseId: string;
+  readonly version: string;
+  readonly target: Target;
+  readonly arch: Arch;
+}
+
+/** What a check answers besides the URL. */
+export interface OfferDetails {
+  readonly signature: string | null;
+  readonly notes: string | null;
+  /** Milliseconds since 1970. */
+  readonly pubDate: number;
+}
+
+/** The app that answers under a slug: its current slug and the revision of its offers. */
+export async function findOfferingApp(
+  db: Queries,
+  slug: string,
+): Promise<{ appId: string; slug: string; revision: number } | undefined> {
+  const row = await db
+    .selectFrom('slugs')
+    .innerJoin('apps', 'apps.id', 'slugs.app_id')
+    .select(['apps.id', 'apps.slug', 'revision'])
+    .where('slugs.slug', '=', slug)
+    .executeTakeFirst();
+  return row && { appId: row.id, slug: row.slug ?? slug, revision: row.revision };
+}
+
+export async function offerCandidates(db: Queries, appId: string): Promise<OfferCandidate[]> {
+  const rows = await db
+    .selectFrom('artifacts')
+    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+    .select(['releases.id', 'version', 'target', 'arch'])
+    .where('app_id', '=', appId)
+    .where('status', '=', 'complete')
+    .execute();
+  return rows.map(({ id, ...candidate }) => ({ releaseId: id, ...candidate }));
+}
+
+export async function offerDetails(
+  db: Queries,
+  candidate: OfferCandidate,
+): Promise<OfferDetails | undefined> {
+  const row = await db
+    .selectFrom('artifacts')
+    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+    .select(['artifacts.signature', 'releases.signature as release_signature', 'notes', 'pub_date'])
+    .where('release_id', '=', candidate.releaseId)
+    .where('target', '=', candidate.target)
+    .where('arch', '=', candidate.arch)
+    .where('status', '=', 'complete')
+    .executeTakeFirst();
+  return (
+    row && { signature: row.signature ?? row.release_signature, notes: row.notes, pubDate: row.pub_date }
+  );
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type Sqlite from 'better-sqlite3';
+import { Kysely } from 'kysely';
+import { OtaError } from '../errors.ts';
+import { createPrivateFile } from './data-folder.ts';
+import { migrate } from './migrate.ts';
+import type { Schema } from './schema.ts';
+import { openSqlite } from './sqlite.ts';
+import { ImmediateSqliteDialect } from './sqlite-dialect.ts';
+
+/** The metadata store, open and at the current schema. */
+export interface Database {
+  readonly queries: Kysely<Schema>;
+  /**
+   * A number that differs from an earlier one if anything was committed in between, by this process or another.
+   * Cheap enough for every request. Throws when the store cannot be asked.
+   */
+  changeCounter(): number;
+  close(): Promise<void>;
+}
+
+/** The database's file in a data folder. */
+export const DATABASE_FILE = 'synckit-ota.sqlite';
+
+/**
+ * Opens the SQLite store of a data folder, creating and migrating it as needed. Several processes may have it open.
+ * @throws OtaError `store_unavailable`
+ */
+export async function openDatabase(dataDir: string): Promise<Database> {
+  const file = join(dataDir, DATABASE_FILE);
+  createPrivateFile(dataDir, DATABASE_FILE); // SQLite gives its -wal and -shm the mode of the main file
+  const writer = await openSqlite(file);
+  const queries = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect({ database: writer }) });
+  try {
+    await migrate(queries, undefined, async (lastApplied) => backUp(writer, dataDir, lastApplied));
+    assertDurable(writer);
+    // A connection of its own: SQLite counts the commits of all other connections, so it sees the writer's too.
+    const observer = await openSqlite(file, { readonly: true });
+    const dataVersion = observer.prepare('pragma data_version').pluck();
+    return {
+      queries,
+      changeCounter: () => dataVersion.get() as number,
+      async close() {
+        observer.close();
+        await queries.destroy();
+      },
+    };
+  } catch (error) {
+    await queries.destroy();
+    throw error;
+  }
+}
+
+async function backUp(connection: Sqlite.Database, dataDir: string, lastApplied: string): Promise<void> {
+  const copy = join(dataDir, `before-migration-from-${lastApplied}.sqlite`);
+  if (!existsSync(copy)) connection.prepare('vacuum into ?').run(copy);
+}
+
+/** The pragma reads FULL even where it is not until the first write: so it is read after one. */
+function assertDurable(connection: Sqlite.Database): void {
+  connection.exec('begin immediate; commit');
+  const synchronous = connection.pragma('synchronous', { simple: true });
+  const journal = connection.pragma('journal_mode', { simple: true });
+  if (synchronous !== 2 || journal !== 'wal') {
+    throw new OtaError(
+      'store_unavailable',
+      `the database would not keep what it acknowledged (journal_mode ${journal}, synchronous ${synchronous})`,
+      { hint: 'Put the data folder on a local file system that supports shared memory maps.' },
+    );
+  }
+}

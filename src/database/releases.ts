@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { Arch, Target } from '../protocol/platform.ts';
+import { compareVersions, precedenceOf } from '../protocol/version.ts';
+import { raiseRevision } from './apps.ts';
+import type { Queries, ReleasesTable, Schema } from './schema.ts';
+
+export interface Release {
+  readonly id: string;
+  readonly appId: string;
+  readonly version: string;
+  readonly notes: string | null;
+  readonly signature: string | null;
+  /** Milliseconds since 1970, as is `createdAt`. */
+  readonly pubDate: number;
+  readonly createdAt: number;
+}
+
+/** An artifact whose bytes are stored, verified and served. */
+export interface CompleteArtifact {
+  readonly target: Target;
+  readonly arch: Arch;
+  /** Bytes. */
+  readonly fileSize: number;
+  readonly sha256: string;
+  readonly signature: string | null;
+}
+
+export interface NewRelease {
+  readonly appId: string;
+  readonly version: string;
+  readonly notes: string | null;
+  readonly signature: string | null;
+}
+
+/** @returns the release, or `version_taken` when the app has one of equal precedence */
+export async function createRelease(
+  db: Queries,
+  { appId, version, notes, signature }: NewRelease,
+  now: Date,
+): Promise<Release | 'version_taken'> {
+  const row: ReleasesTable = {
+    id: randomUUID(),
+    app_id: appId,
+    version,
+    precedence: precedenceOf(version),
+    notes,
+    signature,
+    pub_date: now.getTime(),
+    created_at: now.getTime(),
+  };
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('releases')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['app_id', 'precedence']).doNothing())
+    .executeTakeFirstOrThrow();
+  return numInsertedOrUpdatedRows === 0n ? 'version_taken' : toRelease(row);
+}
+
+export async function findRelease(db: Queries, appId: string, id: string): Promise<Release | undefined> {
+  const row = await db
+    .selectFrom('releases')
+    .selectAll()
+    .where('app_id', '=', appId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row && toRelease(row);
+}
+
+/** An app's releases with their complete artifacts, highest version first. */
+export async function listReleases(
+  db: Queries,
+  appId: string,
+): Promise<(Release & { artifacts: CompleteArtifact[] })[]> {
+  const releases = await db.selectFrom('releases').selectAll().where('app_id', '=', appId).execute();
+  const artifacts = await db
+    .selectFrom('artifacts')
+    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+    .select(['release_id', 'target', 'arch', 'file_size', 'artifacts.sha256', 'artifacts.signature'])
+    .where('releases.app_id', '=', appId)
+    .where('status', '=', 'complete')
+    .orderBy('target')
+    .orderBy('arch')
+    .execute();
+  const byRelease = new Map<string | null, CompleteArtifact[]>();
+  for (const row of artifacts) {
+    const { target, arch, file_size: fileSize, signature } = row;
+    const ofRelease = byRelease.get(row.release_id) ?? [];
+    byRelease.set(row.release_id, ofRelease);
+    ofRelease.push({ target, arch, fileSize, sha256: row.sha256 ?? '', signature });
+  }
+  return releases
+    .map((row) => ({ ...toRelease(row), artifacts: byRelease.get(row.id) ?? [] }))
+    .sort((a, b) => compareVersions(b.version, a.version));
+}
+
+/**
+ * api.md, "Delete a Release": invisible at once, in one transaction. Its stored bytes become `deleting` and are
+ * removed afterwards; pending uploads to it are forgotten.
+ */
+export async function deleteRelease(
+  db: Kysely<Schema>,
+  appId: string,
+  id: string,
+): Promise<'deleted' | 'not_found'> {
+  return db.transaction().execute(async (transaction) => {
+    if ((await findRelease(transaction, appId, id)) === undefined) return 'not_found';
+    await transaction
+      .deleteFrom('artifacts')
+      .where('release_id', '=', id)
+      .where('status', '=', 'pending')
+      .execute();
+    await transaction
+      .updateTable('artifacts')
+      .set({ status: 'deleting', release_id: null })
+      .where('release_id', '=', id)
+      .execute();
+    await transaction.deleteFrom('releases').where('id', '=', id).execute();
+    await raiseRevision(transaction, appId);
+    return 'deleted';
+  });
+}
+
+function toRelease(row: ReleasesTable): Release {
+  return {
+    id: row.id,
+    appId: row.app_id,
+    version: row.version,
+    notes: row.notes,
+    signature: row.signature,
+    pubDate: row.pub_date,
+    createdAt: row.created_at,
+  };
+}

@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { OtaError } from '../errors.ts';
+import { createPrivateFile } from './data-folder.ts';
+import { connectSqlite } from './sqlite.ts';
+
+const LOCK_FILE = 'serve.lock';
+
+/**
+ * Takes the right to serve a data folder, for as long as this process lives: a file lock that SQLite holds and the
+ * kernel drops with the process, so none is ever left behind.
+ * @returns gives the lock back
+ * @throws OtaError `store_unavailable` when another process serves the folder
+ */
+export async function lockForServing(dataDir: string): Promise<() => void> {
+  createPrivateFile(dataDir, LOCK_FILE);
+  const connection = await connectSqlite(join(dataDir, LOCK_FILE), { timeout: 0 });
+  try {
+    connection.exec('begin exclusive');
+  } catch (error) {
+    connection.close();
+    throw new OtaError('store_unavailable', `another \`synckit-ota serve\` is using ${dataDir}`, {
+      cause: error,
+      hint: 'Stop it first, or give this one another --data-dir.',
+    });
+  }
+  return () => connection.close();
+}

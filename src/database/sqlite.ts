@@ -1,0 +1,77 @@
+import type Sqlite from 'better-sqlite3';
+import { OtaError } from '../errors.ts';
+import { compareVersions } from '../protocol/version.ts';
+
+/** Oldest SQLite with the WAL-reset fix; 3.52.0 was withdrawn. */
+const MINIMUM_SQLITE = '3.51.3';
+const WITHDRAWN_SQLITE = '3.52.0';
+
+/** How long a statement waits for another process's write, in milliseconds. */
+const BUSY_TIMEOUT_MS = 5000;
+
+/**
+ * Opens a SQLite file with the settings every connection of this project has: WAL, and every commit durable.
+ * @throws OtaError `store_unavailable` when the native module is missing or the file cannot be opened
+ */
+export async function openSqlite(
+  file: string,
+  options: { readonly?: boolean } = {},
+): Promise<Sqlite.Database> {
+  const connection = await connectSqlite(file, { ...options, timeout: BUSY_TIMEOUT_MS });
+  const version = connection.prepare('select sqlite_version()').pluck().get() as string;
+  if (compareVersions(version, MINIMUM_SQLITE) < 0 || version === WITHDRAWN_SQLITE) {
+    throw new OtaError('store_unavailable', `SQLite ${version} has defects that can lose data`, {
+      hint: `Install a better-sqlite3 that brings SQLite ${MINIMUM_SQLITE} or later.`,
+    });
+  }
+  try {
+    if (!options.readonly) connection.pragma('journal_mode = WAL');
+    // WAL sets NORMAL on this build, which loses the last commits with the power: so FULL, and after WAL.
+    connection.pragma('synchronous = FULL');
+    connection.pragma('fullfsync = ON');
+    connection.pragma('checkpoint_fullfsync = ON');
+    connection.pragma('foreign_keys = ON');
+    connection.pragma('trusted_schema = OFF');
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw unopenable(file, error);
+  }
+}
+
+/** Opens a SQLite file as it is, loading the native module on first use. */
+export async function connectSqlite(file: string, options: Sqlite.Options): Promise<Sqlite.Database> {
+  let module: typeof import('better-sqlite3');
+  try {
+    module = (await import('better-sqlite3')).default;
+  } catch (error) {
+    throw missingModule(error);
+  }
+  try {
+    return new module(file, options);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    throw code.startsWith('SQLITE_') || error instanceof TypeError
+      ? unopenable(file, error)
+      : missingModule(error);
+  }
+}
+
+function missingModule(cause: unknown): OtaError {
+  return new OtaError(
+    'store_unavailable',
+    'the native module better-sqlite3 is missing or was not built for this Node',
+    {
+      cause,
+      hint: 'Install it with install scripts allowed: npm install --allow-scripts=better-sqlite3 better-sqlite3',
+    },
+  );
+}
+
+function unopenable(file: string, cause: unknown): OtaError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new OtaError('store_unavailable', `${file} cannot be opened: ${reason}`, {
+    cause,
+    hint: 'Check that the data folder is yours, writable, on a local disk, and holds a synckit-ota store.',
+  });
+}

@@ -1,0 +1,3 @@
+/** What our server can do beyond api.md, as `GET /api/sync/ota` names it. */
+export const EXTENSIONS = ['artifact-signature', 'app'] as const;
+export type Extension = (typeof EXTENSIONS)[number];

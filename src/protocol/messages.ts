@@ -1,0 +1,151 @@
+import Type, { type Static } from 'typebox';
+import { ARCHS, TARGETS } from './platform.ts';
+import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
+import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
+
+/*
+ * Every body, parameter and answer of the API, once: the types, the server's validation and the client's
+ * decoder. A `description` completes the sentence "<field> must be …" in a problem.
+ */
+
+/** Largest JSON body accepted, in bytes. */
+export const MAX_JSON_BODY_BYTES = 64 * 1024;
+/** Longest signature accepted, in characters; a real `.sig` has about 430. */
+export const MAX_SIGNATURE_LENGTH = 8192;
+/** Default of `serve --max-artifact-size`, in bytes. */
+export const DEFAULT_MAX_ARTIFACT_BYTES = 2 * 1024 ** 3;
+
+/** Any text without NUL and without a lone surrogate: either would break the JSON of every client. */
+const WELL_FORMED_TEXT = '^[^\\u0000\\ud800-\\udfff]*$';
+
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const Version = Type.String({
+  maxLength: MAX_VERSION_LENGTH,
+  pattern: VERSION_PATTERN,
+  description: `strict semver (X.Y.Z, optionally with pre-release or build metadata), at most ${MAX_VERSION_LENGTH} characters`,
+});
+const Target = Type.Enum([...TARGETS], { description: `one of ${TARGETS.join(', ')}` });
+const Arch = Type.Enum([...ARCHS], { description: `one of ${ARCHS.join(', ')}` });
+const Notes = Type.String({ pattern: WELL_FORMED_TEXT, description: 'text without NUL or lone surrogates' });
+const Signature = Type.String({
+  minLength: 1,
+  maxLength: MAX_SIGNATURE_LENGTH,
+  pattern: WELL_FORMED_TEXT,
+  description: `text of 1 to ${MAX_SIGNATURE_LENGTH} characters without NUL or lone surrogates`,
+});
+const Sha256 = Type.String({
+  pattern: '^[0-9a-f]{64}$',
+  description: 'a SHA-256 as 64 lowercase hexadecimal digits',
+});
+const FileSize = Type.Integer({
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'a positive whole number of bytes',
+});
+
+/** Path parameters of every route, by the names api.md gives them. Opaque ones only have a length. */
+export const PathParameters = {
+  app_id: Type.String({ minLength: 1, maxLength: 200 }),
+  release_id: Type.String({ minLength: 1, maxLength: 200 }),
+  slug: Type.String({ minLength: 1, maxLength: 200 }),
+  target: Target,
+  arch: Arch,
+  current_version: Version,
+  upload_id: Type.String({ minLength: 1, maxLength: 200 }),
+  storage_key: Type.String({ minLength: 1, maxLength: 200 }),
+} as const;
+
+/** api.md, "Register a Slug". */
+export const SetSlugBody = Type.Object({
+  slug: Type.String({ pattern: SLUG_PATTERN, description: SLUG_RULE }),
+});
+export type SetSlugBody = Static<typeof SetSlugBody>;
+
+/** api.md, "Create a Release". `signature` is optional here: with `artifact-signature` each file has its own. */
+export const CreateReleaseBody = Type.Object({
+  version: Version,
+  notes: Type.Optional(Nullable(Notes)),
+  signature: Type.Optional(Nullable(Signature)),
+});
+export type CreateReleaseBody = Static<typeof CreateReleaseBody>;
+
+/** api.md, "Upload Artifacts", with the optional fields of the extension `artifact-signature`. */
+export const CreateArtifactBody = Type.Object({
+  target: Target,
+  arch: Arch,
+  file_size: FileSize,
+  signature: Type.Optional(Nullable(Signature)),
+  sha256: Type.Optional(Nullable(Sha256)),
+});
+export type CreateArtifactBody = Static<typeof CreateArtifactBody>;
+
+/*
+ * Answers. These decode what any server sends, so they demand only what the client cannot work without;
+ * unknown fields are let through.
+ */
+
+/** An artifact as our server lists it with its release (extension `artifact-signature`). Complete ones only. */
+export const ArtifactAnswer = Type.Object({
+  target: Type.String(),
+  arch: Type.String(),
+  file_size: Type.Integer({ minimum: 0 }),
+  sha256: Type.String(),
+  signature: Nullable(Type.String()),
+});
+export type ArtifactAnswer = Static<typeof ArtifactAnswer>;
+
+/** api.md, "Create a Release", response. */
+export const ReleaseAnswer = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  version: Type.String({ minLength: 1 }),
+  notes: Type.Optional(Nullable(Type.String())),
+  signature: Type.Optional(Nullable(Type.String())),
+  pub_date: Type.Optional(Nullable(Type.String())),
+  created_at: Type.Optional(Nullable(Type.String())),
+  artifacts: Type.Optional(Type.Array(ArtifactAnswer)),
+});
+export type ReleaseAnswer = Static<typeof ReleaseAnswer>;
+
+/** api.md does not show the answer of "List Releases": a bare array (ours) and a wrapped one are both understood. */
+export const ReleaseListAnswer = Type.Union([
+  Type.Array(ReleaseAnswer),
+  Type.Object({ releases: Type.Array(ReleaseAnswer) }),
+]);
+export type ReleaseListAnswer = Static<typeof ReleaseListAnswer>;
+
+/** api.md, "Upload Artifacts", response. */
+export const CreateArtifactAnswer = Type.Object({
+  upload_url: Type.String({ minLength: 1 }),
+  s3_key: Type.Optional(Type.String()),
+  signature: Type.Optional(Type.String()),
+  sha256: Type.Optional(Type.String()),
+});
+export type CreateArtifactAnswer = Static<typeof CreateArtifactAnswer>;
+
+/** `GET /api/sync/ota/apps/{app_id}` of our server (extension `app`). */
+export const AppAnswer = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  slug: Nullable(Type.String()),
+  pubkey: Nullable(Type.String()),
+});
+export type AppAnswer = Static<typeof AppAnswer>;
+
+/** `GET /api/sync/ota` of our server: design 4. */
+export const CapabilitiesAnswer = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  extensions: Type.Array(Type.String()),
+});
+export type CapabilitiesAnswer = Static<typeof CapabilitiesAnswer>;
+
+/** api.md, "Update Available (200)". */
+export const UpdateAnswer = Type.Object({
+  version: Type.String({ minLength: 1 }),
+  url: Type.String({ minLength: 1 }),
+  signature: Type.String(),
+  notes: Type.Optional(Nullable(Type.String())),
+  pub_date: Type.Optional(Nullable(Type.String())),
+});
+export type UpdateAnswer = Static<typeof UpdateAnswer>;

@@ -1,0 +1,160 @@
+import { createPublicKey, verify as verifyEd25519 } from 'node:crypto';
+
+/*
+ * The minisign format (https://jedisct1.github.io/minisign/, "Signature format" and "Public key format"), in the
+ * base64 wrapping that `tauri signer` writes and Tauri's updater plugin reads.
+ */
+
+/** A minisign public key: an Ed25519 key and the 8-byte id that signatures name it by. */
+export interface PublicKey {
+  readonly keyId: Buffer;
+  /** 32 bytes. */
+  readonly key: Buffer;
+}
+
+export interface MinisignSignature {
+  /** `ED`: the signature is over the BLAKE2b-512 of the file. Otherwise (`Ed`) over the file itself. */
+  readonly prehashed: boolean;
+  readonly keyId: Buffer;
+  /** 64 bytes. */
+  readonly signature: Buffer;
+  readonly trustedComment: string;
+  /** 64 bytes, over signature and trusted comment. */
+  readonly globalSignature: Buffer;
+}
+
+/** What is known of the signed file: its BLAKE2b-512 for a prehashed signature, else all its bytes. */
+export type SignedContent = { readonly blake2b512: Buffer } | { readonly bytes: Buffer };
+
+export type Verification = { readonly valid: true } | { readonly valid: false; readonly reason: string };
+
+const TRUSTED_COMMENT = 'trusted comment: ';
+
+/** The id as minisign and Tauri print it: the little-endian number in upper-case hexadecimal. */
+export function formatKeyId(keyId: Buffer): string {
+  return Buffer.from(keyId).reverse().toString('hex').toUpperCase();
+}
+
+/**
+ * Reads a public key in any form people hold one in: the bare base64 line, minisign's two-line file, or that
+ * file in base64 again (`tauri.conf.json` and Tauri's `.key.pub`). Undefined when it is none of these.
+ */
+export function parsePublicKey(text: string): PublicKey | undefined {
+  const trimmed = text.trim();
+  const unwrapped = decodeBase64(trimmed);
+  const candidates = [trimmed, unwrapped?.toString('utf8') ?? ''];
+  for (const candidate of candidates) {
+    const lines = candidate.trim().split(/\r?\n/);
+    const bytes = decodeBase64(lines.at(-1)?.trim() ?? '');
+    if (lines.length <= 2 && bytes?.length === 42 && bytes.subarray(0, 2).toString('latin1') === 'Ed') {
+      return { keyId: bytes.subarray(2, 10), key: bytes.subarray(10) };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Reads a signature exactly as Tauri's updater does: strict standard base64 of minisign's four lines.
+ * @returns the signature, or why it is none, as the end of a sentence
+ */
+export function parseSignature(text: string): MinisignSignature | { readonly malformed: string } {
+  if (text !== text.trim()) return { malformed: 'has white space around it' };
+  if (text.startsWith('untrusted comment:')) {
+    return { malformed: 'is bare minisign text; Tauri needs the base64 that `tauri signer sign` writes' };
+  }
+  const wrapped = decodeBase64(text);
+  if (wrapped === undefined) return { malformed: 'is not base64' };
+  const [comment, signatureLine, trustedLine, globalLine] = (decodeUtf8(wrapped) ?? '').split(/\r?\n/);
+  if (!comment?.startsWith('untrusted comment:')) return { malformed: 'is not a minisign signature' };
+  const bytes = decodeBase64(signatureLine ?? '');
+  const globalSignature = decodeBase64(globalLine ?? '');
+  if (bytes?.length !== 74 || !trustedLine?.startsWith(TRUSTED_COMMENT) || globalSignature?.length !== 64) {
+    return { malformed: 'is cut short or damaged' };
+  }
+  const algorithm = bytes.subarray(0, 2).toString('latin1');
+  if (algorithm !== 'ED' && algorithm !== 'Ed')
+    return { malformed: `has the unknown algorithm ${algorithm}` };
+  return {
+    prehashed: algorithm === 'ED',
+    keyId: bytes.subarray(2, 10),
+    signature: bytes.subarray(10),
+    trustedComment: trustedLine.slice(TRUSTED_COMMENT.length),
+    globalSignature,
+  };
+}
+
+/** The trusted comment's TAB-separated `name:value` fields, such as `file` and (signer 2.11.5 and later) `version`. */
+export function trustedCommentFields(trustedComment: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const field of trustedComment.split('\t')) {
+    const colon = field.indexOf(':');
+    const name = field.slice(0, colon);
+    if (colon > 0 && !fields.has(name)) fields.set(name, field.slice(colon + 1)); // Tauri takes the first of two
+  }
+  return fields;
+}
+
+/**
+ * Checks what Tauri's updater checks: key id, the file's signature, the global signature over the trusted comment,
+ * and that a `version:` in it is the announced one (plugin 2.12 and later; build metadata counts).
+ */
+export function verifySignature(
+  signature: MinisignSignature,
+  publicKey: PublicKey,
+  content: SignedContent,
+  announcedVersion?: string,
+): Verification {
+  if (!signature.keyId.equals(publicKey.keyId)) {
+    const [signedBy, expected] = [formatKeyId(signature.keyId), formatKeyId(publicKey.keyId)];
+    return { valid: false, reason: `signed with key ${signedBy}, but the public key is ${expected}` };
+  }
+  const message = 'bytes' in content ? content.bytes : content.blake2b512;
+  if (signature.prehashed === 'bytes' in content) {
+    throw new TypeError('a prehashed signature needs the BLAKE2b-512 of the file, any other the bytes');
+  }
+  const key = ed25519Key(publicKey);
+  if (!verifyEd25519(null, message, key, signature.signature)) {
+    return { valid: false, reason: 'the signature is of other bytes' };
+  }
+  const commented = Buffer.concat([signature.signature, Buffer.from(signature.trustedComment)]);
+  if (!verifyEd25519(null, commented, key, signature.globalSignature)) {
+    return { valid: false, reason: 'the trusted comment is not the one that was signed' };
+  }
+  const signedVersion = trustedCommentFields(signature.trustedComment).get('version');
+  if (
+    announcedVersion !== undefined &&
+    signedVersion !== undefined &&
+    !sameVersion(signedVersion, announcedVersion)
+  ) {
+    return {
+      valid: false,
+      reason: `signed for version ${signedVersion}, but announced as ${announcedVersion}`,
+    };
+  }
+  return { valid: true };
+}
+
+/** As Tauri's updater: leading `v`s aside, the same semver, build metadata included. */
+function sameVersion(a: string, b: string): boolean {
+  return a.replace(/^v+/, '') === b.replace(/^v+/, '');
+}
+
+function ed25519Key(publicKey: PublicKey) {
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: publicKey.key.toString('base64url') };
+  return createPublicKey({ key: jwk, format: 'jwk' });
+}
+
+/** Strict standard base64 with padding (RFC 4648 section 4); undefined for anything else, also for empty text. */
+function decodeBase64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+/** Strict UTF-8, a byte order mark kept; undefined for anything else. */
+function decodeUtf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

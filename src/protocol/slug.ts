@@ -1,0 +1,20 @@
+/** api.md, "Register a Slug": 3 to 40 characters, lowercase alphanumeric with hyphens; none at either end. */
+export const SLUG_PATTERN = '^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$';
+
+/** Words that would clash with this API's own paths, now or later. */
+export const RESERVED_SLUGS = ['apps', 'download', 'downloads', 'latest', 'admin', 'api'] as const;
+
+/** The rule in words, for messages. */
+export const SLUG_RULE =
+  '3 to 40 characters, lowercase letters, digits and hyphens, no hyphen at either end' as const;
+
+const SLUG = new RegExp(SLUG_PATTERN);
+
+/** Whether the text is well-formed as a slug; a reserved word is well-formed too. */
+export function isSlug(text: string): boolean {
+  return SLUG.test(text);
+}
+
+export function isReservedSlug(slug: string): boolean {
+  return (RESERVED_SLUGS as readonly string[]).includes(slug);
+}

@@ -1,0 +1,81 @@
+/** Longest version accepted, in characters. */
+export const MAX_VERSION_LENGTH = 64;
+
+const NUMERIC = '(?:0|[1-9]\\d*)';
+const PRERELEASE_IDENTIFIER = `(?:${NUMERIC}|\\d*[a-zA-Z-][0-9a-zA-Z-]*)`;
+
+/** The grammar of https://semver.org/spec/v2.0.0.html, on the raw string: no `v`, no spaces, no leading zeros. */
+export const VERSION_PATTERN =
+  `^${NUMERIC}\\.${NUMERIC}\\.${NUMERIC}` +
+  `(?:-${PRERELEASE_IDENTIFIER}(?:\\.${PRERELEASE_IDENTIFIER})*)?` +
+  '(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$';
+
+const VERSION = new RegExp(VERSION_PATTERN);
+
+/** Whether `text` is a version as api.md ("Create a Release") and the strict SemVer grammar allow it. */
+export function isVersion(text: string): boolean {
+  return text.length <= MAX_VERSION_LENGTH && VERSION.test(text);
+}
+
+/**
+ * The part of a version that decides its precedence: everything but the build metadata (SemVer 10).
+ * The grammar leaves one spelling for each precedence, so two versions of equal precedence have equal text here.
+ */
+export function precedenceOf(version: string): string {
+  const plus = version.indexOf('+');
+  return plus < 0 ? version : version.slice(0, plus);
+}
+
+/** Whether the version has pre-release identifiers (SemVer 9). */
+export function isPrerelease(version: string): boolean {
+  return precedenceOf(version).includes('-');
+}
+
+/**
+ * SemVer 11: negative when `a` comes before `b`, zero at equal precedence. Both must satisfy `isVersion`.
+ * Identifiers are compared as text, not as numbers, so it is exact at any length (`semver` throws or rounds past 2^53).
+ */
+export function compareVersions(a: string, b: string): number {
+  const left = split(a);
+  const right = split(b);
+  for (let i = 0; i < 3; i++) {
+    const order = compareNumeric(left.core[i] ?? '', right.core[i] ?? '');
+    if (order !== 0) return order;
+  }
+  return comparePrereleases(left.prerelease, right.prerelease);
+}
+
+function split(version: string): { core: string[]; prerelease: string[] } {
+  const precedence = precedenceOf(version);
+  const dash = precedence.indexOf('-');
+  if (dash < 0) return { core: precedence.split('.'), prerelease: [] };
+  return { core: precedence.slice(0, dash).split('.'), prerelease: precedence.slice(dash + 1).split('.') };
+}
+
+function comparePrereleases(a: readonly string[], b: readonly string[]): number {
+  if (a.length === 0 || b.length === 0) return b.length - a.length; // a release comes after its pre-releases
+  for (const [i, left] of a.entries()) {
+    const right = b[i];
+    if (right === undefined) return 1; // more identifiers come after fewer
+    const order = compareIdentifiers(left, right);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
+function compareIdentifiers(a: string, b: string): number {
+  const aNumeric = /^\d+$/.test(a);
+  const bNumeric = /^\d+$/.test(b);
+  if (aNumeric && bNumeric) return compareNumeric(a, b);
+  if (aNumeric !== bNumeric) return aNumeric ? -1 : 1; // numeric identifiers come first
+  return compareText(a, b);
+}
+
+/** Digits without leading zeros: the longer is the larger. */
+function compareNumeric(a: string, b: string): number {
+  return a.length - b.length || compareText(a, b);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,37 @@
+import { OtaError } from '../errors.ts';
+import type { CreateReleaseBody, ReleaseAnswer } from '../protocol/messages.ts';
+import { findRelease } from './plan.ts';
+import type { Publisher } from './publisher.ts';
+
+/**
+ * Creates a release so that there is one, whatever happens in between: a request that got no answer may have been
+ * applied, and another job may have been quicker. So before any second try the server is asked (reliability, trap 16).
+ * @throws OtaError `conflict` when the version is there with other content
+ */
+export async function ensureRelease(publisher: Publisher, body: CreateReleaseBody): Promise<ReleaseAnswer> {
+  const { client, retry, appId } = publisher;
+  return retry.run(async (attempt) => {
+    const applied = attempt > 1 ? await findSame(publisher, body) : undefined;
+    if (applied !== undefined) return applied;
+    try {
+      return await client.createRelease(appId, body);
+    } catch (error) {
+      if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
+      const created = await findSame(publisher, body);
+      if (created === undefined) throw error;
+      return created;
+    }
+  });
+}
+
+async function findSame(
+  { client, appId }: Publisher,
+  { version, signature }: CreateReleaseBody,
+): Promise<ReleaseAnswer | undefined> {
+  const release = findRelease(await client.listReleases(appId), version);
+  if (release === undefined) return undefined;
+  if (release.version === version && (release.signature ?? null) === (signature ?? null)) return release;
+  throw new OtaError('conflict', `${release.version} exists with other content`, {
+    hint: 'Publish it as a new version.',
+  });
+}

@@ -1,0 +1,34 @@
+import type { OtaClient } from '../client/ota-client.ts';
+import type { Retry, RetryNotice } from '../client/retry.ts';
+import type { Transport } from '../client/transport.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { Platform } from '../protocol/platform.ts';
+
+/** What happens while publishing, for whoever shows it. Nothing in this folder prints. */
+export type PublishEvent =
+  | { readonly type: 'hashing'; readonly file: string }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'slug_set'; readonly slug: string }
+  | { readonly type: 'release_created' | 'release_found'; readonly release: ReleaseAnswer }
+  | { readonly type: 'skipped'; readonly artifact: ShownArtifact }
+  | { readonly type: 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }
+  | { readonly type: 'upload_progress'; readonly artifact: ShownArtifact; readonly sentBytes: number }
+  | { readonly type: 'verified'; readonly artifact: ShownArtifact }
+  | { readonly type: 'retrying'; readonly notice: RetryNotice };
+
+export interface ShownArtifact extends Platform {
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What publishing works with: the way to the server, and where to tell what happens. */
+export interface Publisher {
+  readonly appId: string;
+  readonly client: OtaClient;
+  readonly transport: Transport;
+  readonly retry: Retry;
+  readonly report: (event: PublishEvent) => void;
+  readonly sleep: (ms: number) => Promise<unknown>;
+  readonly signal?: AbortSignal | undefined;
+}

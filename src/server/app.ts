@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import type { TSchema } from 'typebox';
+import { MAX_JSON_BODY_BYTES } from '../protocol/messages.ts';
+import { Problem } from '../protocol/problem.ts';
+import { fieldErrors, matches } from '../protocol/validate.ts';
+import { createAuthenticator } from './auth.ts';
+import { registerApps } from './handlers/apps.ts';
+import { registerArtifacts } from './handlers/artifacts.ts';
+import { registerCapabilities } from './handlers/capabilities.ts';
+import { registerCheck } from './handlers/check.ts';
+import { registerDownloads } from './handlers/downloads.ts';
+import { registerReleases } from './handlers/releases.ts';
+import { registerUploads } from './handlers/uploads.ts';
+import { InvalidRequest, replyWithProblem } from './problem-reply.ts';
+import type { Services } from './services.ts';
+import { startUpkeep } from './upkeep.ts';
+
+/** How long a JSON body may take to arrive, in milliseconds. Uploads have no total limit, only an idle one. */
+const JSON_BODY_TIMEOUT_MS = 15_000;
+/** How long a connection may be silent in the middle of a request, in milliseconds. */
+const IDLE_TIMEOUT_MS = 120_000;
+
+/** The server as a function of requests: every route of the API, not yet listening. */
+export function createApp(services: Services, logger: FastifyBaseLogger): FastifyInstance {
+  const answerProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    replyWithProblem(error, request, reply, services.onDurabilityLost);
+  const app = fastify({
+    loggerInstance: logger,
+    // one line a request, below: without queries, which hold signatures
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_JSON_BODY_BYTES,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    requestTimeout: 0, // it would cut slow uploads; see JSON_BODY_TIMEOUT_MS
+    return503OnClosing: false, // what arrives while draining is still answered
+    trustProxy: services.trustProxy.length > 0 ? [...services.trustProxy] : false,
+    routerOptions: { maxParamLength: 500 }, // a value too long is a 400 that names it, not a 404
+    frameworkErrors: answerProblem,
+  });
+
+  app.setValidatorCompiler(({ schema }) => (data) => {
+    if (matches(schema as TSchema, data)) return { value: data };
+    return { error: new InvalidRequest(fieldErrors(schema as TSchema, data)) };
+  });
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler(answerProblem);
+  app.setNotFoundHandler(() => {
+    throw new Problem('not_found', 'There is nothing under this path and method.');
+  });
+  app.addHook('onRoute', ({ config, url }) => {
+    if (config?.access === undefined) throw new Error(`${url} declares no access`);
+  });
+  app.addHook('onRequest', createAuthenticator(services));
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.routeOptions.config.access !== 'signed-url') limitBodyTime(request.raw, reply.raw);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url, ip } = request;
+    const line = {
+      method,
+      path: url.split('?', 1)[0],
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      ip,
+    };
+    const level = request.routeOptions.config.access === 'public' ? 'debug' : 'info'; // fleets check all day
+    request.log[level](line, 'request');
+  });
+
+  const upkeep = startUpkeep(services, logger);
+  app.addHook('onClose', () => upkeep.stop());
+
+  registerCapabilities(app, services);
+  registerApps(app, services);
+  registerReleases(app, services, () => upkeep.removeDeleted());
+  registerArtifacts(app, services);
+  registerUploads(app, services);
+  registerDownloads(app, services);
+  registerCheck(app, services);
+  return app;
+}
+
+/** Cuts a request whose body trickles in: `connectionTimeout` only notices silence. */
+function limitBodyTime(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete) return;
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const timer = setTimeout(() => request.destroy(), JSON_BODY_TIMEOUT_MS);
+  const stop = () => clearTimeout(timer);
+  request.once('end', stop).once('close', stop);
+}

@@ -1,0 +1,83 @@
+import { completeArtifact, type PendingUpload } from '../database/artifacts.ts';
+import { parsePublicKey, parseSignature, type SignedContent, verifySignature } from '../protocol/minisign.ts';
+import { platformName } from '../protocol/platform.ts';
+import { Problem } from '../protocol/problem.ts';
+import type { ArtifactStorage, StagedBytes } from '../storage/artifact-storage.ts';
+import type { Services } from './services.ts';
+
+/** Largest file whose signature is checked when it is not prehashed: all of it must be in memory then. */
+const MAX_UNHASHED_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The second half of an upload: holds the staged bytes against what was declared, moves them to where they are
+ * served, and makes the artifact complete. In that order, so that no offer ever points at bytes that are not there.
+ * Whatever is refused leaves no bytes behind.
+ * @throws Problem `content_mismatch`, `immutable` or `not_found`
+ */
+export async function completeUpload(
+  services: Services,
+  upload: PendingUpload,
+  staged: StagedBytes,
+): Promise<void> {
+  const { database, storage, allowVersionReuse } = services;
+  try {
+    await requireDeclaredContent(storage, upload, staged);
+  } catch (error) {
+    await storage.discard(staged.storageKey);
+    throw error;
+  }
+  await storage.promote(staged.storageKey);
+  const outcome = await completeArtifact(database.queries, upload.id, staged, allowVersionReuse);
+  if (outcome === 'completed') return;
+  await storage.remove(staged.storageKey);
+  throw outcome === 'immutable'
+    ? alreadyPublished(upload)
+    : new Problem('not_found', 'There is no such upload.');
+}
+
+/** Published bytes never change (design 4): the platform has its bytes, or the version once had others. */
+export function alreadyPublished(upload: Pick<PendingUpload, 'version' | 'target' | 'arch'>): Problem {
+  return new Problem(
+    'immutable',
+    `${upload.version} already has its bytes for ${platformName(upload)}; published bytes never change.`,
+  );
+}
+
+async function requireDeclaredContent(
+  storage: ArtifactStorage,
+  upload: PendingUpload,
+  staged: StagedBytes,
+): Promise<void> {
+  if (upload.sha256 !== null && upload.sha256 !== staged.sha256) {
+    throw mismatch('sha256', `is ${staged.sha256}, but ${upload.sha256} was declared`);
+  }
+  if (upload.pubkey === null) return;
+  const publicKey = parsePublicKey(upload.pubkey);
+  if (publicKey === undefined) throw new Error(`app ${upload.appId} has an unreadable public key`);
+  const signature = parseSignature(upload.signature ?? '');
+  if ('malformed' in signature) throw mismatch('signature', signature.malformed);
+  const content = await signedContent(storage, staged, signature.prehashed);
+  const verification = verifySignature(signature, publicKey, content, upload.version);
+  if (!verification.valid) throw mismatch('signature', `does not verify: ${verification.reason}`);
+}
+
+async function signedContent(
+  storage: ArtifactStorage,
+  staged: StagedBytes,
+  prehashed: boolean,
+): Promise<SignedContent> {
+  if (prehashed && staged.blake2b512) return { blake2b512: staged.blake2b512 };
+  if (staged.size > MAX_UNHASHED_BYTES) {
+    throw mismatch(
+      'signature',
+      'is not prehashed, which is only accepted for small files; sign with a current signer',
+    );
+  }
+  return { bytes: await storage.readStaged(staged.storageKey) };
+}
+
+function mismatch(field: string, message: string): Problem {
+  return new Problem('content_mismatch', `The upload was refused: ${field} ${message}.`, [
+    { field, message },
+  ]);
+}

@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify';
+import { findApp, setSlug } from '../../database/apps.ts';
+import { type AppAnswer, SetSlugBody } from '../../protocol/messages.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { isReservedSlug } from '../../protocol/slug.ts';
+import { registerRoute } from '../register-route.ts';
+import type { Services } from '../services.ts';
+
+export function registerApps(app: FastifyInstance, { database, clock }: Services): void {
+  registerRoute(app, 'getApp', {
+    handle: async ({ params }): Promise<AppAnswer> => {
+      const found = await findApp(database.queries, params.app_id);
+      if (found === undefined) throw new Problem('not_found', 'There is no such app.');
+      const { id, name, slug, pubkey } = found;
+      return { id, name, slug, pubkey };
+    },
+  });
+
+  // api.md, "Register a Slug"
+  registerRoute(app, 'setSlug', {
+    body: SetSlugBody,
+    handle: async ({ params, body: { slug } }) => {
+      if (isReservedSlug(slug)) {
+        const message = 'must not be a word of this API';
+        throw new Problem('slug_reserved', `The slug ${slug} is reserved.`, [{ field: 'slug', message }]);
+      }
+      if ((await setSlug(database.queries, params.app_id, slug, clock())) === 'slug_taken') {
+        throw new Problem('slug_taken', `The slug ${slug} belongs, or once belonged, to another app.`);
+      }
+      return { slug };
+    },
+  });
+}

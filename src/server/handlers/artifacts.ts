@@ -1,0 +1,52 @@
+import type { FastifyInstance } from 'fastify';
+import { findApp } from '../../database/apps.ts';
+import { createPendingArtifact, isComplete, publishedBytes } from '../../database/artifacts.ts';
+import { findRelease } from '../../database/releases.ts';
+import { type CreateArtifactAnswer, CreateArtifactBody } from '../../protocol/messages.ts';
+import { platformName } from '../../protocol/platform.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { alreadyPublished } from '../complete-upload.ts';
+import { registerRoute } from '../register-route.ts';
+import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
+
+export function registerArtifacts(app: FastifyInstance, services: Services): void {
+  const { database, storage, clock, maxArtifactSize, allowVersionReuse } = services;
+
+  // api.md, "Upload Artifacts"
+  registerRoute(app, 'createArtifact', {
+    body: CreateArtifactBody,
+    handle: async ({ params, body }, reply) => {
+      const db = database.queries;
+      const release = await findRelease(db, params.app_id, params.release_id);
+      if (release === undefined) throw new Problem('not_found', 'There is no such release.');
+      const { target, arch, file_size: fileSize, sha256 = null, signature = null } = body;
+      if (fileSize > maxArtifactSize) {
+        const message = `must be at most ${maxArtifactSize} bytes on this server`;
+        throw new Problem('too_large', `file_size ${message}.`, [{ field: 'file_size', message }]);
+      }
+      if (signature === null && release.signature === null) {
+        const message = 'is required here, because the release has none';
+        throw new Problem('signature_required', `signature ${message}.`, [{ field: 'signature', message }]);
+      }
+      const version = release.version;
+      const published = await publishedBytes(db, params.app_id, version, body);
+      const differs = sha256 !== null && published !== undefined && published !== sha256;
+      if ((await isComplete(db, release.id, body)) || (differs && !allowVersionReuse)) {
+        throw alreadyPublished({ version, target, arch });
+      }
+
+      const now = clock();
+      const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
+      const pending = { releaseId: release.id, target, arch, fileSize, sha256, signature, expiresAt };
+      const id = await createPendingArtifact(db, pending, now);
+      const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
+      const answer: CreateArtifactAnswer = {
+        upload_url: await storage.uploadUrl({ id, expiresAt }),
+        s3_key: `ota/${slug}/${version}/${platformName(body)}`,
+        ...(signature !== null && { signature }),
+        ...(sha256 !== null && { sha256 }),
+      };
+      return reply.code(201).send(answer);
+    },
+  });
+}

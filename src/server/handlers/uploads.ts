@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { completeUpload } from '../complete-upload.ts';
+import { registerRoute } from '../register-route.ts';
+import type { Services } from '../services.ts';
+
+/** api.md, "Upload Artifacts": the PUT to the presigned URL, which on disk is this server's own. */
+export function registerUploads(app: FastifyInstance, services: Services): void {
+  app.register(async (scope) => {
+    // The body stays a stream, whatever its content type says.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+    registerRoute(scope, 'upload', {
+      handle: async ({ params, raw }, reply) => {
+        try {
+          const upload = await findUpload(services.database.queries, params.upload_id);
+          if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
+          if (upload === 'complete')
+            throw new Problem('immutable', 'This URL was used: its upload is complete.');
+          requireDeclaredLength(raw.raw, upload);
+          if (raw.headers.expect !== undefined) reply.raw.writeContinue();
+          return await receive(services, upload, raw.raw);
+        } catch (error) {
+          closeUnlessRead(raw.raw, reply);
+          throw error;
+        }
+      },
+    });
+  });
+}
+
+async function receive(services: Services, upload: PendingUpload, request: IncomingMessage) {
+  const staged = await services.storage.receive(request.iterator({ destroyOnReturn: false }), {
+    size: upload.fileSize,
+    blake2b512: upload.pubkey !== null,
+  });
+  if (staged === 'size_differs') throw wrongSize(upload);
+  await completeUpload(services, upload, staged);
+  return { status: 'complete', size: staged.size, sha256: staged.sha256 };
+}
+
+/** Refused before a byte of the body is read. */
+function requireDeclaredLength({ headers }: IncomingMessage, upload: PendingUpload): void {
+  if (headers['content-length'] === undefined) {
+    throw new Problem('length_required', 'An upload needs a Content-Length; chunked ones are not accepted.');
+  }
+  if (Number(headers['content-length']) !== upload.fileSize) throw wrongSize(upload);
+}
+
+function wrongSize({ fileSize }: PendingUpload): Problem {
+  const message = `must be the ${fileSize} bytes that were declared`;
+  return new Problem('content_mismatch', `The upload ${message}.`, [{ field: 'file_size', message }]);
+}
+
+/** A body that was refused is not worth receiving: the connection ends with the answer. */
+function closeUnlessRead(request: IncomingMessage, reply: FastifyReply): void {
+  if (!request.complete) reply.header('connection', 'close');
+}

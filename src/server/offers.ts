@@ -1,0 +1,109 @@
+import { findOfferingApp, type OfferCandidate, offerCandidates, offerDetails } from '../database/offers.ts';
+import type { Database } from '../database/open.ts';
+import type { Queries } from '../database/schema.ts';
+import type { UpdateAnswer } from '../protocol/messages.ts';
+import { type Platform, platformName } from '../protocol/platform.ts';
+import { pathOf } from '../protocol/routes.ts';
+import { formatTimestamp } from '../protocol/time.ts';
+import { compareVersions } from '../protocol/version.ts';
+
+/** The newest update of one platform, ready to be sent. */
+export interface Offer {
+  readonly version: string;
+  /** The answer's JSON: api.md, "Update Available (200)". */
+  readonly body: string;
+}
+
+interface AppOffers {
+  readonly revision: number;
+  /** By platform name. */
+  readonly offers: ReadonlyMap<string, Offer>;
+}
+
+interface CacheEntry {
+  /** The database's change counter up to which `offers` are known to be current. */
+  readonly counter: number;
+  /** Under way or done; undefined for a slug that no app has. */
+  readonly offers: Promise<AppOffers | undefined>;
+}
+
+/**
+ * The hot path: what a check answers, from memory. An app's offers are resolved and serialised when its revision
+ * changes; the database is asked only when it changed at all since the last look (design 6).
+ */
+export class Offers {
+  readonly #database: Database;
+  readonly #publicUrl: () => string;
+  readonly #bySlug = new Map<string, CacheEntry>();
+
+  constructor(database: Database, publicUrl: () => string) {
+    this.#database = database;
+    this.#publicUrl = publicUrl;
+  }
+
+  /**
+   * api.md, "Update Check Endpoint": the highest release that has a complete artifact for the platform, if its
+   * version is strictly greater than `currentVersion`.
+   * @throws when the database cannot tell; a false "no update" is never made up
+   */
+  async find(
+    slug: string,
+    platform: Platform,
+    currentVersion: string,
+  ): Promise<Offer | 'no_update' | 'unknown_slug'> {
+    const entry = await this.#current(slug);
+    if (entry === undefined) return 'unknown_slug';
+    const offer = entry.offers.get(platformName(platform));
+    return offer && compareVersions(offer.version, currentVersion) > 0 ? offer : 'no_update';
+  }
+
+  async #current(slug: string): Promise<AppOffers | undefined> {
+    // Read before the queries: a change in between is then seen by the next check.
+    const counter = this.#database.changeCounter();
+    const cached = this.#bySlug.get(slug);
+    if (cached?.counter === counter) return cached.offers; // also joins a look-up that is under way
+    const offers = this.#refresh(slug, await cached?.offers.catch(() => undefined));
+    this.#bySlug.set(slug, { counter, offers });
+    // Only what answers stays: a failure is asked again, and unknown slugs are without number.
+    const known = await offers.catch(() => undefined);
+    if (known === undefined && this.#bySlug.get(slug)?.offers === offers) this.#bySlug.delete(slug);
+    return offers;
+  }
+
+  async #refresh(slug: string, previous: AppOffers | undefined): Promise<AppOffers | undefined> {
+    const app = await findOfferingApp(this.#database.queries, slug);
+    if (app === undefined || app.revision === previous?.revision) return app && previous;
+    const offers = await resolveOffers(this.#database.queries, app.appId, app.slug, this.#publicUrl());
+    return { revision: app.revision, offers };
+  }
+}
+
+async function resolveOffers(
+  db: Queries,
+  appId: string,
+  slug: string,
+  publicUrl: string,
+): Promise<ReadonlyMap<string, Offer>> {
+  const highest = new Map<string, OfferCandidate>();
+  for (const candidate of await offerCandidates(db, appId)) {
+    const best = highest.get(platformName(candidate));
+    if (best === undefined || compareVersions(candidate.version, best.version) > 0) {
+      highest.set(platformName(candidate), candidate);
+    }
+  }
+  const offers = new Map<string, Offer>();
+  for (const [platform, candidate] of highest) {
+    const details = await offerDetails(db, candidate);
+    if (details === undefined) return resolveOffers(db, appId, slug, publicUrl); // deleted in between
+    const { releaseId, version, target, arch } = candidate;
+    const answer: UpdateAnswer = {
+      version,
+      url: publicUrl + pathOf('download', { slug, release_id: releaseId, target, arch }),
+      signature: details.signature ?? '',
+      notes: details.notes,
+      pub_date: formatTimestamp(details.pubDate),
+    };
+    offers.set(platform, { version, body: JSON.stringify(answer) });
+  }
+  return offers;
+}

@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type Static, type TSchema } from 'typebox';
+import { PathParameters } from '../protocol/messages.ts';
+import { type Access, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+}
+
+/** A request whose path parameters and body are what the route and its schema say. */
+export interface RouteRequest<Name extends RouteName, Body extends TSchema> {
+  readonly params: RouteParameters<Name>;
+  readonly body: Static<Body>;
+  readonly raw: FastifyRequest;
+}
+
+export interface RouteOptions<Name extends RouteName, Body extends TSchema> {
+  readonly body?: Body;
+  readonly handle: (request: RouteRequest<Name, Body>, reply: FastifyReply) => Promise<unknown>;
+}
+
+/** Registers a route of `protocol/routes.ts`: its method, path, access and the validation of what comes in. */
+export function registerRoute<Name extends RouteName, Body extends TSchema = TSchema>(
+  app: FastifyInstance,
+  name: Name,
+  { body, handle }: RouteOptions<Name, Body>,
+): void {
+  const { method, path, access } = routes[name];
+  app.route({
+    method,
+    url: path.replace(/\{(\w+)\}/g, ':$1'),
+    config: { access },
+    schema: { params: parametersOf(path), ...(body && { body }) },
+    handler: async (raw, reply) =>
+      handle({ params: raw.params as RouteParameters<Name>, body: raw.body as Static<Body>, raw }, reply),
+  });
+}
+
+function parametersOf(path: string): TSchema {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as keyof typeof PathParameters);
+  return Type.Object(Object.fromEntries(names.map((name) => [name, PathParameters[name]])));
+}

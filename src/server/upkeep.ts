@@ -1,0 +1,58 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { forgetDeleted, forgetExpiredUploads, isReferenced, listDeleting } from '../database/artifacts.ts';
+import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
+import type { Services } from './services.ts';
+
+/** How often expired uploads and left-overs are looked for, in milliseconds. */
+const INTERVAL_MS = 60 * 60 * 1000;
+/** Bytes that no row refers to are left alone this long, in milliseconds: longer than any URL or upload lives. */
+const ORPHAN_GRACE_MS = 24 * 60 * 60 * 1000;
+/** A URL signing key signs this long, in milliseconds, and verifies twice as long. */
+const SIGNING_KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000;
+
+export interface Upkeep {
+  /** Removes the bytes of deleted releases; those that cannot be removed now stay queued in the database. */
+  removeDeleted(): void;
+  /** Resolves when nothing is being removed any more. */
+  stop(): Promise<void>;
+}
+
+/** What the server does beside answering: removes deleted bytes, left-overs of crashes and old signing keys. */
+export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upkeep {
+  let running: Promise<void> = Promise.resolve();
+  /** One after the other; a failure is logged and the work comes again with the next round. */
+  const enqueue = (work: (services: Services) => Promise<void>) => {
+    running = running.then(() => work(services)).catch((err) => logger.error({ err }, 'upkeep failed'));
+  };
+  const round = () => {
+    enqueue(removeDeletedBytes);
+    enqueue(removeLeftovers);
+    enqueue(({ database, clock }) => rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()));
+  };
+  round();
+  const timer = setInterval(round, INTERVAL_MS).unref();
+  return {
+    removeDeleted: () => enqueue(removeDeletedBytes),
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+async function removeDeletedBytes({ database, storage }: Services): Promise<void> {
+  for (const { id, storageKey } of await listDeleting(database.queries)) {
+    await storage.remove(storageKey);
+    await forgetDeleted(database.queries, id);
+  }
+}
+
+async function removeLeftovers({ database, storage, clock }: Services): Promise<void> {
+  const now = clock();
+  const olderThan = new Date(now.getTime() - ORPHAN_GRACE_MS);
+  await forgetExpiredUploads(database.queries, olderThan);
+  await storage.sweepStaged(olderThan);
+  for await (const key of storage.promotedKeys(olderThan)) {
+    if (!(await isReferenced(database.queries, key))) await storage.remove(key);
+  }
+}

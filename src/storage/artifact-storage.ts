@@ -1,0 +1,47 @@
+/** Bytes that arrived and are durable, but at a place from which nothing is served. */
+export interface StagedBytes {
+  /** Names the bytes while staged and, once promoted, while served. Never given twice. */
+  readonly storageKey: string;
+  /** Bytes. */
+  readonly size: number;
+  /** As measured, lowercase hexadecimal. */
+  readonly sha256: string;
+  /** As measured; only when it was asked for. */
+  readonly blake2b512?: Buffer;
+}
+
+/** A URL to be made. */
+export interface UrlRequest {
+  /** The upload's id, or the storage key of what is downloaded. */
+  readonly id: string;
+  readonly expiresAt: Date;
+}
+
+/**
+ * Where artifacts' bytes are. No URL of `uploadUrl` ever writes to where a URL of `downloadUrl` reads: bytes are
+ * staged first, and promoted by the server once they are known to be right.
+ *
+ * Every method may reject with the OtaError codes `no_space`, `store_unavailable` and, when an fsync failed and
+ * nothing may be acknowledged any more, `durability_lost`.
+ */
+export interface ArtifactStorage {
+  /** An absolute URL that takes one PUT of the upload's bytes until it expires. */
+  uploadUrl(request: UrlRequest): Promise<string>;
+  /** An absolute URL that answers GET with promoted bytes until it expires. */
+  downloadUrl(request: UrlRequest): Promise<string>;
+  /**
+   * Moves staged bytes to where they are served from, never over others. Durable when it resolves.
+   * Rejects when nothing is staged under the key.
+   */
+  promote(storageKey: string): Promise<void>;
+  /** All of a promoted file at once, to verify a signature that cannot be streamed; staged ones too. */
+  readStaged(storageKey: string): Promise<Buffer>;
+  /** Drops staged bytes; resolves also when there are none. */
+  discard(storageKey: string): Promise<void>;
+  /** Removes promoted bytes; resolves also when there are none. A download under way completes. */
+  remove(storageKey: string): Promise<void>;
+  /** Drops everything staged before `olderThan`: uploads that a crash cut off. @returns how many */
+  sweepStaged(olderThan: Date): Promise<number>;
+  /** The keys of all promoted bytes older than `olderThan`, to find those that no row refers to. */
+  promotedKeys(olderThan: Date): AsyncIterable<string>;
+}

@@ -1,0 +1,259 @@
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  opendir,
+  readFile,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { OtaError } from '../errors.ts';
+import { pathOf } from '../protocol/routes.ts';
+import type { ArtifactStorage, StagedBytes, UrlRequest } from './artifact-storage.ts';
+import { type SigningKeys, signPath } from './signed-url.ts';
+
+/** Bytes gathered before a write: at 16 KiB a PUT takes twice as long. */
+const WRITE_SIZE = 1024 * 1024;
+
+/** Room that uploads leave on the disk, in bytes: deletes and the database's checkpoints need some too. */
+const HEADROOM = 64 * 1024 * 1024;
+
+export interface ReceiveOptions {
+  /** Exactly so many bytes are expected. */
+  readonly size: number;
+  /** Measure the BLAKE2b-512 too, to check a minisign signature by. */
+  readonly blake2b512: boolean;
+}
+
+export interface DiskStorageOptions {
+  readonly dataDir: string;
+  readonly keys: SigningKeys;
+  /** What `--public-url` says, without a slash at the end. Asked for each URL. */
+  readonly publicUrl: () => string;
+}
+
+/**
+ * Artifacts in the data folder: `staging/` for what arrives, `artifacts/` for what is served, on one file system.
+ * URLs are this server's own, signed.
+ */
+export class DiskStorage implements ArtifactStorage {
+  readonly #staging: string;
+  readonly #artifacts: string;
+  readonly #keys: SigningKeys;
+  readonly #publicUrl: () => string;
+
+  private constructor({ dataDir, keys, publicUrl }: DiskStorageOptions) {
+    this.#staging = join(dataDir, 'staging');
+    this.#artifacts = join(dataDir, 'artifacts');
+    this.#keys = keys;
+    this.#publicUrl = publicUrl;
+  }
+
+  /** @throws OtaError `store_unavailable` when the folder cannot be used, or has no hard links */
+  static async open(options: DiskStorageOptions): Promise<DiskStorage> {
+    const storage = new DiskStorage(options);
+    try {
+      await mkdir(storage.#staging, { recursive: true, mode: 0o700 });
+      await mkdir(storage.#artifacts, { recursive: true, mode: 0o700 });
+      await syncFolder(options.dataDir);
+      await storage.#probe();
+    } catch (cause) {
+      throw new OtaError('store_unavailable', `artifacts cannot be stored: ${(cause as Error).message}`, {
+        cause,
+        hint: 'Put the data folder on a local file system with hard links that this user can write.',
+      });
+    }
+    return storage;
+  }
+
+  async uploadUrl({ id, expiresAt }: UrlRequest): Promise<string> {
+    return (
+      this.#publicUrl() + (await signPath(this.#keys, 'PUT', pathOf('upload', { upload_id: id }), expiresAt))
+    );
+  }
+
+  async downloadUrl({ id, expiresAt }: UrlRequest): Promise<string> {
+    const path = pathOf('storedFile', { storage_key: id });
+    return this.#publicUrl() + (await signPath(this.#keys, 'GET', path, expiresAt));
+  }
+
+  /**
+   * Takes an upload's bytes into staging, hashing as they stream; durable when it resolves.
+   * Nothing stays behind when it rejects.
+   * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
+   */
+  async receive(body: AsyncIterable<Buffer>, options: ReceiveOptions): Promise<StagedBytes | 'size_differs'> {
+    await this.#requireRoom(options.size);
+    const storageKey = randomUUID();
+    const file = join(this.#staging, storageKey);
+    try {
+      const handle = await open(file, 'wx', 0o600);
+      try {
+        const measured = await writeHashed(handle, body, options);
+        if (measured === 'size_differs') {
+          await unlink(file);
+          return measured;
+        }
+        await sync(handle);
+        return { storageKey, ...measured };
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      await unlinkIfThere(file);
+      throw diskFailure(error);
+    }
+  }
+
+  async promote(storageKey: string): Promise<void> {
+    const staged = join(this.#staging, storageKey);
+    try {
+      await link(staged, this.path(storageKey)); // unlike rename, it never replaces
+      await syncFolder(this.#artifacts);
+      await unlink(staged);
+    } catch (error) {
+      throw diskFailure(error);
+    }
+  }
+
+  async readStaged(storageKey: string): Promise<Buffer> {
+    return readFile(join(this.#staging, storageKey));
+  }
+
+  async discard(storageKey: string): Promise<void> {
+    await unlinkIfThere(join(this.#staging, storageKey));
+  }
+
+  async remove(storageKey: string): Promise<void> {
+    await unlinkIfThere(this.path(storageKey));
+    await syncFolder(this.#artifacts);
+  }
+
+  async sweepStaged(olderThan: Date): Promise<number> {
+    let swept = 0;
+    for await (const name of filesOlderThan(this.#staging, olderThan)) {
+      await this.discard(name);
+      swept++;
+    }
+    return swept;
+  }
+
+  promotedKeys(olderThan: Date): AsyncIterable<string> {
+    return filesOlderThan(this.#artifacts, olderThan);
+  }
+
+  /** The folder whose files are served. */
+  get servedFolder(): string {
+    return this.#artifacts;
+  }
+
+  /** Where promoted bytes are; the file may be absent. */
+  path(storageKey: string): string {
+    return join(this.#artifacts, storageKey);
+  }
+
+  async #requireRoom(size: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#staging);
+    if (bavail * bsize < size + HEADROOM) {
+      throw new OtaError('no_space', `the disk has no room for ${size} bytes`, {
+        hint: 'Free space on the disk of the data folder; checks and downloads go on meanwhile.',
+      });
+    }
+  }
+
+  /** Goes once through an artifact's life, so that a file system that cannot is found out at the start. */
+  async #probe(): Promise<void> {
+    const staged = await this.receive(onePiece(Buffer.from('probe')), { size: 5, blake2b512: false });
+    if (staged === 'size_differs') throw new Error('a file was not written whole');
+    await this.promote(staged.storageKey);
+    await this.remove(staged.storageKey);
+  }
+}
+
+async function writeHashed(
+  handle: FileHandle,
+  body: AsyncIterable<Buffer>,
+  { size, blake2b512 }: ReceiveOptions,
+): Promise<Omit<StagedBytes, 'storageKey'> | 'size_differs'> {
+  const sha256 = createHash('sha256');
+  const blake2b = blake2b512 ? createHash('blake2b512') : undefined;
+  let received = 0;
+  let gathered: Buffer[] = [];
+  let gatheredBytes = 0;
+  let writing: Promise<unknown> = Promise.resolve();
+  const flush = async () => {
+    await writing; // one write at a time, in order, while the next bytes arrive
+    writing = writeAll(handle, gathered, gatheredBytes);
+    writing.catch(() => {}); // awaited by the next flush; without this a rejection in between counts as unhandled
+    gathered = [];
+    gatheredBytes = 0;
+  };
+  for await (const chunk of body) {
+    received += chunk.length;
+    if (received > size) return 'size_differs';
+    sha256.update(chunk);
+    blake2b?.update(chunk);
+    gathered.push(chunk);
+    gatheredBytes += chunk.length;
+    if (gatheredBytes >= WRITE_SIZE) await flush();
+  }
+  await flush();
+  await writing;
+  if (received !== size) return 'size_differs';
+  return { size, sha256: sha256.digest('hex'), ...(blake2b && { blake2b512: blake2b.digest() }) };
+}
+
+/** `writev` may write less than it was given, as on a disk that is filling up. */
+async function writeAll(handle: FileHandle, pieces: Buffer[], length: number): Promise<void> {
+  if (length === 0) return;
+  const { bytesWritten } = await handle.writev(pieces);
+  if (bytesWritten < length) await handle.writeFile(Buffer.concat(pieces).subarray(bytesWritten));
+}
+
+async function* onePiece(bytes: Buffer): AsyncIterable<Buffer> {
+  yield bytes;
+}
+
+async function* filesOlderThan(folder: string, olderThan: Date): AsyncIterable<string> {
+  for await (const entry of await opendir(folder)) {
+    const stats = await stat(join(folder, entry.name)).catch(() => undefined);
+    if (stats?.isFile() && stats.mtime < olderThan) yield entry.name;
+  }
+}
+
+async function unlinkIfThere(file: string): Promise<void> {
+  await unlink(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw diskFailure(error);
+  });
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
+  const handle = await open(folder, 'r');
+  try {
+    await sync(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sync(handle: FileHandle): Promise<void> {
+  try {
+    await handle.sync();
+  } catch (cause) {
+    throw new OtaError('durability_lost', `fsync failed: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function diskFailure(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new OtaError('no_space', 'the disk of the data folder is full', { cause: error });
+  }
+  if (code === 'EIO') return new OtaError('durability_lost', 'the disk failed', { cause: error });
+  return error;
+}

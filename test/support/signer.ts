@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const TAURI = fileURLToPath(new URL('../../node_modules/.bin/tauri', import.meta.url));
+
+/** A key pair of the real `tauri signer`. */
+export interface SigningKey {
+  /** The text of the key file, as `TAURI_SIGNING_PRIVATE_KEY` takes it. */
+  readonly privateKey: string;
+  /** The text of the `.key.pub` file, as `plugins.updater.pubkey` takes it. */
+  readonly publicKey: string;
+  readonly password: string;
+}
+
+/** Generates a key pair with the real signer: `<folder>/<name>.key` and `<folder>/<name>.key.pub`. */
+export async function generateKey(folder: string, name = 'signing'): Promise<SigningKey> {
+  const password = `password of ${name}`;
+  const path = join(folder, `${name}.key`);
+  await run(TAURI, ['signer', 'generate', '-w', path, '-p', password, '--ci'], { env: environment() });
+  const [privateKey, publicKey] = await Promise.all([
+    readFile(path, 'utf8'),
+    readFile(`${path}.pub`, 'utf8'),
+  ]);
+  return { privateKey: privateKey.trim(), publicKey: publicKey.trim(), password };
+}
+
+/**
+ * Signs a file with the real signer.
+ * @returns the path of the signature, `<file>.sig`
+ */
+export async function signFile(
+  key: SigningKey,
+  file: string,
+  options: { readonly appVersion?: string } = {},
+): Promise<string> {
+  const bound = options.appVersion === undefined ? [] : ['--app-version', options.appVersion];
+  const env = environment({
+    TAURI_SIGNING_PRIVATE_KEY: key.privateKey,
+    TAURI_SIGNING_PRIVATE_KEY_PASSWORD: key.password,
+  });
+  await run(TAURI, ['signer', 'sign', ...bound, file], { env });
+  return `${file}.sig`;
+}
+
+/** Ours without the signing settings of the person running the tests. */
+function environment(signing: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TAURI_'));
+  return { ...Object.fromEntries(inherited), ...signing };
+}
