@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import autocannon from 'autocannon';
+import { BINARY, run, type Serving, startServe } from '../support/binary.ts';
+import { randomStream } from '../support/random-stream.ts';
+
+/*
+ * Figures of this machine, for people: nothing here asserts. Each comparison runs its two sides in turn, and the
+ * median is printed, because machines are noisy.
+ */
+
+const MIB = 1024 * 1024;
+const FILE_SIZE = Number(process.env.BENCH_FILE_MIB ?? 1024) * MIB;
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const STARTS = 15;
+const CHECK_SECONDS = 5;
+
+const exec = promisify(execFile);
+
+interface App {
+  readonly id: string;
+  readonly token: string;
+}
+
+async function main(folder: string): Promise<void> {
+  await benchStart();
+  const data = join(folder, 'data');
+  const server = await startServe(data);
+  try {
+    const app: App = JSON.parse(
+      (await run(['apps', 'create', 'Bench', '--slug', 'bench', '--data-dir', data, '--json'])).stdout,
+    );
+    await benchUploads(folder, server, app);
+    await benchChecks(server);
+    console.log(`serve: ${await peakMemory(server.pid)} MiB resident at most`);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function benchStart(): Promise<void> {
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let i = 0; i < STARTS; i++) {
+    ours.push(await elapsed(() => exec(process.execPath, [BINARY, '--version'])));
+    bare.push(await elapsed(() => exec(process.execPath, ['-e', '0'])));
+  }
+  const ratio = (median(ours) / median(bare)).toFixed(2);
+  console.log(
+    `start: --version ${median(ours).toFixed(0)} ms, node -e 0 ${median(bare).toFixed(0)} ms, ratio ${ratio}`,
+  );
+}
+
+/** The server's own time for each PUT, so that hashing before and verifying after are left out on both sides. */
+async function benchUploads(folder: string, server: Serving, app: App): Promise<void> {
+  const file = join(folder, 'bundle.bin');
+  await pipeline(Readable.from(randomStream(FILE_SIZE)), createWriteStream(file));
+  await writeFile(`${file}.sig`, 'not checked here');
+  const speeds = { publish: [] as number[], curl: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    await uploadByPublish(server, app, file, `1.${round}.0`);
+    speeds.publish.push(lastUploadSpeed(server));
+    await uploadByCurl(server, app, file, `1.${round}.1`);
+    speeds.curl.push(lastUploadSpeed(server));
+  }
+  const [publish, curl] = [median(speeds.publish), median(speeds.curl)];
+  console.log(
+    `upload of ${FILE_SIZE / MIB} MiB to disk: publish ${publish.toFixed(0)} MiB/s, ` +
+      `curl -T ${curl.toFixed(0)} MiB/s, ratio ${(publish / curl).toFixed(2)}`,
+  );
+}
+
+async function uploadByPublish(server: Serving, app: App, file: string, version: string): Promise<void> {
+  const env = { SYNCKIT_OTA_SERVER: server.url, SYNCKIT_OTA_APP: app.id, SYNCKIT_OTA_TOKEN: app.token };
+  const { code, stderr } = await run(
+    ['publish', '--version', version, '--artifact', `linux-x86_64=${file}`],
+    { env },
+  );
+  if (code !== 0) throw new Error(stderr);
+}
+
+async function uploadByCurl(server: Serving, app: App, file: string, version: string): Promise<void> {
+  const call = async (path: string, body: unknown) => {
+    const headers = { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' };
+    const url = `${server.url}/api/sync/ota/apps/${app.id}/${path}`;
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+    return (await response.json()) as { id: string; upload_url: string };
+  };
+  const { id } = await call('releases', { version, notes: '', signature: 'not checked here' });
+  const artifact = { target: 'linux', arch: 'x86_64', file_size: FILE_SIZE };
+  const { upload_url } = await call(`releases/${id}/artifacts`, artifact);
+  await exec('curl', ['--silent', '--fail', '--upload-file', file, upload_url]);
+}
+
+function lastUploadSpeed(server: Serving): number {
+  const upload = server
+    .logs()
+    .findLast(({ method, path }) => method === 'PUT' && String(path).includes('/uploads/'));
+  return FILE_SIZE / MIB / (Number(upload?.ms) / 1000);
+}
+
+async function benchChecks(server: Serving): Promise<void> {
+  for (const [name, version] of [
+    ['update (200)', '0.9.0'],
+    ['no update (204)', '9.0.0'],
+  ]) {
+    const url = `${server.url}/api/sync/ota/bench/linux/x86_64/${version}`;
+    const { requests, latency } = await autocannon({ url, connections: 50, duration: CHECK_SECONDS });
+    console.log(
+      `checks, ${name}: ${requests.average.toFixed(0)}/s, p50 ${latency.p50} ms, p99 ${latency.p99} ms`,
+    );
+  }
+}
+
+async function peakMemory(pid: number): Promise<string> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kib = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];
+  return kib === undefined ? 'unknown' : (Number(kib) / 1024).toFixed(0);
+}
+
+async function elapsed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-bench-'));
+try {
+  await main(folder);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
