@@ -63,7 +63,7 @@ function missingModule(cause: unknown): OtaError {
     'the native module better-sqlite3 is missing or was not built for this Node',
     {
       cause,
-      hint: 'Install it with install scripts allowed: npm install --allow-scripts=better-sqlite3 better-sqlite3',
+      hint: 'Reinstall with this Node and install scripts on: npm install -g --allow-scripts=better-sqlite3 synckit-ota',
     },
   );
 }
