@@ -141,7 +141,7 @@ export async function findUpload(db: Queries, id: string): Promise<PendingUpload
  * served from by now.
  * @param allowVersionReuse lets a version that was live and deleted have other bytes
  * @returns `immutable` when the platform has, or once had, other bytes (or these, from another upload);
- *   `gone` when nothing is pending under that id any more
+ *   `gone` when its release was deleted meanwhile
  */
 export async function completeArtifact(
   db: Kysely<Schema>,
@@ -155,7 +155,6 @@ export async function completeArtifact(
       .innerJoin('releases', 'releases.id', 'artifacts.release_id')
       .select(['release_id', 'app_id', 'version', 'precedence', 'target', 'arch'])
       .where('artifacts.id', '=', uploadId)
-      .where('status', '=', 'pending')
       .executeTakeFirst();
     if (upload?.release_id == null) return 'gone';
     if (await isComplete(transaction, upload.release_id, upload)) return 'immutable';

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { Kysely } from 'kysely';
@@ -52,9 +52,18 @@ export async function openDatabase(dataDir: string): Promise<Database> {
   }
 }
 
-async function backUp(connection: Sqlite.Database, dataDir: string, lastApplied: string): Promise<void> {
+function backUp(connection: Sqlite.Database, dataDir: string, lastApplied: string): void {
   const copy = join(dataDir, `before-migration-from-${lastApplied}.sqlite`);
-  if (!existsSync(copy)) connection.prepare('vacuum into ?').run(copy);
+  const unfinished = `${copy}.tmp`;
+  rmSync(unfinished, { force: true });
+  const file = openSync(unfinished, 'wx', 0o600); // it holds what the store holds
+  try {
+    connection.prepare('vacuum into ?').run(unfinished);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(unfinished, copy); // whole or not at all
 }
 
 /** The pragma reads FULL even where it is not until the first write: so it is read after one. */

@@ -1,9 +1,13 @@
 import { join } from 'node:path';
+import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../errors.ts';
 import { createPrivateFile } from './data-folder.ts';
 import { connectSqlite } from './sqlite.ts';
 
 const LOCK_FILE = 'serve.lock';
+
+/** Keeps each lock's connection from being collected, which would close it and let the lock go. */
+const held = new Set<Sqlite.Database>();
 
 /**
  * Takes the right to serve a data folder, for as long as this process lives: a file lock that SQLite holds and the
@@ -23,5 +27,9 @@ export async function lockForServing(dataDir: string): Promise<() => void> {
       hint: 'Stop it first, or give this one another --data-dir.',
     });
   }
-  return () => connection.close();
+  held.add(connection);
+  return () => {
+    held.delete(connection);
+    connection.close();
+  };
 }

@@ -18,13 +18,8 @@ export async function openSqlite(
   options: { readonly?: boolean } = {},
 ): Promise<Sqlite.Database> {
   const connection = await connectSqlite(file, { ...options, timeout: BUSY_TIMEOUT_MS });
-  const version = connection.prepare('select sqlite_version()').pluck().get() as string;
-  if (compareVersions(version, MINIMUM_SQLITE) < 0 || version === WITHDRAWN_SQLITE) {
-    throw new OtaError('store_unavailable', `SQLite ${version} has defects that can lose data`, {
-      hint: `Install a better-sqlite3 that brings SQLite ${MINIMUM_SQLITE} or later.`,
-    });
-  }
   try {
+    requireSoundSqlite(connection);
     if (!options.readonly) connection.pragma('journal_mode = WAL');
     // WAL sets NORMAL on this build, which loses the last commits with the power: so FULL, and after WAL.
     connection.pragma('synchronous = FULL');
@@ -35,8 +30,16 @@ export async function openSqlite(
     return connection;
   } catch (error) {
     connection.close();
-    throw unopenable(file, error);
+    throw error instanceof OtaError ? error : unopenable(file, error);
   }
+}
+
+function requireSoundSqlite(connection: Sqlite.Database): void {
+  const version = connection.prepare('select sqlite_version()').pluck().get() as string;
+  if (compareVersions(version, MINIMUM_SQLITE) >= 0 && version !== WITHDRAWN_SQLITE) return;
+  throw new OtaError('store_unavailable', `SQLite ${version} has defects that can lose data`, {
+    hint: `Install a better-sqlite3 that brings SQLite ${MINIMUM_SQLITE} or later.`,
+  });
 }
 
 /** Opens a SQLite file as it is, loading the native module on first use. */

@@ -13,9 +13,6 @@ export const PROBLEM_STATUS = {
   /** An upload or download URL that is altered, expired or not ours. */
   url_refused: 403,
   not_found: 404,
-  method_not_allowed: 405,
-  /** The body did not arrive in time. */
-  request_timeout: 408,
   /** The version exists in this app (also with other build metadata). */
   version_taken: 409,
   /** The slug belongs, or once belonged, to another app. */
@@ -25,6 +22,7 @@ export const PROBLEM_STATUS = {
   length_required: 411,
   too_large: 413,
   unsupported_media_type: 415,
+  range_not_satisfiable: 416,
   /** The bytes are not the ones declared: size, SHA-256, or signature against the app's public key. */
   content_mismatch: 422,
   /** Neither the artifact nor its release has a signature. */

@@ -49,6 +49,7 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     return { error: new InvalidRequest(fieldErrors(schema as TSchema, data)) };
   });
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.removeContentTypeParser('text/plain'); // only JSON is understood
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(() => {
     throw new Problem('not_found', 'There is nothing under this path and method.');

@@ -1,4 +1,5 @@
-import net, { type AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import net, { type AddressInfo, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /** How long an idle connection may still bring a request while draining, in milliseconds. */
@@ -22,6 +23,7 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
   });
   await app.ready();
   const server = app.server;
+  const underWay = countRequests(server);
   // An upload that asks first is told to go on only once its URL and length are known to be good.
   server.on('checkContinue', (request, response) => server.emit('request', request, response));
   await new Promise<void>((resolve, reject) => {
@@ -39,10 +41,34 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
       draining = true;
       // Not the HTTP server's own close: it cuts idle connections at once, also those with a request on its way.
       const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(server, () => resolve()));
-      const sweep = setInterval(() => server.closeIdleConnections(), IDLE_GRACE_MS);
+      const sweep = setInterval(() => closeUnused(underWay), IDLE_GRACE_MS);
       await closed;
       clearInterval(sweep);
       await app.close();
     },
   };
+}
+
+/** Requests under way on each open connection. Node's own idea of an idle one leaves out those that never spoke. */
+function countRequests(server: Server): ReadonlyMap<Socket, number> {
+  const underWay = new Map<Socket, number>();
+  server.on('connection', (socket: Socket) => {
+    underWay.set(socket, 0);
+    socket.once('close', () => underWay.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    const change = (by: number) => {
+      const count = underWay.get(socket);
+      if (count !== undefined) underWay.set(socket, count + by);
+    };
+    change(1);
+    response.once('close', () => change(-1));
+  });
+  return underWay;
+}
+
+function closeUnused(underWay: ReadonlyMap<Socket, number>): void {
+  for (const [socket, requests] of underWay) {
+    if (requests === 0) socket.destroy();
+  }
 }

@@ -62,7 +62,7 @@ export class Offers {
     const counter = this.#database.changeCounter();
     const cached = this.#bySlug.get(slug);
     if (cached?.counter === counter) return cached.offers; // also joins a look-up that is under way
-    const offers = this.#refresh(slug, await cached?.offers.catch(() => undefined));
+    const offers = this.#refresh(slug, cached?.offers);
     this.#bySlug.set(slug, { counter, offers });
     // Only what answers stays: a failure is asked again, and unknown slugs are without number.
     const known = await offers.catch(() => undefined);
@@ -70,7 +70,8 @@ export class Offers {
     return offers;
   }
 
-  async #refresh(slug: string, previous: AppOffers | undefined): Promise<AppOffers | undefined> {
+  async #refresh(slug: string, cached: CacheEntry['offers'] | undefined): Promise<AppOffers | undefined> {
+    const previous = await cached?.catch(() => undefined);
     const app = await findOfferingApp(this.#database.queries, slug);
     if (app === undefined || app.revision === previous?.revision) return app && previous;
     const offers = await resolveOffers(this.#database.queries, app.appId, app.slug, this.#publicUrl());

@@ -1,6 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { forgetDeleted, forgetExpiredUploads, isReferenced, listDeleting } from '../database/artifacts.ts';
+import { databaseFailure } from '../database/failure.ts';
 import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
+import { OtaError } from '../errors.ts';
 import type { Services } from './services.ts';
 
 /** How often expired uploads and left-overs are looked for, in milliseconds. */
@@ -22,7 +24,14 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
   let running: Promise<void> = Promise.resolve();
   /** One after the other; a failure is logged and the work comes again with the next round. */
   const enqueue = (work: (services: Services) => Promise<void>) => {
-    running = running.then(() => work(services)).catch((err) => logger.error({ err }, 'upkeep failed'));
+    running = running
+      .then(() => work(services))
+      .catch((error) => {
+        const failure = databaseFailure(error) ?? error;
+        logger.error({ err: failure }, 'upkeep failed');
+        if (failure instanceof OtaError && failure.code === 'durability_lost')
+          services.onDurabilityLost(failure);
+      });
   };
   const round = () => {
     enqueue(removeDeletedBytes);
@@ -41,10 +50,16 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
 }
 
 async function removeDeletedBytes({ database, storage }: Services): Promise<void> {
+  const failures: unknown[] = [];
   for (const { id, storageKey } of await listDeleting(database.queries)) {
-    await storage.remove(storageKey);
-    await forgetDeleted(database.queries, id);
+    try {
+      await storage.remove(storageKey);
+      await forgetDeleted(database.queries, id);
+    } catch (error) {
+      failures.push(error); // one that cannot be removed does not keep the others
+    }
   }
+  if (failures.length > 0) throw failures[0];
 }
 
 async function removeLeftovers({ database, storage, clock }: Services): Promise<void> {

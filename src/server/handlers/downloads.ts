@@ -34,7 +34,11 @@ export function registerDownloads(app: FastifyInstance, { database, storage, clo
         highWaterMark: READ_SIZE,
       };
       const { type, statusCode, headers, stream } = await send(raw.raw, `/${file.storageKey}`, options);
-      if (type !== 'file' && statusCode >= 400 && statusCode !== 416) {
+      if (statusCode === 416) {
+        reply.header('content-range', headers['Content-Range']);
+        throw new Problem('range_not_satisfiable', 'The file has no such range.');
+      }
+      if (type !== 'file' && statusCode >= 400) {
         throw new Error(`${file.storageKey} is recorded but cannot be read (${statusCode})`);
       }
       reply.code(statusCode).headers(headers).type('application/octet-stream');

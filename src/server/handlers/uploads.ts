@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -21,8 +21,7 @@ export function registerUploads(app: FastifyInstance, services: Services): void 
           if (upload === 'complete')
             throw new Problem('immutable', 'This URL was used: its upload is complete.');
           requireDeclaredLength(raw.raw, upload);
-          if (raw.headers.expect !== undefined) reply.raw.writeContinue();
-          return await receive(services, upload, raw.raw);
+          return await receive(services, upload, invited(raw.raw, reply.raw));
         } catch (error) {
           closeUnlessRead(raw.raw, reply);
           throw error;
@@ -32,14 +31,25 @@ export function registerUploads(app: FastifyInstance, services: Services): void 
   });
 }
 
-async function receive(services: Services, upload: PendingUpload, request: IncomingMessage) {
-  const staged = await services.storage.receive(request.iterator({ destroyOnReturn: false }), {
+async function receive(services: Services, upload: PendingUpload, body: AsyncIterable<Buffer>) {
+  const staged = await services.storage.receive(body, {
     size: upload.fileSize,
     blake2b512: upload.pubkey !== null,
   });
   if (staged === 'size_differs') throw wrongSize(upload);
   await completeUpload(services, upload, staged);
   return { status: 'complete', size: staged.size, sha256: staged.sha256 };
+}
+
+/** The body, asked for only once somebody wants to read it: until then a client that waits has sent nothing. */
+async function* invited(request: IncomingMessage, response: ServerResponse): AsyncIterable<Buffer> {
+  if (request.headers.expect !== undefined) response.writeContinue();
+  try {
+    yield* request.iterator({ destroyOnReturn: false });
+  } catch (error) {
+    if (!request.destroyed) throw error;
+    throw new Problem('invalid_request', 'The upload broke off before its end.');
+  }
 }
 
 /** Refused before a byte of the body is read. */

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { type Expectation, type Scenario, scenario, step } from './scenario.ts';
+import { LINUX } from './world.ts';
+
+const gone: Expectation = { status: 404, problem: { code: 'not_found' } };
+const immutable: Expectation = { status: 409, problem: { code: 'immutable' } };
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** api.md, "Delete a Release", and the rule that published bytes never change. */
+export const deletionScenarios: readonly Scenario[] = [
+  scenario('a deleted release is neither offered nor downloaded, and cannot be deleted again', [
+    step((w) => w.publish(1), { status: 200 }),
+    step((w) => w.delete(1), { status: 204 }),
+    step((w) => w.check(LINUX, w.v('0-0')), { status: 204 }),
+    step((w) => w.download(1), gone),
+    step((w) => w.delete(1), gone),
+  ]),
+  scenario('a release that never was cannot be deleted', [
+    step((w) => w.appCall('DELETE', '/releases/880b1700-0000-0000-0000-000000000000'), gone),
+  ]),
+  scenario(
+    'a URL that was given before serves nothing of a deleted release',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.keep(w.download(1)), { status: 302 }),
+      step(
+        (w) => w.target.follow('GET', w.kept.headers.location ?? ''),
+        (w) => ({ status: 200, bytes: w.bytes(1) }),
+      ),
+      step((w) => w.delete(1), { status: 204 }),
+      step((w) => w.target.follow('GET', w.kept.headers.location ?? ''), { ...gone, hasNot: ['the app'] }),
+    ],
+    'ours',
+  ),
+  scenario('when the highest release is deleted, the next lower one is offered again', [
+    step((w) => w.publish(1), { status: 200 }),
+    step((w) => w.publish(2), { status: 200 }),
+    step(
+      (w) => w.check(LINUX, w.v(0)),
+      (w) => ({ status: 200, has: { version: w.v(2) } }),
+    ),
+    step((w) => w.delete(2), { status: 204 }),
+    step(
+      (w) => w.check(LINUX, w.v(0)),
+      (w) => ({ status: 200, has: { version: w.v(1) } }),
+    ),
+    step(
+      (w) => w.fetchOffer(),
+      (w) => ({ status: 200, bytes: w.bytes(1) }),
+    ),
+    step((w) => w.check(LINUX, w.v(1)), { status: 204 }),
+  ]),
+  scenario(
+    'a version that was live comes back from the same bytes',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.delete(1), { status: 204 }),
+      step((w) => w.publish(1), { status: 200 }),
+      step(
+        (w) => w.fetchOffer(),
+        (w) => ({ status: 200, bytes: w.bytes(1) }),
+      ),
+    ],
+    'ours',
+  ),
+  scenario(
+    'a version that was live takes no other bytes, also under other build metadata',
+    [
+      step((w) => w.publish('1+a', LINUX, Buffer.from('first')), { status: 200 }),
+      step((w) => w.delete('1+a'), { status: 204 }),
+      step((w) => w.createRelease('1+b'), { status: 201 }),
+      step((w) => w.requestUpload('1+b', LINUX, { file_size: 5, sha256: sha256('other') }), immutable),
+      step((w) => w.requestUpload('1+b', LINUX, { file_size: 5 }), { status: 201 }),
+      step((w) => w.put('1+b', LINUX, Buffer.from('other')), immutable),
+      step((w) => w.check(LINUX, w.v('0-0')), { status: 204 }),
+      step((w) => w.put('1+b', LINUX, Buffer.from('first')), { status: 200 }),
+      step((w) => w.fetchOffer(), { status: 200, bytes: Buffer.from('first') }),
+    ],
+    'artifact-signature',
+  ),
+  scenario(
+    'a version whose upload was never complete can come back with any bytes',
+    [
+      step((w) => w.createRelease(1), { status: 201 }),
+      step((w) => w.requestUpload(1, LINUX, { file_size: 5, sha256: sha256('first') }), { status: 201 }),
+      step((w) => w.delete(1), { status: 204 }),
+      step((w) => w.publish(1, LINUX, Buffer.from('other')), { status: 200 }),
+      step((w) => w.fetchOffer(), { status: 200, bytes: Buffer.from('other') }),
+    ],
+    'artifact-signature',
+  ),
+];

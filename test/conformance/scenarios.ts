@@ -1,0 +1,23 @@
+import { accessScenarios } from './access-scenarios.ts';
+import { artifactScenarios } from './artifact-scenarios.ts';
+import { checkScenarios } from './check-scenarios.ts';
+import { deletionScenarios } from './deletion-scenarios.ts';
+import { downloadScenarios } from './download-scenarios.ts';
+import { refusalScenarios } from './refusal-scenarios.ts';
+import { releaseScenarios } from './release-scenarios.ts';
+import type { Scenario } from './scenario.ts';
+import { slugScenarios } from './slug-scenarios.ts';
+import { uploadScenarios } from './upload-scenarios.ts';
+
+/** api.md as one table. */
+export const scenarios: readonly Scenario[] = [
+  ...slugScenarios,
+  ...releaseScenarios,
+  ...artifactScenarios,
+  ...uploadScenarios,
+  ...checkScenarios,
+  ...downloadScenarios,
+  ...deletionScenarios,
+  ...accessScenarios,
+  ...refusalScenarios,
+];

@@ -1,0 +1,129 @@
+import { expect } from 'vitest';
+import { type Scenario, scenario, step } from './scenario.ts';
+
+const malformed = [
+  ['of two characters', 'ab'],
+  ['of 41 characters', 'a'.repeat(41)],
+  ['that is empty', ''],
+  ['with an upper-case letter', 'My-app'],
+  ['with an underscore', 'my_app'],
+  ['with a dot', 'my.app'],
+  ['with a slash', 'my/app'],
+  ['with a space', 'my app'],
+  ['with a line end', 'my-app\n'],
+  ['with a letter that is not ASCII', 'mÿ-app'],
+  ['that begins with a hyphen', '-my-app'],
+  ['that ends with a hyphen', 'my-app-'],
+] as const;
+
+const reserved = ['apps', 'download', 'downloads', 'latest', 'admin', 'api'];
+
+/** api.md, "Register a Slug". */
+export const slugScenarios: readonly Scenario[] = [
+  scenario('a slug of three characters and one of forty can be set, and the first again', [
+    step((w) => w.setSlug(w.slug.padEnd(40, 'x')), { status: 200 }),
+    step((w) => w.setSlug(w.slug), { status: 200 }),
+    step((w) => w.setSlug(w.slug), { status: 200 }),
+  ]),
+  scenario(
+    'the answer to setting a slug is the slug',
+    [
+      step(
+        (w) => w.setSlug(w.slug),
+        (w) => ({ status: 200, is: { slug: w.slug } }),
+      ),
+    ],
+    'ours',
+  ),
+  ...malformed.map(([what, slug]) =>
+    scenario(`a slug ${what} is refused`, [
+      step((w) => w.setSlug(slug), {
+        status: 400,
+        problem: { code: 'invalid_request', fields: ['slug'] },
+      }),
+    ]),
+  ),
+  ...reserved.map((slug) =>
+    scenario(
+      `the slug ${slug} is reserved`,
+      [
+        step((w) => w.setSlug(slug), {
+          status: 422,
+          problem: { code: 'slug_reserved', fields: ['slug'] },
+        }),
+      ],
+      'ours',
+    ),
+  ),
+  scenario(
+    'a slug that is another app’s is refused, and that app keeps it',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step(
+        (w) => {
+          const { id, token } = w.credentials.otherApp;
+          return w.call('PUT', `/apps/${id}/slug`, { token, json: { slug: w.slug } });
+        },
+        { status: 409, problem: { code: 'slug_taken' } },
+      ),
+      step((w) => w.check('linux/x86_64', w.v(0)), { status: 200 }),
+    ],
+    'credentials',
+  ),
+  scenario(
+    'a slug that the app once had keeps answering, with URLs of the current one',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.setSlug(`${w.slug}-next`), { status: 200 }),
+      step(
+        (w) => w.check('linux/x86_64', w.v(0)),
+        (w) => ({
+          status: 200,
+          has: {
+            version: w.v(1),
+            url: `${w.target.publicUrl}/api/sync/ota/${w.slug}-next/download/${w.releaseId(1)}/linux/x86_64`,
+          },
+        }),
+      ),
+      step(
+        (w) => w.check('linux/x86_64', w.v(0), `${w.slug}-next`),
+        (w) => ({ status: 200, has: { version: w.v(1) } }),
+      ),
+      step((w) => w.download(1), { status: 302 }),
+      step((w) => w.setSlug(w.slug), { status: 200 }),
+      step(
+        (w) => w.check('linux/x86_64', w.v(0), `${w.slug}-next`),
+        (w) => ({ status: 200, has: { version: w.v(1) } }),
+      ),
+    ],
+    'ours',
+  ),
+  scenario(
+    'an app’s id, name, slug and public key can be read, and nothing of its tokens',
+    [
+      step(
+        (w) => w.appCall('GET', ''),
+        (w) => ({
+          status: 200,
+          is: { id: w.target.app.id, name: expect.any(String), slug: w.slug, pubkey: null },
+          hasNot: ['token', 'hash', 'sko_'],
+        }),
+      ),
+    ],
+    'app',
+  ),
+  scenario(
+    'the server says what it is and which extensions it has, to anyone',
+    [
+      step((w) => w.call('GET', ''), {
+        status: 200,
+        is: {
+          name: 'synckit-ota',
+          version: expect.any(String),
+          extensions: expect.arrayContaining(['artifact-signature', 'app']),
+        },
+      }),
+    ],
+    'ours',
+  ),
+];

@@ -1,0 +1,201 @@
+import type { CallOptions, Credentials, Need, Reply, Target } from './target.ts';
+
+const ROOT = '/api/sync/ota';
+/** An upload is visible so soon after its PUT, in milliseconds: S3 has no way to tell the server at once. */
+const VISIBLE_WITHIN_MS = 10_000;
+
+/** Versions rise from scenario to scenario and from run to run, so that earlier releases never get in the way. */
+const RUN = Math.floor(Date.now() / 1000);
+let scenarios = 0;
+
+export const LINUX = 'linux/x86_64';
+export const MAC = 'darwin/aarch64';
+
+export interface ApiOptions extends CallOptions {
+  readonly json?: unknown;
+  /** Null: none. */
+  readonly token?: string | null;
+}
+
+/** What one scenario does, and what it made so far: releases by version, upload URLs by version and platform. */
+export class World {
+  readonly target: Target;
+  readonly slug: string;
+  readonly #base = `${RUN}.${scenarios++}`;
+  readonly #releases = new Map<string, string>();
+  readonly #live = new Set<string>();
+  readonly #uploadUrls = new Map<string, string>();
+  #kept: Reply | undefined;
+
+  constructor(target: Target) {
+    this.target = target;
+    this.slug = target.slug;
+  }
+
+  /** Only for scenarios that need `credentials`. */
+  get credentials(): Credentials {
+    if (this.target.credentials === undefined) throw new Error('the target has no credentials');
+    return this.target.credentials;
+  }
+
+  /** A version of this scenario: `v('1-rc.1')`. `v('0-0')` is lower than all others. */
+  v(patch: number | string): string {
+    return `${this.#base}.${patch}`;
+  }
+
+  /** The bytes published as `patch` unless others are given. */
+  bytes(patch: number | string): Buffer {
+    return Buffer.from(`the app, version ${this.v(patch)}`);
+  }
+
+  /** A call of the app's own routes: `appCall('POST', '/releases', { json })`. */
+  appCall(method: string, path: string, options: ApiOptions = {}): Promise<Reply> {
+    return this.call(method, `/apps/${this.target.app.id}${path}`, {
+      token: this.target.app.token,
+      ...options,
+    });
+  }
+
+  call(method: string, path: string, { json, token = null, ...options }: ApiOptions = {}): Promise<Reply> {
+    const headers = {
+      ...(token !== null && { authorization: `Bearer ${token}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...options.headers,
+    };
+    const body = json === undefined ? options.body : JSON.stringify(json);
+    return this.target.request(method, ROOT + path, {
+      ...options,
+      headers,
+      ...(body !== undefined && { body }),
+    });
+  }
+
+  setSlug(slug: unknown): Promise<Reply> {
+    return this.appCall('PUT', '/slug', { json: { slug } });
+  }
+
+  async createRelease(patch: number | string, fields: object = {}): Promise<Reply> {
+    const json = { version: this.v(patch), notes: 'Notes.', signature: `signature of ${patch}`, ...fields };
+    const reply = await this.appCall('POST', '/releases', { json });
+    if (reply.status < 300) {
+      this.#releases.set(this.v(patch), JSON.parse(reply.body.toString()).id);
+      this.#live.add(this.v(patch));
+    }
+    return reply;
+  }
+
+  /** As `createRelease(1)`, with a token that should not be able to. */
+  createReleaseWith(token: string): Promise<Reply> {
+    return this.appCall('POST', '/releases', { token, json: { version: this.v(1), signature: 'signature' } });
+  }
+
+  async requestUpload(patch: number | string, platform = LINUX, fields: object = {}): Promise<Reply> {
+    const [target, arch] = platform.split('/');
+    const json = { target, arch, file_size: this.bytes(patch).length, ...fields };
+    const reply = await this.appCall('POST', `/releases/${this.releaseId(patch)}/artifacts`, { json });
+    if (reply.status < 300)
+      this.#uploadUrls.set(this.v(patch) + platform, JSON.parse(reply.body.toString()).upload_url);
+    return reply;
+  }
+
+  /** The PUT to the URL last given for the platform. */
+  put(
+    patch: number | string,
+    platform = LINUX,
+    body = this.bytes(patch),
+    options: CallOptions = {},
+  ): Promise<Reply> {
+    return this.target.follow('PUT', this.uploadUrl(patch, platform), { body, ...options });
+  }
+
+  /** A release, if it is not there yet, and its artifact, until it is offered. */
+  async publish(patch: number | string, platform = LINUX, body = this.bytes(patch)): Promise<Reply> {
+    if (!this.#live.has(this.v(patch))) requireSuccess(await this.createRelease(patch));
+    requireSuccess(await this.requestUpload(patch, platform, { file_size: body.length }));
+    const reply = requireSuccess(await this.put(patch, platform, body));
+    await this.#untilVisible(patch, platform);
+    return reply;
+  }
+
+  check(platform: string, current: string, slug = this.slug): Promise<Reply> {
+    return this.call('GET', `/${slug}/${platform}/${current}`);
+  }
+
+  download(patch: number | string, platform = LINUX, method = 'GET'): Promise<Reply> {
+    return this.call(method, `/${this.slug}/download/${this.releaseId(patch)}/${platform}`);
+  }
+
+  /** The bytes that an offer's or a redirect's URL leads to. */
+  async fetchFile(url: string, options: CallOptions & { method?: string } = {}): Promise<Reply> {
+    const { method = 'GET', ...rest } = options;
+    const reply = await this.target.follow('GET', url);
+    if (reply.status !== 302) return this.target.follow(method, url, rest);
+    return this.target.follow(method, reply.headers.location ?? '', rest);
+  }
+
+  /** Downloads as an app of version `0-0` would, by the URL of the offer. */
+  async fetchOffer(platform = LINUX): Promise<Reply> {
+    const offer = await this.check(platform, this.v('0-0'));
+    return offer.status === 200 ? this.fetchFile(JSON.parse(offer.body.toString()).url) : offer;
+  }
+
+  delete(patch: number | string): Promise<Reply> {
+    this.#live.delete(this.v(patch));
+    return this.appCall('DELETE', `/releases/${this.releaseId(patch)}`);
+  }
+
+  /** Keeps an answer for a later step. */
+  async keep(reply: Promise<Reply>): Promise<Reply> {
+    this.#kept = await reply;
+    return this.#kept;
+  }
+
+  get kept(): Reply {
+    if (this.#kept === undefined) throw new Error('no answer was kept');
+    return this.#kept;
+  }
+
+  releaseId(patch: number | string): string {
+    const id = this.#releases.get(this.v(patch));
+    if (id === undefined) throw new Error(`there is no release ${patch}`);
+    return id;
+  }
+
+  uploadUrl(patch: number | string, platform = LINUX): string {
+    const url = this.#uploadUrls.get(this.v(patch) + platform);
+    if (url === undefined) throw new Error(`there is no upload of ${patch} for ${platform}`);
+    return url;
+  }
+
+  /** What of `needs` the server does not have. */
+  async missing(needs: readonly Need[]): Promise<Need[]> {
+    const reply = await this.call('GET', '');
+    const isJson = reply.status === 200 && reply.headers['content-type']?.startsWith('application/json');
+    const { name, extensions = [] } = isJson ? JSON.parse(reply.body.toString()) : {};
+    const has = new Set<string>(extensions);
+    if (name === 'synckit-ota') has.add('ours');
+    if (this.target.credentials) has.add('credentials');
+    if (this.target.advance) has.add('clock');
+    return needs.filter((need) => !has.has(need));
+  }
+
+  /** Deletes what the scenario made and puts the slug back. */
+  async cleanUp(): Promise<void> {
+    for (const version of this.#live)
+      await this.appCall('DELETE', `/releases/${this.#releases.get(version)}`);
+    await this.setSlug(this.slug);
+  }
+
+  async #untilVisible(patch: number | string, platform: string): Promise<void> {
+    const deadline = Date.now() + VISIBLE_WITHIN_MS;
+    while ((await this.download(patch, platform)).status !== 302) {
+      if (Date.now() > deadline) throw new Error(`${patch} for ${platform} did not become visible`);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+function requireSuccess(reply: Reply): Reply {
+  if (reply.status >= 300) throw new Error(`${reply.status} ${reply.body}`);
+  return reply;
+}

@@ -1,0 +1,137 @@
+import type { LightMyRequestResponse } from 'fastify';
+import { onTestFinished } from 'vitest';
+import type { NewApp } from '../../src/database/apps.ts';
+import { type Platform, platformName } from '../../src/protocol/platform.ts';
+import { API_ROOT, pathOf } from '../../src/protocol/routes.ts';
+import type { Services } from '../../src/server/services.ts';
+import { openTestServer, type TestServer } from '../support/server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+export const LINUX: Platform = { target: 'linux', arch: 'x86_64' };
+export const MAC: Platform = { target: 'darwin', arch: 'aarch64' };
+
+/** A server that closes when the test is finished. */
+export async function startServer(overrides: Partial<Services> = {}, dataDir?: string): Promise<TestServer> {
+  const server = await openTestServer(dataDir ?? (await tempFolder()), overrides);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+export interface SendOptions {
+  readonly body?: unknown;
+  readonly token?: string;
+  readonly remoteAddress?: string;
+}
+
+/** One app on a test server: calls its routes in process. */
+export class Publisher {
+  readonly server: TestServer;
+  readonly id: string;
+  readonly token: string;
+  readonly slug: string;
+
+  private constructor(server: TestServer, app: { id: string; token: string }, slug: string) {
+    this.server = server;
+    this.id = app.id;
+    this.token = app.token;
+    this.slug = slug;
+  }
+
+  static async on(server: TestServer, app: Partial<NewApp> = {}): Promise<Publisher> {
+    const slug = app.slug ?? 'my-app';
+    return new Publisher(server, await server.createApp({ ...app, slug }), slug);
+  }
+
+  /** A call under `/apps/{app_id}`, with the app's token. */
+  send(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    options: SendOptions = {},
+  ): Promise<LightMyRequestResponse> {
+    const { body, token = this.token, remoteAddress = '127.0.0.1' } = options;
+    return this.server.app.inject({
+      method,
+      url: `${API_ROOT}/apps/${this.id}${path}`,
+      headers: { authorization: `Bearer ${token}` },
+      remoteAddress,
+      ...(body !== undefined && { payload: body as object }),
+    });
+  }
+
+  /** @returns the release's id */
+  async createRelease(version: string, signature = `signature of ${version}`): Promise<string> {
+    const reply = await this.send('POST', '/releases', { body: { version, signature } });
+    return requireStatus(reply, 201).json().id;
+  }
+
+  /** @returns the upload URL */
+  async requestUpload(
+    releaseId: string,
+    fileSize: number,
+    platform = LINUX,
+    fields: object = {},
+  ): Promise<string> {
+    const body = { ...platform, file_size: fileSize, ...fields };
+    const reply = await this.send('POST', `/releases/${releaseId}/artifacts`, { body });
+    return requireStatus(reply, 201).json().upload_url;
+  }
+
+  /** @returns the upload URL of a release of its own */
+  async promise(version: string, fileSize: number, fields: object = {}): Promise<string> {
+    return this.requestUpload(await this.createRelease(version), fileSize, LINUX, fields);
+  }
+
+  put(uploadUrl: string, bytes: Buffer): Promise<LightMyRequestResponse> {
+    const { pathname, search } = new URL(uploadUrl);
+    return this.server.app.inject({ method: 'PUT', url: pathname + search, payload: bytes });
+  }
+
+  /** A release with one complete artifact. @returns the release's id */
+  async publish(version: string, bytes = bytesOf(version), platform = LINUX): Promise<string> {
+    const releaseId = await this.createRelease(version);
+    requireStatus(await this.put(await this.requestUpload(releaseId, bytes.length, platform), bytes), 200);
+    return releaseId;
+  }
+
+  async delete(releaseId: string): Promise<void> {
+    requireStatus(await this.send('DELETE', `/releases/${releaseId}`), 204);
+  }
+
+  check(currentVersion: string, { target, arch } = LINUX, slug = this.slug): Promise<LightMyRequestResponse> {
+    return this.get(pathOf('check', { slug, target, arch, current_version: currentVersion }));
+  }
+
+  /** The version that is offered to 0.0.0-0; undefined when none is. */
+  async offered(platform = LINUX): Promise<string | undefined> {
+    const reply = await this.check('0.0.0-0', platform);
+    return reply.statusCode === 204 ? undefined : requireStatus(reply, 200).json().version;
+  }
+
+  /** The signed URL that a download is redirected to, as a path. */
+  async downloadPath(releaseId: string, { target, arch } = LINUX): Promise<string> {
+    const path = pathOf('download', { slug: this.slug, release_id: releaseId, target, arch });
+    const { pathname, search } = new URL(requireStatus(await this.get(path), 302).headers.location ?? '');
+    return pathname + search;
+  }
+
+  /** The bytes that an installed app of version 0.0.0-0 would get. */
+  async fetchOffer(platform = LINUX): Promise<Buffer> {
+    const offer = requireStatus(await this.check('0.0.0-0', platform), 200).json();
+    const redirect = requireStatus(await this.get(new URL(offer.url).pathname), 302);
+    const { pathname, search } = new URL(redirect.headers.location ?? '');
+    return requireStatus(await this.get(pathname + search), 200).rawPayload;
+  }
+
+  get(path: string): Promise<LightMyRequestResponse> {
+    return this.server.app.inject({ method: 'GET', url: path });
+  }
+}
+
+export function bytesOf(version: string, platform = LINUX): Buffer {
+  return Buffer.from(`the app, version ${version} for ${platformName(platform)}`);
+}
+
+export function requireStatus(reply: LightMyRequestResponse, status: number): LightMyRequestResponse {
+  if (reply.statusCode !== status) throw new Error(`${reply.statusCode} instead of ${status}: ${reply.body}`);
+  return reply;
+}

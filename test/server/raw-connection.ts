@@ -1,0 +1,62 @@
+import net from 'node:net';
+import { onTestFinished } from 'vitest';
+
+/** A socket to the server, for what HTTP clients do not let one send. */
+export class RawConnection {
+  readonly #socket: net.Socket;
+  #received = '';
+  #closed = false;
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk) => {
+      this.#received += chunk.toString('latin1');
+    });
+    socket.on('error', () => {}); // a reset is seen as the close that follows
+    socket.on('close', () => {
+      this.#closed = true;
+    });
+    onTestFinished(() => {
+      socket.destroy();
+    });
+  }
+
+  static async to(url: string): Promise<RawConnection> {
+    const socket = net.connect(Number(new URL(url).port), '127.0.0.1');
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    return new RawConnection(socket);
+  }
+
+  /** Sends a request's head: its lines, with `Host`, and the empty one. */
+  sendHead(...lines: string[]): void {
+    const [requestLine, ...headers] = lines;
+    this.send([requestLine, 'Host: localhost', ...headers, '', ''].join('\r\n'));
+  }
+
+  send(bytes: string | Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Breaks the connection off. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  get received(): string {
+    return this.#received;
+  }
+
+  /** Everything received, once it matches; what it is if the connection closes before. */
+  async until(pattern: RegExp): Promise<string> {
+    while (!pattern.test(this.#received) && !this.#closed) {
+      await new Promise((resolve) => this.#socket.once('data', resolve).once('close', resolve));
+    }
+    if (!pattern.test(this.#received)) throw new Error(`closed after: ${this.#received}`);
+    return this.#received;
+  }
+
+  async untilClosed(): Promise<string> {
+    if (!this.#closed) await new Promise((resolve) => this.#socket.once('close', resolve));
+    return this.#received;
+  }
+}

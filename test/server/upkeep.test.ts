@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
+import { openTestServer } from '../support/server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { bytesOf, LINUX, MAC, Publisher, startServer } from './publisher.ts';
+
+const HOUR = 60 * 60 * 1000;
+/** Upkeep goes by the files' times, so the clock of these tests is the real one. */
+const START = Date.now();
+const clockAt = (milliseconds: number) => ({ clock: () => new Date(START + milliseconds) });
+
+const stored = (dataDir: string) => readdir(join(dataDir, 'artifacts'));
+const staged = (dataDir: string) => readdir(join(dataDir, 'staging'));
+
+/** Runs a server on the folder once, for the upkeep it does when it starts. */
+async function startOnce(dataDir: string, overrides: Parameters<typeof openTestServer>[1]): Promise<void> {
+  const server = await openTestServer(dataDir, overrides);
+  await server.close();
+}
+
+test('the bytes of a deleted release leave the disk, those of the others stay', async () => {
+  const dataDir = await tempFolder();
+  const app = await Publisher.on(await startServer({}, dataDir));
+  const first = await app.publish('1.0.0');
+  await app.publish('2.0.0');
+  expect(await stored(dataDir)).toHaveLength(2);
+  await app.delete(first);
+  await vi.waitFor(async () => expect(await stored(dataDir)).toHaveLength(1));
+  expect(await app.fetchOffer()).toEqual(bytesOf('2.0.0'));
+});
+
+test('bytes that could not be removed before the server stopped are removed when it starts again', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir);
+  const app = await Publisher.on(server);
+  const releaseId = await app.publish('1.0.0');
+  vi.spyOn(server.services.storage, 'remove').mockRejectedValue(new Error('the disk is away'));
+  await app.delete(releaseId);
+  await server.close();
+  expect(await stored(dataDir)).toHaveLength(1);
+
+  const again = await startServer({}, dataDir);
+  await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]));
+  await vi.waitFor(async () => {
+    expect(await again.database.queries.selectFrom('artifacts').selectAll().execute()).toEqual([]);
+  });
+});
+
+test('bytes that cannot be removed do not keep the others on the disk', async () => {
+  const dataDir = await tempFolder();
+  const server = await startServer({}, dataDir);
+  const app = await Publisher.on(server);
+  const releases = [await app.publish('1.0.0'), await app.publish('2.0.0'), await app.publish('3.0.0')];
+  const remove = server.services.storage.remove.bind(server.services.storage);
+  let stuck: string | undefined;
+  vi.spyOn(server.services.storage, 'remove').mockImplementation(async (key) => {
+    stuck ??= key;
+    if (key === stuck) throw new Error('not this one');
+    await remove(key);
+  });
+  for (const releaseId of releases) await app.delete(releaseId);
+  await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([stuck]));
+});
+
+test('a download under way completes though its release is deleted and its bytes are removed', async () => {
+  const dataDir = await tempFolder();
+  const server = await startServer({}, dataDir);
+  await server.listen();
+  const app = await Publisher.on(server);
+  const bytes = Buffer.alloc(16 * 1024 * 1024, 'x');
+  const releaseId = await app.publish('1.0.0', bytes);
+  const download = await fetch(server.services.publicUrl() + (await app.downloadPath(releaseId)));
+  await app.delete(releaseId);
+  await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]));
+  expect(Buffer.from(await download.arrayBuffer()).equals(bytes)).toBe(true);
+});
+
+test('uploads that were promised and never came are forgotten a day after their URL expired', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir, clockAt(0));
+  const app = await Publisher.on(server);
+  const releaseId = await app.createRelease('1.0.0');
+  await app.requestUpload(releaseId, 5, LINUX);
+  await app.put(await app.requestUpload(releaseId, 5, MAC), Buffer.from('bytes'));
+  const statuses = async () => {
+    const rows = await server.database.queries.selectFrom('artifacts').select('status').execute();
+    return rows.map(({ status }) => status).sort();
+  };
+  onTestFinished(() => server.close());
+
+  await startOnce(dataDir, clockAt(UPLOAD_URL_LIFE_MS + 23 * HOUR));
+  expect(await statuses()).toEqual(['complete', 'pending']);
+  await startOnce(dataDir, clockAt(UPLOAD_URL_LIFE_MS + 25 * HOUR));
+  expect(await statuses()).toEqual(['complete']);
+});
+
+test('staged files that a crash left are swept after a day, younger ones stay', async () => {
+  const dataDir = await tempFolder();
+  await startOnce(dataDir, clockAt(0));
+  await writeFile(join(dataDir, 'staging', randomUUID()), 'half an upl');
+  await startOnce(dataDir, clockAt(23 * HOUR));
+  expect(await staged(dataDir)).toHaveLength(1);
+  await startOnce(dataDir, clockAt(25 * HOUR));
+  expect(await staged(dataDir)).toEqual([]);
+});
+
+test('stored files that nothing refers to are removed after a day, what is referred to never is', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir, clockAt(0));
+  const app = await Publisher.on(server);
+  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
+  const published = await stored(dataDir);
+  await server.close();
+  const orphan = randomUUID();
+  await writeFile(join(dataDir, 'artifacts', orphan), 'promoted, but the commit never came');
+
+  await startOnce(dataDir, clockAt(23 * HOUR));
+  expect(await stored(dataDir)).toContain(orphan);
+  await startOnce(dataDir, clockAt(25 * HOUR));
+  expect((await stored(dataDir)).sort()).toEqual(published.sort());
+  await startOnce(dataDir, clockAt(10_000 * HOUR));
+  expect((await stored(dataDir)).sort()).toEqual(published.sort());
+});
+
+test('signing keys are replaced when they are old, and URLs they signed before stay good', async () => {
+  const dataDir = await tempFolder();
+  const day = 24 * HOUR;
+  const keyIds = async () => {
+    const server = await openTestServer(dataDir);
+    const rows = await server.database.queries.selectFrom('url_signing_keys').select('id').execute();
+    await server.close();
+    return rows.map(({ id }) => id);
+  };
+  const at = (milliseconds: number) => ({
+    clock: () => new Date(Date.parse('2026-03-13T12:00:00Z') + milliseconds),
+  });
+  await startOnce(dataDir, at(0));
+  const first = await keyIds();
+  expect(first).toHaveLength(1);
+
+  const before = await openTestServer(dataDir, at(31 * day - HOUR / 2));
+  const app = await Publisher.on(before);
+  const path = await app.downloadPath(await app.publish('1.0.0'));
+  await before.close();
+
+  await startOnce(dataDir, at(31 * day));
+  expect(await keyIds()).toEqual(expect.arrayContaining(first));
+  const after = await openTestServer(dataDir, at(31 * day));
+  expect((await after.app.inject(path)).rawPayload).toEqual(bytesOf('1.0.0'));
+  await after.close();
+
+  await startOnce(dataDir, at(61 * day));
+  expect(await keyIds()).not.toEqual(expect.arrayContaining(first));
+});

@@ -1,0 +1,175 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { isComplete } from '../../src/database/artifacts.ts';
+import type { TestServer } from '../support/server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { bytesOf, LINUX, MAC, Publisher, startServer } from './publisher.ts';
+
+const BYTES = randomBytes(1000);
+const SHA256 = createHash('sha256').update(BYTES).digest('hex');
+
+async function startPublisher() {
+  const dataDir = await tempFolder();
+  const server = await startServer({}, dataDir);
+  return { server, app: await Publisher.on(server), dataDir };
+}
+
+/** How many files are staged and stored. */
+async function filesIn(dataDir: string) {
+  const [staging, artifacts] = await Promise.all(
+    ['staging', 'artifacts'].map(async (folder) => (await readdir(join(dataDir, folder))).length),
+  );
+  return { staging, artifacts };
+}
+
+async function statusesOf(server: TestServer): Promise<string[]> {
+  const rows = await server.database.queries.selectFrom('artifacts').select('status').execute();
+  return rows.map(({ status }) => status);
+}
+
+test('R12: of 100 uploads with one bit flipped, each at another place, all are refused and none is kept', async () => {
+  const { app, dataDir } = await startPublisher();
+  const url = await app.promise('1.0.0', BYTES.length, { sha256: SHA256 });
+  for (let i = 0; i < 100; i++) {
+    const flipped = Buffer.from(BYTES);
+    const bit = i * 79; // 7,900 of 8,000 bits apart
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    const reply = await app.put(url, flipped);
+    expect(reply.statusCode).toBe(422);
+    expect(reply.json()).toMatchObject({ code: 'content_mismatch', errors: [{ field: 'sha256' }] });
+  }
+  expect(await filesIn(dataDir)).toEqual({ staging: 0, artifacts: 0 });
+  expect(await app.offered()).toBeUndefined();
+  expect((await app.put(url, BYTES)).statusCode).toBe(200);
+  expect(await app.fetchOffer()).toEqual(BYTES);
+});
+
+describe('R17: of 20 parallel uploads to one URL', () => {
+  async function putAll(bodies: readonly Buffer[]) {
+    const { server, app, dataDir } = await startPublisher();
+    const url = await app.promise('1.0.0', BYTES.length);
+    const replies = await Promise.all(bodies.map((body) => app.put(url, body)));
+    return { server, app, dataDir, replies };
+  }
+
+  test.each([
+    ['the same bytes', () => BYTES],
+    ['different bytes', (_: unknown, i: number) => Buffer.alloc(BYTES.length, i)],
+  ])('of %s, one is stored and nothing else is left on disk', async (_what, body) => {
+    const bodies = Array.from({ length: 20 }, body);
+    const { server, app, dataDir, replies } = await putAll(bodies);
+    const stored = replies.flatMap(({ statusCode }, i) => (statusCode === 200 ? [bodies[i]] : []));
+    expect(stored).toHaveLength(1);
+    expect(await app.fetchOffer()).toEqual(stored[0]);
+    expect(await filesIn(dataDir)).toEqual({ staging: 0, artifacts: 1 });
+    expect(await statusesOf(server)).toEqual(['complete']);
+  });
+
+  test('the others are told that the bytes are there, not that the upload is unknown', async () => {
+    const { replies } = await putAll(Array.from({ length: 20 }, () => BYTES));
+    const refused = replies.filter(({ statusCode }) => statusCode !== 200);
+    expect(refused.map(({ statusCode }) => statusCode)).toEqual(Array(19).fill(409));
+  });
+});
+
+test('of parallel uploads to several URLs of one platform, one is stored and nothing else is left on disk', async () => {
+  const { app, dataDir } = await startPublisher();
+  const releaseId = await app.createRelease('1.0.0');
+  const bodies = Array.from({ length: 10 }, (_, i) => Buffer.alloc(100, i));
+  const urls = await Promise.all(bodies.map(() => app.requestUpload(releaseId, 100)));
+  const replies = await Promise.all(bodies.map((body, i) => app.put(urls[i] ?? '', body)));
+  const statuses = replies.map(({ statusCode }) => statusCode);
+  expect(statuses.toSorted()).toEqual([200, ...Array(9).fill(409)]);
+  expect(await app.fetchOffer()).toEqual(bodies[statuses.indexOf(200)]);
+  expect(await filesIn(dataDir)).toEqual({ staging: 0, artifacts: 1 });
+});
+
+describe('R10: a URL that was used, put to again', () => {
+  test.each([
+    'the release is live',
+    'a higher one is live',
+    'the release is deleted',
+    'the version came back',
+  ])('when %s, changes nothing that is served', async (state) => {
+    const { app, dataDir } = await startPublisher();
+    const releaseId = await app.createRelease('1.0.0');
+    const url = await app.requestUpload(releaseId, BYTES.length);
+    expect((await app.put(url, BYTES)).statusCode).toBe(200);
+    if (state === 'a higher one is live') await app.publish('2.0.0');
+    if (state === 'the release is deleted' || state === 'the version came back') await app.delete(releaseId);
+    if (state === 'the version came back') await app.publish('1.0.0', BYTES);
+    const offered = await app.offered();
+    const served = offered && (await app.fetchOffer());
+
+    for (let i = 0; i < 25; i++) {
+      const reply = await app.put(url, Buffer.alloc(BYTES.length, i));
+      expect(reply.statusCode).toBe(
+        state === 'the release is deleted' || state === 'the version came back' ? 404 : 409,
+      );
+    }
+    expect(await app.offered()).toBe(offered);
+    if (served) expect(await app.fetchOffer()).toEqual(served);
+    expect((await filesIn(dataDir)).staging).toBe(0);
+  });
+});
+
+test('a release deleted while an upload to it is under way leaves nothing of it', async () => {
+  const { server, app, dataDir } = await startPublisher();
+  const releaseId = await app.createRelease('1.0.0');
+  const url = await app.requestUpload(releaseId, BYTES.length);
+  const promote = server.services.storage.promote.bind(server.services.storage);
+  server.services.storage.promote = async (key) => {
+    await promote(key);
+    await app.delete(releaseId);
+  };
+  expect((await app.put(url, BYTES)).statusCode).toBe(404);
+  expect(await filesIn(dataDir)).toEqual({ staging: 0, artifacts: 0 });
+  expect(await app.offered()).toBeUndefined();
+});
+
+test('when the bytes are in place but the database fails, nothing is offered, and the same URL works later', async () => {
+  const { server, app } = await startPublisher();
+  const url = await app.promise('1.0.0', BYTES.length);
+  const db = server.database.queries;
+  await sql`create trigger fail before update on artifacts begin select raise(abort, 'planted'); end`.execute(
+    db,
+  );
+  expect((await app.put(url, BYTES)).statusCode).toBe(503);
+  expect(await app.offered()).toBeUndefined();
+  await sql`drop trigger fail`.execute(db);
+  expect((await app.put(url, BYTES)).statusCode).toBe(200);
+  expect(await app.fetchOffer()).toEqual(BYTES);
+});
+
+test('an upload is completed by its own platform only', async () => {
+  const { server, app } = await startPublisher();
+  const releaseId = await app.createRelease('1.0.0');
+  const linuxBytes = bytesOf('1.0.0', LINUX);
+  const url = await app.requestUpload(releaseId, linuxBytes.length, LINUX);
+  await app.requestUpload(releaseId, linuxBytes.length, MAC);
+  expect((await app.put(url, linuxBytes)).statusCode).toBe(200);
+  expect(await isComplete(server.database.queries, releaseId, LINUX)).toBe(true);
+  expect(await isComplete(server.database.queries, releaseId, MAC)).toBe(false);
+});
+
+test('a file larger than the operator allows is refused before its upload, one of just that size is taken', async () => {
+  const app = await Publisher.on(await startServer({ maxArtifactSize: 1000 }));
+  const releaseId = await app.createRelease('1.0.0');
+  const request = (fileSize: number) =>
+    app.send('POST', `/releases/${releaseId}/artifacts`, { body: { ...LINUX, file_size: fileSize } });
+  expect((await request(1001)).statusCode).toBe(413);
+  expect((await request(1001)).json().errors).toEqual([
+    { field: 'file_size', message: expect.stringContaining('1000') },
+  ]);
+  expect((await request(1000)).statusCode).toBe(201);
+});
+
+test('where version reuse is allowed, a version that was live comes back with other bytes', async () => {
+  const app = await Publisher.on(await startServer({ allowVersionReuse: true }));
+  await app.delete(await app.publish('1.0.0', Buffer.from('first')));
+  await app.publish('1.0.0', Buffer.from('other'));
+  expect(await app.fetchOffer()).toEqual(Buffer.from('other'));
+});
