@@ -30,7 +30,7 @@ export function createProgram(createContext: (options: OutputOptions) => Context
   const runs = (command: Command, load: () => Promise<Run>): Command =>
     command.action(async (...parameters: unknown[]) => {
       const self = parameters.at(-1) as Command;
-      const options = self.optsWithGlobals();
+      const options = mergedOptions(self);
       const context = createContext(options);
       await (await load())(options, context, ...self.args);
     });
@@ -42,6 +42,21 @@ export function createProgram(createContext: (options: OutputOptions) => Context
   addApps(program, runs);
   addTokens(program, runs);
   return program;
+}
+
+/**
+ * The options of a command and of those above it. What was typed wins over the environment, wherever either stands;
+ * between equals the command itself wins. (commander's `optsWithGlobals` lets those above win.)
+ */
+function mergedOptions(command: Command): Record<string, unknown> {
+  const merged = new Map<string, { value: unknown; rank: number }>();
+  for (let current: Command | null = command; current !== null; current = current.parent) {
+    for (const [name, value] of Object.entries(current.opts())) {
+      const rank = ['default', 'env', 'cli'].indexOf(current.getOptionValueSource(name) ?? 'default');
+      if (rank > (merged.get(name)?.rank ?? -1)) merged.set(name, { value, rank });
+    }
+  }
+  return Object.fromEntries([...merged].map(([name, { value }]) => [name, value]));
 }
 
 type Runs = (command: Command, load: () => Promise<Run>) => Command;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { OtaError } from '../errors.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../protocol/slug.ts';
@@ -46,8 +46,9 @@ export function readSlug(slug: string | undefined, problems: Problems): string |
 
 /** The bearer token: from its file (`-` is stdin), else the flag, else the environment. */
 export function readToken({ token, tokenFile }: RemoteOptions, problems: Problems): string {
-  const text =
-    (tokenFile ? problems.attempt(() => readTextFile(tokenFile, '--token-file')) : token)?.trim() ?? '';
+  const given = tokenFile ? problems.attempt(() => readTextFile(tokenFile, '--token-file')) : (token ?? '');
+  if (given === undefined) return '';
+  const text = given.trim();
   if (text === '' && !tokenFile) {
     problems.add('no token is given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN');
   } else if (text === '' || /[^\x21-\x7e]/.test(text)) {
@@ -64,8 +65,7 @@ export function readToken({ token, tokenFile }: RemoteOptions, problems: Problem
  */
 export function readPublicKey(value: string | undefined, problems: Problems): PublicKey | undefined {
   if (!value) return undefined;
-  const key =
-    parsePublicKey(value) ?? (existsSync(value) ? keyInFile(readFileSync(value, 'utf8')) : undefined);
+  const key = parsePublicKey(value) ?? keyInFile(value);
   if (key === undefined) {
     problems.add(
       `--pubkey ${value.slice(0, 60)} is neither a minisign public key nor a file that holds one: ` +
@@ -99,10 +99,11 @@ export function readTextFile(path: string, flag: string): string {
   }
 }
 
-function keyInFile(text: string): PublicKey | undefined {
-  const direct = parsePublicKey(text);
-  if (direct !== undefined) return direct;
+function keyInFile(path: string): PublicKey | undefined {
   try {
+    const text = readFileSync(path, 'utf8');
+    const direct = parsePublicKey(text);
+    if (direct !== undefined) return direct;
     const config = JSON.parse(text) as { plugins?: { updater?: { pubkey?: unknown } } };
     return parsePublicKey(String(config.plugins?.updater?.pubkey ?? ''));
   } catch {

@@ -31,16 +31,27 @@ export function decodeAnswer<T extends TSchema>(schema: T, text: string, url: UR
   try {
     value = JSON.parse(text);
   } catch {
-    const what = /^\s*</.test(text)
-      ? 'an HTML page'
-      : text.trim() === ''
-        ? 'an empty answer'
-        : 'something else';
+    const what = isPage(text) ? 'an HTML page' : text.trim() === '' ? 'an empty answer' : 'something else';
     throw notTheApi(url, `${what} instead of JSON`);
   }
   if (matches(schema, value)) return value;
   const faults = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
   throw notTheApi(url, `JSON of another shape (${faults.slice(0, 3).join('; ')})`);
+}
+
+/** The text as what the schema says, or undefined: for answers that may be anything. */
+export function decodeIfMatching<T extends TSchema>(schema: T, text: string): Static<T> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return matches(schema, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether an answer is HTML, as proxies and login pages send it. */
+export function isPage(text: string): boolean {
+  return /^\s*</.test(text);
 }
 
 export function notTheApi(url: URL, what: string): OtaError {
@@ -58,7 +69,7 @@ export function failureOf(response: TransportResponse, text: string, url: URL, n
       `a redirect (${status}), which is not followed because the token must not go elsewhere`,
     );
   }
-  const problem = parseProblem(text);
+  const problem = decodeIfMatching(ProblemBody, text);
   const detail = problem?.detail ?? problem?.title ?? `status ${status}`;
   const message = `${displayUrl(url)}: ${detail}`;
   return new OtaError(errorCodeOf(status), message, {
@@ -82,12 +93,3 @@ const hints: Readonly<Record<number, string>> = {
   429: 'Wait a while, then run the same command again.',
   507: 'Free space on the server, then run the same command again.',
 };
-
-function parseProblem(text: string): ProblemBody | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return matches(ProblemBody, value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -60,10 +60,11 @@ async function followRedirects(
     const text = await readText(response, url);
     if (response.status < 300 || response.status >= 400) throw failureOf(response, text, url, new Date());
     const location = response.header('location');
-    if (location === undefined || !URL.canParse(location, url.href)) {
-      throw notTheApi(url, `a redirect (${response.status}) to nowhere`);
+    const next = location !== undefined && URL.canParse(location, url.href) && new URL(location, url);
+    if (!next || !/^https?:$/.test(next.protocol)) {
+      throw notTheApi(url, `a redirect (${response.status}) that leads nowhere`);
     }
-    url = new URL(location, url);
+    url = next;
   }
   throw new OtaError('not_the_api', `${displayUrl(start)} redirects more than ${MAX_REDIRECTS} times`);
 }

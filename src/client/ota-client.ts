@@ -13,8 +13,7 @@ import {
 import type { Platform } from '../protocol/platform.ts';
 import { API_ROOT, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
 import type { Clock } from '../protocol/time.ts';
-import { matches } from '../protocol/validate.ts';
-import { decodeAnswer, failureOf, readText } from './answer.ts';
+import { decodeAnswer, decodeIfMatching, failureOf, isPage, notTheApi, readText } from './answer.ts';
 import type { Transport, TransportResponse } from './transport.ts';
 
 /** How long a server may take to answer a call, in milliseconds. */
@@ -59,7 +58,8 @@ export class OtaClient {
     const url = this.#url(call);
     const { response, text } = await this.#send(call, url);
     if (response.status === 429 || response.status >= 500) throw this.#failure(response, text, url);
-    return response.status === 200 ? parseCapabilities(text) : undefined;
+    // A base server may answer an unknown path with anything, also with a page and 200: that is no capability.
+    return response.status === 200 ? decodeIfMatching(CapabilitiesAnswer, text) : undefined;
   }
 
   /** Extension `app`. */
@@ -70,7 +70,7 @@ export class OtaClient {
   /** api.md, "Register a Slug" */
   async setSlug(appId: string, slug: string): Promise<void> {
     const call = { route: 'setSlug', parameters: { app_id: appId }, body: { slug } } as const;
-    await this.#callText(call, this.#url(call));
+    await this.#callForNothing(call);
   }
 
   /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` tells. */
@@ -98,7 +98,7 @@ export class OtaClient {
   /** api.md, "Delete a Release" */
   async deleteRelease(appId: string, releaseId: string): Promise<void> {
     const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
-    await this.#callText(call, this.#url(call));
+    await this.#callForNothing(call);
   }
 
   /** api.md, "Update Check Endpoint". @returns undefined for "No Update (204)" */
@@ -130,6 +130,13 @@ export class OtaClient {
     return decodeAnswer(schema, await this.#callText(call, url), url);
   }
 
+  /** For calls whose answer api.md does not show: any is fine, but a page does not come from the API. */
+  async #callForNothing<Name extends RouteName>(call: Call<Name>): Promise<void> {
+    const url = this.#url(call);
+    const text = await this.#callText(call, url);
+    if (isPage(text)) throw notTheApi(url, 'an HTML page');
+  }
+
   async #callText<Name extends RouteName>(call: Call<Name>, url: URL): Promise<string> {
     const { response, text } = await this.#send(call, url);
     if (response.status < 200 || response.status > 299) throw this.#failure(response, text, url);
@@ -159,15 +166,5 @@ export class OtaClient {
 
   #failure(response: TransportResponse, text: string, url: URL): OtaError {
     return failureOf(response, text, url, this.#clock());
-  }
-}
-
-/** A base server may answer an unknown path with anything, also with a page and 200: that is no capability. */
-function parseCapabilities(text: string): CapabilitiesAnswer | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return matches(CapabilitiesAnswer, value) ? value : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -73,14 +73,16 @@ async function fileSize(file: string): Promise<number | Fault> {
 }
 
 async function readSignature(file: string): Promise<string | Fault> {
-  const size = (await stat(file).catch(() => undefined))?.size;
+  const stats = await stat(file).catch(() => undefined);
   const hint =
     'Sign the bundle: set bundle.createUpdaterArtifacts in tauri.conf.json, or run `tauri signer sign`.';
-  if (size === undefined) return { code: 'usage', message: `${file} does not exist`, hint };
-  if (size > MAX_SIGNATURE_LENGTH) {
+  if (!stats?.isFile()) {
+    return { code: 'usage', message: `${file} ${stats ? 'is not a file' : 'does not exist'}`, hint };
+  }
+  if (stats.size > MAX_SIGNATURE_LENGTH) {
     return {
       code: 'preflight_refused',
-      message: `${file} is too large for a signature (${size} bytes)`,
+      message: `${file} is too large for a signature (${stats.size} bytes)`,
       hint,
     };
   }

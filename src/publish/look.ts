@@ -18,9 +18,16 @@ export async function lookAtServer(publisher: Publisher, request: LookRequest): 
   const capabilities = await retry.run(() => client.capabilities());
   const has = (extension: string) => capabilities?.extensions.includes(extension) ?? false;
   const releases = await retry.run(() => client.listReleases(appId));
-  const slug = has('app') ? (await retry.run(() => client.getApp(appId))).slug : undefined;
+  const registered = has('app') ? (await retry.run(() => client.getApp(appId))).slug : undefined;
   const release = findRelease(releases, request.version);
-  const stored = release ? await storedArtifacts(publisher, release, request, slug ?? undefined) : new Map();
+  const stored = release
+    ? await storedArtifacts(publisher, release, request, registered ?? undefined)
+    : new Map();
+  // Where a server does not tell the slug, files that it serves under the requested one do.
+  const slug =
+    registered === undefined && release?.artifacts === undefined && stored.size > 0
+      ? request.slug
+      : registered;
   return { artifactSignatures: has('artifact-signature'), slug, releases, stored };
 }
 

@@ -85,7 +85,7 @@ export async function startServe(
   const logs = () => parseLines(serve.output.stdout);
   const deadline = Date.now() + START_TIMEOUT_MS;
   let ending: Finished | undefined;
-  serve.finished.then((finished) => {
+  void serve.finished.then((finished) => {
     ending = finished;
   });
   for (;;) {

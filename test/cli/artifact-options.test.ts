@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { readArtifacts, readPlatform } from '../../src/cli/artifact-options.ts';
+import { collectProblems } from './collect-problems.ts';
+
+describe('--artifact', () => {
+  test.each([
+    ['linux-x86_64=a.AppImage', [{ target: 'linux', arch: 'x86_64', file: 'a.AppImage' }]],
+    ['darwin-aarch64=My App=1.tar.gz', [{ target: 'darwin', arch: 'aarch64', file: 'My App=1.tar.gz' }]],
+    [
+      'darwin-universal=a.tar.gz',
+      [
+        { target: 'darwin', arch: 'x86_64', file: 'a.tar.gz' },
+        { target: 'darwin', arch: 'aarch64', file: 'a.tar.gz' },
+      ],
+    ],
+  ])('%s is read', (value, expected) => {
+    expect(collectProblems((problems) => readArtifacts([value], problems))).toEqual({
+      value: expected,
+      found: '',
+    });
+  });
+
+  test.each([
+    ['a.AppImage', 'is not TARGET-ARCH=FILE'],
+    ['=a.AppImage', 'is not TARGET-ARCH=FILE'],
+    ['linux-x86_64=', 'is not TARGET-ARCH=FILE'],
+    ['', 'is not TARGET-ARCH=FILE'],
+    ['linux-amd64=a', 'names no platform: use one of linux-x86_64, '],
+    ['macos-aarch64=a', 'darwin-aarch64'],
+    ['Linux-x86_64=a', 'names no platform'],
+  ])('%j is refused', (value, words) => {
+    const { found } = collectProblems((problems) => readArtifacts([value], problems));
+    expect(found).toContain(`--artifact ${value}`);
+    expect(found).toContain(words);
+  });
+
+  test('for one platform twice is refused, also by way of universal', () => {
+    const values = ['darwin-universal=a', 'darwin-aarch64=b', 'linux-x86_64=c', 'linux-x86_64=d'];
+    const { found } = collectProblems((problems) => readArtifacts(values, problems));
+    expect(found).toContain('--artifact names darwin-aarch64 more than once');
+    expect(found).toContain('--artifact names linux-x86_64 more than once');
+    expect(found).not.toContain('darwin-x86_64 more');
+  });
+});
+
+describe('--target and --arch', () => {
+  test('name a platform', () => {
+    const read = collectProblems((problems) =>
+      readPlatform({ target: 'windows', arch: 'aarch64' }, problems),
+    );
+    expect(read).toEqual({ value: { target: 'windows', arch: 'aarch64' }, found: '' });
+  });
+
+  test.each([
+    [{}, ['--target is missing', '--arch is missing']],
+    [{ target: 'mac', arch: 'x86_64' }, ['--target mac must be one of linux, darwin, windows']],
+    [{ target: 'linux', arch: 'amd64' }, ['--arch amd64 must be one of x86_64, aarch64']],
+    [{ target: 'linux-x86_64' }, ['--target linux-x86_64', '--arch is missing']],
+  ])('%j is refused', (options, words) => {
+    const { value, found } = collectProblems((problems) => readPlatform(options, problems));
+    expect(value).toBeUndefined();
+    for (const word of words) expect(found).toContain(word);
+  });
+});

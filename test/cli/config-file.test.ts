@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CONFIG_FILE, readConfigFile } from '../../src/cli/config-file.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+async function folderWith(content: string): Promise<string> {
+  const folder = await tempFolder();
+  await writeFile(join(folder, CONFIG_FILE), content);
+  return folder;
+}
+
+describe('the configuration file', () => {
+  const full = { server: 'https://ota.example', app: 'a1', slug: 'my-app', pubkey: 'key', concurrency: 2 };
+
+  test('may hold every setting', async () => {
+    expect(readConfigFile(await folderWith(JSON.stringify(full)))).toEqual(full);
+  });
+
+  test('may be empty, or not be there', async () => {
+    expect(readConfigFile(await folderWith('{}'))).toEqual({});
+    expect(readConfigFile(await tempFolder())).toEqual({});
+  });
+
+  test('is the nearest one, upwards', async () => {
+    const folder = await folderWith('{"app":"outer"}');
+    const inner = join(folder, 'inner');
+    const deep = join(inner, 'deep', 'deeper');
+    await mkdir(deep, { recursive: true });
+    expect(readConfigFile(deep)).toEqual({ app: 'outer' });
+    await writeFile(join(inner, CONFIG_FILE), '{"app":"inner"}');
+    expect(readConfigFile(deep)).toEqual({ app: 'inner' });
+  });
+
+  test('with a token is refused, and the token not shown', async () => {
+    const folder = await folderWith(JSON.stringify({ ...full, token: 'sko_canary' }));
+    const read = () => readConfigFile(folder);
+    expect(read).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        message: `${join(folder, CONFIG_FILE)} holds a token, and would be committed with it`,
+        hint: expect.stringContaining('SYNCKIT_OTA_TOKEN'),
+      }),
+    );
+    expect(read).not.toThrow(/canary/);
+  });
+
+  test.each([
+    ['an unknown setting', '{"sever":"https://ota.example"}', /sever/],
+    ['a number as text', '{"concurrency":"4"}', /concurrency/],
+    ['a list', '[]', /body/],
+    ['null', 'null', /body/],
+    ['broken JSON', '{"app":', /cannot be read/],
+    ['nothing', '', /cannot be read/],
+  ])('with %s is refused, by its name', async (_, content, words) => {
+    const folder = await folderWith(content);
+    expect(() => readConfigFile(folder)).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => readConfigFile(folder)).toThrow(words);
+    expect(() => readConfigFile(folder)).toThrow(join(folder, CONFIG_FILE));
+  });
+});

@@ -1,0 +1,190 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HttpResponse, http } from 'msw';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import { type UploadRequest, uploadFile } from '../../src/client/upload.ts';
+import { listenHttp, listenRaw } from '../support/loopback-server.ts';
+import { ScriptedTransport } from '../support/scripted-transport.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const SIGNED = 'https://s3.example/bucket/key?X-Amz-Signature=secret';
+const KIB = 1024;
+
+/** A file on disk, and the request to upload it as it is now. */
+async function fileToUpload(size: number): Promise<UploadRequest & { bytes: Buffer }> {
+  const bytes = randomBytes(size);
+  const file = join(await tempFolder(), 'bundle.bin');
+  await writeFile(file, bytes);
+  return { url: SIGNED, file, size, sha256: createHash('sha256').update(bytes).digest('hex'), bytes };
+}
+
+function openTransport(): UndiciTransport {
+  const transport = new UndiciTransport();
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+describe('an upload', () => {
+  test.each([1, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 1000 * KIB])(
+    'of %i bytes is one PUT of exactly the file, with its length and no token',
+    async (size) => {
+      const request = await fileToUpload(size);
+      const transport = new ScriptedTransport(
+        http.put('https://s3.example/bucket/key', () => new HttpResponse()),
+      );
+      const progress: number[] = [];
+      const onProgress = (sent: number) => progress.push(sent);
+      expect(await uploadFile(transport, { ...request, onProgress })).toBe('uploaded');
+      const [sent, ...others] = transport.requests;
+      expect(others).toEqual([]);
+      expect(sent?.url.href).toBe(SIGNED);
+      expect(sent?.body.equals(request.bytes)).toBe(true);
+      expect(sent?.headers).toEqual({
+        'content-length': String(size),
+        'content-type': 'application/octet-stream',
+      });
+      expect(progress.at(-1)).toBe(size);
+      expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    },
+  );
+
+  test('with 403 means that the URL is not good any more', async () => {
+    const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
+    expect(await uploadFile(transport, await fileToUpload(10))).toBe('url_refused');
+  });
+
+  test.each([
+    [409, 'conflict'],
+    [413, 'preflight_refused'],
+    [422, 'preflight_refused'],
+    [302, 'not_the_api'],
+    [500, 'network'],
+    [503, 'network'],
+  ])('with %i is %s, and shows no signature', async (status, code) => {
+    const answer = () =>
+      new HttpResponse('<Error/>', { status, headers: { location: 'https://evil.example/' } });
+    const transport = new ScriptedTransport(http.put('https://s3.example/bucket/key', answer));
+    const error = await uploadFile(transport, await fileToUpload(10)).catch((reason: Error) => reason);
+    expect(error).toMatchObject({ code, message: expect.stringContaining('https://s3.example/bucket/key') });
+    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
+  });
+
+  test.each(['', '/uploads/1', 'file:///tmp/x', 'ftp://s3.example/x', 'not a url'])(
+    'to the URL %j is refused',
+    async (url) => {
+      const request = { ...(await fileToUpload(10)), url };
+      await expect(uploadFile(new ScriptedTransport(), request)).rejects.toMatchObject({
+        code: 'not_the_api',
+      });
+    },
+  );
+});
+
+describe('a file that changes before it is all sent', () => {
+  const size = 1000 * KIB;
+  test.each<[string, (upload: { file: string; bytes: Buffer }) => Promise<void>]>([
+    ['grows', ({ file }) => appendFile(file, 'more')],
+    ['shrinks', ({ file }) => truncate(file, size - 1)],
+    ['is emptied', ({ file }) => truncate(file, 0)],
+    ['gets other bytes', ({ file }) => writeFile(file, randomBytes(size))],
+    ['gets another last byte', ({ file, bytes }) => writeFile(file, bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1))],
+  ])('%s: the upload ends before its last bytes', async (_, change) => {
+    const received: number[] = [];
+    const url = await listenHttp((request) => request.on('data', (chunk) => received.push(chunk.length)));
+    const request = await fileToUpload(size);
+    await change(request);
+    await expect(uploadFile(openTransport(), { ...request, url: url.href })).rejects.toMatchObject({
+      code: 'preflight_refused',
+      message: `${request.file} changed while it was being uploaded`,
+    });
+    expect(received.reduce((sum, length) => sum + length, 0)).toBeLessThan(size);
+  });
+});
+
+describe('a server that answers before it has everything', () => {
+  test.each([
+    [409, 'conflict'],
+    [413, 'preflight_refused'],
+  ])('with %i is heard', async (status, code) => {
+    const url = await listenHttp((_, response) => response.writeHead(status).end('{}'));
+    const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
+    await expect(uploadFile(openTransport(), request)).rejects.toMatchObject({ code });
+  });
+
+  test('with 403 is heard', async () => {
+    const url = await listenHttp((_, response) => response.writeHead(403).end());
+    const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
+    expect(await uploadFile(openTransport(), request)).toBe('url_refused');
+  });
+
+  test.each([
+    ['closes the connection', (socket: { end(): void }) => socket.end()],
+    ['resets the connection', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+  ])('or %s instead is a failure of the network', async (_, act) => {
+    const url = await listenRaw((socket) => socket.once('data', () => act(socket)));
+    const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
+    await expect(uploadFile(openTransport(), request)).rejects.toMatchObject({ code: 'network' });
+  });
+});
+
+describe('an upload that stands still', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** Takes so many pieces of the body, or all of it, and then never answers. */
+  class StalledTransport implements Transport {
+    readonly stalled: Promise<void>;
+    readonly #pieces: number;
+    #onStall: () => void = () => {};
+
+    constructor(pieces: number) {
+      this.#pieces = pieces;
+      this.stalled = new Promise((resolve) => {
+        this.#onStall = resolve;
+      });
+    }
+
+    async send({ body, signal }: TransportRequest): Promise<never> {
+      const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      for (let taken = 0; taken < this.#pieces && !(await pieces.next()).done; taken++);
+      this.#onStall();
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    }
+  }
+
+  test.each([
+    ['before the first byte', 0, 120_000],
+    ['in the middle', 2, 120_000],
+    ['after the last byte, while the server hashes and syncs,', Number.POSITIVE_INFINITY, 600_000],
+  ])('%s is given up after as long as it may', async (_, pieces, patienceMs) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const transport = new StalledTransport(pieces);
+    const outcome = uploadFile(transport, await fileToUpload(1000 * KIB)).catch((error: Error) => error);
+    await transport.stalled;
+    let ended = false;
+    void outcome.then(() => {
+      ended = true;
+    });
+    await vi.advanceTimersByTimeAsync(patienceMs - 1);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await outcome).toMatchObject({
+      code: 'network',
+      message: 'the upload to https://s3.example/bucket/key stood still',
+    });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('but was told to stop is interrupted, not a failure of the network', async () => {
+    const abort = new AbortController();
+    const transport = new StalledTransport(1);
+    const request = { ...(await fileToUpload(1000 * KIB)), signal: abort.signal };
+    const outcome = uploadFile(transport, request).catch((error: Error) => error);
+    await transport.stalled;
+    abort.abort();
+    expect(await outcome).toMatchObject({ name: 'AbortError' });
+  });
+});

@@ -1,0 +1,204 @@
+import { appendFileSync } from 'node:fs';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import { OtaError } from '../../src/errors.ts';
+import { type PublishRequest, publish } from '../../src/publish/publish.ts';
+import { publishArtifact } from '../../src/publish/publish-artifact.ts';
+import type { PublishEvent } from '../../src/publish/publisher.ts';
+import { openTestServer } from '../support/server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { LINUX, MAC, WINDOWS, writeArtifact } from './local-file.ts';
+import { publisherOver, publishRequest } from './test-publisher.ts';
+
+const PLATFORMS = [LINUX, MAC, WINDOWS];
+
+/** Real HTTP that is recorded, and can be made to fail. */
+class RecordingTransport implements Transport {
+  readonly inner = new UndiciTransport();
+  readonly calls: string[] = [];
+  /** Called when an answer has come: may lose it by throwing. */
+  lose: (request: TransportRequest) => void = () => {};
+
+  async send(request: TransportRequest) {
+    this.calls.push(`${request.method} ${request.url.pathname}`);
+    const response = await this.inner.send(request);
+    this.lose(request);
+    return response;
+  }
+
+  get writes(): string[] {
+    return this.calls.filter((call) => !call.startsWith('GET'));
+  }
+}
+
+/** Our real server on loopback with one app, and a folder with a signed file for each of three platforms. */
+async function startWorld() {
+  const server = await openTestServer(await tempFolder());
+  onTestFinished(() => server.close());
+  const { url } = await server.listen();
+  const app = await server.createApp();
+  const folder = await tempFolder();
+  const artifacts = await Promise.all(PLATFORMS.map((platform) => writeArtifact(folder, platform)));
+  const [linux, mac, windows] = artifacts;
+  if (!linux || !mac || !windows) throw new Error('three files were written');
+
+  function connect() {
+    const transport = new RecordingTransport();
+    onTestFinished(() => transport.inner.close());
+    const publisher = publisherOver(transport, { server: url, appId: app.id, token: app.token });
+    return { transport, publisher };
+  }
+  async function run(fields: Partial<PublishRequest> = {}, { transport, publisher } = connect()) {
+    const outcome = await publish(publisher, publishRequest({ artifacts, ...fields })).catch(
+      (e: unknown) => e,
+    );
+    return { outcome, transport, publisher };
+  }
+  return { server, folder, linux, mac, windows, artifacts, connect, run };
+}
+
+describe('a publish to our server', () => {
+  test('brings each platform its own bytes and its own signature', async () => {
+    const { run, connect } = await startWorld();
+    const { outcome, publisher } = await run();
+    expect(outcome).toMatchObject({
+      status: 'published',
+      artifacts: PLATFORMS.map((platform) => ({ ...platform, action: 'upload', verified: true })),
+    });
+    expect(publisher.events.filter(({ type }) => type === 'verified')).toHaveLength(3);
+    for (const platform of PLATFORMS) {
+      const update = await connect().publisher.client.check('my-app', platform, '1.1.0');
+      expect(update).toMatchObject({
+        version: '1.2.0',
+        notes: 'Fixes.',
+        signature: `signature of ${platform.target}-${platform.arch}`,
+      });
+    }
+  });
+
+  test('that is run again changes nothing, and sends no write', async () => {
+    const { run } = await startWorld();
+    await run();
+    const { outcome, transport } = await run();
+    expect(outcome).toMatchObject({
+      status: 'unchanged',
+      artifacts: PLATFORMS.map(() => ({ action: 'skip' })),
+    });
+    expect(transport.writes).toEqual([]);
+  });
+
+  test('with one changed byte is a conflict, and sends no write', async () => {
+    const { run, linux } = await startWorld();
+    await run();
+    const bytes = await readFile(linux.file);
+    await writeFile(linux.file, bytes.with(0, (bytes[0] ?? 0) ^ 1));
+    const { outcome, transport } = await run();
+    expect(outcome).toMatchObject({ code: 'conflict', message: expect.stringContaining('linux-x86_64') });
+    expect(transport.writes).toEqual([]);
+  });
+
+  test('of a platform more adds only that', async () => {
+    const { run, artifacts, linux, mac } = await startWorld();
+    await run({ artifacts: [linux, mac] });
+    const { outcome } = await run({ artifacts });
+    expect(outcome).toMatchObject({
+      status: 'published',
+      artifacts: [
+        { action: 'skip' },
+        { action: 'skip' },
+        { target: 'windows', action: 'upload', verified: true },
+      ],
+    });
+  });
+
+  test('of a lower version is warned of, and verified by its own address', async () => {
+    const { run } = await startWorld();
+    await run();
+    const { outcome } = await run({ version: '1.1.0' });
+    expect(outcome).toMatchObject({
+      status: 'published',
+      artifacts: PLATFORMS.map(() => ({ verified: true })),
+      warnings: expect.arrayContaining([expect.stringContaining('1.2.0 is already there and higher')]),
+    });
+  });
+
+  test.each<[string, (request: TransportRequest) => boolean]>([
+    ['of the slug', ({ method, url }) => method === 'PUT' && url.pathname.endsWith('/slug')],
+    ['of the release', ({ method, url }) => method === 'POST' && url.pathname.endsWith('/releases')],
+    ['of an upload URL', ({ url }) => url.pathname.endsWith('/artifacts')],
+    ['of an upload', ({ method, url }) => method === 'PUT' && url.pathname.includes('/uploads/')],
+    ['of a check', ({ url }) => url.pathname.endsWith('/0.0.0-0')],
+    ['of a download', ({ url }) => url.pathname.includes('/downloads/')],
+  ])('ends well where the first answer %s is lost after it was applied', async (_, isThis) => {
+    const { run, connect } = await startWorld();
+    const way = connect();
+    let lost = 0;
+    way.transport.lose = (request) => {
+      if (isThis(request) && lost++ === 0) throw new OtaError('network', 'the answer was lost');
+    };
+    const { outcome } = await run({}, way);
+    expect(lost).toBeGreaterThan(0);
+    expect(outcome).toMatchObject({
+      status: 'published',
+      artifacts: PLATFORMS.map(() => ({ verified: true })),
+    });
+    const releases = await way.publisher.client.listReleases(way.publisher.appId);
+    expect(releases.map(({ artifacts }) => artifacts?.length)).toEqual([3]);
+  });
+
+  test('goes on with the other uploads where one fails, so that a re-run sends only that', async () => {
+    const { run, connect, mac } = await startWorld();
+    const way = connect();
+    const report = ({ type }: PublishEvent) => {
+      if (type === 'release_created') appendFileSync(mac.file, 'more');
+    };
+    const { outcome } = await run({}, { ...way, publisher: { ...way.publisher, report } });
+    expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining(mac.file) });
+    const again = await run();
+    expect(again.outcome).toMatchObject({
+      artifacts: [
+        { action: 'skip' },
+        { target: 'darwin', action: 'upload', verified: true },
+        { action: 'skip' },
+      ],
+    });
+  });
+});
+
+describe('one file', () => {
+  test.each([
+    ['its version', ({ version }: { id: string; version: string }) => version],
+    ['its version with a v', ({ version }: { id: string; version: string }) => `v${version}`],
+    ['its id', ({ id }: { id: string; version: string }) => id],
+  ])('goes into a release named by %s, and is then skipped', async (_, name) => {
+    const { connect, linux } = await startWorld();
+    const { publisher } = connect();
+    await publisher.client.setSlug(publisher.appId, 'my-app');
+    const release = await publisher.client.createRelease(publisher.appId, { version: '1.2.0' });
+    const request = { ...LINUX, file: linux.file, release: name(release) };
+    expect(await publishArtifact(publisher, request)).toMatchObject({
+      action: 'upload',
+      sha256: linux.sha256,
+    });
+    expect(await publishArtifact(publisher, request)).toMatchObject({ action: 'skip' });
+  });
+
+  test('of other bytes than the release has is a conflict', async () => {
+    const { run, connect, linux } = await startWorld();
+    await run();
+    await appendFile(linux.file, 'x');
+    const outcome = publishArtifact(connect().publisher, { ...LINUX, file: linux.file, release: '1.2.0' });
+    await expect(outcome).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  test('for a release that is not there is refused', async () => {
+    const { connect, linux } = await startWorld();
+    const outcome = publishArtifact(connect().publisher, { ...LINUX, file: linux.file, release: '9.9.9' });
+    await expect(outcome).rejects.toMatchObject({
+      code: 'usage',
+      message: 'the app has no release 9.9.9',
+      hint: expect.stringContaining('releases list'),
+    });
+  });
+});

@@ -1,0 +1,116 @@
+import { HttpResponse, http } from 'msw';
+import { describe, expect, test } from 'vitest';
+import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
+import { uploadArtifact } from '../../src/publish/upload-artifact.ts';
+import { inOrder, ScriptedTransport } from '../support/scripted-transport.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { APP_ID, BUCKET, SERVER } from './base-server.ts';
+import { LINUX, writeArtifact } from './local-file.ts';
+import { publisherOver, TOKEN } from './test-publisher.ts';
+
+const RELEASES = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases`;
+
+const ok = () => new HttpResponse();
+const status = (code: number) => () => new HttpResponse(null, { status: code });
+const immutable = () => HttpResponse.json({ code: 'immutable' }, { status: 409 });
+
+/** Uploads a file; the server gives the upload URLs /1, /2 and so on unless it refuses, and takes PUTs so. */
+async function upload(script: {
+  mint?: (() => Response)[];
+  put: (() => Response)[];
+  listed?: (artifact: LocalArtifact) => unknown[];
+}) {
+  const artifact = await writeArtifact(await tempFolder(), LINUX);
+  let minted = 0;
+  const mint = () => HttpResponse.json({ upload_url: `${BUCKET}/${++minted}?sig=secret`, s3_key: 'k' });
+  const { id, version } = { id: 'r1', version: '1.2.0' };
+  const transport = new ScriptedTransport(
+    http.post(`${RELEASES}/r1/artifacts`, inOrder(...(script.mint ?? script.put.map(() => mint)))),
+    http.put(`${BUCKET}/*`, inOrder(...script.put)),
+    http.get(RELEASES, () =>
+      HttpResponse.json([
+        { id: 'r0', version: '1.1.0' },
+        { id, version, artifacts: script.listed?.(artifact) ?? [] },
+      ]),
+    ),
+  );
+  const publisher = publisherOver(transport);
+  const { target, arch, size: file_size } = artifact;
+  const body = { target, arch, file_size };
+  const outcome = await uploadArtifact(publisher, 'r1', {
+    ...artifact,
+    action: 'upload',
+    servedSignature: artifact.signature,
+    body,
+  }).then(
+    () => 'uploaded',
+    (error: unknown) => error,
+  );
+  return { outcome, publisher, transport, artifact };
+}
+
+const stored = ({ target, arch, size, sha256, signature }: LocalArtifact) => [
+  { target, arch, file_size: size, sha256, signature },
+];
+const storedOther = (artifact: LocalArtifact) => stored({ ...artifact, sha256: 'b'.repeat(64) });
+
+describe('a file', () => {
+  test('is sent to a URL asked for just before, and told of from beginning to end', async () => {
+    const { outcome, publisher, transport, artifact } = await upload({ put: [ok] });
+    expect(outcome).toBe('uploaded');
+    expect(transport.calls).toEqual([`POST ${new URL(RELEASES).pathname}/r1/artifacts`, 'PUT /1']);
+    const types = publisher.events.map(({ type }) => type);
+    expect([types[0], types.at(-1)]).toEqual(['upload_started', 'uploaded']);
+    expect(publisher.events).toContainEqual(
+      expect.objectContaining({ type: 'upload_progress', sentBytes: artifact.size }),
+    );
+  });
+
+  test.each([
+    ['403', status(403)],
+    ['500', status(500)],
+    ['no answer', () => HttpResponse.error()],
+  ])('is sent to a fresh URL after %s', async (_, answer) => {
+    const { outcome, transport, artifact } = await upload({ put: [answer, ok] });
+    expect(outcome).toBe('uploaded');
+    expect(transport.calls.filter((call) => call.startsWith('PUT'))).toEqual(['PUT /1', 'PUT /2']);
+    expect(transport.requests.at(-1)?.body).toHaveLength(artifact.size);
+  });
+
+  test('whose URLs are all refused is given up after 6 tries, and can be tried again', async () => {
+    const { outcome } = await upload({ put: Array.from({ length: 6 }, () => status(403)) });
+    expect(outcome).toMatchObject({ code: 'network', message: expect.stringContaining('linux-x86_64') });
+    expect(String(outcome)).not.toContain('secret');
+  });
+
+  test('never takes the token along to its upload URL', async () => {
+    const { transport } = await upload({ put: [status(403), ok] });
+    const puts = transport.requests.filter(({ method }) => method === 'PUT');
+    expect(puts).toHaveLength(2);
+    for (const { headers } of puts) expect(JSON.stringify(headers)).not.toContain(TOKEN);
+  });
+});
+
+describe('a conflict', () => {
+  const mintOnce = () => HttpResponse.json({ upload_url: `${BUCKET}/1`, s3_key: 'k' });
+
+  test('after an answer that was lost is settled as done where the server has these bytes', async () => {
+    const put = [() => HttpResponse.error()];
+    const { outcome } = await upload({ mint: [mintOnce, immutable], put, listed: stored });
+    expect(outcome).toBe('uploaded');
+  });
+
+  test('at the PUT is settled as done where another job stored these bytes', async () => {
+    const { outcome } = await upload({ put: [immutable], listed: stored });
+    expect(outcome).toBe('uploaded');
+  });
+
+  test.each([
+    ['other bytes', storedOther],
+    ['nothing for this platform', () => []],
+  ])('stands where the server has %s', async (_, listed) => {
+    const { outcome, publisher } = await upload({ mint: [immutable], put: [], listed });
+    expect(outcome).toMatchObject({ code: 'conflict' });
+    expect(publisher.events.map(({ type }) => type)).not.toContain('uploaded');
+  });
+});
