@@ -1,3 +1,4 @@
+import { databaseFailure } from '../database/failure.ts';
 import { type Database, openDatabase } from '../database/open.ts';
 
 export interface StoreOptions {
@@ -13,6 +14,8 @@ export async function withStore<T>(
   const database = await openDatabase(dataDir);
   try {
     return await use(database);
+  } catch (error) {
+    throw databaseFailure(error) ?? error;
   } finally {
     await database.close();
   }

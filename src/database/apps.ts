@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { AppsTable, Queries, Schema } from './schema.ts';
+import { createToken, type NewToken } from './tokens.ts';
 
 export interface App {
   readonly id: string;
@@ -17,8 +18,30 @@ export interface NewApp {
   readonly pubkey?: string | undefined;
 }
 
+/**
+ * Creates an app with its first token, both or neither.
+ * @returns them (the token's text this once), or `slug_taken` when the slug is or was another app's
+ */
+export async function createAppWithToken(
+  db: Kysely<Schema>,
+  app: NewApp,
+  token: Omit<NewToken, 'appId'>,
+  now: Date,
+): Promise<{ readonly app: App; readonly token: string } | 'slug_taken'> {
+  return db.transaction().execute(async (transaction) => {
+    const created = await insertApp(transaction, app, now);
+    if (created === 'slug_taken') return created;
+    const { token: text } = await createToken(transaction, { ...token, appId: created.id }, now);
+    return { app: created, token: text };
+  });
+}
+
 /** Creates an app. @returns it, or `slug_taken` when the slug is or was another app's */
 export async function createApp(db: Kysely<Schema>, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
+  return db.transaction().execute((transaction) => insertApp(transaction, app, now));
+}
+
+async function insertApp(transaction: Queries, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
   const created: App = {
     id: randomUUID(),
     name: app.name,
@@ -26,16 +49,14 @@ export async function createApp(db: Kysely<Schema>, app: NewApp, now: Date): Pro
     pubkey: app.pubkey ?? null,
     createdAt: now.getTime(),
   };
-  return db.transaction().execute(async (transaction) => {
-    if (app.slug !== undefined && (await slugOwner(transaction, app.slug)) !== undefined) return 'slug_taken';
-    const { createdAt, ...columns } = created;
-    await transaction
-      .insertInto('apps')
-      .values({ ...columns, created_at: createdAt, revision: 0 })
-      .execute();
-    if (app.slug !== undefined) await claimSlug(transaction, created.id, app.slug, now);
-    return created;
-  });
+  if (app.slug !== undefined && (await slugOwner(transaction, app.slug)) !== undefined) return 'slug_taken';
+  const { createdAt, ...columns } = created;
+  await transaction
+    .insertInto('apps')
+    .values({ ...columns, created_at: createdAt, revision: 0 })
+    .execute();
+  if (app.slug !== undefined) await claimSlug(transaction, created.id, app.slug, now);
+  return created;
 }
 
 export async function findApp(db: Queries, id: string): Promise<App | undefined> {

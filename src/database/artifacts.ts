@@ -42,27 +42,35 @@ export interface StoredFile extends Platform {
   readonly version: string;
 }
 
-/** Promises an upload. @returns its id */
-export async function createPendingArtifact(db: Queries, artifact: NewArtifact, now: Date): Promise<string> {
+/** Promises an upload. @returns its id, or `release_gone` when the release was deleted meanwhile */
+export async function createPendingArtifact(
+  db: Kysely<Schema>,
+  artifact: NewArtifact,
+  now: Date,
+): Promise<{ readonly id: string } | 'release_gone'> {
   const id = randomUUID();
   const { releaseId, target, arch, fileSize, sha256, signature, expiresAt } = artifact;
-  await db
-    .insertInto('artifacts')
-    .values({
-      id,
-      release_id: releaseId,
-      target,
-      arch,
-      file_size: fileSize,
-      sha256,
-      signature,
-      status: 'pending',
-      storage_key: null,
-      created_at: now.getTime(),
-      expires_at: expiresAt.getTime(),
-    })
-    .execute();
-  return id;
+  return db.transaction().execute(async (transaction) => {
+    const release = transaction.selectFrom('releases').select('id').where('id', '=', releaseId);
+    if ((await release.executeTakeFirst()) === undefined) return 'release_gone';
+    await transaction
+      .insertInto('artifacts')
+      .values({
+        id,
+        release_id: releaseId,
+        target,
+        arch,
+        file_size: fileSize,
+        sha256,
+        signature,
+        status: 'pending',
+        storage_key: null,
+        created_at: now.getTime(),
+        expires_at: expiresAt.getTime(),
+      })
+      .execute();
+    return { id };
+  });
 }
 
 /** The SHA-256 that a version's platform has, or once had when it was live: it can have no other. */
@@ -217,14 +225,13 @@ export async function forgetDeleted(db: Queries, id: string): Promise<void> {
   await db.deleteFrom('artifacts').where('id', '=', id).where('status', '=', 'deleting').execute();
 }
 
-/** Forgets uploads that were promised and never came. @returns how many */
-export async function forgetExpiredUploads(db: Queries, now: Date): Promise<number> {
-  const { numDeletedRows } = await db
+/** Forgets uploads that were promised, never came, and whose URL expired before `olderThan`. */
+export async function forgetExpiredUploads(db: Queries, olderThan: Date): Promise<void> {
+  await db
     .deleteFrom('artifacts')
     .where('status', '=', 'pending')
-    .where('expires_at', '<', now.getTime())
-    .executeTakeFirst();
-  return Number(numDeletedRows);
+    .where('expires_at', '<', olderThan.getTime())
+    .execute();
 }
 
 /** Whether any row, in any state, refers to the stored bytes. */

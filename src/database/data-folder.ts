@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { OtaError } from '../errors.ts';
 
@@ -20,5 +20,16 @@ export function createPrivateFile(dataDir: string, name: string): void {
         hint: 'Give --data-dir a folder this user can write.',
       },
     );
+  }
+}
+
+/** Makes the folder's entries durable. */
+export function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }

@@ -1,5 +1,8 @@
 import { OtaError } from '../errors.ts';
 
+/** A query that breaks the schema is a mistake in this program, not a failure of the store. */
+const MISTAKES = /^SQLITE_CONSTRAINT_(CHECK|FOREIGNKEY|NOTNULL|PRIMARYKEY|UNIQUE)$/;
+
 /**
  * What a failed query means, or undefined when the error does not come from the database.
  * An I/O error leaves the durability of earlier commits unknown (SQLite, "How To Corrupt", and fsync's semantics).
@@ -12,5 +15,9 @@ export function databaseFailure(error: unknown): OtaError | undefined {
   if (code.startsWith('SQLITE_IOERR')) {
     return new OtaError('durability_lost', `the store's disk failed (${code})`, { cause: error });
   }
-  return new OtaError('store_unavailable', `the store cannot answer (${code})`, { cause: error });
+  if (MISTAKES.test(code)) return undefined;
+  return new OtaError('store_unavailable', `the store cannot answer (${code})`, {
+    cause: error,
+    hint: 'Try again; if it stays so, look at the disk and restore a backup.',
+  });
 }

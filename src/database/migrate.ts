@@ -27,10 +27,9 @@ export async function migrate(
       },
     );
   }
+  if (applied.length === Object.keys(migrations).length) return; // without taking the write lock
   const lastApplied = applied.at(-1);
-  if (lastApplied !== undefined && applied.length < Object.keys(migrations).length) {
-    await beforeChange(lastApplied);
-  }
+  if (lastApplied !== undefined) await beforeChange(lastApplied);
   const provider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
   if (error !== undefined) {

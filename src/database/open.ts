@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { OtaError } from '../errors.ts';
-import { createPrivateFile } from './data-folder.ts';
+import { createPrivateFile, syncFolder } from './data-folder.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
 import { openSqlite } from './sqlite.ts';
@@ -64,6 +64,7 @@ function backUp(connection: Sqlite.Database, dataDir: string, lastApplied: strin
     closeSync(file);
   }
   renameSync(unfinished, copy); // whole or not at all
+  syncFolder(dataDir);
 }
 
 /** The pragma reads FULL even where it is not until the first write: so it is read after one. */

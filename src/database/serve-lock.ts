@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../errors.ts';
 import { createPrivateFile } from './data-folder.ts';
-import { connectSqlite } from './sqlite.ts';
+import { connectSqlite, unopenable } from './sqlite.ts';
 
 const LOCK_FILE = 'serve.lock';
 
@@ -22,6 +22,8 @@ export async function lockForServing(dataDir: string): Promise<() => void> {
     connection.exec('begin exclusive');
   } catch (error) {
     connection.close();
+    if ((error as { code?: string }).code !== 'SQLITE_BUSY')
+      throw unopenable(join(dataDir, LOCK_FILE), error);
     throw new OtaError('store_unavailable', `another \`synckit-ota serve\` is using ${dataDir}`, {
       cause: error,
       hint: 'Stop it first, or give this one another --data-dir.',

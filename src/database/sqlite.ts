@@ -71,7 +71,8 @@ function missingModule(cause: unknown): OtaError {
   );
 }
 
-function unopenable(file: string, cause: unknown): OtaError {
+/** What it means that a SQLite file cannot be opened. */
+export function unopenable(file: string, cause: unknown): OtaError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new OtaError('store_unavailable', `${file} cannot be opened: ${reason}`, {
     cause,

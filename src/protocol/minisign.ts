@@ -23,12 +23,20 @@ export interface MinisignSignature {
   readonly globalSignature: Buffer;
 }
 
+/** Largest file whose signature is checked when it is not prehashed, in bytes: all of it must be in memory then. */
+export const MAX_UNHASHED_BYTES = 64 * 1024 * 1024;
+
 /** What is known of the signed file: its BLAKE2b-512 for a prehashed signature, else all its bytes. */
 export type SignedContent = { readonly blake2b512: Buffer } | { readonly bytes: Buffer };
 
 export type Verification = { readonly valid: true } | { readonly valid: false; readonly reason: string };
 
 const TRUSTED_COMMENT = 'trusted comment: ';
+
+/** The key as one bare base64 line, which `parsePublicKey` reads. */
+export function formatPublicKey({ keyId, key }: PublicKey): string {
+  return Buffer.concat([Buffer.from('Ed'), keyId, key]).toString('base64');
+}
 
 /** The id as minisign and Tauri print it: the little-endian number in upper-case hexadecimal. */
 export function formatKeyId(keyId: Buffer): string {

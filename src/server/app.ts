@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -40,7 +39,7 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     requestTimeout: 0, // it would cut slow uploads; see JSON_BODY_TIMEOUT_MS
     return503OnClosing: false, // what arrives while draining is still answered
     trustProxy: services.trustProxy.length > 0 ? [...services.trustProxy] : false,
-    routerOptions: { maxParamLength: 500 }, // a value too long is a 400 that names it, not a 404
+    routerOptions: { maxParamLength: 16_384 }, // a value too long is a 400 that names it, not a 404
     frameworkErrors: answerProblem,
   });
 
@@ -48,8 +47,12 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     if (matches(schema as TSchema, data)) return { value: data };
     return { error: new InvalidRequest(fieldErrors(schema as TSchema, data)) };
   });
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.removeContentTypeParser('text/plain'); // only JSON is understood
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  // Many clients name the type also where they send nothing; a route that needs a body says so itself.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parseJson(request, body as string, done),
+  );
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler(() => {
     throw new Problem('not_found', 'There is nothing under this path and method.');
@@ -57,9 +60,21 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   app.addHook('onRoute', ({ config, url }) => {
     if (config?.access === undefined) throw new Error(`${url} declares no access`);
   });
+  app.addHook('onRequest', async (request, reply) => limitBody(request, reply));
   app.addHook('onRequest', createAuthenticator(services));
   app.addHook('preParsing', async (request, reply) => {
-    if (request.routeOptions.config.access !== 'signed-url') limitBodyTime(request.raw, reply.raw);
+    // Asked for only now that the request may be made. An upload asks by itself, once it is known to be wanted.
+    const waits = request.headers.expect !== undefined && !isUpload(request);
+    if (waits) reply.raw.writeContinue();
+  });
+  app.addHook('onSend', async (request, reply) => {
+    const { raw, headers } = request;
+    const unread = raw.complete ? 0 : Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
+    const announcesBody =
+      headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+    // A file, or a large body, that was refused is not worth receiving: the connection ends with the answer.
+    const refused = isUpload(request) ? unread > 0 : unread > MAX_JSON_BODY_BYTES;
+    if (announcesBody && refused) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
     const { method, url, ip } = request;
@@ -87,11 +102,15 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   return app;
 }
 
-/** Cuts a request whose body trickles in: `connectionTimeout` only notices silence. */
-function limitBodyTime(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete) return;
-  if (request.headers.expect !== undefined) response.writeContinue();
-  const timer = setTimeout(() => request.destroy(), JSON_BODY_TIMEOUT_MS);
+/** Cuts a request whose JSON body trickles in: `connectionTimeout` only notices silence. Uploads may take their time. */
+function limitBody(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.raw.complete || isUpload(request)) return;
+  const timer = setTimeout(() => request.raw.destroy(), JSON_BODY_TIMEOUT_MS);
   const stop = () => clearTimeout(timer);
-  request.once('end', stop).once('close', stop);
+  request.raw.once('end', stop).once('close', stop);
+  reply.raw.once('close', stop);
+}
+
+function isUpload(request: FastifyRequest): boolean {
+  return request.routeOptions.config.access === 'signed-url';
 }

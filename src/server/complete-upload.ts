@@ -1,12 +1,16 @@
 import { completeArtifact, type PendingUpload } from '../database/artifacts.ts';
-import { parsePublicKey, parseSignature, type SignedContent, verifySignature } from '../protocol/minisign.ts';
+import { databaseFailure } from '../database/failure.ts';
+import {
+  MAX_UNHASHED_BYTES,
+  parsePublicKey,
+  parseSignature,
+  type SignedContent,
+  verifySignature,
+} from '../protocol/minisign.ts';
 import { platformName } from '../protocol/platform.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { ArtifactStorage, StagedBytes } from '../storage/artifact-storage.ts';
 import type { Services } from './services.ts';
-
-/** Largest file whose signature is checked when it is not prehashed: all of it must be in memory then. */
-const MAX_UNHASHED_BYTES = 256 * 1024 * 1024;
 
 /**
  * The second half of an upload: holds the staged bytes against what was declared, moves them to where they are
@@ -22,12 +26,17 @@ export async function completeUpload(
   const { database, storage, allowVersionReuse } = services;
   try {
     await requireDeclaredContent(storage, upload, staged);
+    await storage.promote(staged.storageKey);
   } catch (error) {
     await storage.discard(staged.storageKey);
     throw error;
   }
-  await storage.promote(staged.storageKey);
-  const outcome = await completeArtifact(database.queries, upload.id, staged, allowVersionReuse);
+  const completion = completeArtifact(database.queries, upload.id, staged, allowVersionReuse);
+  const outcome = await completion.catch(async (error) => {
+    // Rolled back, so nothing refers to the bytes; after a failed fsync nobody knows, and they stay.
+    if (databaseFailure(error)?.code !== 'durability_lost') await storage.remove(staged.storageKey);
+    throw error;
+  });
   if (outcome === 'completed') return;
   await storage.remove(staged.storageKey);
   throw outcome === 'immutable'

@@ -9,6 +9,12 @@ import type { Services } from './services.ts';
 const INTERVAL_MS = 60 * 60 * 1000;
 /** Bytes that no row refers to are left alone this long, in milliseconds: longer than any URL or upload lives. */
 const ORPHAN_GRACE_MS = 24 * 60 * 60 * 1000;
+/**
+ * A crash leaves a file or two. Where more belong to no row, the database is not the one of these files (an older copy,
+ * say), and removing them would be the disaster.
+ */
+const MAX_ORPHANS = 100;
+const MAX_ORPHAN_SHARE = 0.2;
 /** A URL signing key signs this long, in milliseconds, and verifies twice as long. */
 const SIGNING_KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -63,11 +69,20 @@ async function removeDeletedBytes({ database, storage }: Services): Promise<void
 }
 
 async function removeLeftovers({ database, storage, clock }: Services): Promise<void> {
-  const now = clock();
-  const olderThan = new Date(now.getTime() - ORPHAN_GRACE_MS);
+  const olderThan = new Date(clock().getTime() - ORPHAN_GRACE_MS);
   await forgetExpiredUploads(database.queries, olderThan);
   await storage.sweepStaged(olderThan);
+  const orphans: string[] = [];
+  let total = 0;
   for await (const key of storage.promotedKeys(olderThan)) {
-    if (!(await isReferenced(database.queries, key))) await storage.remove(key);
+    total++;
+    if (!(await isReferenced(database.queries, key))) orphans.push(key);
   }
+  if (orphans.length > MAX_ORPHANS || orphans.length > total * MAX_ORPHAN_SHARE) {
+    throw new Error(
+      `${orphans.length} of ${total} stored files belong to no release: more than crashes leave, so none is removed. ` +
+        'Is this the right database for the data folder?',
+    );
+  }
+  for (const key of orphans) await storage.remove(key);
 }

@@ -34,14 +34,14 @@ export interface ArtifactStorage {
    * Rejects when nothing is staged under the key.
    */
   promote(storageKey: string): Promise<void>;
-  /** All of a promoted file at once, to verify a signature that cannot be streamed; staged ones too. */
+  /** All of a staged file at once, to verify a signature that cannot be streamed. */
   readStaged(storageKey: string): Promise<Buffer>;
   /** Drops staged bytes; resolves also when there are none. */
   discard(storageKey: string): Promise<void>;
   /** Removes promoted bytes; resolves also when there are none. A download under way completes. */
   remove(storageKey: string): Promise<void>;
-  /** Drops everything staged before `olderThan`: uploads that a crash cut off. @returns how many */
-  sweepStaged(olderThan: Date): Promise<number>;
+  /** Drops everything staged before `olderThan`: uploads that a crash cut off. */
+  sweepStaged(olderThan: Date): Promise<void>;
   /** The keys of all promoted bytes older than `olderThan`, to find those that no row refers to. */
   promotedKeys(olderThan: Date): AsyncIterable<string>;
 }

@@ -45,6 +45,8 @@ export class DiskStorage implements ArtifactStorage {
   readonly #artifacts: string;
   readonly #keys: SigningKeys;
   readonly #publicUrl: () => string;
+  /** Bytes that uploads under way may still write. */
+  #reserved = 0;
 
   private constructor({ dataDir, keys, publicUrl }: DiskStorageOptions) {
     this.#staging = join(dataDir, 'staging');
@@ -87,7 +89,19 @@ export class DiskStorage implements ArtifactStorage {
    * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
    */
   async receive(body: AsyncIterable<Buffer>, options: ReceiveOptions): Promise<StagedBytes | 'size_differs'> {
-    await this.#requireRoom(options.size);
+    this.#reserved += options.size; // before looking, so that two that come at once see each other
+    try {
+      await this.#requireRoom(options.size);
+      return await this.#receive(body, options);
+    } finally {
+      this.#reserved -= options.size;
+    }
+  }
+
+  async #receive(
+    body: AsyncIterable<Buffer>,
+    options: ReceiveOptions,
+  ): Promise<StagedBytes | 'size_differs'> {
     const storageKey = randomUUID();
     const file = join(this.#staging, storageKey);
     try {
@@ -133,13 +147,8 @@ export class DiskStorage implements ArtifactStorage {
     await syncFolder(this.#artifacts);
   }
 
-  async sweepStaged(olderThan: Date): Promise<number> {
-    let swept = 0;
-    for await (const name of filesOlderThan(this.#staging, olderThan)) {
-      await this.discard(name);
-      swept++;
-    }
-    return swept;
+  async sweepStaged(olderThan: Date): Promise<void> {
+    for await (const name of filesOlderThan(this.#staging, olderThan)) await this.discard(name);
   }
 
   promotedKeys(olderThan: Date): AsyncIterable<string> {
@@ -158,7 +167,8 @@ export class DiskStorage implements ArtifactStorage {
 
   async #requireRoom(size: number): Promise<void> {
     const { bavail, bsize } = await statfs(this.#staging);
-    if (bavail * bsize < size + HEADROOM) {
+    // What uploads under way have written counts twice here: that errs on the safe side.
+    if (bavail * bsize < this.#reserved + HEADROOM) {
       throw new OtaError('no_space', `the disk has no room for ${size} bytes`, {
         hint: 'Free space on the disk of the data folder; checks and downloads go on meanwhile.',
       });

@@ -42,9 +42,11 @@ export class StoreWithApp {
   }
 
   /** @returns the upload's id */
-  promise(releaseId: string, platform = LINUX, fields: Partial<NewArtifact> = {}): Promise<string> {
+  async promise(releaseId: string, platform = LINUX, fields: Partial<NewArtifact> = {}): Promise<string> {
     const artifact = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), ...fields };
-    return createPendingArtifact(this.db, { releaseId, ...platform, ...artifact }, NOW);
+    const created = await createPendingArtifact(this.db, { releaseId, ...platform, ...artifact }, NOW);
+    if (created === 'release_gone') throw new Error(`${releaseId} is gone`);
+    return created.id;
   }
 
   complete(uploadId: string, sha256 = SHA_A, allowVersionReuse = false) {

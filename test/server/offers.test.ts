@@ -45,7 +45,9 @@ async function publish(database: Database, appId: string, version: string): Prom
     signature: null,
     expiresAt: NOW,
   };
-  const id = await createPendingArtifact(db, pending, NOW);
+  const created = await createPendingArtifact(db, pending, NOW);
+  if (created === 'release_gone') throw new Error(`${version} is gone`);
+  const { id } = created;
   await completeArtifact(db, id, { storageKey: id, sha256: 'a'.repeat(64) }, false);
   return release.id;
 }

@@ -101,11 +101,11 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       await storage.promote(promoted.storageKey);
       await age(old.storageKey, 2 * HOUR);
       await age(promoted.storageKey, 2 * HOUR);
-      expect(await storage.sweepStaged(anHourAgo())).toBe(1);
+      await storage.sweepStaged(anHourAgo());
       await expect(storage.readStaged(old.storageKey)).rejects.toThrow();
       expect(await storage.readStaged(young.storageKey)).toEqual(Buffer.from('young'));
       expect(await served(promoted.storageKey)).toEqual(Buffer.from('promoted'));
-      expect(await storage.sweepStaged(anHourAgo())).toBe(0);
+      await storage.sweepStaged(anHourAgo());
     });
 
     test('the keys of promoted bytes are listed by age, without those that are removed', async () => {

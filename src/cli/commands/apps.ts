@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createApp, listApps } from '../../database/apps.ts';
-import { createToken } from '../../database/tokens.ts';
+import { createAppWithToken, listApps } from '../../database/apps.ts';
 import { OtaError } from '../../errors.ts';
+import { formatPublicKey } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
 import { formatTable } from '../format.ts';
@@ -24,23 +23,20 @@ export async function runAppsCreate(
   const problems = new Problems();
   if (name.trim() === '') problems.add('the app needs a name: give one');
   const slug = readSlug(options.slug, problems);
-  readPublicKey(options.pubkey, problems);
+  const publicKey = readPublicKey(options.pubkey, problems);
   problems.throwIfAny();
-  const pubkey = options.pubkey && keyText(options.pubkey);
+  const pubkey = publicKey && formatPublicKey(publicKey);
   await withStore(options, async ({ queries }) => {
     const now = new Date();
-    const app = await createApp(queries, { name, slug, pubkey: pubkey || undefined }, now);
-    if (app === 'slug_taken') {
+    const expiresAt = expiryAfterDays(DEFAULT_TOKEN_DAYS, now);
+    const firstToken = { name: 'publish', scopes: SCOPES, expiresAt };
+    const created = await createAppWithToken(queries, { name, slug, pubkey }, firstToken, now);
+    if (created === 'slug_taken') {
       throw new OtaError('conflict', `the slug ${slug} belongs, or once belonged, to another app`, {
         hint: 'Choose another.',
       });
     }
-    const expiresAt = expiryAfterDays(DEFAULT_TOKEN_DAYS, now);
-    const { token } = await createToken(
-      queries,
-      { appId: app.id, name: 'publish', scopes: SCOPES, expiresAt },
-      now,
-    );
+    const { app, token } = created;
     output.document({ id: app.id, name: app.name, slug: app.slug, token });
     output.result(
       [
@@ -64,9 +60,4 @@ export async function runAppsList(options: StoreOptions, { output }: Context): P
     const rows = apps.map(({ id, name, slug, created_at }) => [id, slug ?? '-', name, created_at]);
     output.result(rows.length > 0 ? formatTable(rows) : 'No apps yet.');
   });
-}
-
-/** What is stored is the key itself, not the path of the file it was read from. */
-function keyText(value: string): string {
-  return (existsSync(value) ? readFileSync(value, 'utf8') : value).trim();
 }

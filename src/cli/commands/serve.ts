@@ -165,7 +165,7 @@ async function listenOrExplain(
 /** After a failed fsync the next ones would say that all is well: nothing may be acknowledged any more. */
 function exitAfterDiskFailure(logger: Logger, cause: Error): void {
   logger.fatal({ err: cause }, 'the disk failed; stopping, because what was written last may be lost');
-  setTimeout(() => process.exit(EXIT.store), 200); // the answer under way leaves first
+  process.exit(EXIT.store); // at once: no answer may leave after this
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -38,10 +38,11 @@ export function registerArtifacts(app: FastifyInstance, services: Services): voi
       const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
       const pending = { releaseId: release.id, target, arch, fileSize, sha256, signature, expiresAt };
-      const id = await createPendingArtifact(db, pending, now);
+      const created = await createPendingArtifact(db, pending, now);
+      if (created === 'release_gone') throw new Problem('not_found', 'There is no such release.');
       const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
       const answer: CreateArtifactAnswer = {
-        upload_url: await storage.uploadUrl({ id, expiresAt }),
+        upload_url: await storage.uploadUrl({ id: created.id, expiresAt }),
         s3_key: `ota/${slug}/${version}/${platformName(body)}`,
         ...(signature !== null && { signature }),
         ...(sha256 !== null && { sha256 }),

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { completeUpload } from '../complete-upload.ts';
@@ -15,17 +15,12 @@ export function registerUploads(app: FastifyInstance, services: Services): void 
 
     registerRoute(scope, 'upload', {
       handle: async ({ params, raw }, reply) => {
-        try {
-          const upload = await findUpload(services.database.queries, params.upload_id);
-          if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
-          if (upload === 'complete')
-            throw new Problem('immutable', 'This URL was used: its upload is complete.');
-          requireDeclaredLength(raw.raw, upload);
-          return await receive(services, upload, invited(raw.raw, reply.raw));
-        } catch (error) {
-          closeUnlessRead(raw.raw, reply);
-          throw error;
-        }
+        const upload = await findUpload(services.database.queries, params.upload_id);
+        if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
+        if (upload === 'complete')
+          throw new Problem('immutable', 'This URL was used: its upload is complete.');
+        requireDeclaredLength(raw.raw, upload);
+        return await receive(services, upload, invited(raw.raw, reply.raw));
       },
     });
   });
@@ -46,6 +41,8 @@ async function* invited(request: IncomingMessage, response: ServerResponse): Asy
   if (request.headers.expect !== undefined) response.writeContinue();
   try {
     yield* request.iterator({ destroyOnReturn: false });
+    // What is left, fsync above all, may take longer than a client may be silent. (An injected request has no socket.)
+    request.socket.setTimeout?.(0);
   } catch (error) {
     if (!request.destroyed) throw error;
     throw new Problem('invalid_request', 'The upload broke off before its end.');
@@ -63,9 +60,4 @@ function requireDeclaredLength({ headers }: IncomingMessage, upload: PendingUplo
 function wrongSize({ fileSize }: PendingUpload): Problem {
   const message = `must be the ${fileSize} bytes that were declared`;
   return new Problem('content_mismatch', `The upload ${message}.`, [{ field: 'file_size', message }]);
-}
-
-/** A body that was refused is not worth receiving: the connection ends with the answer. */
-function closeUnlessRead(request: IncomingMessage, reply: FastifyReply): void {
-  if (!request.complete) reply.header('connection', 'close');
 }
