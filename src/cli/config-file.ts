@@ -32,11 +32,18 @@ export function readConfigFile(folder: string): ConfigFile {
       hint: 'Remove it, revoke that token, and give a new one in SYNCKIT_OTA_TOKEN.',
     });
   }
-  if (matches(ConfigFile, value)) return value;
+  if (matches(ConfigFile, value))
+    return { ...value, ...(value.pubkey && { pubkey: fromFolder(file, value.pubkey) }) };
   const faults = fieldErrors(ConfigFile, value).map(({ field, message }) => `${field} ${message}`);
   throw new OtaError('usage', `${file} is not as it should be: ${faults.join('; ')}`, {
     hint: `It may have ${Object.keys(ConfigFile.properties).join(', ')}.`,
   });
+}
+
+/** A path in the file is meant from the file's folder; what is no file there is taken as it is. */
+function fromFolder(configFile: string, value: string): string {
+  const path = resolve(dirname(configFile), value);
+  return existsSync(path) ? path : value;
 }
 
 function nearest(folder: string): string | undefined {

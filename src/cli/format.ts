@@ -1,4 +1,5 @@
 import prettyBytes from 'pretty-bytes';
+import type { RetryNotice } from '../client/retry.ts';
 
 /** `0.3 s`, `42.0 s`, `1:05`. */
 export function formatElapsed(milliseconds: number): string {
@@ -19,6 +20,11 @@ export function formatDuration(milliseconds: number): string {
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const tail = `${String(rest).padStart(2, '0')}`;
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
+}
+
+/** What is said when a request is tried again. */
+export function formatRetry({ error, waitMs }: RetryNotice): string {
+  return `${error.message}; trying again in ${formatElapsed(waitMs)}`;
 }
 
 /** Rows as aligned columns, two spaces apart. */

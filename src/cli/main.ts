@@ -21,6 +21,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     abort.abort();
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  process.stdout.on('error', ignoreClosedPipe);
+  process.stderr.on('error', ignoreClosedPipe);
   const program = createProgram((options) => {
     output = createOutput(options);
     return { output, signal: abort.signal };
@@ -42,6 +44,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
+}
+
+/** Whoever reads the output may stop reading: that is no failure of ours. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** commander prints and exits by itself; here one place does both. Its settings do not reach existing commands. */

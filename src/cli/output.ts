@@ -7,8 +7,6 @@ export interface Output {
   result(text: string): void;
   /** What happens meanwhile: on stderr, unless `--quiet`. */
   note(text: string): void;
-  /** Only with `--verbose`. */
-  detail(text: string): void;
   /** The one document of `--json`: the first there is; does nothing without `--json`. */
   document(value: unknown): void;
 }
@@ -33,9 +31,6 @@ export function createOutput({ json = false, quiet = false, verbose = false }: O
     },
     note(text) {
       if (!quiet) stderr(text);
-    },
-    detail(text) {
-      if (verbose) stderr(text);
     },
     document(value) {
       if (json && !documented) stdout(JSON.stringify(value));

@@ -1,12 +1,21 @@
 import { OtaError } from '../errors.ts';
+import type { Fault } from '../publish/fault.ts';
 
-/** Gathers what is wrong with flags and settings, so that all of it is said at once. */
+type ProblemKind = 'usage' | 'preflight_refused';
+
+/** Gathers what is wrong with flags, settings and files, so that all of it is said at once. */
 export class Problems {
-  readonly #found: string[] = [];
+  readonly #found: { readonly text: string; readonly kind: ProblemKind }[] = [];
 
-  /** @param problem a sentence that names the flag and what to do */
-  add(problem: string): void {
-    this.#found.push(problem);
+  /** @param text a sentence that names the flag and what to do */
+  add(text: string, kind: ProblemKind = 'usage'): void {
+    if (!this.#found.some((problem) => problem.text === text)) this.#found.push({ text, kind });
+  }
+
+  addFaults(faults: readonly Fault[]): void {
+    for (const { code, message, hint } of faults) {
+      this.add(`${message}. ${hint}`, code === 'usage' ? 'usage' : 'preflight_refused');
+    }
   }
 
   /** Turns a failing read into a problem. */
@@ -20,11 +29,13 @@ export class Problems {
     }
   }
 
-  /** @throws OtaError `usage` naming every problem, if there is any */
+  /** @throws OtaError naming every problem, if there is any: `usage`, unless none is of that kind */
   throwIfAny(): void {
-    if (this.#found.length === 0) return;
-    if (this.#found.length === 1) throw new OtaError('usage', this.#found[0] ?? '');
-    const lines = this.#found.map((problem) => `  - ${problem}`);
-    throw new OtaError('usage', [`${this.#found.length} problems:`, ...lines].join('\n'));
+    const [first] = this.#found;
+    if (first === undefined) return;
+    const code = this.#found.some(({ kind }) => kind === 'usage') ? 'usage' : 'preflight_refused';
+    if (this.#found.length === 1) throw new OtaError(code, first.text);
+    const lines = this.#found.map(({ text }) => `  - ${text}`);
+    throw new OtaError(code, [`${this.#found.length} problems:`, ...lines].join('\n'));
   }
 }

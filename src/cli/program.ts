@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../protocol/messages.ts';
+import { ARCHS, TARGETS } from '../protocol/platform.ts';
 import { SCOPES } from '../protocol/token.ts';
+import { DEFAULT_CONCURRENCY, DEFAULT_TOKEN_DAYS } from './defaults.ts';
 import type { Output, OutputOptions } from './output.ts';
 import { packageVersion } from './package-version.ts';
 
@@ -80,7 +82,7 @@ function addPublish(program: Command, runs: Runs): void {
     )
     .option('--allow-prerelease', 'publish a pre-release, although it is offered to everyone')
     .option('--dry-run', 'check everything and print the plan, change nothing')
-    .option('--concurrency <n>', 'uploads at once (default: 4)');
+    .option('--concurrency <n>', `uploads at once (default: ${DEFAULT_CONCURRENCY})`);
   runs(publish, async () => (await import('./commands/publish.ts')).runPublish);
 
   runs(
@@ -101,8 +103,12 @@ function addPublish(program: Command, runs: Runs): void {
     withRemote(publish.command('artifact <file>'))
       .description('Upload one file into an existing release; its signature is read from FILE.sig.')
       .option('--release <id or version>', 'the release it belongs to')
-      .option('--target <target>', 'linux, darwin or windows')
-      .option('--arch <arch>', 'x86_64 or aarch64')
+      .option('--target <target>', TARGETS.join(', '))
+      .option('--arch <arch>', ARCHS.join(', '))
+      .option(
+        '--slug <slug>',
+        "the app's slug: where a server lists no artifacts, it tells what is there already",
+      )
       .option(
         '--pubkey <key or file>',
         "the app's minisign public key, to check the signature against first",
@@ -136,8 +142,8 @@ function addCheck(program: Command, runs: Runs): void {
     .description('Ask for an update as an installed app would, and say why when there is none.')
     .addOption(serverOption())
     .option('--slug <slug>', "the app's slug")
-    .option('--target <target>', 'linux, darwin or windows')
-    .option('--arch <arch>', 'x86_64 or aarch64')
+    .option('--target <target>', TARGETS.join(', '))
+    .option('--arch <arch>', ARCHS.join(', '))
     .option('--current-version <version>', 'the version that is installed')
     .option('--download', 'download the update too, and measure it')
     .option('--pubkey <key or file>', "check the download's signature against this minisign public key");
@@ -210,7 +216,7 @@ function addTokens(program: Command, runs: Runs): void {
           .choices(SCOPES)
           .argParser((value: string, previous: string[] = []) => collectScope(value, previous)),
       )
-      .option('--expires <days>', 'days until it expires, or never', '90'),
+      .option('--expires <days>', 'days until it expires, or never', String(DEFAULT_TOKEN_DAYS)),
     async () => (await load()).runTokensCreate,
   );
   runs(

@@ -22,6 +22,7 @@ export function readVersion(text: string | undefined, problems: Problems): strin
   const close = suggestion !== undefined && isVersion(suggestion) && !isPrerelease(suggestion);
   problems.add(
     `--version ${text} is not strict semver (X.Y.Z)${close ? `: did you mean ${suggestion}?` : ''}`,
+    'preflight_refused',
   );
   return version;
 }

@@ -1,11 +1,12 @@
 import { OtaClient } from '../client/ota-client.ts';
 import { Retry, type RetryNotice } from '../client/retry.ts';
 import { UndiciTransport } from '../client/transport.ts';
-import { formatElapsed } from './format.ts';
+import { readConfigFile } from './config-file.ts';
+import { formatRetry } from './format.ts';
 import type { Output } from './output.ts';
 import { Problems } from './problems.ts';
 import type { Context } from './program.ts';
-import { type RemoteOptions, readApp, readServer, readToken } from './settings.ts';
+import { isLoopback, type RemoteOptions, readApp, readServer, readToken } from './settings.ts';
 
 /** The way to a server, from the command line's options. */
 export interface Remote {
@@ -29,13 +30,14 @@ export function connectPublicly(
  * @param problems where everything that is wrong with the options goes; thrown here, together
  */
 export function connectForApp(
-  options: RemoteOptions,
+  options: RemoteOptions & { readonly project?: string },
   context: Context,
   problems = new Problems(),
   onRetry?: (notice: RetryNotice) => void,
 ): Remote & { readonly appId: string } {
-  const server = readServer(options.server, problems);
-  const appId = readApp(options.app, problems);
+  const config = problems.attempt(() => readConfigFile(options.project ?? '.')) ?? {};
+  const server = readServer(options.server || config.server, problems);
+  const appId = readApp(options.app || config.app, problems);
   const token = readToken(options, problems);
   problems.throwIfAny();
   return { ...connect(server as URL, token, context, onRetry), appId };
@@ -51,16 +53,13 @@ function connect(
   const transport = new UndiciTransport();
   const retry = new Retry({
     signal,
-    onRetry:
-      onRetry ??
-      (({ error, waitMs }) => output.note(`${error.message}; trying again in ${formatElapsed(waitMs)}`)),
+    onRetry: onRetry ?? ((notice) => output.note(formatRetry(notice))),
   });
   return { client: new OtaClient({ server, token, transport, signal }), transport, retry, signal };
 }
 
 function warnOfPlainHttp(server: URL, output: Output): void {
-  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(server.hostname);
-  if (server.protocol === 'http:' && !loopback) {
+  if (server.protocol === 'http:' && !isLoopback(server)) {
     output.note(`warning: the token goes to ${server.origin} unencrypted; use https`);
   }
 }

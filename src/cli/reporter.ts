@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import ora, { type Ora } from 'ora';
 import { platformName } from '../protocol/platform.ts';
 import type { PublishEvent, ShownArtifact } from '../publish/publisher.ts';
-import { formatBytes, formatDuration, formatElapsed, formatSpeed } from './format.ts';
+import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from './format.ts';
 import type { Output } from './output.ts';
 
 interface Upload {
@@ -88,10 +88,8 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
       return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
     case 'verified':
       return `${platformName(event.artifact)}: served as it was signed`;
-    case 'retrying': {
-      const { error, waitMs } = event.notice;
-      return `${error.message}; trying again in ${formatElapsed(waitMs)}`;
-    }
+    case 'retrying':
+      return formatRetry(event.notice);
   }
 }
 

@@ -75,6 +75,11 @@ export function readPublicKey(value: string | undefined, problems: Problems): Pu
   return key;
 }
 
+/** Whether a URL's host is this machine. */
+export function isLoopback({ hostname }: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
 /** A whole number in a range. */
 export function readInteger(
   flag: string,
@@ -88,8 +93,17 @@ export function readInteger(
   return range.min;
 }
 
+/** The flag that read stdin: it can be read once. */
+let stdinGivenTo: string | undefined;
+
 /** A text file, or stdin for `-`. @throws OtaError `usage` */
 export function readTextFile(path: string, flag: string): string {
+  if (path === '-' && stdinGivenTo !== undefined && stdinGivenTo !== flag) {
+    throw new OtaError('usage', `stdin cannot give both ${stdinGivenTo} and ${flag}`, {
+      hint: 'Put one in a file.',
+    });
+  }
+  if (path === '-') stdinGivenTo = flag;
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8');
   } catch (cause) {

@@ -1,7 +1,5 @@
 import type { Problems } from './problems.ts';
 
-/** How long a token lives unless said otherwise. */
-export const DEFAULT_TOKEN_DAYS = 90;
 const MAX_TOKEN_DAYS = 3650;
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -63,7 +63,8 @@ export function notTheApi(url: URL, what: string): OtaError {
 /** What an answer other than 2xx means. Decided by status and `code`, never by text; any body is accepted. */
 export function failureOf(response: TransportResponse, text: string, url: URL, now: Date): OtaError {
   const { status } = response;
-  if (status >= 300 && status < 400) {
+  if (status < 300) return notTheApi(url, `the status ${status}, which is not one of the API`);
+  if (status < 400) {
     return notTheApi(
       url,
       `a redirect (${status}), which is not followed because the token must not go elsewhere`,

@@ -5,13 +5,18 @@ import { displayUrl, type Transport, type TransportResponse } from './transport.
 
 /** As Tauri's updater: at most so many hops. */
 const MAX_REDIRECTS = 10;
+/** Statuses that say that there is no such file. */
+const NOT_SERVED = [403, 404, 410];
+/** Largest file that is read unless said otherwise, in bytes. */
+const MAX_BYTES = 16 * 1024 ** 3;
 /** How long a download may stand still, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
 
 export interface DownloadRequest {
   readonly url: URL;
+  /** More than this is not read, in bytes. */
+  readonly maxBytes?: number | undefined;
   readonly onChunk?: (chunk: Uint8Array) => void;
-  readonly onProgress?: (receivedBytes: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,14 +26,22 @@ export interface Downloaded {
   readonly size: number;
   readonly sha256: string;
   readonly blake2b512: Buffer;
+  /** What the server says of the bytes, where it does (`Repr-Digest`, RFC 9530); hexadecimal. */
+  readonly announcedSha256: string | undefined;
 }
 
 /**
  * api.md, "Download Endpoint", as an installed client does it: GET, along the redirect, without any token.
- * @throws OtaError `network`; `usage` for a 404; `not_the_api`
+ * @returns `not_served` when there is no such file: 404, 410, or 403, which S3 answers for a key that is not there
+ * @throws OtaError `network`; `not_the_api`, also when the file is larger than `maxBytes`
  */
-export async function download(transport: Transport, request: DownloadRequest): Promise<Downloaded> {
+export async function download(
+  transport: Transport,
+  request: DownloadRequest,
+): Promise<Downloaded | 'not_served'> {
   const response = await followRedirects(transport, request);
+  if (response === 'not_served') return response;
+  const { maxBytes = MAX_BYTES } = request;
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
   let size = 0;
@@ -37,15 +50,16 @@ export async function download(transport: Transport, request: DownloadRequest): 
     blake2b512.update(chunk);
     request.onChunk?.(chunk);
     size += chunk.length;
-    request.onProgress?.(size);
+    if (size > maxBytes) throw notTheApi(request.url, `more than the ${maxBytes} bytes there can be`);
   }
-  return { size, sha256: sha256.digest('hex'), blake2b512: blake2b512.digest() };
+  const announcedSha256 = parseReprDigest(response.header('repr-digest'));
+  return { size, sha256: sha256.digest('hex'), blake2b512: blake2b512.digest(), announcedSha256 };
 }
 
 async function followRedirects(
   transport: Transport,
   { url: start, signal }: DownloadRequest,
-): Promise<TransportResponse> {
+): Promise<TransportResponse | 'not_served'> {
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const headers = { accept: 'application/octet-stream' };
@@ -58,6 +72,7 @@ async function followRedirects(
     });
     if (response.status >= 200 && response.status < 300) return response;
     const text = await readText(response, url);
+    if (NOT_SERVED.includes(response.status)) return 'not_served';
     if (response.status < 300 || response.status >= 400) throw failureOf(response, text, url, new Date());
     const location = response.header('location');
     const next = location !== undefined && URL.canParse(location, url.href) && new URL(location, url);
@@ -67,4 +82,10 @@ async function followRedirects(
     url = next;
   }
   throw new OtaError('not_the_api', `${displayUrl(start)} redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** RFC 9530, section 3: the SHA-256 among the digests of a representation, in hexadecimal. */
+function parseReprDigest(value: string | undefined): string | undefined {
+  const base64 = /(?:^|[,\s])sha-256=:([A-Za-z0-9+/]+=*):/.exec(value ?? '')?.[1];
+  return base64 && Buffer.from(base64, 'base64').toString('hex');
 }

@@ -55,8 +55,8 @@ export class Retry {
   }
 
   #waitBefore(attempt: number, { retryAfterMs }: OtaError): number {
-    if (retryAfterMs !== undefined) return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
-    return Math.round(this.#random() * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** (attempt - 1)));
+    const jittered = Math.round(this.#random() * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** (attempt - 1)));
+    return Math.max(jittered, Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
   }
 }
 

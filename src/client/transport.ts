@@ -82,7 +82,8 @@ async function* withNetworkErrors(body: AsyncIterable<Uint8Array>, url: URL): As
 function networkError(error: unknown, url: URL): unknown {
   if (error instanceof OtaError) return error; // thrown by the body that was sent
   const { name, code, message } = error as NodeJS.ErrnoException;
-  if (name === 'AbortError') return error;
+  // Not the network's fault: an abort, or a mistake in this program.
+  if (name === 'AbortError' || error instanceof TypeError || code === 'UND_ERR_INVALID_ARG') return error;
   return new OtaError('network', `${url.origin} did not answer: ${reasons[code ?? ''] ?? message}`, {
     cause: error,
     hint: 'Check the address and that the server is up, then run the same command again.',

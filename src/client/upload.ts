@@ -25,13 +25,13 @@ export interface UploadRequest {
 
 /**
  * api.md, "Upload Artifacts": one PUT of the file to its presigned URL, streamed from disk.
- * @returns `url_refused` when the URL is not, or no longer, good: a fresh one may be
+ * @returns undefined when the file is there; why, when its URL is not, or no longer, good: a fresh one may be
  * @throws OtaError `network`, also when nothing moved for two minutes; `preflight_refused` when the file changed
  */
 export async function uploadFile(
   transport: Transport,
   request: UploadRequest,
-): Promise<'uploaded' | 'url_refused'> {
+): Promise<{ readonly urlRefused: OtaError } | undefined> {
   const url = parseUploadUrl(request.url);
   const idle = new IdleTimer();
   const signal = request.signal ? AbortSignal.any([request.signal, idle.signal]) : idle.signal;
@@ -50,9 +50,10 @@ export async function uploadFile(
       signal,
     });
     const text = await readText(response, url);
-    if (response.status >= 200 && response.status < 300) return 'uploaded';
-    if (response.status === 403) return 'url_refused';
-    throw failureOf(response, text, url, new Date());
+    if (response.status >= 200 && response.status < 300) return undefined;
+    const failure = failureOf(response, text, url, new Date());
+    if (response.status === 403) return { urlRefused: failure };
+    throw failure;
   } catch (error) {
     if (!idle.signal.aborted) throw error;
     throw new OtaError('network', `the upload to ${displayUrl(url)} stood still`, { cause: error });
@@ -70,7 +71,7 @@ async function* readUnchanged(
   const hash = createHash('sha256');
   let sent = 0;
   let heldBack: Buffer | undefined;
-  for await (const chunk of createReadStream(file, { highWaterMark: READ_SIZE }) as AsyncIterable<Buffer>) {
+  for await (const chunk of readFile(file)) {
     hash.update(chunk);
     if (heldBack !== undefined) {
       yield heldBack;
@@ -89,6 +90,14 @@ async function* readUnchanged(
   if (heldBack !== undefined) yield heldBack;
   onEnd();
   onProgress?.(size);
+}
+
+async function* readFile(file: string): AsyncIterable<Buffer> {
+  try {
+    yield* createReadStream(file, { highWaterMark: READ_SIZE });
+  } catch (cause) {
+    throw new OtaError('usage', `${file} cannot be read any more: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function parseUploadUrl(text: string): URL {

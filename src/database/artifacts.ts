@@ -40,6 +40,7 @@ export interface StoredFile extends Platform {
   readonly storageKey: string;
   readonly slug: string | null;
   readonly version: string;
+  readonly sha256: string | null;
 }
 
 /** Promises an upload. @returns its id, or `release_gone` when the release was deleted meanwhile */
@@ -249,6 +250,6 @@ function storedFiles(db: Queries) {
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
     .innerJoin('apps', 'apps.id', 'releases.app_id')
-    .select(['apps.slug', 'version', 'target', 'arch'])
+    .select(['apps.slug', 'version', 'target', 'arch', 'sha256'])
     .where('status', '=', 'complete');
 }

@@ -31,6 +31,9 @@ export function isPrerelease(version: string): boolean {
   return precedenceOf(version).includes('-');
 }
 
+/** The version that every other one updates: the lowest there is. */
+export const LOWEST_VERSION = '0.0.0-0';
+
 /**
  * SemVer 11: negative when `a` comes before `b`, zero at equal precedence. Both must satisfy `isVersion`.
  * Identifiers are compared as text, not as numbers, so it is exact at any length (`semver` throws or rounds past 2^53).

@@ -1,14 +1,19 @@
 import { OtaError } from '../errors.ts';
 import type { CreateReleaseBody, ReleaseAnswer } from '../protocol/messages.ts';
-import { findRelease } from './plan.ts';
+import { findRelease } from './find-release.ts';
 import type { Publisher } from './publisher.ts';
+
+type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 
 /**
  * Creates a release so that there is one, whatever happens in between: a request that got no answer may have been
  * applied, and another job may have been quicker. So before any second try the server is asked (reliability, trap 16).
  * @throws OtaError `conflict` when the version is there with other content
  */
-export async function ensureRelease(publisher: Publisher, body: CreateReleaseBody): Promise<ReleaseAnswer> {
+export async function ensureRelease(
+  publisher: ReleaseCreator,
+  body: CreateReleaseBody,
+): Promise<ReleaseAnswer> {
   const { client, retry, appId } = publisher;
   return retry.run(async (attempt) => {
     const applied = attempt > 1 ? await findSame(publisher, body) : undefined;
@@ -25,12 +30,14 @@ export async function ensureRelease(publisher: Publisher, body: CreateReleaseBod
 }
 
 async function findSame(
-  { client, appId }: Publisher,
+  { client, appId }: ReleaseCreator,
   { version, signature }: CreateReleaseBody,
 ): Promise<ReleaseAnswer | undefined> {
   const release = findRelease(await client.listReleases(appId), version);
   if (release === undefined) return undefined;
-  if (release.version === version && (release.signature ?? null) === (signature ?? null)) return release;
+  // A server may leave signatures out of its list.
+  const sameSignature = release.signature === undefined || release.signature === (signature ?? null);
+  if (release.version === version && sameSignature) return release;
   throw new OtaError('conflict', `${release.version} exists with other content`, {
     hint: 'Publish it as a new version.',
   });

@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { MAX_SIGNATURE_LENGTH } from '../protocol/messages.ts';
-import { type PublicKey, parseSignature, type SignedContent, verifySignature } from '../protocol/minisign.ts';
+import {
+  MAX_UNHASHED_BYTES,
+  type PublicKey,
+  parseSignature,
+  type SignedContent,
+  verifySignature,
+} from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import type { Fault } from './fault.ts';
+
+/** Bytes read from a file at once. */
+const READ_SIZE = 1024 * 1024;
 
 /** A file and the platform it is for. */
 export interface ArtifactInput extends Platform {
@@ -26,12 +34,28 @@ export interface InspectOptions {
   /** The version a trusted comment must name, if it names one. */
   readonly version: string;
   readonly onHashing?: (file: string) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Inspection {
   readonly artifacts: readonly LocalArtifact[];
   readonly faults: readonly Fault[];
   readonly warnings: readonly string[];
+}
+
+/** What can be told to be wrong with files by looking for them, without hashing them. */
+export async function presenceFaults(inputs: readonly ArtifactInput[]): Promise<Fault[]> {
+  const files = new Set(inputs.map(({ file }) => file));
+  const found = await Promise.all([...files].map(findFile));
+  return found.filter((item) => 'code' in item);
+}
+
+/** A file's size and its signature; a file that is not right is built, and so signed, anew. */
+async function findFile(file: string): Promise<{ size: number; signature: string } | Fault> {
+  const size = await fileSize(file);
+  if (typeof size !== 'number') return size;
+  const signature = await readSignature(`${file}.sig`);
+  return typeof signature === 'string' ? { size, signature } : signature;
 }
 
 /** Reads, hashes and checks all files before anything is sent, and finds every fault in one go. */
@@ -42,14 +66,23 @@ export async function inspectArtifacts(
   const artifacts: LocalArtifact[] = [];
   const faults: Fault[] = [];
   const warnings: string[] = [];
+  const hashed = new Map<string, FileHashes | Fault>(); // a universal bundle stands for two platforms
   for (const input of inputs) {
-    const [size, signature] = [await fileSize(input.file), await readSignature(`${input.file}.sig`)];
-    if (typeof size !== 'number') faults.push(size);
-    if (typeof signature !== 'string') faults.push(signature);
-    if (typeof size !== 'number' || typeof signature !== 'string') continue;
+    const found = await findFile(input.file);
+    if ('code' in found) {
+      faults.push(found);
+      continue;
+    }
     options.onHashing?.(input.file);
-    const { sha256, blake2b512 } = await hashFile(input.file);
-    const verdict = await judgeSignature({ ...input, signature, blake2b512 }, options);
+    const hashes = hashed.get(input.file) ?? (await hashFile(input.file, options.signal));
+    hashed.set(input.file, hashes);
+    if ('code' in hashes) {
+      faults.push(hashes);
+      continue;
+    }
+    const { size, signature } = found;
+    const { sha256, blake2b512 } = hashes;
+    const verdict = await judgeSignature({ ...input, size, signature, blake2b512 }, options);
     if (verdict !== undefined) options.publicKey ? faults.push(verdict) : warnings.push(verdict.message);
     artifacts.push({ ...input, size, sha256, signature });
   }
@@ -86,13 +119,15 @@ async function readSignature(file: string): Promise<string | Fault> {
       hint,
     };
   }
-  const text = (await readFile(file, 'utf8')).trim(); // a newline at the end breaks every client
+  const content = await readFile(file, 'utf8').catch((error) => unreadable(file, error));
+  if (typeof content !== 'string') return content;
+  const text = content.trim(); // a newline at the end breaks every client
   return text === '' ? { code: 'usage', message: `${file} is empty`, hint } : text;
 }
 
 /** What is wrong with a signature, if anything is. Without a key only its form can be looked at. */
 async function judgeSignature(
-  artifact: ArtifactInput & { signature: string; blake2b512: Buffer },
+  artifact: ArtifactInput & { size: number; signature: string; blake2b512: Buffer },
   { publicKey, version }: InspectOptions,
 ): Promise<Fault | undefined> {
   const name = `${artifact.file}.sig`;
@@ -102,6 +137,10 @@ async function judgeSignature(
     return { code: 'preflight_refused', message, hint: 'Sign the file with `tauri signer sign`.' };
   }
   if (publicKey === undefined) return undefined;
+  if (!signature.prehashed && artifact.size > MAX_UNHASHED_BYTES) {
+    const message = `${name} is not prehashed, which is only checked for files up to ${MAX_UNHASHED_BYTES} bytes`;
+    return { code: 'preflight_refused', message, hint: 'Sign the file with a current `tauri signer sign`.' };
+  }
   const content: SignedContent = signature.prehashed
     ? { blake2b512: artifact.blake2b512 }
     : { bytes: await readFile(artifact.file) };
@@ -112,12 +151,36 @@ async function judgeSignature(
   return { code: 'preflight_refused', message, hint };
 }
 
-async function hashFile(file: string): Promise<{ sha256: string; blake2b512: Buffer }> {
+interface FileHashes {
+  readonly sha256: string;
+  readonly blake2b512: Buffer;
+}
+
+async function hashFile(path: string, signal: AbortSignal | undefined): Promise<FileHashes | Fault> {
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    sha256.update(chunk);
-    blake2b512.update(chunk);
+  const buffer = Buffer.allocUnsafe(READ_SIZE); // one for all reads: a stream's would pile up until collected
+  try {
+    const file = await open(path);
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        const { bytesRead } = await file.read(buffer);
+        if (bytesRead === 0) break;
+        sha256.update(buffer.subarray(0, bytesRead));
+        blake2b512.update(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return unreadable(path, error);
   }
   return { sha256: sha256.digest('hex'), blake2b512: blake2b512.digest() };
+}
+
+function unreadable(file: string, error: unknown): Fault {
+  const message = `${file} cannot be read: ${(error as Error).message}`;
+  return { code: 'usage', message, hint: 'Check its permissions.' };
 }

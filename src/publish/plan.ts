@@ -1,7 +1,13 @@
-import type { CreateArtifactBody, CreateReleaseBody, ReleaseAnswer } from '../protocol/messages.ts';
+import {
+  type CreateArtifactBody,
+  type CreateReleaseBody,
+  MAX_JSON_BODY_BYTES,
+  type ReleaseAnswer,
+} from '../protocol/messages.ts';
 import { platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
 import type { Fault } from './fault.ts';
+import { findRelease } from './find-release.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 
 /** What is to be published, before anything is known of the server. */
@@ -71,13 +77,19 @@ export function plan(
 ): { readonly plan: Plan } | { readonly faults: readonly Fault[] } {
   const existing = findRelease(server.releases, request.version);
   const planned = artifacts.map((artifact) => planArtifact(artifact, server));
+  const create = releaseBody(request, artifacts, server);
   const faults = [
+    ...(existing ? [] : sizeFaults(create, server)),
     ...signatureFaults(artifacts, server),
-    ...(existing ? existingReleaseFaults(existing, request, artifacts, server) : []),
+    ...(existing ? existingReleaseFaults(existing, request.version, artifacts, server) : []),
     ...planned.filter((artifact): artifact is Fault => !('action' in artifact)),
   ];
   const newSlug = request.slug === server.slug ? undefined : request.slug;
   const slug = request.slug ?? server.slug ?? undefined;
+  if (existing && existing.artifacts === undefined && slug === undefined) {
+    const message = `${existing.version} exists, and without a slug nobody can tell what it serves`;
+    faults.push({ code: 'usage', message, hint: "Pass the app's --slug." });
+  }
   if (server.slug === null && newSlug === undefined) {
     const message = 'the app has no slug yet, so nobody could ask for its updates';
     faults.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });
@@ -87,16 +99,11 @@ export function plan(
     plan: {
       newSlug,
       slug,
-      release: existing ? { existing } : { create: releaseBody(request, artifacts, server) },
+      release: existing ? { existing } : { create },
       artifacts: planned.filter((artifact) => 'action' in artifact),
-      warnings: warningsOf(request, existing, server),
+      warnings: warningsOf(request, existing, artifacts, server),
     },
   };
-}
-
-/** The release of equal precedence, which the version is unique by. */
-export function findRelease(releases: readonly ReleaseAnswer[], version: string): ReleaseAnswer | undefined {
-  return releases.find((release) => precedenceOf(release.version) === precedenceOf(version));
 }
 
 /** api.md, "Create a Release": to a base server all documented fields go, to ours each file's own signature later. */
@@ -109,7 +116,8 @@ function releaseBody(
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
 }
 
-function planArtifact(artifact: LocalArtifact, server: ServerView): PlannedArtifact | Fault {
+/** What is to be done with one file, given what the server stores for its platform. */
+export function planArtifact(artifact: LocalArtifact, server: ServerView): PlannedArtifact | Fault {
   const { target, arch, size: file_size, sha256, signature } = artifact;
   const body = { target, arch, file_size, ...(server.artifactSignatures && { sha256, signature }) };
   const stored = server.stored.get(platformName(artifact));
@@ -125,8 +133,16 @@ function planArtifact(artifact: LocalArtifact, server: ServerView): PlannedArtif
   return { ...artifact, action: 'skip', servedSignature: stored.signature ?? signature, body };
 }
 
+/** Our server's limit is known before anything is written. */
+function sizeFaults(body: CreateReleaseBody, server: ServerView): Fault[] {
+  const size = Buffer.byteLength(JSON.stringify(body));
+  if (!server.artifactSignatures || size <= MAX_JSON_BODY_BYTES) return [];
+  const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
+  return [{ code: 'preflight_refused', message, hint: 'Shorten them, or link to a page that has them all.' }];
+}
+
 /** One signature for a release makes every platform but one unverifiable, for ever. */
-function signatureFaults(artifacts: readonly LocalArtifact[], server: ServerView): Fault[] {
+export function signatureFaults(artifacts: readonly LocalArtifact[], server: ServerView): Fault[] {
   const distinct = new Set(artifacts.map(({ signature }) => signature)).size;
   if (server.artifactSignatures || distinct < 2) return [];
   const message =
@@ -136,9 +152,10 @@ function signatureFaults(artifacts: readonly LocalArtifact[], server: ServerView
   return [{ code: 'preflight_refused', message, hint }];
 }
 
-function existingReleaseFaults(
+/** Why files cannot be added to a release that is there. */
+export function existingReleaseFaults(
   existing: ReleaseAnswer,
-  { version }: ReleaseRequest,
+  version: string,
   artifacts: readonly LocalArtifact[],
   server: ServerView,
 ): Fault[] {
@@ -147,18 +164,31 @@ function existingReleaseFaults(
     const message = `${existing.version} exists, and build metadata does not make ${version} another version`;
     return [{ code: 'conflict', message, hint }];
   }
-  if (!server.artifactSignatures && artifacts.some(({ signature }) => signature !== existing.signature)) {
+  if (
+    !server.artifactSignatures &&
+    typeof existing.signature === 'string' &&
+    artifacts.some(({ signature }) => signature !== existing.signature)
+  ) {
     return [{ code: 'conflict', message: `${version} exists with another signature`, hint }];
   }
   return [];
 }
 
 function warningsOf(
-  { version, notes }: ReleaseRequest,
+  { version, notes, slug }: ReleaseRequest,
   existing: ReleaseAnswer | undefined,
+  artifacts: readonly LocalArtifact[],
   server: ServerView,
 ): string[] {
   const warnings: string[] = [];
+  if (slug !== undefined && typeof server.slug === 'string' && server.slug !== slug) {
+    warnings.push(`the app's slug changes from ${server.slug} to ${slug}; the old one keeps answering`);
+  }
+  for (const artifact of artifacts) {
+    const stored = server.stored.get(platformName(artifact))?.signature;
+    if (stored === undefined || stored === artifact.signature) continue;
+    warnings.push(`${platformName(artifact)} keeps the signature it was first published with, not this .sig`);
+  }
   if (existing && notes !== undefined && (existing.notes ?? '') !== notes) {
     warnings.push(`the notes of ${version} stay as they were first published`);
   }

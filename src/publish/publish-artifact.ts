@@ -1,16 +1,17 @@
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { throwFaults } from './fault.ts';
+import { requireRelease } from './find-release.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
-import { lookAtServer } from './look.ts';
-import { findRelease, type PlannedArtifact, plan } from './plan.ts';
+import { existingReleaseFaults, type PlannedArtifact, planArtifact, signatureFaults } from './plan.ts';
 import type { Publisher } from './publisher.ts';
+import { readServerView } from './server-view.ts';
 import { uploadArtifact } from './upload-artifact.ts';
 
 export interface PublishArtifactRequest extends ArtifactInput {
   /** Id or version of a release that exists. */
   readonly release: string;
+  /** The app's slug: where a server does not list artifacts, it tells what is served already. */
+  readonly slug?: string | undefined;
   readonly publicKey?: PublicKey | undefined;
 }
 
@@ -19,36 +20,27 @@ export async function publishArtifact(
   publisher: Publisher,
   request: PublishArtifactRequest,
 ): Promise<PlannedArtifact> {
-  const { client, retry, appId, report } = publisher;
+  const { client, retry, appId, report, signal } = publisher;
+  const { target, arch, file, publicKey, slug } = request;
   const releases = await retry.run(() => client.listReleases(appId));
-  const { version, id } = requireRelease(releases, request.release);
-  const { target, arch, file, publicKey } = request;
-  const { artifacts, faults, warnings } = await inspectArtifacts([{ target, arch, file }], {
-    publicKey,
-    version,
-  });
+  const release = requireRelease(releases, request.release);
+  const { version } = release;
+  const options = { publicKey, version, signal };
+  const { artifacts, faults, warnings } = await inspectArtifacts([{ target, arch, file }], options);
   throwFaults(faults);
   for (const message of warnings) report({ type: 'warning', message });
 
-  const server = await lookAtServer(publisher, { version, platforms: artifacts });
-  const planned = plan({ version, allowPrerelease: true }, artifacts, {
-    ...server,
-    slug: server.slug ?? undefined,
-  });
-  if ('faults' in planned) throwFaults(planned.faults);
-  const [artifact] = 'plan' in planned ? planned.plan.artifacts : [];
-  if (artifact === undefined) throw new Error('a plan for one file has one artifact');
-  if (artifact.action === 'upload') await uploadArtifact(publisher, id, artifact);
+  const server = await readServerView(publisher, { version, slug, platforms: artifacts, releases });
+  const [local] = artifacts;
+  if (local === undefined) throw new Error('one file was inspected');
+  const artifact = planArtifact(local, server);
+  throwFaults([
+    ...signatureFaults(artifacts, server),
+    ...existingReleaseFaults(release, version, artifacts, server),
+    ...('action' in artifact ? [] : [artifact]),
+  ]);
+  if (!('action' in artifact)) throw new Error('a file without faults has an action');
+  if (artifact.action === 'upload') await uploadArtifact(publisher, release.id, artifact);
   else report({ type: 'skipped', artifact });
   return artifact;
-}
-
-/** A release by its id or version. @throws OtaError `usage` */
-export function requireRelease(releases: readonly ReleaseAnswer[], idOrVersion: string): ReleaseAnswer {
-  const version = idOrVersion.replace(/^v(?=\d)/, '');
-  const release = releases.find(({ id }) => id === idOrVersion) ?? findRelease(releases, version);
-  if (release !== undefined) return release;
-  throw new OtaError('usage', `the app has no release ${idOrVersion}`, {
-    hint: '`synckit-ota releases list` shows those it has.',
-  });
 }

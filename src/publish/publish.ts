@@ -1,12 +1,13 @@
 import pMap from 'p-map';
+import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { ensureRelease } from './ensure-release.ts';
 import { throwFaults } from './fault.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
-import { lookAtServer } from './look.ts';
 import { type Plan, type PlannedArtifact, plan, type ReleaseRequest, requestFaults } from './plan.ts';
 import type { Publisher } from './publisher.ts';
+import { readServerView } from './server-view.ts';
 import { uploadArtifact } from './upload-artifact.ts';
 import { verificationError, verifyServed } from './verify.ts';
 
@@ -43,12 +44,13 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   const inspection = await inspectArtifacts(request.artifacts, {
     publicKey: request.publicKey,
     version: request.version,
+    signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
   throwFaults([...requestFaults(request), ...inspection.faults]);
 
   const { version, slug } = request;
-  const server = await lookAtServer(publisher, { version, slug, platforms: inspection.artifacts });
+  const server = await readServerView(publisher, { version, slug, platforms: inspection.artifacts });
   const planned = plan(request, inspection.artifacts, server);
   if ('faults' in planned) {
     throwFaults(planned.faults);
@@ -61,13 +63,13 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     const artifacts = planned.plan.artifacts.map((artifact) => ({ ...artifact, verified: false }));
     return { status: 'planned', plan: planned.plan, release, artifacts, warnings };
   }
-  return { ...(await execute(publisher, planned.plan, request.concurrency)), plan: planned.plan, warnings };
+  return { ...(await execute(publisher, planned.plan, request)), plan: planned.plan, warnings };
 }
 
 async function execute(
   publisher: Publisher,
   { newSlug, slug, release: planned, artifacts }: Plan,
-  concurrency: number,
+  { concurrency, publicKey }: Pick<PublishRequest, 'concurrency' | 'publicKey'>,
 ): Promise<Pick<PublishResult, 'status' | 'release' | 'artifacts'>> {
   const { client, retry, report, appId } = publisher;
   if (newSlug !== undefined) {
@@ -77,27 +79,49 @@ async function execute(
   const release = 'existing' in planned ? planned.existing : await ensureRelease(publisher, planned.create);
   report({ type: 'existing' in planned ? 'release_found' : 'release_created', release });
 
-  await uploadAll(publisher, release, artifacts, concurrency);
-  const verified = await verifyAll(publisher, release, artifacts, slug);
+  const stored = await uploadAll(publisher, release, artifacts, concurrency);
+  const verified = await verifyAll(publisher, release, stored, slug, publicKey);
   const changed =
     newSlug !== undefined || 'create' in planned || artifacts.some(({ action }) => action === 'upload');
   return { status: changed ? 'published' : 'unchanged', release, artifacts: verified };
 }
 
-/** One upload that fails does not stop the others: what they bring need not be sent again. */
+/**
+ * One upload that fails does not stop the others: what they bring need not be sent again.
+ * @returns the artifacts with the signatures that are served for them
+ */
 async function uploadAll(
   publisher: Publisher,
   release: ReleaseAnswer,
   artifacts: readonly PlannedArtifact[],
   concurrency: number,
-): Promise<void> {
+): Promise<PlannedArtifact[]> {
   const failures: unknown[] = [];
-  const upload = async (artifact: PlannedArtifact) => {
-    if (artifact.action === 'skip') return publisher.report({ type: 'skipped', artifact });
-    await uploadArtifact(publisher, release.id, artifact).catch((error) => failures.push(error));
+  const upload = async (artifact: PlannedArtifact): Promise<PlannedArtifact> => {
+    if (artifact.action === 'skip') {
+      publisher.report({ type: 'skipped', artifact });
+      return artifact;
+    }
+    try {
+      return { ...artifact, servedSignature: await uploadArtifact(publisher, release.id, artifact) };
+    } catch (error) {
+      failures.push(error);
+      return artifact;
+    }
   };
-  await pMap(artifacts, upload, { concurrency });
-  if (failures.length > 0) throw failures[0];
+  const stored = await pMap(artifacts, upload, { concurrency });
+  throwWorst(failures, publisher);
+  return stored;
+}
+
+/** Throws the failure that needs a person rather than another try; the others are reported. */
+function throwWorst(failures: readonly unknown[], { report }: Publisher): void {
+  const needsPerson = (error: unknown) => !(error instanceof OtaError && error.retryable);
+  const worst = failures.find(needsPerson) ?? failures[0];
+  for (const error of failures) {
+    if (error !== worst && error instanceof Error) report({ type: 'warning', message: error.message });
+  }
+  if (worst !== undefined) throw worst;
 }
 
 async function verifyAll(
@@ -105,6 +129,7 @@ async function verifyAll(
   release: ReleaseAnswer,
   artifacts: readonly PlannedArtifact[],
   slug: string | undefined,
+  publicKey: PublicKey | undefined,
 ): Promise<PublishedArtifact[]> {
   if (slug === undefined) {
     publisher.report({ type: 'warning', message: 'what is served was not verified: pass --slug' });
@@ -119,6 +144,7 @@ async function verifyAll(
       releaseId: release.id,
       version: release.version,
       signature: artifact.servedSignature,
+      publicKey,
     });
     if (verdict.verified) {
       publisher.report({ type: 'verified', artifact });

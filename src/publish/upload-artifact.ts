@@ -1,25 +1,27 @@
 import { uploadFile } from '../client/upload.ts';
 import { OtaError } from '../errors.ts';
 import { platformName } from '../protocol/platform.ts';
-import { listedArtifacts } from './look.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
+import { listedArtifacts } from './server-view.ts';
 
 /**
  * Brings one file to the server: asks for a URL just before each try, so that none is too old, and sends the file.
+ * @returns the signature that is served for it: another job may have stored the same bytes, signed by itself
  * @throws OtaError `conflict` when the platform got other bytes meanwhile
  */
 export async function uploadArtifact(
   publisher: Publisher,
   releaseId: string,
   artifact: PlannedArtifact,
-): Promise<void> {
+): Promise<string> {
   const { client, transport, retry, report, signal, appId } = publisher;
   report({ type: 'upload_started', artifact });
-  await retry.run(async () => {
+  let refusals = 0;
+  const served = await retry.run(async () => {
     try {
       const { upload_url: url } = await client.createArtifact(appId, releaseId, artifact.body);
-      const outcome = await uploadFile(transport, {
+      const refused = await uploadFile(transport, {
         url,
         file: artifact.file,
         size: artifact.size,
@@ -27,15 +29,27 @@ export async function uploadArtifact(
         onProgress: (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }),
         signal,
       });
-      if (outcome === 'url_refused') {
-        throw new OtaError('network', `the upload URL for ${platformName(artifact)} was refused or expired`);
-      }
+      if (refused === undefined) return artifact.signature;
+      if (refusals++ > 0) throw storageRefused(artifact, refused.urlRefused);
+      throw new OtaError('network', `the upload URL for ${platformName(artifact)} was refused`, {
+        cause: refused.urlRefused,
+      });
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      await settleConflict(publisher, releaseId, artifact, error);
+      return settleConflict(publisher, releaseId, artifact, error);
     }
   });
   report({ type: 'uploaded', artifact });
+  return served;
+}
+
+/** A URL that was made just before is refused: another would be too. */
+function storageRefused(artifact: PlannedArtifact, cause: OtaError): OtaError {
+  const message = `the storage refuses the upload of ${platformName(artifact)}: ${cause.message}`;
+  return new OtaError('unauthorized', message, {
+    cause,
+    hint: "It is the server's storage, or its clock, that is not set up right: tell whoever runs it.",
+  });
 }
 
 /** An earlier try that got no answer, or another job, may have stored these very bytes: then all is well. */
@@ -44,9 +58,10 @@ async function settleConflict(
   releaseId: string,
   artifact: PlannedArtifact,
   conflict: OtaError,
-): Promise<void> {
+): Promise<string> {
   const releases = await client.listReleases(appId);
   const release = releases.find(({ id }) => id === releaseId);
   const stored = release && listedArtifacts(release).get(platformName(artifact));
   if (stored?.sha256 !== artifact.sha256) throw conflict;
+  return stored.signature ?? artifact.signature;
 }

@@ -1,8 +1,8 @@
-import { download } from '../client/download.ts';
 import { OtaError } from '../errors.ts';
+import type { PublicKey } from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
-import { compareVersions, isVersion } from '../protocol/version.ts';
-import { LOWEST_VERSION } from './installed-client.ts';
+import { compareVersions, isVersion, LOWEST_VERSION } from '../protocol/version.ts';
+import { fetchUpdate } from './fetch-update.ts';
 import type { Publisher } from './publisher.ts';
 
 /** A server that looks for uploads by itself may take a while: so long it is waited for, in milliseconds. */
@@ -18,10 +18,12 @@ export interface Expected extends Platform {
   /** Bytes. */
   readonly size: number;
   readonly signature: string;
+  /** The app's key, to check what is served by. */
+  readonly publicKey: PublicKey | undefined;
 }
 
 export type Verdict =
-  | { readonly verified: true; readonly url: string; readonly offered: boolean }
+  | { readonly verified: true; readonly url: string }
   /** `wait`: it may only not be there yet. */
   | { readonly verified: false; readonly reason: string; readonly wait: boolean };
 
@@ -31,71 +33,86 @@ export type Verdict =
  */
 export async function verifyServed(publisher: Publisher, expected: Expected): Promise<Verdict> {
   for (let waited = 0; ; waited += POLL_MS) {
-    const verdict = await look(publisher, expected);
+    const verdict = await askAndFetch(publisher, expected);
     if (verdict.verified || !verdict.wait || waited >= PATIENCE_MS) return verdict;
     await publisher.sleep(POLL_MS);
   }
 }
 
-async function look(publisher: Publisher, expected: Expected): Promise<Verdict> {
-  const { client, retry } = publisher;
+async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Verdict> {
+  const { client } = publisher;
   const { slug, version } = expected;
-  const update = await retry.run(() => client.check(slug, expected, LOWEST_VERSION));
-  if (update === undefined) return { verified: false, reason: 'no update is offered', wait: true };
-  if (!isVersion(update.version)) {
-    return { verified: false, reason: `the offered version ${update.version} is not semver`, wait: false };
-  }
+  const update = await ask(publisher, expected, LOWEST_VERSION);
+  if (update === 'unknown_slug') return notYet(`the server knows no app ${slug}`);
+  if (update === undefined) return notYet('no update is offered');
+  if (!isVersion(update.version)) return broken(`the offered version ${update.version} is not semver`);
   const order = compareVersions(update.version, version);
-  if (order < 0) return { verified: false, reason: `${update.version} is offered instead`, wait: true };
-  if (order > 0) {
-    return compareBytes(
-      publisher,
-      expected,
-      client.downloadUrl(slug, expected.releaseId, expected).href,
-      false,
-    );
-  }
+  if (order < 0) return notYet(`${update.version} is offered instead`);
+  if (order > 0)
+    return fetchAndCompare(publisher, expected, client.downloadUrl(slug, expected.releaseId, expected));
   if (update.version !== version || update.signature !== expected.signature) {
-    return { verified: false, reason: 'another signature or version text is offered', wait: false };
+    return broken('another signature or version text is offered');
   }
-  if (!URL.canParse(update.url))
-    return { verified: false, reason: 'the offered URL is not absolute', wait: false };
-  const again = await retry.run(() => client.check(slug, expected, version));
-  if (again !== undefined) {
-    return {
-      verified: false,
-      reason: `${again.version} is offered to ${version}, so apps would loop`,
-      wait: false,
-    };
+  if (!URL.canParse(update.url)) return broken('the offered URL is not absolute');
+  const again = await ask(publisher, expected, version);
+  // A higher one may have been published meanwhile; the same or a lower one would be installed for ever.
+  if (again !== undefined && again !== 'unknown_slug' && !isHigher(again.version, version)) {
+    return broken(`${again.version} is offered to ${version}, so apps would loop`);
   }
-  return compareBytes(publisher, expected, update.url, true);
+  return fetchAndCompare(publisher, expected, new URL(update.url));
 }
 
-async function compareBytes(
-  { transport, retry, signal }: Publisher,
-  { size, sha256 }: Expected,
-  url: string,
-  offered: boolean,
-): Promise<Verdict> {
+async function ask({ client, retry }: Publisher, { slug, target, arch }: Expected, version: string) {
   try {
-    const served = await retry.run(() => download(transport, { url: new URL(url), signal }));
-    if (served.size === size && served.sha256 === sha256) return { verified: true, url, offered };
-    const reason = `${served.size} bytes with SHA-256 ${served.sha256} are served, not ${size} with ${sha256}`;
-    return { verified: false, reason, wait: false };
+    return await retry.run(() => client.check(slug, { target, arch }, version));
   } catch (error) {
-    if (!(error instanceof OtaError) || error.code !== 'usage') throw error;
-    return { verified: false, reason: 'the download is not found', wait: true };
+    if (error instanceof OtaError && error.code === 'usage') return 'unknown_slug'; // 404
+    throw error;
   }
+}
+
+async function fetchAndCompare(
+  { transport, retry, signal }: Publisher,
+  { size, sha256, signature, version, publicKey }: Expected,
+  url: URL,
+): Promise<Verdict> {
+  const request = { url, signature, version, publicKey, maxBytes: size, signal };
+  const served = await retry
+    .run(() => fetchUpdate(transport, request))
+    .catch((error) => {
+      if (error instanceof OtaError && error.code === 'not_the_api') return error;
+      throw error;
+    });
+  if (served === 'not_served') return notYet('the download is not found');
+  if (served instanceof OtaError) return broken(served.message);
+  if (served.size !== size || served.sha256 !== sha256) {
+    return broken(
+      `${served.size} bytes with SHA-256 ${served.sha256} are served, not ${size} with ${sha256}`,
+    );
+  }
+  if (served.signature?.valid === false) {
+    return broken(`the signature that is served does not verify: ${served.signature.reason}`);
+  }
+  return { verified: true, url: url.href };
+}
+
+function isHigher(version: string, than: string): boolean {
+  return isVersion(version) && compareVersions(version, than) > 0;
+}
+
+function notYet(reason: string): Verdict {
+  return { verified: false, reason, wait: true };
+}
+
+function broken(reason: string): Verdict {
+  return { verified: false, reason, wait: false };
 }
 
 /** The error for platforms that do not get what was published. */
 export function verificationError(failed: readonly { platform: Platform; reason: string }[]): OtaError {
   const lines = failed.map(({ platform, reason }) => `${platformName(platform)}: ${reason}`);
-  return new OtaError(
-    'verification_failed',
-    `the server does not serve what was published: ${lines.join('; ')}`,
-    {
-      hint: 'Installed apps may be offered something broken: look at the server, and delete the release if in doubt.',
-    },
-  );
+  const message = `the server does not serve what was published: ${lines.join('; ')}`;
+  return new OtaError('verification_failed', message, {
+    hint: 'Installed apps may be offered something broken: look at the server, and delete the release if in doubt.',
+  });
 }

@@ -100,7 +100,6 @@ describe('output', () => {
   function say(options: OutputOptions): typeof written {
     const output = createOutput(options);
     output.note('note');
-    output.detail('detail');
     output.result('result');
     output.document({ a: 1 });
     output.document({ b: 2 });
@@ -110,7 +109,7 @@ describe('output', () => {
   test.each([
     [{}, { stdout: 'result\n', stderr: 'note\n' }],
     [{ quiet: true }, { stdout: 'result\n', stderr: '' }],
-    [{ verbose: true }, { stdout: 'result\n', stderr: 'note\ndetail\n' }],
+    [{ verbose: true }, { stdout: 'result\n', stderr: 'note\n' }],
     [{ json: true }, { stdout: '{"a":1}\n', stderr: 'note\nresult\n' }],
     [
       { json: true, quiet: true },

@@ -36,7 +36,7 @@ describe('an upload', () => {
       );
       const progress: number[] = [];
       const onProgress = (sent: number) => progress.push(sent);
-      expect(await uploadFile(transport, { ...request, onProgress })).toBe('uploaded');
+      expect(await uploadFile(transport, { ...request, onProgress })).toBeUndefined();
       const [sent, ...others] = transport.requests;
       expect(others).toEqual([]);
       expect(sent?.url.href).toBe(SIGNED);
@@ -52,7 +52,9 @@ describe('an upload', () => {
 
   test('with 403 means that the URL is not good any more', async () => {
     const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
-    expect(await uploadFile(transport, await fileToUpload(10))).toBe('url_refused');
+    expect(await uploadFile(transport, await fileToUpload(10))).toMatchObject({
+      urlRefused: { code: 'unauthorized' },
+    });
   });
 
   test.each([
@@ -116,7 +118,9 @@ describe('a server that answers before it has everything', () => {
   test('with 403 is heard', async () => {
     const url = await listenHttp((_, response) => response.writeHead(403).end());
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
-    expect(await uploadFile(openTransport(), request)).toBe('url_refused');
+    expect(await uploadFile(openTransport(), request)).toMatchObject({
+      urlRefused: { code: 'unauthorized' },
+    });
   });
 
   test.each([

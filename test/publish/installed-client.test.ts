@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { HttpResponse, http } from 'msw';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parsePublicKey } from '../../src/protocol/minisign.ts';
-import { askForUpdate, fetchUpdate } from '../../src/publish/installed-client.ts';
+import { fetchUpdate } from '../../src/publish/fetch-update.ts';
+import { askForUpdate } from '../../src/publish/installed-client.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { generateKey, type SigningKey, signFile } from '../support/signer.ts';
 import { LINUX, sha256Of } from './local-file.ts';
@@ -49,7 +50,8 @@ describe('asking for an update', () => {
   test.each([
     ['version', 'latest', 'is not strict semver'],
     ['version', '1.2', 'is not strict semver'],
-    ['url', '/download', 'is not absolute'],
+    ['url', '/download', 'is not an absolute http(s) URL'],
+    ['url', 'ftp://ota.example/file', 'is not an absolute http(s) URL'],
     ['pub_date', '', 'is not RFC 3339'],
     ['pub_date', '2026-03-13 12:00:00', 'is not RFC 3339'],
   ])('names the %s %j that installed apps would stumble over', async (field, value, words) => {
@@ -101,23 +103,21 @@ describe('fetching an update', () => {
     const answer = () => HttpResponse.arrayBuffer(new Uint8Array(served).buffer);
     const transport = new ScriptedTransport(http.get(FILE, answer));
     const publicKey = fields.key === null ? undefined : parsePublicKey((fields.key ?? key).publicKey);
-    return fetchUpdate(
-      { transport },
-      { ...OFFER, version, signature: fields.signature ?? signature },
-      publicKey,
-    );
+    const offered = { url: new URL(FILE), version, signature: fields.signature ?? signature };
+    return fetchUpdate(transport, { ...offered, publicKey });
   }
 
   test('measures it, and verifies it as Tauri does', async () => {
     expect(await fetchSigned()).toEqual({
       size: bytes.length,
       sha256: sha256Of(bytes),
+      announcedSha256: undefined,
       signature: { valid: true },
     });
   });
 
   test('verifies nothing without a key', async () => {
-    expect((await fetchSigned({ key: null })).signature).toBeUndefined();
+    expect(await fetchSigned({ key: null })).toMatchObject({ signature: undefined });
   });
 
   test.each([
@@ -127,9 +127,8 @@ describe('fetching an update', () => {
     ['a newline after the signature', () => ({ signature: `${signature}\n` }), /white space/],
     ['no signature', () => ({ signature: '' }), /the signature is/],
   ])('finds %s', async (_, fields, reason) => {
-    expect((await fetchSigned(fields())).signature).toEqual({
-      valid: false,
-      reason: expect.stringMatching(reason),
+    expect(await fetchSigned(fields())).toMatchObject({
+      signature: { valid: false, reason: expect.stringMatching(reason) },
     });
   });
 });

@@ -1,14 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { platformName } from '../../src/protocol/platform.ts';
+import { findRelease } from '../../src/publish/find-release.ts';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
-import {
-  findRelease,
-  plan,
-  type ReleaseRequest,
-  requestFaults,
-  type ServerView,
-} from '../../src/publish/plan.ts';
+import { plan, type ReleaseRequest, requestFaults, type ServerView } from '../../src/publish/plan.ts';
 import { LINUX, MAC, WINDOWS } from './local-file.ts';
 
 const REQUEST: ReleaseRequest = { version: '1.2.0', allowPrerelease: false };
@@ -145,7 +140,7 @@ describe('a version that exists', () => {
   });
 
   test('with another signature on a base server is a conflict', () => {
-    expect(faults({}, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
+    expect(faults({ slug: 'my-app' }, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
       ['conflict', '1.2.0 exists with another signature'],
     ]);
   });
@@ -164,14 +159,27 @@ describe('a version that exists', () => {
     ['Other.', ['the notes of 1.2.0 stay as they were first published']],
     ['', ['the notes of 1.2.0 stay as they were first published']],
   ])('keeps its notes where %j is given', (notes, warnings) => {
-    expect(planned({ notes }, [artifact()], { releases: [EXISTING], stored: same }).warnings).toEqual(
-      warnings,
-    );
+    const file = artifact(LINUX, { signature: 'as first signed' });
+    expect(planned({ notes }, [file], { releases: [EXISTING], stored: same }).warnings).toEqual(warnings);
   });
 
   test('without notes differs from none in nothing', () => {
     const releases = [{ ...EXISTING, notes: null }];
-    expect(planned({ notes: '' }, [artifact()], { releases, stored: same }).warnings).toEqual([]);
+    const file = artifact(LINUX, { signature: 'as first signed' });
+    expect(planned({ notes: '' }, [file], { releases, stored: same }).warnings).toEqual([]);
+  });
+
+  test('keeps the signature of a file that was signed anew, and says so', () => {
+    expect(planned({}, [artifact()], { releases: [EXISTING], stored: same }).warnings).toEqual([
+      'linux-x86_64 keeps the signature it was first published with, not this .sig',
+    ]);
+  });
+
+  test('needs a slug where only what is served tells what is there', () => {
+    const file = artifact(LINUX, { signature: 'same' });
+    expect(faults({}, [file], { releases: [EXISTING] }, BASE)).toEqual([
+      ['usage', '1.2.0 exists, and without a slug nobody can tell what it serves'],
+    ]);
   });
 });
 
@@ -219,7 +227,13 @@ test('all faults are found together', () => {
     { releases: [EXISTING], stored, slug: null },
     BASE,
   );
-  expect(found.map(([code]) => code)).toEqual(['preflight_refused', 'conflict', 'conflict', 'usage']);
+  expect(found.map(([code]) => code)).toEqual([
+    'preflight_refused',
+    'conflict',
+    'conflict',
+    'usage',
+    'usage',
+  ]);
 });
 
 describe('before the server is asked', () => {

@@ -1,6 +1,7 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
+import { publishArtifact } from '../../src/publish/publish-artifact.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { APP_ID, BaseServer, BUCKET, SERVER } from './base-server.ts';
@@ -161,6 +162,20 @@ describe('a publish that is run again on a server that knows api.md only', () =>
     const { result } = await publishTo(server, { artifacts: [artifact], slug: undefined });
     expect(result).toMatchObject({ code: 'usage', hint: expect.stringContaining('--slug') });
   });
+});
+
+test('one file goes into a release that exists on a server that knows api.md only', async () => {
+  const server = new BaseServer();
+  const artifact = await writeArtifact(await tempFolder(), LINUX);
+  server.slug = 'my-app';
+  server.createRelease({ version: '1.2.0', notes: '', signature: artifact.signature });
+  const transport = new ScriptedTransport(...server.handlers);
+  const request = { ...LINUX, file: artifact.file, release: '1.2.0' };
+  expect(await publishArtifact(publisherOver(transport), request)).toMatchObject({ action: 'upload' });
+  expect(writesOf(transport)).toEqual([
+    `POST ${APP}/releases/release-1/artifacts`,
+    'PUT /ota/my-app/1.2.0/linux-x86_64',
+  ]);
 });
 
 describe('nothing is sent', () => {

@@ -16,6 +16,7 @@ const EXPECTED = {
   size: BYTES.length,
   sha256: sha256Of(BYTES),
   signature: 'sig',
+  publicKey: undefined,
 };
 const OWN_ADDRESS = `${SERVER}${API_ROOT}/my-app/download/r1/linux/x86_64`;
 const OFFER = { version: '1.2.0', url: OWN_ADDRESS, signature: 'sig' };
@@ -53,7 +54,7 @@ async function verify(
 describe('what is served is verified', () => {
   test('where the update is offered, as signed, with these bytes, and not to itself', async () => {
     const { verdict, publisher, transport } = await verify();
-    expect(verdict).toEqual({ verified: true, url: OWN_ADDRESS, offered: true });
+    expect(verdict).toEqual({ verified: true, url: OWN_ADDRESS });
     expect(publisher.waits).toEqual([]);
     for (const { headers } of transport.requests) expect(headers).not.toHaveProperty('authorization');
   });
@@ -75,7 +76,7 @@ describe('what is served is verified', () => {
     const { verdict } = await verify({
       offers: [{ version: '1.3.0', url: `${SERVER}/x`, signature: 'new' }],
     });
-    expect(verdict).toEqual({ verified: true, url: OWN_ADDRESS, offered: false });
+    expect(verdict).toEqual({ verified: true, url: OWN_ADDRESS });
   });
 
   test('after a moment of trouble at the server', async () => {
@@ -98,6 +99,11 @@ describe('what is served is not what was published', () => {
     const { verdict, publisher } = await verify({ offers: [offer] });
     expect(verdict).toMatchObject({ verified: false, wait: false, reason: expect.stringContaining(reason) });
     expect(publisher.waits).toEqual([]);
+  });
+
+  test('where a higher version was published in between, which is no loop', async () => {
+    const { verdict } = await verify({ toItself: { ...OFFER, version: '1.3.0' } });
+    expect(verdict).toMatchObject({ verified: true });
   });
 
   test('where the version is offered to itself, so that apps would loop', async () => {

@@ -3,12 +3,13 @@ import { OtaError } from '../../errors.ts';
 import { formatPublicKey } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
+import { DEFAULT_TOKEN_DAYS } from '../defaults.ts';
 import { formatTable } from '../format.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { readPublicKey, readSlug } from '../settings.ts';
 import { type StoreOptions, withStore } from '../store.ts';
-import { DEFAULT_TOKEN_DAYS, expiryAfterDays } from '../token-expiry.ts';
+import { expiryAfterDays } from '../token-expiry.ts';
 
 interface AppsCreateOptions extends StoreOptions {
   readonly slug?: string;

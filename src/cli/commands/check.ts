@@ -3,12 +3,13 @@ import { OtaError } from '../../errors.ts';
 import type { UpdateAnswer } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
-import { askForUpdate, type FetchedUpdate, fetchUpdate } from '../../publish/installed-client.ts';
+import { type FetchedUpdate, fetchUpdate } from '../../publish/fetch-update.ts';
+import { askForUpdate } from '../../publish/installed-client.ts';
 import { readPlatform } from '../artifact-options.ts';
 import { formatBytes } from '../format.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
-import { connectPublicly } from '../remote.ts';
+import { connectPublicly, type Remote } from '../remote.ts';
 import { readPublicKey, readServer } from '../settings.ts';
 
 interface CheckOptions {
@@ -46,10 +47,10 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
       return;
     }
     const { update } = answer;
-    const fetched = download ? await fetchUpdate(remote, update, publicKey) : undefined;
+    const fetched = download ? await fetchOffered(remote, update, publicKey) : undefined;
     output.document(toDocument(update, fetched));
     output.result(describe(update, fetched));
-    requireValid(fetched, publicKey);
+    if (fetched) requireValid(fetched);
   } finally {
     await remote.transport.close();
   }
@@ -83,13 +84,28 @@ function describe(update: UpdateAnswer, fetched: FetchedUpdate | undefined): str
   return lines.join('\n');
 }
 
-function requireValid(fetched: FetchedUpdate | undefined, publicKey: PublicKey | undefined): void {
-  if (!publicKey || fetched?.signature === undefined || fetched.signature.valid) return;
-  throw new OtaError(
-    'verification_failed',
-    `installed apps would refuse the download: ${fetched.signature.reason}`,
-    {
-      hint: 'Delete the release, sign its files with the key whose public half the app has, and publish them anew.',
-    },
-  );
+async function fetchOffered(
+  { transport, signal }: Remote,
+  update: UpdateAnswer,
+  publicKey: PublicKey | undefined,
+): Promise<FetchedUpdate> {
+  const fetched = await fetchUpdate(transport, { ...update, url: new URL(update.url), publicKey, signal });
+  if (fetched !== 'not_served') return fetched;
+  throw new OtaError('verification_failed', `${update.version} is offered, but its download is not there`, {
+    hint: 'Publish its files again, or delete the release.',
+  });
+}
+
+/** @throws OtaError `verification_failed` when installed apps would refuse what was downloaded, or should */
+function requireValid({ sha256, announcedSha256, signature }: FetchedUpdate): void {
+  const reason =
+    announcedSha256 !== undefined && announcedSha256 !== sha256
+      ? `its SHA-256 is ${sha256}, but the server has recorded ${announcedSha256}`
+      : signature?.valid === false
+        ? `its signature does not verify: ${signature.reason}`
+        : undefined;
+  if (reason === undefined) return;
+  throw new OtaError('verification_failed', `the download is not what was published: ${reason}`, {
+    hint: 'Delete the release, sign its files with the key whose public half the app has, and publish them anew.',
+  });
 }

@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OtaError } from '../../errors.ts';
 import { platformName } from '../../protocol/platform.ts';
+import { presenceFaults } from '../../publish/local-artifact.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
 import { readPlatform } from '../artifact-options.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { connectForApp } from '../remote.ts';
 import { Reporter } from '../reporter.ts';
-import { type RemoteOptions, readPublicKey } from '../settings.ts';
+import { type RemoteOptions, readPublicKey, readSlug } from '../settings.ts';
 
 interface PublishArtifactOptions extends RemoteOptions {
   readonly release?: string;
   readonly target?: string;
   readonly arch?: string;
   readonly pubkey?: string;
+  readonly slug?: string;
 }
 
 /** api.md, "Upload Artifacts": one file into a release that exists. */
@@ -26,16 +27,19 @@ export async function runPublishArtifact(
   if (!options.release) problems.add('no release is given: pass --release with its id or version');
   const platform = readPlatform(options, problems);
   const publicKey = readPublicKey(options.pubkey, problems);
+  const slug = readSlug(options.slug || undefined, problems);
+  if (platform) problems.addFaults(await presenceFaults([{ ...platform, file }]));
   const { output, signal } = context;
   const reporter = new Reporter(output);
   const remote = connectForApp(options, context, problems, (notice) =>
     reporter.report({ type: 'retrying', notice }),
   );
-  if (platform === undefined) throw new OtaError('usage', 'no platform is given');
+  if (platform === undefined)
+    throw new Error('a platform that is missing is a problem, and those were thrown');
   try {
     const artifact = await publishArtifact(
       { ...remote, report: reporter.report, sleep: (ms) => sleep(ms, undefined, { signal }) },
-      { ...platform, file, release: options.release ?? '', publicKey },
+      { ...platform, file, release: options.release ?? '', slug, publicKey },
     );
     reporter.stop();
     const { size, sha256, action } = artifact;

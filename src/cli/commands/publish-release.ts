@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureRelease } from '../../publish/ensure-release.ts';
-import { throwFaults } from '../../publish/fault.ts';
 import { requestFaults } from '../../publish/plan.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
@@ -20,15 +18,20 @@ export async function runPublishRelease(options: PublishReleaseOptions, context:
   const { signatureFile: file } = options;
   const signature = file && problems.attempt(() => readTextFile(file, '--signature-file'))?.trim();
   if (file && signature === '') problems.add(`--signature-file ${file} is empty: sign the bundle first`);
+  problems.addFaults(requestFaults({ version, allowPrerelease: options.allowPrerelease ?? false }));
+  const { output } = context;
   const remote = connectForApp(options, context, problems);
-  throwFaults(requestFaults({ version, allowPrerelease: options.allowPrerelease ?? false }));
   try {
-    const release = await ensureRelease(
-      { ...remote, report: () => {}, sleep },
-      { version, ...(notes !== undefined && { notes }), ...(signature && { signature }) },
-    );
-    context.output.document(release);
-    context.output.result(`Release ${release.version}: ${release.id}`);
+    const release = await ensureRelease(remote, {
+      version,
+      ...(notes !== undefined && { notes }),
+      ...(signature && { signature }),
+    });
+    if (notes !== undefined && (release.notes ?? '') !== notes) {
+      output.note(`warning: the notes of ${version} stay as they were first published`);
+    }
+    output.document(release);
+    output.result(`Release ${release.version}: ${release.id}`);
   } finally {
     await remote.transport.close();
   }

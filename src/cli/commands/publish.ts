@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { displayUrl } from '../../client/transport.ts';
 import { platformName } from '../../protocol/platform.ts';
+import { presenceFaults } from '../../publish/local-artifact.ts';
 import { type PublishedArtifact, type PublishResult, publish } from '../../publish/publish.ts';
 import { readArtifacts } from '../artifact-options.ts';
 import { readConfigFile } from '../config-file.ts';
+import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
@@ -11,8 +13,6 @@ import { type ReleaseOptions, readNotes, readVersion } from '../release-options.
 import { connectForApp } from '../remote.ts';
 import { Reporter } from '../reporter.ts';
 import { type RemoteOptions, readInteger, readPublicKey, readSlug } from '../settings.ts';
-
-const DEFAULT_CONCURRENCY = 4;
 
 interface PublishOptions extends RemoteOptions, ReleaseOptions {
   readonly project: string;
@@ -28,8 +28,6 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
   const config = problems.attempt(() => readConfigFile(options.project)) ?? {};
   const settings = {
     ...options,
-    server: options.server || config.server,
-    app: options.app || config.app,
     slug: options.slug ?? config.slug,
     pubkey: options.pubkey ?? config.pubkey,
     concurrency: options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY),
@@ -47,9 +45,10 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
   if (!settings.artifact?.length) {
     problems.add('nothing to publish: pass --artifact TARGET-ARCH=FILE for each platform');
   }
+  problems.addFaults(await presenceFaults(request.artifacts));
   const { output, signal } = context;
   const reporter = new Reporter(output);
-  const remote = connectForApp(settings as RemoteOptions, context, problems, (notice) =>
+  const remote = connectForApp(options, context, problems, (notice) =>
     reporter.report({ type: 'retrying', notice }),
   );
   try {

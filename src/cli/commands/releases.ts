@@ -1,5 +1,5 @@
 import type { ReleaseAnswer } from '../../protocol/messages.ts';
-import { requireRelease } from '../../publish/publish-artifact.ts';
+import { requireRelease } from '../../publish/find-release.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import type { Context } from '../program.ts';
 import { connectForApp, type Remote } from '../remote.ts';

@@ -13,7 +13,7 @@ import { createLogger } from '../logger.ts';
 import { packageVersion } from '../package-version.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
-import { readInteger } from '../settings.ts';
+import { isLoopback, readInteger } from '../settings.ts';
 
 interface ServeOptions {
   readonly host: string;
@@ -132,9 +132,8 @@ function reachable(url: string): string {
 }
 
 function warnOfPublicUrl(logger: Logger, publicUrl: string): void {
-  const { protocol, hostname } = new URL(publicUrl);
-  const local = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  if (protocol === 'http:' && !local) {
+  const url = new URL(publicUrl);
+  if (url.protocol === 'http:' && !isLoopback(url)) {
     logger.warn(
       'the public URL is plain http: release builds of Tauri apps refuse it, and updates can be withheld',
     );

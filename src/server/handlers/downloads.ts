@@ -46,6 +46,7 @@ export function registerDownloads(app: FastifyInstance, { database, storage, clo
         'cache-control': 'private, max-age=3600, immutable',
         'content-disposition': `attachment; filename="${fileName(file)}"`,
         'x-content-type-options': 'nosniff',
+        'repr-digest': `sha-256=:${Buffer.from(file.sha256 ?? '', 'hex').toString('base64')}:`, // RFC 9530
       });
       return reply.send(stream);
     },

@@ -1,54 +1,47 @@
 import { download } from '../client/download.ts';
-import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
-import { findRelease, type ServerView, type StoredArtifact } from './plan.ts';
+import { findRelease } from './find-release.ts';
+import type { ServerView, StoredArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 
 /** What is about to be published, as far as looking needs it. */
-export interface LookRequest {
+export interface ViewRequest {
   readonly version: string;
   readonly slug?: string | undefined;
   readonly platforms: readonly Platform[];
+  /** The app's releases, if they are known already. */
+  readonly releases?: readonly ReleaseAnswer[];
 }
 
-/** Finds out what the server is and has. Only reads. */
-export async function lookAtServer(publisher: Publisher, request: LookRequest): Promise<ServerView> {
+/**
+ * Finds out what the server is and has. Only reads. Where neither the server nor the request tells a slug, what a
+ * server serves that does not list it stays unknown, and counts as nothing.
+ */
+export async function readServerView(publisher: Publisher, request: ViewRequest): Promise<ServerView> {
   const { client, retry, appId } = publisher;
   const capabilities = await retry.run(() => client.capabilities());
   const has = (extension: string) => capabilities?.extensions.includes(extension) ?? false;
-  const releases = await retry.run(() => client.listReleases(appId));
+  const releases = request.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = has('app') ? (await retry.run(() => client.getApp(appId))).slug : undefined;
+  const view = { artifactSignatures: has('artifact-signature'), slug: registered, releases };
   const release = findRelease(releases, request.version);
-  const stored = release
-    ? await storedArtifacts(publisher, release, request, registered ?? undefined)
-    : new Map();
+  if (release === undefined) return { ...view, stored: new Map() };
+  if (release.artifacts !== undefined) return { ...view, stored: listedArtifacts(release) };
+  const slug = registered ?? request.slug;
+  const stored =
+    slug === undefined ? new Map() : await servedArtifacts(publisher, release, slug, request.platforms);
   // Where a server does not tell the slug, files that it serves under the requested one do.
-  const slug =
-    registered === undefined && release?.artifacts === undefined && stored.size > 0
-      ? request.slug
-      : registered;
-  return { artifactSignatures: has('artifact-signature'), slug, releases, stored };
+  return { ...view, slug: registered === undefined && stored.size > 0 ? slug : registered, stored };
 }
 
-/** Our server lists a release's artifacts; of any other, what it serves tells. */
-async function storedArtifacts(
+/** What a server that lists no artifacts has of a release, told by what it serves; by platform name. */
+async function servedArtifacts(
   publisher: Publisher,
   release: ReleaseAnswer,
-  { slug: requestedSlug, platforms }: LookRequest,
-  registeredSlug: string | undefined,
+  slug: string,
+  platforms: readonly Platform[],
 ): Promise<Map<string, StoredArtifact>> {
-  if (release.artifacts !== undefined) return listedArtifacts(release);
-  const slug = registeredSlug ?? requestedSlug;
-  if (slug === undefined) {
-    throw new OtaError(
-      'usage',
-      `${release.version} exists, and without a slug nobody can tell what it serves`,
-      {
-        hint: "Pass the app's --slug.",
-      },
-    );
-  }
   const stored = new Map<string, StoredArtifact>();
   for (const platform of platforms) {
     const sha256 = await servedSha256(publisher, slug, release.id, platform);
@@ -75,10 +68,6 @@ async function servedSha256(
   platform: Platform,
 ): Promise<string | undefined> {
   const url = client.downloadUrl(slug, releaseId, platform);
-  try {
-    return (await retry.run(() => download(transport, { url, signal }))).sha256;
-  } catch (error) {
-    if (error instanceof OtaError && error.code === 'usage') return undefined; // 404: nothing is served
-    throw error;
-  }
+  const served = await retry.run(() => download(transport, { url, signal }));
+  return served === 'not_served' ? undefined : served.sha256;
 }

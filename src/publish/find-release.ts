@@ -1,0 +1,18 @@
+import { OtaError } from '../errors.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import { precedenceOf } from '../protocol/version.ts';
+
+/** The release of equal precedence, which the version is unique by. */
+export function findRelease(releases: readonly ReleaseAnswer[], version: string): ReleaseAnswer | undefined {
+  return releases.find((release) => precedenceOf(release.version) === precedenceOf(version));
+}
+
+/** A release by its id or version. @throws OtaError `usage` */
+export function requireRelease(releases: readonly ReleaseAnswer[], idOrVersion: string): ReleaseAnswer {
+  const version = idOrVersion.replace(/^v(?=\d)/, '');
+  const release = releases.find(({ id }) => id === idOrVersion) ?? findRelease(releases, version);
+  if (release !== undefined) return release;
+  throw new OtaError('usage', `the app has no release ${idOrVersion}`, {
+    hint: '`synckit-ota releases list` shows those it has.',
+  });
+}
