@@ -20,6 +20,17 @@ export class Problems {
     }
   }
 
+  /** The same for what takes its time. */
+  async attemptAsync<T>(read: () => Promise<T>): Promise<T | undefined> {
+    const outcome = await read().then(
+      (value) => () => value,
+      (error) => () => {
+        throw error;
+      },
+    );
+    return this.attempt(outcome);
+  }
+
   /** @throws OtaError `usage` naming every problem, if there is any */
   throwIfAny(): void {
     if (this.#found.length === 0) return;

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { Parser, type ReadEntry } from 'tar';
+import { Parser } from 'tar/parse';
+import type { ReadEntry } from 'tar/read-entry';
 import { openPromise } from 'yauzl';
 import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from './binary-header.ts';
 

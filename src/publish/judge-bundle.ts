@@ -36,7 +36,7 @@ export async function judgeBundle(
   const content = await readBundleContent(file, name);
   if ('unlike' in content) return disagreement(file, `it ${content.unlike}`);
   if (content.version !== undefined && coreOf(content.version) !== coreOf(app.version)) {
-    return leftOut(file, `its Info.plist says ${content.version}, not ${app.version}`, true);
+    return leftOut(file, `its Info.plist says ${content.version}, not ${app.version}`, false);
   }
   const claims: Claim[] = [];
   if (name.arch) claims.push({ by: 'its name', archs: [name.arch] });

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { ensureRelease } from './ensure-release.ts';
-import { throwFaults } from './fault.ts';
+import { type Fault, throwFaults } from './fault.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
 import { lookAtServer } from './look.ts';
 import { type Plan, type PlannedArtifact, plan, type ReleaseRequest, requestFaults } from './plan.ts';
@@ -13,6 +13,8 @@ import { verificationError, verifyServed } from './verify.ts';
 export interface PublishRequest extends ReleaseRequest {
   readonly artifacts: readonly ArtifactInput[];
   readonly publicKey?: PublicKey | undefined;
+  /** What was found wrong before, to be reported with the rest. */
+  readonly faults?: readonly Fault[];
   /** Uploads at once. */
   readonly concurrency: number;
   /** Decide everything, change nothing. */
@@ -45,7 +47,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     version: request.version,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
-  throwFaults([...requestFaults(request), ...inspection.faults]);
+  throwFaults([...requestFaults(request), ...(request.faults ?? []), ...inspection.faults]);
 
   const { version, slug } = request;
   const server = await lookAtServer(publisher, { version, slug, platforms: inspection.artifacts });

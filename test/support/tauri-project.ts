@@ -7,7 +7,7 @@ import { writeTarGz, zip } from './archives.ts';
 import { appImage, debianPackage, fatMachO, machO, msi, rpmPackage, windowsProgram } from './executables.ts';
 import { tempFolder } from './temp-folder.ts';
 
-const SAMPLE = fileURLToPath(new URL('../fixtures/tauri-project', import.meta.url));
+export const SAMPLE = fileURLToPath(new URL('../fixtures/tauri-project', import.meta.url));
 
 export const PRODUCT = 'Note Taker';
 export const VERSION = '1.2.0';
