@@ -34,9 +34,14 @@ export function readConfigFile(folder: string): ConfigFile {
   }
   if (matches(ConfigFile, value))
     return { ...value, ...(value.pubkey && { pubkey: fromFolder(file, value.pubkey) }) };
-  const faults = fieldErrors(ConfigFile, value).map(({ field, message }) => `${field} ${message}`);
+  const known = Object.keys(ConfigFile.properties);
+  const unknown = Object.keys(value ?? {}).filter((name) => !known.includes(name));
+  const faults =
+    unknown.length > 0
+      ? [`it has no setting ${unknown.join(', ')}`]
+      : fieldErrors(ConfigFile, value).map(({ field, message }) => `${field} ${message}`);
   throw new OtaError('usage', `${file} is not as it should be: ${faults.join('; ')}`, {
-    hint: `It may have ${Object.keys(ConfigFile.properties).join(', ')}.`,
+    hint: `It may have ${known.join(', ')}.`,
   });
 }
 
@@ -55,7 +60,7 @@ function nearest(folder: string): string | undefined {
 
 function parse(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
   } catch (cause) {
     throw new OtaError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }

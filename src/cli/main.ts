@@ -48,7 +48,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** Whoever reads the output may stop reading: that is no failure of ours. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`error: the output cannot be written: ${error.message}.\n`);
+  process.exit(EXIT.bug);
 }
 
 /** commander prints and exits by itself; here one place does both. Its settings do not reach existing commands. */

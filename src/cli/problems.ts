@@ -29,6 +29,17 @@ export class Problems {
     }
   }
 
+  /** The same for what takes its time. */
+  async attemptAsync<T>(read: () => Promise<T>): Promise<T | undefined> {
+    const outcome = await read().then(
+      (value) => () => value,
+      (error) => () => {
+        throw error;
+      },
+    );
+    return this.attempt(outcome);
+  }
+
   /** @throws OtaError naming every problem, if there is any: `usage`, unless none is of that kind */
   throwIfAny(): void {
     const [first] = this.#found;

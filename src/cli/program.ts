@@ -66,19 +66,24 @@ type Runs = (command: Command, load: () => Promise<Run>) => Command;
 function addPublish(program: Command, runs: Runs): void {
   const publish = withRemote(program.command('publish'))
     .description('Publish a release: check the files, register the slug, create the release, upload, verify.')
-    .addOption(new Option('--project <dir>', 'where to look for synckit-ota.config.json').default('.'))
-    .addOption(versionOption())
-    .option('--slug <slug>', "register the app's slug (once is enough)")
-    .option('--notes <text>', 'release notes')
+    .addOption(
+      new Option(
+        '--project <dir>',
+        'the Tauri project whose build is published; also where synckit-ota.config.json is looked for',
+      ).default('.'),
+    )
+    .addOption(versionOption("; default: the project's"))
+    .option('--slug <slug>', "register the app's slug (default: from the project's updater endpoint)")
+    .option('--notes <text>', "release notes (default: the version's section of CHANGELOG.md)")
     .option('--notes-file <file>', 'release notes from a file (- is stdin)')
     .option(
       '--artifact <target-arch=file>',
-      'a file and its platform, like darwin-aarch64=App.app.tar.gz; its signature is read from FILE.sig (repeatable)',
+      'publish this file instead of what the project built, like darwin-aarch64=App.app.tar.gz; its signature is read from FILE.sig (repeatable)',
       collect,
     )
     .option(
       '--pubkey <key or file>',
-      "the app's minisign public key: every signature is checked against it first",
+      "the app's minisign public key: every signature is checked against it first (default: the project's)",
     )
     .option('--allow-prerelease', 'publish a pre-release, although it is offered to everyone')
     .option('--dry-run', 'check everything and print the plan, change nothing')
@@ -264,8 +269,8 @@ const dataDirOption = () =>
   new Option('--data-dir <dir>', 'folder that holds everything')
     .env('SYNCKIT_OTA_DATA')
     .default('./synckit-ota-data');
-const versionOption = () =>
-  new Option('--version <version>', 'the version, strict semver; a leading v is taken off');
+const versionOption = (more = '') =>
+  new Option('--version <version>', `the version, strict semver; a leading v is taken off${more}`);
 
 function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];

@@ -87,7 +87,7 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
     case 'uploaded':
       return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
     case 'verified':
-      return `${platformName(event.artifact)}: served as it was signed`;
+      return `${platformName(event.artifact)}: offered, downloaded, and the same`;
     case 'retrying':
       return formatRetry(event.notice);
   }

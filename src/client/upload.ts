@@ -110,6 +110,7 @@ function parseUploadUrl(text: string): URL {
 class IdleTimer {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   get signal(): AbortSignal {
     return this.#controller.signal;
@@ -117,10 +118,12 @@ class IdleTimer {
 
   expect(withinMs: number): void {
     clearTimeout(this.#timer);
+    if (this.#stopped) return; // the body may still be drained after the answer
     this.#timer = setTimeout(() => this.#controller.abort(), withinMs);
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 }

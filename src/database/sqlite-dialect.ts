@@ -34,6 +34,15 @@ class ImmediateSqliteDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await super.rollbackTransaction(connection);
+    } catch (error) {
+      // SQLite rolls back by itself when the disk is full or fails; what failed is the error to tell of.
+      if (!/no transaction is active/.test(String(error))) throw error;
+    }
+  }
 }
 
 class TransactionalDdlAdapter extends SqliteAdapter {

@@ -128,18 +128,16 @@ export function verifySignature(
   if (!verifyEd25519(null, commented, key, signature.globalSignature)) {
     return { valid: false, reason: 'the trusted comment is not the one that was signed' };
   }
-  const signedVersion = trustedCommentFields(signature.trustedComment).get('version');
-  if (
-    announcedVersion !== undefined &&
-    signedVersion !== undefined &&
-    !sameVersion(signedVersion, announcedVersion)
-  ) {
-    return {
-      valid: false,
-      reason: `signed for version ${signedVersion}, but announced as ${announcedVersion}`,
-    };
-  }
+  const reason = announcedVersion === undefined ? undefined : otherVersion(signature, announcedVersion);
+  if (reason !== undefined) return { valid: false, reason };
   return { valid: true };
+}
+
+/** Why a signature is not for a version: its trusted comment names another. Needs no key. Undefined when it is fine. */
+export function otherVersion({ trustedComment }: MinisignSignature, announced: string): string | undefined {
+  const signed = trustedCommentFields(trustedComment).get('version');
+  if (signed === undefined || sameVersion(signed, announced)) return undefined;
+  return `signed for version ${signed}, but announced as ${announced}`;
 }
 
 /** As Tauri's updater: leading `v`s aside, the same semver, build metadata included. */

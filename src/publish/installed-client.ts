@@ -58,23 +58,24 @@ async function newestFor(
   }
 }
 
-/** What Tauri's updater would stumble over in an answer whose fields have the right types. */
-function requireUsable({ version, url, pub_date: date }: UpdateAnswer): void {
-  const fault = !isVersion(version.replace(/^v/, ''))
+/** What Tauri's updater would stumble over in an answer whose fields have the right types, if anything. */
+export function unusableBecause({ version, url, pub_date: date }: UpdateAnswer): string | undefined {
+  return !isVersion(version.replace(/^v/, ''))
     ? `version "${version}" is not strict semver`
     : !isWebUrl(url)
       ? `url "${url}" is not an absolute http(s) URL`
       : date != null && !RFC_3339.test(date)
         ? `pub_date "${date}" is not RFC 3339`
         : undefined;
-  if (fault === undefined) return;
-  throw new OtaError(
-    'not_the_api',
-    `the update is offered in a way that installed apps cannot use: ${fault}`,
-    {
-      hint: 'Correct the release on the server; until then its users get no update.',
-    },
-  );
+}
+
+function requireUsable(update: UpdateAnswer): void {
+  const reason = unusableBecause(update);
+  if (reason === undefined) return;
+  const message = `the update is offered in a way that installed apps cannot use: ${reason}`;
+  throw new OtaError('not_the_api', message, {
+    hint: 'Correct the release on the server; until then its users get no update.',
+  });
 }
 
 function isWebUrl(text: string): boolean {

@@ -3,6 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { MAX_SIGNATURE_LENGTH } from '../protocol/messages.ts';
 import {
   MAX_UNHASHED_BYTES,
+  otherVersion,
   type PublicKey,
   parseSignature,
   type SignedContent,
@@ -136,7 +137,13 @@ async function judgeSignature(
     const message = `${name} ${signature.malformed}, so Tauri's updater would refuse it`;
     return { code: 'preflight_refused', message, hint: 'Sign the file with `tauri signer sign`.' };
   }
-  if (publicKey === undefined) return undefined;
+  const hint = 'Sign exactly these bytes, for this version, with the key whose public half the app has.';
+  if (publicKey === undefined) {
+    const reason = otherVersion(signature, version);
+    return reason === undefined
+      ? undefined
+      : { code: 'preflight_refused', message: `${name} is ${reason}`, hint };
+  }
   if (!signature.prehashed && artifact.size > MAX_UNHASHED_BYTES) {
     const message = `${name} is not prehashed, which is only checked for files up to ${MAX_UNHASHED_BYTES} bytes`;
     return { code: 'preflight_refused', message, hint: 'Sign the file with a current `tauri signer sign`.' };
@@ -147,7 +154,6 @@ async function judgeSignature(
   const verification = verifySignature(signature, publicKey, content, version);
   if (verification.valid) return undefined;
   const message = `${name} (${platformName(artifact)}) does not verify: ${verification.reason}`;
-  const hint = 'Sign exactly these bytes, for this version, with the key whose public half the app has.';
   return { code: 'preflight_refused', message, hint };
 }
 

@@ -32,6 +32,8 @@ export interface ServerView {
   readonly artifactSignatures: boolean;
   /** The app's slug; null when it has none, undefined when the server does not say. */
   readonly slug: string | null | undefined;
+  /** The app's public key, where the server has one. */
+  readonly pubkey?: string | undefined;
   readonly releases: readonly ReleaseAnswer[];
   /** What it stores for the version that is published, by platform name. */
   readonly stored: ReadonlyMap<string, StoredArtifact>;
@@ -86,10 +88,6 @@ export function plan(
   ];
   const newSlug = request.slug === server.slug ? undefined : request.slug;
   const slug = request.slug ?? server.slug ?? undefined;
-  if (existing && existing.artifacts === undefined && slug === undefined) {
-    const message = `${existing.version} exists, and without a slug nobody can tell what it serves`;
-    faults.push({ code: 'usage', message, hint: "Pass the app's --slug." });
-  }
   if (server.slug === null && newSlug === undefined) {
     const message = 'the app has no slug yet, so nobody could ask for its updates';
     faults.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });

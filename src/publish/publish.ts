@@ -1,9 +1,9 @@
 import pMap from 'p-map';
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { PublicKey } from '../protocol/minisign.ts';
+import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { ensureRelease } from './ensure-release.ts';
-import { throwFaults } from './fault.ts';
+import { type Fault, throwFaults } from './fault.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
 import { type Plan, type PlannedArtifact, plan, type ReleaseRequest, requestFaults } from './plan.ts';
 import type { Publisher } from './publisher.ts';
@@ -14,6 +14,8 @@ import { verificationError, verifyServed } from './verify.ts';
 export interface PublishRequest extends ReleaseRequest {
   readonly artifacts: readonly ArtifactInput[];
   readonly publicKey?: PublicKey | undefined;
+  /** What was found wrong before, to be reported with the rest. */
+  readonly faults?: readonly Fault[];
   /** Uploads at once. */
   readonly concurrency: number;
   /** Decide everything, change nothing. */
@@ -35,6 +37,9 @@ export interface PublishResult {
   readonly warnings: readonly string[];
 }
 
+const NOT_CHECKED = 'signatures were not checked, because no public key is known: pass --pubkey';
+const NOT_VERIFIED = 'what is served is not verified, because no slug is known: pass --slug';
+
 /**
  * The whole walk: inspect, look, plan, then slug, release, uploads, and the check that installed apps get what was
  * signed. Every fault is found before the first write. Running it again finishes what an earlier run began.
@@ -47,7 +52,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
-  throwFaults([...requestFaults(request), ...inspection.faults]);
+  throwFaults([...requestFaults(request), ...(request.faults ?? []), ...inspection.faults]);
 
   const { version, slug } = request;
   const server = await readServerView(publisher, { version, slug, platforms: inspection.artifacts });
@@ -56,14 +61,18 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     throwFaults(planned.faults);
     throw new Error('a plan without faults has none to report');
   }
-  const warnings = [...inspection.warnings, ...planned.plan.warnings];
+  const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
+  const unchecked = publicKey === undefined ? [NOT_CHECKED] : [];
+  const unverified = planned.plan.slug === undefined ? [NOT_VERIFIED] : [];
+  const warnings = [...inspection.warnings, ...unchecked, ...unverified, ...planned.plan.warnings];
   for (const message of warnings) report({ type: 'warning', message });
   if (request.dryRun) {
     const release = 'existing' in planned.plan.release ? planned.plan.release.existing : undefined;
     const artifacts = planned.plan.artifacts.map((artifact) => ({ ...artifact, verified: false }));
     return { status: 'planned', plan: planned.plan, release, artifacts, warnings };
   }
-  return { ...(await execute(publisher, planned.plan, request)), plan: planned.plan, warnings };
+  const outcome = await execute(publisher, planned.plan, { concurrency: request.concurrency, publicKey });
+  return { ...outcome, plan: planned.plan, warnings };
 }
 
 async function execute(
@@ -132,7 +141,6 @@ async function verifyAll(
   publicKey: PublicKey | undefined,
 ): Promise<PublishedArtifact[]> {
   if (slug === undefined) {
-    publisher.report({ type: 'warning', message: 'what is served was not verified: pass --slug' });
     return artifacts.map((artifact) => ({ ...artifact, verified: false }));
   }
   const failed: { platform: PlannedArtifact; reason: string }[] = [];

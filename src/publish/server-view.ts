@@ -23,8 +23,14 @@ export async function readServerView(publisher: Publisher, request: ViewRequest)
   const capabilities = await retry.run(() => client.capabilities());
   const has = (extension: string) => capabilities?.extensions.includes(extension) ?? false;
   const releases = request.releases ?? (await retry.run(() => client.listReleases(appId)));
-  const registered = has('app') ? (await retry.run(() => client.getApp(appId))).slug : undefined;
-  const view = { artifactSignatures: has('artifact-signature'), slug: registered, releases };
+  const app = has('app') ? await retry.run(() => client.getApp(appId)) : undefined;
+  const registered = app?.slug;
+  const view = {
+    artifactSignatures: has('artifact-signature'),
+    slug: registered,
+    pubkey: app?.pubkey ?? undefined,
+    releases,
+  };
   const release = findRelease(releases, request.version);
   if (release === undefined) return { ...view, stored: new Map() };
   if (release.artifacts !== undefined) return { ...view, stored: listedArtifacts(release) };

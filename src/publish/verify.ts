@@ -3,6 +3,7 @@ import type { PublicKey } from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import { compareVersions, isVersion, LOWEST_VERSION } from '../protocol/version.ts';
 import { fetchUpdate } from './fetch-update.ts';
+import { unusableBecause } from './installed-client.ts';
 import type { Publisher } from './publisher.ts';
 
 /** A server that looks for uploads by itself may take a while: so long it is waited for, in milliseconds. */
@@ -45,7 +46,8 @@ async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Ve
   const update = await ask(publisher, expected, LOWEST_VERSION);
   if (update === 'unknown_slug') return notYet(`the server knows no app ${slug}`);
   if (update === undefined) return notYet('no update is offered');
-  if (!isVersion(update.version)) return broken(`the offered version ${update.version} is not semver`);
+  const unusable = unusableBecause(update);
+  if (unusable !== undefined) return broken(`installed apps cannot use what is offered: ${unusable}`);
   const order = compareVersions(update.version, version);
   if (order < 0) return notYet(`${update.version} is offered instead`);
   if (order > 0)
@@ -53,7 +55,6 @@ async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Ve
   if (update.version !== version || update.signature !== expected.signature) {
     return broken('another signature or version text is offered');
   }
-  if (!URL.canParse(update.url)) return broken('the offered URL is not absolute');
   const again = await ask(publisher, expected, version);
   // A higher one may have been published meanwhile; the same or a lower one would be installed for ever.
   if (again !== undefined && again !== 'unknown_slug' && !isHigher(again.version, version)) {

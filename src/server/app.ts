@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -23,6 +24,8 @@ import { startUpkeep } from './upkeep.ts';
 
 /** How long a JSON body may take to arrive, in milliseconds. Uploads have no total limit, only an idle one. */
 const JSON_BODY_TIMEOUT_MS = 15_000;
+/** How long a body that nobody wants is read on, in milliseconds. */
+const LINGER_MS = 5000;
 /** How long a connection may be silent in the middle of a request, in milliseconds. */
 const IDLE_TIMEOUT_MS = 120_000;
 
@@ -67,14 +70,14 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     const waits = request.headers.expect !== undefined && !isUpload(request);
     if (waits) reply.raw.writeContinue();
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', async (request) => {
     const { raw, headers } = request;
     const unread = raw.complete ? 0 : Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
     const announcesBody =
       headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-    // A file, or a large body, that was refused is not worth receiving: the connection ends with the answer.
+    // A file, or a large body, that was refused: a client in the middle of sending it gets the answer first.
     const refused = isUpload(request) ? unread > 0 : unread > MAX_JSON_BODY_BYTES;
-    if (announcesBody && refused) reply.header('connection', 'close');
+    if (announcesBody && refused) lingerThenClose(raw);
   });
   app.addHook('onResponse', async (request, reply) => {
     const { method, url, ip } = request;
@@ -109,6 +112,15 @@ function limitBody(request: FastifyRequest, reply: FastifyReply): void {
   const stop = () => clearTimeout(timer);
   request.raw.once('end', stop).once('close', stop);
   reply.raw.once('close', stop);
+}
+
+/**
+ * Reads on for a while and throws it away, then ends the connection. Closed at once, with bytes on their way, the
+ * answer would be lost: the client's system drops it with the reset.
+ */
+function lingerThenClose(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
 }
 
 function isUpload(request: FastifyRequest): boolean {

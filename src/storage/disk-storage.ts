@@ -1,15 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  opendir,
-  readFile,
-  stat,
-  statfs,
-  unlink,
-} from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { type FileHandle, link, mkdir, open, opendir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../errors.ts';
 import { pathOf } from '../protocol/routes.ts';
@@ -64,6 +55,7 @@ export class DiskStorage implements ArtifactStorage {
       await syncFolder(options.dataDir);
       await storage.#probe();
     } catch (cause) {
+      if (cause instanceof OtaError && cause.code === 'no_space') return storage;
       throw new OtaError('store_unavailable', `artifacts cannot be stored: ${(cause as Error).message}`, {
         cause,
         hint: 'Put the data folder on a local file system with hard links that this user can write.',
@@ -89,9 +81,8 @@ export class DiskStorage implements ArtifactStorage {
    * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
    */
   async receive(body: AsyncIterable<Buffer>, options: ReceiveOptions): Promise<StagedBytes | 'size_differs'> {
-    this.#reserved += options.size; // before looking, so that two that come at once see each other
+    this.#reserve(options.size);
     try {
-      await this.#requireRoom(options.size);
       return await this.#receive(body, options);
     } finally {
       this.#reserved -= options.size;
@@ -165,19 +156,22 @@ export class DiskStorage implements ArtifactStorage {
     return join(this.#artifacts, storageKey);
   }
 
-  async #requireRoom(size: number): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#staging);
-    // What uploads under way have written counts twice here: that errs on the safe side.
-    if (bavail * bsize < this.#reserved + HEADROOM) {
+  /** Looks and reserves in one go, so that two uploads that come at once see each other. */
+  #reserve(size: number): void {
+    const { bavail, bsize } = statfsSync(this.#staging);
+    // What uploads under way have written already counts twice: that errs on the safe side.
+    if (bavail * bsize < this.#reserved + size + HEADROOM) {
       throw new OtaError('no_space', `the disk has no room for ${size} bytes`, {
         hint: 'Free space on the disk of the data folder; checks and downloads go on meanwhile.',
       });
     }
+    this.#reserved += size;
   }
 
   /** Goes once through an artifact's life, so that a file system that cannot is found out at the start. */
   async #probe(): Promise<void> {
-    const staged = await this.receive(onePiece(Buffer.from('probe')), { size: 5, blake2b512: false });
+    // Without asking for room: on a full disk the server still starts, and answers checks, downloads and deletes.
+    const staged = await this.#receive(onePiece(Buffer.from('probe')), { size: 5, blake2b512: false });
     if (staged === 'size_differs') throw new Error('a file was not written whole');
     await this.promote(staged.storageKey);
     await this.remove(staged.storageKey);

@@ -28,6 +28,18 @@ describe('problems', () => {
     );
   });
 
+  test('are gathered from what takes its time, too', async () => {
+    const problems = new Problems();
+    const failing = async () => {
+      throw new OtaError('usage', 'late');
+    };
+    expect(await problems.attemptAsync(failing)).toBeUndefined();
+    expect(await problems.attemptAsync(async () => 7)).toBe(7);
+    expect(() => problems.throwIfAny()).toThrow(expect.objectContaining({ code: 'usage', message: 'late' }));
+    const surprise = new TypeError('x is not a function');
+    await expect(problems.attemptAsync(() => Promise.reject(surprise))).rejects.toBe(surprise);
+  });
+
   test('do not swallow a surprise', () => {
     const surprise = new TypeError('x is not a function');
     expect(() =>

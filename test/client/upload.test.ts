@@ -5,6 +5,7 @@ import { HttpResponse, http } from 'msw';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
 import { type UploadRequest, uploadFile } from '../../src/client/upload.ts';
+import { OtaError } from '../../src/errors.ts';
 import { listenHttp, listenRaw } from '../support/loopback-server.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -179,6 +180,21 @@ describe('an upload that stands still', () => {
       code: 'network',
       message: 'the upload to https://s3.example/bucket/key stood still',
     });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('and whose body is read on after it ended keeps no timer, and so no process, alive', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let body: AsyncIterator<Uint8Array> | undefined;
+    const transport: Transport = {
+      async send(request) {
+        body = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+        await body.next();
+        throw new OtaError('network', 'cut');
+      },
+    };
+    await expect(uploadFile(transport, await fileToUpload(1000 * KIB))).rejects.toThrow('cut');
+    await body?.next();
     expect(vi.getTimerCount()).toBe(0);
   });
 

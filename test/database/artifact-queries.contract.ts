@@ -65,7 +65,8 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(true);
       expect(await isComplete(store.db, releaseId, MAC)).toBe(false);
       await setSlug(store.db, store.appId, 'next-app', NOW);
-      const file = { storageKey: keyOf(uploadId), slug: 'next-app', version: '1.0.0', ...LINUX };
+      const bytes = { storageKey: keyOf(uploadId), sha256: SHA_A };
+      const file = { ...bytes, slug: 'next-app', version: '1.0.0', ...LINUX };
       expect(await findStoredFile(store.db, keyOf(uploadId))).toEqual(file);
       for (const slug of ['my-app', 'next-app'])
         expect(await findDownload(store.db, slug, releaseId, LINUX)).toMatchObject(file);

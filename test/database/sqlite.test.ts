@@ -96,6 +96,21 @@ describe('a write transaction', () => {
     expect(rows).toEqual([{ id: 'a' }, { id: 'b' }]);
   });
 
+  test('that SQLite rolls back by itself, because the disk is full, fails with just that', async () => {
+    const { queries } = await open(await tempFolder());
+    const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(queries);
+    await sql`pragma max_page_count = ${sql.lit(rows[0]?.page_count ?? 1)}`.execute(queries);
+    const name = 'x'.repeat(100_000);
+    const transaction = queries.transaction().execute(async (db) => {
+      for (const id of ['a', 'b'])
+        await sql`insert into apps values (${id}, ${name}, null, null, 0, 0)`.execute(db);
+    });
+    await expect(transaction).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+    await sql`pragma max_page_count = 1000000`.execute(queries);
+    await sql`insert into apps values ('c', ${name}, null, null, 0, 0)`.execute(queries);
+    expect((await sql`select id from apps`.execute(queries)).rows).toEqual([{ id: 'c' }]);
+  });
+
   test('that throws leaves nothing', async () => {
     const { queries } = await open(await tempFolder());
     const transaction = queries.transaction().execute(async (db) => {

@@ -155,12 +155,16 @@ describe('a publish that is run again on a server that knows api.md only', () =>
     expect(writesOf(transport)).toEqual([]);
   });
 
-  test('without a slug says that it is needed', async () => {
+  test('without a slug sends the same files again, and says that nothing was verified', async () => {
     const server = new BaseServer();
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     await (await publishTo(server, { artifacts: [artifact] })).outcome;
     const { result } = await publishTo(server, { artifacts: [artifact], slug: undefined });
-    expect(result).toMatchObject({ code: 'usage', hint: expect.stringContaining('--slug') });
+    expect(result).toMatchObject({
+      status: 'published',
+      artifacts: [{ action: 'upload', verified: false }],
+      warnings: expect.arrayContaining([expect.stringContaining('not verified')]),
+    });
   });
 });
 

@@ -93,8 +93,8 @@ describe('what is served is not what was published', () => {
   test.each([
     ['another signature', { ...OFFER, signature: 'sig2' }, 'another signature'],
     ['other build metadata', { ...OFFER, version: '1.2.0+2' }, 'version text'],
-    ['a version that is no semver', { ...OFFER, version: 'latest' }, 'latest is not semver'],
-    ['a URL that is not absolute', { ...OFFER, url: '/download' }, 'not absolute'],
+    ['a version that is no semver', { ...OFFER, version: 'latest' }, '"latest" is not strict semver'],
+    ['a URL that is not absolute', { ...OFFER, url: '/download' }, 'not an absolute'],
   ])('where it offers %s', async (_, offer, reason) => {
     const { verdict, publisher } = await verify({ offers: [offer] });
     expect(verdict).toMatchObject({ verified: false, wait: false, reason: expect.stringContaining(reason) });

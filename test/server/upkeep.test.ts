@@ -125,6 +125,18 @@ test('stored files that nothing refers to are removed after a day, what is refer
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
 });
 
+test('where more files belong to nothing than a crash leaves, as beside an older database, none is removed', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir);
+  const app = await Publisher.on(server);
+  await app.publish('1.0.0');
+  await app.publish('2.0.0');
+  await server.database.queries.deleteFrom('artifacts').execute();
+  await server.close();
+  await startOnce(dataDir, clockAt(48 * HOUR));
+  expect(await stored(dataDir)).toHaveLength(2);
+});
+
 test('signing keys are replaced when they are old, and URLs they signed before stay good', async () => {
   const dataDir = await tempFolder();
   const day = 24 * HOUR;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DiskStorage, type ReceiveOptions } from '../../src/storage/disk-storage.ts';
@@ -158,6 +158,31 @@ describe('on disk', () => {
     await expect(receive(disk, body(), { size: 2 ** 52 })).rejects.toMatchObject({ code: 'no_space' });
     expect(read).toBe(false);
     expect(await staged(disk)).toEqual([]);
+  });
+
+  test('uploads under way count against the room there is', async () => {
+    const { storage, dataDir } = await openDisk();
+    const { bavail, bsize } = await statfs(dataDir);
+    const most = Math.floor(bavail * bsize * 0.6);
+    let release = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const first = storage.receive(
+      (async function* () {
+        await waiting;
+        yield Buffer.from('cut short');
+      })(),
+      { size: most, blake2b512: false },
+    );
+    const none = (async function* (): AsyncGenerator<Buffer> {})();
+    await expect(storage.receive(none, { size: most, blake2b512: false })).rejects.toMatchObject({
+      code: 'no_space',
+    });
+    release();
+    expect(await first).toBe('size_differs');
+    const again = (async function* (): AsyncGenerator<Buffer> {})();
+    expect(await storage.receive(again, { size: most, blake2b512: false })).toBe('size_differs');
   });
 
   test('a data folder that cannot be written is refused with what to do', async () => {

@@ -6,7 +6,9 @@ import { type PublishedArtifact, type PublishResult, publish } from '../../publi
 import { readArtifacts } from '../artifact-options.ts';
 import { readConfigFile } from '../config-file.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
+import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../discovered-release.ts';
 import { formatBytes, formatTable } from '../format.ts';
+import type { Output } from '../output.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { type ReleaseOptions, readNotes, readVersion } from '../release-options.ts';
@@ -32,19 +34,22 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
     pubkey: options.pubkey ?? config.pubkey,
     concurrency: options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY),
   };
+  const given = settings.version === undefined ? undefined : readVersion(settings.version, problems);
+  const named = settings.artifact?.length ? settings.artifact : undefined;
+  const discovered = named ? undefined : await discoverRelease({ ...settings, version: given }, problems);
   const request = {
-    version: readVersion(settings.version, problems),
-    notes: readNotes(settings, problems),
-    slug: readSlug(settings.slug || undefined, problems),
-    artifacts: readArtifacts(settings.artifact ?? [], problems),
-    publicKey: readPublicKey(settings.pubkey, problems),
+    version: given ?? discovered?.version ?? (named ? readVersion(undefined, problems) : ''),
+    notes: readNotes(withDiscovered(settings, discovered), problems),
+    slug: readSlug(settings.slug || discovered?.slug, problems),
+    artifacts: named ? readArtifacts(named, problems) : (discovered?.artifacts ?? []),
+    publicKey: settings.pubkey
+      ? readPublicKey(settings.pubkey, problems)
+      : readProjectKey(discovered, problems),
+    faults: discovered?.faults ?? [],
     allowPrerelease: settings.allowPrerelease ?? false,
     concurrency: readInteger('--concurrency', settings.concurrency, { min: 1, max: 64 }, problems),
     dryRun: settings.dryRun ?? false,
   };
-  if (!settings.artifact?.length) {
-    problems.add('nothing to publish: pass --artifact TARGET-ARCH=FILE for each platform');
-  }
   problems.addFaults(await presenceFaults(request.artifacts));
   const { output, signal } = context;
   const reporter = new Reporter(output);
@@ -52,17 +57,31 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
     reporter.report({ type: 'retrying', notice }),
   );
   try {
+    const warnings = discovered ? reportDiscovery(discovered, output) : [];
+    for (const message of warnings) reporter.report({ type: 'warning', message });
     const result = await publish(
       { ...remote, report: reporter.report, sleep: (ms) => sleep(ms, undefined, { signal }) },
       request,
     );
     reporter.stop();
-    output.document(toDocument(result));
+    output.document(toDocument({ ...result, warnings: [...warnings, ...result.warnings] }));
     output.result(describe(result, request.version));
   } finally {
     reporter.stop();
     await remote.transport.close();
   }
+}
+
+/** Notes that are given win over the changelog's. */
+function withDiscovered(options: ReleaseOptions, discovered: DiscoveredRelease | undefined): ReleaseOptions {
+  const given = options.notes !== undefined || options.notesFile !== undefined;
+  return given || discovered?.notes === undefined ? options : { notes: discovered.notes };
+}
+
+/** Says what is not published, and why. @returns what somebody should look at */
+function reportDiscovery({ leftOut }: DiscoveredRelease, output: Output): string[] {
+  for (const { file, reason, usual } of leftOut) if (usual) output.note(`left out: ${file} (${reason})`);
+  return leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`);
 }
 
 /** Design 3, "JSON of `publish --json`". */

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
+import { parsePlatform, type Target } from '../protocol/platform.ts';
+import { chooseForPlatform, type LeftOut } from '../publish/candidate.ts';
+import { changelogSection } from '../publish/changelog-section.ts';
+import { type Discovery, discoverProject } from '../publish/discover.ts';
+import type { Fault } from '../publish/fault.ts';
+import type { ArtifactInput } from '../publish/local-artifact.ts';
+import type { Problems } from './problems.ts';
+
+/** What a publish takes from a Tauri project where it is not told otherwise. */
+export interface DiscoveredRelease {
+  readonly version: string;
+  readonly slug: string | undefined;
+  /** `plugins.updater.pubkey`, and the file it stands in. */
+  readonly pubkey: { readonly text: string; readonly file: string } | undefined;
+  /** The version's section of the project's CHANGELOG.md. */
+  readonly notes: string | undefined;
+  readonly artifacts: readonly ArtifactInput[];
+  readonly leftOut: readonly LeftOut[];
+  readonly faults: readonly Fault[];
+}
+
+/** Discovers what to publish. What keeps it from being discovered is among the problems. */
+export async function discoverRelease(
+  { project, version }: { readonly project: string; readonly version: string | undefined },
+  problems: Problems,
+): Promise<DiscoveredRelease | undefined> {
+  const discovery = await problems.attemptAsync(() =>
+    discoverProject({
+      project,
+      version,
+      cargoTargetDir: process.env.CARGO_TARGET_DIR || process.env.CARGO_BUILD_TARGET_DIR,
+      hostTarget: hostTarget(),
+    }),
+  );
+  if (discovery === undefined) return undefined;
+  // No server holds files for each kind of bundle yet.
+  const { chosen, leftOut } = chooseForPlatform(discovery.candidates, {
+    bundleTypes: false,
+    v1Compatible: discovery.v1Compatible,
+  });
+  return {
+    version: discovery.version,
+    slug: discovery.slug,
+    pubkey:
+      discovery.pubkey === undefined ? undefined : { text: discovery.pubkey, file: discovery.configFile },
+    notes: findNotes(project, discovery),
+    artifacts: chosen.flatMap(({ target, arch, file }) => {
+      const platform = parsePlatform(`${target}-${arch}`);
+      return platform ? [{ ...platform, file }] : [];
+    }),
+    leftOut: [...discovery.leftOut, ...leftOut],
+    faults: discovery.faults,
+  };
+}
+
+/** The project's own key; undefined when it has none. */
+export function readProjectKey(
+  discovered: DiscoveredRelease | undefined,
+  problems: Problems,
+): PublicKey | undefined {
+  if (discovered?.pubkey === undefined) return undefined;
+  const { text, file } = discovered.pubkey;
+  const key = parsePublicKey(text);
+  if (key === undefined) {
+    const remedy = "put the content of the signer's .pub file there";
+    problems.add(`plugins.updater.pubkey in ${file} is no minisign public key: ${remedy}`);
+  }
+  return key;
+}
+
+function hostTarget(): Target {
+  if (process.platform === 'win32') return 'windows';
+  return process.platform === 'darwin' ? 'darwin' : 'linux';
+}
+
+/** From the first CHANGELOG.md that has the version: in the project, above its Tauri folder, or in that. */
+function findNotes(project: string, { tauriFolder, version }: Discovery): string | undefined {
+  for (const folder of new Set([project, dirname(tauriFolder), tauriFolder])) {
+    const section = changelogSection(readIfThere(join(folder, 'CHANGELOG.md')), version);
+    if (section !== undefined) return section;
+  }
+  return undefined;
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

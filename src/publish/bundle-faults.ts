@@ -1,0 +1,85 @@
+import { basename } from 'node:path';
+import { parseBundleName, targetOfBundle } from './bundle-name.ts';
+import type { FoundBundle } from './bundle-tree.ts';
+import type { Candidate, LeftOut } from './candidate.ts';
+import type { Fault } from './fault.ts';
+import type { TauriApp } from './tauri-app.ts';
+import type { TauriConfig } from './tauri-config.ts';
+
+/**
+ * What becomes of the bundles of one build that have no signature: beside a signed one for the same platform they are
+ * left out, otherwise the platform would be missing and nobody would notice.
+ */
+export function judgeUnsigned(
+  unsigned: readonly FoundBundle[],
+  signed: readonly FoundBundle[],
+  config: TauriConfig,
+): { readonly leftOut: readonly LeftOut[]; readonly faults: readonly Fault[] } {
+  const served = new Set(signed.map(placeOf));
+  const beside = unsigned.filter((found) => served.has(placeOf(found)));
+  const alone = unsigned.filter((found) => !served.has(placeOf(found)));
+  return {
+    // For Tauri 1's updater the archives alone are signed.
+    leftOut: beside.map(({ file }) => ({
+      file,
+      reason: 'it has no .sig',
+      usual: config.updaterArtifacts === 'v1Compatible',
+    })),
+    faults: alone.length === 0 ? [] : [unsignedFault(alone, config)],
+  };
+}
+
+/** Two files for the same place, as when a build with `--target` lies beside one without: nobody can tell which. */
+export function clashFaults(candidates: readonly Candidate[]): Fault[] {
+  const byPlace = new Map<string, string[]>();
+  for (const { target, arch, bundle, file } of candidates) {
+    const name = parseBundleName(basename(file));
+    const place = [`${target}-${arch}`, bundle, name?.archive ? 'archive' : 'file', name?.language].join(' ');
+    byPlace.set(place, [...(byPlace.get(place) ?? []), file]);
+  }
+  const clashes = [...byPlace].filter(([, files]) => files.length > 1);
+  return clashes.map(([place, files]) => ({
+    code: 'preflight_refused',
+    message: `${place.split(' ')[0]} has ${files.length} files of the same kind: ${files.join(', ')}`,
+    hint: 'Remove those that are not meant, or name the right one with --artifact.',
+  }));
+}
+
+/** A Mac was built for, but only a disk image is there. */
+export function onlyDmgFault(file: string, config: TauriConfig): Fault {
+  const message = `${file} is for a first installation, and there is no .app.tar.gz to update with`;
+  return { code: 'usage', message, hint: `Put "app" into bundle.targets. ${remedyFor(config)}` };
+}
+
+/** @param otherVersions those that bundles were found of */
+export function nothingFoundFault(
+  { productName, version }: TauriApp,
+  targetFolder: string,
+  otherVersions: readonly string[],
+): Fault {
+  const message = `no signed bundle of ${productName} ${version} was found in ${targetFolder}`;
+  const hint =
+    otherVersions.length > 0
+      ? `Those there are of ${otherVersions.join(', ')}: build ${version}, or say which is meant with --version.`
+      : 'Run `tauri build` first; where it builds into another folder, set CARGO_TARGET_DIR as it was set then.';
+  return { code: 'usage', message, hint };
+}
+
+function unsignedFault(unsigned: readonly FoundBundle[], config: TauriConfig): Fault {
+  const files = unsigned.map(({ file }) => file).join(', ');
+  const why = config.updaterArtifacts
+    ? `although bundle.createUpdaterArtifacts is on in ${config.file}`
+    : `because bundle.createUpdaterArtifacts is off in ${config.file}`;
+  return { code: 'usage', message: `there is no .sig for ${files}, ${why}`, hint: remedyFor(config) };
+}
+
+function remedyFor({ updaterArtifacts }: TauriConfig): string {
+  return updaterArtifacts
+    ? 'Build again with TAURI_SIGNING_PRIVATE_KEY set.'
+    : 'Set bundle.createUpdaterArtifacts to true, and build again with TAURI_SIGNING_PRIVATE_KEY set.';
+}
+
+/** The platform as far as a name tells. */
+function placeOf({ name }: FoundBundle): string {
+  return `${targetOfBundle(name.bundle)}-${name.arch ?? ''}`;
+}

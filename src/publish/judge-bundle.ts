@@ -1,0 +1,104 @@
+import { readBundleContent } from './bundle-content.ts';
+import { type Bundle, folderOfBundle, targetOfBundle } from './bundle-name.ts';
+import type { FoundBundle } from './bundle-tree.ts';
+import type { Candidate, LeftOut } from './candidate.ts';
+import type { Fault } from './fault.ts';
+import { msiVersions, type TauriApp } from './tauri-app.ts';
+import type { TauriArch } from './tauri-arch.ts';
+
+/** What becomes of a bundle that was found. */
+export type Verdict =
+  | { readonly candidates: readonly Candidate[] }
+  | { readonly leftOut: LeftOut }
+  | { readonly fault: Fault }
+  /** It is this version's, but nobody signed it. */
+  | { readonly unsigned: true };
+
+/** Who says which archs a bundle is for. */
+interface Claim {
+  readonly by: string;
+  readonly archs: readonly TauriArch[];
+}
+
+/**
+ * Decides about a bundle by its name, its path and its bytes, which have to agree.
+ * @param archs those that can be published
+ */
+export async function judgeBundle(
+  found: FoundBundle,
+  app: TauriApp,
+  archs: readonly TauriArch[],
+): Promise<Verdict> {
+  const { file, name } = found;
+  const byName = judgeName(found, app);
+  if (byName !== undefined) return byName;
+  if (!found.signed) return { unsigned: true };
+  const content = await readBundleContent(file, name);
+  if ('unlike' in content) return disagreement(file, `it ${content.unlike}`);
+  if (content.version !== undefined && coreOf(content.version) !== coreOf(app.version)) {
+    return leftOut(file, `its Info.plist says ${content.version}, not ${app.version}`, false);
+  }
+  const claims: Claim[] = [];
+  if (name.arch) claims.push({ by: 'its name', archs: [name.arch] });
+  if (found.in.triple?.means)
+    claims.push({ by: `the folder ${found.in.triple.name}`, archs: found.in.triple.means.archs });
+  if (content.archs) claims.push({ by: 'its header', archs: content.archs });
+  if (new Set(claims.map((claim) => spell(claim.archs))).size > 1) {
+    return disagreement(file, claims.map((claim) => `${claim.by} says ${spell(claim.archs)}`).join(', '));
+  }
+  const bundle = name.bundle as Bundle;
+  const target = targetOfBundle(bundle);
+  const all = claims[0]?.archs ?? [];
+  const publishable = all.filter((arch) => archs.includes(arch));
+  if (publishable.length === 0) {
+    return leftOut(file, `${target}-${spell(all)} is no platform that can be published`, false);
+  }
+  return { candidates: publishable.map((arch) => ({ target, arch, bundle, file })) };
+}
+
+/** What its name and folder already decide. */
+function judgeName(found: FoundBundle, app: TauriApp): Verdict | undefined {
+  const { file, name, kindFolder, in: folder } = found;
+  if (name.product !== app.productName) {
+    return leftOut(file, `it is of ${name.product}, not of ${app.productName}`, false);
+  }
+  const versions = name.bundle === 'msi' ? msiVersions(app) : [app.version];
+  if (name.version !== undefined && !versions.includes(name.version)) {
+    return leftOut(file, `it is of ${name.version}, not of ${app.version}`, true);
+  }
+  if (name.bundle === 'dmg')
+    return leftOut(file, 'a .dmg is for a first installation, not for updates', true);
+  if (name.archWord !== undefined && name.arch === undefined) {
+    return leftOut(file, `no updater asks for the arch ${name.archWord}`, false);
+  }
+  if (kindFolder !== folderOfBundle(name.bundle)) {
+    return disagreement(file, `the folder ${kindFolder} is for other files`);
+  }
+  const target = targetOfBundle(name.bundle);
+  if (folder.triple?.means && folder.triple.means.target !== target) {
+    return disagreement(
+      file,
+      `the folder ${folder.triple.name} says ${folder.triple.means.target}, its name ${target}`,
+    );
+  }
+  return undefined;
+}
+
+function leftOut(file: string, reason: string, usual: boolean): Verdict {
+  return { leftOut: { file, reason, usual } };
+}
+
+function disagreement(file: string, how: string): Verdict {
+  const hint = 'Build it again or remove it; if you know what it is, name it with --artifact.';
+  return { fault: { code: 'preflight_refused', message: `${file} is not what it seems: ${how}`, hint } };
+}
+
+/** Both archs of a universal app are one word to people. */
+function spell(archs: readonly TauriArch[]): string {
+  return [...archs].sort().join(' and ');
+}
+
+/** Apple takes numbers only, so an app may have left out the rest. */
+function coreOf(version: string): string {
+  return /^\d+(\.\d+)*/.exec(version)?.[0] ?? version;
+}

@@ -1,0 +1,44 @@
+import type { Target } from '../protocol/platform.ts';
+
+/** The archs Tauri's updater asks for: more than api.md ("Upload Artifacts") has. */
+export const TAURI_ARCHS = ['x86_64', 'aarch64', 'i686', 'armv7', 'riscv64'] as const;
+
+export type TauriArch = (typeof TAURI_ARCHS)[number];
+
+/** What a Rust target triple says. */
+export interface Triple {
+  readonly target: Target;
+  /** Two for `universal-apple-darwin`. */
+  readonly archs: readonly TauriArch[];
+}
+
+/** The words that stand for an arch in file names of tauri-bundler, and at the start of triples. */
+const WORDS: Readonly<Record<TauriArch, RegExp>> = {
+  x86_64: /^(x86_64|amd64|x64)$/,
+  aarch64: /^(aarch64|arm64)$/,
+  i686: /^(i[3-6]86|x86)$/,
+  armv7: /^(armv7\w*|arm|armhf|armhfp|armel|thumbv7\w*)$/,
+  riscv64: /^riscv64\w*$/,
+};
+
+/** Reads `amd64`, `x64`, `armhfp`; undefined when the word names no arch. */
+export function parseArchWord(word: string): TauriArch | undefined {
+  return TAURI_ARCHS.find((arch) => WORDS[arch].test(word));
+}
+
+/** Reads `x86_64-pc-windows-msvc` or `universal-apple-darwin`; undefined when no updater is for it. */
+export function parseTriple(text: string): Triple | undefined {
+  const [first = '', ...rest] = text.split('-');
+  const target = targetOf(rest);
+  if (target === undefined) return undefined;
+  if (first === 'universal')
+    return target === 'darwin' ? { target, archs: ['x86_64', 'aarch64'] } : undefined;
+  const arch = parseArchWord(first);
+  return arch && { target, archs: [arch] };
+}
+
+function targetOf(parts: readonly string[]): Target | undefined {
+  if (parts.includes('darwin')) return 'darwin';
+  if (parts.includes('windows')) return 'windows';
+  return parts.includes('linux') && !parts.some((part) => part.startsWith('android')) ? 'linux' : undefined;
+}
