@@ -4,7 +4,7 @@ import { OtaError } from '../errors.ts';
 
 /** One HTTP request. Never followed along a redirect. */
 export interface TransportRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** Text is sent as it is; a stream needs a `content-length` header. */

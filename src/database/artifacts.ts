@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { Platform } from '../protocol/platform.ts';
 import { precedenceOf } from '../protocol/version.ts';
 import { raiseRevision } from './apps.ts';
+import { publishIfExpectedAreComplete, recordPublishedBytes } from './publish-release.ts';
 import type { Queries, Schema } from './schema.ts';
 
 export interface NewArtifact extends Platform {
@@ -124,7 +125,7 @@ export async function findUpload(db: Queries, id: string): Promise<PendingUpload
       'arch',
       'file_size',
       'sha256',
-      'status',
+      'artifacts.status',
       'artifacts.signature',
       'releases.signature as release_signature',
     ])
@@ -145,10 +146,15 @@ export async function findUpload(db: Queries, id: string): Promise<PendingUpload
   };
 }
 
+export interface CompleteOptions {
+  readonly now: Date;
+  /** Lets a version that was live and deleted have other bytes. */
+  readonly allowVersionReuse: boolean;
+}
+
 /**
- * Makes a pending artifact complete, and so visible, in one transaction. The bytes must be durable where they are
- * served from by now.
- * @param allowVersionReuse lets a version that was live and deleted have other bytes
+ * Makes a pending artifact complete, in one transaction: visible at once in a release that is live; in a draft that
+ * waits for certain platforms, the last of them takes all live. The bytes must be durable where they are served from.
  * @returns `immutable` when the platform has, or once had, other bytes (or these, from another upload);
  *   `gone` when its release was deleted meanwhile
  */
@@ -156,33 +162,39 @@ export async function completeArtifact(
   db: Kysely<Schema>,
   uploadId: string,
   bytes: StoredBytes,
-  allowVersionReuse: boolean,
+  { now, allowVersionReuse }: CompleteOptions,
 ): Promise<'completed' | 'immutable' | 'gone'> {
   return db.transaction().execute(async (transaction) => {
     const upload = await transaction
       .selectFrom('artifacts')
       .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-      .select(['release_id', 'app_id', 'version', 'precedence', 'target', 'arch'])
+      .select([
+        'releases.id as release_id',
+        'releases.status',
+        'app_id',
+        'version',
+        'precedence',
+        'target',
+        'arch',
+      ])
       .where('artifacts.id', '=', uploadId)
       .executeTakeFirst();
-    if (upload?.release_id == null) return 'gone';
+    if (upload === undefined) return 'gone';
     if (await isComplete(transaction, upload.release_id, upload)) return 'immutable';
+    const { sha256, storageKey } = bytes;
     const published = await publishedBytes(transaction, upload.app_id, upload.version, upload);
-    if (published !== undefined && published !== bytes.sha256 && !allowVersionReuse) return 'immutable';
-    const { app_id, precedence, target, arch } = upload;
+    if (published !== undefined && published !== sha256 && !allowVersionReuse) return 'immutable';
     await transaction
       .updateTable('artifacts')
-      .set({ status: 'complete', storage_key: bytes.storageKey, sha256: bytes.sha256 })
+      .set({ status: 'complete', storage_key: storageKey, sha256 })
       .where('id', '=', uploadId)
       .execute();
-    await transaction
-      .insertInto('published_bytes')
-      .values({ app_id, precedence, target, arch, sha256: bytes.sha256 })
-      .onConflict((conflict) =>
-        conflict.columns(['app_id', 'precedence', 'target', 'arch']).doUpdateSet({ sha256: bytes.sha256 }),
-      )
-      .execute();
-    await raiseRevision(transaction, app_id);
+    if (upload.status === 'draft') {
+      await publishIfExpectedAreComplete(transaction, upload.release_id, now);
+    } else {
+      await recordPublishedBytes(transaction, upload, [{ ...upload, sha256 }]);
+      await raiseRevision(transaction, upload.app_id);
+    }
     return 'completed';
   });
 }
@@ -251,5 +263,6 @@ function storedFiles(db: Queries) {
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
     .innerJoin('apps', 'apps.id', 'releases.app_id')
     .select(['apps.slug', 'version', 'target', 'arch', 'sha256'])
-    .where('status', '=', 'complete');
+    .where('artifacts.status', '=', 'complete')
+    .where('releases.status', '!=', 'draft');
 }

@@ -5,6 +5,7 @@ import type { Queries } from './schema.ts';
 export interface OfferCandidate {
   readonly releaseId: string;
   readonly version: string;
+  readonly channel: string;
   readonly target: Target;
   readonly arch: Arch;
 }
@@ -35,16 +36,17 @@ export async function offerCandidates(db: Queries, appId: string): Promise<Offer
   const rows = await db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select(['releases.id', 'version', 'target', 'arch'])
+    .select(['releases.id', 'version', 'channel', 'target', 'arch'])
     .where('app_id', '=', appId)
-    .where('status', '=', 'complete')
+    .where('artifacts.status', '=', 'complete')
+    .where('releases.status', '=', 'published')
     .execute();
   return rows.map(({ id, ...candidate }) => ({ releaseId: id, ...candidate }));
 }
 
 export async function offerDetails(
   db: Queries,
-  candidate: OfferCandidate,
+  candidate: Pick<OfferCandidate, 'releaseId' | 'target' | 'arch'>,
 ): Promise<OfferDetails | undefined> {
   const row = await db
     .selectFrom('artifacts')
@@ -53,7 +55,8 @@ export async function offerDetails(
     .where('release_id', '=', candidate.releaseId)
     .where('target', '=', candidate.target)
     .where('arch', '=', candidate.arch)
-    .where('status', '=', 'complete')
+    .where('artifacts.status', '=', 'complete')
+    .where('releases.status', '=', 'published')
     .executeTakeFirst();
   return (
     row && { signature: row.signature ?? row.release_signature, notes: row.notes, pubDate: row.pub_date }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import { STABLE } from '../protocol/channel.ts';
 import type { Arch, Target } from '../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../protocol/version.ts';
 import { raiseRevision } from './apps.ts';
-import type { Queries, ReleasesTable, Schema } from './schema.ts';
+import type { Queries, ReleaseStatus, ReleasesTable, Schema } from './schema.ts';
 
 export interface Release {
   readonly id: string;
@@ -11,6 +12,10 @@ export interface Release {
   readonly version: string;
   readonly notes: string | null;
   readonly signature: string | null;
+  readonly status: ReleaseStatus;
+  readonly channel: string;
+  /** Names of the platforms that a draft waits for; null when it waits for a request. */
+  readonly expect: readonly string[] | null;
   /** Milliseconds since 1970, as is `createdAt`. */
   readonly pubDate: number;
   readonly createdAt: number;
@@ -31,12 +36,16 @@ export interface NewRelease {
   readonly version: string;
   readonly notes: string | null;
   readonly signature: string | null;
+  readonly draft?: boolean;
+  readonly expect?: readonly string[] | null;
+  /** `stable` when left out. */
+  readonly channel?: string;
 }
 
 /** @returns the release, or `version_taken` when the app has one of equal precedence */
 export async function createRelease(
   db: Queries,
-  { appId, version, notes, signature }: NewRelease,
+  { appId, version, notes, signature, draft = false, expect = null, channel = STABLE }: NewRelease,
   now: Date,
 ): Promise<Release | 'version_taken'> {
   const row: ReleasesTable = {
@@ -46,6 +55,9 @@ export async function createRelease(
     precedence: precedenceOf(version),
     notes,
     signature,
+    status: draft || expect !== null ? 'draft' : 'published',
+    channel,
+    expect: expect?.join(' ') ?? null,
     pub_date: now.getTime(),
     created_at: now.getTime(),
   };
@@ -78,7 +90,7 @@ export async function listReleases(
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
     .select(['release_id', 'target', 'arch', 'file_size', 'artifacts.sha256', 'artifacts.signature'])
     .where('releases.app_id', '=', appId)
-    .where('status', '=', 'complete')
+    .where('artifacts.status', '=', 'complete')
     .orderBy('target')
     .orderBy('arch')
     .execute();
@@ -128,6 +140,9 @@ function toRelease(row: ReleasesTable): Release {
     version: row.version,
     notes: row.notes,
     signature: row.signature,
+    status: row.status,
+    channel: row.channel,
+    expect: row.expect?.split(' ') ?? null,
     pubDate: row.pub_date,
     createdAt: row.created_at,
   };

@@ -38,6 +38,12 @@ export interface TokensTable {
   revoked_at: number | null;
 }
 
+/**
+ * `draft`: not offered and not downloadable yet. `published`: offered wherever its artifact is complete.
+ * `yanked`: no longer offered; what was offered can still be downloaded.
+ */
+export type ReleaseStatus = 'draft' | 'published' | 'yanked';
+
 export interface ReleasesTable {
   id: string;
   app_id: string;
@@ -46,6 +52,12 @@ export interface ReleasesTable {
   precedence: string;
   notes: string | null;
   signature: string | null;
+  status: ReleaseStatus;
+  /** `stable`, or whom it is for. */
+  channel: string;
+  /** Platform names that a draft waits for, space-separated; null when it waits for a request. */
+  expect: string | null;
+  /** When it was published; while a draft, when it was created. */
   pub_date: number;
   created_at: number;
 }

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { ARCHS, TARGETS } from './platform.ts';
+import { CHANNEL_PATTERN, CHANNEL_RULE } from './channel.ts';
+import { ARCHS, PLATFORM_NAMES, TARGETS } from './platform.ts';
 import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
 import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 
@@ -26,6 +27,8 @@ const Version = Type.String({
   description: `strict semver (X.Y.Z, optionally with pre-release or build metadata), at most ${MAX_VERSION_LENGTH} characters`,
 });
 const Target = Type.Enum([...TARGETS], { description: `one of ${TARGETS.join(', ')}` });
+const PlatformName = Type.Enum([...PLATFORM_NAMES], { description: `one of ${PLATFORM_NAMES.join(', ')}` });
+const Channel = Type.String({ pattern: CHANNEL_PATTERN, description: CHANNEL_RULE });
 const Arch = Type.Enum([...ARCHS], { description: `one of ${ARCHS.join(', ')}` });
 const Notes = Type.String({ pattern: WELL_FORMED_TEXT, description: 'text without NUL or lone surrogates' });
 const Signature = Type.String({
@@ -56,6 +59,13 @@ export const PathParameters = {
   storage_key: Type.String({ minLength: 1, maxLength: 200 }),
 } as const;
 
+/** The query of a check. */
+export const CheckQuery = Type.Object({
+  /** Extension `channel`: also offer what is for that channel. */
+  channel: Type.Optional(Channel),
+});
+export type CheckQuery = Static<typeof CheckQuery>;
+
 /** api.md, "Register a Slug". */
 export const SetSlugBody = Type.Object({
   slug: Type.String({ pattern: SLUG_PATTERN, description: SLUG_RULE }),
@@ -67,8 +77,38 @@ export const CreateReleaseBody = Type.Object({
   version: Version,
   notes: Type.Optional(Nullable(Notes)),
   signature: Type.Optional(Nullable(Signature)),
+  /** Extension `draft`: not visible until it is published. */
+  draft: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  /** Extension `expect`: a draft that is published by itself once these platforms are complete. */
+  expect: Type.Optional(
+    Type.Array(PlatformName, {
+      minItems: 1,
+      maxItems: PLATFORM_NAMES.length,
+      uniqueItems: true,
+      description: `a list of different platforms, each one of ${PLATFORM_NAMES.join(', ')}`,
+    }),
+  ),
+  /** Extension `channel`. */
+  channel: Type.Optional(Channel),
 });
 export type CreateReleaseBody = Static<typeof CreateReleaseBody>;
+
+/** Extension `yank`: what may be changed of a release. */
+export const UpdateReleaseBody = Type.Object({
+  notes: Type.Optional(Nullable(Notes)),
+  status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
+});
+export type UpdateReleaseBody = Static<typeof UpdateReleaseBody>;
+
+/** Extension `draft`: `POST …/releases/{id}/publish`. What the release must have, if it is given. */
+export const PublishReleaseBody = Type.Union([
+  Type.Array(Type.Object({ target: Target, arch: Arch, sha256: Sha256 }), {
+    description: 'a list of { target, arch, sha256 }, or nothing',
+  }),
+  Type.Null(),
+  Type.Undefined(),
+]);
+export type PublishReleaseBody = Static<typeof PublishReleaseBody>;
 
 /** api.md, "Upload Artifacts", with the optional fields of the extension `artifact-signature`. */
 export const CreateArtifactBody = Type.Object({
@@ -104,6 +144,12 @@ export const ReleaseAnswer = Type.Object({
   pub_date: Type.Optional(Nullable(Type.String())),
   created_at: Type.Optional(Nullable(Type.String())),
   artifacts: Type.Optional(Type.Array(ArtifactAnswer)),
+  /** Extensions `draft` and `yank`: `draft`, `published` or `yanked`. */
+  status: Type.Optional(Type.String()),
+  /** Extension `channel`. */
+  channel: Type.Optional(Type.String()),
+  /** Extension `expect`: platforms that a draft waits for. */
+  expect: Type.Optional(Type.Array(Type.String())),
 });
 export type ReleaseAnswer = Static<typeof ReleaseAnswer>;
 

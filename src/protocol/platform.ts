@@ -17,6 +17,11 @@ export function platformName(platform: Platform): string {
   return `${platform.target}-${platform.arch}`;
 }
 
+/** Every platform's name. */
+export const PLATFORM_NAMES: readonly string[] = TARGETS.flatMap((target) =>
+  ARCHS.map((arch) => platformName({ target, arch })),
+);
+
 /** Reads `darwin-aarch64`; undefined when it names no platform of this API. */
 export function parsePlatform(name: string): Platform | undefined {
   for (const target of TARGETS) {

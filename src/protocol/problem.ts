@@ -25,6 +25,10 @@ export const PROBLEM_STATUS = {
   range_not_satisfiable: 416,
   /** The bytes are not the ones declared: size, SHA-256, or signature against the app's public key. */
   content_mismatch: 422,
+  /** A release that is to be published lacks what was listed. */
+  incomplete: 422,
+  /** A draft that is to be yanked, or restored. */
+  not_published: 422,
   /** Neither the artifact nor its release has a signature. */
   signature_required: 422,
   /** A slug that is well-formed but a word of this API. */

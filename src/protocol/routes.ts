@@ -12,7 +12,7 @@ export const API_ROOT = '/api/sync/ota';
 export type Access = 'public' | 'signed-url' | Scope;
 
 export interface Route {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   /** In the notation of api.md: `{app_id}`. */
   readonly path: string;
   readonly access: Access;
@@ -36,6 +36,18 @@ export const routes = {
   },
   /** "List Releases" */
   listReleases: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:read' },
+  /** Ours, extension `yank`. */
+  updateRelease: {
+    method: 'PATCH',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}`,
+    access: 'release:write',
+  },
+  /** Ours, extension `draft`. */
+  publishRelease: {
+    method: 'POST',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/publish`,
+    access: 'release:write',
+  },
   /** "Delete a Release" */
   deleteRelease: {
     method: 'DELETE',

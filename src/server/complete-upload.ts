@@ -23,7 +23,7 @@ export async function completeUpload(
   upload: PendingUpload,
   staged: StagedBytes,
 ): Promise<void> {
-  const { database, storage, allowVersionReuse } = services;
+  const { database, storage, clock, allowVersionReuse } = services;
   try {
     await requireDeclaredContent(storage, upload, staged);
     await storage.promote(staged.storageKey);
@@ -31,7 +31,8 @@ export async function completeUpload(
     await storage.discard(staged.storageKey);
     throw error;
   }
-  const completion = completeArtifact(database.queries, upload.id, staged, allowVersionReuse);
+  const options = { now: clock(), allowVersionReuse };
+  const completion = completeArtifact(database.queries, upload.id, staged, options);
   const outcome = await completion.catch(async (error) => {
     // Rolled back, so nothing refers to the bytes; after a failed fsync nobody knows, and they stay.
     if (databaseFailure(error)?.code !== 'durability_lost') await storage.remove(staged.storageKey);

@@ -1,6 +1,7 @@
 import { findOfferingApp, type OfferCandidate, offerCandidates, offerDetails } from '../database/offers.ts';
 import type { Database } from '../database/open.ts';
 import type { Queries } from '../database/schema.ts';
+import { STABLE } from '../protocol/channel.ts';
 import type { UpdateAnswer } from '../protocol/messages.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import { pathOf } from '../protocol/routes.ts';
@@ -14,10 +15,17 @@ export interface Offer {
   readonly body: string;
 }
 
+/** What an installed app tells of itself. */
+export interface Asked {
+  readonly platform: Platform;
+  readonly currentVersion: string;
+  readonly channel: string;
+}
+
 interface AppOffers {
   readonly revision: number;
-  /** By platform name. */
-  readonly offers: ReadonlyMap<string, Offer>;
+  /** By channel, then by platform name. Each channel offers the higher of what is its own and of stable. */
+  readonly offers: ReadonlyMap<string, ReadonlyMap<string, Offer>>;
 }
 
 interface CacheEntry {
@@ -48,12 +56,13 @@ export class Offers {
    */
   async find(
     slug: string,
-    platform: Platform,
-    currentVersion: string,
+    { platform, currentVersion, channel }: Asked,
   ): Promise<Offer | 'no_update' | 'unknown_slug'> {
     const entry = await this.#current(slug);
     if (entry === undefined) return 'unknown_slug';
-    const offer = entry.offers.get(platformName(platform));
+    // A channel without releases of its own gets what everyone gets.
+    const offers = entry.offers.get(channel) ?? entry.offers.get(STABLE);
+    const offer = offers?.get(platformName(platform));
     return offer && compareVersions(offer.version, currentVersion) > 0 ? offer : 'no_update';
   }
 
@@ -84,27 +93,50 @@ async function resolveOffers(
   appId: string,
   slug: string,
   publicUrl: string,
-): Promise<ReadonlyMap<string, Offer>> {
+): Promise<AppOffers['offers']> {
+  const candidates = await offerCandidates(db, appId);
+  const serialised = new Map<OfferCandidate, Offer>();
+  const byChannel = new Map<string, ReadonlyMap<string, Offer>>();
+  for (const channel of new Set([STABLE, ...candidates.map((candidate) => candidate.channel)])) {
+    const offers = new Map<string, Offer>();
+    const reachable = candidates.filter((candidate) => [STABLE, channel].includes(candidate.channel));
+    for (const [platform, candidate] of highestByPlatform(reachable)) {
+      const offer = serialised.get(candidate) ?? (await serialise(db, candidate, slug, publicUrl));
+      if (offer === undefined) return resolveOffers(db, appId, slug, publicUrl); // deleted in between
+      serialised.set(candidate, offer);
+      offers.set(platform, offer);
+    }
+    byChannel.set(channel, offers);
+  }
+  return byChannel;
+}
+
+function highestByPlatform(candidates: readonly OfferCandidate[]): ReadonlyMap<string, OfferCandidate> {
   const highest = new Map<string, OfferCandidate>();
-  for (const candidate of await offerCandidates(db, appId)) {
+  for (const candidate of candidates) {
     const best = highest.get(platformName(candidate));
     if (best === undefined || compareVersions(candidate.version, best.version) > 0) {
       highest.set(platformName(candidate), candidate);
     }
   }
-  const offers = new Map<string, Offer>();
-  for (const [platform, candidate] of highest) {
-    const details = await offerDetails(db, candidate);
-    if (details === undefined) return resolveOffers(db, appId, slug, publicUrl); // deleted in between
-    const { releaseId, version, target, arch } = candidate;
-    const answer: UpdateAnswer = {
-      version,
-      url: publicUrl + pathOf('download', { slug, release_id: releaseId, target, arch }),
-      signature: details.signature ?? '',
-      notes: details.notes,
-      pub_date: formatTimestamp(details.pubDate),
-    };
-    offers.set(platform, { version, body: JSON.stringify(answer) });
-  }
-  return offers;
+  return highest;
+}
+
+async function serialise(
+  db: Queries,
+  candidate: OfferCandidate,
+  slug: string,
+  publicUrl: string,
+): Promise<Offer | undefined> {
+  const details = await offerDetails(db, candidate);
+  if (details === undefined) return undefined;
+  const { releaseId, version, target, arch } = candidate;
+  const answer: UpdateAnswer = {
+    version,
+    url: publicUrl + pathOf('download', { slug, release_id: releaseId, target, arch }),
+    signature: details.signature ?? '',
+    notes: details.notes,
+    pub_date: formatTimestamp(details.pubDate),
+  };
+  return { version, body: JSON.stringify(answer) };
 }

@@ -9,32 +9,42 @@ declare module 'fastify' {
   }
 }
 
-/** A request whose path parameters and body are what the route and its schema say. */
-export interface RouteRequest<Name extends RouteName, Body extends TSchema> {
+/** A request whose path parameters, query and body are what the route and its schema say. */
+export interface RouteRequest<Name extends RouteName, Body extends TSchema, Query extends TSchema> {
   readonly params: RouteParameters<Name>;
+  readonly query: Static<Query>;
   readonly body: Static<Body>;
   readonly raw: FastifyRequest;
 }
 
-export interface RouteOptions<Name extends RouteName, Body extends TSchema> {
+export interface RouteOptions<Name extends RouteName, Body extends TSchema, Query extends TSchema> {
   readonly body?: Body;
-  readonly handle: (request: RouteRequest<Name, Body>, reply: FastifyReply) => Promise<unknown>;
+  readonly query?: Query;
+  readonly handle: (request: RouteRequest<Name, Body, Query>, reply: FastifyReply) => Promise<unknown>;
 }
 
 /** Registers a route of `protocol/routes.ts`: its method, path, access and the validation of what comes in. */
-export function registerRoute<Name extends RouteName, Body extends TSchema = TSchema>(
-  app: FastifyInstance,
-  name: Name,
-  { body, handle }: RouteOptions<Name, Body>,
-): void {
+export function registerRoute<
+  Name extends RouteName,
+  Body extends TSchema = TSchema,
+  Query extends TSchema = TSchema,
+>(app: FastifyInstance, name: Name, { body, query, handle }: RouteOptions<Name, Body, Query>): void {
   const { method, path, access } = routes[name];
   app.route({
     method,
     url: path.replace(/\{(\w+)\}/g, ':$1'),
     config: { access },
-    schema: { params: parametersOf(path), ...(body && { body }) },
+    schema: { params: parametersOf(path), ...(body && { body }), ...(query && { querystring: query }) },
     handler: async (raw, reply) =>
-      handle({ params: raw.params as RouteParameters<Name>, body: raw.body as Static<Body>, raw }, reply),
+      handle(
+        {
+          params: raw.params as RouteParameters<Name>,
+          query: raw.query as Static<Query>,
+          body: raw.body as Static<Body>,
+          raw,
+        },
+        reply,
+      ),
   });
 }
 

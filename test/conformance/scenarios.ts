@@ -3,11 +3,13 @@ import { artifactScenarios } from './artifact-scenarios.ts';
 import { checkScenarios } from './check-scenarios.ts';
 import { deletionScenarios } from './deletion-scenarios.ts';
 import { downloadScenarios } from './download-scenarios.ts';
+import { draftScenarios } from './draft-scenarios.ts';
 import { refusalScenarios } from './refusal-scenarios.ts';
 import { releaseScenarios } from './release-scenarios.ts';
 import type { Scenario } from './scenario.ts';
 import { slugScenarios } from './slug-scenarios.ts';
 import { uploadScenarios } from './upload-scenarios.ts';
+import { yankScenarios } from './yank-scenarios.ts';
 
 /** api.md as one table. */
 export const scenarios: readonly Scenario[] = [
@@ -18,6 +20,8 @@ export const scenarios: readonly Scenario[] = [
   ...checkScenarios,
   ...downloadScenarios,
   ...deletionScenarios,
+  ...draftScenarios,
+  ...yankScenarios,
   ...accessScenarios,
   ...refusalScenarios,
 ];

@@ -1,7 +1,7 @@
+import type { Extension } from '../../src/protocol/extensions.ts';
 /** What a scenario may need beyond api.md: an extension by its name, or one of these. */
 export type Need =
-  | 'artifact-signature'
-  | 'app'
+  | Extension
   /** Rules of synckit-ota that api.md does not state (`"name":"synckit-ota"`). */
   | 'ours'
   /** `Target.credentials` */

@@ -117,8 +117,20 @@ export class World {
     return reply;
   }
 
-  check(platform: string, current: string, slug = this.slug): Promise<Reply> {
-    return this.call('GET', `/${slug}/${platform}/${current}`);
+  check(platform: string, current: string, slug = this.slug, channel?: string): Promise<Reply> {
+    const query = channel === undefined ? '' : `?channel=${encodeURIComponent(channel)}`;
+    return this.call('GET', `/${slug}/${platform}/${current}${query}`);
+  }
+
+  /** Extension `draft`. */
+  publishDraft(patch: number | string, required?: readonly object[]): Promise<Reply> {
+    const path = `/releases/${this.releaseId(patch)}/publish`;
+    return this.appCall('POST', path, required && { json: required });
+  }
+
+  /** Extension `yank`. */
+  updateRelease(patch: number | string, change: object): Promise<Reply> {
+    return this.appCall('PATCH', `/releases/${this.releaseId(patch)}`, { json: change });
   }
 
   download(patch: number | string, platform = LINUX, method = 'GET'): Promise<Reply> {

@@ -50,7 +50,12 @@ export class StoreWithApp {
   }
 
   complete(uploadId: string, sha256 = SHA_A, allowVersionReuse = false) {
-    return completeArtifact(this.db, uploadId, { storageKey: keyOf(uploadId), sha256 }, allowVersionReuse);
+    return completeArtifact(
+      this.db,
+      uploadId,
+      { storageKey: keyOf(uploadId), sha256 },
+      { now: NOW, allowVersionReuse },
+    );
   }
 
   /** @returns the upload's id */

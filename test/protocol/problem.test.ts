@@ -19,6 +19,8 @@ test('no code and no status that scripts rely on has changed', () => {
     too_large: 413,
     unsupported_media_type: 415,
     content_mismatch: 422,
+    incomplete: 422,
+    not_published: 422,
     signature_required: 422,
     slug_reserved: 422,
     too_many_requests: 429,

@@ -8,6 +8,8 @@ import { documentedJson, documentedRequests } from './api-document.ts';
 const OURS = {
   capabilities: 'public',
   getApp: 'release:read',
+  updateRelease: 'release:write',
+  publishRelease: 'release:write',
   upload: 'signed-url',
   storedFile: 'signed-url',
 } satisfies { [Name in RouteName]?: Route['access'] };
@@ -52,6 +54,8 @@ describe('routes', () => {
     expect(writing.map(([, { access }]) => access).sort()).toEqual([
       'app:admin',
       'release:delete',
+      'release:write',
+      'release:write',
       'release:write',
       'release:write',
       'signed-url',

@@ -11,6 +11,8 @@ const SCOPE_OF = {
   createRelease: 'release:write',
   createArtifact: 'release:write',
   listReleases: 'release:read',
+  updateRelease: 'release:write',
+  publishRelease: 'release:write',
   deleteRelease: 'release:delete',
 } as const satisfies Partial<Record<RouteName, Scope>>;
 
@@ -24,6 +26,8 @@ const BODY: Partial<Record<ScopedRoute, object>> = {
   setSlug: { slug: 'next-app' },
   createRelease: { version: '9.0.0', signature: 's' },
   createArtifact: { target: 'windows', arch: 'x86_64', file_size: 5 },
+  updateRelease: { status: 'yanked' },
+  publishRelease: [],
 };
 
 /** Each from an address of its own, so that none is told to wait. */
@@ -81,7 +85,7 @@ describe.each(scoped)('%s', (route) => {
     const releaseId = await app.publish('1.0.0');
     const ids = [app.id, 'unknown', app.id.toUpperCase(), `${app.id} `, 'x'.repeat(300), "' or 1=1 --"];
     for (const id of ids) expect(await call(server, route, id, releaseId, other.token), id).toBe(404);
-    if (route === 'createArtifact' || route === 'deleteRelease')
+    if (['createArtifact', 'deleteRelease', 'updateRelease', 'publishRelease'].includes(route))
       expect(await call(server, route, other.id, releaseId, other.token)).toBe(404);
     expect((await app.send('GET', '/releases')).json()).toHaveLength(1);
     expect((await other.send('GET', '/releases')).json()).toHaveLength(0);

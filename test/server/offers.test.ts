@@ -7,6 +7,7 @@ import { createApp, setSlug } from '../../src/database/apps.ts';
 import { completeArtifact, createPendingArtifact } from '../../src/database/artifacts.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { createRelease, deleteRelease } from '../../src/database/releases.ts';
+import type { Platform } from '../../src/protocol/platform.ts';
 import { Offers } from '../../src/server/offers.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LINUX, Publisher, startServer } from './publisher.ts';
@@ -33,6 +34,13 @@ function counting(database: Database): Database & { readonly count: () => number
 const NOW = new Date('2026-03-13T12:00:00Z');
 const URL_BASE = () => 'https://updates.example.com';
 
+/** What an installed app of that version asks. */
+const asking = (currentVersion: string, platform: Platform = LINUX) => ({
+  currentVersion,
+  platform,
+  channel: 'stable',
+});
+
 async function publish(database: Database, appId: string, version: string): Promise<string> {
   const db = database.queries;
   const release = await createRelease(db, { appId, version, notes: null, signature: 's' }, NOW);
@@ -48,7 +56,12 @@ async function publish(database: Database, appId: string, version: string): Prom
   const created = await createPendingArtifact(db, pending, NOW);
   if (created === 'release_gone') throw new Error(`${version} is gone`);
   const { id } = created;
-  await completeArtifact(db, id, { storageKey: id, sha256: 'a'.repeat(64) }, false);
+  await completeArtifact(
+    db,
+    id,
+    { storageKey: id, sha256: 'a'.repeat(64) },
+    { now: NOW, allowVersionReuse: false },
+  );
   return release.id;
 }
 
@@ -64,7 +77,7 @@ describe('a change by another connection to the store is seen by the next check'
     const other = await openStore(dataDir);
     const offers = new Offers(await openStore(dataDir), URL_BASE);
     const find = async (slug: string) => {
-      const found = await offers.find(slug, LINUX, '0.0.0-0');
+      const found = await offers.find(slug, asking('0.0.0-0'));
       return typeof found === 'string' ? found : found.version;
     };
     return { other, find };
@@ -95,9 +108,9 @@ describe('a change by another connection to the store is seen by the next check'
     const offers = new Offers(await openStore(dataDir), URL_BASE);
     const appId = await newApp(other, 'my-app');
     await publish(other, appId, '1.0.0');
-    const before = await offers.find('my-app', LINUX, '0.0.0-0');
+    const before = await offers.find('my-app', asking('0.0.0-0'));
     await setSlug(other.queries, appId, 'next-app', NOW);
-    const after = await offers.find('my-app', LINUX, '0.0.0-0');
+    const after = await offers.find('my-app', asking('0.0.0-0'));
     expect(before).toMatchObject({ body: expect.stringContaining('/api/sync/ota/my-app/download/') });
     expect(after).toMatchObject({ body: expect.stringContaining('/api/sync/ota/next-app/download/') });
   });
@@ -119,11 +132,11 @@ describe('what a check asks the database', () => {
 
   test('is something at first, and nothing while nothing changes', async () => {
     const { offers, queriesOf } = await counted();
-    expect(await queriesOf(() => offers.find('my-app', LINUX, '0.0.0-0'))).toBeGreaterThan(0);
+    expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBeGreaterThan(0);
     const again = async () => {
-      expect(await offers.find('my-app', LINUX, '0.0.0-0')).toMatchObject({ version: '1.0.0' });
-      expect(await offers.find('my-app', LINUX, '1.0.0')).toBe('no_update');
-      expect(await offers.find('my-app', { target: 'windows', arch: 'aarch64' }, '0.0.0-0')).toBe(
+      expect(await offers.find('my-app', asking('0.0.0-0'))).toMatchObject({ version: '1.0.0' });
+      expect(await offers.find('my-app', asking('1.0.0'))).toBe('no_update');
+      expect(await offers.find('my-app', asking('0.0.0-0', { target: 'windows', arch: 'aarch64' }))).toBe(
         'no_update',
       );
     };
@@ -132,24 +145,24 @@ describe('what a check asks the database', () => {
 
   test('is the app alone after a change to another app', async () => {
     const { database, offers, queriesOf } = await counted();
-    await offers.find('my-app', LINUX, '0.0.0-0');
+    await offers.find('my-app', asking('0.0.0-0'));
     await newApp(database, 'other-app');
-    expect(await queriesOf(() => offers.find('my-app', LINUX, '0.0.0-0'))).toBe(1);
-    expect(await queriesOf(() => offers.find('my-app', LINUX, '0.0.0-0'))).toBe(0);
+    expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBe(1);
+    expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBe(0);
   });
 
   test('is the same for many checks at once as for one', async () => {
     const { offers, queriesOf } = await counted();
-    const one = await queriesOf(() => offers.find('my-app', LINUX, '0.0.0-0'));
+    const one = await queriesOf(() => offers.find('my-app', asking('0.0.0-0')));
     const { offers: fresh, queriesOf: queriesOfFresh } = await counted();
-    const find = () => fresh.find('my-app', LINUX, '0.0.0-0');
+    const find = () => fresh.find('my-app', asking('0.0.0-0'));
     const many = await queriesOfFresh(() => Promise.all(Array.from({ length: 50 }, find)));
     expect(many).toBe(one);
   });
 
   test('is nothing that stays in memory for slugs that no app has', async () => {
     const { offers } = await counted();
-    const find = (i: number) => offers.find(`unknown-${i}-${'x'.repeat(20)}`, LINUX, '0.0.0-0');
+    const find = (i: number) => offers.find(`unknown-${i}-${'x'.repeat(20)}`, asking('0.0.0-0'));
     for (let i = 0; i < 2000; i++) await find(i);
     const before = usedHeap();
     for (let i = 2000; i < 22_000; i++) await find(i);

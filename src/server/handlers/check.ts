@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { STABLE } from '../../protocol/channel.ts';
+import { CheckQuery } from '../../protocol/messages.ts';
 import type { Platform } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { Offers } from '../offers.ts';
@@ -11,9 +13,11 @@ export function registerCheck(app: FastifyInstance, { database, publicUrl, check
   const cacheControl = checkMaxAge > 0 ? `public, max-age=${checkMaxAge}` : 'no-store';
 
   registerRoute(app, 'check', {
-    handle: async ({ params }, reply) => {
+    query: CheckQuery,
+    handle: async ({ params, query }, reply) => {
       const platform = { target: params.target, arch: params.arch } as Platform;
-      const offer = await offers.find(params.slug, platform, params.current_version);
+      const asked = { platform, currentVersion: params.current_version, channel: query.channel ?? STABLE };
+      const offer = await offers.find(params.slug, asked);
       if (offer === 'unknown_slug')
         throw new Problem('not_found', `There is no app with the slug ${params.slug}.`);
       reply.header('cache-control', cacheControl);

@@ -1,6 +1,19 @@
 import type { FastifyInstance } from 'fastify';
-import { createRelease, deleteRelease, listReleases, type Release } from '../../database/releases.ts';
-import { CreateReleaseBody, type ReleaseAnswer } from '../../protocol/messages.ts';
+import { publishRelease, updateRelease } from '../../database/publish-release.ts';
+import {
+  createRelease,
+  deleteRelease,
+  findRelease,
+  listReleases,
+  type Release,
+} from '../../database/releases.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import {
+  CreateReleaseBody,
+  PublishReleaseBody,
+  type ReleaseAnswer,
+  UpdateReleaseBody,
+} from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { registerRoute } from '../register-route.ts';
@@ -12,19 +25,33 @@ export function registerReleases(
   { database, clock }: Services,
   onDeleted: () => void,
 ): void {
+  const requireRelease = async (appId: string, id: string): Promise<Release> => {
+    const release = await findRelease(database.queries, appId, id);
+    if (release === undefined) throw noSuchRelease();
+    return release;
+  };
+
   // api.md, "Create a Release"
   registerRoute(app, 'createRelease', {
     body: CreateReleaseBody,
     handle: async ({ params, body }, reply) => {
-      const { version, notes = null, signature = null } = body;
-      const release = { appId: params.app_id, version, notes, signature };
+      const {
+        version,
+        notes = null,
+        signature = null,
+        draft = false,
+        expect = null,
+        channel = STABLE,
+      } = body;
+      const release = { appId: params.app_id, version, notes, signature, draft, expect, channel };
       const created = await createRelease(database.queries, release, clock());
       if (created === 'version_taken') {
         throw new Problem('version_taken', `The app already has a release of version ${version}.`, [
           { field: 'version', message: 'is taken' },
         ]);
       }
-      return reply.code(201).send(toAnswer(created));
+      const documented = body.draft === undefined && body.expect === undefined && body.channel === undefined;
+      return reply.code(201).send(documented ? toAnswer(created) : toExtendedAnswer(created));
     },
   });
 
@@ -33,9 +60,40 @@ export function registerReleases(
     handle: async ({ params }): Promise<ReleaseAnswer[]> => {
       const releases = await listReleases(database.queries, params.app_id);
       return releases.map(({ artifacts, ...release }) => ({
-        ...toAnswer(release),
+        ...toExtendedAnswer(release),
         artifacts: artifacts.map(({ fileSize, ...artifact }) => ({ ...artifact, file_size: fileSize })),
       }));
+    },
+  });
+
+  // Extension `yank`
+  registerRoute(app, 'updateRelease', {
+    body: UpdateReleaseBody,
+    handle: async ({ params, body }): Promise<ReleaseAnswer> => {
+      const outcome = await updateRelease(database.queries, params.app_id, params.release_id, body);
+      if (outcome === 'not_found') throw noSuchRelease();
+      if (outcome === 'draft') {
+        throw new Problem('not_published', 'The release is a draft: publish or delete it.');
+      }
+      return toExtendedAnswer(await requireRelease(params.app_id, params.release_id));
+    },
+  });
+
+  // Extension `draft`
+  registerRoute(app, 'publishRelease', {
+    body: PublishReleaseBody,
+    handle: async ({ params, body }): Promise<ReleaseAnswer> => {
+      const { app_id: appId, release_id: id } = params;
+      const outcome = await publishRelease(database.queries, appId, id, body ?? null, clock());
+      if (outcome === 'not_found') throw noSuchRelease();
+      if (outcome !== 'published') {
+        const errors = outcome.missing.map((name) => ({
+          field: name,
+          message: 'is not complete with those bytes',
+        }));
+        throw new Problem('incomplete', `Not published: ${outcome.missing.join(', ')} missing.`, errors);
+      }
+      return toExtendedAnswer(await requireRelease(appId, id));
     },
   });
 
@@ -43,7 +101,7 @@ export function registerReleases(
   registerRoute(app, 'deleteRelease', {
     handle: async ({ params }, reply) => {
       const outcome = await deleteRelease(database.queries, params.app_id, params.release_id);
-      if (outcome === 'not_found') throw new Problem('not_found', 'There is no such release.');
+      if (outcome === 'not_found') throw noSuchRelease();
       onDeleted();
       return reply.code(204).send();
     },
@@ -60,4 +118,14 @@ function toAnswer({ id, version, notes, signature, pubDate, createdAt }: Release
     pub_date: formatTimestamp(pubDate),
     created_at: formatTimestamp(createdAt),
   };
+}
+
+/** With the fields of the extensions `draft`, `expect`, `channel` and `yank`. */
+function toExtendedAnswer(release: Release): ReleaseAnswer {
+  const { status, channel, expect } = release;
+  return { ...toAnswer(release), status, channel, ...(expect !== null && { expect: [...expect] }) };
+}
+
+function noSuchRelease(): Problem {
+  return new Problem('not_found', 'There is no such release.');
 }

@@ -1,0 +1,138 @@
+import type { Kysely } from 'kysely';
+import { type Platform, platformName } from '../protocol/platform.ts';
+import { raiseRevision } from './apps.ts';
+import { findRelease } from './releases.ts';
+import type { ArtifactsTable, Queries, ReleasesTable, Schema } from './schema.ts';
+
+/** An artifact that a release must have to be published. */
+export interface RequiredArtifact extends Platform {
+  readonly sha256: string;
+}
+
+export type PublishOutcome =
+  | 'published'
+  | 'not_found'
+  /** What is required and is not there, by platform name. */
+  | { readonly missing: readonly string[] };
+
+/** What may be changed of a release; what is left out stays. */
+export interface ReleaseChange {
+  readonly notes?: string | null | undefined;
+  readonly status?: 'published' | 'yanked' | undefined;
+}
+
+type CompleteRow = Pick<ArtifactsTable, 'target' | 'arch' | 'sha256'>;
+
+/**
+ * Takes a draft live, for all its platforms at one instant: one transaction. A release that is live already stays so.
+ * @param required what it must have; null for whatever it has
+ */
+export async function publishRelease(
+  db: Kysely<Schema>,
+  appId: string,
+  id: string,
+  required: readonly RequiredArtifact[] | null,
+  now: Date,
+): Promise<PublishOutcome> {
+  return db.transaction().execute(async (transaction) => {
+    const release = await transaction
+      .selectFrom('releases')
+      .selectAll()
+      .where('app_id', '=', appId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (release === undefined) return 'not_found';
+    const complete = await completeArtifacts(transaction, id);
+    const has = ({ target, arch, sha256 }: RequiredArtifact) =>
+      complete.some((row) => row.target === target && row.arch === arch && row.sha256 === sha256);
+    const missing = (required ?? []).filter((artifact) => !has(artifact)).map(platformName);
+    if (complete.length === 0 && missing.length === 0) return { missing: ['any artifact'] };
+    if (missing.length > 0) return { missing };
+    if (release.status !== 'draft') return 'published';
+    await goLive(transaction, release, complete, now);
+    return 'published';
+  });
+}
+
+/** Publishes a draft whose expected platforms are all complete. Belongs into the transaction that completes one. */
+export async function publishIfExpectedAreComplete(
+  transaction: Queries,
+  releaseId: string,
+  now: Date,
+): Promise<void> {
+  const release = await transaction
+    .selectFrom('releases')
+    .selectAll()
+    .where('id', '=', releaseId)
+    .executeTakeFirstOrThrow();
+  if (release.status !== 'draft' || release.expect === null) return;
+  const complete = await completeArtifacts(transaction, releaseId);
+  const names = new Set(complete.map(platformName));
+  if (release.expect.split(' ').every((name) => names.has(name))) {
+    await goLive(transaction, release, complete, now);
+  }
+}
+
+/**
+ * Records what is live from now on: published bytes never change. That they do not was checked when each artifact was
+ * completed, and while a release has a version no other can.
+ */
+export async function recordPublishedBytes(
+  transaction: Queries,
+  { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
+  artifacts: readonly CompleteRow[],
+): Promise<void> {
+  for (const { target, arch, sha256 } of artifacts) {
+    if (sha256 === null) throw new Error('a complete artifact has its SHA-256');
+    await transaction
+      .insertInto('published_bytes')
+      .values({ app_id, precedence, target, arch, sha256 })
+      .onConflict((conflict) =>
+        conflict.columns(['app_id', 'precedence', 'target', 'arch']).doUpdateSet({ sha256 }),
+      )
+      .execute();
+  }
+}
+
+/** Extension `yank`: changes a live release. @returns `draft` when it is none yet and its status was to change */
+export async function updateRelease(
+  db: Kysely<Schema>,
+  appId: string,
+  id: string,
+  { notes, status }: ReleaseChange,
+): Promise<'updated' | 'not_found' | 'draft'> {
+  return db.transaction().execute(async (transaction) => {
+    const release = await findRelease(transaction, appId, id);
+    if (release === undefined) return 'not_found';
+    if (release.status === 'draft' && status !== undefined) return 'draft';
+    const change = { ...(notes !== undefined && { notes }), ...(status !== undefined && { status }) };
+    if (Object.keys(change).length === 0) return 'updated';
+    await transaction.updateTable('releases').set(change).where('id', '=', id).execute();
+    await raiseRevision(transaction, appId);
+    return 'updated';
+  });
+}
+
+async function goLive(
+  transaction: Queries,
+  release: ReleasesTable,
+  complete: readonly CompleteRow[],
+  now: Date,
+): Promise<void> {
+  await recordPublishedBytes(transaction, release, complete);
+  await transaction
+    .updateTable('releases')
+    .set({ status: 'published', pub_date: now.getTime() })
+    .where('id', '=', release.id)
+    .execute();
+  await raiseRevision(transaction, release.app_id);
+}
+
+function completeArtifacts(db: Queries, releaseId: string): Promise<CompleteRow[]> {
+  return db
+    .selectFrom('artifacts')
+    .select(['target', 'arch', 'sha256'])
+    .where('release_id', '=', releaseId)
+    .where('status', '=', 'complete')
+    .execute();
+}

@@ -1,0 +1,15 @@
+/** The channel that everyone gets. */
+export const STABLE = 'stable';
+
+/** What a channel may be called. */
+export const CHANNEL_PATTERN = '^[a-z0-9][a-z0-9-]{0,39}$';
+
+/** The rule in words, for messages. */
+export const CHANNEL_RULE =
+  '1 to 40 lowercase letters, digits and hyphens, beginning with a letter or digit' as const;
+
+const CHANNEL = new RegExp(CHANNEL_PATTERN);
+
+export function isChannel(text: string): boolean {
+  return CHANNEL.test(text);
+}

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'vitest';
+import { type Expectation, type Scenario, type Step, scenario, step } from './scenario.ts';
+import { LINUX, MAC, type World } from './world.ts';
+
+const WINDOWS = 'windows/x86_64';
+const nothing: Expectation = { status: 204 };
+const invalid = (...fields: string[]): Expectation => ({
+  status: 400,
+  problem: { code: 'invalid_request', fields },
+});
+const incomplete = (...fields: string[]): Expectation => ({
+  status: 422,
+  problem: { code: 'incomplete', fields },
+});
+
+const required = (w: World, patch: number, platform = LINUX) => {
+  const [target, arch] = platform.split('/');
+  return { target, arch, sha256: createHash('sha256').update(w.bytes(patch)).digest('hex') };
+};
+
+/** One file to a release that may be a draft: it is not waited for. */
+const uploads = (patch: number, platform = LINUX): Step[] => [
+  step((w) => w.requestUpload(patch, platform), { status: 201 }),
+  step((w) => w.put(patch, platform), { status: 200 }),
+];
+const offers = (platform: string, patch: number): Step =>
+  step(
+    (w) => w.check(platform, w.v('0-0')),
+    (w) => ({ status: 200, has: { version: w.v(patch) } }),
+  );
+const offersNothing = (platform: string): Step => step((w) => w.check(platform, w.v('0-0')), nothing);
+
+/** Design 4, extension `draft`. */
+const drafts: readonly Scenario[] = [
+  scenario(
+    'a draft is neither offered nor downloaded until it is published, for all platforms at once',
+    [
+      step(
+        (w) => w.createRelease(1, { draft: true }),
+        (w) => ({ status: 201, has: { version: w.v(1), status: 'draft', channel: 'stable' } }),
+      ),
+      ...uploads(1, LINUX),
+      ...uploads(1, MAC),
+      offersNothing(LINUX),
+      offersNothing(MAC),
+      step((w) => w.download(1), { status: 404, problem: { code: 'not_found' } }),
+      step((w) => w.publishDraft(1, [required(w, 1, LINUX), required(w, 1, MAC)]), {
+        status: 200,
+        has: { status: 'published' },
+      }),
+      offers(LINUX, 1),
+      offers(MAC, 1),
+      step(
+        (w) => w.fetchOffer(MAC),
+        (w) => ({ status: 200, bytes: w.bytes(1) }),
+      ),
+    ],
+    'draft',
+  ),
+  scenario(
+    'a draft that lacks what is listed is not published, and says what',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      step((w) => w.publishDraft(1), incomplete('any artifact')),
+      ...uploads(1, LINUX),
+      step(
+        (w) => w.publishDraft(1, [required(w, 1, LINUX), required(w, 1, MAC)]),
+        incomplete('darwin-aarch64'),
+      ),
+      step(
+        (w) => w.publishDraft(1, [{ ...required(w, 1), sha256: '0'.repeat(64) }]),
+        incomplete('linux-x86_64'),
+      ),
+      offersNothing(LINUX),
+      step((w) => w.publishDraft(1), { status: 200, has: { status: 'published' } }),
+      offers(LINUX, 1),
+    ],
+    'draft',
+  ),
+  scenario(
+    'publishing a release that is live already changes nothing',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.publishDraft(1, [required(w, 1)]), { status: 200, has: { status: 'published' } }),
+      offers(LINUX, 1),
+    ],
+    'draft',
+  ),
+  scenario(
+    'what a draft had binds nobody once it is deleted',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      ...uploads(1),
+      step((w) => w.delete(1), { status: 204 }),
+      step((w) => w.publish(1, LINUX, Buffer.from('other bytes')), { status: 200 }),
+      step((w) => w.fetchOffer(), { status: 200, bytes: Buffer.from('other bytes') }),
+    ],
+    'draft',
+  ),
+  scenario(
+    'a draft of a version that was live takes no other bytes',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.delete(1), { status: 204 }),
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      step((w) => w.requestUpload(1, LINUX, { file_size: 5 }), { status: 201 }),
+      step((w) => w.put(1, LINUX, Buffer.from('other')), { status: 409, problem: { code: 'immutable' } }),
+    ],
+    'draft',
+  ),
+  scenario(
+    'drafts and lists of wrong types are refused',
+    [
+      step((w) => w.createRelease(1, { draft: 'yes' }), invalid('draft')),
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      step((w) => w.publishDraft(1, [{ target: 'linux', arch: 'x86_64', sha256: 'short' }]), {
+        status: 400,
+        problem: { code: 'invalid_request', fields: expect.any(Array) as unknown as string[] },
+      }),
+    ],
+    'draft',
+  ),
+];
+
+/** Design 4, extension `expect`. */
+const expected: readonly Scenario[] = [
+  scenario(
+    'a release with expected platforms goes live by itself with the last of them, for all at once',
+    [
+      step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'] }), {
+        status: 201,
+        has: { status: 'draft', expect: ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'] },
+      }),
+      ...uploads(1, WINDOWS),
+      ...uploads(1, LINUX),
+      offersNothing(LINUX),
+      offersNothing(WINDOWS),
+      ...uploads(1, MAC),
+      offers(LINUX, 1),
+      offers(MAC, 1),
+      offers(WINDOWS, 1),
+    ],
+    'expect',
+  ),
+  scenario(
+    'a platform that was not expected neither completes a release nor keeps it back',
+    [
+      step((w) => w.createRelease(1, { expect: ['linux-x86_64'] }), { status: 201 }),
+      ...uploads(1, MAC),
+      offersNothing(MAC),
+      ...uploads(1, LINUX),
+      offers(MAC, 1),
+      ...uploads(1, WINDOWS),
+      offers(WINDOWS, 1),
+    ],
+    'expect',
+  ),
+  scenario(
+    'expected platforms that are none, twice the same or unknown are refused',
+    [
+      step((w) => w.createRelease(1, { expect: [] }), invalid('expect')),
+      step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'linux-x86_64'] }), invalid('expect')),
+      step((w) => w.createRelease(1, { expect: ['linux-z80'] }), invalid('expect.0')),
+      step((w) => w.createRelease(1, { expect: 'linux-x86_64' }), invalid('expect')),
+    ],
+    'expect',
+  ),
+];
+
+/** Design 4, extensions `draft` and `expect`. */
+export const draftScenarios: readonly Scenario[] = [...drafts, ...expected];
