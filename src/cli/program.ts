@@ -134,6 +134,16 @@ function addReleases(program: Command, runs: Runs): void {
     async () => (await load()).runReleasesShow,
   );
   runs(
+    withRemote(releases.command('yank <id-or-version>')).description(
+      'Stop offering a release; its files stay, and it can be restored.',
+    ),
+    async () => (await load()).runReleasesYank,
+  );
+  runs(
+    withRemote(releases.command('restore <id-or-version>')).description('Offer a yanked release again.'),
+    async () => (await load()).runReleasesRestore,
+  );
+  runs(
     withRemote(releases.command('delete <id-or-version>')).description(
       'Delete a release and its files. Installed apps are no longer offered it.',
     ),
@@ -150,6 +160,7 @@ function addCheck(program: Command, runs: Runs): void {
     .option('--target <target>', TARGETS.join(', '))
     .option('--arch <arch>', ARCHS.join(', '))
     .option('--current-version <version>', 'the version that is installed')
+    .option('--channel <name>', 'ask for what is for this channel too')
     .option('--download', 'download the update too, and measure it')
     .option('--pubkey <key or file>', "check the download's signature against this minisign public key");
   runs(withOutput(check), async () => (await import('./commands/check.ts')).runCheck);

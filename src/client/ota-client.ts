@@ -9,6 +9,7 @@ import {
   ReleaseAnswer,
   ReleaseListAnswer,
   UpdateAnswer,
+  type UpdateReleaseBody,
 } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import { API_ROOT, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
@@ -95,20 +96,35 @@ export class OtaClient {
     return Array.isArray(answer) ? answer : answer.releases;
   }
 
+  /** Extension `yank`: changes the notes of a release, or whether it is offered. */
+  async updateRelease(appId: string, releaseId: string, change: UpdateReleaseBody): Promise<ReleaseAnswer> {
+    const parameters = { app_id: appId, release_id: releaseId };
+    return this.#call(ReleaseAnswer, { route: 'updateRelease', parameters, body: change });
+  }
+
   /** api.md, "Delete a Release" */
   async deleteRelease(appId: string, releaseId: string): Promise<void> {
     const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
     await this.#callForNothing(call);
   }
 
-  /** api.md, "Update Check Endpoint". @returns undefined for "No Update (204)" */
-  async check(slug: string, platform: Platform, currentVersion: string): Promise<UpdateAnswer | undefined> {
-    const { target, arch } = platform;
+  /**
+   * api.md, "Update Check Endpoint".
+   * @param channel extension `channel`; stable when left out
+   * @returns undefined for "No Update (204)"
+   */
+  async check(
+    slug: string,
+    { target, arch }: Platform,
+    currentVersion: string,
+    channel?: string,
+  ): Promise<UpdateAnswer | undefined> {
     const call = {
       route: 'check',
       parameters: { slug, target, arch, current_version: currentVersion },
     } as const;
     const url = this.#url(call);
+    if (channel !== undefined) url.searchParams.set('channel', channel);
     const { response, text } = await this.#send(call, url);
     if (response.status === 204) return undefined;
     if (response.status !== 200) throw this.#failure(response, text, url);

@@ -18,6 +18,8 @@ export interface InstalledClient {
 export interface Installed extends Platform {
   readonly slug: string;
   readonly currentVersion: string;
+  /** Extension `channel`; stable when left out. */
+  readonly channel?: string | undefined;
 }
 
 /**
@@ -28,7 +30,9 @@ export async function askForUpdate(
   { client, retry }: InstalledClient,
   installed: Installed,
 ): Promise<{ readonly update: UpdateAnswer } | { readonly reason: string }> {
-  const update = await retry.run(() => client.check(installed.slug, installed, installed.currentVersion));
+  const update = await retry.run(() =>
+    client.check(installed.slug, installed, installed.currentVersion, installed.channel),
+  );
   if (update !== undefined) {
     requireUsable(update);
     return { update };
@@ -51,7 +55,7 @@ async function newestFor(
   installed: Installed,
 ): Promise<UpdateAnswer | undefined | 'unknown'> {
   try {
-    return await retry.run(() => client.check(installed.slug, installed, LOWEST_VERSION));
+    return await retry.run(() => client.check(installed.slug, installed, LOWEST_VERSION, installed.channel));
   } catch (error) {
     if (error instanceof OtaError && error.code === 'preflight_refused') return 'unknown';
     throw error;

@@ -157,6 +157,14 @@ export function existingReleaseFaults(
   artifacts: readonly LocalArtifact[],
   server: ServerView,
 ): Fault[] {
+  if (existing.status === 'yanked') {
+    const hint = 'Restore it with `releases restore`, or publish a new version.';
+    return [{ code: 'conflict', message: `${existing.version} is yanked`, hint }];
+  }
+  if (existing.status === 'draft') {
+    const hint = 'Publish or delete the draft first.';
+    return [{ code: 'conflict', message: `${existing.version} is a draft, which nobody is offered`, hint }];
+  }
   const hint = 'Publish it as a new version.';
   if (existing.version !== version) {
     const message = `${existing.version} exists, and build metadata does not make ${version} another version`;

@@ -42,6 +42,36 @@ describe('each step alone', () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no release 9.9.9') });
   });
 
+  test('a release that is yanked is not offered, keeps its version, and is offered again when it is restored', async () => {
+    const { runJson, folder } = await startWorld();
+    const file = await writeBundle(folder, 'App.AppImage');
+    expect(await runJson(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });
+
+    const yanked = await runJson(['releases', 'yank', 'v1.2.0']);
+    expect(yanked).toMatchObject({ code: 0, document: { version: '1.2.0', status: 'yanked' } });
+    expect(await runJson(checkLinux('1.1.0'))).toMatchObject({ document: { update: false } });
+    expect(await runJson(publishLinux('1.2.0', file))).toMatchObject({
+      code: 5,
+      document: { error: { message: '1.2.0 is yanked', hint: expect.stringContaining('releases restore') } },
+    });
+
+    const restored = await runJson(['releases', 'restore', yanked.document.id]);
+    expect(restored).toMatchObject({ code: 0, document: { status: 'published' } });
+    expect(await runJson(checkLinux('1.1.0'))).toMatchObject({ document: { version: '1.2.0' } });
+  });
+
+  test('a check asks for a channel', async () => {
+    const { runJson } = await startWorld();
+    expect(await runJson(['publish', 'slug', 'my-app'])).toMatchObject({ code: 0 });
+    const asked = await runJson(checkLinux('1.1.0', '--channel', 'beta'));
+    expect(asked).toMatchObject({ code: 0, document: { update: false } });
+    const wrong = await runJson(checkLinux('1.1.0', '--channel', 'Beta!'));
+    expect(wrong).toMatchObject({
+      code: 2,
+      document: { error: { message: expect.stringContaining('--channel') } },
+    });
+  });
+
   test('a release may have a signature of its own, and a release of other content is a conflict', async () => {
     const { runJson, folder } = await startWorld();
     await writeFile(join(folder, 'release.sig'), 'for all of them\n');

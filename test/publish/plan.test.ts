@@ -139,6 +139,14 @@ describe('a version that exists', () => {
     ]);
   });
 
+  test.each([
+    ['yanked', '1.2.0 is yanked'],
+    ['draft', '1.2.0 is a draft, which nobody is offered'],
+  ])('that is %s is a conflict', (status, message) => {
+    const releases = [{ ...EXISTING, status }];
+    expect(faults({}, [artifact()], { releases })).toEqual([['conflict', message]]);
+  });
+
   test('with another signature on a base server is a conflict', () => {
     expect(faults({ slug: 'my-app' }, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
       ['conflict', '1.2.0 exists with another signature'],

@@ -1,5 +1,6 @@
 import { displayUrl } from '../../client/transport.ts';
 import { OtaError } from '../../errors.ts';
+import { CHANNEL_RULE, isChannel } from '../../protocol/channel.ts';
 import type { UpdateAnswer } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
@@ -18,6 +19,7 @@ interface CheckOptions {
   readonly target?: string;
   readonly arch?: string;
   readonly currentVersion?: string;
+  readonly channel?: string;
   readonly download?: boolean;
   readonly pubkey?: string;
 }
@@ -28,8 +30,10 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   const server = readServer(options.server, problems);
   const platform = readPlatform(options, problems);
   const publicKey = readPublicKey(options.pubkey, problems);
-  const { slug, currentVersion = '', download = false } = options;
+  const { slug, currentVersion = '', channel, download = false } = options;
   if (!slug) problems.add('no slug is given: pass --slug');
+  if (channel !== undefined && !isChannel(channel))
+    problems.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
   if (!isVersion(currentVersion)) {
     problems.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }
@@ -40,7 +44,7 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   const { output } = context;
   const remote = connectPublicly(server, context);
   try {
-    const answer = await askForUpdate(remote, { ...platform, slug, currentVersion });
+    const answer = await askForUpdate(remote, { ...platform, slug, currentVersion, channel });
     if ('reason' in answer) {
       output.document({ update: false, reason: answer.reason });
       output.result(`No update: ${answer.reason}.`);

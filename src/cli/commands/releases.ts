@@ -1,3 +1,4 @@
+import { OtaError } from '../../errors.ts';
 import type { ReleaseAnswer } from '../../protocol/messages.ts';
 import { requireRelease } from '../../publish/find-release.ts';
 import { formatBytes, formatTable } from '../format.ts';
@@ -11,6 +12,7 @@ export async function runReleasesList(options: RemoteOptions, context: Context):
     context.output.document(releases);
     const rows = releases.map((release) => [
       release.version,
+      release.status ?? '',
       release.pub_date ?? '',
       (release.artifacts ?? []).map(({ target, arch }) => `${target}-${arch}`).join(' '),
       release.id,
@@ -28,6 +30,47 @@ export async function runReleasesShow(
     const release = requireRelease(releases, idOrVersion);
     context.output.document(release);
     context.output.result(describe(release));
+  });
+}
+
+/** Extension `yank`: a way back that keeps the files. */
+export async function runReleasesYank(
+  options: RemoteOptions,
+  context: Context,
+  idOrVersion: string,
+): Promise<void> {
+  await setStatus(options, context, idOrVersion, 'yanked');
+}
+
+export async function runReleasesRestore(
+  options: RemoteOptions,
+  context: Context,
+  idOrVersion: string,
+): Promise<void> {
+  await setStatus(options, context, idOrVersion, 'published');
+}
+
+async function setStatus(
+  options: RemoteOptions,
+  context: Context,
+  idOrVersion: string,
+  status: 'published' | 'yanked',
+): Promise<void> {
+  await withReleases(options, context, async (releases, { client, retry, appId }) => {
+    const { id, version } = requireRelease(releases, idOrVersion);
+    const capabilities = await retry.run(() => client.capabilities());
+    if (!capabilities?.extensions.includes('yank')) {
+      throw new OtaError('preflight_refused', 'this server cannot yank a release', {
+        hint: 'Delete it with `releases delete`, or publish a higher version.',
+      });
+    }
+    const release = await retry.run(() => client.updateRelease(appId, id, { status }));
+    context.output.document(release);
+    context.output.result(
+      status === 'yanked'
+        ? `${version} is no longer offered; its files stay.`
+        : `${version} is offered again.`,
+    );
   });
 }
 
