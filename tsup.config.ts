@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
 
@@ -47,7 +47,7 @@ function licences(folders: readonly string[]): string {
     const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
     const path = file && join(folder, file);
-    const text = path && existsSync(path) ? readFileSync(path, 'utf8').trim() : `License: ${license}`;
+    const text = path ? readFileSync(path, 'utf8').trim() : `License: ${license}`;
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
   return `synckit-ota contains code of the following packages.\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;

@@ -9,7 +9,7 @@ export class Problems {
 
   /** @param text a sentence that names the flag and what to do */
   add(text: string, kind: ProblemKind = 'usage'): void {
-    if (!this.#found.some((problem) => problem.text === text)) this.#found.push({ text, kind });
+    this.#found.push({ text, kind });
   }
 
   addFaults(faults: readonly Fault[]): void {

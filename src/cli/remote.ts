@@ -1,7 +1,7 @@
 import { OtaClient } from '../client/ota-client.ts';
 import { Retry, type RetryNotice } from '../client/retry.ts';
 import { UndiciTransport } from '../client/transport.ts';
-import { readConfigFile } from './config-file.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { formatRetry } from './format.ts';
 import type { Output } from './output.ts';
 import { Problems } from './problems.ts';
@@ -28,14 +28,16 @@ export function connectPublicly(
 /**
  * Opens the way to a server for an app.
  * @param problems where everything that is wrong with the options goes; thrown here, together
+ * @param known the project's config file, if it is read already
  */
 export function connectForApp(
   options: RemoteOptions & { readonly project?: string },
   context: Context,
   problems = new Problems(),
   onRetry?: (notice: RetryNotice) => void,
+  known?: ConfigFile,
 ): Remote & { readonly appId: string } {
-  const config = problems.attempt(() => readConfigFile(options.project ?? '.')) ?? {};
+  const config = known ?? problems.attempt(() => readConfigFile(options.project ?? '.')) ?? {};
   const server = readServer(options.server || config.server, problems);
   const appId = readApp(options.app || config.app, problems);
   const token = readToken(options, problems);

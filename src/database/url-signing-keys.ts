@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../protocol/time.ts';
 import type { Queries } from './schema.ts';
 
 export interface UrlSigningKey {
   /** 8 hexadecimal digits, named in each URL it signs. */
   readonly id: string;
   readonly secret: Buffer;
+}
+
+/** The keys of a store, for whoever signs or verifies URLs. */
+export function urlSigningKeys(db: Queries, clock: Clock) {
+  return {
+    current: () => currentUrlSigningKey(db, clock()),
+    find: (id: string) => findUrlSigningKey(db, id),
+  };
 }
 
 /** The newest key, made when there is none. */

@@ -74,7 +74,7 @@ export async function inspectArtifacts(
       faults.push(found);
       continue;
     }
-    options.onHashing?.(input.file);
+    if (!hashed.has(input.file)) options.onHashing?.(input.file);
     const hashes = hashed.get(input.file) ?? (await hashFile(input.file, options.signal));
     hashed.set(input.file, hashes);
     if ('code' in hashes) {

@@ -62,8 +62,8 @@ async function requireSignedUrl(
   const method = request.method === 'PUT' ? 'PUT' : 'GET'; // a HEAD may look at what a GET may fetch
   const verdict = await verifyTarget(signingKeys, method, request.raw.url ?? '', clock());
   if (verdict === 'valid') return;
-  const renewed = verdict === 'expired' ? 'It has expired.' : `It was not issued as it is by ${publicUrl()}.`;
-  throw new Problem('url_refused', `This URL is not accepted. ${renewed}`);
+  const reason = verdict === 'expired' ? 'It has expired.' : `It was not issued as it is by ${publicUrl()}.`;
+  throw new Problem('url_refused', `This URL is not accepted. ${reason}`);
 }
 
 /** RFC 6750 section 2.1; the scheme's case does not matter. */

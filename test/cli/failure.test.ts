@@ -1,23 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-codes.ts';
 import { reportFailure } from '../../src/cli/failure.ts';
 import { createOutput, type OutputOptions } from '../../src/cli/output.ts';
 import { OtaError, type OtaErrorCode } from '../../src/errors.ts';
+import { captureOutput } from '../support/captured-output.ts';
 
-const written = { stdout: '', stderr: '' };
-
-beforeEach(() => {
-  Object.assign(written, { stdout: '', stderr: '' });
-  for (const name of ['stdout', 'stderr'] as const) {
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    });
-  }
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const written = captureOutput();
 
 /** Design 3: what scripts rely on. */
 const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {

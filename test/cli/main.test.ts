@@ -1,23 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { packageVersion } from '../../src/cli/package-version.ts';
+import { captureOutput } from '../support/captured-output.ts';
 
-const written = { stdout: '', stderr: '' };
+const written = captureOutput();
 
 beforeEach(() => {
-  Object.assign(written, { stdout: '', stderr: '' });
   for (const name of Object.keys(process.env).filter((key) => key.startsWith('SYNCKIT_OTA_'))) {
     vi.stubEnv(name, undefined);
   }
-  for (const name of ['stdout', 'stderr'] as const) {
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    });
-  }
 });
 afterEach(() => {
-  vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
 

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { createApp as createAppRecord, type NewApp } from '../../src/database/apps.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { createToken } from '../../src/database/tokens.ts';
-import { currentUrlSigningKey, findUrlSigningKey } from '../../src/database/url-signing-keys.ts';
+import { urlSigningKeys } from '../../src/database/url-signing-keys.ts';
 import { SCOPES, type Scope } from '../../src/protocol/token.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Listening, listen } from '../../src/server/listen.ts';
@@ -37,10 +37,7 @@ export async function openTestServer(
   let publicUrl = TEST_PUBLIC_URL;
   const server = { now: new Date('2026-03-13T12:00:00Z') } as TestServer;
   const clock = () => server.now;
-  const signingKeys = {
-    current: () => currentUrlSigningKey(database.queries, clock()),
-    find: (id: string) => findUrlSigningKey(database.queries, id),
-  };
+  const signingKeys = urlSigningKeys(database.queries, clock);
   const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: () => publicUrl });
   const services: Services = {
     database,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RetryNotice } from '../../client/retry.ts';
 import { displayUrl } from '../../client/transport.ts';
 import { platformName } from '../../protocol/platform.ts';
 import { presenceFaults } from '../../publish/local-artifact.ts';
@@ -53,9 +54,8 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
   problems.addFaults(await presenceFaults(request.artifacts));
   const { output, signal } = context;
   const reporter = new Reporter(output);
-  const remote = connectForApp(options, context, problems, (notice) =>
-    reporter.report({ type: 'retrying', notice }),
-  );
+  const onRetry = (notice: RetryNotice) => reporter.report({ type: 'retrying', notice });
+  const remote = connectForApp(options, context, problems, onRetry, config);
   try {
     const warnings = discovered ? reportDiscovery(discovered, output) : [];
     for (const message of warnings) reporter.report({ type: 'warning', message });

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import { openDatabase } from '../../database/open.ts';
 import { lockForServing } from '../../database/serve-lock.ts';
-import { currentUrlSigningKey, findUrlSigningKey } from '../../database/url-signing-keys.ts';
+import { urlSigningKeys } from '../../database/url-signing-keys.ts';
 import { OtaError } from '../../errors.ts';
 import { createApp } from '../../server/app.ts';
 import { type Listening, listen } from '../../server/listen.ts';
@@ -46,10 +46,7 @@ export async function runServe(options: ServeOptions, { signal }: Context): Prom
   const database = await openDatabase(options.dataDir);
   let publicUrl = settings.publicUrl;
   const clock = () => new Date();
-  const signingKeys = {
-    current: () => currentUrlSigningKey(database.queries, clock()),
-    find: (id: string) => findUrlSigningKey(database.queries, id),
-  };
+  const signingKeys = urlSigningKeys(database.queries, clock);
   const getPublicUrl = () => publicUrl ?? '';
   const storage = await DiskStorage.open({
     dataDir: options.dataDir,
