@@ -1,4 +1,11 @@
-import { ARCHS, type Platform, parsePlatform, platformName, TARGETS } from '../protocol/platform.ts';
+import {
+  ARCHS,
+  DOCUMENTED_ARCHS,
+  type Platform,
+  parsePlatform,
+  platformName,
+  TARGETS,
+} from '../protocol/platform.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
 import type { Problems } from './problems.ts';
 
@@ -42,7 +49,7 @@ function readArtifact(value: string, problems: Problems): ArtifactInput[] {
     problems.add(`--artifact ${value} is not TARGET-ARCH=FILE: write it like darwin-aarch64=App.app.tar.gz`);
     return [];
   }
-  if (name === UNIVERSAL) return ARCHS.map((arch) => ({ target: 'darwin', arch, file }));
+  if (name === UNIVERSAL) return DOCUMENTED_ARCHS.map((arch) => ({ target: 'darwin', arch, file }));
   const platform = parsePlatform(name);
   if (platform !== undefined) return [{ ...platform, file }];
   problems.add(`--artifact ${value} names no platform: use one of ${[...KNOWN, UNIVERSAL].join(', ')}`);

@@ -6,13 +6,21 @@ import {
   CreateArtifactAnswer,
   type CreateArtifactBody,
   type CreateReleaseBody,
+  type PublishReleaseBody,
   ReleaseAnswer,
   ReleaseListAnswer,
   UpdateAnswer,
   type UpdateReleaseBody,
 } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
-import { API_ROOT, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
+import {
+  API_ROOT,
+  downloadPath,
+  pathOf,
+  type RouteName,
+  type RouteParameters,
+  routes,
+} from '../protocol/routes.ts';
 import type { Clock } from '../protocol/time.ts';
 import { decodeAnswer, decodeIfMatching, failureOf, isPage, notTheApi, readText } from './answer.ts';
 import type { Transport, TransportResponse } from './transport.ts';
@@ -96,6 +104,16 @@ export class OtaClient {
     return Array.isArray(answer) ? answer : answer.releases;
   }
 
+  /** Extension `draft`: takes a draft live. @param required what it must have; a live release stays as it is */
+  async publishRelease(
+    appId: string,
+    releaseId: string,
+    required: PublishReleaseBody,
+  ): Promise<ReleaseAnswer> {
+    const parameters = { app_id: appId, release_id: releaseId };
+    return this.#call(ReleaseAnswer, { route: 'publishRelease', parameters, body: required });
+  }
+
   /** Extension `yank`: changes the notes of a release, or whether it is offered. */
   async updateRelease(appId: string, releaseId: string, change: UpdateReleaseBody): Promise<ReleaseAnswer> {
     const parameters = { app_id: appId, release_id: releaseId };
@@ -109,13 +127,13 @@ export class OtaClient {
   }
 
   /**
-   * api.md, "Update Check Endpoint".
+   * api.md, "Update Check Endpoint". A kind of bundle is asked for by the extension `platforms`.
    * @param channel extension `channel`; stable when left out
    * @returns undefined for "No Update (204)"
    */
   async check(
     slug: string,
-    { target, arch }: Platform,
+    { target, arch, bundleType }: Platform,
     currentVersion: string,
     channel?: string,
   ): Promise<UpdateAnswer | undefined> {
@@ -125,6 +143,7 @@ export class OtaClient {
     } as const;
     const url = this.#url(call);
     if (channel !== undefined) url.searchParams.set('channel', channel);
+    if (bundleType !== undefined) url.searchParams.set('bundle_type', bundleType);
     const { response, text } = await this.#send(call, url);
     if (response.status === 204) return undefined;
     if (response.status !== 200) throw this.#failure(response, text, url);
@@ -132,8 +151,8 @@ export class OtaClient {
   }
 
   /** api.md, "Download Endpoint": where a release's file for a platform is fetched. */
-  downloadUrl(slug: string, releaseId: string, { target, arch }: Platform): URL {
-    return this.#url({ route: 'download', parameters: { slug, release_id: releaseId, target, arch } });
+  downloadUrl(slug: string, releaseId: string, platform: Platform): URL {
+    return new URL(this.#base + downloadPath(slug, releaseId, platform));
   }
 
   /** Where an installed app of the platform asks for updates, for people to read. */

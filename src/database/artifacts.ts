@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import type { Platform } from '../protocol/platform.ts';
+import { compareByPreference, type Platform, platformOf } from '../protocol/platform.ts';
 import { precedenceOf } from '../protocol/version.ts';
 import { raiseRevision } from './apps.ts';
+import { platformColumns } from './platform-columns.ts';
 import { publishIfExpectedAreComplete, recordPublishedBytes } from './publish-release.ts';
 import type { Queries, Schema } from './schema.ts';
 
@@ -51,7 +52,7 @@ export async function createPendingArtifact(
   now: Date,
 ): Promise<{ readonly id: string } | 'release_gone'> {
   const id = randomUUID();
-  const { releaseId, target, arch, fileSize, sha256, signature, expiresAt } = artifact;
+  const { releaseId, fileSize, sha256, signature, expiresAt } = artifact;
   return db.transaction().execute(async (transaction) => {
     const release = transaction.selectFrom('releases').select('id').where('id', '=', releaseId);
     if ((await release.executeTakeFirst()) === undefined) return 'release_gone';
@@ -60,8 +61,7 @@ export async function createPendingArtifact(
       .values({
         id,
         release_id: releaseId,
-        target,
-        arch,
+        ...platformColumns(artifact),
         file_size: fileSize,
         sha256,
         signature,
@@ -80,31 +80,25 @@ export async function publishedBytes(
   db: Queries,
   appId: string,
   version: string,
-  { target, arch }: Platform,
+  platform: Platform,
 ): Promise<string | undefined> {
   const row = await db
     .selectFrom('published_bytes')
     .select('sha256')
     .where('app_id', '=', appId)
     .where('precedence', '=', precedenceOf(version))
-    .where('target', '=', target)
-    .where('arch', '=', arch)
+    .where((eb) => eb.and(platformColumns(platform)))
     .executeTakeFirst();
   return row?.sha256;
 }
 
 /** Whether the release already has its artifact for the platform. */
-export async function isComplete(
-  db: Queries,
-  releaseId: string,
-  { target, arch }: Platform,
-): Promise<boolean> {
+export async function isComplete(db: Queries, releaseId: string, platform: Platform): Promise<boolean> {
   const row = await db
     .selectFrom('artifacts')
     .select('id')
     .where('release_id', '=', releaseId)
-    .where('target', '=', target)
-    .where('arch', '=', arch)
+    .where((eb) => eb.and(platformColumns(platform)))
     .where('status', '=', 'complete')
     .executeTakeFirst();
   return row !== undefined;
@@ -123,6 +117,7 @@ export async function findUpload(db: Queries, id: string): Promise<PendingUpload
       'version',
       'target',
       'arch',
+      'bundle_type',
       'file_size',
       'sha256',
       'artifacts.status',
@@ -138,8 +133,7 @@ export async function findUpload(db: Queries, id: string): Promise<PendingUpload
     appId: row.app_id,
     pubkey: row.pubkey,
     version: row.version,
-    target: row.target,
-    arch: row.arch,
+    ...platformOf(row),
     fileSize: row.file_size,
     sha256: row.sha256,
     signature: row.signature ?? row.release_signature,
@@ -176,13 +170,15 @@ export async function completeArtifact(
         'precedence',
         'target',
         'arch',
+        'bundle_type',
       ])
       .where('artifacts.id', '=', uploadId)
       .executeTakeFirst();
     if (upload === undefined) return 'gone';
-    if (await isComplete(transaction, upload.release_id, upload)) return 'immutable';
+    const platform = platformOf(upload);
+    if (await isComplete(transaction, upload.release_id, platform)) return 'immutable';
     const { sha256, storageKey } = bytes;
-    const published = await publishedBytes(transaction, upload.app_id, upload.version, upload);
+    const published = await publishedBytes(transaction, upload.app_id, upload.version, platform);
     if (published !== undefined && published !== sha256 && !allowVersionReuse) return 'immutable';
     await transaction
       .updateTable('artifacts')
@@ -192,7 +188,7 @@ export async function completeArtifact(
     if (upload.status === 'draft') {
       await publishIfExpectedAreComplete(transaction, upload.release_id, now);
     } else {
-      await recordPublishedBytes(transaction, upload, [{ ...upload, sha256 }]);
+      await recordPublishedBytes(transaction, upload, [{ ...platform, sha256 }]);
       await raiseRevision(transaction, upload.app_id);
     }
     return 'completed';
@@ -202,25 +198,30 @@ export async function completeArtifact(
 /** The served file under a storage key; undefined once its release is deleted. */
 export async function findStoredFile(db: Queries, storageKey: string): Promise<StoredFile | undefined> {
   const row = await storedFiles(db).where('storage_key', '=', storageKey).executeTakeFirst();
-  return row && { ...row, storageKey };
+  return row && toStoredFile(row);
 }
 
-/** The served file of a release's platform, by any slug the app has or had. */
+/**
+ * The served file of a release's platform, by any slug the app has or had. Without a kind of bundle: of several the
+ * one that suits most apps.
+ */
 export async function findDownload(
   db: Queries,
   slug: string,
   releaseId: string,
-  { target, arch }: Platform,
+  { target, arch, bundleType }: Platform,
 ): Promise<StoredFile | undefined> {
-  const row = await storedFiles(db)
+  const rows = await storedFiles(db)
     .innerJoin('slugs', 'slugs.app_id', 'apps.id')
-    .select('storage_key')
     .where('slugs.slug', '=', slug)
     .where('release_id', '=', releaseId)
     .where('target', '=', target)
     .where('arch', '=', arch)
-    .executeTakeFirst();
-  return row?.storage_key == null ? undefined : { ...row, storageKey: row.storage_key };
+    .execute();
+  return rows
+    .map(toStoredFile)
+    .filter((file) => bundleType === undefined || file.bundleType === bundleType)
+    .sort(compareByPreference)[0];
 }
 
 /** Bytes whose release is deleted and that are to be removed. */
@@ -262,7 +263,15 @@ function storedFiles(db: Queries) {
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
     .innerJoin('apps', 'apps.id', 'releases.app_id')
-    .select(['apps.slug', 'version', 'target', 'arch', 'sha256'])
+    .select(['apps.slug', 'version', 'target', 'arch', 'bundle_type', 'sha256', 'storage_key'])
     .where('artifacts.status', '=', 'complete')
     .where('releases.status', '!=', 'draft');
 }
+
+function toStoredFile(row: StoredFileRow): StoredFile {
+  const { slug, version, sha256, storage_key: storageKey } = row;
+  if (storageKey === null) throw new Error('a complete artifact has its storage key');
+  return { slug, version, sha256, storageKey, ...platformOf(row) };
+}
+
+type StoredFileRow = Awaited<ReturnType<ReturnType<typeof storedFiles>['execute']>>[number];

@@ -1,13 +1,12 @@
-import type { Arch, Target } from '../protocol/platform.ts';
+import { type Platform, platformOf } from '../protocol/platform.ts';
+import { platformColumns } from './platform-columns.ts';
 import type { Queries } from './schema.ts';
 
 /** One platform's complete artifact in one published release: what a check may offer. */
-export interface OfferCandidate {
+export interface OfferCandidate extends Platform {
   readonly releaseId: string;
   readonly version: string;
   readonly channel: string;
-  readonly target: Target;
-  readonly arch: Arch;
 }
 
 /** What a check answers besides the URL. */
@@ -36,25 +35,29 @@ export async function offerCandidates(db: Queries, appId: string): Promise<Offer
   const rows = await db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select(['releases.id', 'version', 'channel', 'target', 'arch'])
+    .select(['releases.id', 'version', 'channel', 'target', 'arch', 'bundle_type'])
     .where('app_id', '=', appId)
     .where('artifacts.status', '=', 'complete')
     .where('releases.status', '=', 'published')
     .execute();
-  return rows.map(({ id, ...candidate }) => ({ releaseId: id, ...candidate }));
+  return rows.map(({ id, version, channel, ...platform }) => ({
+    releaseId: id,
+    version,
+    channel,
+    ...platformOf(platform),
+  }));
 }
 
 export async function offerDetails(
   db: Queries,
-  candidate: Pick<OfferCandidate, 'releaseId' | 'target' | 'arch'>,
+  candidate: Platform & Pick<OfferCandidate, 'releaseId'>,
 ): Promise<OfferDetails | undefined> {
   const row = await db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
     .select(['artifacts.signature', 'releases.signature as release_signature', 'notes', 'pub_date'])
     .where('release_id', '=', candidate.releaseId)
-    .where('target', '=', candidate.target)
-    .where('arch', '=', candidate.arch)
+    .where((eb) => eb.and(platformColumns(candidate)))
     .where('artifacts.status', '=', 'complete')
     .where('releases.status', '=', 'published')
     .executeTakeFirst();

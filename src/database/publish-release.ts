@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely';
-import { type Platform, platformName } from '../protocol/platform.ts';
+import { namesPlatform, type Platform, platformName, platformOf } from '../protocol/platform.ts';
 import { raiseRevision } from './apps.ts';
+import { platformColumns } from './platform-columns.ts';
 import { findRelease } from './releases.ts';
-import type { ArtifactsTable, Queries, ReleasesTable, Schema } from './schema.ts';
+import type { Queries, ReleasesTable, Schema } from './schema.ts';
 
 /** An artifact that a release must have to be published. */
 export interface RequiredArtifact extends Platform {
@@ -21,7 +22,8 @@ export interface ReleaseChange {
   readonly status?: 'published' | 'yanked' | undefined;
 }
 
-type CompleteRow = Pick<ArtifactsTable, 'target' | 'arch' | 'sha256'>;
+/** An artifact that is complete in a release. */
+type Complete = Platform & { readonly sha256: string };
 
 /**
  * Takes a draft live, for all its platforms at one instant: one transaction. A release that is live already stays so.
@@ -43,8 +45,8 @@ export async function publishRelease(
       .executeTakeFirst();
     if (release === undefined) return 'not_found';
     const complete = await completeArtifacts(transaction, id);
-    const has = ({ target, arch, sha256 }: RequiredArtifact) =>
-      complete.some((row) => row.target === target && row.arch === arch && row.sha256 === sha256);
+    const has = ({ sha256, ...platform }: RequiredArtifact) =>
+      complete.some((found) => platformName(found) === platformName(platform) && found.sha256 === sha256);
     const missing = (required ?? []).filter((artifact) => !has(artifact)).map(platformName);
     if (complete.length === 0 && missing.length === 0) return { missing: ['any artifact'] };
     if (missing.length > 0) return { missing };
@@ -54,7 +56,11 @@ export async function publishRelease(
   });
 }
 
-/** Publishes a draft whose expected platforms are all complete. Belongs into the transaction that completes one. */
+/**
+ * Publishes a draft whose expected platforms are all complete. Belongs into the transaction that completes one.
+ * A platform is complete when it has an artifact and no other upload for it is still promised: one that has several
+ * kinds of bundle does not go live with the first.
+ */
 export async function publishIfExpectedAreComplete(
   transaction: Queries,
   releaseId: string,
@@ -67,10 +73,13 @@ export async function publishIfExpectedAreComplete(
     .executeTakeFirstOrThrow();
   if (release.status !== 'draft' || release.expect === null) return;
   const complete = await completeArtifacts(transaction, releaseId);
-  const names = new Set(complete.map(platformName));
-  if (release.expect.split(' ').every((name) => names.has(name))) {
-    await goLive(transaction, release, complete, now);
-  }
+  const promised = await promisedPlatforms(transaction, releaseId, now);
+  const there = new Set(complete.map(platformName));
+  const outstanding = promised.filter((platform) => !there.has(platformName(platform)));
+  const isComplete = (name: string) =>
+    complete.some((artifact) => namesPlatform(name, artifact)) &&
+    !outstanding.some((platform) => namesPlatform(name, platform));
+  if (release.expect.split(' ').every(isComplete)) await goLive(transaction, release, complete, now);
 }
 
 /**
@@ -80,15 +89,14 @@ export async function publishIfExpectedAreComplete(
 export async function recordPublishedBytes(
   transaction: Queries,
   { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
-  artifacts: readonly CompleteRow[],
+  artifacts: readonly Complete[],
 ): Promise<void> {
-  for (const { target, arch, sha256 } of artifacts) {
-    if (sha256 === null) throw new Error('a complete artifact has its SHA-256');
+  for (const { sha256, ...platform } of artifacts) {
     await transaction
       .insertInto('published_bytes')
-      .values({ app_id, precedence, target, arch, sha256 })
+      .values({ app_id, precedence, ...platformColumns(platform), sha256 })
       .onConflict((conflict) =>
-        conflict.columns(['app_id', 'precedence', 'target', 'arch']).doUpdateSet({ sha256 }),
+        conflict.columns(['app_id', 'precedence', 'target', 'arch', 'bundle_type']).doUpdateSet({ sha256 }),
       )
       .execute();
   }
@@ -116,7 +124,7 @@ export async function updateRelease(
 async function goLive(
   transaction: Queries,
   release: ReleasesTable,
-  complete: readonly CompleteRow[],
+  complete: readonly Complete[],
   now: Date,
 ): Promise<void> {
   await recordPublishedBytes(transaction, release, complete);
@@ -128,11 +136,27 @@ async function goLive(
   await raiseRevision(transaction, release.app_id);
 }
 
-function completeArtifacts(db: Queries, releaseId: string): Promise<CompleteRow[]> {
-  return db
+async function completeArtifacts(db: Queries, releaseId: string): Promise<Complete[]> {
+  const rows = await db
     .selectFrom('artifacts')
-    .select(['target', 'arch', 'sha256'])
+    .select(['target', 'arch', 'bundle_type', 'sha256'])
     .where('release_id', '=', releaseId)
     .where('status', '=', 'complete')
     .execute();
+  return rows.map(({ sha256, ...platform }) => {
+    if (sha256 === null) throw new Error('a complete artifact has its SHA-256');
+    return { ...platformOf(platform), sha256 };
+  });
+}
+
+/** What uploads whose URL is still good are for. */
+async function promisedPlatforms(db: Queries, releaseId: string, now: Date): Promise<Platform[]> {
+  const rows = await db
+    .selectFrom('artifacts')
+    .select(['target', 'arch', 'bundle_type'])
+    .where('release_id', '=', releaseId)
+    .where('status', '=', 'pending')
+    .where('expires_at', '>', now.getTime())
+    .execute();
+  return rows.map(platformOf);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { STABLE } from '../protocol/channel.ts';
-import type { Arch, Target } from '../protocol/platform.ts';
+import { type Platform, platformOf } from '../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../protocol/version.ts';
 import { raiseRevision } from './apps.ts';
 import type { Queries, ReleaseStatus, ReleasesTable, Schema } from './schema.ts';
@@ -22,9 +22,7 @@ export interface Release {
 }
 
 /** An artifact whose bytes are stored, verified and served. */
-export interface CompleteArtifact {
-  readonly target: Target;
-  readonly arch: Arch;
+export interface CompleteArtifact extends Platform {
   /** Bytes. */
   readonly fileSize: number;
   readonly sha256: string;
@@ -88,18 +86,27 @@ export async function listReleases(
   const artifacts = await db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select(['release_id', 'target', 'arch', 'file_size', 'artifacts.sha256', 'artifacts.signature'])
+    .select([
+      'release_id',
+      'target',
+      'arch',
+      'bundle_type',
+      'file_size',
+      'artifacts.sha256',
+      'artifacts.signature',
+    ])
     .where('releases.app_id', '=', appId)
     .where('artifacts.status', '=', 'complete')
     .orderBy('target')
     .orderBy('arch')
+    .orderBy('bundle_type')
     .execute();
   const byRelease = new Map<string | null, CompleteArtifact[]>();
   for (const row of artifacts) {
-    const { target, arch, file_size: fileSize, signature } = row;
+    const { file_size: fileSize, signature } = row;
     const ofRelease = byRelease.get(row.release_id) ?? [];
     byRelease.set(row.release_id, ofRelease);
-    ofRelease.push({ target, arch, fileSize, sha256: row.sha256 ?? '', signature });
+    ofRelease.push({ ...platformOf(row), fileSize, sha256: row.sha256 ?? '', signature });
   }
   return releases
     .map((row) => ({ ...toRelease(row), artifacts: byRelease.get(row.id) ?? [] }))

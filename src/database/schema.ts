@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { Arch, Target } from '../protocol/platform.ts';
+import type { Arch, BundleType, Target } from '../protocol/platform.ts';
 
 /*
  * The tables. Times are milliseconds since 1970, sizes bytes, digests lowercase hexadecimal: types that SQLite
@@ -64,16 +64,20 @@ export interface ReleasesTable {
 
 /**
  * `pending`: an upload was promised and not yet completed; there may be several for one platform.
- * `complete`: its bytes are stored, verified and served; one for each platform of a release.
+ * `complete`: its bytes are stored, verified and served; one for each platform and kind of bundle of a release.
  * `deleting`: its release is gone and its bytes are to follow; `release_id` is null.
  */
 export type ArtifactStatus = 'pending' | 'complete' | 'deleting';
+
+/** Empty: for apps of the platform however they were installed. Not null, so that it can be part of a key. */
+export type BundleTypeColumn = BundleType | '';
 
 export interface ArtifactsTable {
   id: string;
   release_id: string | null;
   target: Target;
   arch: Arch;
+  bundle_type: BundleTypeColumn;
   file_size: number;
   /** As declared while pending (may be null), as measured once complete. */
   sha256: string | null;
@@ -92,6 +96,7 @@ export interface PublishedBytesTable {
   precedence: string;
   target: Target;
   arch: Arch;
+  bundle_type: BundleTypeColumn;
   sha256: string;
 }
 

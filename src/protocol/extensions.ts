@@ -1,3 +1,11 @@
 /** What our server can do beyond api.md, as `GET /api/sync/ota` names it. */
-export const EXTENSIONS = ['artifact-signature', 'app', 'draft', 'expect', 'channel', 'yank'] as const;
+export const EXTENSIONS = [
+  'artifact-signature',
+  'app',
+  'platforms',
+  'draft',
+  'expect',
+  'channel',
+  'yank',
+] as const;
 export type Extension = (typeof EXTENSIONS)[number];

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { CHANNEL_PATTERN, CHANNEL_RULE } from './channel.ts';
-import { ARCHS, PLATFORM_NAMES, TARGETS } from './platform.ts';
+import { ARCHS, BUNDLE_TYPES, PLATFORM_NAME_PATTERN, PLATFORM_NAME_RULE, TARGETS } from './platform.ts';
 import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
 import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 
@@ -13,6 +13,8 @@ import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
 /** Longest signature accepted, in characters; a real `.sig` has about 430. */
 export const MAX_SIGNATURE_LENGTH = 8192;
+/** Most platforms a release can wait for: more than there are without kinds of bundle. */
+const MAX_EXPECTED = 32;
 /** Default of `serve --max-artifact-size`, in bytes. */
 export const DEFAULT_MAX_ARTIFACT_BYTES = 2 * 1024 ** 3;
 
@@ -27,9 +29,10 @@ const Version = Type.String({
   description: `strict semver (X.Y.Z, optionally with pre-release or build metadata), at most ${MAX_VERSION_LENGTH} characters`,
 });
 const Target = Type.Enum([...TARGETS], { description: `one of ${TARGETS.join(', ')}` });
-const PlatformName = Type.Enum([...PLATFORM_NAMES], { description: `one of ${PLATFORM_NAMES.join(', ')}` });
+const PlatformName = Type.String({ pattern: PLATFORM_NAME_PATTERN, description: PLATFORM_NAME_RULE });
 const Channel = Type.String({ pattern: CHANNEL_PATTERN, description: CHANNEL_RULE });
 const Arch = Type.Enum([...ARCHS], { description: `one of ${ARCHS.join(', ')}` });
+const BundleTypeName = Type.Enum([...BUNDLE_TYPES], { description: `one of ${BUNDLE_TYPES.join(', ')}` });
 const Notes = Type.String({ pattern: WELL_FORMED_TEXT, description: 'text without NUL or lone surrogates' });
 const Signature = Type.String({
   minLength: 1,
@@ -59,12 +62,31 @@ export const PathParameters = {
   storage_key: Type.String({ minLength: 1, maxLength: 200 }),
 } as const;
 
+/**
+ * What an app sends that cannot tell its kind of bundle: one that was not bundled, and one whose updater is too old to
+ * fill its endpoint's `{{bundle_type}}` in.
+ */
+export const UNKNOWN_BUNDLE_TYPES = ['unknown', '{{bundle_type}}'] as const;
+
 /** The query of a check. */
 export const CheckQuery = Type.Object({
   /** Extension `channel`: also offer what is for that channel. */
   channel: Type.Optional(Channel),
+  /** Extension `platforms`: offer that kind of bundle or nothing. */
+  bundle_type: Type.Optional(
+    Type.Enum([...BUNDLE_TYPES, ...UNKNOWN_BUNDLE_TYPES], {
+      description: `one of ${BUNDLE_TYPES.join(', ')}, or unknown`,
+    }),
+  ),
 });
 export type CheckQuery = Static<typeof CheckQuery>;
+
+/** The query of a download. */
+export const DownloadQuery = Type.Object({
+  /** Extension `platforms`: that kind of bundle; without it the one that suits most apps. */
+  bundle_type: Type.Optional(BundleTypeName),
+});
+export type DownloadQuery = Static<typeof DownloadQuery>;
 
 /** api.md, "Register a Slug". */
 export const SetSlugBody = Type.Object({
@@ -83,9 +105,9 @@ export const CreateReleaseBody = Type.Object({
   expect: Type.Optional(
     Type.Array(PlatformName, {
       minItems: 1,
-      maxItems: PLATFORM_NAMES.length,
+      maxItems: MAX_EXPECTED,
       uniqueItems: true,
-      description: `a list of different platforms, each one of ${PLATFORM_NAMES.join(', ')}`,
+      description: `a list of at most ${MAX_EXPECTED} different platforms, each ${PLATFORM_NAME_RULE}`,
     }),
   ),
   /** Extension `channel`. */
@@ -102,18 +124,25 @@ export type UpdateReleaseBody = Static<typeof UpdateReleaseBody>;
 
 /** Extension `draft`: `POST …/releases/{id}/publish`. What the release must have, if it is given. */
 export const PublishReleaseBody = Type.Union([
-  Type.Array(Type.Object({ target: Target, arch: Arch, sha256: Sha256 }), {
-    description: 'a list of { target, arch, sha256 }, or nothing',
-  }),
+  Type.Array(
+    Type.Object({
+      target: Target,
+      arch: Arch,
+      bundle_type: Type.Optional(Nullable(BundleTypeName)),
+      sha256: Sha256,
+    }),
+    { description: 'a list of { target, arch, bundle_type, sha256 }, or nothing' },
+  ),
   Type.Null(),
   Type.Undefined(),
 ]);
 export type PublishReleaseBody = Static<typeof PublishReleaseBody>;
 
-/** api.md, "Upload Artifacts", with the optional fields of the extension `artifact-signature`. */
+/** api.md, "Upload Artifacts", with the optional fields of the extensions `artifact-signature` and `platforms`. */
 export const CreateArtifactBody = Type.Object({
   target: Target,
   arch: Arch,
+  bundle_type: Type.Optional(Nullable(BundleTypeName)),
   file_size: FileSize,
   signature: Type.Optional(Nullable(Signature)),
   sha256: Type.Optional(Nullable(Sha256)),
@@ -129,6 +158,8 @@ export type CreateArtifactBody = Static<typeof CreateArtifactBody>;
 export const ArtifactAnswer = Type.Object({
   target: Type.String(),
   arch: Type.String(),
+  /** Extension `platforms`. */
+  bundle_type: Type.Optional(Nullable(Type.String())),
   file_size: Type.Integer({ minimum: 0 }),
   sha256: Type.String(),
   signature: Nullable(Type.String()),
@@ -164,6 +195,7 @@ export type ReleaseListAnswer = Static<typeof ReleaseListAnswer>;
 export const CreateArtifactAnswer = Type.Object({
   upload_url: Type.String({ minLength: 1 }),
   s3_key: Type.Optional(Type.String()),
+  bundle_type: Type.Optional(Type.String()),
   signature: Type.Optional(Type.String()),
   sha256: Type.Optional(Type.String()),
 });
@@ -193,5 +225,9 @@ export const UpdateAnswer = Type.Object({
   signature: Type.String(),
   notes: Type.Optional(Nullable(Type.String())),
   pub_date: Type.Optional(Nullable(Type.String())),
+  /** Extension `platforms`: where it is there, Tauri's updater takes `url` and `signature` from it. */
+  platforms: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ url: Type.String({ minLength: 1 }), signature: Type.String() })),
+  ),
 });
 export type UpdateAnswer = Static<typeof UpdateAnswer>;

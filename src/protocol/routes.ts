@@ -1,5 +1,6 @@
 import { OtaError } from '../errors.ts';
 import type { PathParameters } from './messages.ts';
+import type { Platform } from './platform.ts';
 import type { Scope } from './token.ts';
 
 /** What every path of the API begins with. */
@@ -96,4 +97,14 @@ export function pathOf<Name extends RouteName>(name: Name, parameters: RoutePara
     if (/^\.{0,2}$/.test(value)) throw new OtaError('usage', `"${value}" cannot be the ${key} in a URL`);
     return encodeURIComponent(value);
   });
+}
+
+/** api.md, "Download Endpoint", with the query of the extension `platforms` where a kind of bundle is meant. */
+export function downloadPath(
+  slug: string,
+  releaseId: string,
+  { target, arch, bundleType }: Platform,
+): string {
+  const path = pathOf('download', { slug, release_id: releaseId, target, arch });
+  return bundleType === undefined ? path : `${path}?bundle_type=${bundleType}`;
 }

@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
-import { ARCHS, type Target } from '../protocol/platform.ts';
+import { DOCUMENTED_ARCHS, type Target } from '../protocol/platform.ts';
 import { clashFaults, judgeUnsigned, nothingFoundFault, onlyDmgFault } from './bundle-faults.ts';
 import { targetOfBundle } from './bundle-name.ts';
 import { type BundleTree, type FoundBundle, readBundleTree } from './bundle-tree.ts';
@@ -74,7 +74,7 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     } else if (triple && !triple.means) {
       if (tree.bundles.length > 0) trees.push(passedOver(file, `no updater asks for ${triple.name}`, false));
     } else {
-      trees.push(await judgeTree(tree, appFor, options.archs ?? ARCHS));
+      trees.push(await judgeTree(tree, appFor, options.archs ?? DOCUMENTED_ARCHS));
     }
   }
 

@@ -7,7 +7,7 @@ import {
   type SignedContent,
   verifySignature,
 } from '../protocol/minisign.ts';
-import { platformName } from '../protocol/platform.ts';
+import { type Platform, platformName } from '../protocol/platform.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { ArtifactStorage, StagedBytes } from '../storage/artifact-storage.ts';
 import type { Services } from './services.ts';
@@ -46,7 +46,7 @@ export async function completeUpload(
 }
 
 /** Published bytes never change (design 4): the platform has its bytes, or the version once had others. */
-export function alreadyPublished(upload: Pick<PendingUpload, 'version' | 'target' | 'arch'>): Problem {
+export function alreadyPublished(upload: Platform & Pick<PendingUpload, 'version'>): Problem {
   return new Problem(
     'immutable',
     `${upload.version} already has its bytes for ${platformName(upload)}; published bytes never change.`,

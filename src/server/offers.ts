@@ -1,10 +1,16 @@
-import { findOfferingApp, type OfferCandidate, offerCandidates, offerDetails } from '../database/offers.ts';
+import {
+  findOfferingApp,
+  type OfferCandidate,
+  type OfferDetails,
+  offerCandidates,
+  offerDetails,
+} from '../database/offers.ts';
 import type { Database } from '../database/open.ts';
 import type { Queries } from '../database/schema.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { UpdateAnswer } from '../protocol/messages.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
-import { pathOf } from '../protocol/routes.ts';
+import { compareByPreference, type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
+import { downloadPath } from '../protocol/routes.ts';
 import { formatTimestamp } from '../protocol/time.ts';
 import { compareVersions } from '../protocol/version.ts';
 
@@ -88,35 +94,48 @@ export class Offers {
   }
 }
 
+/** By channel, then by platform name. */
+type OffersByChannel = AppOffers['offers'];
+
 async function resolveOffers(
   db: Queries,
   appId: string,
   slug: string,
   publicUrl: string,
-): Promise<AppOffers['offers']> {
+): Promise<OffersByChannel> {
   const candidates = await offerCandidates(db, appId);
-  const serialised = new Map<OfferCandidate, Offer>();
+  const serialised = new Map<string, Offer>();
   const byChannel = new Map<string, ReadonlyMap<string, Offer>>();
   for (const channel of new Set([STABLE, ...candidates.map((candidate) => candidate.channel)])) {
     const offers = new Map<string, Offer>();
     const reachable = candidates.filter((candidate) => [STABLE, channel].includes(candidate.channel));
-    for (const [platform, candidate] of highestByPlatform(reachable)) {
-      const offer = serialised.get(candidate) ?? (await serialise(db, candidate, slug, publicUrl));
+    for (const [name, chosen] of highestByName(reachable)) {
+      const key = chosen.map((candidate) => candidate.releaseId + platformName(candidate)).join(' ');
+      const offer = serialised.get(key) ?? (await serialise(db, chosen, slug, publicUrl));
       if (offer === undefined) return resolveOffers(db, appId, slug, publicUrl); // deleted in between
-      serialised.set(candidate, offer);
-      offers.set(platform, offer);
+      serialised.set(key, offer);
+      offers.set(name, offer);
     }
     byChannel.set(channel, offers);
   }
   return byChannel;
 }
 
-function highestByPlatform(candidates: readonly OfferCandidate[]): ReadonlyMap<string, OfferCandidate> {
-  const highest = new Map<string, OfferCandidate>();
-  for (const candidate of candidates) {
-    const best = highest.get(platformName(candidate));
-    if (best === undefined || compareVersions(candidate.version, best.version) > 0) {
-      highest.set(platformName(candidate), candidate);
+/** The artifacts of one release for one platform: at the first place what suits most apps. */
+type Chosen = readonly [OfferCandidate, ...OfferCandidate[]];
+
+/**
+ * The highest release's artifacts, for each name an app may ask by: a kind of bundle has only its own, a platform
+ * without one has all kinds.
+ */
+function highestByName(candidates: readonly OfferCandidate[]): ReadonlyMap<string, Chosen> {
+  const highest = new Map<string, Chosen>();
+  for (const candidate of candidates.toSorted(compareByPreference)) {
+    for (const name of new Set([platformName(candidate), platformName(withoutBundleType(candidate))])) {
+      const best = highest.get(name);
+      const order = best === undefined ? 1 : compareVersions(candidate.version, best[0].version);
+      if (order > 0) highest.set(name, [candidate]);
+      else if (order === 0 && best) highest.set(name, [...best, candidate]);
     }
   }
   return highest;
@@ -124,19 +143,31 @@ function highestByPlatform(candidates: readonly OfferCandidate[]): ReadonlyMap<s
 
 async function serialise(
   db: Queries,
-  candidate: OfferCandidate,
+  [first, ...others]: Chosen,
   slug: string,
   publicUrl: string,
 ): Promise<Offer | undefined> {
-  const details = await offerDetails(db, candidate);
-  if (details === undefined) return undefined;
-  const { releaseId, version, target, arch } = candidate;
+  const { releaseId, version } = first;
+  const platforms = new Map<string, { url: string; signature: string }>();
+  let release: Pick<OfferDetails, 'notes' | 'pubDate'> | undefined;
+  for (const candidate of [first, ...others]) {
+    const details = await offerDetails(db, candidate);
+    if (details === undefined) return undefined;
+    release ??= details;
+    const url = publicUrl + downloadPath(slug, releaseId, candidate);
+    platforms.set(platformName(candidate), { url, signature: details.signature ?? '' });
+  }
+  const [main] = platforms.values();
+  if (release === undefined || main === undefined) return undefined;
   const answer: UpdateAnswer = {
     version,
-    url: publicUrl + pathOf('download', { slug, release_id: releaseId, target, arch }),
-    signature: details.signature ?? '',
-    notes: details.notes,
-    pub_date: formatTimestamp(details.pubDate),
+    ...main,
+    notes: release.notes,
+    pub_date: formatTimestamp(release.pubDate),
+    // Tauri's updater looks its kind of bundle up here and, where it has none or is too old to, the platform.
+    ...(others.length > 0 && {
+      platforms: Object.fromEntries([...platforms, [platformName(withoutBundleType(first)), main]]),
+    }),
   };
   return { version, body: JSON.stringify(answer) };
 }

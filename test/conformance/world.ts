@@ -89,9 +89,10 @@ export class World {
     return this.appCall('POST', '/releases', { token, json: { version: this.v(1), signature: 'signature' } });
   }
 
+  /** @param platform `linux/x86_64`; with a kind of bundle (extension `platforms`) `linux/x86_64/deb` */
   async requestUpload(patch: number | string, platform = LINUX, fields: object = {}): Promise<Reply> {
-    const [target, arch] = platform.split('/');
-    const json = { target, arch, file_size: this.bytes(patch).length, ...fields };
+    const [target, arch, bundle_type] = platform.split('/');
+    const json = { target, arch, bundle_type, file_size: this.bytes(patch).length, ...fields };
     const reply = await this.appCall('POST', `/releases/${this.releaseId(patch)}/artifacts`, { json });
     if (reply.status < 300)
       this.#uploadUrls.set(this.v(patch) + platform, JSON.parse(reply.body.toString()).upload_url);

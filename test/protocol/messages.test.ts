@@ -207,7 +207,7 @@ describe('CreateArtifactBody', () => {
     const body = { target: 'macos', arch: 'arm64', file_size: 0, sha256: '' };
     expect(fieldErrors(CreateArtifactBody, body)).toEqual([
       { field: 'target', message: 'must be one of linux, darwin, windows' },
-      { field: 'arch', message: 'must be one of x86_64, aarch64' },
+      { field: 'arch', message: 'must be one of x86_64, aarch64, i686, armv7, riscv64' },
       { field: 'file_size', message: 'must be a positive whole number of bytes' },
       { field: 'sha256', message: 'must be a SHA-256 as 64 lowercase hexadecimal digits' },
     ]);

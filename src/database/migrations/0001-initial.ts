@@ -53,6 +53,7 @@ export const initial: Migration = {
       .addColumn('release_id', 'text', (c) => c.references('releases.id').onDelete('set null'))
       .addColumn('target', 'text', (c) => c.notNull())
       .addColumn('arch', 'text', (c) => c.notNull())
+      .addColumn('bundle_type', 'text', (c) => c.notNull())
       .addColumn('file_size', 'bigint', (c) => c.notNull().check(sql`file_size > 0`))
       .addColumn('sha256', 'text')
       .addColumn('signature', 'text')
@@ -71,7 +72,7 @@ export const initial: Migration = {
       .createIndex('artifacts_complete')
       .on('artifacts')
       .unique()
-      .columns(['release_id', 'target', 'arch'])
+      .columns(['release_id', 'target', 'arch', 'bundle_type'])
       .where(sql.ref('status'), '=', sql.lit('complete'))
       .execute();
     await db.schema.createIndex('artifacts_release').on('artifacts').column('release_id').execute();
@@ -87,8 +88,15 @@ export const initial: Migration = {
       .addColumn('precedence', 'text', (c) => c.notNull())
       .addColumn('target', 'text', (c) => c.notNull())
       .addColumn('arch', 'text', (c) => c.notNull())
+      .addColumn('bundle_type', 'text', (c) => c.notNull())
       .addColumn('sha256', 'text', (c) => c.notNull())
-      .addPrimaryKeyConstraint('published_bytes_pk', ['app_id', 'precedence', 'target', 'arch'])
+      .addPrimaryKeyConstraint('published_bytes_pk', [
+        'app_id',
+        'precedence',
+        'target',
+        'arch',
+        'bundle_type',
+      ])
       .execute();
 
     await db.schema

@@ -3,7 +3,7 @@ import { findApp } from '../../database/apps.ts';
 import { createPendingArtifact, isComplete, publishedBytes } from '../../database/artifacts.ts';
 import { findRelease } from '../../database/releases.ts';
 import { type CreateArtifactAnswer, CreateArtifactBody } from '../../protocol/messages.ts';
-import { platformName } from '../../protocol/platform.ts';
+import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { alreadyPublished } from '../complete-upload.ts';
 import { registerRoute } from '../register-route.ts';
@@ -19,7 +19,13 @@ export function registerArtifacts(app: FastifyInstance, services: Services): voi
       const db = database.queries;
       const release = await findRelease(db, params.app_id, params.release_id);
       if (release === undefined) throw new Problem('not_found', 'There is no such release.');
-      const { target, arch, file_size: fileSize, sha256 = null, signature = null } = body;
+      const { file_size: fileSize, sha256 = null, signature = null } = body;
+      const platform = platformOf(body);
+      const { target, bundleType } = platform;
+      if (bundleType !== undefined && !isBundleTypeOf(target, bundleType)) {
+        const message = `must be a kind of bundle for ${target}`;
+        throw new Problem('invalid_request', `bundle_type ${message}.`, [{ field: 'bundle_type', message }]);
+      }
       if (fileSize > maxArtifactSize) {
         const message = `must be at most ${maxArtifactSize} bytes on this server`;
         throw new Problem('too_large', `file_size ${message}.`, [{ field: 'file_size', message }]);
@@ -29,21 +35,22 @@ export function registerArtifacts(app: FastifyInstance, services: Services): voi
         throw new Problem('signature_required', `signature ${message}.`, [{ field: 'signature', message }]);
       }
       const version = release.version;
-      const published = await publishedBytes(db, params.app_id, version, body);
+      const published = await publishedBytes(db, params.app_id, version, platform);
       const differs = sha256 !== null && published !== undefined && published !== sha256;
-      if ((await isComplete(db, release.id, body)) || (differs && !allowVersionReuse)) {
-        throw alreadyPublished({ version, target, arch });
+      if ((await isComplete(db, release.id, platform)) || (differs && !allowVersionReuse)) {
+        throw alreadyPublished({ version, ...platform });
       }
 
       const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
-      const pending = { releaseId: release.id, target, arch, fileSize, sha256, signature, expiresAt };
+      const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt };
       const created = await createPendingArtifact(db, pending, now);
       if (created === 'release_gone') throw new Problem('not_found', 'There is no such release.');
       const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
       const answer: CreateArtifactAnswer = {
         upload_url: await storage.uploadUrl({ id: created.id, expiresAt }),
-        s3_key: `ota/${slug}/${version}/${platformName(body)}`,
+        s3_key: `ota/${slug}/${version}/${platformName(platform)}`,
+        ...(bundleType !== undefined && { bundle_type: bundleType }),
         ...(signature !== null && { signature }),
         ...(sha256 !== null && { sha256 }),
       };

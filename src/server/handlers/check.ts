@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { STABLE } from '../../protocol/channel.ts';
-import { CheckQuery } from '../../protocol/messages.ts';
-import type { Platform } from '../../protocol/platform.ts';
+import { CheckQuery, UNKNOWN_BUNDLE_TYPES } from '../../protocol/messages.ts';
+import { type BundleType, type Platform, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { Offers } from '../offers.ts';
 import { registerRoute } from '../register-route.ts';
@@ -15,7 +15,8 @@ export function registerCheck(app: FastifyInstance, { database, publicUrl, check
   registerRoute(app, 'check', {
     query: CheckQuery,
     handle: async ({ params, query }, reply) => {
-      const platform = { target: params.target, arch: params.arch } as Platform;
+      const bundle_type = knownBundleType(query);
+      const platform = platformOf({ ...(params as Pick<Platform, 'target' | 'arch'>), bundle_type });
       const asked = { platform, currentVersion: params.current_version, channel: query.channel ?? STABLE };
       const offer = await offers.find(params.slug, asked);
       if (offer === 'unknown_slug')
@@ -25,4 +26,9 @@ export function registerCheck(app: FastifyInstance, { database, publicUrl, check
       return reply.type('application/json').send(offer.body);
     },
   });
+}
+
+/** An app that cannot tell its kind of bundle is answered like one that does not. */
+function knownBundleType({ bundle_type: value }: CheckQuery): BundleType | undefined {
+  return UNKNOWN_BUNDLE_TYPES.some((unknown) => unknown === value) ? undefined : (value as BundleType);
 }

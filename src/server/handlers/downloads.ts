@@ -1,8 +1,8 @@
 import { send } from '@fastify/send';
 import type { FastifyInstance } from 'fastify';
 import { findDownload, findStoredFile, type StoredFile } from '../../database/artifacts.ts';
-import type { Platform } from '../../protocol/platform.ts';
-import { platformName } from '../../protocol/platform.ts';
+import { DownloadQuery } from '../../protocol/messages.ts';
+import { type Platform, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { registerRoute } from '../register-route.ts';
 import { DOWNLOAD_URL_LIFE_MS, type Services } from '../services.ts';
@@ -13,8 +13,9 @@ const READ_SIZE = 256 * 1024;
 export function registerDownloads(app: FastifyInstance, { database, storage, clock }: Services): void {
   // api.md, "Download Endpoint". The hop is kept on disk too: clients drop an Authorization of theirs on it.
   registerRoute(app, 'download', {
-    handle: async ({ params }, reply) => {
-      const platform = { target: params.target, arch: params.arch } as Platform;
+    query: DownloadQuery,
+    handle: async ({ params, query }, reply) => {
+      const platform = platformOf({ ...(params as Pick<Platform, 'target' | 'arch'>), ...query });
       const file = await findDownload(database.queries, params.slug, params.release_id, platform);
       if (file === undefined) throw new Problem('not_found', 'There is no such download.');
       const expiresAt = new Date(clock().getTime() + DOWNLOAD_URL_LIFE_MS);

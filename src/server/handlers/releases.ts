@@ -14,6 +14,7 @@ import {
   type ReleaseAnswer,
   UpdateReleaseBody,
 } from '../../protocol/messages.ts';
+import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { registerRoute } from '../register-route.ts';
@@ -61,7 +62,11 @@ export function registerReleases(
       const releases = await listReleases(database.queries, params.app_id);
       return releases.map(({ artifacts, ...release }) => ({
         ...toExtendedAnswer(release),
-        artifacts: artifacts.map(({ fileSize, ...artifact }) => ({ ...artifact, file_size: fileSize })),
+        artifacts: artifacts.map(({ fileSize, bundleType = null, ...artifact }) => ({
+          ...artifact,
+          bundle_type: bundleType,
+          file_size: fileSize,
+        })),
       }));
     },
   });
@@ -84,7 +89,8 @@ export function registerReleases(
     body: PublishReleaseBody,
     handle: async ({ params, body }): Promise<ReleaseAnswer> => {
       const { app_id: appId, release_id: id } = params;
-      const outcome = await publishRelease(database.queries, appId, id, body ?? null, clock());
+      const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;
+      const outcome = await publishRelease(database.queries, appId, id, required, clock());
       if (outcome === 'not_found') throw noSuchRelease();
       if (outcome !== 'published') {
         const errors = outcome.missing.map((name) => ({

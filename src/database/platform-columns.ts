@@ -1,0 +1,11 @@
+import type { Platform } from '../protocol/platform.ts';
+import type { ArtifactsTable } from './schema.ts';
+
+/** A platform as the columns of a row, to be inserted or looked for. */
+export function platformColumns({
+  target,
+  arch,
+  bundleType,
+}: Platform): Pick<ArtifactsTable, 'target' | 'arch' | 'bundle_type'> {
+  return { target, arch, bundle_type: bundleType ?? '' };
+}
