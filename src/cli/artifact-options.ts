@@ -1,5 +1,7 @@
 import {
   ARCHS,
+  BUNDLE_TYPES_OF,
+  type BundleType,
   DOCUMENTED_ARCHS,
   type Platform,
   parsePlatform,
@@ -9,35 +11,61 @@ import {
 import type { ArtifactInput } from '../publish/local-artifact.ts';
 import type { Problems } from './problems.ts';
 
-const KNOWN = TARGETS.flatMap((target) => ARCHS.map((arch) => platformName({ target, arch })));
+/** A universal macOS bundle runs on both archs, and becomes an artifact for each. */
+const UNIVERSAL = /^darwin-universal(?<bundle>-app)?$/;
 
-/** A universal macOS bundle runs on both, and becomes an artifact for each. */
-const UNIVERSAL = 'darwin-universal';
+/** How a platform is written, for messages. */
+const PLATFORM_WORDS =
+  `${TARGETS.join(', ')} with ${ARCHS.join(', ')}, or darwin-universal; ` +
+  'for one kind of bundle like linux-x86_64-deb';
 
-/** Reads every `--artifact TARGET-ARCH=FILE`. */
+/** Reads every `--artifact TARGET-ARCH[-BUNDLE]=FILE`. */
 export function readArtifacts(values: readonly string[], problems: Problems): ArtifactInput[] {
   const inputs = values.flatMap((value) => readArtifact(value, problems));
   const names = inputs.map(platformName);
-  for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) {
+  for (const name of repeated(names)) {
     problems.add(`--artifact names ${name} more than once: give one file for each platform`);
   }
   return inputs;
 }
 
-/** `--target` and `--arch`. */
+/** `--expect`: names of platforms, separated by commas. Undefined when none is given. */
+export function readExpected(list: string | undefined, problems: Problems): string[] | undefined {
+  if (list === undefined) return undefined;
+  const words = list.split(/[\s,]+/).filter((word) => word !== '');
+  const names = words.flatMap((word) => {
+    const platforms = readPlatforms(word);
+    if (platforms === undefined) {
+      problems.add(`--expect ${word} names no platform: use ${PLATFORM_WORDS}`);
+    }
+    return platforms?.map(platformName) ?? [];
+  });
+  if (words.length === 0)
+    problems.add('--expect names no platform: list them like darwin-aarch64,linux-x86_64');
+  for (const name of repeated(names)) problems.add(`--expect names ${name} more than once`);
+  return names;
+}
+
+/** `--target`, `--arch` and `--bundle-type`. */
 export function readPlatform(
-  options: { target?: string; arch?: string },
+  options: { target?: string; arch?: string; bundleType?: string },
   problems: Problems,
 ): Platform | undefined {
-  const { target = '', arch = '' } = options;
-  const platform = parsePlatform(`${target}-${arch}`);
-  if (platform === undefined) {
+  const { target = '', arch = '', bundleType } = options;
+  const known = parsePlatform(`${target}-${arch}`);
+  if (known === undefined) {
     if (!(TARGETS as readonly string[]).includes(target)) {
       problems.add(`--target ${target || 'is missing: it'} must be one of ${TARGETS.join(', ')}`);
     }
     if (!(ARCHS as readonly string[]).includes(arch)) {
       problems.add(`--arch ${arch || 'is missing: it'} must be one of ${ARCHS.join(', ')}`);
     }
+  }
+  if (known === undefined || bundleType === undefined) return known;
+  const platform = parsePlatform(`${target}-${arch}-${bundleType}`);
+  if (platform === undefined) {
+    const possible: readonly BundleType[] = BUNDLE_TYPES_OF[known.target];
+    problems.add(`--bundle-type ${bundleType} must be one of ${possible.join(', ')} for ${target}`);
   }
   return platform;
 }
@@ -49,9 +77,22 @@ function readArtifact(value: string, problems: Problems): ArtifactInput[] {
     problems.add(`--artifact ${value} is not TARGET-ARCH=FILE: write it like darwin-aarch64=App.app.tar.gz`);
     return [];
   }
-  if (name === UNIVERSAL) return DOCUMENTED_ARCHS.map((arch) => ({ target: 'darwin', arch, file }));
-  const platform = parsePlatform(name);
-  if (platform !== undefined) return [{ ...platform, file }];
-  problems.add(`--artifact ${value} names no platform: use one of ${[...KNOWN, UNIVERSAL].join(', ')}`);
-  return [];
+  const platforms = readPlatforms(name);
+  if (platforms === undefined) problems.add(`--artifact ${value} names no platform: use ${PLATFORM_WORDS}`);
+  return (platforms ?? []).map((platform) => ({ ...platform, file }));
+}
+
+/** The platforms a word stands for: one, or both of a universal macOS bundle. */
+function readPlatforms(word: string): Platform[] | undefined {
+  const universal = UNIVERSAL.exec(word);
+  if (universal !== null) {
+    const bundleType = universal.groups?.bundle === undefined ? {} : { bundleType: 'app' as const };
+    return DOCUMENTED_ARCHS.map((arch) => ({ target: 'darwin', arch, ...bundleType }));
+  }
+  const platform = parsePlatform(word);
+  return platform && [platform];
+}
+
+function repeated(names: readonly string[]): Set<string> {
+  return new Set(names.filter((name, index) => names.indexOf(name) !== index));
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
-import { parsePlatform, type Target } from '../protocol/platform.ts';
+import type { Target } from '../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../publish/candidate.ts';
 import { changelogSection } from '../publish/changelog-section.ts';
 import { type Discovery, discoverProject } from '../publish/discover.ts';
@@ -36,9 +36,9 @@ export async function discoverRelease(
     }),
   );
   if (discovery === undefined) return undefined;
-  // No server holds files for each kind of bundle yet.
+  // Where a server holds one file for a platform, that is chosen once it is known.
   const { chosen, leftOut } = chooseForPlatform(discovery.candidates, {
-    bundleTypes: false,
+    bundleTypes: true,
     v1Compatible: discovery.v1Compatible,
   });
   return {
@@ -47,10 +47,7 @@ export async function discoverRelease(
     pubkey:
       discovery.pubkey === undefined ? undefined : { text: discovery.pubkey, file: discovery.configFile },
     notes: findNotes(project, discovery),
-    artifacts: chosen.flatMap(({ target, arch, file }) => {
-      const platform = parsePlatform(`${target}-${arch}`);
-      return platform ? [{ ...platform, file }] : [];
-    }),
+    artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
     faults: discovery.faults,
   };

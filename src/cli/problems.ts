@@ -12,6 +12,10 @@ export class Problems {
     this.#found.push({ text, kind });
   }
 
+  get any(): boolean {
+    return this.#found.length > 0;
+  }
+
   addFaults(faults: readonly Fault[]): void {
     for (const { code, message, hint } of faults) {
       this.add(`${message}. ${hint}`, code === 'usage' ? 'usage' : 'preflight_refused');

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../protocol/messages.ts';
-import { ARCHS, TARGETS } from '../protocol/platform.ts';
+import { ARCHS, BUNDLE_TYPES, TARGETS } from '../protocol/platform.ts';
 import { SCOPES } from '../protocol/token.ts';
 import { DEFAULT_CONCURRENCY, DEFAULT_TOKEN_DAYS } from './defaults.ts';
 import type { Output, OutputOptions } from './output.ts';
@@ -77,15 +77,24 @@ function addPublish(program: Command, runs: Runs): void {
     .option('--notes <text>', "release notes (default: the version's section of CHANGELOG.md)")
     .option('--notes-file <file>', 'release notes from a file (- is stdin)')
     .option(
-      '--artifact <target-arch=file>',
-      'publish this file instead of what the project built, like darwin-aarch64=App.app.tar.gz; its signature is read from FILE.sig (repeatable)',
+      '--artifact <target-arch[-bundle]=file>',
+      'publish this file instead of what the project built, like darwin-aarch64=App.app.tar.gz or linux-x86_64-deb=App.deb; its signature is read from FILE.sig (repeatable)',
       collect,
     )
     .option(
       '--pubkey <key or file>',
       "the app's minisign public key: every signature is checked against it first (default: the project's)",
     )
+    .option(
+      '--expect <list>',
+      'platforms, separated by commas, that the release goes live with, all at once: for jobs that publish one each',
+    )
+    .option('--draft', 'upload and leave it a draft: `publish finish` takes it live')
+    .option('--channel <name>', 'whom it is for (default: stable, which is everyone)')
     .option('--allow-prerelease', 'publish a pre-release, although it is offered to everyone')
+    .option('--allow-lower', 'publish a version that is lower than what is live')
+    .option('--allow-key-change', 'publish what is signed with another key than the release before')
+    .option('--rollback-on-failure', 'delete the release again if this run created it and does not end well')
     .option('--dry-run', 'check everything and print the plan, change nothing')
     .option('--concurrency <n>', `uploads at once (default: ${DEFAULT_CONCURRENCY})`);
   runs(publish, async () => (await import('./commands/publish.ts')).runPublish);
@@ -110,6 +119,7 @@ function addPublish(program: Command, runs: Runs): void {
       .option('--release <id or version>', 'the release it belongs to')
       .option('--target <target>', TARGETS.join(', '))
       .option('--arch <arch>', ARCHS.join(', '))
+      .option('--bundle-type <type>', `only for apps installed by it: ${BUNDLE_TYPES.join(', ')}`)
       .option(
         '--slug <slug>',
         "the app's slug: where a server lists no artifacts, it tells what is there already",
@@ -119,6 +129,18 @@ function addPublish(program: Command, runs: Runs): void {
         "the app's minisign public key, to check the signature against first",
       ),
     async () => (await import('./commands/publish-artifact.ts')).runPublishArtifact,
+  );
+  runs(
+    withRemote(publish.command('finish'))
+      .description('Take a draft live for all its platforms at once, and verify what is served.')
+      .option('--release <id or version>', 'the draft')
+      .option('--expect <list>', 'platforms, separated by commas, that must be in it')
+      .option(
+        '--pubkey <key or file>',
+        "the app's minisign public key, to check what is served by (default: the server's)",
+      )
+      .option('--slug <slug>', "the app's slug, where the server does not tell it"),
+    async () => (await import('./commands/publish-finish.ts')).runPublishFinish,
   );
 }
 
@@ -159,6 +181,7 @@ function addCheck(program: Command, runs: Runs): void {
     .option('--slug <slug>', "the app's slug")
     .option('--target <target>', TARGETS.join(', '))
     .option('--arch <arch>', ARCHS.join(', '))
+    .option('--bundle-type <type>', `how it was installed: ${BUNDLE_TYPES.join(', ')}`)
     .option('--current-version <version>', 'the version that is installed')
     .option('--channel <name>', 'ask for what is for this channel too')
     .option('--download', 'download the update too, and measure it')

@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { CHANNEL_RULE, isChannel } from '../protocol/channel.ts';
 import { isPrerelease, isVersion } from '../protocol/version.ts';
 import type { Problems } from './problems.ts';
 import { readTextFile } from './settings.ts';
@@ -25,6 +26,13 @@ export function readVersion(text: string | undefined, problems: Problems): strin
     'preflight_refused',
   );
   return version;
+}
+
+/** `--channel`; undefined when none is given. */
+export function readChannel(channel: string | undefined, problems: Problems): string | undefined {
+  if (channel !== undefined && !isChannel(channel))
+    problems.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
+  return channel;
 }
 
 export function readNotes({ notes, notesFile }: ReleaseOptions, problems: Problems): string | undefined {

@@ -56,7 +56,9 @@ export class Reporter {
       this.#uploads.delete(name);
       return `${lineFor(event)} in ${formatElapsed(elapsed)} (${formatSpeed(event.artifact.size, elapsed)})`;
     }
-    return event.type === 'hashing' && !this.#output.verbose ? undefined : lineFor(event);
+    if (event.type === 'hashing' && !this.#output.verbose) return undefined;
+    if (event.type === 'left_out' && !event.leftOut.usual) return undefined; // a warning tells of it
+    return lineFor(event);
   }
 
   #redraw(): void {
@@ -80,6 +82,12 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
       return `release ${event.release.version} created (${event.release.id})`;
     case 'release_found':
       return `release ${event.release.version} is there already (${event.release.id})`;
+    case 'left_out':
+      return `left out: ${event.leftOut.file} (${event.leftOut.reason})`;
+    case 'went_live':
+      return `release ${event.release.version} is live`;
+    case 'taken_back':
+      return `release ${event.release.version} was taken back: it is deleted`;
     case 'skipped':
       return `${platformName(event.artifact)}: the same bytes are there already, nothing to upload`;
     case 'upload_started':
@@ -87,7 +95,7 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
     case 'uploaded':
       return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
     case 'verified':
-      return `${platformName(event.artifact)}: offered, downloaded, and the same`;
+      return `${platformName(event.platform)}: offered, downloaded, and the same`;
     case 'retrying':
       return formatRetry(event.notice);
   }

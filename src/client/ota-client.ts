@@ -41,6 +41,7 @@ export interface OtaClientOptions {
 interface Call<Name extends RouteName> {
   readonly route: Name;
   readonly parameters: RouteParameters<Name>;
+  readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
 }
 
@@ -120,10 +121,14 @@ export class OtaClient {
     return this.#call(ReleaseAnswer, { route: 'updateRelease', parameters, body: change });
   }
 
-  /** api.md, "Delete a Release" */
-  async deleteRelease(appId: string, releaseId: string): Promise<void> {
+  /**
+   * api.md, "Delete a Release".
+   * @param onlyWithArtifacts extension `conditional-delete`: only while it has so many complete artifacts
+   */
+  async deleteRelease(appId: string, releaseId: string, onlyWithArtifacts?: number): Promise<void> {
     const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
-    await this.#callForNothing(call);
+    const query = onlyWithArtifacts === undefined ? {} : { artifacts: String(onlyWithArtifacts) };
+    await this.#callForNothing({ ...call, query });
   }
 
   /**
@@ -140,10 +145,9 @@ export class OtaClient {
     const call = {
       route: 'check',
       parameters: { slug, target, arch, current_version: currentVersion },
+      query: { channel, bundle_type: bundleType },
     } as const;
     const url = this.#url(call);
-    if (channel !== undefined) url.searchParams.set('channel', channel);
-    if (bundleType !== undefined) url.searchParams.set('bundle_type', bundleType);
     const { response, text } = await this.#send(call, url);
     if (response.status === 204) return undefined;
     if (response.status !== 200) throw this.#failure(response, text, url);
@@ -195,8 +199,12 @@ export class OtaClient {
     return { response, text: await readText(response, url) };
   }
 
-  #url<Name extends RouteName>({ route, parameters }: Call<Name>): URL {
-    return new URL(this.#base + pathOf(route, parameters));
+  #url<Name extends RouteName>({ route, parameters, query = {} }: Call<Name>): URL {
+    const url = new URL(this.#base + pathOf(route, parameters));
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    return url;
   }
 
   #failure(response: TransportResponse, text: string, url: URL): OtaError {

@@ -19,6 +19,8 @@ export interface RetryNotice {
 export interface RetryOptions {
   readonly onRetry?: (notice: RetryNotice) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Tries of one operation, the first included. */
+  readonly maxTries?: number;
   /** Seams to chance and time. */
   readonly random?: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
@@ -31,10 +33,12 @@ export interface RetryOptions {
  */
 export class Retry {
   readonly #onRetry: (notice: RetryNotice) => void;
+  readonly #maxTries: number;
   readonly #random: () => number;
   readonly #sleep: (ms: number) => Promise<unknown>;
 
-  constructor({ onRetry, signal, random, sleep }: RetryOptions = {}) {
+  constructor({ onRetry, signal, maxTries = MAX_TRIES, random, sleep }: RetryOptions = {}) {
+    this.#maxTries = maxTries;
     this.#onRetry = onRetry ?? (() => {});
     this.#random = random ?? Math.random;
     this.#sleep = sleep ?? ((ms) => sleepFor(ms, undefined, signal && { signal }));
@@ -46,7 +50,7 @@ export class Retry {
       try {
         return await operation(attempt);
       } catch (error) {
-        if (!(error instanceof OtaError) || !error.retryable || attempt === MAX_TRIES) throw error;
+        if (!(error instanceof OtaError) || !error.retryable || attempt >= this.#maxTries) throw error;
         const waitMs = this.#waitBefore(attempt, error);
         this.#onRetry({ error, attempt: attempt + 1, waitMs });
         await this.#sleep(waitMs);

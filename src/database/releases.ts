@@ -116,14 +116,19 @@ export async function listReleases(
 /**
  * api.md, "Delete a Release": invisible at once, in one transaction. Its stored bytes become `deleting` and are
  * removed afterwards; pending uploads to it are forgotten.
+ * @param onlyWithArtifacts only while it has so many complete artifacts
  */
 export async function deleteRelease(
   db: Kysely<Schema>,
   appId: string,
   id: string,
-): Promise<'deleted' | 'not_found'> {
+  onlyWithArtifacts?: number,
+): Promise<'deleted' | 'not_found' | 'other_artifacts'> {
   return db.transaction().execute(async (transaction) => {
     if ((await findRelease(transaction, appId, id)) === undefined) return 'not_found';
+    if (onlyWithArtifacts !== undefined && (await countComplete(transaction, id)) !== onlyWithArtifacts) {
+      return 'other_artifacts';
+    }
     await transaction
       .deleteFrom('artifacts')
       .where('release_id', '=', id)
@@ -138,6 +143,16 @@ export async function deleteRelease(
     await raiseRevision(transaction, appId);
     return 'deleted';
   });
+}
+
+async function countComplete(db: Queries, releaseId: string): Promise<number> {
+  const row = await db
+    .selectFrom('artifacts')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('release_id', '=', releaseId)
+    .where('status', '=', 'complete')
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
 }
 
 function toRelease(row: ReleasesTable): Release {

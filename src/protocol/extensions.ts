@@ -7,5 +7,6 @@ export const EXTENSIONS = [
   'expect',
   'channel',
   'yank',
+  'conditional-delete',
 ] as const;
 export type Extension = (typeof EXTENSIONS)[number];

@@ -88,6 +88,13 @@ export const DownloadQuery = Type.Object({
 });
 export type DownloadQuery = Static<typeof DownloadQuery>;
 
+/** The query of a deletion. */
+export const DeleteReleaseQuery = Type.Object({
+  /** Extension `conditional-delete`: only while the release has so many complete artifacts. */
+  artifacts: Type.Optional(Type.String({ pattern: '^\\d{1,6}$', description: 'a number of artifacts' })),
+});
+export type DeleteReleaseQuery = Static<typeof DeleteReleaseQuery>;
+
 /** api.md, "Register a Slug". */
 export const SetSlugBody = Type.Object({
   slug: Type.String({ pattern: SLUG_PATTERN, description: SLUG_RULE }),

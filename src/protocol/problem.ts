@@ -20,6 +20,8 @@ export const PROBLEM_STATUS = {
   /** The platform already has its bytes, or this version once had others: published bytes never change. */
   immutable: 409,
   length_required: 411,
+  /** What a request was to apply to is not as the request says. */
+  precondition_failed: 412,
   too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,

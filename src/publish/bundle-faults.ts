@@ -32,9 +32,11 @@ export function judgeUnsigned(
 /** Two files for the same place, as when a build with `--target` lies beside one without: nobody can tell which. */
 export function clashFaults(candidates: readonly Candidate[]): Fault[] {
   const byPlace = new Map<string, string[]>();
-  for (const { target, arch, bundle, file } of candidates) {
+  for (const { target, arch, bundleType, file } of candidates) {
     const name = parseBundleName(basename(file));
-    const place = [`${target}-${arch}`, bundle, name?.archive ? 'archive' : 'file', name?.language].join(' ');
+    const place = [`${target}-${arch}`, bundleType, name?.archive ? 'archive' : 'file', name?.language].join(
+      ' ',
+    );
     byPlace.set(place, [...(byPlace.get(place) ?? []), file]);
   }
   const clashes = [...byPlace].filter(([, files]) => files.length > 1);

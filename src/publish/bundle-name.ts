@@ -1,10 +1,7 @@
-import type { Target } from '../protocol/platform.ts';
+import type { BundleType, Target } from '../protocol/platform.ts';
 import { parseArchWord, type TauriArch } from './tauri-arch.ts';
 
-/** The kinds of bundle that Tauri's updater installs, as it names them. */
-export const BUNDLES = ['app', 'nsis', 'msi', 'appimage', 'deb', 'rpm'] as const;
-
-export type Bundle = (typeof BUNDLES)[number];
+export type Bundle = BundleType;
 
 /** What the name of a file says, as tauri-bundler makes names. */
 export interface BundleName {

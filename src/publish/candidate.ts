@@ -1,14 +1,11 @@
 import { basename } from 'node:path';
-import type { Target } from '../protocol/platform.ts';
-import { BUNDLES, type Bundle, parseBundleName } from './bundle-name.ts';
-import type { TauriArch } from './tauri-arch.ts';
+import { BUNDLE_TYPES, type BundleType, platformName, withoutBundleType } from '../protocol/platform.ts';
+import { parseBundleName } from './bundle-name.ts';
+import type { ArtifactInput } from './local-artifact.ts';
 
 /** A signed updater file that was found, and what it is for. A universal macOS app makes two of one file. */
-export interface Candidate {
-  readonly target: Target;
-  readonly arch: TauriArch;
-  readonly bundle: Bundle;
-  readonly file: string;
+export interface Candidate extends ArtifactInput {
+  readonly bundleType: BundleType;
 }
 
 /** Something that was found and is not published. */
@@ -32,34 +29,34 @@ export interface ChooseOptions {
  * an archive for Tauri 1's updater where that is to be served, otherwise the bundle itself; an MSI in English over its
  * other languages, which all update each other. Pure.
  */
-export function chooseForPlatform(
-  candidates: readonly Candidate[],
+export function chooseForPlatform<T extends ArtifactInput>(
+  candidates: readonly T[],
   options: ChooseOptions,
-): { readonly chosen: readonly Candidate[]; readonly leftOut: readonly LeftOut[] } {
-  const best = new Map<string, Candidate>();
+): { readonly chosen: readonly T[]; readonly leftOut: readonly LeftOut[] } {
+  const best = new Map<string, T>();
   const sorted = [...candidates].sort((a, b) => compareRanks(rankOf(a, options), rankOf(b, options)));
-  const chosen: Candidate[] = [];
   const leftOut: LeftOut[] = [];
   for (const candidate of sorted) {
-    const { target, arch, bundle, file } = candidate;
-    const place = options.bundleTypes ? `${target}-${arch} as ${bundle}` : `${target}-${arch}`;
+    const place = platformName(options.bundleTypes ? candidate : withoutBundleType(candidate));
     const better = best.get(place);
-    if (better === undefined) {
-      best.set(place, candidate);
-      chosen.push(candidate);
-    } else {
-      leftOut.push({ file, reason: `${basename(better.file)} is published for ${place}`, usual: true });
+    if (better === undefined) best.set(place, candidate);
+    else {
+      const reason = `${basename(better.file)} is published for ${place}`;
+      leftOut.push({ file: candidate.file, reason, usual: true });
     }
   }
-  return { chosen, leftOut };
+  return { chosen: [...best.values()], leftOut };
 }
 
 /** The lower, the better; the first that differs decides. */
-function rankOf({ bundle, file }: Candidate, { v1Compatible }: ChooseOptions): readonly (number | string)[] {
+function rankOf(
+  { bundleType, file }: ArtifactInput,
+  { v1Compatible }: ChooseOptions,
+): readonly (number | string)[] {
   const name = parseBundleName(basename(file));
   const archive = name?.archive ?? false;
   return [
-    BUNDLES.indexOf(bundle),
+    bundleType === undefined ? -1 : BUNDLE_TYPES.indexOf(bundleType),
     archive === v1Compatible ? 0 : 1,
     name?.language === 'en-US' ? 0 : 1,
     file,

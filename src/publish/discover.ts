@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
-import { DOCUMENTED_ARCHS, type Target } from '../protocol/platform.ts';
+import type { Target } from '../protocol/platform.ts';
 import { clashFaults, judgeUnsigned, nothingFoundFault, onlyDmgFault } from './bundle-faults.ts';
 import { targetOfBundle } from './bundle-name.ts';
 import { type BundleTree, type FoundBundle, readBundleTree } from './bundle-tree.ts';
@@ -9,7 +9,6 @@ import { findCargoTarget, listBundleFolders } from './cargo-target.ts';
 import type { Fault } from './fault.ts';
 import { judgeBundle } from './judge-bundle.ts';
 import { readTauriApp, type TauriApp } from './tauri-app.ts';
-import type { TauriArch } from './tauri-arch.ts';
 import { slugOfEndpoints } from './tauri-config.ts';
 import { findTauriFolder } from './tauri-folder.ts';
 
@@ -22,8 +21,6 @@ export interface DiscoverOptions {
   readonly hostTarget: Target;
   /** In place of the project's own: bundles of any other are left out. */
   readonly version?: string | undefined;
-  /** Archs that can be published; those of the API when absent. */
-  readonly archs?: readonly TauriArch[];
 }
 
 /** What a Tauri project is called and has built. */
@@ -74,7 +71,7 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     } else if (triple && !triple.means) {
       if (tree.bundles.length > 0) trees.push(passedOver(file, `no updater asks for ${triple.name}`, false));
     } else {
-      trees.push(await judgeTree(tree, appFor, options.archs ?? DOCUMENTED_ARCHS));
+      trees.push(await judgeTree(tree, appFor));
     }
   }
 
@@ -122,7 +119,6 @@ function passedOver(file: string, reason: string, usual: boolean): Judged {
 async function judgeTree(
   { bundles, unpackedApps, orphans }: BundleTree,
   appFor: (target: Target) => Promise<TauriApp>,
-  archs: readonly TauriArch[],
 ): Promise<Judged> {
   const candidates: Candidate[] = [];
   const leftOut: LeftOut[] = orphans.map((file) => ({ file, reason: 'its file is gone', usual: false }));
@@ -133,7 +129,7 @@ async function judgeTree(
   for (const found of [...bundles, ...unpackedApps]) {
     const { version, product } = found.name;
     const app = await appFor(targetOfBundle(found.name.bundle));
-    const verdict = await judgeBundle(found, app, archs);
+    const verdict = await judgeBundle(found, app);
     if ('unsigned' in verdict) {
       unsigned.push(found);
     } else if ('leftOut' in verdict) {

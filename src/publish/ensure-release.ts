@@ -5,6 +5,12 @@ import type { Publisher } from './publisher.ts';
 
 type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 
+/** A release that is there, and whether it is known to have been created by this run. */
+export interface EnsuredRelease {
+  readonly release: ReleaseAnswer;
+  readonly created: boolean;
+}
+
 /**
  * Creates a release so that there is one, whatever happens in between: a request that got no answer may have been
  * applied, and another job may have been quicker. So before any second try the server is asked (reliability, trap 16).
@@ -13,22 +19,21 @@ type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 export async function ensureRelease(
   publisher: ReleaseCreator,
   body: CreateReleaseBody,
-): Promise<ReleaseAnswer> {
+): Promise<EnsuredRelease> {
   const { client, retry, appId } = publisher;
   return retry.run(async (attempt) => {
     const applied = attempt > 1 ? await findSame(publisher, body) : undefined;
-    if (applied !== undefined) return applied;
+    if (applied !== undefined) return { release: applied, created: false };
     try {
-      return await client.createRelease(appId, body);
+      return { release: await client.createRelease(appId, body), created: true };
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      const created = await findSame(publisher, body);
-      if (created === undefined) throw error;
-      return created;
+      const found = await findSame(publisher, body);
+      if (found === undefined) throw error;
+      return { release: found, created: false };
     }
   });
 }
-
 async function findSame(
   { client, appId }: ReleaseCreator,
   { version, signature }: CreateReleaseBody,

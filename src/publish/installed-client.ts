@@ -2,7 +2,7 @@ import type { OtaClient } from '../client/ota-client.ts';
 import type { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
 import type { UpdateAnswer } from '../protocol/messages.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
+import { type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
 import { isVersion, LOWEST_VERSION } from '../protocol/version.ts';
 
 /** RFC 3339 with an offset, which is all that Tauri's updater reads. */
@@ -62,12 +62,31 @@ async function newestFor(
   }
 }
 
+/** What an app downloads, and the signature it holds that against. */
+export interface OfferedFile {
+  readonly url: string;
+  readonly signature: string;
+}
+
+/**
+ * What Tauri's updater takes from an answer: where there are `platforms` the entry of its own kind of bundle (from
+ * plugin 2.10 on), else its platform's. Undefined when it finds none, which it calls an error.
+ */
+export function offeredFile(update: UpdateAnswer, platform: Platform): OfferedFile | undefined {
+  if (update.platforms === undefined) return update;
+  return (
+    update.platforms[platformName(platform)] ?? update.platforms[platformName(withoutBundleType(platform))]
+  );
+}
+
 /** What Tauri's updater would stumble over in an answer whose fields have the right types, if anything. */
-export function unusableBecause({ version, url, pub_date: date }: UpdateAnswer): string | undefined {
+export function unusableBecause(update: UpdateAnswer): string | undefined {
+  const { version, url, pub_date: date, platforms = {} } = update;
+  const badUrl = [url, ...Object.values(platforms).map((file) => file.url)].find((text) => !isWebUrl(text));
   return !isVersion(version.replace(/^v/, ''))
     ? `version "${version}" is not strict semver`
-    : !isWebUrl(url)
-      ? `url "${url}" is not an absolute http(s) URL`
+    : badUrl !== undefined
+      ? `url "${badUrl}" is not an absolute http(s) URL`
       : date != null && !RFC_3339.test(date)
         ? `pub_date "${date}" is not RFC 3339`
         : undefined;

@@ -1,5 +1,6 @@
+import type { BundleType } from '../protocol/platform.ts';
 import { readBundleContent } from './bundle-content.ts';
-import { type Bundle, folderOfBundle, targetOfBundle } from './bundle-name.ts';
+import { folderOfBundle, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
 import type { Fault } from './fault.ts';
@@ -20,15 +21,8 @@ interface Claim {
   readonly archs: readonly TauriArch[];
 }
 
-/**
- * Decides about a bundle by its name, its path and its bytes, which have to agree.
- * @param archs those that can be published
- */
-export async function judgeBundle(
-  found: FoundBundle,
-  app: TauriApp,
-  archs: readonly TauriArch[],
-): Promise<Verdict> {
+/** Decides about a bundle by its name, its path and its bytes, which have to agree. */
+export async function judgeBundle(found: FoundBundle, app: TauriApp): Promise<Verdict> {
   const { file, name } = found;
   const byName = judgeName(found, app);
   if (byName !== undefined) return byName;
@@ -46,14 +40,10 @@ export async function judgeBundle(
   if (new Set(claims.map((claim) => spell(claim.archs))).size > 1) {
     return disagreement(file, claims.map((claim) => `${claim.by} says ${spell(claim.archs)}`).join(', '));
   }
-  const bundle = name.bundle as Bundle;
-  const target = targetOfBundle(bundle);
-  const all = claims[0]?.archs ?? [];
-  const publishable = all.filter((arch) => archs.includes(arch));
-  if (publishable.length === 0) {
-    return leftOut(file, `${target}-${spell(all)} is no platform that can be published`, false);
-  }
-  return { candidates: publishable.map((arch) => ({ target, arch, bundle, file })) };
+  const bundleType = name.bundle as BundleType;
+  const target = targetOfBundle(bundleType);
+  const archs = claims[0]?.archs ?? [];
+  return { candidates: archs.map((arch) => ({ target, arch, bundleType, file })) };
 }
 
 /** What its name and folder already decide. */

@@ -1,3 +1,4 @@
+import { STABLE } from '../protocol/channel.ts';
 import {
   type CreateArtifactBody,
   type CreateReleaseBody,
@@ -8,36 +9,11 @@ import { platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
 import type { Fault } from './fault.ts';
 import { findRelease } from './find-release.ts';
+import { type GoLive, goLiveOfExisting, goLiveOfNew, missingExtensionFaults } from './go-live.ts';
 import type { LocalArtifact } from './local-artifact.ts';
-
-/** What is to be published, before anything is known of the server. */
-export interface ReleaseRequest {
-  readonly version: string;
-  readonly notes?: string | undefined;
-  /** To be registered for the app; left as it is when absent. */
-  readonly slug?: string | undefined;
-  readonly allowPrerelease: boolean;
-}
-
-/** An artifact as the server has it. */
-export interface StoredArtifact {
-  readonly sha256: string;
-  /** Undefined where the server does not say. */
-  readonly signature?: string | undefined;
-}
-
-/** What the server was found to be and to have. */
-export interface ServerView {
-  /** Whether it takes a signature for each file; a base server holds one for each release. */
-  readonly artifactSignatures: boolean;
-  /** The app's slug; null when it has none, undefined when the server does not say. */
-  readonly slug: string | null | undefined;
-  /** The app's public key, where the server has one. */
-  readonly pubkey?: string | undefined;
-  readonly releases: readonly ReleaseAnswer[];
-  /** What it stores for the version that is published, by platform name. */
-  readonly stored: ReadonlyMap<string, StoredArtifact>;
-}
+import type { ReleaseRequest } from './release-request.ts';
+import { type ServerView, supports } from './server-view.ts';
+import { highestLive, keyChangeFaults, orderFaults } from './succession.ts';
 
 export interface PlannedArtifact extends LocalArtifact {
   readonly action: 'upload' | 'skip';
@@ -53,20 +29,22 @@ export interface Plan {
   /** Where installed apps ask; undefined when nobody knows. */
   readonly slug: string | undefined;
   readonly release: { readonly existing: ReleaseAnswer } | { readonly create: CreateReleaseBody };
+  readonly goLive: GoLive;
   readonly artifacts: readonly PlannedArtifact[];
   readonly warnings: readonly string[];
 }
 
 /** What can be told to be wrong before anything is known of the server. */
 export function requestFaults(request: ReleaseRequest): Fault[] {
-  const { version, allowPrerelease } = request;
+  const { version, allowPrerelease, channel = STABLE } = request;
   const faults: Fault[] = [];
   if (!isVersion(version)) {
     const hint = 'Use strict semver: X.Y.Z, optionally with -pre-release and +build, at most 64 characters.';
     faults.push({ code: 'preflight_refused', message: `${version} is not a version`, hint });
-  } else if (isPrerelease(version) && !allowPrerelease) {
+  } else if (isPrerelease(version) && channel === STABLE && !allowPrerelease) {
     const message = `${version} is a pre-release, and would be offered to everyone`;
-    faults.push({ code: 'preflight_refused', message, hint: 'Pass --allow-prerelease if that is meant.' });
+    const hint = 'Give it a channel with --channel, or pass --allow-prerelease if that is meant.';
+    faults.push({ code: 'preflight_refused', message, hint });
   }
   return faults;
 }
@@ -79,11 +57,20 @@ export function plan(
 ): { readonly plan: Plan } | { readonly faults: readonly Fault[] } {
   const existing = findRelease(server.releases, request.version);
   const planned = artifacts.map((artifact) => planArtifact(artifact, server));
+  const uploads = planned.filter(
+    (artifact): artifact is PlannedArtifact => 'action' in artifact && artifact.action === 'upload',
+  );
   const create = releaseBody(request, artifacts, server);
+  const goLive = existing ? goLiveOfExisting(existing, request) : goLiveOfNew(request, server);
   const faults = [
+    ...missingExtensionFaults(request, artifacts, server),
     ...(existing ? [] : sizeFaults(create, server)),
     ...signatureFaults(artifacts, server),
-    ...(existing ? existingReleaseFaults(existing, request.version, artifacts, server) : []),
+    ...(typeof goLive === 'string' ? [] : [goLive]),
+    ...(existing ? existingReleaseFaults(existing, request, artifacts, server) : []),
+    ...(existing && uploads.length > 0 && request.draft && goLive === 'at_once' ? [liveFault(existing)] : []),
+    ...(existing && existing.status !== 'draft' ? [] : orderFaults(request, server.releases)),
+    ...keyChangeFaults(request, uploads, server.releases),
     ...planned.filter((artifact): artifact is Fault => !('action' in artifact)),
   ];
   const newSlug = request.slug === server.slug ? undefined : request.slug;
@@ -92,12 +79,13 @@ export function plan(
     const message = 'the app has no slug yet, so nobody could ask for its updates';
     faults.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });
   }
-  if (faults.length > 0) return { faults };
+  if (faults.length > 0 || typeof goLive !== 'string') return { faults };
   return {
     plan: {
       newSlug,
       slug,
       release: existing ? { existing } : { create },
+      goLive,
       artifacts: planned.filter((artifact) => 'action' in artifact),
       warnings: warningsOf(request, existing, artifacts, server),
     },
@@ -106,18 +94,34 @@ export function plan(
 
 /** api.md, "Create a Release": to a base server all documented fields go, to ours each file's own signature later. */
 function releaseBody(
-  { version, notes }: ReleaseRequest,
+  request: ReleaseRequest,
   artifacts: readonly LocalArtifact[],
   server: ServerView,
 ): CreateReleaseBody {
-  if (server.artifactSignatures) return { version, ...(notes !== undefined && { notes }) };
+  const { version, notes, channel, expect } = request;
+  if (supports(server, 'artifact-signature')) {
+    const goLive = goLiveOfNew(request, server);
+    return {
+      version,
+      ...(notes !== undefined && { notes }),
+      ...(channel !== undefined && { channel }),
+      ...(goLive === 'when_expected' && { expect: [...(expect ?? [])] }),
+      ...((goLive === 'on_request' || goLive === 'later') && { draft: true }),
+    };
+  }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
 }
 
 /** What is to be done with one file, given what the server stores for its platform. */
 export function planArtifact(artifact: LocalArtifact, server: ServerView): PlannedArtifact | Fault {
-  const { target, arch, size: file_size, sha256, signature } = artifact;
-  const body = { target, arch, file_size, ...(server.artifactSignatures && { sha256, signature }) };
+  const { target, arch, bundleType, size: file_size, sha256, signature } = artifact;
+  const body = {
+    target,
+    arch,
+    ...(bundleType !== undefined && { bundle_type: bundleType }),
+    file_size,
+    ...(supports(server, 'artifact-signature') && { sha256, signature }),
+  };
   const stored = server.stored.get(platformName(artifact));
   if (stored === undefined) return { ...artifact, action: 'upload', servedSignature: signature, body };
   if (stored.sha256 !== sha256) {
@@ -131,10 +135,16 @@ export function planArtifact(artifact: LocalArtifact, server: ServerView): Plann
   return { ...artifact, action: 'skip', servedSignature: stored.signature ?? signature, body };
 }
 
+/** What would be uploaded to it is offered at once. */
+function liveFault({ version }: ReleaseAnswer): Fault {
+  const message = `${version} is live already, and cannot be a draft`;
+  return { code: 'conflict', message, hint: 'Publish it as a new version.' };
+}
+
 /** Our server's limit is known before anything is written. */
 function sizeFaults(body: CreateReleaseBody, server: ServerView): Fault[] {
   const size = Buffer.byteLength(JSON.stringify(body));
-  if (!server.artifactSignatures || size <= MAX_JSON_BODY_BYTES) return [];
+  if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
   const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
   return [{ code: 'preflight_refused', message, hint: 'Shorten them, or link to a page that has them all.' }];
 }
@@ -142,7 +152,7 @@ function sizeFaults(body: CreateReleaseBody, server: ServerView): Fault[] {
 /** One signature for a release makes every platform but one unverifiable, for ever. */
 export function signatureFaults(artifacts: readonly LocalArtifact[], server: ServerView): Fault[] {
   const distinct = new Set(artifacts.map(({ signature }) => signature)).size;
-  if (server.artifactSignatures || distinct < 2) return [];
+  if (supports(server, 'artifact-signature') || distinct < 2) return [];
   const message =
     `this server holds one signature for a release, but the ${artifacts.length} files have ${distinct}: ` +
     `users of all but one would never be able to verify an update`;
@@ -150,42 +160,40 @@ export function signatureFaults(artifacts: readonly LocalArtifact[], server: Ser
   return [{ code: 'preflight_refused', message, hint }];
 }
 
-/** Why files cannot be added to a release that is there. */
+/** Why files cannot be added to a release that is there, whenever it goes live. */
 export function existingReleaseFaults(
   existing: ReleaseAnswer,
-  version: string,
+  { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
   artifacts: readonly LocalArtifact[],
   server: ServerView,
 ): Fault[] {
-  if (existing.status === 'yanked') {
-    const hint = 'Restore it with `releases restore`, or publish a new version.';
-    return [{ code: 'conflict', message: `${existing.version} is yanked`, hint }];
-  }
-  if (existing.status === 'draft') {
-    const hint = 'Publish or delete the draft first.';
-    return [{ code: 'conflict', message: `${existing.version} is a draft, which nobody is offered`, hint }];
-  }
   const hint = 'Publish it as a new version.';
   if (existing.version !== version) {
     const message = `${existing.version} exists, and build metadata does not make ${version} another version`;
     return [{ code: 'conflict', message, hint }];
   }
   if (
-    !server.artifactSignatures &&
+    !supports(server, 'artifact-signature') &&
     typeof existing.signature === 'string' &&
     artifacts.some(({ signature }) => signature !== existing.signature)
   ) {
     return [{ code: 'conflict', message: `${version} exists with another signature`, hint }];
   }
+  if (existing.channel !== undefined && existing.channel !== channel) {
+    const message = `${version} exists in the channel ${existing.channel}, not in ${channel}`;
+    const remedy = `Pass --channel ${existing.channel}, or publish a new version.`;
+    return [{ code: 'conflict', message, hint: remedy }];
+  }
   return [];
 }
 
 function warningsOf(
-  { version, notes, slug }: ReleaseRequest,
+  request: ReleaseRequest,
   existing: ReleaseAnswer | undefined,
   artifacts: readonly LocalArtifact[],
   server: ServerView,
 ): string[] {
+  const { version, notes, slug } = request;
   const warnings: string[] = [];
   if (slug !== undefined && typeof server.slug === 'string' && server.slug !== slug) {
     warnings.push(`the app's slug changes from ${server.slug} to ${slug}; the old one keeps answering`);
@@ -201,10 +209,8 @@ function warningsOf(
   if (version.includes('+')) {
     warnings.push(`build metadata is not compared: ${version} updates nobody on ${precedenceOf(version)}`);
   }
-  const higher = server.releases.find(
-    (release) => isVersion(release.version) && compareVersions(release.version, version) > 0,
-  );
-  if (higher)
+  const higher = highestLive(server.releases, request);
+  if (higher !== undefined && compareVersions(higher.version, version) > 0)
     warnings.push(
       `${higher.version} is already there and higher, so ${version} is offered only where that has no file`,
     );

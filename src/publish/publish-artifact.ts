@@ -1,10 +1,11 @@
 import type { PublicKey } from '../protocol/minisign.ts';
 import { throwFaults } from './fault.ts';
 import { requireRelease } from './find-release.ts';
+import { goLiveOfExisting } from './go-live.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
 import { existingReleaseFaults, type PlannedArtifact, planArtifact, signatureFaults } from './plan.ts';
 import type { Publisher } from './publisher.ts';
-import { readServerView } from './server-view.ts';
+import { readExtensions, readServerView } from './server-view.ts';
 import { uploadArtifact } from './upload-artifact.ts';
 
 export interface PublishArtifactRequest extends ArtifactInput {
@@ -30,13 +31,22 @@ export async function publishArtifact(
   throwFaults(faults);
   for (const message of warnings) report({ type: 'warning', message });
 
-  const server = await readServerView(publisher, { version, slug, platforms: artifacts, releases });
+  const extensions = await readExtensions(publisher);
+  const server = await readServerView(publisher, {
+    version,
+    slug,
+    platforms: artifacts,
+    extensions,
+    releases,
+  });
   const [local] = artifacts;
   if (local === undefined) throw new Error('one file was inspected');
   const artifact = planArtifact(local, server);
+  const goLive = goLiveOfExisting(release, {});
   throwFaults([
     ...signatureFaults(artifacts, server),
-    ...existingReleaseFaults(release, version, artifacts, server),
+    ...(typeof goLive === 'string' ? [] : [goLive]),
+    ...existingReleaseFaults(release, release, artifacts, server),
     ...('action' in artifact ? [] : [artifact]),
   ]);
   if (!('action' in artifact)) throw new Error('a file without faults has an action');

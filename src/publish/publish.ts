@@ -1,18 +1,26 @@
-import pMap from 'p-map';
+import { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
-import { ensureRelease } from './ensure-release.ts';
+import { isVersion } from '../protocol/version.ts';
+import type { LeftOut } from './candidate.ts';
+import { executePlan } from './execute-plan.ts';
 import { type Fault, throwFaults } from './fault.ts';
-import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
-import { type Plan, type PlannedArtifact, plan, type ReleaseRequest, requestFaults } from './plan.ts';
+import { fitToServer } from './fit-to-server.ts';
+import { type ArtifactInput, type Inspection, inspectArtifacts } from './local-artifact.ts';
+import { type Plan, type PlannedArtifact, plan, requestFaults } from './plan.ts';
 import type { Publisher } from './publisher.ts';
-import { readServerView } from './server-view.ts';
-import { uploadArtifact } from './upload-artifact.ts';
-import { verificationError, verifyServed } from './verify.ts';
+import type { ReleaseRequest } from './release-request.ts';
+import { readExtensions, readServerView, type ServerView } from './server-view.ts';
+import { liveBefore } from './succession.ts';
+import { unverified, type Verified } from './verify-all.ts';
 
 export interface PublishRequest extends ReleaseRequest {
   readonly artifacts: readonly ArtifactInput[];
+  /** Whether the files were found in a project, so that one the server has no place for may be left out. */
+  readonly discovered?: boolean;
+  /** What was found and is not published. */
+  readonly leftOut?: readonly LeftOut[];
   readonly publicKey?: PublicKey | undefined;
   /** What was found wrong before, to be reported with the rest. */
   readonly faults?: readonly Fault[];
@@ -20,16 +28,14 @@ export interface PublishRequest extends ReleaseRequest {
   readonly concurrency: number;
   /** Decide everything, change nothing. */
   readonly dryRun: boolean;
+  /** Take back what this run created if it does not end well. */
+  readonly rollbackOnFailure?: boolean;
 }
 
-export interface PublishedArtifact extends PlannedArtifact {
-  /** Where installed apps are sent to; undefined when it was not verified. */
-  readonly url?: string;
-  readonly verified: boolean;
-}
+export type PublishedArtifact = Verified<PlannedArtifact>;
 
 export interface PublishResult {
-  readonly status: 'published' | 'unchanged' | 'planned';
+  readonly status: 'published' | 'draft' | 'unchanged' | 'planned';
   readonly plan: Plan;
   /** Undefined when only planned and not there yet. */
   readonly release: ReleaseAnswer | undefined;
@@ -41,8 +47,8 @@ const NOT_CHECKED = 'signatures were not checked, because no public key is known
 const NOT_VERIFIED = 'what is served is not verified, because no slug is known: pass --slug';
 
 /**
- * The whole walk: inspect, look, plan, then slug, release, uploads, and the check that installed apps get what was
- * signed. Every fault is found before the first write. Running it again finishes what an earlier run began.
+ * The whole walk: inspect, look, plan, then slug, release, uploads, going live, and the check that installed apps get
+ * what was signed. Every fault is found before the first write. Running it again finishes what an earlier run began.
  */
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;
@@ -52,115 +58,67 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
-  throwFaults([...requestFaults(request), ...(request.faults ?? []), ...inspection.faults]);
-
-  const { version, slug } = request;
-  const server = await readServerView(publisher, { version, slug, platforms: inspection.artifacts });
-  const planned = plan(request, inspection.artifacts, server);
-  if ('faults' in planned) {
-    throwFaults(planned.faults);
-    throw new Error('a plan without faults has none to report');
-  }
+  const decided = await decide(publisher, request, inspection);
+  const { server, leftOut } = decided;
+  for (const item of leftOut) report({ type: 'left_out', leftOut: item });
   const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
-  const unchecked = publicKey === undefined ? [NOT_CHECKED] : [];
-  const unverified = planned.plan.slug === undefined ? [NOT_VERIFIED] : [];
-  const warnings = [...inspection.warnings, ...unchecked, ...unverified, ...planned.plan.warnings];
+  const warnings = [
+    ...leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`),
+    ...inspection.warnings,
+    ...(publicKey === undefined ? [NOT_CHECKED] : []),
+    ...(decided.plan.slug === undefined ? [NOT_VERIFIED] : []),
+    ...decided.plan.warnings,
+  ];
   for (const message of warnings) report({ type: 'warning', message });
   if (request.dryRun) {
-    const release = 'existing' in planned.plan.release ? planned.plan.release.existing : undefined;
-    const artifacts = planned.plan.artifacts.map((artifact) => ({ ...artifact, verified: false }));
-    return { status: 'planned', plan: planned.plan, release, artifacts, warnings };
+    const release = 'existing' in decided.plan.release ? decided.plan.release.existing : undefined;
+    const artifacts = unverified(decided.plan.artifacts);
+    return { status: 'planned', plan: decided.plan, release, artifacts, warnings };
   }
-  const outcome = await execute(publisher, planned.plan, { concurrency: request.concurrency, publicKey });
-  return { ...outcome, plan: planned.plan, warnings };
+  const outcome = await executePlan(publisher, decided.plan, {
+    request,
+    publicKey,
+    previousVersion: liveBefore(server.releases, request)?.version,
+  });
+  return { ...outcome, plan: decided.plan, warnings };
 }
 
-async function execute(
-  publisher: Publisher,
-  { newSlug, slug, release: planned, artifacts }: Plan,
-  { concurrency, publicKey }: Pick<PublishRequest, 'concurrency' | 'publicKey'>,
-): Promise<Pick<PublishResult, 'status' | 'release' | 'artifacts'>> {
-  const { client, retry, report, appId } = publisher;
-  if (newSlug !== undefined) {
-    await retry.run(() => client.setSlug(appId, newSlug));
-    report({ type: 'slug_set', slug: newSlug });
-  }
-  const release = 'existing' in planned ? planned.existing : await ensureRelease(publisher, planned.create);
-  report({ type: 'existing' in planned ? 'release_found' : 'release_created', release });
-
-  const stored = await uploadAll(publisher, release, artifacts, concurrency);
-  const verified = await verifyAll(publisher, release, stored, slug, publicKey);
-  const changed =
-    newSlug !== undefined || 'create' in planned || artifacts.some(({ action }) => action === 'upload');
-  return { status: changed ? 'published' : 'unchanged', release, artifacts: verified };
+interface Decided {
+  readonly plan: Plan;
+  readonly server: ServerView;
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
- * One upload that fails does not stop the others: what they bring need not be sent again.
- * @returns the artifacts with the signatures that are served for them
+ * Looks at the server and plans. What is wrong with the files and what the server is against is told together; where
+ * the server cannot be asked, what is wrong with the files alone.
  */
-async function uploadAll(
+async function decide(
   publisher: Publisher,
-  release: ReleaseAnswer,
-  artifacts: readonly PlannedArtifact[],
-  concurrency: number,
-): Promise<PlannedArtifact[]> {
-  const failures: unknown[] = [];
-  const upload = async (artifact: PlannedArtifact): Promise<PlannedArtifact> => {
-    if (artifact.action === 'skip') {
-      publisher.report({ type: 'skipped', artifact });
-      return artifact;
-    }
-    try {
-      return { ...artifact, servedSignature: await uploadArtifact(publisher, release.id, artifact) };
-    } catch (error) {
-      failures.push(error);
-      return artifact;
-    }
+  request: PublishRequest,
+  inspection: Inspection,
+): Promise<Decided> {
+  const local = [...requestFaults(request), ...(request.faults ?? []), ...inspection.faults];
+  if (!isVersion(request.version)) throwFaults(local);
+  // What is wrong already is not kept waiting for a server that is slow to answer.
+  const asker = local.length > 0 ? { ...publisher, retry: new Retry({ maxTries: 1 }) } : publisher;
+  const look = async () => {
+    const extensions = await readExtensions(asker);
+    const fitted = fitToServer(
+      inspection.artifacts,
+      { extensions },
+      { discovered: request.discovered ?? false },
+    );
+    const { version, slug } = request;
+    const platforms = fitted.artifacts;
+    return { fitted, server: await readServerView(asker, { version, slug, platforms, extensions }) };
   };
-  const stored = await pMap(artifacts, upload, { concurrency });
-  throwWorst(failures, publisher);
-  return stored;
-}
-
-/** Throws the failure that needs a person rather than another try; the others are reported. */
-function throwWorst(failures: readonly unknown[], { report }: Publisher): void {
-  const needsPerson = (error: unknown) => !(error instanceof OtaError && error.retryable);
-  const worst = failures.find(needsPerson) ?? failures[0];
-  for (const error of failures) {
-    if (error !== worst && error instanceof Error) report({ type: 'warning', message: error.message });
-  }
-  if (worst !== undefined) throw worst;
-}
-
-async function verifyAll(
-  publisher: Publisher,
-  release: ReleaseAnswer,
-  artifacts: readonly PlannedArtifact[],
-  slug: string | undefined,
-  publicKey: PublicKey | undefined,
-): Promise<PublishedArtifact[]> {
-  if (slug === undefined) {
-    return artifacts.map((artifact) => ({ ...artifact, verified: false }));
-  }
-  const failed: { platform: PlannedArtifact; reason: string }[] = [];
-  const verified: PublishedArtifact[] = [];
-  for (const artifact of artifacts) {
-    const verdict = await verifyServed(publisher, {
-      ...artifact,
-      slug,
-      releaseId: release.id,
-      version: release.version,
-      signature: artifact.servedSignature,
-      publicKey,
-    });
-    if (verdict.verified) {
-      publisher.report({ type: 'verified', artifact });
-      verified.push({ ...artifact, verified: true, url: verdict.url });
-    } else {
-      failed.push({ platform: artifact, reason: verdict.reason });
-    }
-  }
-  if (failed.length > 0) throw verificationError(failed);
-  return verified;
+  const { fitted, server } = await look().catch((error) => {
+    if (error instanceof OtaError) throwFaults(local);
+    throw error;
+  });
+  const planned = plan(request, fitted.artifacts, server);
+  throwFaults([...local, ...fitted.faults, ...('faults' in planned ? planned.faults : [])]);
+  if (!('plan' in planned)) throw new Error('a plan without faults is one');
+  return { plan: planned.plan, server, leftOut: [...(request.leftOut ?? []), ...fitted.leftOut] };
 }

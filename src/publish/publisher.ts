@@ -3,17 +3,22 @@ import type { Retry, RetryNotice } from '../client/retry.ts';
 import type { Transport } from '../client/transport.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
+import type { LeftOut } from './candidate.ts';
 
 /** What happens while publishing, for whoever shows it. Nothing in this folder prints. */
 export type PublishEvent =
   | { readonly type: 'hashing'; readonly file: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'slug_set'; readonly slug: string }
-  | { readonly type: 'release_created' | 'release_found'; readonly release: ReleaseAnswer }
+  | { readonly type: 'left_out'; readonly leftOut: LeftOut }
+  | {
+      readonly type: 'release_created' | 'release_found' | 'went_live' | 'taken_back';
+      readonly release: ReleaseAnswer;
+    }
   | { readonly type: 'skipped'; readonly artifact: ShownArtifact }
   | { readonly type: 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }
   | { readonly type: 'upload_progress'; readonly artifact: ShownArtifact; readonly sentBytes: number }
-  | { readonly type: 'verified'; readonly artifact: ShownArtifact }
+  | { readonly type: 'verified'; readonly platform: Platform }
   | { readonly type: 'retrying'; readonly notice: RetryNotice };
 
 export interface ShownArtifact extends Platform {

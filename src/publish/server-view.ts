@@ -1,17 +1,48 @@
 import { download } from '../client/download.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { Extension } from '../protocol/extensions.ts';
+import type { ArtifactAnswer, ReleaseAnswer } from '../protocol/messages.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import { findRelease } from './find-release.ts';
-import type { ServerView, StoredArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
+
+/** An artifact as the server has it. */
+export interface StoredArtifact {
+  readonly sha256: string;
+  /** Undefined where the server does not say. */
+  readonly signature?: string | undefined;
+}
+
+/** What the server was found to be and to have. */
+export interface ServerView {
+  /** What it can do beyond api.md; nothing on a base server. */
+  readonly extensions: ReadonlySet<string>;
+  /** The app's slug; null when it has none, undefined when the server does not say. */
+  readonly slug: string | null | undefined;
+  /** The app's public key, where the server has one. */
+  readonly pubkey?: string | undefined;
+  readonly releases: readonly ReleaseAnswer[];
+  /** What it stores for the version that is published, by platform name. */
+  readonly stored: ReadonlyMap<string, StoredArtifact>;
+}
 
 /** What is about to be published, as far as looking needs it. */
 export interface ViewRequest {
   readonly version: string;
   readonly slug?: string | undefined;
   readonly platforms: readonly Platform[];
+  readonly extensions: ReadonlySet<string>;
   /** The app's releases, if they are known already. */
   readonly releases?: readonly ReleaseAnswer[];
+}
+
+export function supports({ extensions }: Pick<ServerView, 'extensions'>, extension: Extension): boolean {
+  return extensions.has(extension);
+}
+
+/** What the server can do beyond api.md; nothing on a base server. */
+export async function readExtensions({ client, retry }: Publisher): Promise<ReadonlySet<string>> {
+  const capabilities = await retry.run(() => client.capabilities());
+  return new Set(capabilities?.extensions);
 }
 
 /**
@@ -20,17 +51,11 @@ export interface ViewRequest {
  */
 export async function readServerView(publisher: Publisher, request: ViewRequest): Promise<ServerView> {
   const { client, retry, appId } = publisher;
-  const capabilities = await retry.run(() => client.capabilities());
-  const has = (extension: string) => capabilities?.extensions.includes(extension) ?? false;
+  const { extensions } = request;
   const releases = request.releases ?? (await retry.run(() => client.listReleases(appId)));
-  const app = has('app') ? await retry.run(() => client.getApp(appId)) : undefined;
+  const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId)) : undefined;
   const registered = app?.slug;
-  const view = {
-    artifactSignatures: has('artifact-signature'),
-    slug: registered,
-    pubkey: app?.pubkey ?? undefined,
-    releases,
-  };
+  const view = { extensions, slug: registered, pubkey: app?.pubkey ?? undefined, releases };
   const release = findRelease(releases, request.version);
   if (release === undefined) return { ...view, stored: new Map() };
   if (release.artifacts !== undefined) return { ...view, stored: listedArtifacts(release) };
@@ -42,9 +67,9 @@ export async function readServerView(publisher: Publisher, request: ViewRequest)
 }
 
 /** What a server that lists no artifacts has of a release, told by what it serves; by platform name. */
-async function servedArtifacts(
+export async function servedArtifacts(
   publisher: Publisher,
-  release: ReleaseAnswer,
+  release: Pick<ReleaseAnswer, 'id'>,
   slug: string,
   platforms: readonly Platform[],
 ): Promise<Map<string, StoredArtifact>> {
@@ -60,11 +85,16 @@ async function servedArtifacts(
 export function listedArtifacts(release: ReleaseAnswer): Map<string, StoredArtifact> {
   const artifacts = release.artifacts ?? [];
   return new Map(
-    artifacts.map(({ target, arch, sha256, signature }) => [
-      `${target}-${arch}`,
-      { sha256, ...(signature !== null && { signature }) },
-    ]),
+    artifacts.map((artifact) => {
+      const { sha256, signature } = artifact;
+      return [listedName(artifact), { sha256, ...(signature !== null && { signature }) }];
+    }),
   );
+}
+
+/** The platform's name of an artifact that our server lists, whether this version knows the platform or not. */
+export function listedName({ target, arch, bundle_type }: ArtifactAnswer): string {
+  return [target, arch, ...(bundle_type ? [bundle_type] : [])].join('-');
 }
 
 async function servedSha256(

@@ -1,9 +1,6 @@
-import type { Target } from '../protocol/platform.ts';
+import { ARCHS, type Arch, type Target } from '../protocol/platform.ts';
 
-/** The archs Tauri's updater asks for: more than api.md ("Upload Artifacts") has. */
-export const TAURI_ARCHS = ['x86_64', 'aarch64', 'i686', 'armv7', 'riscv64'] as const;
-
-export type TauriArch = (typeof TAURI_ARCHS)[number];
+export type TauriArch = Arch;
 
 /** What a Rust target triple says. */
 export interface Triple {
@@ -23,7 +20,7 @@ const WORDS: Readonly<Record<TauriArch, RegExp>> = {
 
 /** Reads `amd64`, `x64`, `armhfp`; undefined when the word names no arch. */
 export function parseArchWord(word: string): TauriArch | undefined {
-  return TAURI_ARCHS.find((arch) => WORDS[arch].test(word));
+  return ARCHS.find((arch) => WORDS[arch].test(word));
 }
 
 /** Reads `x86_64-pc-windows-msvc` or `universal-apple-darwin`; undefined when no updater is for it. */

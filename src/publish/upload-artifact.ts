@@ -7,6 +7,7 @@ import { listedArtifacts } from './server-view.ts';
 
 /**
  * Brings one file to the server: asks for a URL just before each try, so that none is too old, and sends the file.
+ * @param promisedUrl one that was asked for already, for the first try
  * @returns the signature that is served for it: another job may have stored the same bytes, signed by itself
  * @throws OtaError `conflict` when the platform got other bytes meanwhile
  */
@@ -14,13 +15,16 @@ export async function uploadArtifact(
   publisher: Publisher,
   releaseId: string,
   artifact: PlannedArtifact,
+  promisedUrl?: string,
 ): Promise<string> {
   const { client, transport, retry, report, signal, appId } = publisher;
   report({ type: 'upload_started', artifact });
   let refusals = 0;
-  const served = await retry.run(async () => {
+  const served = await retry.run(async (attempt) => {
     try {
-      const { upload_url: url } = await client.createArtifact(appId, releaseId, artifact.body);
+      const url =
+        (attempt === 1 ? promisedUrl : undefined) ??
+        (await client.createArtifact(appId, releaseId, artifact.body)).upload_url;
       const refused = await uploadFile(transport, {
         url,
         file: artifact.file,

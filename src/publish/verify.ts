@@ -1,9 +1,10 @@
 import { OtaError } from '../errors.ts';
+import type { UpdateAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
+import { type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
 import { compareVersions, isVersion, LOWEST_VERSION } from '../protocol/version.ts';
 import { fetchUpdate } from './fetch-update.ts';
-import { unusableBecause } from './installed-client.ts';
+import { offeredFile, unusableBecause } from './installed-client.ts';
 import type { Publisher } from './publisher.ts';
 
 /** A server that looks for uploads by itself may take a while: so long it is waited for, in milliseconds. */
@@ -21,6 +22,10 @@ export interface Expected extends Platform {
   readonly signature: string;
   /** The app's key, to check what is served by. */
   readonly publicKey: PublicKey | undefined;
+  /** Extension `channel`; stable when absent. */
+  readonly channel?: string | undefined;
+  /** The version that apps update from; the lowest there can be when nothing was live before. */
+  readonly previousVersion?: string | undefined;
 }
 
 export type Verdict =
@@ -43,17 +48,25 @@ export async function verifyServed(publisher: Publisher, expected: Expected): Pr
 async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Verdict> {
   const { client } = publisher;
   const { slug, version } = expected;
-  const update = await ask(publisher, expected, LOWEST_VERSION);
-  if (update === 'unknown_slug') return notYet(`the server knows no app ${slug}`);
-  if (update === undefined) return notYet('no update is offered');
-  const unusable = unusableBecause(update);
-  if (unusable !== undefined) return broken(`installed apps cannot use what is offered: ${unusable}`);
-  const order = compareVersions(update.version, version);
-  if (order < 0) return notYet(`${update.version} is offered instead`);
-  if (order > 0)
+  const update = await askForVersion(publisher, expected);
+  if ('verified' in update) return update;
+  if (isHigher(update.version, version))
     return fetchAndCompare(publisher, expected, client.downloadUrl(slug, expected.releaseId, expected));
   if (update.version !== version || update.signature !== expected.signature) {
     return broken('another signature or version text is offered');
+  }
+  if (expected.bundleType !== undefined) {
+    // Apps whose endpoint does not ask for their kind of bundle look it up in the answer.
+    const plain = await askForVersion(publisher, {
+      ...expected,
+      ...withoutBundleType(expected),
+      bundleType: undefined,
+    });
+    if ('verified' in plain) return plain;
+    const file = isHigher(plain.version, version) ? expected : offeredFile(plain, expected);
+    if (file?.signature !== expected.signature) {
+      return broken(`apps that do not ask for ${expected.bundleType} are offered another signature`);
+    }
   }
   const again = await ask(publisher, expected, version);
   // A higher one may have been published meanwhile; the same or a lower one would be installed for ever.
@@ -63,9 +76,21 @@ async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Ve
   return fetchAndCompare(publisher, expected, new URL(update.url));
 }
 
-async function ask({ client, retry }: Publisher, { slug, target, arch }: Expected, version: string) {
+/** What apps of the version before are offered; the verdict where that is nothing, unusable, or older. */
+async function askForVersion(publisher: Publisher, expected: Expected): Promise<UpdateAnswer | Verdict> {
+  const { slug, version, previousVersion = LOWEST_VERSION } = expected;
+  const update = await ask(publisher, expected, previousVersion);
+  if (update === 'unknown_slug') return notYet(`the server knows no app ${slug}`);
+  if (update === undefined) return notYet('no update is offered');
+  const unusable = unusableBecause(update);
+  if (unusable !== undefined) return broken(`installed apps cannot use what is offered: ${unusable}`);
+  if (compareVersions(update.version, version) < 0) return notYet(`${update.version} is offered instead`);
+  return update;
+}
+
+async function ask({ client, retry }: Publisher, { slug, channel, ...platform }: Expected, version: string) {
   try {
-    return await retry.run(() => client.check(slug, { target, arch }, version));
+    return await retry.run(() => client.check(slug, platform, version, channel));
   } catch (error) {
     if (error instanceof OtaError && error.code === 'usage') return 'unknown_slug'; // 404
     throw error;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readArtifacts, readPlatform } from '../../src/cli/artifact-options.ts';
+import { readArtifacts, readExpected, readPlatform } from '../../src/cli/artifact-options.ts';
 import { collectProblems } from './collect-problems.ts';
 
 describe('--artifact', () => {
@@ -25,8 +25,10 @@ describe('--artifact', () => {
     ['=a.AppImage', 'is not TARGET-ARCH=FILE'],
     ['linux-x86_64=', 'is not TARGET-ARCH=FILE'],
     ['', 'is not TARGET-ARCH=FILE'],
-    ['linux-amd64=a', 'names no platform: use one of linux-x86_64, '],
-    ['macos-aarch64=a', 'darwin-aarch64'],
+    ['linux-amd64=a', 'names no platform: use linux, darwin, windows with x86_64, '],
+    ['linux-x86_64-dmg=a', 'for one kind of bundle like linux-x86_64-deb'],
+    ['darwin-universal-deb=a', 'names no platform'],
+    ['macos-aarch64=a', 'darwin-universal'],
     ['Linux-x86_64=a', 'names no platform'],
   ])('%j is refused', (value, words) => {
     const { found } = collectProblems((problems) => readArtifacts([value], problems));
@@ -43,12 +45,41 @@ describe('--artifact', () => {
   });
 });
 
+describe('--expect', () => {
+  test.each<[string | undefined, string[] | undefined]>([
+    [undefined, undefined],
+    ['darwin-aarch64', ['darwin-aarch64']],
+    [
+      'darwin-aarch64, linux-x86_64-deb\nwindows-i686',
+      ['darwin-aarch64', 'linux-x86_64-deb', 'windows-i686'],
+    ],
+    ['darwin-universal', ['darwin-x86_64', 'darwin-aarch64']],
+  ])('%j names %j', (list, value) => {
+    expect(collectProblems((problems) => readExpected(list, problems))).toEqual({ value, found: '' });
+  });
+
+  test.each([
+    ['', '--expect names no platform'],
+    ['linux-x86_64,mac', '--expect mac names no platform'],
+    ['darwin-aarch64,darwin-universal', '--expect names darwin-aarch64 more than once'],
+  ])('%j is refused', (list, words) => {
+    expect(collectProblems((problems) => readExpected(list, problems)).found).toContain(words);
+  });
+});
+
 describe('--target and --arch', () => {
   test('name a platform', () => {
     const read = collectProblems((problems) =>
       readPlatform({ target: 'windows', arch: 'aarch64' }, problems),
     );
     expect(read).toEqual({ value: { target: 'windows', arch: 'aarch64' }, found: '' });
+  });
+
+  test('name a kind of bundle with --bundle-type, if it is one of the system', () => {
+    const deb = { target: 'linux', arch: 'x86_64', bundleType: 'deb' };
+    expect(collectProblems((problems) => readPlatform(deb, problems))).toEqual({ value: deb, found: '' });
+    const { found } = collectProblems((problems) => readPlatform({ ...deb, target: 'windows' }, problems));
+    expect(found).toContain('--bundle-type deb must be one of nsis, msi for windows');
   });
 
   test.each([

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
+import { listenHttp } from '../support/loopback-server.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import { generateKey, type SigningKey, signFile } from '../support/signer.ts';
 import { changeConfig, layOutBuild, SAMPLE, write } from '../support/tauri-project.ts';
@@ -25,6 +26,8 @@ let written: { stdout: string; stderr: string };
 
 const MAC = 'src-tauri/target/universal-apple-darwin/release/bundle/macos/Note Taker.app.tar.gz';
 const LINUX = 'src-tauri/target/release/bundle/appimage/Note Taker_1.2.0_amd64.AppImage';
+const LINUX_DEB = 'src-tauri/target/release/bundle/deb/Note Taker_1.2.0_amd64.deb';
+const LINUX_RPM = 'src-tauri/target/release/bundle/rpm/Note Taker-1.2.0-1.x86_64.rpm';
 const WINDOWS = 'src-tauri/target/x86_64-pc-windows-msvc/release/bundle/nsis/Note Taker_1.2.0_x64-setup.exe';
 const WINDOWS_MSI =
   'src-tauri/target/x86_64-pc-windows-msvc/release/bundle/msi/Note Taker_1.2.0_x64_en-US.msi';
@@ -90,8 +93,9 @@ async function publish(project: string, ...args: string[]) {
 }
 
 /** What an installed app of a platform is offered. */
-async function offer(platform: string, slug = 'note-taker') {
-  const answer = await fetch(`${url}/api/sync/ota/${slug}/${platform}/1.0.0`);
+async function offer(platform: string, { slug = 'note-taker', bundleType = '' } = {}) {
+  const query = bundleType && `?bundle_type=${bundleType}`;
+  const answer = await fetch(`${url}/api/sync/ota/${slug}/${platform}/1.0.0${query}`);
   return answer.status === 200
     ? ((await answer.json()) as { version: string; signature: string; notes: string })
     : null;
@@ -118,19 +122,25 @@ describe('publish in the folder of a Tauri project', () => {
     expect(code).toBe(0);
     expect(answer).toMatchObject({ status: 'published', release: { version: '1.2.0' }, warnings: [] });
     expect(await releases()).toHaveLength(1);
-    const rows = answer.artifacts.map(({ target, arch, file, verified }: Record<string, unknown>) => [
-      `${target}/${arch}`,
-      file,
-      verified,
-    ]);
+    const rows = answer.artifacts.map(
+      ({ target, arch, bundle_type, file, verified }: Record<string, unknown>) => [
+        `${target}/${arch}`,
+        bundle_type,
+        file,
+        verified,
+      ],
+    );
     expect(rows.sort()).toEqual([
-      ['darwin/aarch64', join(project, MAC), true],
-      ['darwin/x86_64', join(project, MAC), true],
-      ['linux/x86_64', join(project, LINUX), true],
-      ['windows/x86_64', join(project, WINDOWS), true],
+      ['darwin/aarch64', 'app', join(project, MAC), true],
+      ['darwin/x86_64', 'app', join(project, MAC), true],
+      ['linux/x86_64', 'appimage', join(project, LINUX), true],
+      ['linux/x86_64', 'deb', join(project, LINUX_DEB), true],
+      ['linux/x86_64', 'rpm', join(project, LINUX_RPM), true],
+      ['windows/x86_64', 'msi', join(project, WINDOWS_MSI), true],
+      ['windows/x86_64', 'nsis', join(project, WINDOWS), true],
     ]);
-    for (const [platform, file] of rows) {
-      expect(await offer(platform)).toMatchObject({
+    for (const [platform, bundleType, file] of rows) {
+      expect(await offer(platform, { bundleType })).toMatchObject({
         version: '1.2.0',
         signature: (await readFile(`${file}.sig`, 'utf8')).trim(),
         notes: '### Added\n\n- Notes can be pinned.',
@@ -139,12 +149,37 @@ describe('publish in the folder of a Tauri project', () => {
   });
 
   test('says what it leaves out, and why', async () => {
-    await publish(await copyBuilt());
+    const project = await copyBuilt();
+    await write(join(project, 'src-tauri/target/debug/bundle/deb/Note Taker_1.2.0_amd64.deb'), 'debug');
+    await publish(project);
     for (const words of [
       /left out: .*universal\.dmg \(a \.dmg is for a first installation, not for updates\)/,
+      /left out: .*debug\/bundle \(debug builds are never published\)/,
+    ]) {
+      expect(written.stderr).toMatch(words);
+    }
+  });
+
+  test('to a server that holds one file for a platform chooses it, and says what it leaves out', async () => {
+    const base = await listenHttp((request, response) => {
+      const body = { '/api/sync/ota': null }[request.url ?? ''] === null ? undefined : '[]';
+      response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(body);
+    });
+    vi.stubEnv('SYNCKIT_OTA_SERVER', base.href);
+    const project = await copyBuilt();
+    const { code, answer } = await publish(project, '--dry-run');
+    // Four files of different signatures are more than such a server can hold; that is told after the choice.
+    expect([code, answer.error.message]).toEqual([4, expect.stringContaining('the 4 files have 3')]);
+    await rm(join(project, 'src-tauri/target/universal-apple-darwin'), { recursive: true });
+    await rm(join(project, 'src-tauri/target/x86_64-pc-windows-msvc'), { recursive: true });
+    written = { stdout: '', stderr: '' };
+    const linux = await publish(project, '--dry-run');
+    expect(linux.answer.artifacts).toMatchObject([
+      { target: 'linux', bundle_type: null, file: join(project, LINUX) },
+    ]);
+    for (const words of [
       /left out: .*amd64\.deb \(Note Taker_1\.2\.0_amd64\.AppImage is published for linux-x86_64\)/,
       /left out: .*x86_64\.rpm \(Note Taker_1\.2\.0_amd64\.AppImage is published for linux-x86_64\)/,
-      /left out: .*en-US\.msi \(Note Taker_1\.2\.0_x64-setup\.exe is published for windows-x86_64\)/,
     ]) {
       expect(written.stderr).toMatch(words);
     }
@@ -162,7 +197,7 @@ describe('publish in the folder of a Tauri project', () => {
     await setPubkey(project, 'no key at all');
     const given = ['--slug', 'other-slug', '--notes', 'Mine.', '--pubkey', key.publicKey];
     expect((await publish(project, ...given)).code).toBe(0);
-    expect(await offer('linux/x86_64', 'other-slug')).toMatchObject({ notes: 'Mine.' });
+    expect(await offer('linux/x86_64', { slug: 'other-slug' })).toMatchObject({ notes: 'Mine.' });
     expect(await offer('linux/x86_64')).toBeNull();
   });
 
@@ -196,7 +231,7 @@ describe('publish in the folder of a Tauri project', () => {
     await cp(join(project, 'src-tauri/target'), elsewhere, { recursive: true });
     await rm(join(project, 'src-tauri/target'), { recursive: true });
     vi.stubEnv('CARGO_TARGET_DIR', elsewhere);
-    expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(4);
+    expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(7);
   });
 
   test('outside of a project names both ways out, with all other problems', async () => {
@@ -335,7 +370,7 @@ describe('what others suffered from works here:', () => {
     await cp(join(project, 'src-tauri/target'), join(project, 'target'), { recursive: true });
     await rm(join(project, 'src-tauri/target'), { recursive: true });
     await write(join(project, 'Cargo.toml'), '[workspace]\nmembers = ["src-tauri"]\n');
-    expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(4);
+    expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(7);
   });
 
   test('a newline at the end of a signature reaches nobody', async () => {

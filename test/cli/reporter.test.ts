@@ -71,7 +71,7 @@ describe('progress without a terminal', () => {
       { type: 'skipped', artifact: ARTIFACT },
       'linux-x86_64: the same bytes are there already, nothing to upload',
     ],
-    [{ type: 'verified', artifact: ARTIFACT }, 'linux-x86_64: offered, downloaded, and the same'],
+    [{ type: 'verified', platform: ARTIFACT }, 'linux-x86_64: offered, downloaded, and the same'],
     [
       { type: 'retrying', notice: { error: new OtaError('network', 'no answer'), attempt: 2, waitMs: 1500 } },
       'no answer; trying again in 1.5 s',

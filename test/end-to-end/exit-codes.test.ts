@@ -41,6 +41,8 @@ describe('--json', () => {
       signature: null,
       pub_date: expect.any(String),
       created_at: expect.any(String),
+      status: 'published',
+      channel: 'stable',
     };
     const warnings = [
       expect.stringContaining('is not base64'),

@@ -55,7 +55,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     [...PUBLISH, '--artifact', 'linux-arm=ok.bin'],
     2,
     'linux-arm=ok.bin',
-    'use one of linux-x86_64',
+    'use linux, darwin, windows with x86_64, aarch64',
   ],
   [
     'a version that is none',
@@ -69,14 +69,14 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     ['publish', ...REMOTE, '--version', '1.2.0-rc.1', '--artifact', 'linux-x86_64=ok.bin'],
     4,
     '1.2.0-rc.1',
-    'Pass --allow-prerelease',
+    'pass --allow-prerelease',
   ],
   [
     'a pre-release, alone',
     ['publish', 'release', ...REMOTE, '--version', '1.2.0-rc.1'],
     4,
     '1.2.0-rc.1',
-    'Pass --allow-prerelease',
+    'pass --allow-prerelease',
   ],
   [
     'a key that is none',

@@ -118,7 +118,7 @@ describe('releases', () => {
     const { run, runJson, folder } = await startWorld();
     const file = await writeBundle(folder, 'App.AppImage');
     for (const version of ['1.10.0', '1.2.0'])
-      expect(await run(publishLinux(version, file))).toMatchObject({ code: 0 });
+      expect(await run(publishLinux(version, file, '--allow-lower'))).toMatchObject({ code: 0 });
 
     const { document: releases } = await runJson(['releases', 'list']);
     expect(releases.map(({ version }: { version: string }) => version)).toEqual(['1.10.0', '1.2.0']);

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Bundle } from '../../src/publish/bundle-name.ts';
+import type { BundleType } from '../../src/protocol/platform.ts';
 import { type Candidate, type ChooseOptions, chooseForPlatform } from '../../src/publish/candidate.ts';
 
 const FILES = {
@@ -16,9 +16,9 @@ const FILES = {
 } as const;
 
 function candidate(key: keyof typeof FILES): Candidate {
-  const bundle = key.replace(/Archive|German/, '') as Bundle;
-  const target = bundle === 'nsis' || bundle === 'msi' ? 'windows' : 'linux';
-  return { target, arch: 'x86_64', bundle, file: `/bundle/${bundle}/${FILES[key]}` };
+  const bundleType = key.replace(/Archive|German/, '') as BundleType;
+  const target = bundleType === 'nsis' || bundleType === 'msi' ? 'windows' : 'linux';
+  return { target, arch: 'x86_64', bundleType, file: `/bundle/${bundleType}/${FILES[key]}` };
 }
 
 function choose(keys: readonly (keyof typeof FILES)[], options: Partial<ChooseOptions> = {}) {
@@ -74,15 +74,15 @@ test('where the server has bundle types, each kind keeps its best file', () => {
   const { chosen, leftOut } = choose(['msiGerman', 'msi', 'nsisArchive', 'nsis'], { bundleTypes: true });
   expect(chosen).toEqual([FILES.nsis, FILES.msi]);
   expect(leftOut.map(({ reason }) => reason)).toEqual([
-    `${FILES.nsis} is published for windows-x86_64 as nsis`,
-    `${FILES.msi} is published for windows-x86_64 as msi`,
+    `${FILES.nsis} is published for windows-x86_64-nsis`,
+    `${FILES.msi} is published for windows-x86_64-msi`,
   ]);
 });
 
 test('both platforms of a universal app keep its file', () => {
   const file = '/bundle/macos/App.app.tar.gz';
   const both = (['x86_64', 'aarch64'] as const).map(
-    (arch) => ({ target: 'darwin', arch, bundle: 'app', file }) as const,
+    (arch) => ({ target: 'darwin', arch, bundleType: 'app', file }) as const,
   );
   expect(chooseForPlatform(both, { bundleTypes: false, v1Compatible: false })).toEqual({
     chosen: both,

@@ -7,7 +7,7 @@ export async function discover(project: string, options: Partial<DiscoverOptions
   return {
     discovery,
     found: discovery.candidates
-      .map(({ target, arch, bundle, file }) => `${target}-${arch} ${bundle} ${basename(file)}`)
+      .map(({ target, arch, bundleType, file }) => `${target}-${arch} ${bundleType} ${basename(file)}`)
       .sort(),
     leftOut: discovery.leftOut.map(({ file, reason }) => `${basename(file)}: ${reason}`).sort(),
     faults: discovery.faults.map(({ message }) => message.replaceAll(`${project}/`, '')),

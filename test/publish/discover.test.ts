@@ -2,7 +2,6 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { DiscoverOptions } from '../../src/publish/discover.ts';
-import { TAURI_ARCHS } from '../../src/publish/tauri-arch.ts';
 import { msi } from '../support/executables.ts';
 import {
   type BuildOptions,
@@ -234,22 +233,6 @@ describe('what is not published is left out, and said:', () => {
       reason: 'it is of Other, not of Note Taker',
       usual: false,
     });
-  });
-
-  test('an arch that the server does not know, unless the caller does', async () => {
-    const project = await copyProject();
-    await layOutBuild(project, 'windows', { archs: ['i686'] });
-    await layOutBuild(project, 'windows');
-    const { found, leftOut, faults } = await discover(project);
-    expect(found).toHaveLength(2);
-    expect(leftOut).toEqual([
-      'Note Taker_1.2.0_x86-setup.exe: windows-i686 is no platform that can be published',
-      'Note Taker_1.2.0_x86_en-US.msi: windows-i686 is no platform that can be published',
-    ]);
-    expect(faults).toEqual([]);
-    const all = await discover(project, { archs: TAURI_ARCHS });
-    expect(all.found).toContain('windows-i686 nsis Note Taker_1.2.0_x86-setup.exe');
-    expect(all.leftOut).toEqual([]);
   });
 
   test('a bundle without a signature beside one that has it', async () => {

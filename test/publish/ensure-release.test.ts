@@ -28,7 +28,7 @@ async function ensure(posts: (() => Response)[], lists: unknown[][]) {
 describe('a release is ensured', () => {
   test('with one request where nothing goes wrong', async () => {
     const { outcome, methods } = await ensure([created], []);
-    expect(outcome).toEqual(RELEASE);
+    expect(outcome).toEqual({ release: RELEASE, created: true });
     expect(methods).toEqual(['POST']);
   });
 
@@ -37,19 +37,19 @@ describe('a release is ensured', () => {
     ['a 500', failed],
   ])('without a second POST where %s hid that it was applied', async (_, answer) => {
     const { outcome, methods } = await ensure([answer], [[OTHER, RELEASE]]);
-    expect(outcome).toEqual(RELEASE);
+    expect(outcome).toEqual({ release: RELEASE, created: false });
     expect(methods).toEqual(['POST', 'GET']);
   });
 
   test('with a second POST where the first was not applied', async () => {
     const { outcome, methods } = await ensure([failed, failed, created], [[OTHER], []]);
-    expect(outcome).toEqual(RELEASE);
+    expect(outcome).toEqual({ release: RELEASE, created: true });
     expect(methods).toEqual(['POST', 'GET', 'POST', 'GET', 'POST']);
   });
 
   test('by adopting the same one that another job was quicker to create', async () => {
     const { outcome, methods } = await ensure([taken], [[RELEASE]]);
-    expect(outcome).toEqual(RELEASE);
+    expect(outcome).toEqual({ release: RELEASE, created: false });
     expect(methods).toEqual(['POST', 'GET']);
   });
 });

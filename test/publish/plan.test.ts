@@ -1,14 +1,22 @@
 import { describe, expect, test } from 'vitest';
+import { EXTENSIONS } from '../../src/protocol/extensions.ts';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { platformName } from '../../src/protocol/platform.ts';
 import { findRelease } from '../../src/publish/find-release.ts';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
-import { plan, type ReleaseRequest, requestFaults, type ServerView } from '../../src/publish/plan.ts';
+import { plan, requestFaults } from '../../src/publish/plan.ts';
+import type { ReleaseRequest } from '../../src/publish/release-request.ts';
+import type { ServerView } from '../../src/publish/server-view.ts';
 import { LINUX, MAC, WINDOWS } from './local-file.ts';
 
 const REQUEST: ReleaseRequest = { version: '1.2.0', allowPrerelease: false };
-const OURS: ServerView = { artifactSignatures: true, slug: 'my-app', releases: [], stored: new Map() };
-const BASE: ServerView = { ...OURS, artifactSignatures: false, slug: undefined };
+const OURS: ServerView = {
+  extensions: new Set(EXTENSIONS),
+  slug: 'my-app',
+  releases: [],
+  stored: new Map(),
+};
+const BASE: ServerView = { ...OURS, extensions: new Set(), slug: undefined };
 const EXISTING: ReleaseAnswer = { id: 'r1', version: '1.2.0', notes: 'Fixes.', signature: 'same' };
 
 function artifact(platform = LINUX, fields: Partial<LocalArtifact> = {}): LocalArtifact {
@@ -51,7 +59,7 @@ describe('a first publish', () => {
       [artifact(LINUX), artifact(MAC)],
       {},
     );
-    expect(release).toEqual({ create: { version: '1.2.0', notes: 'Fixes.' } });
+    expect(release).toEqual({ create: { version: '1.2.0', notes: 'Fixes.', draft: true } });
     expect(artifacts.map(({ action, body, servedSignature }) => ({ action, body, servedSignature }))).toEqual(
       [LINUX, MAC].map((platform) => ({
         action: 'upload',
@@ -68,7 +76,7 @@ describe('a first publish', () => {
   });
 
   test('to our server leaves notes out that were not given', () => {
-    expect(planned({}, [artifact()], {}).release).toEqual({ create: { version: '1.2.0' } });
+    expect(planned({}, [artifact()], {}).release).toEqual({ create: { version: '1.2.0', draft: true } });
   });
 
   test.each([
@@ -139,12 +147,9 @@ describe('a version that exists', () => {
     ]);
   });
 
-  test.each([
-    ['yanked', '1.2.0 is yanked'],
-    ['draft', '1.2.0 is a draft, which nobody is offered'],
-  ])('that is %s is a conflict', (status, message) => {
-    const releases = [{ ...EXISTING, status }];
-    expect(faults({}, [artifact()], { releases })).toEqual([['conflict', message]]);
+  test('that is yanked is a conflict', () => {
+    const releases = [{ ...EXISTING, status: 'yanked' }];
+    expect(faults({}, [artifact()], { releases })).toEqual([['conflict', '1.2.0 is yanked']]);
   });
 
   test('with another signature on a base server is a conflict', () => {
@@ -213,8 +218,8 @@ describe('warnings', () => {
     ['1.2.0-rc.1', 0],
     ['1.1.9', 0],
     ['not a version', 0],
-  ])('tell of a higher version only: with %s there, %i', (version, count) => {
-    const { warnings } = planned({}, [artifact()], { releases: [{ id: 'r2', version }] });
+  ])('tell of a higher version only, where it is allowed: with %s there, %i', (version, count) => {
+    const { warnings } = planned({ allowLower: true }, [artifact()], { releases: [{ id: 'r2', version }] });
     expect(warnings).toHaveLength(count);
     expect(warnings.join()).toContain(count > 0 ? `${version} is already there` : '');
   });

@@ -182,7 +182,7 @@ test('one file goes into a release that exists on a server that knows api.md onl
   ]);
 });
 
-describe('nothing is sent', () => {
+describe('nothing is written', () => {
   test('where a file or the request is at fault, and all of it is told', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const missing = { ...MAC, file: `${artifact.file}.missing` };
@@ -193,6 +193,6 @@ describe('nothing is sent', () => {
     expect(result).toMatchObject({ code: 'usage' });
     expect(String(result)).toContain('1.2.0-rc.1 is a pre-release');
     expect(String(result)).toContain(`${missing.file} does not exist`);
-    expect(transport.calls).toEqual([]);
+    expect(writesOf(transport)).toEqual([]);
   });
 });

@@ -1,6 +1,5 @@
 import { displayUrl } from '../../client/transport.ts';
 import { OtaError } from '../../errors.ts';
-import { CHANNEL_RULE, isChannel } from '../../protocol/channel.ts';
 import type { UpdateAnswer } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
@@ -10,6 +9,7 @@ import { readPlatform } from '../artifact-options.ts';
 import { formatBytes } from '../format.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
+import { readChannel } from '../release-options.ts';
 import { connectPublicly, type Remote } from '../remote.ts';
 import { readPublicKey, readServer } from '../settings.ts';
 
@@ -19,6 +19,7 @@ interface CheckOptions {
   readonly target?: string;
   readonly arch?: string;
   readonly currentVersion?: string;
+  readonly bundleType?: string;
   readonly channel?: string;
   readonly download?: boolean;
   readonly pubkey?: string;
@@ -32,8 +33,7 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   const publicKey = readPublicKey(options.pubkey, problems);
   const { slug, currentVersion = '', channel, download = false } = options;
   if (!slug) problems.add('no slug is given: pass --slug');
-  if (channel !== undefined && !isChannel(channel))
-    problems.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
+  readChannel(channel, problems);
   if (!isVersion(currentVersion)) {
     problems.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }

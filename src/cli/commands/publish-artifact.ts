@@ -5,6 +5,7 @@ import { publishArtifact } from '../../publish/publish-artifact.ts';
 import { readPlatform } from '../artifact-options.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
+import { platformFields } from '../publish-report.ts';
 import { connectForApp } from '../remote.ts';
 import { Reporter } from '../reporter.ts';
 import { type RemoteOptions, readPublicKey, readSlug } from '../settings.ts';
@@ -13,6 +14,7 @@ interface PublishArtifactOptions extends RemoteOptions {
   readonly release?: string;
   readonly target?: string;
   readonly arch?: string;
+  readonly bundleType?: string;
   readonly pubkey?: string;
   readonly slug?: string;
 }
@@ -44,7 +46,7 @@ export async function runPublishArtifact(
     reporter.stop();
     const { size, sha256, action } = artifact;
     const done = action === 'skip' ? 'skipped' : 'uploaded';
-    output.document({ ...platform, bundle_type: null, file, size, sha256, action: done });
+    output.document({ ...platformFields(platform), file, size, sha256, action: done });
     output.result(`${platformName(platform)} ${done} (sha256:${sha256})`);
   } finally {
     reporter.stop();

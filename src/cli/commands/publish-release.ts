@@ -22,7 +22,7 @@ export async function runPublishRelease(options: PublishReleaseOptions, context:
   const { output } = context;
   const remote = connectForApp(options, context, problems);
   try {
-    const release = await ensureRelease(remote, {
+    const { release } = await ensureRelease(remote, {
       version,
       ...(notes !== undefined && { notes }),
       ...(signature && { signature }),

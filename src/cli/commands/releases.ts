@@ -1,6 +1,7 @@
 import { OtaError } from '../../errors.ts';
 import type { ReleaseAnswer } from '../../protocol/messages.ts';
 import { requireRelease } from '../../publish/find-release.ts';
+import { listedName } from '../../publish/server-view.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import type { Context } from '../program.ts';
 import { connectForApp, type Remote } from '../remote.ts';
@@ -14,7 +15,7 @@ export async function runReleasesList(options: RemoteOptions, context: Context):
       release.version,
       release.status ?? '',
       release.pub_date ?? '',
-      (release.artifacts ?? []).map(({ target, arch }) => `${target}-${arch}`).join(' '),
+      (release.artifacts ?? []).map(listedName).join(' '),
       release.id,
     ]);
     context.output.result(rows.length > 0 ? formatTable(rows) : 'No releases yet.');
@@ -102,10 +103,10 @@ async function withReleases(
 }
 
 function describe(release: ReleaseAnswer): string {
-  const artifacts = (release.artifacts ?? []).map(({ target, arch, file_size, sha256 }) => [
-    `  ${target}-${arch}`,
-    formatBytes(file_size),
-    `sha256:${sha256}`,
+  const artifacts = (release.artifacts ?? []).map((artifact) => [
+    `  ${listedName(artifact)}`,
+    formatBytes(artifact.file_size),
+    `sha256:${artifact.sha256}`,
   ]);
   const notes = release.notes ? [release.notes] : [];
   return [`${release.version}  ${release.pub_date ?? ''}  ${release.id}`, ...notes, formatTable(artifacts)]

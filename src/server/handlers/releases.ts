@@ -10,6 +10,7 @@ import {
 import { STABLE } from '../../protocol/channel.ts';
 import {
   CreateReleaseBody,
+  DeleteReleaseQuery,
   PublishReleaseBody,
   type ReleaseAnswer,
   UpdateReleaseBody,
@@ -105,9 +106,14 @@ export function registerReleases(
 
   // api.md, "Delete a Release"
   registerRoute(app, 'deleteRelease', {
-    handle: async ({ params }, reply) => {
-      const outcome = await deleteRelease(database.queries, params.app_id, params.release_id);
+    query: DeleteReleaseQuery,
+    handle: async ({ params, query }, reply) => {
+      const only = query.artifacts === undefined ? undefined : Number(query.artifacts);
+      const outcome = await deleteRelease(database.queries, params.app_id, params.release_id, only);
       if (outcome === 'not_found') throw noSuchRelease();
+      if (outcome === 'other_artifacts') {
+        throw new Problem('precondition_failed', `The release does not have exactly ${only} artifacts.`);
+      }
       onDeleted();
       return reply.code(204).send();
     },

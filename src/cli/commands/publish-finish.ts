@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { finishRelease } from '../../publish/finish-release.ts';
+import { readExpected } from '../artifact-options.ts';
+import { DEFAULT_CONCURRENCY } from '../defaults.ts';
+import { Problems } from '../problems.ts';
+import type { Context } from '../program.ts';
+import { describe, toDocument } from '../publish-report.ts';
+import { connectForApp } from '../remote.ts';
+import { Reporter } from '../reporter.ts';
+import { type RemoteOptions, readPublicKey, readSlug } from '../settings.ts';
+
+interface PublishFinishOptions extends RemoteOptions {
+  readonly release?: string;
+  readonly expect?: string;
+  readonly pubkey?: string;
+  readonly slug?: string;
+}
+
+/** Extension `draft`: takes a draft live. One that is live already is only verified. */
+export async function runPublishFinish(options: PublishFinishOptions, context: Context): Promise<void> {
+  const problems = new Problems();
+  if (!options.release) problems.add('no draft is given: pass --release with its id or version');
+  const request = {
+    release: options.release ?? '',
+    expect: readExpected(options.expect, problems),
+    publicKey: readPublicKey(options.pubkey, problems),
+    slug: readSlug(options.slug || undefined, problems),
+    concurrency: DEFAULT_CONCURRENCY,
+  };
+  const { output, signal } = context;
+  const reporter = new Reporter(output);
+  const remote = connectForApp(options, context, problems, (notice) =>
+    reporter.report({ type: 'retrying', notice }),
+  );
+  try {
+    const finished = await finishRelease(
+      { ...remote, report: reporter.report, sleep: (ms) => sleep(ms, undefined, { signal }) },
+      request,
+    );
+    reporter.stop();
+    const artifacts = finished.artifacts.map((artifact) => ({ ...artifact, action: 'skip' as const }));
+    const reported = { ...finished, artifacts, warnings: [] };
+    output.document(toDocument(reported));
+    output.result(describe(reported, finished.release.version));
+  } finally {
+    reporter.stop();
+    await remote.transport.close();
+  }
+}

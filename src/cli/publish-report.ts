@@ -1,0 +1,86 @@
+import { displayUrl } from '../client/transport.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import { namesPlatform, type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
+import type { PublishResult } from '../publish/publish.ts';
+import { listedArtifacts } from '../publish/server-view.ts';
+import type { Servable, Verified } from '../publish/verify-all.ts';
+import { formatBytes, formatTable } from './format.ts';
+
+/** A file of a release, and what was done with it. */
+export type ReportedArtifact = Verified<Servable> & {
+  readonly file?: string;
+  readonly action: 'upload' | 'skip';
+};
+
+/** What is told of a publish, or of taking a draft live. */
+export interface Reported {
+  readonly status: PublishResult['status'];
+  readonly release: ReleaseAnswer | undefined;
+  readonly artifacts: readonly ReportedArtifact[];
+  readonly warnings: readonly string[];
+}
+
+/** Design 3, "JSON of `publish --json`". */
+export function toDocument({ status, release, artifacts, warnings }: Reported) {
+  return {
+    status,
+    release: release ?? null,
+    artifacts: artifacts.map((artifact) => ({
+      ...platformFields(artifact),
+      file: artifact.file ?? null,
+      size: artifact.size,
+      sha256: artifact.sha256,
+      action: actionOf(artifact, status),
+      url: artifact.url ?? null,
+      verified: artifact.verified,
+    })),
+    warnings,
+  };
+}
+
+/** A platform as every JSON document of the command line has it. */
+export function platformFields({ target, arch, bundleType = undefined }: Platform) {
+  return { target, arch, bundle_type: bundleType ?? null };
+}
+
+export function actionOf(
+  { action }: ReportedArtifact,
+  status: PublishResult['status'],
+): 'uploaded' | 'skipped' | 'planned' {
+  if (action === 'skip') return 'skipped';
+  return status === 'planned' ? 'planned' : 'uploaded';
+}
+
+/** What people read at the end. */
+export function describe(reported: Reported, version: string): string {
+  const { status, artifacts, release } = reported;
+  const rows = artifacts.map((artifact) => [
+    platformName(artifact),
+    formatBytes(artifact.size),
+    `sha256:${artifact.sha256.slice(0, 12)}`,
+    actionOf(artifact, status),
+    artifact.verified && artifact.url
+      ? `verified at ${displayUrl(new URL(artifact.url))}`
+      : (artifact.file ?? ''),
+  ]);
+  const headline = {
+    published: () => `Published ${version}.`,
+    unchanged: () => `${version} is published already; nothing was changed.`,
+    draft: () => `${version} is a draft, which nobody is offered yet; ${nextStep(release)}.`,
+    planned: () =>
+      release === undefined ? `Would create ${version} and upload:` : `Would add to ${version}:`,
+  }[status]();
+  return `${headline}\n${formatTable(rows)}`;
+}
+
+/** What takes a draft live. */
+function nextStep(release: ReleaseAnswer | undefined): string {
+  if (release?.expect === undefined) return '`synckit-ota publish finish` takes it live';
+  const stored = [...listedArtifacts(release).keys()]
+    .map(parsePlatform)
+    .filter((found) => found !== undefined);
+  const missing = release.expect.filter((name) => !stored.some((platform) => namesPlatform(name, platform)));
+  return missing.length > 0
+    ? `it goes live with the last of ${missing.join(', ')}`
+    : 'it goes live when every upload that was begun for it is complete';
+}

@@ -1,0 +1,116 @@
+import { OtaError } from '../errors.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { PublicKey } from '../protocol/minisign.ts';
+import { ensureRelease } from './ensure-release.ts';
+import { throwFaults } from './fault.ts';
+import { type GoLive, goLiveOfExisting } from './go-live.ts';
+import type { Plan, PlannedArtifact } from './plan.ts';
+import type { Publisher } from './publisher.ts';
+import type { ReleaseRequest } from './release-request.ts';
+import { requiredOf } from './required-artifacts.ts';
+import { takeBack } from './take-back.ts';
+import { uploadAll } from './upload-all.ts';
+import { unverified, type Verified, verifyAll } from './verify-all.ts';
+
+export interface ExecuteOptions {
+  readonly request: ReleaseRequest & {
+    /** Uploads and downloads at once. */
+    readonly concurrency: number;
+    /** Take back what this run created if it does not end well. */
+    readonly rollbackOnFailure?: boolean;
+  };
+  /** The app's key, to check what is served by. */
+  readonly publicKey: PublicKey | undefined;
+  /** The version that apps update from. */
+  readonly previousVersion: string | undefined;
+}
+
+/** What became of the plan. */
+export interface Outcome {
+  readonly status: 'published' | 'draft' | 'unchanged';
+  readonly release: ReleaseAnswer;
+  readonly artifacts: readonly Verified<PlannedArtifact>[];
+}
+
+/** Does what was planned: everything is prepared by now, and each step can be repeated by another run. */
+export async function executePlan(
+  publisher: Publisher,
+  plan: Plan,
+  options: ExecuteOptions,
+): Promise<Outcome> {
+  const { client, retry, report, appId } = publisher;
+  const { newSlug, slug, release: planned, artifacts } = plan;
+  if (newSlug !== undefined) {
+    await retry.run(() => client.setSlug(appId, newSlug));
+    report({ type: 'slug_set', slug: newSlug });
+  }
+  const { release, created } =
+    'existing' in planned
+      ? { release: planned.existing, created: false }
+      : await ensureRelease(publisher, planned.create);
+  report({ type: created ? 'release_created' : 'release_found', release });
+  try {
+    const outcome = await fillAndGoLive(publisher, plan, release, created, options);
+    const changed =
+      newSlug !== undefined || 'create' in planned || artifacts.some(({ action }) => action === 'upload');
+    const unchanged = outcome.status === 'published' && !changed && plan.goLive === 'at_once';
+    return unchanged ? { ...outcome, status: 'unchanged' } : outcome;
+  } catch (error) {
+    if (created && options.request.rollbackOnFailure && !publisher.signal?.aborted) {
+      await takeBack(publisher, { release, artifacts, slug });
+    }
+    throw error;
+  }
+}
+
+async function fillAndGoLive(
+  publisher: Publisher,
+  plan: Plan,
+  release: ReleaseAnswer,
+  created: boolean,
+  options: ExecuteOptions,
+): Promise<Outcome> {
+  const { request, publicKey, previousVersion } = options;
+  const { concurrency } = request;
+  const goLive = created ? plan.goLive : goLiveOf(release, request);
+  const promiseFirst = goLive === 'when_expected';
+  const stored = await uploadAll(publisher, release, plan.artifacts, { concurrency, promiseFirst });
+  const current = await takeLive(publisher, release, stored, goLive);
+  if (current.status === 'draft') {
+    return { status: 'draft', release: current, artifacts: unverified(stored) };
+  }
+  const verifying = { slug: plan.slug, publicKey, previousVersion, concurrency };
+  const verified = await verifyAll(publisher, current, stored, verifying);
+  return { status: 'published', release: current, artifacts: verified };
+}
+
+/** Another job may have created the release since it was planned, in another way. */
+function goLiveOf(release: ReleaseAnswer, request: ReleaseRequest): GoLive {
+  const goLive = goLiveOfExisting(release, request);
+  if (typeof goLive === 'string') return goLive;
+  throwFaults([goLive]);
+  throw new Error('a fault is thrown');
+}
+
+/** Takes a draft live that is to go live now. @returns the release as it is from here on */
+async function takeLive(
+  publisher: Publisher,
+  release: ReleaseAnswer,
+  artifacts: readonly PlannedArtifact[],
+  goLive: GoLive,
+): Promise<ReleaseAnswer> {
+  const { client, retry, report, appId } = publisher;
+  if (goLive === 'at_once') return release;
+  if (goLive === 'later') return { ...release, status: 'draft' };
+  const current =
+    goLive === 'on_request'
+      ? await retry.run(() => client.publishRelease(appId, release.id, requiredOf(artifacts)))
+      : (await retry.run(() => client.listReleases(appId))).find(({ id }) => id === release.id);
+  if (current === undefined) {
+    throw new OtaError('conflict', `${release.version} was deleted meanwhile`, {
+      hint: 'Run the same command again if it is still to be published.',
+    });
+  }
+  if (current.status === 'published') report({ type: 'went_live', release: current });
+  return current;
+}

@@ -1,0 +1,88 @@
+import { OtaError } from '../errors.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
+import { namesPlatform, parsePlatform } from '../protocol/platform.ts';
+import { requireRelease } from './find-release.ts';
+import type { Publisher } from './publisher.ts';
+import { requiredOf } from './required-artifacts.ts';
+import { listedName, readExtensions, readServerView, type ServerView, supports } from './server-view.ts';
+import { liveBefore } from './succession.ts';
+import { type Servable, type Verified, verifyAll } from './verify-all.ts';
+
+export interface FinishRequest {
+  /** Id or version of a draft. */
+  readonly release: string;
+  /** Names of platforms that must be in it. */
+  readonly expect?: readonly string[] | undefined;
+  /** Where the server does not tell it. */
+  readonly slug?: string | undefined;
+  /** To check what is served by; the server's when absent. */
+  readonly publicKey?: PublicKey | undefined;
+  /** Downloads at once. */
+  readonly concurrency: number;
+}
+
+export interface FinishResult {
+  readonly status: 'published' | 'unchanged';
+  readonly release: ReleaseAnswer;
+  readonly artifacts: readonly Verified<Servable>[];
+}
+
+/**
+ * Extension `draft`: takes a draft live with everything that is in it now, and sees what installed apps get.
+ * @throws OtaError `preflight_refused` when it lacks what is expected, or the server has no drafts
+ */
+export async function finishRelease(publisher: Publisher, request: FinishRequest): Promise<FinishResult> {
+  const { client, retry, report, appId } = publisher;
+  const extensions = await readExtensions(publisher);
+  if (!supports({ extensions }, 'draft')) {
+    throw new OtaError('preflight_refused', 'this server has no drafts, so there is none to take live');
+  }
+  const releases = await retry.run(() => client.listReleases(appId));
+  const found = requireRelease(releases, request.release);
+  const artifacts = servableOf(found);
+  requireComplete(found, artifacts, request.expect);
+  const view = { version: found.version, platforms: artifacts, extensions, releases };
+  const server = await readServerView(publisher, view);
+  const wasLive = found.status === 'published';
+  const release = wasLive
+    ? found
+    : await retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
+  if (!wasLive) report({ type: 'went_live', release });
+  const verified = await verifyAll(publisher, release, artifacts, verifyOptions(request, server, release));
+  return { status: wasLive ? 'unchanged' : 'published', release, artifacts: verified };
+}
+
+function verifyOptions(request: FinishRequest, server: ServerView, release: ReleaseAnswer) {
+  return {
+    slug: server.slug ?? request.slug,
+    publicKey: request.publicKey ?? parsePublicKey(server.pubkey ?? ''),
+    previousVersion: liveBefore(server.releases, release)?.version,
+    concurrency: request.concurrency,
+  };
+}
+
+function servableOf({ artifacts = [], signature: ofRelease }: ReleaseAnswer): Servable[] {
+  return artifacts.flatMap((artifact) => {
+    const { file_size: size, sha256, signature } = artifact;
+    const platform = parsePlatform(listedName(artifact));
+    return platform ? [{ ...platform, size, sha256, servedSignature: signature ?? ofRelease ?? '' }] : [];
+  });
+}
+
+function requireComplete(
+  { version, status }: ReleaseAnswer,
+  artifacts: readonly Servable[],
+  expected: readonly string[] = [],
+): void {
+  if (status === 'yanked') {
+    throw new OtaError('conflict', `${version} is yanked`, {
+      hint: 'Restore it with `releases restore`, or publish a new version.',
+    });
+  }
+  const missing = expected.filter((name) => !artifacts.some((artifact) => namesPlatform(name, artifact)));
+  if (artifacts.length > 0 && missing.length === 0) return;
+  const message =
+    artifacts.length === 0 ? `${version} has no files yet` : `${version} lacks ${missing.join(', ')}`;
+  throw new OtaError('preflight_refused', message, { hint: 'Publish what is missing into it first.' });
+}

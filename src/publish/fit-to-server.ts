@@ -1,0 +1,52 @@
+import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../protocol/platform.ts';
+import { chooseForPlatform, type LeftOut } from './candidate.ts';
+import type { Fault } from './fault.ts';
+import type { LocalArtifact } from './local-artifact.ts';
+import { type ServerView, supports } from './server-view.ts';
+
+/** What of the files a server can hold. */
+export interface Fitted {
+  readonly artifacts: readonly LocalArtifact[];
+  readonly leftOut: readonly LeftOut[];
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Fits files to a server that holds one for each of the documented platforms only (extension `platforms`): of several
+ * kinds of bundle the one that suits most apps is taken. What was found by itself is left out where it does not fit;
+ * what somebody named is refused. Pure.
+ */
+export function fitToServer(
+  artifacts: readonly LocalArtifact[],
+  server: Pick<ServerView, 'extensions'>,
+  { discovered }: { readonly discovered: boolean },
+): Fitted {
+  if (supports(server, 'platforms')) return { artifacts, leftOut: [], faults: [] };
+  const documented = artifacts.filter(({ arch }) => (DOCUMENTED_ARCHS as readonly string[]).includes(arch));
+  const others = artifacts.filter((artifact) => !documented.includes(artifact));
+  const { chosen, leftOut } = chooseForPlatform(documented, { bundleTypes: false, v1Compatible: false });
+  const noArch = `this server knows the archs ${DOCUMENTED_ARCHS.join(' and ')} only`;
+  if (discovered) {
+    const unknown = others.map(({ file }) => ({ file, reason: noArch, usual: false }));
+    return { artifacts: chosen.map(withoutKind), leftOut: [...leftOut, ...unknown], faults: [] };
+  }
+  const hint = 'Use a server with the extension platforms, or leave it out.';
+  return {
+    artifacts: chosen.map(withoutKind),
+    leftOut: [],
+    faults: [
+      ...others.map((artifact) => refusal(`${platformName(artifact)} has no place: ${noArch}`, hint)),
+      ...leftOut.map(({ file, reason }) =>
+        refusal(`${file} has no place: this server holds one file for a platform, and ${reason}`, hint),
+      ),
+    ],
+  };
+}
+
+function withoutKind({ bundleType: _, ...artifact }: LocalArtifact): LocalArtifact {
+  return { ...artifact, ...withoutBundleType(artifact) };
+}
+
+function refusal(message: string, hint: string): Fault {
+  return { code: 'preflight_refused', message, hint };
+}

@@ -1,0 +1,84 @@
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import { namesPlatform, type Platform } from '../protocol/platform.ts';
+import type { Fault } from './fault.ts';
+import type { ReleaseRequest } from './release-request.ts';
+import { type ServerView, supports } from './server-view.ts';
+
+/** How what is uploaded gets to users. */
+export type GoLive =
+  /** Each file as soon as it is complete: the release is live already, or the server knows no drafts. */
+  | 'at_once'
+  /** A draft, which this run takes live for all platforms at one instant. */
+  | 'on_request'
+  /** A draft, which the server takes live with the last of the platforms it waits for. */
+  | 'when_expected'
+  /** A draft that stays one. */
+  | 'later';
+
+/** How a release that is created now goes live. */
+export function goLiveOfNew(request: ReleaseRequest, server: Pick<ServerView, 'extensions'>): GoLive {
+  if (request.expect !== undefined && supports(server, 'expect')) return 'when_expected';
+  if (!supports(server, 'draft')) return 'at_once';
+  return request.draft ? 'later' : 'on_request';
+}
+
+/** How a release that is there goes live, or why it must not be added to as it is asked for. */
+export function goLiveOfExisting(
+  existing: ReleaseAnswer,
+  request: Pick<ReleaseRequest, 'draft' | 'expect'>,
+): GoLive | Fault {
+  const { version, status, expect } = existing;
+  if (status === 'yanked') {
+    return conflict(`${version} is yanked`, 'Restore it with `releases restore`, or publish a new version.');
+  }
+  if (status !== 'draft') return 'at_once';
+  if (expect === undefined) {
+    if (request.expect === undefined) return request.draft ? 'later' : 'on_request';
+    const hint = 'Take it live with `publish finish`, or delete it and publish again.';
+    return conflict(`${version} is a draft that waits for a request, not for platforms`, hint);
+  }
+  if (request.expect === undefined || sameNames(request.expect, expect)) return 'when_expected';
+  return conflict(
+    `${version} waits for ${expect.join(', ')}, not for ${request.expect.join(', ')}`,
+    'Give every job the same --expect, or delete the draft.',
+  );
+}
+
+/** What of a request needs an extension that the server does not have. */
+export function missingExtensionFaults(
+  request: ReleaseRequest,
+  artifacts: readonly Platform[],
+  server: ServerView,
+): Fault[] {
+  const faults: Fault[] = [];
+  if (request.draft && !supports(server, 'draft')) {
+    faults.push(refusal('this server has no drafts', 'Leave --draft out: what is uploaded is live at once.'));
+  }
+  if (request.channel !== undefined && !supports(server, 'channel')) {
+    faults.push(
+      refusal('this server has no channels', 'Leave --channel out: everyone is offered the release.'),
+    );
+  }
+  if (request.expect !== undefined && !supports(server, 'expect')) {
+    const stored = (name: string) => [...server.stored.keys()].includes(name);
+    const here = (name: string) => artifacts.some((artifact) => namesPlatform(name, artifact));
+    const missing = request.expect.filter((name) => !here(name) && !stored(name));
+    if (missing.length > 0) {
+      const message = `this server cannot wait for other jobs, and ${missing.join(', ')} is expected but not here`;
+      faults.push(refusal(message, 'Publish all platforms in one run, or use a server with that extension.'));
+    }
+  }
+  return faults;
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.toSorted().join() === b.toSorted().join();
+}
+
+function conflict(message: string, hint: string): Fault {
+  return { code: 'conflict', message, hint };
+}
+
+function refusal(message: string, hint: string): Fault {
+  return { code: 'preflight_refused', message, hint };
+}

@@ -1,0 +1,77 @@
+import pMap from 'p-map';
+import { OtaError } from '../errors.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { PlannedArtifact } from './plan.ts';
+import type { Publisher } from './publisher.ts';
+import { uploadArtifact } from './upload-artifact.ts';
+
+export interface UploadOptions {
+  /** Uploads at once. */
+  readonly concurrency: number;
+  /** Whether the server takes the release live by itself with the last platform it waits for. */
+  readonly promiseFirst: boolean;
+}
+
+/**
+ * One upload that fails does not stop the others: what they bring need not be sent again.
+ * @returns the artifacts with the signatures that are served for them
+ */
+export async function uploadAll(
+  publisher: Publisher,
+  release: ReleaseAnswer,
+  artifacts: readonly PlannedArtifact[],
+  { concurrency, promiseFirst }: UploadOptions,
+): Promise<PlannedArtifact[]> {
+  const urls = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
+  const failures: unknown[] = [];
+  const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
+    if (artifact.action === 'skip') {
+      publisher.report({ type: 'skipped', artifact });
+      return artifact;
+    }
+    try {
+      const servedSignature = await uploadArtifact(publisher, release.id, artifact, urls[index]);
+      return { ...artifact, servedSignature };
+    } catch (error) {
+      failures.push(error);
+      return artifact;
+    }
+  };
+  const stored = await pMap(artifacts, upload, { concurrency });
+  throwWorst(failures, publisher);
+  return stored;
+}
+
+/**
+ * Announces every upload before the first is complete: a platform that is expected then goes live with all its kinds
+ * of bundle, not with the first of them. One that cannot be announced fails when it is uploaded.
+ * @returns their URLs
+ */
+async function promiseAll(
+  { client, retry, appId }: Publisher,
+  release: ReleaseAnswer,
+  artifacts: readonly PlannedArtifact[],
+  concurrency: number,
+): Promise<(string | undefined)[]> {
+  const promise = async ({ action, body }: PlannedArtifact): Promise<string | undefined> => {
+    if (action === 'skip') return undefined;
+    const answer = await retry
+      .run(() => client.createArtifact(appId, release.id, body))
+      .catch((error) => {
+        if (error instanceof OtaError && error.code === 'conflict') return undefined;
+        throw error;
+      });
+    return answer?.upload_url;
+  };
+  return pMap(artifacts, promise, { concurrency });
+}
+
+/** Throws the failure that needs a person rather than another try; the others are reported. */
+function throwWorst(failures: readonly unknown[], { report }: Publisher): void {
+  const needsPerson = (error: unknown) => !(error instanceof OtaError && error.retryable);
+  const worst = failures.find(needsPerson) ?? failures[0];
+  for (const error of failures) {
+    if (error !== worst && error instanceof Error) report({ type: 'warning', message: error.message });
+  }
+  if (worst !== undefined) throw worst;
+}

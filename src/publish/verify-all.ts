@@ -1,0 +1,75 @@
+import pMap from 'p-map';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { PublicKey } from '../protocol/minisign.ts';
+import type { Platform } from '../protocol/platform.ts';
+import type { Publisher } from './publisher.ts';
+import { verificationError, verifyServed } from './verify.ts';
+
+/** A file that is to be served. */
+export interface Servable extends Platform {
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  /** What a check has to answer for it. */
+  readonly servedSignature: string;
+}
+
+/** A file that was asked for as installed apps do, or could not be. */
+export type Verified<T extends Servable> = T & {
+  /** Where installed apps are sent to; undefined when it was not verified. */
+  readonly url?: string;
+  readonly verified: boolean;
+};
+
+export interface VerifyOptions {
+  /** Undefined when nobody knows it: then nothing is verified. */
+  readonly slug: string | undefined;
+  /** The app's key, to check what is served by. */
+  readonly publicKey: PublicKey | undefined;
+  /** The version that apps update from. */
+  readonly previousVersion: string | undefined;
+  /** Downloads at once. */
+  readonly concurrency: number;
+}
+
+/**
+ * Sees for each platform of a live release what installed apps get.
+ * @throws OtaError `verification_failed` naming every platform that does not get what was signed
+ */
+export async function verifyAll<T extends Servable>(
+  publisher: Publisher,
+  release: ReleaseAnswer,
+  artifacts: readonly T[],
+  { slug, publicKey, previousVersion, concurrency }: VerifyOptions,
+): Promise<Verified<T>[]> {
+  if (slug === undefined) return unverified(artifacts);
+  const failed: { platform: Platform; reason: string }[] = [];
+  const { id: releaseId, version, channel } = release;
+  const verify = async (artifact: T): Promise<Verified<T>> => {
+    const { servedSignature: signature } = artifact;
+    const expected = {
+      ...artifact,
+      slug,
+      releaseId,
+      version,
+      signature,
+      publicKey,
+      channel,
+      previousVersion,
+    };
+    const verdict = await verifyServed(publisher, expected);
+    if (verdict.verified) {
+      publisher.report({ type: 'verified', platform: artifact });
+      return { ...artifact, verified: true, url: verdict.url };
+    }
+    failed.push({ platform: artifact, reason: verdict.reason });
+    return { ...artifact, verified: false };
+  };
+  const verified = await pMap(artifacts, verify, { concurrency });
+  if (failed.length > 0) throw verificationError(failed);
+  return verified;
+}
+
+export function unverified<T extends Servable>(artifacts: readonly T[]): Verified<T>[] {
+  return artifacts.map((artifact) => ({ ...artifact, verified: false }));
+}
