@@ -5,10 +5,13 @@ import type { PublishResult } from '../publish/publish.ts';
 import { listedArtifacts } from '../publish/server-view.ts';
 import type { Servable, Verified } from '../publish/verify-all.ts';
 import { formatBytes, formatTable } from './format.ts';
+import { formatPlan } from './plan-table.ts';
 
 /** A file of a release, and what was done with it. */
 export type ReportedArtifact = Verified<Servable> & {
   readonly file?: string;
+  /** The text of its signature. */
+  readonly signature?: string;
   readonly action: 'upload' | 'skip';
 };
 
@@ -18,6 +21,8 @@ export interface Reported {
   readonly release: ReleaseAnswer | undefined;
   readonly artifacts: readonly ReportedArtifact[];
   readonly warnings: readonly string[];
+  /** What would be sent, where it was only planned. */
+  readonly requests?: readonly string[];
 }
 
 /** Design 3, "JSON of `publish --json`". */
@@ -53,7 +58,12 @@ export function actionOf(
 
 /** What people read at the end. */
 export function describe(reported: Reported, version: string): string {
-  const { status, artifacts, release } = reported;
+  const { status, artifacts, release, requests } = reported;
+  if (status === 'planned') {
+    const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:\n${formatPlan(artifacts)}`;
+    const lines = requests?.map((request) => `  ${request}`) ?? [];
+    return `${plan}\n\nWould send ${lines.length} requests:\n${lines.join('\n')}`;
+  }
   const rows = artifacts.map((artifact) => [
     platformName(artifact),
     formatBytes(artifact.size),
@@ -67,8 +77,6 @@ export function describe(reported: Reported, version: string): string {
     published: () => `Published ${version}.`,
     unchanged: () => `${version} is published already; nothing was changed.`,
     draft: () => `${version} is a draft, which nobody is offered yet; ${nextStep(release)}.`,
-    planned: () =>
-      release === undefined ? `Would create ${version} and upload:` : `Would add to ${version}:`,
   }[status]();
   return `${headline}\n${formatTable(rows)}`;
 }

@@ -4,6 +4,7 @@ import { platformName } from '../protocol/platform.ts';
 import type { PublishEvent, ShownArtifact } from '../publish/publisher.ts';
 import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from './format.ts';
 import type { Output } from './output.ts';
+import { formatRefused } from './plan-table.ts';
 
 interface Upload {
   readonly artifact: ShownArtifact;
@@ -84,6 +85,8 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
       return `release ${event.release.version} is there already (${event.release.id})`;
     case 'left_out':
       return `left out: ${event.leftOut.file} (${event.leftOut.reason})`;
+    case 'refused':
+      return formatRefused(event.artifacts);
     case 'went_live':
       return `release ${event.release.version} is live`;
     case 'taken_back':

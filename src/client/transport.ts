@@ -68,7 +68,8 @@ export class UndiciTransport implements Transport {
 
 /** An URL as it may be shown: a signature or credentials are in what is left out. */
 export function displayUrl(url: URL): string {
-  return `${url.origin}${url.pathname}`;
+  const bundleType = url.searchParams.get('bundle_type');
+  return `${url.origin}${url.pathname}${bundleType === null ? '' : `?bundle_type=${bundleType}`}`;
 }
 
 async function* withNetworkErrors(body: AsyncIterable<Uint8Array>, url: URL): AsyncIterable<Uint8Array> {

@@ -5,6 +5,8 @@ export interface Fault {
   readonly code: Extract<OtaErrorCode, 'usage' | 'preflight_refused' | 'conflict'>;
   readonly message: string;
   readonly hint: string;
+  /** The file that is refused, where it is one alone. */
+  readonly file?: string;
 }
 
 /** One error for all faults: with the code of the first kind there is, in the order usage, pre-flight, conflict. */

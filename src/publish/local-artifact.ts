@@ -84,7 +84,9 @@ export async function inspectArtifacts(
     const { size, signature } = found;
     const { sha256, blake2b512 } = hashes;
     const verdict = await judgeSignature({ ...input, size, signature, blake2b512 }, options);
-    if (verdict !== undefined) options.publicKey ? faults.push(verdict) : warnings.push(verdict.message);
+    const { file } = input;
+    if (verdict !== undefined)
+      options.publicKey ? faults.push({ ...verdict, file }) : warnings.push(verdict.message);
     artifacts.push({ ...input, size, sha256, signature });
   }
   return { artifacts, faults, warnings };

@@ -126,11 +126,8 @@ export function planArtifact(artifact: LocalArtifact, server: ServerView): Plann
   if (stored === undefined) return { ...artifact, action: 'upload', servedSignature: signature, body };
   if (stored.sha256 !== sha256) {
     const message = `${platformName(artifact)} is already published with other bytes (SHA-256 ${stored.sha256})`;
-    return {
-      code: 'conflict',
-      message,
-      hint: 'Published bytes never change: publish them as a new version.',
-    };
+    const hint = 'Published bytes never change: publish them as a new version.';
+    return { code: 'conflict', message, hint, file: artifact.file };
   }
   return { ...artifact, action: 'skip', servedSignature: stored.signature ?? signature, body };
 }

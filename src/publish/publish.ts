@@ -9,6 +9,7 @@ import { type Fault, throwFaults } from './fault.ts';
 import { fitToServer } from './fit-to-server.ts';
 import { type ArtifactInput, type Inspection, inspectArtifacts } from './local-artifact.ts';
 import { type Plan, type PlannedArtifact, plan, requestFaults } from './plan.ts';
+import { plannedRequests } from './planned-requests.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { readExtensions, readServerView, type ServerView } from './server-view.ts';
@@ -36,11 +37,12 @@ export type PublishedArtifact = Verified<PlannedArtifact>;
 
 export interface PublishResult {
   readonly status: 'published' | 'draft' | 'unchanged' | 'planned';
-  readonly plan: Plan;
   /** Undefined when only planned and not there yet. */
   readonly release: ReleaseAnswer | undefined;
   readonly artifacts: readonly PublishedArtifact[];
   readonly warnings: readonly string[];
+  /** What a publish would send, where it was only planned. */
+  readonly requests?: readonly string[];
 }
 
 const NOT_CHECKED = 'signatures were not checked, because no public key is known: pass --pubkey';
@@ -61,6 +63,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   const decided = await decide(publisher, request, inspection);
   const { server, leftOut } = decided;
   for (const item of leftOut) report({ type: 'left_out', leftOut: item });
+  const previousVersion = liveBefore(server.releases, request)?.version;
   const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
   const warnings = [
     ...leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`),
@@ -73,14 +76,17 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   if (request.dryRun) {
     const release = 'existing' in decided.plan.release ? decided.plan.release.existing : undefined;
     const artifacts = unverified(decided.plan.artifacts);
-    return { status: 'planned', plan: decided.plan, release, artifacts, warnings };
+    const { version, channel } = request;
+    const requests = plannedRequests(decided.plan, {
+      appId: publisher.appId,
+      version,
+      channel,
+      previousVersion,
+    });
+    return { status: 'planned', release, artifacts, warnings, requests };
   }
-  const outcome = await executePlan(publisher, decided.plan, {
-    request,
-    publicKey,
-    previousVersion: liveBefore(server.releases, request)?.version,
-  });
-  return { ...outcome, plan: decided.plan, warnings };
+  const outcome = await executePlan(publisher, decided.plan, { request, publicKey, previousVersion });
+  return { ...outcome, warnings };
 }
 
 interface Decided {
@@ -118,7 +124,16 @@ async function decide(
     throw error;
   });
   const planned = plan(request, fitted.artifacts, server);
-  throwFaults([...local, ...fitted.faults, ...('faults' in planned ? planned.faults : [])]);
+  const faults = [...local, ...fitted.faults, ...('faults' in planned ? planned.faults : [])];
+  if (request.dryRun && faults.length > 0) {
+    const refused = new Set(faults.map(({ file }) => file));
+    const artifacts = fitted.artifacts.map((artifact) => ({
+      ...artifact,
+      refused: refused.has(artifact.file),
+    }));
+    publisher.report({ type: 'refused', artifacts });
+  }
+  throwFaults(faults);
   if (!('plan' in planned)) throw new Error('a plan without faults is one');
   return { plan: planned.plan, server, leftOut: [...(request.leftOut ?? []), ...fitted.leftOut] };
 }

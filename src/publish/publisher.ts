@@ -4,6 +4,7 @@ import type { Transport } from '../client/transport.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { LeftOut } from './candidate.ts';
+import type { LocalArtifact } from './local-artifact.ts';
 
 /** What happens while publishing, for whoever shows it. Nothing in this folder prints. */
 export type PublishEvent =
@@ -11,6 +12,8 @@ export type PublishEvent =
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'slug_set'; readonly slug: string }
   | { readonly type: 'left_out'; readonly leftOut: LeftOut }
+  /** A dry run that ends in an error: what would be refused, and what would not. */
+  | { readonly type: 'refused'; readonly artifacts: readonly RefusedArtifact[] }
   | {
       readonly type: 'release_created' | 'release_found' | 'went_live' | 'taken_back';
       readonly release: ReleaseAnswer;
@@ -20,6 +23,12 @@ export type PublishEvent =
   | { readonly type: 'upload_progress'; readonly artifact: ShownArtifact; readonly sentBytes: number }
   | { readonly type: 'verified'; readonly platform: Platform }
   | { readonly type: 'retrying'; readonly notice: RetryNotice };
+
+/** A file in a plan that must not be carried out. */
+export interface RefusedArtifact extends LocalArtifact {
+  /** Whether it is one of the reasons. */
+  readonly refused: boolean;
+}
 
 export interface ShownArtifact extends Platform {
   readonly file: string;

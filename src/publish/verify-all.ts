@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import type { Platform } from '../protocol/platform.ts';
@@ -44,7 +45,8 @@ export async function verifyAll<T extends Servable>(
 ): Promise<Verified<T>[]> {
   if (slug === undefined) return unverified(artifacts);
   const failed: { platform: Platform; reason: string }[] = [];
-  const { id: releaseId, version, channel } = release;
+  const { id: releaseId, version } = release;
+  const channel = release.channel === STABLE ? undefined : release.channel; // as an app without one asks
   const verify = async (artifact: T): Promise<Verified<T>> => {
     const { servedSignature: signature } = artifact;
     const expected = {

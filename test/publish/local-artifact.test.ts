@@ -148,7 +148,12 @@ describe('a file with a key to check by', () => {
     ['has a signature cut off', () => judge({ signature: signature.slice(0, 200) }), /\.sig /],
   ])('is a fault where it %s', async (_, found, message) => {
     expect(await found()).toEqual([
-      { code: 'preflight_refused', message: expect.stringMatching(message), hint: expect.any(String) },
+      {
+        code: 'preflight_refused',
+        message: expect.stringMatching(message),
+        hint: expect.any(String),
+        file: expect.stringMatching(/\.bin$/),
+      },
     ]);
   });
 });

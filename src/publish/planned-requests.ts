@@ -1,0 +1,70 @@
+import { type Platform, withoutBundleType } from '../protocol/platform.ts';
+import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
+import { LOWEST_VERSION } from '../protocol/version.ts';
+import type { Plan } from './plan.ts';
+
+/** What stands for an id or a URL that only the server's answer will tell. */
+const RELEASE_ID = '{release_id}';
+const UPLOAD_URL = '{upload_url}';
+const STORAGE_URL = '{storage_url}';
+
+export interface PlannedRequestsOptions {
+  readonly appId: string;
+  readonly version: string;
+  readonly channel?: string | undefined;
+  /** The version that apps update from. */
+  readonly previousVersion?: string | undefined;
+}
+
+/** Every request that carrying a plan out sends if nothing goes wrong, as `METHOD path`, in order. Pure. */
+export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): string[] {
+  const { newSlug, slug, release, goLive, artifacts } = plan;
+  const app = { app_id: options.appId };
+  const releaseId = 'existing' in release ? release.existing.id : RELEASE_ID;
+  const inRelease = { ...app, release_id: releaseId };
+  const uploads = artifacts.filter(({ action }) => action === 'upload');
+  const live = goLive === 'at_once' || goLive === 'on_request';
+  return [
+    ...(newSlug === undefined ? [] : [line('setSlug', app)]),
+    ...('existing' in release ? [] : [line('createRelease', app)]),
+    ...uploads.flatMap(() => [line('createArtifact', inRelease), `PUT ${UPLOAD_URL}`]),
+    ...(goLive === 'on_request' ? [line('publishRelease', inRelease)] : []),
+    ...(goLive === 'when_expected' ? [line('listReleases', app)] : []),
+    ...(live && slug !== undefined
+      ? artifacts.flatMap((artifact) => verification(artifact, slug, releaseId, options))
+      : []),
+  ];
+}
+
+/** What installed apps of a platform ask, from the version before and from the new one. */
+function verification(
+  platform: Platform,
+  slug: string,
+  releaseId: string,
+  { version, channel, previousVersion = LOWEST_VERSION }: PlannedRequestsOptions,
+): string[] {
+  const check = (from: string, { target, arch, bundleType }: Platform) => {
+    const query = new URLSearchParams({
+      ...(channel && { channel }),
+      ...(bundleType && { bundle_type: bundleType }),
+    });
+    const path = line('check', { slug, target, arch, current_version: from });
+    return query.size > 0 ? `${path}?${query}` : path;
+  };
+  return [
+    check(previousVersion, platform),
+    ...(platform.bundleType === undefined ? [] : [check(previousVersion, withoutBundleType(platform))]),
+    check(version, platform),
+    `GET ${readable(downloadPath(slug, releaseId, platform))}`,
+    `GET ${STORAGE_URL}`,
+  ];
+}
+
+function line<Name extends RouteName>(name: Name, parameters: RouteParameters<Name>): string {
+  return `${routes[name].method} ${readable(pathOf(name, parameters))}`;
+}
+
+/** Placeholders keep their braces. */
+function readable(path: string): string {
+  return path.replaceAll('%7B', '{').replaceAll('%7D', '}');
+}

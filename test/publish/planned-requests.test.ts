@@ -1,0 +1,98 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import { type PublishRequest, publish } from '../../src/publish/publish.ts';
+import { openTestServer } from '../support/server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { LINUX, MAC, writeArtifact } from './local-file.ts';
+import { publisherOver, publishRequest } from './test-publisher.ts';
+
+const DEB = { ...LINUX, bundleType: 'deb' } as const;
+
+/** Real HTTP that keeps what was sent, as `METHOD path`; what only an answer tells stands as in a plan. */
+class ListingTransport implements Transport {
+  readonly inner = new UndiciTransport();
+  sent: string[] = [];
+  newRelease = false;
+
+  async send(request: TransportRequest) {
+    const { pathname, search } = request.url;
+    const path = pathname.replace(/(?<=\/releases\/|\/download\/)[0-9a-f-]{36}/, (id) =>
+      this.newRelease ? '{release_id}' : id,
+    );
+    const shown = pathname.includes('/uploads/')
+      ? '{upload_url}'
+      : pathname.includes('/downloads/')
+        ? '{storage_url}'
+        : path + search;
+    this.sent.push(`${request.method} ${shown}`);
+    return this.inner.send(request);
+  }
+}
+
+/** What a dry run says that it would send, and what the publish after it sends. */
+async function planAndSend(world: Awaited<ReturnType<typeof startWorld>>, fields: Partial<PublishRequest>) {
+  const { publisher, transport } = world;
+  const request = publishRequest({ concurrency: 1, ...fields });
+  transport.newRelease = fields.version !== undefined;
+  transport.sent = [];
+  const { requests } = await publish(publisher, { ...request, dryRun: true });
+  const looked = transport.sent;
+  transport.sent = [];
+  await publish(publisher, request);
+  return { planned: requests, sent: transport.sent.slice(looked.length), looked };
+}
+
+async function startWorld() {
+  const server = await openTestServer(await tempFolder());
+  onTestFinished(() => server.close());
+  const { url } = await server.listen();
+  const app = await server.createApp();
+  const transport = new ListingTransport();
+  onTestFinished(() => transport.inner.close());
+  const publisher = publisherOver(transport, { server: url, appId: app.id, token: app.token });
+  const folder = await tempFolder();
+  const artifacts = await Promise.all([LINUX, MAC, DEB].map((platform) => writeArtifact(folder, platform)));
+  return { publisher, transport, artifacts };
+}
+
+test('a dry run only looks, and lists every request that the publish then sends, in order', async () => {
+  const world = await startWorld();
+  const { artifacts } = world;
+  const first = await planAndSend(world, { version: '1.2.0', artifacts: artifacts.slice(0, 2) });
+  expect(first.looked.every((request) => request.startsWith('GET '))).toBe(true);
+  expect(first.sent.length).toBeGreaterThan(10);
+  expect(first.planned).toEqual(first.sent);
+
+  const again = await planAndSend(world, { artifacts: artifacts.slice(0, 2) });
+  expect(again.sent.filter((request) => !request.startsWith('GET '))).toEqual([]);
+  expect(again.planned).toEqual(again.sent);
+
+  const added = await planAndSend(world, { artifacts });
+  expect(added.sent.filter((request) => request.startsWith('PUT '))).toHaveLength(1);
+  expect(added.planned).toEqual(added.sent);
+
+  const higher = await planAndSend(world, { version: '1.3.0-beta.1', channel: 'beta', artifacts });
+  expect(higher.sent.filter((request) => request.includes('/1.2.0?channel=beta')).length).toBeGreaterThan(0);
+  expect(higher.planned).toEqual(higher.sent);
+
+  const draft = await planAndSend(world, { version: '1.4.0', draft: true, artifacts });
+  expect(draft.sent.at(-1)).toBe('PUT {upload_url}');
+  expect(draft.planned).toEqual(draft.sent);
+});
+
+test('a dry run that ends in an error tells which files are refused, and which are sound', async () => {
+  const { publisher, artifacts } = await startWorld();
+  await publish(publisher, publishRequest({ artifacts: artifacts.slice(0, 2) }));
+  const [linux, mac] = artifacts;
+  if (!linux || !mac) throw new Error('two files were written');
+  const changed = await writeArtifact(await tempFolder(), LINUX);
+  const outcome = publish(publisher, publishRequest({ artifacts: [changed, mac], dryRun: true }));
+  await expect(outcome).rejects.toMatchObject({ code: 'conflict' });
+  expect(publisher.events).toContainEqual({
+    type: 'refused',
+    artifacts: [
+      expect.objectContaining({ ...LINUX, refused: true }),
+      expect.objectContaining({ ...MAC, refused: false }),
+    ],
+  });
+});
