@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { Parser } from 'tar/parse';
-import type { ReadEntry } from 'tar/read-entry';
-import { openPromise } from 'yauzl';
+import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from './binary-header.ts';
+import { readTar } from './tar-reader.ts';
 
 /** Largest `Info.plist` that is read, in bytes. */
 const MAX_PLIST_BYTES = 1024 * 1024;
@@ -26,7 +25,7 @@ export interface PackedApp {
 export async function readPackedApp(file: string): Promise<PackedApp> {
   let plist: { executable?: string | undefined; version?: string | undefined } | undefined;
   const headers = new Map<string, BinaryHeader | undefined>();
-  await readTar(file, (path) => {
+  await readTar(bytesOf(file), (path) => {
     if (PLIST.test(path)) {
       return {
         bytes: MAX_PLIST_BYTES,
@@ -54,7 +53,7 @@ export async function readPackedApp(file: string): Promise<PackedApp> {
  */
 export async function readPackedAppImage(file: string): Promise<BinaryHeader | undefined> {
   let found: BinaryHeader | undefined;
-  await readTar(file, (path) =>
+  await readTar(bytesOf(file), (path) =>
     APP_IMAGE.test(path)
       ? {
           bytes: HEAD_BYTES,
@@ -68,63 +67,46 @@ export async function readPackedAppImage(file: string): Promise<BinaryHeader | u
   return found;
 }
 
+/** A file in a zip. */
+export interface ZipEntry {
+  /** Its path in the zip. */
+  readonly name: string;
+  /** Its first bytes, where they were wanted. */
+  readonly head?: Buffer;
+}
+
 /**
- * Lists what is in a zip, by name.
- * @throws when it is damaged
+ * Lists what is in a zip.
+ * @param wanted whether the head of an entry is to be read, by its name
+ * @throws when it is damaged, or what is wanted of it is encrypted
  */
-export async function listZip(file: string): Promise<string[]> {
+export async function readZip(file: string, wanted: (name: string) => boolean): Promise<ZipEntry[]> {
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false });
   try {
-    const names: string[] = [];
-    for await (const { fileName } of zip.eachEntry()) names.push(fileName);
-    return names;
+    const entries: ZipEntry[] = [];
+    for await (const entry of zip.eachEntry()) {
+      const { fileName: name } = entry;
+      entries.push(wanted(name) ? { name, head: await readEntryHead(zip, entry) } : { name });
+    }
+    return entries;
   } finally {
     zip.close();
   }
 }
 
-/** What is wanted of an entry: its first bytes. */
-interface Wanted {
-  readonly bytes: number;
-  readonly take: (head: Buffer) => void;
-  /** Whether the rest of the archive need not be read. */
-  readonly enough: () => boolean;
+async function readEntryHead(zip: ZipFile, entry: Entry): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let kept = 0;
+  for await (const chunk of await zip.openReadStreamPromise(entry)) {
+    chunks.push(chunk);
+    kept += chunk.length;
+    if (kept >= HEAD_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, HEAD_BYTES);
 }
 
-/** Walks a gzipped tar, and stops as soon as it has enough. */
-async function readTar(file: string, want: (path: string) => Wanted | undefined): Promise<void> {
-  let failure: unknown;
-  let enough = false;
-  const onReadEntry = (entry: ReadEntry) => {
-    const wanted = entry.type === 'File' ? want(entry.path) : undefined;
-    if (wanted === undefined) return entry.resume();
-    const chunks: Buffer[] = [];
-    let kept = 0;
-    entry.on('data', (chunk) => {
-      if (kept < wanted.bytes) chunks.push(chunk.subarray(0, wanted.bytes - kept));
-      kept += chunk.length;
-    });
-    entry.on('end', () => {
-      wanted.take(Buffer.concat(chunks));
-      enough ||= wanted.enough();
-    });
-  };
-  const parser = new Parser({ strict: true, onReadEntry });
-  parser.on('error', (error) => {
-    failure ??= error;
-  });
-  const ended = new Promise<void>((resolve) => {
-    parser.on('end', resolve).on('error', () => resolve());
-  });
-  for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
-    parser.write(chunk);
-    if (enough || failure !== undefined) break;
-  }
-  if (!enough && failure === undefined) {
-    parser.end();
-    await ended;
-  }
-  if (!enough && failure !== undefined) throw failure;
+function bytesOf(file: string): AsyncIterable<Buffer> {
+  return createReadStream(file, { highWaterMark: 256 * 1024 });
 }
 
 /** The two values needed of an XML property list. */

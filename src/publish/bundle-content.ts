@@ -1,18 +1,23 @@
 import { basename } from 'node:path';
-import { listZip, readPackedApp, readPackedAppImage } from './archive-header.ts';
+import { readPackedApp, readPackedAppImage, readZip } from './archive-header.ts';
 import { type BinaryHeader, isAr, isOle, isRpm, parseBinaryHeader, readHead } from './binary-header.ts';
 import { type BundleName, parseBundleName } from './bundle-name.ts';
-import type { TauriArch } from './tauri-arch.ts';
+import { readDebianPackage } from './debian-package.ts';
+import type { PackageData } from './package-data.ts';
+import { readRpmPackage } from './rpm-package.ts';
+import { parseArchWord, type TauriArch } from './tauri-arch.ts';
 
 /** What the bytes of a bundle say. */
 export interface BundleContent {
   /**
-   * Undefined where they cannot tell: the stub of an NSIS installer is a 32-bit PE whatever it installs, an MSI is an
-   * OLE file, and a package's program is compressed inside.
+   * Undefined where they cannot tell: the stub of an NSIS installer is a 32-bit PE whatever it installs, and an MSI is
+   * an OLE file.
    */
   readonly archs?: readonly TauriArch[];
-  /** The version a macOS app has in its `Info.plist`. */
+  /** A macOS app's from its `Info.plist`, a package's as its system writes it. */
   readonly version?: string;
+  /** What a package is called to its system: tauri-bundler makes that of the product's name. */
+  readonly packageName?: string;
 }
 
 /** Looks into a bundle, to see that it is what its name says: `unlike` completes "the file …" where it is not. */
@@ -43,19 +48,18 @@ async function look(
       const header = archive ? await readPackedAppImage(file) : parseBinaryHeader(await readHead(file));
       return ofExecutable(header, 'elf', archive ? 'holds no AppImage' : 'is no AppImage');
     }
-    case 'nsis': {
-      if (archive) return ofZip(file, 'holds no installer of this name');
-      return parseBinaryHeader(await readHead(file))?.format === 'pe'
-        ? {}
-        : { unlike: 'is no Windows program' };
-    }
+    case 'nsis':
+      if (archive) return ofZip(file, isPe, 'is no Windows program');
+      return isPe(await readHead(file)) ? {} : { unlike: 'is no Windows program' };
     case 'msi':
-      if (archive) return ofZip(file, 'holds no installer of this name');
+      if (archive) return ofZip(file, isOle, 'is no MSI');
       return isOle(await readHead(file)) ? {} : { unlike: 'is no MSI' };
     case 'deb':
-      return isAr(await readHead(file)) ? {} : { unlike: 'is no Debian package' };
+      if (!isAr(await readHead(file))) return { unlike: 'is no Debian package' };
+      return ofPackage(await readDebianPackage(file));
     case 'rpm':
-      return isRpm(await readHead(file)) ? {} : { unlike: 'is no RPM package' };
+      if (!isRpm(await readHead(file))) return { unlike: 'is no RPM package' };
+      return ofPackage(await readRpmPackage(file));
     case 'dmg':
       return {};
   }
@@ -71,14 +75,38 @@ function ofExecutable(
   return { archs: header.archs };
 }
 
-/** `App_1.2.0_x64-setup.nsis.zip` holds `App_1.2.0_x64-setup.exe`, `App_1.2.0_x64_en-US.msi.zip` the MSI. */
-async function ofZip(file: string, unlike: string): Promise<BundleContent | { readonly unlike: string }> {
+function isPe(head: Buffer): boolean {
+  return parseBinaryHeader(head)?.format === 'pe';
+}
+
+/** @param data undefined where it is there and cannot be read here */
+function ofPackage(data: PackageData | undefined): BundleContent | { readonly unlike: string } {
+  if (data === undefined) return {};
+  const arch = parseArchWord(data.arch);
+  if (arch === undefined) return { unlike: `is for the arch ${data.arch}, which no updater asks for` };
+  return { archs: [arch], version: data.version, packageName: data.name };
+}
+
+/**
+ * `App_1.2.0_x64-setup.nsis.zip` holds `App_1.2.0_x64-setup.exe`, `App_1.2.0_x64_en-US.msi.zip` the MSI.
+ * @param isRight whether the installer's head is that of one
+ */
+async function ofZip(
+  file: string,
+  isRight: (head: Buffer) => boolean,
+  unlike: string,
+): Promise<BundleContent | { readonly unlike: string }> {
   const outer = basename(file);
   const expected = outer.endsWith('.nsis.zip')
     ? outer.replace(/\.nsis\.zip$/, '.exe')
     : outer.replace(/\.zip$/, '');
-  const names = await listZip(file);
-  const found = names.map((name) => basename(name)).filter((name) => parseBundleName(name) !== undefined);
-  if (found.length === 1 && found[0] === expected) return {};
-  return { unlike: found.length === 0 ? unlike : `holds ${found.join(', ')}, not ${expected}` };
+  const entries = await readZip(file, (name) => basename(name) === expected);
+  const found = entries.filter(({ name }) => parseBundleName(basename(name)) !== undefined);
+  const [installer] = found;
+  if (installer === undefined) return { unlike: 'holds no installer of this name' };
+  if (found.length > 1 || installer.head === undefined) {
+    const names = found.map(({ name }) => basename(name)).join(', ');
+    return { unlike: `holds ${names}, not ${expected}` };
+  }
+  return isRight(installer.head) ? {} : { unlike: `holds ${expected}, which ${unlike}` };
 }

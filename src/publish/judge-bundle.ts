@@ -1,5 +1,5 @@
 import type { BundleType } from '../protocol/platform.ts';
-import { readBundleContent } from './bundle-content.ts';
+import { type BundleContent, readBundleContent } from './bundle-content.ts';
 import { folderOfBundle, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
@@ -29,14 +29,13 @@ export async function judgeBundle(found: FoundBundle, app: TauriApp): Promise<Ve
   if (!found.signed) return { unsigned: true };
   const content = await readBundleContent(file, name);
   if ('unlike' in content) return disagreement(file, `it ${content.unlike}`);
-  if (content.version !== undefined && coreOf(content.version) !== coreOf(app.version)) {
-    return leftOut(file, `its Info.plist says ${content.version}, not ${app.version}`, false);
-  }
+  const byContent = judgeContent(found, app, content);
+  if (byContent !== undefined) return byContent;
   const claims: Claim[] = [];
   if (name.arch) claims.push({ by: 'its name', archs: [name.arch] });
   if (found.in.triple?.means)
     claims.push({ by: `the folder ${found.in.triple.name}`, archs: found.in.triple.means.archs });
-  if (content.archs) claims.push({ by: 'its header', archs: content.archs });
+  if (content.archs) claims.push({ by: sourceOf(found), archs: content.archs });
   if (new Set(claims.map((claim) => spell(claim.archs))).size > 1) {
     return disagreement(file, claims.map((claim) => `${claim.by} says ${spell(claim.archs)}`).join(', '));
   }
@@ -74,6 +73,32 @@ function judgeName(found: FoundBundle, app: TauriApp): Verdict | undefined {
   return undefined;
 }
 
+/** What the bytes say of version and product. A version of tauri-bundler's own making may differ past X.Y.Z. */
+function judgeContent(
+  found: FoundBundle,
+  { productName, version }: TauriApp,
+  content: BundleContent,
+): Verdict | undefined {
+  const { file, name } = found;
+  if (content.version !== undefined && coreOf(content.version) !== coreOf(version)) {
+    return name.version === undefined
+      ? leftOut(file, `its Info.plist says ${content.version}, not ${version}`, false)
+      : disagreement(file, `its name says ${name.version}, ${sourceOf(found)} says ${content.version}`);
+  }
+  if (content.packageName !== undefined && foldName(content.packageName) !== foldName(productName)) {
+    return disagreement(
+      file,
+      `its name says ${name.product}, ${sourceOf(found)} says ${content.packageName}`,
+    );
+  }
+  return undefined;
+}
+
+/** Where the bytes of a bundle say it. */
+function sourceOf({ name }: FoundBundle): string {
+  return name.bundle === 'deb' ? 'its control data' : 'its header';
+}
+
 function leftOut(file: string, reason: string, usual: boolean): Verdict {
   return { leftOut: { file, reason, usual } };
 }
@@ -88,7 +113,18 @@ function spell(archs: readonly TauriArch[]): string {
   return [...archs].sort().join(' and ');
 }
 
-/** Apple takes numbers only, so an app may have left out the rest. */
+/**
+ * X.Y.Z without what follows: Apple takes numbers only, and a package repacked by hand may write `1.2.0~beta.1`, have
+ * an epoch before it, or a revision behind.
+ */
 function coreOf(version: string): string {
-  return /^\d+(\.\d+)*/.exec(version)?.[0] ?? version;
+  return /^(?:\d+:)?(\d+(?:\.\d+){0,2})/.exec(version)?.[1] ?? version;
+}
+
+/** Letters and digits, accents and case aside: tauri-bundler writes `Note Taker` as `note-taker`. */
+function foldName(name: string): string {
+  return name
+    .normalize('NFKD')
+    .replace(/[^\p{L}\p{N}]/gu, '')
+    .toUpperCase();
 }

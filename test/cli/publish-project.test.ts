@@ -271,7 +271,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/there is no \.sig for .*x64-setup\.exe, .*TAURI_SIGNING_PRIVATE_KEY/);
   });
 
-  test('a build where nothing is found', async () => {
+  test('pains 2: a build where nothing is found', async () => {
     const project = await copyBuilt();
     await rm(join(project, 'src-tauri/target'), { recursive: true });
     const { code, words } = await refused(project);
@@ -332,7 +332,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/AppImage\.sig is not base64/);
   });
 
-  test('a bundle of the wrong arch, together with what is wrong with other files', async () => {
+  test('pains 6: a bundle of the wrong arch, together with what is wrong with other files', async () => {
     const project = await copyBuilt();
     const bytes = await readFile(join(project, LINUX));
     bytes.writeUInt16LE(183, 18); // aarch64
@@ -365,7 +365,7 @@ describe('what others suffered from is refused before the first write:', () => {
 });
 
 describe('what others suffered from works here:', () => {
-  test('bundles of a cargo workspace are found', async () => {
+  test('pains 6: bundles of a cargo workspace are found', async () => {
     const project = await copyBuilt();
     await cp(join(project, 'src-tauri/target'), join(project, 'target'), { recursive: true });
     await rm(join(project, 'src-tauri/target'), { recursive: true });

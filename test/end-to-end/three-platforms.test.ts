@@ -1,10 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isInstalled } from '../support/is-installed.ts';
 import { generateKey, type SigningKey, signFile } from '../support/signer.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -131,16 +132,7 @@ describe('three platforms, each file signed by the real signer', () => {
   });
 });
 
-const hasMinisign = (() => {
-  try {
-    execFileSync('minisign', ['-v'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-test.skipIf(!hasMinisign)(
+test.skipIf(!isInstalled('minisign'))(
   "minisign accepts what is served with Tauri's signatures (needs minisign)",
   async () => {
     const world = await worldWithBundles();

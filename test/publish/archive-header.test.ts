@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { listZip, readPackedApp, readPackedAppImage } from '../../src/publish/archive-header.ts';
+import { readPackedApp, readPackedAppImage, readZip } from '../../src/publish/archive-header.ts';
+import { HEAD_BYTES } from '../../src/publish/binary-header.ts';
 import { writeTarGz, zip } from '../support/archives.ts';
 import { appImage, fatMachO, machO } from '../support/executables.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -92,15 +93,43 @@ describe('a packed AppImage', () => {
 });
 
 describe('a zip', () => {
-  test('is listed by name', async () => {
+  async function packedAs(bytes: Buffer | string): Promise<string> {
     const file = join(await tempFolder(), 'a.zip');
-    await writeFile(file, zip({ 'b-setup.exe': Buffer.from('b'), 'c/d.txt': Buffer.from('d') }));
-    expect(await listZip(file)).toEqual(['b-setup.exe', 'c/d.txt']);
+    await writeFile(file, bytes);
+    return file;
+  }
+
+  test.each(['stored', 'deflated'] as const)(
+    'of %s files is listed, with the heads that are wanted',
+    async (as) => {
+      const big = randomBytes(200_000);
+      const files = { 'b-setup.exe': big, 'c/d.txt': Buffer.from('d'), 'short.exe': Buffer.from('MZ') };
+      const entries = await readZip(await packedAs(zip(files, as)), (name) => name.endsWith('.exe'));
+      expect(entries).toEqual([
+        { name: 'b-setup.exe', head: big.subarray(0, HEAD_BYTES) },
+        { name: 'c/d.txt' },
+        { name: 'short.exe', head: Buffer.from('MZ') },
+      ]);
+    },
+  );
+
+  test('is not read further than the heads', async () => {
+    const text = Buffer.from(Array.from({ length: 100_000 }, (_, i) => `${i}\n`).join(''));
+    const bytes = zip({ 'a.exe': text }, 'deflated');
+    bytes.fill(0xff, bytes.length - 400, bytes.length - 200); // the end of what is packed
+    expect(await readZip(await packedAs(bytes), () => true)).toEqual([
+      { name: 'a.exe', head: text.subarray(0, HEAD_BYTES) },
+    ]);
+  });
+
+  test('whose wanted entry is damaged is refused', async () => {
+    const bytes = zip({ 'a.exe': randomBytes(1000) }, 'deflated').fill(0xff, 35, 60);
+    await expect(readZip(await packedAs(bytes), () => true)).rejects.toThrow(/invalid/);
+    expect(await readZip(await packedAs(bytes), () => false)).toEqual([{ name: 'a.exe' }]);
   });
 
   test('that is none is refused', async () => {
-    const file = join(await tempFolder(), 'a.zip');
-    await writeFile(file, 'not a zip at all, by any measure');
-    await expect(listZip(file)).rejects.toThrow(/end of central directory/i);
+    const file = await packedAs('not a zip at all, by any measure');
+    await expect(readZip(file, () => true)).rejects.toThrow(/end of central directory/i);
   });
 });

@@ -10,15 +10,8 @@ import {
   readHead,
 } from '../../src/publish/binary-header.ts';
 import type { TauriArch } from '../../src/publish/tauri-arch.ts';
-import {
-  appImage,
-  debianPackage,
-  fatMachO,
-  machO,
-  msi,
-  rpmPackage,
-  windowsProgram,
-} from '../support/executables.ts';
+import { appImage, fatMachO, machO, msi, windowsProgram } from '../support/executables.ts';
+import { debianPackage, rpmPackage } from '../support/packages.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('the header of an executable', () => {

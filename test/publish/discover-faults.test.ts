@@ -2,21 +2,16 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { writeTarGz, zip } from '../support/archives.ts';
 import { machO, msi, windowsProgram } from '../support/executables.ts';
+import { rpmPackage } from '../support/packages.ts';
 import { type BuildOptions, copyProject, layOutBuild, write } from '../support/tauri-project.ts';
-import { discover, release } from './discover-in-short.ts';
+import { discover, projectWith, release } from './discover-in-short.ts';
 
 describe('a file that is not what its name and path say is a fault:', () => {
   const appImage = 'appimage/Note Taker_1.2.0_amd64.AppImage';
   const app = 'macos/Note Taker.app.tar.gz';
+  const deb = 'deb/Note Taker_1.2.0_amd64.deb';
+  const rpm = 'rpm/Note Taker-1.2.0-1.x86_64.rpm';
   const setup = 'nsis/Note Taker_1.2.0_x64-setup.exe';
-
-  /** A file at a path in `release/bundle`, with a signature. */
-  async function withFile(path: string, content: Buffer | string): Promise<string> {
-    const project = await copyProject();
-    await write(release(project, path), content);
-    await write(release(project, `${path}.sig`), 'signature');
-    return project;
-  }
 
   test.each<[string, string, Buffer | string, string]>([
     ['an AppImage that is text', appImage, 'not found', 'it is no AppImage'],
@@ -28,8 +23,20 @@ describe('a file that is not what its name and path say is a fault:', () => {
       windowsProgram('x86_64'),
       'it is no MSI',
     ],
-    ['a deb that is an MSI', 'deb/Note Taker_1.2.0_amd64.deb', msi(), 'it is no Debian package'],
-    ['an rpm that is text', 'rpm/Note Taker-1.2.0-1.x86_64.rpm', 'x', 'it is no RPM package'],
+    ['a deb that is an MSI', deb, msi(), 'it is no Debian package'],
+    ['an rpm that is text', rpm, 'x', 'it is no RPM package'],
+    [
+      'a deb that is an empty ar',
+      deb,
+      Buffer.from('!<arch>\n'),
+      'it cannot be read: there is no control data in it',
+    ],
+    [
+      'an rpm that is cut off',
+      rpm,
+      rpmPackage().subarray(0, 200),
+      'it cannot be read: unexpected end of file',
+    ],
     ['an app that is text', app, 'not found', 'it cannot be read: '],
     [
       'a zip with another installer inside',
@@ -50,7 +57,7 @@ describe('a file that is not what its name and path say is a fault:', () => {
       'the folder rpm is for other files',
     ],
   ])('%s', async (_, path, content, reason) => {
-    const { discovery, found, faults } = await discover(await withFile(path, content));
+    const { discovery, found, faults } = await discover(await projectWith(path, content));
     expect(found).toEqual([]);
     expect(faults).toEqual([
       expect.stringContaining(`src-tauri/target/release/bundle/${path} is not what it seems: ${reason}`),

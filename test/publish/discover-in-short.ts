@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { type DiscoverOptions, discoverProject } from '../../src/publish/discover.ts';
+import { copyProject, write } from '../support/tauri-project.ts';
 
 /** What is discovered, in short: candidates as `linux-x86_64 deb FILE`, what is left out as `FILE: why`. */
 export async function discover(project: string, options: Partial<DiscoverOptions> = {}) {
@@ -17,4 +18,12 @@ export async function discover(project: string, options: Partial<DiscoverOptions
 /** A path in the bundle folder of a build without a triple. */
 export function release(project: string, path = ''): string {
   return join(project, 'src-tauri/target/release/bundle', path);
+}
+
+/** A project with a file at a path in its bundle folder, and something beside it that looks like a signature. */
+export async function projectWith(path: string, content: Buffer | string): Promise<string> {
+  const project = await copyProject();
+  await write(release(project, path), content);
+  await write(release(project, `${path}.sig`), 'signature');
+  return project;
 }

@@ -183,6 +183,37 @@ describe('what `tauri build` leaves', () => {
   });
 });
 
+describe('a package whose bytes are written in other words than its name is no fault:', () => {
+  test.each([
+    ['1.2.0-beta.1', '1.2.0~beta.1'],
+    ['1.2.0-beta.1', '1.2.0_beta.1'],
+    ['1.2.0+7', '1.2.0.7'],
+    ['1.2.0', '1:1.2.0-3'],
+    ['1.2.0', '1.2.0+deb12u1'],
+  ])('%s as %s', async (version, versionInside) => {
+    const project = await copyProject({ version });
+    await layOutBuild(project, 'linux', { version, versionInside });
+    const { found, leftOut, faults } = await discover(project);
+    expect(found).toHaveLength(3);
+    expect([...leftOut, ...faults]).toEqual([]);
+  });
+
+  // As heck's kebab case, which tauri-bundler uses, writes them.
+  test.each([
+    ['NoteTaker', 'note-taker'],
+    ['C++ Notes 2', 'c-notes-2'],
+    ['Prénotes', 'prénotes'],
+    ['İstanbul ΝΟΤΕΣ', 'i\u0307stanbul-νοτες'],
+    ['天工', '天工'],
+  ])('%s as %s', async (productName, nameInside) => {
+    const project = await copyProject({ productName });
+    await layOutBuild(project, 'linux', { product: productName, nameInside });
+    const { found, leftOut, faults } = await discover(project);
+    expect(found).toHaveLength(3);
+    expect([...leftOut, ...faults]).toEqual([]);
+  });
+});
+
 describe('what is not published is left out, and said:', () => {
   test('a debug build', async () => {
     const project = await copyProject();

@@ -1,34 +1,45 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { create } from 'tar';
 
-/** Packs files into a gzipped tar, in this order. */
+/** Files in a gzipped tar, in this order. */
+export function tarGz(entries: Readonly<Record<string, Buffer | string>>): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'synckit-ota-tar-'));
+  for (const [path, content] of Object.entries(entries)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+  const pack = create({ gzip: true, sync: true, cwd: folder, portable: true }, Object.keys(entries));
+  const bytes = pack.read();
+  rmSync(folder, { recursive: true });
+  if (bytes === null) throw new Error('a tar of no files was asked for');
+  return bytes;
+}
+
+/** Writes them to a file. */
 export async function writeTarGz(
   file: string,
   entries: Readonly<Record<string, Buffer | string>>,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-tar-'));
-  for (const [path, content] of Object.entries(entries)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), content);
-  }
-  await create({ gzip: true, file, cwd: folder, portable: true }, Object.keys(entries));
-  await rm(folder, { recursive: true });
+  await writeFile(file, tarGz(entries));
 }
 
-/** A zip of files that are stored, as tauri-bundler makes it. */
-export function zip(entries: Readonly<Record<string, Buffer>>): Buffer {
+/** A zip; of stored files, as tauri-bundler makes it, or of deflated ones. */
+export function zip(entries: Readonly<Record<string, Buffer>>, as: 'stored' | 'deflated' = 'stored'): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   let offset = 0;
   for (const [path, content] of Object.entries(entries)) {
     const name = Buffer.from(path);
+    const packed = as === 'stored' ? content : deflateRawSync(content);
     const common = Buffer.alloc(26); // what the local and the central header share, from the version on
     common.writeUInt16LE(20, 0);
+    common.writeUInt16LE(as === 'stored' ? 0 : 8, 4);
     common.writeUInt32LE(crc32(content), 10);
-    common.writeUInt32LE(content.length, 14);
+    common.writeUInt32LE(packed.length, 14);
     common.writeUInt32LE(content.length, 18);
     common.writeUInt16LE(name.length, 22);
     const central = Buffer.alloc(46);
@@ -36,7 +47,7 @@ export function zip(entries: Readonly<Record<string, Buffer>>): Buffer {
     central.writeUInt16LE(20, 4);
     common.copy(central, 6);
     central.writeUInt32LE(offset, 42);
-    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, name, content]);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, name, packed]);
     locals.push(local);
     centrals.push(Buffer.concat([central, name]));
     offset += local.length;

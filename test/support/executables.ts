@@ -66,18 +66,3 @@ export function msi(): Buffer {
   header.writeUInt16LE(0xfffe, 28); // byte order
   return header;
 }
-
-/** An `ar` with the first member of a Debian package. */
-export function debianPackage(): Buffer {
-  const member = 'debian-binary   1700000000  0     0     100644  4         `\n2.0\n';
-  return Buffer.from(`!<arch>\n${member}`, 'latin1');
-}
-
-/** The lead of an RPM package. */
-export function rpmPackage(): Buffer {
-  const lead = Buffer.alloc(96);
-  lead.set([0xed, 0xab, 0xee, 0xdb, 3, 0]);
-  lead.writeUInt16BE(1, 8);
-  lead.writeUInt16BE(5, 78);
-  return lead;
-}

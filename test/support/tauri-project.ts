@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { Target } from '../../src/protocol/platform.ts';
 import type { TauriArch } from '../../src/publish/tauri-arch.ts';
 import { writeTarGz, zip } from './archives.ts';
-import { appImage, debianPackage, fatMachO, machO, msi, rpmPackage, windowsProgram } from './executables.ts';
+import { appImage, fatMachO, machO, msi, windowsProgram } from './executables.ts';
+import { debianPackage, rpmPackage } from './packages.ts';
 import { tempFolder } from './temp-folder.ts';
 
 export const SAMPLE = fileURLToPath(new URL('../fixtures/tauri-project', import.meta.url));
@@ -42,6 +43,9 @@ export interface BuildOptions {
   readonly archs?: readonly TauriArch[];
   /** What is inside, where it is not what was asked for. */
   readonly archsInside?: readonly TauriArch[];
+  /** What packages say they are, where they do not say it as their files' names do. */
+  readonly versionInside?: string;
+  readonly nameInside?: string;
   /** `bundle.createUpdaterArtifacts`. */
   readonly updaterArtifacts?: boolean | 'v1Compatible';
   /** Cargo's target folder; the project's own when absent. */
@@ -89,7 +93,12 @@ export async function write(file: string, content: Buffer | string): Promise<str
 
 async function buildLinux(bundles: string, options: BuildOptions): Promise<string[]> {
   const { product = PRODUCT, version = VERSION, archs: [arch = 'x86_64'] = [], updaterArtifacts } = options;
-  const program = appImage(options.archsInside?.[0] ?? arch);
+  const inside = options.archsInside?.[0] ?? arch;
+  const program = appImage(inside);
+  const packaged = {
+    name: options.nameInside ?? product.toLowerCase().replaceAll(' ', '-'),
+    version: options.versionInside ?? version,
+  };
   const name = `${product}_${version}_${WORDS.appimage[arch]}.AppImage`;
   const debName = `${product}_${version}_${WORDS.deb[arch]}`;
   await write(join(bundles, 'appimage/build_appimage.sh'), '#!/bin/sh\n');
@@ -97,8 +106,14 @@ async function buildLinux(bundles: string, options: BuildOptions): Promise<strin
   await write(join(bundles, `deb/${debName}/debian-binary`), '2.0\n');
   const files = [
     await write(join(bundles, 'appimage', name), program),
-    await write(join(bundles, 'deb', `${debName}.deb`), debianPackage()),
-    await write(join(bundles, 'rpm', `${product}-${version}-1.${WORDS.rpm[arch]}.rpm`), rpmPackage()),
+    await write(
+      join(bundles, 'deb', `${debName}.deb`),
+      debianPackage({ ...packaged, arch: WORDS.deb[inside] }),
+    ),
+    await write(
+      join(bundles, 'rpm', `${product}-${version}-1.${WORDS.rpm[arch]}.rpm`),
+      rpmPackage({ ...packaged, arch: WORDS.rpm[inside] }),
+    ),
   ];
   if (updaterArtifacts === 'v1Compatible') {
     const archive = join(bundles, 'appimage', `${name}.tar.gz`);
