@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { MAX_SIGNATURE_LENGTH } from '../protocol/messages.ts';
 import {
   MAX_UNHASHED_BYTES,
@@ -7,6 +8,7 @@ import {
   type PublicKey,
   parseSignature,
   type SignedContent,
+  trustedCommentFields,
   verifySignature,
 } from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
@@ -87,6 +89,8 @@ export async function inspectArtifacts(
     const { file } = input;
     if (verdict !== undefined)
       options.publicKey ? faults.push({ ...verdict, file }) : warnings.push(verdict.message);
+    const renamed = otherFile(file, signature);
+    if (renamed !== undefined && !warnings.includes(renamed)) warnings.push(renamed);
     artifacts.push({ ...input, size, sha256, signature });
   }
   return { artifacts, faults, warnings };
@@ -157,6 +161,15 @@ async function judgeSignature(
   if (verification.valid) return undefined;
   const message = `${name} (${platformName(artifact)}) does not verify: ${verification.reason}`;
   return { code: 'preflight_refused', message, hint };
+}
+
+/** A warning where a trusted comment names another file than the one it lies beside, which may have been renamed. */
+function otherFile(file: string, text: string): string | undefined {
+  const signature = parseSignature(text);
+  if ('malformed' in signature) return undefined;
+  const signed = trustedCommentFields(signature.trustedComment).get('file');
+  if (signed === undefined || signed === basename(file)) return undefined;
+  return `${file}.sig is of a file called ${signed}, not ${basename(file)}: that is fine if it was renamed`;
 }
 
 interface FileHashes {

@@ -102,8 +102,7 @@ describe('a file with a key to check by', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
     [key, otherKey] = await Promise.all([generateKey(folder, 'right'), generateKey(folder, 'other')]);
-    const file = join(folder, 'bundle.bin');
-    await writeFile(file, bytes);
+    const { file } = await writeArtifact(folder, LINUX, undefined, bytes);
     signature = await readFile(await signFile(key, file, { appVersion: '1.2.0' }), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -154,6 +153,26 @@ describe('a file with a key to check by', () => {
         hint: expect.any(String),
         file: expect.stringMatching(/\.bin$/),
       },
+    ]);
+  });
+
+  test.each([
+    ['with the key', () => parsePublicKey(key.publicKey)],
+    ['without a key', () => undefined],
+  ])('that was signed under another name is no fault, but a warning, %s', async (_, publicKey) => {
+    const file = join(await tempFolder(), 'App.AppImage');
+    await writeFile(file, bytes);
+    await writeFile(`${file}.sig`, signature);
+    // As a universal bundle: one file for two platforms.
+    const inputs = [LINUX, MAC].map((platform) => ({ ...platform, file }));
+    const { artifacts, faults, warnings } = await inspectArtifacts(inputs, {
+      version: '1.2.0',
+      publicKey: publicKey(),
+    });
+    expect(artifacts).toHaveLength(2);
+    expect(faults).toEqual([]);
+    expect(warnings).toEqual([
+      `${file}.sig is of a file called linux-x86_64.bin, not App.AppImage: that is fine if it was renamed`,
     ]);
   });
 });
