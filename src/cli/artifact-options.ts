@@ -9,6 +9,7 @@ import {
   TARGETS,
 } from '../protocol/platform.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
+import { CONFIG_FILE } from './config-file.ts';
 import type { Problems } from './problems.ts';
 
 /** A universal macOS bundle runs on both archs, and becomes an artifact for each. */
@@ -19,31 +20,57 @@ const PLATFORM_WORDS =
   `${TARGETS.join(', ')} with ${ARCHS.join(', ')}, or darwin-universal; ` +
   'for one kind of bundle like linux-x86_64-deb';
 
-/** Reads every `--artifact TARGET-ARCH[-BUNDLE]=FILE`. */
-export function readArtifacts(values: readonly string[], problems: Problems): ArtifactInput[] {
-  const inputs = values.flatMap((value) => readArtifact(value, problems));
-  const names = inputs.map(platformName);
-  for (const name of repeated(names)) {
-    problems.add(`--artifact names ${name} more than once: give one file for each platform`);
+/**
+ * Reads every `--artifact TARGET-ARCH[-BUNDLE]=FILE`.
+ * @param source where they stand, for messages
+ */
+export function readArtifacts(
+  values: readonly string[],
+  problems: Problems,
+  source = '--artifact',
+): ArtifactInput[] {
+  const inputs = values.flatMap((value) => readArtifact(value, source, problems));
+  for (const name of repeated(inputs.map(platformName))) {
+    problems.add(`${source} names ${name} more than once: give one file for each platform`);
   }
   return inputs;
 }
 
-/** `--expect`: names of platforms, separated by commas. Undefined when none is given. */
-export function readExpected(list: string | undefined, problems: Problems): string[] | undefined {
-  if (list === undefined) return undefined;
-  const words = list.split(/[\s,]+/).filter((word) => word !== '');
-  const names = words.flatMap((word) => {
-    const platforms = readPlatforms(word);
-    if (platforms === undefined) {
-      problems.add(`--expect ${word} names no platform: use ${PLATFORM_WORDS}`);
-    }
-    return platforms?.map(platformName) ?? [];
-  });
+/**
+ * `--expect`: names of platforms, separated by commas. Undefined when none is given.
+ * @param configured what the config file has for where the flag is absent
+ */
+export function readExpected(
+  list: string | undefined,
+  problems: Problems,
+  configured?: readonly string[],
+): string[] | undefined {
+  const source = list === undefined ? `expect in ${CONFIG_FILE}` : '--expect';
+  const words = list === undefined ? configured : list.split(/[\s,]+/).filter((word) => word !== '');
+  if (words === undefined) return undefined;
+  const names = words
+    .flatMap((word) => platformsOf(word, `${source} ${word}`, problems) ?? [])
+    .map(platformName);
   if (words.length === 0)
-    problems.add('--expect names no platform: list them like darwin-aarch64,linux-x86_64');
-  for (const name of repeated(names)) problems.add(`--expect names ${name} more than once`);
+    problems.add(`${source} names no platform: list them like darwin-aarch64,linux-x86_64`);
+  for (const name of repeated(names)) problems.add(`${source} names ${name} more than once`);
   return names;
+}
+
+/**
+ * The platforms a word stands for: one, or both of a universal macOS bundle. Undefined when it stands for none.
+ * @param given how it was given, for the message
+ */
+export function platformsOf(word: string, given: string, problems: Problems): Platform[] | undefined {
+  const universal = UNIVERSAL.exec(word);
+  if (universal !== null) {
+    const bundleType = universal.groups?.bundle === undefined ? {} : { bundleType: 'app' as const };
+    return DOCUMENTED_ARCHS.map((arch) => ({ target: 'darwin', arch, ...bundleType }));
+  }
+  const platform = parsePlatform(word);
+  if (platform !== undefined) return [platform];
+  problems.add(`${given} names no platform: use ${PLATFORM_WORDS}`);
+  return undefined;
 }
 
 /** `--target`, `--arch` and `--bundle-type`. */
@@ -70,27 +97,14 @@ export function readPlatform(
   return platform;
 }
 
-function readArtifact(value: string, problems: Problems): ArtifactInput[] {
+function readArtifact(value: string, source: string, problems: Problems): ArtifactInput[] {
   const equals = value.indexOf('=');
-  const [name, file] = [value.slice(0, equals), value.slice(equals + 1)];
+  const [word, file] = [value.slice(0, equals), value.slice(equals + 1)];
   if (equals < 1 || file === '') {
-    problems.add(`--artifact ${value} is not TARGET-ARCH=FILE: write it like darwin-aarch64=App.app.tar.gz`);
+    problems.add(`${source} ${value} is not TARGET-ARCH=FILE: write it like darwin-aarch64=App.app.tar.gz`);
     return [];
   }
-  const platforms = readPlatforms(name);
-  if (platforms === undefined) problems.add(`--artifact ${value} names no platform: use ${PLATFORM_WORDS}`);
-  return (platforms ?? []).map((platform) => ({ ...platform, file }));
-}
-
-/** The platforms a word stands for: one, or both of a universal macOS bundle. */
-function readPlatforms(word: string): Platform[] | undefined {
-  const universal = UNIVERSAL.exec(word);
-  if (universal !== null) {
-    const bundleType = universal.groups?.bundle === undefined ? {} : { bundleType: 'app' as const };
-    return DOCUMENTED_ARCHS.map((arch) => ({ target: 'darwin', arch, ...bundleType }));
-  }
-  const platform = parsePlatform(word);
-  return platform && [platform];
+  return (platformsOf(word, `${source} ${value}`, problems) ?? []).map((platform) => ({ ...platform, file }));
 }
 
 function repeated(names: readonly string[]): Set<string> {

@@ -26,7 +26,9 @@ export async function findTauriFolder(project: string): Promise<string> {
     });
   }
   throw new OtaError('usage', `there is no Tauri project in ${project}: none of ${CONFIG_NAMES.join(', ')}`, {
-    hint: 'Name its folder with --project, or the files with --artifact TARGET-ARCH=FILE.',
+    hint:
+      'Name its folder with --project, or the files with --artifact TARGET-ARCH=FILE ' +
+      'or as "artifacts" in synckit-ota.config.json.',
   });
 }
 

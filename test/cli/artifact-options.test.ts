@@ -65,6 +65,19 @@ describe('--expect', () => {
   ])('%j is refused', (list, words) => {
     expect(collectProblems((problems) => readExpected(list, problems)).found).toContain(words);
   });
+
+  test('wins over the config file, which is read alike', () => {
+    const read = (list: string | undefined, configured: string[]) =>
+      collectProblems((problems) => readExpected(list, problems, configured));
+    expect(read('linux-x86_64', ['mac'])).toEqual({ value: ['linux-x86_64'], found: '' });
+    expect(read(undefined, ['linux-x86_64-deb', 'darwin-universal'])).toEqual({
+      value: ['linux-x86_64-deb', 'darwin-x86_64', 'darwin-aarch64'],
+      found: '',
+    });
+    const { found } = read(undefined, ['mac', 'darwin-universal', 'darwin-aarch64']);
+    expect(found).toContain('expect in synckit-ota.config.json mac names no platform: use linux,');
+    expect(found).toContain('expect in synckit-ota.config.json names darwin-aarch64 more than once');
+  });
 });
 
 describe('--target and --arch', () => {

@@ -4,10 +4,23 @@ import { Problems } from '../../src/cli/problems.ts';
 export function collectProblems<T>(read: (problems: Problems) => T): { value: T; found: string } {
   const problems = new Problems();
   const value = read(problems);
+  return { value, found: wordsOf(problems) };
+}
+
+/** The same for what takes its time. */
+export async function collectProblemsAsync<T>(
+  read: (problems: Problems) => Promise<T>,
+): Promise<{ value: T; found: string }> {
+  const problems = new Problems();
+  const value = await read(problems);
+  return { value, found: wordsOf(problems) };
+}
+
+function wordsOf(problems: Problems): string {
   try {
     problems.throwIfAny();
-    return { value, found: '' };
+    return '';
   } catch (error) {
-    return { value, found: (error as Error).message };
+    return (error as Error).message;
   }
 }

@@ -218,6 +218,17 @@ describe('publish in the folder of a Tauri project', () => {
     expect(await offer('linux/x86_64')).toBeNull();
   });
 
+  test('discovers nothing where its config file has patterns of files', async () => {
+    const project = await copyBuilt();
+    const config = { slug: 'configured', artifacts: { 'windows-x86_64': WINDOWS_MSI } };
+    await writeFile(join(project, 'synckit-ota.config.json'), JSON.stringify(config));
+    const { code, answer } = await publish(project, '--version', '1.2.0');
+    expect(code).toBe(0);
+    expect(answer.artifacts).toEqual([expect.objectContaining({ file: join(project, WINDOWS_MSI) })]);
+    expect(await offer('windows/x86_64', { slug: 'configured' })).not.toBeNull();
+    expect(await offer('windows/x86_64')).toBeNull();
+  });
+
   test('warns where there is no key to check signatures by', async () => {
     const project = await copyBuilt();
     await setPubkey(project, undefined);

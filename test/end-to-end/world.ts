@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { createApp } from '../../src/database/apps.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -96,6 +96,7 @@ export async function writeBundle(
   bytes = randomBytes(10_000),
 ): Promise<string> {
   const file = join(folder, name);
+  await mkdir(dirname(file), { recursive: true });
   await writeFile(file, bytes);
   await writeFile(`${file}.sig`, `signature of ${name}\n`);
   return file;

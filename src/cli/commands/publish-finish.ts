@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RetryNotice } from '../../client/retry.ts';
 import { finishRelease } from '../../publish/finish-release.ts';
 import { readExpected } from '../artifact-options.ts';
+import { readConfigFile } from '../config-file.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
@@ -19,19 +21,19 @@ interface PublishFinishOptions extends RemoteOptions {
 /** Extension `draft`: takes a draft live. One that is live already is only verified. */
 export async function runPublishFinish(options: PublishFinishOptions, context: Context): Promise<void> {
   const problems = new Problems();
+  const config = problems.attempt(() => readConfigFile('.')) ?? {};
   if (!options.release) problems.add('no draft is given: pass --release with its id or version');
   const request = {
     release: options.release ?? '',
-    expect: readExpected(options.expect, problems),
+    expect: readExpected(options.expect, problems, config.expect),
     publicKey: readPublicKey(options.pubkey, problems),
     slug: readSlug(options.slug || undefined, problems),
     concurrency: DEFAULT_CONCURRENCY,
   };
   const { output, signal } = context;
   const reporter = new Reporter(output);
-  const remote = connectForApp(options, context, problems, (notice) =>
-    reporter.report({ type: 'retrying', notice }),
-  );
+  const onRetry = (notice: RetryNotice) => reporter.report({ type: 'retrying', notice });
+  const remote = connectForApp(options, context, problems, onRetry, config);
   try {
     const finished = await finishRelease(
       { ...remote, report: reporter.report, sleep: (ms) => sleep(ms, undefined, { signal }) },

@@ -4,6 +4,7 @@ import { presenceFaults } from '../../publish/local-artifact.ts';
 import { publish } from '../../publish/publish.ts';
 import { readArtifacts, readExpected } from '../artifact-options.ts';
 import { readConfigFile } from '../config-file.ts';
+import { readConfiguredArtifacts } from '../configured-artifacts.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../discovered-release.ts';
 import { Problems } from '../problems.ts';
@@ -36,21 +37,29 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
     ...options,
     slug: options.slug ?? config.slug,
     pubkey: options.pubkey ?? config.pubkey,
+    channel: options.channel ?? config.channel,
     concurrency: options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY),
   };
   const given = settings.version === undefined ? undefined : readVersion(settings.version, problems);
   const named = settings.artifact?.length ? settings.artifact : undefined;
-  const discovered = named ? undefined : await discoverRelease({ ...settings, version: given }, problems);
+  const patterns = named ? undefined : config.artifacts;
+  const discovered =
+    named || patterns ? undefined : await discoverRelease({ ...settings, version: given }, problems);
+  const version = given ?? discovered?.version ?? (named || patterns ? readVersion(undefined, problems) : '');
+  const expect = readExpected(settings.expect, problems, config.expect);
+  const configured = patterns && (await readConfiguredArtifacts(patterns, { version, expect }, problems));
+  const found = configured ?? discovered;
   const request = {
-    version: given ?? discovered?.version ?? (named ? readVersion(undefined, problems) : ''),
+    version,
     notes: readNotes(withDiscovered(settings, discovered), problems),
     slug: readSlug(settings.slug || discovered?.slug, problems),
     channel: readChannel(settings.channel, problems),
     draft: settings.draft ?? false,
-    expect: readExpected(settings.expect, problems),
-    artifacts: named ? readArtifacts(named, problems) : (discovered?.artifacts ?? []),
-    discovered: named === undefined,
-    leftOut: discovered?.leftOut ?? [],
+    // A draft that is asked for waits for nothing, whatever the config file expects.
+    expect: settings.draft && settings.expect === undefined ? undefined : expect,
+    artifacts: named ? readArtifacts(named, problems) : (found?.artifacts ?? []),
+    discovered: discovered !== undefined,
+    leftOut: found?.leftOut ?? [],
     publicKey: settings.pubkey
       ? readPublicKey(settings.pubkey, problems)
       : readProjectKey(discovered, problems),
