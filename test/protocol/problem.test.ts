@@ -16,6 +16,7 @@ test('no code and no status that scripts rely on has changed', () => {
     slug_taken: 409,
     immutable: 409,
     length_required: 411,
+    precondition_failed: 412,
     too_large: 413,
     unsupported_media_type: 415,
     content_mismatch: 422,
