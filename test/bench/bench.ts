@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -20,6 +20,12 @@ const FILE_SIZE = Number(process.env.BENCH_FILE_MIB ?? 1024) * MIB;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 const STARTS = 15;
 const CHECK_SECONDS = 5;
+const PLATFORMS = ['x86_64', 'aarch64'].flatMap((arch) =>
+  ['linux', 'darwin', 'windows'].map((os) => `${os}-${arch}`),
+);
+const PLATFORM_FILE_SIZE = Number(process.env.BENCH_PLATFORM_FILE_MIB ?? 100) * MIB;
+/** Uploads at once, of `publish` as of curl. */
+const CONCURRENCY = 4;
 
 const exec = promisify(execFile);
 
@@ -37,6 +43,7 @@ async function main(folder: string): Promise<void> {
       (await run(['apps', 'create', 'Bench', '--slug', 'bench', '--data-dir', data, '--json'])).stdout,
     );
     await benchUploads(folder, server, app);
+    await benchPlatforms(folder, server, app);
     await benchChecks(server);
     console.log(`serve: ${await peakMemory(server.pid)} MiB resident at most`);
   } finally {
@@ -64,9 +71,9 @@ async function benchUploads(folder: string, server: Serving, app: App): Promise<
   await writeFile(`${file}.sig`, 'not checked here');
   const speeds = { publish: [] as number[], curl: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
-    await uploadByPublish(server, app, file, `1.${round}.0`);
+    await uploadByPublish(server, app, [['linux-x86_64', file]], `1.${round}.0`);
     speeds.publish.push(lastUploadSpeed(server));
-    await uploadByCurl(server, app, file, `1.${round}.1`);
+    await uploadByCurl(server, app, [['linux-x86_64', file]], `1.${round}.1`);
     speeds.curl.push(lastUploadSpeed(server));
   }
   const [publish, curl] = [median(speeds.publish), median(speeds.curl)];
@@ -76,16 +83,51 @@ async function benchUploads(folder: string, server: Serving, app: App): Promise<
   );
 }
 
-async function uploadByPublish(server: Serving, app: App, file: string, version: string): Promise<void> {
-  const env = { SYNCKIT_OTA_SERVER: server.url, SYNCKIT_OTA_APP: app.id, SYNCKIT_OTA_TOKEN: app.token };
-  const { code, stderr } = await run(
-    ['publish', '--version', version, '--artifact', `linux-x86_64=${file}`],
-    { env },
+/** From the first byte of the first PUT to the answer of the last, as the server saw it. */
+async function benchPlatforms(folder: string, server: Serving, app: App): Promise<void> {
+  const files: [string, string][] = [];
+  for (const platform of PLATFORMS) {
+    const file = join(folder, `${platform}.bin`);
+    await pipeline(Readable.from(randomStream(PLATFORM_FILE_SIZE)), createWriteStream(file));
+    await writeFile(`${file}.sig`, 'not checked here');
+    files.push([platform, file]);
+  }
+  const seconds = { publish: [] as number[], curl: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    await uploadByPublish(server, app, files, `2.${round}.0`);
+    seconds.publish.push(lastUploadsTook(server, files.length));
+    await uploadByCurl(server, app, files, `2.${round}.1`);
+    seconds.curl.push(lastUploadsTook(server, files.length));
+  }
+  const [publish, curl] = [median(seconds.publish), median(seconds.curl)];
+  console.log(
+    `uploads of ${files.length} files of ${PLATFORM_FILE_SIZE / MIB} MiB, ${CONCURRENCY} at once: ` +
+      `publish ${publish.toFixed(2)} s, curl ${curl.toFixed(2)} s, ratio ${(publish / curl).toFixed(2)}`,
   );
+}
+
+/** @param files platform and path of each */
+async function uploadByPublish(
+  server: Serving,
+  app: App,
+  files: readonly (readonly [string, string])[],
+  version: string,
+): Promise<void> {
+  const env = { SYNCKIT_OTA_SERVER: server.url, SYNCKIT_OTA_APP: app.id, SYNCKIT_OTA_TOKEN: app.token };
+  const artifacts = files.flatMap(([platform, file]) => ['--artifact', `${platform}=${file}`]);
+  const concurrency = ['--concurrency', String(CONCURRENCY)];
+  const { code, stderr } = await run(['publish', '--version', version, ...concurrency, ...artifacts], {
+    env,
+  });
   if (code !== 0) throw new Error(stderr);
 }
 
-async function uploadByCurl(server: Serving, app: App, file: string, version: string): Promise<void> {
+async function uploadByCurl(
+  server: Serving,
+  app: App,
+  files: readonly (readonly [string, string])[],
+  version: string,
+): Promise<void> {
   const call = async (path: string, body: unknown) => {
     const headers = { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' };
     const url = `${server.url}/api/sync/ota/apps/${app.id}/${path}`;
@@ -93,16 +135,42 @@ async function uploadByCurl(server: Serving, app: App, file: string, version: st
     return (await response.json()) as { id: string; upload_url: string };
   };
   const { id } = await call('releases', { version, notes: '', signature: 'not checked here' });
-  const artifact = { target: 'linux', arch: 'x86_64', file_size: FILE_SIZE };
-  const { upload_url } = await call(`releases/${id}/artifacts`, artifact);
-  await exec('curl', ['--silent', '--fail', '--upload-file', file, upload_url]);
+  const uploads: string[] = [];
+  for (const [platform, file] of files) {
+    const [target, arch] = platform.split('-');
+    const artifact = { target, arch, file_size: (await stat(file)).size };
+    const { upload_url } = await call(`releases/${id}/artifacts`, artifact);
+    uploads.push('--upload-file', file, upload_url);
+  }
+  await exec('curl', ['--silent', '--fail', '--parallel', '--parallel-max', String(CONCURRENCY), ...uploads]);
+}
+
+interface LoggedUpload {
+  /** Milliseconds since 1970. */
+  readonly start: number;
+  readonly end: number;
+}
+
+function lastUploads(server: Serving, count: number): LoggedUpload[] {
+  const uploads = server
+    .logs()
+    .filter(({ method, path }) => method === 'PUT' && String(path).includes('/uploads/'))
+    .slice(-count);
+  return uploads.map(({ time, ms }) => {
+    const end = Date.parse(String(time));
+    return { start: end - Number(ms), end };
+  });
+}
+
+/** Seconds. */
+function lastUploadsTook(server: Serving, count: number): number {
+  const uploads = lastUploads(server, count);
+  const start = Math.min(...uploads.map((upload) => upload.start));
+  return (Math.max(...uploads.map((upload) => upload.end)) - start) / 1000;
 }
 
 function lastUploadSpeed(server: Serving): number {
-  const upload = server
-    .logs()
-    .findLast(({ method, path }) => method === 'PUT' && String(path).includes('/uploads/'));
-  return FILE_SIZE / MIB / (Number(upload?.ms) / 1000);
+  return FILE_SIZE / MIB / lastUploadsTook(server, 1);
 }
 
 async function benchChecks(server: Serving): Promise<void> {
