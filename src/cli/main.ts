@@ -1,5 +1,6 @@
 import { type Command, CommanderError } from 'commander';
 import { OtaError } from '../errors.ts';
+import type { Environment } from './environment.ts';
 import { EXIT } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { createOutput } from './output.ts';
@@ -8,9 +9,10 @@ import { createProgram } from './program.ts';
 /**
  * Runs the command line.
  * @param argv as in `process.argv`
+ * @param environment of which proxies and the ways of CI systems are taken
  * @returns the exit code
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], environment: Environment = process.env): Promise<number> {
   // Until a command has its options: errors of the command line itself obey --json too.
   let output = createOutput({ json: argv.includes('--json') });
   const abort = new AbortController();
@@ -25,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.stderr.on('error', ignoreClosedPipe);
   const program = createProgram((options) => {
     output = createOutput(options);
-    return { output, signal: abort.signal };
+    return { output, signal: abort.signal, environment };
   });
   let helpText = '';
   throwInsteadOfExit(program, (text) => {

@@ -3,6 +3,7 @@ import { DEFAULT_MAX_ARTIFACT_BYTES } from '../protocol/messages.ts';
 import { ARCHS, BUNDLE_TYPES, TARGETS } from '../protocol/platform.ts';
 import { SCOPES } from '../protocol/token.ts';
 import { DEFAULT_CONCURRENCY, DEFAULT_TOKEN_DAYS } from './defaults.ts';
+import type { Environment } from './environment.ts';
 import type { Output, OutputOptions } from './output.ts';
 import { packageVersion } from './package-version.ts';
 
@@ -11,6 +12,7 @@ export interface Context {
   readonly output: Output;
   /** Aborted when the process is to stop. */
   readonly signal: AbortSignal;
+  readonly environment: Environment;
 }
 
 /** A command's implementation: gets its options as typed on the command line or set in the environment. */

@@ -1,12 +1,15 @@
 import { OtaClient } from '../client/ota-client.ts';
+import type { ProxySettings } from '../client/proxy-settings.ts';
 import { Retry, type RetryNotice } from '../client/retry.ts';
 import { UndiciTransport } from '../client/transport.ts';
+import { isLoopback } from '../protocol/loopback.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { formatRetry } from './format.ts';
 import type { Output } from './output.ts';
 import { Problems } from './problems.ts';
 import type { Context } from './program.ts';
-import { isLoopback, type RemoteOptions, readApp, readServer, readToken } from './settings.ts';
+import { readProxies } from './proxy-environment.ts';
+import { type RemoteOptions, readApp, readServer, readToken } from './settings.ts';
 
 /** The way to a server, from the command line's options. */
 export interface Remote {
@@ -19,10 +22,13 @@ export interface Remote {
 /** Opens the way to a server without a token, as an installed app has it. */
 export function connectPublicly(
   server: URL,
-  { output, signal }: Context,
+  context: Context,
   onRetry?: (notice: RetryNotice) => void,
 ): Remote {
-  return connect(server, undefined, { output, signal }, onRetry);
+  const problems = new Problems();
+  const proxies = readProxies(context.environment, problems);
+  problems.throwIfAny();
+  return connect({ server, proxies }, context, onRetry);
 }
 
 /**
@@ -41,18 +47,18 @@ export function connectForApp(
   const server = readServer(options.server || config.server, problems);
   const appId = readApp(options.app || config.app, problems);
   const token = readToken(options, problems);
+  const proxies = readProxies(context.environment, problems);
   problems.throwIfAny();
-  return { ...connect(server as URL, token, context, onRetry), appId };
+  return { ...connect({ server: server as URL, token, proxies }, context, onRetry), appId };
 }
 
 function connect(
-  server: URL,
-  token: string | undefined,
+  { server, token, proxies }: { server: URL; token?: string; proxies: ProxySettings },
   { output, signal }: Context,
   onRetry?: (notice: RetryNotice) => void,
 ): Remote {
   if (token !== undefined) warnOfPlainHttp(server, output);
-  const transport = new UndiciTransport();
+  const transport = new UndiciTransport(proxies);
   const retry = new Retry({
     signal,
     onRetry: onRetry ?? ((notice) => output.note(formatRetry(notice))),

@@ -75,11 +75,6 @@ export function readPublicKey(value: string | undefined, problems: Problems): Pu
   return key;
 }
 
-/** Whether a URL's host is this machine. */
-export function isLoopback({ hostname }: URL): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-}
-
 /** A whole number in a range. */
 export function readInteger(
   flag: string,

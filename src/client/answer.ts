@@ -24,19 +24,25 @@ export async function readText(response: TransportResponse, url: URL): Promise<s
 
 /**
  * Decodes a 2xx answer.
+ * @param proxy what it came through, as `TransportResponse` says
  * @throws OtaError `not_the_api`, naming what came instead
  */
-export function decodeAnswer<T extends TSchema>(schema: T, text: string, url: URL): Static<T> {
+export function decodeAnswer<T extends TSchema>(
+  schema: T,
+  text: string,
+  url: URL,
+  proxy?: string,
+): Static<T> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     const what = isPage(text) ? 'an HTML page' : text.trim() === '' ? 'an empty answer' : 'something else';
-    throw notTheApi(url, `${what} instead of JSON`);
+    throw notTheApi(url, `${what} instead of JSON`, proxy);
   }
   if (matches(schema, value)) return value;
   const faults = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
-  throw notTheApi(url, `JSON of another shape (${faults.slice(0, 3).join('; ')})`);
+  throw notTheApi(url, `JSON of another shape (${faults.slice(0, 3).join('; ')})`, proxy);
 }
 
 /** The text as what the schema says, or undefined: for answers that may be anything. */
@@ -54,25 +60,30 @@ export function isPage(text: string): boolean {
   return /^\s*</.test(text);
 }
 
-export function notTheApi(url: URL, what: string): OtaError {
-  return new OtaError('not_the_api', `${displayUrl(url)} answered ${what}`, {
+export function notTheApi(url: URL, what: string, proxy?: string): OtaError {
+  return new OtaError('not_the_api', `${displayUrl(url)}${through(proxy)} answered ${what}`, {
     hint: 'Check that --server is the base URL of a SyncKit OTA server, without a proxy or login page before it.',
   });
 }
 
+function through(proxy: string | undefined): string {
+  return proxy === undefined ? '' : `, through ${proxy},`;
+}
+
 /** What an answer other than 2xx means. Decided by status and `code`, never by text; any body is accepted. */
 export function failureOf(response: TransportResponse, text: string, url: URL, now: Date): OtaError {
-  const { status } = response;
-  if (status < 300) return notTheApi(url, `the status ${status}, which is not one of the API`);
+  const { status, proxy } = response;
+  if (status < 300) return notTheApi(url, `the status ${status}, which is not one of the API`, proxy);
   if (status < 400) {
     return notTheApi(
       url,
       `a redirect (${status}), which is not followed because the token must not go elsewhere`,
+      proxy,
     );
   }
   const problem = decodeIfMatching(ProblemBody, text);
   const detail = problem?.detail ?? problem?.title ?? `status ${status}`;
-  const message = `${displayUrl(url)}: ${detail}`;
+  const message = `${displayUrl(url)}${through(proxy)}: ${detail}`;
   return new OtaError(errorCodeOf(status), message, {
     hint: hints[status],
     retryAfterMs: parseRetryAfter(response.header('retry-after'), now),

@@ -151,7 +151,7 @@ export class OtaClient {
     const { response, text } = await this.#send(call, url);
     if (response.status === 204) return undefined;
     if (response.status !== 200) throw this.#failure(response, text, url);
-    return decodeAnswer(UpdateAnswer, text, url);
+    return decodeAnswer(UpdateAnswer, text, url, response.proxy);
   }
 
   /** api.md, "Download Endpoint": where a release's file for a platform is fetched. */
@@ -166,20 +166,21 @@ export class OtaClient {
 
   async #call<T extends TSchema, Name extends RouteName>(schema: T, call: Call<Name>): Promise<Static<T>> {
     const url = this.#url(call);
-    return decodeAnswer(schema, await this.#callText(call, url), url);
+    const { text, response } = await this.#sendForSuccess(call, url);
+    return decodeAnswer(schema, text, url, response.proxy);
   }
 
   /** For calls whose answer api.md does not show: any is fine, but a page does not come from the API. */
   async #callForNothing<Name extends RouteName>(call: Call<Name>): Promise<void> {
     const url = this.#url(call);
-    const text = await this.#callText(call, url);
-    if (isPage(text)) throw notTheApi(url, 'an HTML page');
+    const { text, response } = await this.#sendForSuccess(call, url);
+    if (isPage(text)) throw notTheApi(url, 'an HTML page', response.proxy);
   }
 
-  async #callText<Name extends RouteName>(call: Call<Name>, url: URL): Promise<string> {
+  async #sendForSuccess<Name extends RouteName>(call: Call<Name>, url: URL) {
     const { response, text } = await this.#send(call, url);
     if (response.status < 200 || response.status > 299) throw this.#failure(response, text, url);
-    return text;
+    return { response, text };
   }
 
   async #send<Name extends RouteName>({ route, body }: Call<Name>, url: URL) {

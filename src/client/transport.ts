@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
-import { OtaError } from '../errors.ts';
+import { Agent, type Dispatcher, errors, request } from 'undici';
+import { networkError } from './network-error.ts';
+import { displayProxy, openProxyAgent, proxyNetworkError, proxyRefusal } from './proxy-agent.ts';
+import { type ProxySettings, proxyFor } from './proxy-settings.ts';
 
 /** One HTTP request. Never followed along a redirect. */
 export interface TransportRequest {
@@ -20,6 +22,8 @@ export interface TransportResponse {
   header(name: string): string | undefined;
   /** To be read to its end, or ended early. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** What it came through, for people; undefined: directly. */
+  readonly proxy?: string | undefined;
 }
 
 /** The seam to the network. Rejects with OtaError `network` when no answer comes. */
@@ -29,7 +33,13 @@ export interface Transport {
 
 /** Real HTTP. `undici.request` and not `fetch`, which keeps a streamed body in memory. */
 export class UndiciTransport implements Transport {
-  readonly #agent = new Agent({ connect: { timeout: 10_000 } });
+  readonly #direct = new Agent({ connect: { timeout: 10_000 } });
+  readonly #proxies: ProxySettings;
+  readonly #proxyAgents = new Map<string, Dispatcher>();
+
+  constructor(proxies: ProxySettings = { bypass: [] }) {
+    this.#proxies = proxies;
+  }
 
   async send({
     method,
@@ -39,9 +49,10 @@ export class UndiciTransport implements Transport {
     idleTimeoutMs,
     signal,
   }: TransportRequest): Promise<TransportResponse> {
+    const proxy = proxyFor(url, this.#proxies);
     try {
-      const response = await request(url, {
-        dispatcher: this.#agent,
+      const answer = request(url, {
+        dispatcher: proxy ? this.#agentFor(proxy) : this.#direct,
         method,
         headers: { 'user-agent': 'synckit-ota', ...headers },
         headersTimeout: idleTimeoutMs,
@@ -50,19 +61,27 @@ export class UndiciTransport implements Transport {
         body: (body as string | Readable | undefined) ?? null,
         signal: signal ?? null,
       });
+      const response = await (signal ? untilAborted(answer, signal) : answer);
       return {
         status: response.statusCode,
         header: (name) => single(response.headers[name]),
-        body: withNetworkErrors(response.body, url),
+        body: withNetworkErrors(response.body, url, proxy),
+        proxy: proxy && displayProxy(proxy),
       };
     } catch (error) {
-      throw networkError(error, url);
+      throw failureOn(url, proxy, error);
     }
   }
 
-  /** Ends idle connections, so that the process can. */
+  /** Ends all connections, also those that are only being made, so that the process can end. */
   async close(): Promise<void> {
-    await this.#agent.close();
+    await Promise.all([this.#direct, ...this.#proxyAgents.values()].map((agent) => agent.destroy()));
+  }
+
+  #agentFor(proxy: URL): Dispatcher {
+    const agent = this.#proxyAgents.get(proxy.href) ?? openProxyAgent(proxy);
+    this.#proxyAgents.set(proxy.href, agent);
+    return agent;
   }
 }
 
@@ -72,36 +91,35 @@ export function displayUrl(url: URL): string {
   return `${url.origin}${url.pathname}${bundleType === null ? '' : `?bundle_type=${bundleType}`}`;
 }
 
-async function* withNetworkErrors(body: AsyncIterable<Uint8Array>, url: URL): AsyncIterable<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    throw networkError(error, url);
-  }
-}
-
-function networkError(error: unknown, url: URL): unknown {
-  if (error instanceof OtaError) return error; // thrown by the body that was sent
-  const { name, code, message } = error as NodeJS.ErrnoException;
-  // Not the network's fault: an abort, or a mistake in this program.
-  if (name === 'AbortError' || error instanceof TypeError || code === 'UND_ERR_INVALID_ARG') return error;
-  return new OtaError('network', `${url.origin} did not answer: ${reasons[code ?? ''] ?? message}`, {
-    cause: error,
-    hint: 'Check the address and that the server is up, then run the same command again.',
+/** undici heeds a signal only once it is connected. */
+function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'its name could not be looked up',
-  EPIPE: 'it closed the connection',
-  UND_ERR_SOCKET: 'it closed the connection',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection within 10 s',
-  UND_ERR_HEADERS_TIMEOUT: 'timeout',
-  UND_ERR_BODY_TIMEOUT: 'timeout in the middle of its answer',
-};
+async function* withNetworkErrors(
+  body: AsyncIterable<Uint8Array>,
+  url: URL,
+  proxy: URL | undefined,
+): AsyncIterable<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw failureOn(url, proxy, error);
+  }
+}
+
+/** What went wrong on the way: to the server, to a proxy that passes requests on, or in a proxy's tunnel. */
+function failureOn(url: URL, proxy: URL | undefined, error: unknown): unknown {
+  if (proxy === undefined) return networkError(error, url.origin);
+  if (url.protocol === 'https:') return networkError(error, `${url.origin}, through ${displayProxy(proxy)},`);
+  // All that undici makes of a 407 in a whole-URL request.
+  if (error instanceof errors.InvalidArgumentError) return proxyRefusal(proxy, 407, url.host);
+  return proxyNetworkError(error, proxy);
+}
 
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;

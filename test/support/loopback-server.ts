@@ -20,7 +20,8 @@ export async function deadUrl(): Promise<URL> {
   return url;
 }
 
-async function listenUntilFinished(server: net.Server): Promise<URL> {
+/** Any server on loopback until the test is finished. @returns its URL, of http */
+export async function listenUntilFinished(server: net.Server): Promise<URL> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

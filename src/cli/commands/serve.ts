@@ -4,6 +4,7 @@ import { openDatabase } from '../../database/open.ts';
 import { lockForServing } from '../../database/serve-lock.ts';
 import { urlSigningKeys } from '../../database/url-signing-keys.ts';
 import { OtaError } from '../../errors.ts';
+import { isLoopback } from '../../protocol/loopback.ts';
 import { createApp } from '../../server/app.ts';
 import { type Listening, listen } from '../../server/listen.ts';
 import type { Services } from '../../server/services.ts';
@@ -13,7 +14,7 @@ import { createLogger } from '../logger.ts';
 import { packageVersion } from '../package-version.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
-import { isLoopback, readInteger } from '../settings.ts';
+import { readInteger } from '../settings.ts';
 
 interface ServeOptions {
   readonly host: string;

@@ -1,0 +1,56 @@
+import http from 'node:http';
+import net, { type Socket } from 'node:net';
+import { pipeline } from 'node:stream';
+import { listenUntilFinished } from './loopback-server.ts';
+
+/** A forward proxy, as companies have them: tunnels by CONNECT, and requests with a whole URL. */
+export interface ForwardProxy {
+  readonly url: URL;
+  /** Everything it was asked for: `CONNECT host:port`, `GET http://host/path`. */
+  readonly asked: string[];
+  /** Ports on loopback where hosts, by their names, are really reached; others it cannot reach. */
+  readonly hosts: Map<string, string>;
+  /** What it answers for http hosts that it cannot reach, instead of 502. */
+  page?: string;
+  /** What it lets nobody through without: `user:password`. */
+  credentials?: string;
+}
+
+/** Starts a proxy that passes on what it is asked for, until the test is finished. */
+export async function startForwardProxy(): Promise<ForwardProxy> {
+  const proxy: Omit<ForwardProxy, 'url'> = { asked: [], hosts: new Map() };
+  const mayPass = ({ headers }: http.IncomingMessage) =>
+    proxy.credentials === undefined ||
+    headers['proxy-authorization'] === `Basic ${Buffer.from(proxy.credentials).toString('base64')}`;
+
+  const server = http.createServer((request, response) => {
+    const { method, url = '', headers } = request;
+    proxy.asked.push(`${method} ${url}`);
+    if (!mayPass(request)) {
+      request.resume();
+      return response.writeHead(407, { 'proxy-authenticate': 'Basic' }).end('<html>Log in</html>');
+    }
+    const { hostname, pathname, search } = new URL(url);
+    const options = { host: '127.0.0.1', port: proxy.hosts.get(hostname), path: pathname + search };
+    if (options.port === undefined) return response.writeHead(proxy.page ? 200 : 502).end(proxy.page);
+    const { 'proxy-authorization': _, ...passedOn } = headers; // meant for the proxy
+    const onward = http.request({ ...options, method, headers: passedOn }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      pipeline(answer, response, () => {});
+    });
+    return pipeline(request, onward, () => {});
+  });
+  server.on('connect', (request: http.IncomingMessage, socket: Socket) => {
+    proxy.asked.push(`CONNECT ${request.url}`);
+    if (!mayPass(request)) return socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    const port = proxy.hosts.get(request.url?.split(':')[0] ?? '');
+    if (port === undefined) return socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    const onward = net.connect(Number(port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      pipeline(onward, socket, () => {});
+      pipeline(socket, onward, () => {});
+    });
+    return onward.on('error', () => socket.destroy());
+  });
+  return Object.assign(proxy, { url: await listenUntilFinished(server) });
+}
