@@ -2,6 +2,16 @@ import { OtaError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
+/** Design 3: an error as `--json` has it. */
+export interface Failure {
+  /** One of the codes of `OtaError`, or `bug`. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  /** Whether the same command can simply be run again. */
+  readonly retryable: boolean;
+}
+
 /** The one place that turns what went wrong into words, a JSON document, and the exit code. */
 export function reportFailure(
   error: unknown,
@@ -20,17 +30,22 @@ export function reportFailure(
     return exitCodeOf(error.code);
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  process.stderr.write(
-    `${stack ?? message}\nThis is a bug in synckit-ota. Please report it with the lines above.\n`,
-  );
-  output.document({ error: { code: 'bug', message, hint: 'Please report it.', retryable: false } });
+  output.error(`${stack ?? message}\nThis is a bug in synckit-ota. Please report it with the lines above.`);
+  tellMachines({ code: 'bug', message, hint: 'Please report it.', retryable: false }, output);
   return EXIT.bug;
 }
 
 function report(error: OtaError, output: Output): void {
   const { code, message, hint, retryable } = error;
-  process.stderr.write(`error: ${message}${/[.!?\n]$/.test(message) ? '' : '.'}\n`);
-  if (hint !== undefined) process.stderr.write(`  ${hint}\n`);
-  if (output.verbose && error.cause !== undefined) process.stderr.write(`  cause: ${String(error.cause)}\n`);
-  output.document({ error: { code, message, hint: hint ?? null, retryable } });
+  if (output.step === undefined) {
+    output.error(`error: ${message}${/[.!?\n]$/.test(message) ? '' : '.'}`);
+    if (hint !== undefined) output.error(`  ${hint}`);
+  }
+  if (output.verbose && error.cause !== undefined) output.error(`  cause: ${String(error.cause)}`);
+  tellMachines({ code, message, hint: hint ?? null, retryable }, output);
+}
+
+function tellMachines(failure: Failure, output: Output): void {
+  output.step?.fail(failure);
+  output.document({ error: failure });
 }

@@ -1,10 +1,11 @@
 import { type Command, CommanderError } from 'commander';
 import { OtaError } from '../errors.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, isPlain } from './environment.ts';
 import { EXIT } from './exit-codes.ts';
 import { reportFailure } from './failure.ts';
 import { createOutput } from './output.ts';
 import { createProgram } from './program.ts';
+import { StepReport } from './step-report.ts';
 
 /**
  * Runs the command line.
@@ -14,7 +15,9 @@ import { createProgram } from './program.ts';
  */
 export async function main(argv: readonly string[], environment: Environment = process.env): Promise<number> {
   // Until a command has its options: errors of the command line itself obey --json too.
-  let output = createOutput({ json: argv.includes('--json') });
+  const step = StepReport.from(environment);
+  const surroundings = { plain: isPlain(environment), step };
+  let output = createOutput({ json: argv.includes('--json') }, surroundings);
   const abort = new AbortController();
   let interruptedBy: NodeJS.Signals | undefined;
   const interrupt = (signal: NodeJS.Signals) => {
@@ -22,11 +25,14 @@ export async function main(argv: readonly string[], environment: Environment = p
     interruptedBy = signal;
     abort.abort();
   };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  // Thrown where nobody waits for it: a bug, but with --json told as JSON all the same.
+  const crash = (error: unknown) => process.exit(reportFailure(error, output, interruptedBy));
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('uncaughtException', crash);
   process.stdout.on('error', ignoreClosedPipe);
   process.stderr.on('error', ignoreClosedPipe);
-  const program = createProgram((options) => {
-    output = createOutput(options);
+  const program = createProgram((options, command) => {
+    step?.begin(command);
+    output = createOutput(options, surroundings);
     return { output, signal: abort.signal, environment };
   });
   let helpText = '';
@@ -44,7 +50,7 @@ export async function main(argv: readonly string[], environment: Environment = p
     }
     return reportFailure(error, output, interruptedBy);
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('uncaughtException', crash);
   }
 }
 

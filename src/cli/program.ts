@@ -22,9 +22,9 @@ type Run = (options: any, context: Context, ...values: string[]) => Promise<void
 /**
  * The command tree with all options and help texts. Implementations are loaded when their command runs, so that
  * `publish` never loads what `serve` needs.
- * @param createContext called once, when a command starts
+ * @param createContext called once, when a command starts; gets its name with its subcommand's
  */
-export function createProgram(createContext: (options: OutputOptions) => Context): Command {
+export function createProgram(createContext: (options: OutputOptions, command: string) => Context): Command {
   const program = new Command('synckit-ota')
     .description('Publish desktop app updates from CI, and serve them.')
     .version(packageVersion(), '-V, --version')
@@ -35,7 +35,7 @@ export function createProgram(createContext: (options: OutputOptions) => Context
     command.action(async (...parameters: unknown[]) => {
       const self = parameters.at(-1) as Command;
       const options = mergedOptions(self);
-      const context = createContext(options);
+      const context = createContext(options, pathOf(self));
       await (await load())(options, context, ...self.args);
     });
 
@@ -46,6 +46,11 @@ export function createProgram(createContext: (options: OutputOptions) => Context
   addApps(program, runs);
   addTokens(program, runs);
   return program;
+}
+
+/** `publish slug` for that command. */
+function pathOf(command: Command): string {
+  return command.parent?.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { OtaClient } from '../client/ota-client.ts';
 import { displayUrl } from '../client/transport.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { namesPlatform, type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
@@ -6,6 +7,7 @@ import { listedArtifacts } from '../publish/server-view.ts';
 import type { Servable, Verified } from '../publish/verify-all.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { formatPlan } from './plan-table.ts';
+import type { StepResult } from './step-summary.ts';
 
 /** A file of a release, and what was done with it. */
 export type ReportedArtifact = Verified<Servable> & {
@@ -19,6 +21,8 @@ export type ReportedArtifact = Verified<Servable> & {
 export interface Reported {
   readonly status: PublishResult['status'];
   readonly release: ReleaseAnswer | undefined;
+  /** The app's; undefined when nobody knows it. */
+  readonly slug: string | undefined;
   readonly artifacts: readonly ReportedArtifact[];
   readonly warnings: readonly string[];
   /** What would be sent, where it was only planned. */
@@ -40,6 +44,21 @@ export function toDocument({ status, release, artifacts, warnings }: Reported) {
       verified: artifact.verified,
     })),
     warnings,
+  };
+}
+
+/** What a workflow gets to know. */
+export function toStepResult(
+  { status, release, slug, artifacts }: Reported,
+  version: string,
+  client: OtaClient,
+): StepResult {
+  return {
+    status,
+    version,
+    releaseId: release?.id,
+    checkUrl: slug && client.checkUrl(slug),
+    artifacts: artifacts.map((artifact) => ({ ...artifact, action: actionOf(artifact, status) })),
   };
 }
 

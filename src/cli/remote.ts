@@ -47,6 +47,7 @@ export function connectForApp(
   const server = readServer(options.server || config.server, problems);
   const appId = readApp(options.app || config.app, problems);
   const token = readToken(options, problems);
+  context.output.step?.mask(token);
   const proxies = readProxies(context.environment, problems);
   problems.throwIfAny();
   return { ...connect({ server: server as URL, token, proxies }, context, onRetry), appId };
@@ -68,6 +69,6 @@ function connect(
 
 function warnOfPlainHttp(server: URL, output: Output): void {
   if (server.protocol === 'http:' && !isLoopback(server)) {
-    output.note(`warning: the token goes to ${server.origin} unencrypted; use https`);
+    output.warning(`the token goes to ${server.origin} unencrypted; use https`);
   }
 }

@@ -20,15 +20,21 @@ export class Reporter {
 
   constructor(output: Output) {
     this.#output = output;
-    const moving = process.stderr.isTTY && !process.env.CI && !output.quiet;
-    this.#spinner = moving ? ora({ stream: process.stderr, discardStdin: false }) : undefined;
+    const { isTTY, columns } = process.stderr;
+    // A terminal may not say how wide it is: ora would clear lines without end.
+    const moving = isTTY && columns !== 0 && !output.plain && !output.quiet;
+    this.#spinner = moving
+      ? ora({ stream: process.stderr, discardStdin: false, isEnabled: true })
+      : undefined;
   }
 
   readonly report = (event: PublishEvent): void => {
+    this.#output.step?.follow(event);
     const line = this.#follow(event);
     if (line !== undefined) {
       this.#spinner?.clear();
-      this.#output.note(line);
+      if (event.type === 'warning') this.#output.warning(line);
+      else this.#output.note(line);
     }
     this.#redraw();
   };
@@ -76,7 +82,7 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
     case 'hashing':
       return `hashing ${event.file}`;
     case 'warning':
-      return `warning: ${event.message}`;
+      return event.message;
     case 'slug_set':
       return `slug ${event.slug} registered`;
     case 'release_created':

@@ -25,6 +25,8 @@ export interface FinishRequest {
 export interface FinishResult {
   readonly status: 'published' | 'unchanged';
   readonly release: ReleaseAnswer;
+  /** The app's; undefined when nobody knows it. */
+  readonly slug: string | undefined;
   readonly artifacts: readonly Verified<Servable>[];
 }
 
@@ -49,8 +51,10 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
     ? found
     : await retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
   if (!wasLive) report({ type: 'went_live', release });
-  const verified = await verifyAll(publisher, release, artifacts, verifyOptions(request, server, release));
-  return { status: wasLive ? 'unchanged' : 'published', release, artifacts: verified };
+  const options = verifyOptions(request, server, release);
+  const verified = await verifyAll(publisher, release, artifacts, options);
+  const { slug } = options;
+  return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts: verified };
 }
 
 function verifyOptions(request: FinishRequest, server: ServerView, release: ReleaseAnswer) {

@@ -39,6 +39,8 @@ export interface PublishResult {
   readonly status: 'published' | 'draft' | 'unchanged' | 'planned';
   /** Undefined when only planned and not there yet. */
   readonly release: ReleaseAnswer | undefined;
+  /** The app's; undefined when nobody knows it. */
+  readonly slug: string | undefined;
   readonly artifacts: readonly PublishedArtifact[];
   readonly warnings: readonly string[];
   /** What a publish would send, where it was only planned. */
@@ -62,6 +64,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   });
   const decided = await decide(publisher, request, inspection);
   const { server, leftOut } = decided;
+  const { slug } = decided.plan;
   for (const item of leftOut) report({ type: 'left_out', leftOut: item });
   const previousVersion = liveBefore(server.releases, request)?.version;
   const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
@@ -69,7 +72,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     ...leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`),
     ...inspection.warnings,
     ...(publicKey === undefined ? [NOT_CHECKED] : []),
-    ...(decided.plan.slug === undefined ? [NOT_VERIFIED] : []),
+    ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decided.plan.warnings,
   ];
   for (const message of warnings) report({ type: 'warning', message });
@@ -83,10 +86,10 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
       channel,
       previousVersion,
     });
-    return { status: 'planned', release, artifacts, warnings, requests };
+    return { status: 'planned', release, slug, artifacts, warnings, requests };
   }
   const outcome = await executePlan(publisher, decided.plan, { request, publicKey, previousVersion });
-  return { ...outcome, warnings };
+  return { ...outcome, slug, warnings };
 }
 
 interface Decided {

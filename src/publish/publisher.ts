@@ -34,6 +34,7 @@ export interface ShownArtifact extends Platform {
   readonly file: string;
   /** Bytes. */
   readonly size: number;
+  readonly sha256?: string;
 }
 
 /** What publishing works with: the way to the server, and where to tell what happens. */

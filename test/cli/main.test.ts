@@ -14,7 +14,8 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const run = (...args: string[]) => main(['node', 'synckit-ota', ...args]);
+/** Outside of any CI. */
+const run = (...args: string[]) => main(['node', 'synckit-ota', ...args], {});
 
 const COMMANDS = [
   'publish',
@@ -96,9 +97,28 @@ describe('a wrong command line exits with 2, in one sentence', () => {
     expect(written.stderr).not.toContain('    at ');
   });
 
-  test('as JSON where that is asked for', async () => {
-    expect(await run('publish', '--sever', 'x', '--json')).toBe(2);
-    expect(JSON.parse(written.stdout).error).toMatchObject({ code: 'usage', retryable: false });
+  test.each<[string, string[]]>([
+    ...[...REMOTE, 'check', 'tokens create'].map((command): [string, string[]] => [
+      command,
+      argumentsOf(command),
+    ]),
+    ['an unknown option', ['publish', '--sever', 'x']],
+    ['an unknown command', ['pubish']],
+    ['no command', []],
+    ['a missing argument', ['publish', 'slug']],
+    ['a name that is empty', ['apps', 'create', '']],
+  ])('as exactly one JSON document where that is asked for: %s', async (command, args) => {
+    const words = COMMANDS.includes(command) ? [...command.split(' '), ...args] : args;
+    expect(await run(...words, '--json')).toBe(2);
+    expect(written.stdout).toMatch(/^\{.*\}\n$/);
+    expect(JSON.parse(written.stdout)).toEqual({
+      error: {
+        code: 'usage',
+        message: expect.any(String),
+        hint: expect.toSatisfy((hint: unknown) => hint === null || typeof hint === 'string'),
+        retryable: false,
+      },
+    });
   });
 
   test('with all the problems at once', async () => {

@@ -88,7 +88,7 @@ async function copyBuilt(): Promise<string> {
 
 /** Publishes the project. @returns the exit code, and the JSON on stdout */
 async function publish(project: string, ...args: string[]) {
-  const code = await main(['node', 'synckit-ota', 'publish', '--project', project, '--json', ...args]);
+  const code = await main(['node', 'synckit-ota', 'publish', '--project', project, '--json', ...args], {});
   return { code, answer: JSON.parse(written.stdout) };
 }
 

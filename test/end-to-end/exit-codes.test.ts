@@ -1,6 +1,8 @@
-import { appendFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deadUrl, listenHttp } from '../support/loopback-server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { startProxy } from './proxy.ts';
 import { checkLinux, type JsonRun, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
 
@@ -106,6 +108,23 @@ describe('the exit code is', () => {
   beforeAll(async () => {
     const { href } = await deadUrl();
     unreachable = runJson(checkLinux('1.1.0', '--server', href));
+  });
+
+  test('1 for a bug, also where nobody waits for what is thrown', async () => {
+    const url = await listenHttp(() => {}); // and never answers
+    const preload = join(await tempFolder(), 'preload.cjs');
+    const thrown = "setImmediate(() => { throw new TypeError('x is not a function'); })";
+    await writeFile(
+      preload,
+      `const { prototype } = require('node:net').Socket;
+       const { connect } = prototype;
+       prototype.connect = function (...args) { ${thrown}; return connect.apply(this, args); };`,
+    );
+    const failed = await runJson(checkLinux('1.1.0', '--server', url.href), {
+      env: { NODE_OPTIONS: `--require=${preload}` },
+    });
+    expectError(failed, 1, 'bug');
+    expect(failed.stderr).toContain('TypeError: x is not a function\n    at ');
   });
 
   test('2 for a command line that cannot be', async () => {

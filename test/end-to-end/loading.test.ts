@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { BINARY, run, startServe } from '../support/binary.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { checkLinux, publishLinux, startWorld, writeBundle } from './world.ts';
+import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RECORDER = pathToFileURL(join(ROOT, 'test/end-to-end/record-loads.mjs')).href;
@@ -97,9 +97,22 @@ test('a Node that is too old is told so', async () => {
   const folder = await tempFolder();
   const pretend = join(folder, 'pretend.cjs');
   await writeFile(pretend, "Object.defineProperty(process, 'versions', { value: { node: '20.18.3' } });");
-  const { code, stderr } = await run(['--version'], { env: { NODE_OPTIONS: `--require=${pretend}` } });
+  const env = { NODE_OPTIONS: `--require=${pretend}` };
+  const { code, stdout, stderr } = await run(['--version'], { env });
   expect(code).toBe(2);
+  expect(stdout).toBe('');
   expect(stderr).toBe(
     'error: synckit-ota needs Node 20.19 or later; this is 20.18.3. Install a newer Node.\n',
   );
+  expect(await runJson(['publish'], { env })).toMatchObject({
+    code: 2,
+    document: {
+      error: {
+        code: 'usage',
+        message: 'synckit-ota needs Node 20.19 or later; this is 20.18.3',
+        hint: 'Install a newer Node.',
+        retryable: false,
+      },
+    },
+  });
 });

@@ -6,7 +6,7 @@ import { readConfigFile } from '../config-file.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
-import { describe, toDocument } from '../publish-report.ts';
+import { describe, toDocument, toStepResult } from '../publish-report.ts';
 import { connectForApp } from '../remote.ts';
 import { Reporter } from '../reporter.ts';
 import { type RemoteOptions, readPublicKey, readSlug } from '../settings.ts';
@@ -43,6 +43,7 @@ export async function runPublishFinish(options: PublishFinishOptions, context: C
     const artifacts = finished.artifacts.map((artifact) => ({ ...artifact, action: 'skip' as const }));
     const reported = { ...finished, artifacts, warnings: [] };
     output.document(toDocument(reported));
+    output.step?.finish(toStepResult(reported, finished.release.version, remote.client));
     output.result(describe(reported, finished.release.version));
   } finally {
     reporter.stop();

@@ -28,9 +28,10 @@ export async function runPublishRelease(options: PublishReleaseOptions, context:
       ...(signature && { signature }),
     });
     if (notes !== undefined && (release.notes ?? '') !== notes) {
-      output.note(`warning: the notes of ${version} stay as they were first published`);
+      output.warning(`the notes of ${version} stay as they were first published`);
     }
     output.document(release);
+    output.step?.finish({ status: release.status, version: release.version, releaseId: release.id });
     output.result(`Release ${release.version}: ${release.id}`);
   } finally {
     await remote.transport.close();

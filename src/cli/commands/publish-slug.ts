@@ -11,6 +11,7 @@ export async function runPublishSlug(options: RemoteOptions, context: Context, s
   try {
     await retry.run(() => client.setSlug(appId, slug));
     context.output.document({ slug });
+    context.output.step?.finish({ checkUrl: client.checkUrl(slug) });
     context.output.result(`Registered ${slug}. Installed apps ask at ${client.checkUrl(slug)}`);
   } finally {
     await transport.close();

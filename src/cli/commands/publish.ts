@@ -9,7 +9,7 @@ import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../discovered-release.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
-import { describe, toDocument } from '../publish-report.ts';
+import { describe, toDocument, toStepResult } from '../publish-report.ts';
 import { type ReleaseOptions, readChannel, readNotes, readVersion } from '../release-options.ts';
 import { connectForApp } from '../remote.ts';
 import { Reporter } from '../reporter.ts';
@@ -87,6 +87,7 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
     );
     reporter.stop();
     output.document(toDocument(result));
+    output.step?.finish(toStepResult(result, request.version, remote.client));
     output.result(describe(result, request.version));
   } finally {
     reporter.stop();

@@ -26,7 +26,6 @@ interface ServeOptions {
   readonly trustProxy?: readonly string[];
   readonly allowVersionReuse?: boolean;
   readonly logFormat?: 'pretty' | 'json';
-  readonly verbose?: boolean;
 }
 
 type ServeSettings = Pick<
@@ -39,9 +38,10 @@ type ServeSettings = Pick<
 };
 
 /** Serves until it is told to stop; then answers what is under way, and returns. */
-export async function runServe(options: ServeOptions, { signal }: Context): Promise<void> {
+export async function runServe(options: ServeOptions, { signal, output }: Context): Promise<void> {
   const settings = readSettings(options);
-  const logger = await createLogger(options.logFormat, options.verbose ?? false);
+  const { verbose, plain } = output;
+  const logger = await createLogger({ format: options.logFormat, verbose, plain });
   process.umask(0o077); // what is created in the store is for this user only
   const unlock = await lockForServing(options.dataDir);
   const database = await openDatabase(options.dataDir);
