@@ -1,5 +1,6 @@
 import type { OtaClient } from '../client/ota-client.ts';
 import { displayUrl } from '../client/transport.ts';
+import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { namesPlatform, type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
 import type { PublishResult } from '../publish/publish.ts';
@@ -57,9 +58,15 @@ export function toStepResult(
     status,
     version,
     releaseId: release?.id,
-    checkUrl: slug && client.checkUrl(slug),
+    checkUrl: slug && client.checkUrl(slug) + queryOf(release),
     artifacts: artifacts.map((artifact) => ({ ...artifact, action: actionOf(artifact, status) })),
   };
+}
+
+/** What apps ask for their channel by. */
+function queryOf(release: ReleaseAnswer | undefined): string {
+  const { channel = STABLE } = release ?? {};
+  return channel === STABLE ? '' : `?channel=${channel}`;
 }
 
 /** A platform as every JSON document of the command line has it. */

@@ -98,6 +98,22 @@ describe('through a proxy', () => {
   });
 });
 
+test('what is meant for the server is not shown to a proxy that opens a tunnel', async () => {
+  let heard = '';
+  const url = await listenRaw((socket) =>
+    socket.on('data', (bytes) => {
+      heard += bytes;
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    }),
+  );
+  const proxy = withCredentials(url, 'user', 'secret');
+  const request = get('https://updates.example/a', { headers: { authorization: 'Bearer sko_canary' } });
+  await expect(openTransport({ https: proxy, bypass: [] }).send(request)).rejects.toThrow('(403)');
+  expect(heard).toMatch(/^CONNECT updates\.example:443 HTTP\/1\.1\r\n/);
+  expect(heard).toContain(`proxy-authorization: Basic ${Buffer.from('user:secret').toString('base64')}`);
+  expect(heard).not.toContain('sko_canary');
+});
+
 /** A proxy that answers the first bytes so and hangs up. */
 function saying(text: string) {
   return () => listenRaw((socket) => socket.once('data', () => socket.end(text)));
