@@ -6,6 +6,7 @@ import { type Access, type RouteName, type RouteParameters, routes } from '../pr
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    route?: RouteName;
   }
 }
 
@@ -33,7 +34,7 @@ export function registerRoute<
   app.route({
     method,
     url: path.replace(/\{(\w+)\}/g, ':$1'),
-    config: { access },
+    config: { access, route: name },
     schema: { params: parametersOf(path), ...(body && { body }), ...(query && { querystring: query }) },
     handler: async (raw, reply) =>
       handle(

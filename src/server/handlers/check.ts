@@ -29,6 +29,6 @@ export function registerCheck(app: FastifyInstance, { database, publicUrl, check
 }
 
 /** An app that cannot tell its kind of bundle is answered like one that does not. */
-function knownBundleType({ bundle_type: value }: CheckQuery): BundleType | undefined {
+export function knownBundleType({ bundle_type: value }: CheckQuery): BundleType | undefined {
   return UNKNOWN_BUNDLE_TYPES.some((unknown) => unknown === value) ? undefined : (value as BundleType);
 }
