@@ -1,20 +1,13 @@
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import { openDatabase } from '../../database/open.ts';
-import { lockForServing } from '../../database/serve-lock.ts';
-import { urlSigningKeys } from '../../database/url-signing-keys.ts';
-import { OtaError } from '../../errors.ts';
 import { isLoopback } from '../../protocol/loopback.ts';
-import { createApp } from '../../server/app.ts';
-import { type Listening, listen } from '../../server/listen.ts';
-import type { Services } from '../../server/services.ts';
-import { DiskStorage } from '../../storage/disk-storage.ts';
-import { EXIT } from '../exit-codes.ts';
+import { aborted } from '../aborted.ts';
 import { createLogger } from '../logger.ts';
 import { packageVersion } from '../package-version.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { readInteger } from '../settings.ts';
+import { type ServerSettings, startServer } from '../start-server.ts';
 
 interface ServeOptions {
   readonly host: string;
@@ -28,65 +21,28 @@ interface ServeOptions {
   readonly logFormat?: 'pretty' | 'json';
 }
 
-type ServeSettings = Pick<
-  Services,
-  'checkMaxAge' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
-> & {
-  readonly host: string;
-  readonly port: number;
-  readonly publicUrl: string | undefined;
-};
-
 /** Serves until it is told to stop; then answers what is under way, and returns. */
 export async function runServe(options: ServeOptions, { signal, output }: Context): Promise<void> {
   const settings = readSettings(options);
   const { verbose, plain } = output;
-  const logger = await createLogger({ format: options.logFormat, verbose, plain });
-  process.umask(0o077); // what is created in the store is for this user only
-  const unlock = await lockForServing(options.dataDir);
-  const database = await openDatabase(options.dataDir);
-  let publicUrl = settings.publicUrl;
-  const clock = () => new Date();
-  const signingKeys = urlSigningKeys(database.queries, clock);
-  const getPublicUrl = () => publicUrl ?? '';
-  const storage = await DiskStorage.open({
-    dataDir: options.dataDir,
-    keys: signingKeys,
-    publicUrl: getPublicUrl,
-  });
-  const app = createApp(
-    {
-      ...settings,
-      database,
-      storage,
-      signingKeys,
-      clock,
-      publicUrl: getPublicUrl,
-      version: packageVersion(),
-      onDurabilityLost: (cause) => exitAfterDiskFailure(logger, cause),
-    },
-    logger,
-  );
-  const listening = await listenOrExplain(() => listen(app, settings.host, settings.port), settings);
-  publicUrl ??= reachable(listening.url);
-  logger.info(
-    { url: listening.url, publicUrl, dataDir: options.dataDir, version: packageVersion() },
-    'listening',
-  );
+  const level = verbose ? 'debug' : 'info';
+  const logger = await createLogger({ format: options.logFormat, level, plain });
+  const server = await startServer(settings, logger);
+  const { url, publicUrl } = server;
+  logger.info({ url, publicUrl, dataDir: options.dataDir, version: packageVersion() }, 'listening');
   warnOfPublicUrl(logger, publicUrl);
 
   await aborted(signal);
   logger.info('draining: no new connections, requests under way are answered');
-  await listening.drain();
-  await database.close();
-  unlock();
+  await server.stop();
   logger.info('stopped');
 }
 
-function readSettings(options: ServeOptions): ServeSettings {
+function readSettings(options: ServeOptions): ServerSettings {
   const problems = new Problems();
   const most = Number.MAX_SAFE_INTEGER;
   const settings = {
+    dataDir: options.dataDir,
     host: options.host,
     port: readInteger('--port', options.port, { min: 0, max: 65_535 }, problems),
     publicUrl: readPublicUrl(options.publicUrl, problems),
@@ -124,11 +80,6 @@ function readPublicUrl(text: string | undefined, problems: Problems): string | u
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** The default public URL: a wildcard address is no address to ask at. */
-function reachable(url: string): string {
-  return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
-}
-
 function warnOfPublicUrl(logger: Logger, publicUrl: string): void {
   const url = new URL(publicUrl);
   if (url.protocol === 'http:' && !isLoopback(url)) {
@@ -136,38 +87,4 @@ function warnOfPublicUrl(logger: Logger, publicUrl: string): void {
       'the public URL is plain http: release builds of Tauri apps refuse it, and updates can be withheld',
     );
   }
-}
-
-async function listenOrExplain(
-  start: () => Promise<Listening>,
-  { host, port }: ServeSettings,
-): Promise<Listening> {
-  try {
-    return await start();
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = {
-      EADDRINUSE: 'the port is in use',
-      EACCES: 'this user may not use that port',
-      EADDRNOTAVAIL: 'this machine does not have that address',
-      ENOTFOUND: 'there is no such host',
-    };
-    throw new OtaError('usage', `cannot listen on ${host} port ${port}: ${reasons[code ?? ''] ?? message}`, {
-      cause,
-      hint: 'Choose another with --host and --port; port 0 picks a free one.',
-    });
-  }
-}
-
-/** After a failed fsync the next ones would say that all is well: nothing may be acknowledged any more. */
-function exitAfterDiskFailure(logger: Logger, cause: Error): void {
-  logger.fatal({ err: cause }, 'the disk failed; stopping, because what was written last may be lost');
-  process.exit(EXIT.store); // at once: no answer may leave after this
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,0 +1,110 @@
+import type { Logger } from 'pino';
+import { type Database, openDatabase } from '../database/open.ts';
+import { lockForServing } from '../database/serve-lock.ts';
+import { urlSigningKeys } from '../database/url-signing-keys.ts';
+import { OtaError } from '../errors.ts';
+import { createApp } from '../server/app.ts';
+import { listen } from '../server/listen.ts';
+import type { Services } from '../server/services.ts';
+import { type Traffic, watchTraffic } from '../server/traffic.ts';
+import { DiskStorage } from '../storage/disk-storage.ts';
+import { EXIT } from './exit-codes.ts';
+import { packageVersion } from './package-version.ts';
+
+export type ServerSettings = Pick<
+  Services,
+  'checkMaxAge' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
+> & {
+  readonly dataDir: string;
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  /** Without a slash at the end; from host and port when undefined. */
+  readonly publicUrl: string | undefined;
+};
+
+/** The server on a data folder, answering. */
+export interface StartedServer {
+  /** Where it listens. */
+  readonly url: string;
+  readonly publicUrl: string;
+  readonly database: Database;
+  /** Answers what is under way, then lets go of the data folder. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the server on a data folder, which no other serves, and listens.
+ * @param onTraffic is told what installed apps ask and fetch
+ * @throws OtaError `store_unavailable`; `usage` when it cannot listen there
+ */
+export async function startServer(
+  { dataDir, ...settings }: ServerSettings,
+  logger: Logger,
+  onTraffic?: (traffic: Traffic) => void,
+): Promise<StartedServer> {
+  process.umask(0o077); // what is created in the store is for this user only
+  const unlock = await lockForServing(dataDir);
+  const database = await openDatabase(dataDir);
+  let publicUrl = settings.publicUrl;
+  const clock = () => new Date();
+  const signingKeys = urlSigningKeys(database.queries, clock);
+  const getPublicUrl = () => publicUrl ?? '';
+  const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: getPublicUrl });
+  const app = createApp(
+    {
+      ...settings,
+      database,
+      storage,
+      signingKeys,
+      clock,
+      publicUrl: getPublicUrl,
+      version: packageVersion(),
+      onDurabilityLost: (cause) => exitAfterDiskFailure(logger, cause),
+    },
+    logger,
+  );
+  if (onTraffic !== undefined) watchTraffic(app, onTraffic);
+  const letGo = async () => {
+    await database.close();
+    unlock();
+  };
+  try {
+    const { url, drain } = await listen(app, settings.host, settings.port);
+    publicUrl ??= reachable(url);
+    return { url, publicUrl, database, stop: () => drain().then(letGo) };
+  } catch (cause) {
+    await app.close();
+    await letGo();
+    throw cannotListen(cause as NodeJS.ErrnoException, settings);
+  }
+}
+
+/** The default public URL: a wildcard address is no address to ask at. */
+function reachable(url: string): string {
+  return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
+}
+
+function cannotListen(
+  cause: NodeJS.ErrnoException,
+  { host, port }: Pick<ServerSettings, 'host' | 'port'>,
+): OtaError {
+  const { code = '', message } = cause;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'the port is in use',
+    EACCES: 'this user may not use that port',
+    EADDRNOTAVAIL: 'this machine does not have that address',
+    ENOTFOUND: 'there is no such host',
+  };
+  const ofPort = code === 'EADDRINUSE' || code === 'EACCES';
+  return new OtaError('usage', `cannot listen on ${host} port ${port}: ${reasons[code] ?? message}`, {
+    cause,
+    hint: ofPort ? 'Choose another with --port; 0 picks a free one.' : 'Choose another with --host.',
+  });
+}
+
+/** After a failed fsync the next ones would say that all is well: nothing may be acknowledged any more. */
+function exitAfterDiskFailure(logger: Logger, cause: Error): void {
+  logger.fatal({ err: cause }, 'the disk failed; stopping, because what was written last may be lost');
+  process.exit(EXIT.store); // at once: no answer may leave after this
+}
