@@ -48,6 +48,13 @@ export function compareVersions(a: string, b: string): number {
   return comparePrereleases(left.prerelease, right.prerelease);
 }
 
+/** The lowest version that updates a version and is no pre-release: 1.2.1 of 1.2.0, 1.3.0 of 1.3.0-beta.1. */
+export function nextRelease(version: string): string {
+  const { core, prerelease } = split(version);
+  const [major = '', minor = '', patch = ''] = core;
+  return [major, minor, prerelease.length > 0 ? patch : BigInt(patch) + 1n].join('.');
+}
+
 function split(version: string): { core: string[]; prerelease: string[] } {
   const precedence = precedenceOf(version);
   const dash = precedence.indexOf('-');

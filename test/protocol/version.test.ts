@@ -6,6 +6,7 @@ import {
   isPrerelease,
   isVersion,
   MAX_VERSION_LENGTH,
+  nextRelease,
   precedenceOf,
   VERSION_PATTERN,
 } from '../../src/protocol/version.ts';
@@ -85,6 +86,25 @@ const INVALID = [
   '9.8.7-whatever+meta+meta',
   '99999999999999999999999.999999999999999999.99999999999999999----RC-SNAPSHOT.12.09.1--------------------------------..12',
 ];
+
+const number = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(2) },
+  fc.nat(100),
+  fc.nat(Number.MAX_SAFE_INTEGER - 1),
+);
+const identifier = fc.oneof(
+  number.map(String),
+  fc.constantFrom('a', 'b', 'A', '-', '0a', '10a', 'alpha', 'rc-1', '-1'),
+);
+const dotted = fc.array(identifier, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'));
+/** Versions that often share their first parts. */
+const version = fc
+  .tuple(number, number, number, fc.option(dotted), fc.option(dotted))
+  .map(([major, minor, patch, prerelease, build]) => {
+    const core = `${major}.${minor}.${patch}`;
+    return core + (prerelease === null ? '' : `-${prerelease}`) + (build === null ? '' : `+${build}`);
+  })
+  .filter(isVersion);
 
 describe('isVersion', () => {
   test.each(VALID)('accepts %s', (text) => {
@@ -218,24 +238,6 @@ describe('compareVersions', () => {
   });
 
   // Few distinct values, so that long common beginnings and equal versions come up.
-  const number = fc.oneof(
-    { weight: 4, arbitrary: fc.nat(2) },
-    fc.nat(100),
-    fc.nat(Number.MAX_SAFE_INTEGER - 1),
-  );
-  const identifier = fc.oneof(
-    number.map(String),
-    fc.constantFrom('a', 'b', 'A', '-', '0a', '10a', 'alpha', 'rc-1', '-1'),
-  );
-  const dotted = fc.array(identifier, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'));
-  const version = fc
-    .tuple(number, number, number, fc.option(dotted), fc.option(dotted))
-    .map(([major, minor, patch, prerelease, build]) => {
-      const core = `${major}.${minor}.${patch}`;
-      return core + (prerelease === null ? '' : `-${prerelease}`) + (build === null ? '' : `+${build}`);
-    })
-    .filter(isVersion);
-
   test('agrees with the semver package on numbers it can hold', () => {
     fc.assert(
       fc.property(version, version, (a, b) => {
@@ -264,6 +266,31 @@ describe('compareVersions', () => {
         expect(compareVersions(a, c)).toBeLessThanOrEqual(0);
       }),
       { numRuns: 2000 },
+    );
+  });
+});
+
+describe('nextRelease', () => {
+  test.each([
+    ['1.2.0', '1.2.1'],
+    ['1.2.9', '1.2.10'],
+    ['0.0.0', '0.0.1'],
+    ['1.2.0+7', '1.2.1'],
+    ['1.3.0-beta.1', '1.3.0'],
+    ['1.3.0-0+x', '1.3.0'],
+    ['1.2.9007199254740993', '1.2.9007199254740994'],
+  ])('of %s is %s', (current, next) => {
+    expect(nextRelease(current)).toBe(next);
+  });
+
+  test('is a higher version, and no pre-release', () => {
+    fc.assert(
+      fc.property(version, (current) => {
+        const next = nextRelease(current);
+        expect(isVersion(next) && !isPrerelease(next)).toBe(true);
+        expect(compareVersions(next, current)).toBeGreaterThan(0);
+      }),
+      { numRuns: 1000 },
     );
   });
 });
