@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
-import type { Target } from '../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../publish/candidate.ts';
 import { changelogSection } from '../publish/changelog-section.ts';
-import { type Discovery, discoverProject } from '../publish/discover.ts';
+import { type DiscoverOptions, type Discovery, discoverProject } from '../publish/discover.ts';
 import type { Fault } from '../publish/fault.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
+import { hostTarget } from './host-platform.ts';
 import type { Problems } from './problems.ts';
 
 /** What a publish takes from a Tauri project where it is not told otherwise. */
 export interface DiscoveredRelease {
+  readonly productName: string;
   readonly version: string;
   readonly slug: string | undefined;
   /** `plugins.updater.pubkey`, and the file it stands in. */
@@ -24,13 +25,14 @@ export interface DiscoveredRelease {
 
 /** Discovers what to publish. What keeps it from being discovered is among the problems. */
 export async function discoverRelease(
-  { project, version }: { readonly project: string; readonly version: string | undefined },
+  { project, version, packInto }: Pick<DiscoverOptions, 'project' | 'version' | 'packInto'>,
   problems: Problems,
 ): Promise<DiscoveredRelease | undefined> {
   const discovery = await problems.attemptAsync(() =>
     discoverProject({
       project,
       version,
+      packInto,
       cargoTargetDir: process.env.CARGO_TARGET_DIR || process.env.CARGO_BUILD_TARGET_DIR,
       hostTarget: hostTarget(),
     }),
@@ -42,6 +44,7 @@ export async function discoverRelease(
     v1Compatible: discovery.v1Compatible,
   });
   return {
+    productName: discovery.productName,
     version: discovery.version,
     slug: discovery.slug,
     pubkey:
@@ -66,11 +69,6 @@ export function readProjectKey(
     problems.add(`plugins.updater.pubkey in ${file} is no minisign public key: ${remedy}`);
   }
   return key;
-}
-
-function hostTarget(): Target {
-  if (process.platform === 'win32') return 'windows';
-  return process.platform === 'darwin' ? 'darwin' : 'linux';
 }
 
 /** From the first CHANGELOG.md that has the version: in the project, above its Tauri folder, or in that. */

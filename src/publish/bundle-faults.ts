@@ -53,16 +53,22 @@ export function onlyDmgFault(file: string, config: TauriConfig): Fault {
   return { code: 'usage', message, hint: `Put "app" into bundle.targets. ${remedyFor(config)}` };
 }
 
-/** @param otherVersions those that bundles were found of */
+/**
+ * @param otherVersions those that bundles were found of
+ * @param unsigned whether bundles without a signature would have done
+ */
 export function nothingFoundFault(
   { productName, version }: TauriApp,
   targetFolder: string,
   otherVersions: readonly string[],
+  unsigned = false,
 ): Fault {
-  const message = `no signed bundle of ${productName} ${version} was found in ${targetFolder}`;
+  const bundle = unsigned ? 'bundle' : 'signed bundle';
+  const message = `no ${bundle} of ${productName} ${version} was found in ${targetFolder}`;
+  const instead = unsigned ? '' : ', or say which is meant with --version';
   const hint =
     otherVersions.length > 0
-      ? `Those there are of ${otherVersions.join(', ')}: build ${version}, or say which is meant with --version.`
+      ? `Those there are of ${otherVersions.join(', ')}: build ${version}${instead}.`
       : 'Run `tauri build` first; where it builds into another folder, set CARGO_TARGET_DIR as it was set then.';
   return { code: 'usage', message, hint };
 }

@@ -11,6 +11,7 @@ import { judgeBundle } from './judge-bundle.ts';
 import { readTauriApp, type TauriApp } from './tauri-app.ts';
 import { slugOfEndpoints } from './tauri-config.ts';
 import { findTauriFolder } from './tauri-folder.ts';
+import { prepareUnsigned } from './unsigned-tree.ts';
 
 export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. What is found has paths like this one: relative or not. */
@@ -21,6 +22,11 @@ export interface DiscoverOptions {
   readonly hostTarget: Target;
   /** In place of the project's own: bundles of any other are left out. */
   readonly version?: string | undefined;
+  /**
+   * For a rehearsal, which signs by itself: bundles without a signature are taken too, and a macOS app that was not
+   * packed is packed into this folder.
+   */
+  readonly packInto?: string | undefined;
 }
 
 /** What a Tauri project is called and has built. */
@@ -71,7 +77,8 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     } else if (triple && !triple.means) {
       if (tree.bundles.length > 0) trees.push(passedOver(file, `no updater asks for ${triple.name}`, false));
     } else {
-      trees.push(await judgeTree(tree, appFor));
+      const { packInto } = options;
+      trees.push(await judgeTree(packInto ? await prepareUnsigned(tree, packInto) : tree, appFor));
     }
   }
 
@@ -87,7 +94,7 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
   ];
   if (candidates.length === 0 && faults.length === 0) {
     const others = new Set(trees.flatMap((tree) => tree.otherVersions));
-    faults.push(nothingFoundFault(app, targetFolder, [...others]));
+    faults.push(nothingFoundFault(app, targetFolder, [...others], options.packInto !== undefined));
   }
   return {
     tauriFolder,

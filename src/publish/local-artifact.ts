@@ -20,6 +20,8 @@ const READ_SIZE = 1024 * 1024;
 /** A file and the platform it is for. */
 export interface ArtifactInput extends Platform {
   readonly file: string;
+  /** A signature in place of what `FILE.sig` holds. */
+  readonly givenSignature?: string;
 }
 
 /** A file as it was found: read once, hashed, with its signature. */
@@ -27,7 +29,7 @@ export interface LocalArtifact extends ArtifactInput {
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
-  /** The text of `FILE.sig`, trimmed. */
+  /** The text of `FILE.sig`, trimmed, or what was given in its place. */
   readonly signature: string;
 }
 
@@ -49,15 +51,18 @@ export interface Inspection {
 /** What can be told to be wrong with files by looking for them, without hashing them. */
 export async function presenceFaults(inputs: readonly ArtifactInput[]): Promise<Fault[]> {
   const files = new Set(inputs.map(({ file }) => file));
-  const found = await Promise.all([...files].map(findFile));
+  const found = await Promise.all([...files].map((file) => findFile({ file })));
   return found.filter((item) => 'code' in item);
 }
 
 /** A file's size and its signature; a file that is not right is built, and so signed, anew. */
-async function findFile(file: string): Promise<{ size: number; signature: string } | Fault> {
+async function findFile({
+  file,
+  givenSignature,
+}: Pick<ArtifactInput, 'file' | 'givenSignature'>): Promise<{ size: number; signature: string } | Fault> {
   const size = await fileSize(file);
   if (typeof size !== 'number') return size;
-  const signature = await readSignature(`${file}.sig`);
+  const signature = givenSignature ?? (await readSignature(`${file}.sig`));
   return typeof signature === 'string' ? { size, signature } : signature;
 }
 
@@ -71,7 +76,7 @@ export async function inspectArtifacts(
   const warnings: string[] = [];
   const hashed = new Map<string, FileHashes | Fault>(); // a universal bundle stands for two platforms
   for (const input of inputs) {
-    const found = await findFile(input.file);
+    const found = await findFile(input);
     if ('code' in found) {
       faults.push(found);
       continue;
@@ -177,7 +182,8 @@ interface FileHashes {
   readonly blake2b512: Buffer;
 }
 
-async function hashFile(path: string, signal: AbortSignal | undefined): Promise<FileHashes | Fault> {
+/** Reads a file once, for all its hashes. @returns them, or why it cannot be read */
+export async function hashFile(path: string, signal: AbortSignal | undefined): Promise<FileHashes | Fault> {
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
   const buffer = Buffer.allocUnsafe(READ_SIZE); // one for all reads: a stream's would pile up until collected

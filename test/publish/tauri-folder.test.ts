@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findTauriFolder } from '../../src/publish/tauri-folder.ts';
@@ -31,6 +32,16 @@ describe('the Tauri folder of a project', () => {
     const project = await projectWith(...ignored, 'desktop/tauri.conf.json');
     expect(await findTauriFolder(project)).toBe(join(project, 'desktop'));
   });
+
+  test.skipIf(process.getuid?.() === 0)(
+    'is looked for where this user may look (root may everywhere)',
+    async () => {
+      const project = await projectWith('private/notes.txt', 'desktop/tauri.conf.json');
+      await chmod(join(project, 'private'), 0);
+      expect(await findTauriFolder(project)).toBe(join(project, 'desktop'));
+      await chmod(join(project, 'private'), 0o700);
+    },
+  );
 
   test('has to be named where there are several', async () => {
     const project = await projectWith('a/tauri.conf.json', 'b/tauri.conf.json');
