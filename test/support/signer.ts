@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { TAURI } from './tauri-cli.ts';
 
 const run = promisify(execFile);
-const TAURI = fileURLToPath(new URL('../../node_modules/.bin/tauri', import.meta.url));
 
 /** A key pair of the real `tauri signer`. */
 export interface SigningKey {

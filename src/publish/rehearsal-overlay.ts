@@ -1,0 +1,71 @@
+import Type, { type Static } from 'typebox';
+import type { PublicKey } from '../protocol/minisign.ts';
+import { formatPublicKeyForTauri } from '../protocol/minisign-signer.ts';
+import { API_ROOT, routes } from '../protocol/routes.ts';
+import { matches } from '../protocol/validate.ts';
+
+/** What has to be merged into a Tauri configuration (RFC 7396) for an app to ask a server on this machine. */
+export interface RehearsalOverlay {
+  readonly bundle: {
+    /**
+     * The app that asks needs none, and would be signed with another key than it trusts. It also keeps a build with
+     * these settings from being published: nobody signed it.
+     */
+    readonly createUpdaterArtifacts: false;
+  };
+  readonly plugins: {
+    readonly updater: {
+      readonly pubkey: string;
+      readonly endpoints: readonly string[];
+      /** Release builds refuse http without it. */
+      readonly dangerousInsecureTransportProtocol: true;
+    };
+  };
+}
+
+/** The name of an overlay's file. Tauri takes no file of this name by itself. */
+export const OVERLAY_NAME = 'tauri.synckit-ota-dev.conf.json';
+
+/** As much of one as tells whether it is one. */
+const Updater = Type.Object({ pubkey: Type.String(), endpoints: Type.Array(Type.String()) });
+const Overlay = Type.Object({ plugins: Type.Object({ updater: Updater }) });
+
+const LOOPBACK_ENDPOINT = new RegExp(`^http://127\\.0\\.0\\.1:\\d+${API_ROOT}/`);
+
+/** @param server the base URL: `http://127.0.0.1:4680` */
+export function rehearsalOverlay(server: string, slug: string, publicKey: PublicKey): RehearsalOverlay {
+  return overlayOf(formatPublicKeyForTauri(publicKey), server + endpointPath(slug));
+}
+
+/** Whether a file's text is nothing but such an overlay, so that it may be written anew. */
+export function isRehearsalOverlay(text: string): boolean {
+  const { pubkey = '', endpoints: [endpoint = ''] = [] } = parseOverlay(text) ?? {};
+  return LOOPBACK_ENDPOINT.test(endpoint) && text === formatOverlay(overlayOf(pubkey, endpoint));
+}
+
+/** The text of its file. */
+export function formatOverlay(overlay: RehearsalOverlay): string {
+  return `${JSON.stringify(overlay, undefined, 2)}\n`;
+}
+
+function overlayOf(pubkey: string, endpoint: string): RehearsalOverlay {
+  return {
+    bundle: { createUpdaterArtifacts: false },
+    plugins: { updater: { pubkey, endpoints: [endpoint], dangerousInsecureTransportProtocol: true } },
+  };
+}
+
+/** api.md, "Tauri Integration", with the query of the extension `platforms`, which older updaters leave unfilled. */
+function endpointPath(slug: string): string {
+  const path = routes.check.path.replace('{slug}', slug).replace(/\{(\w+)\}/g, '{{$1}}');
+  return `${path}?bundle_type={{bundle_type}}`;
+}
+
+function parseOverlay(text: string): Static<typeof Updater> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return matches(Overlay, value) ? value.plugins.updater : undefined;
+  } catch {
+    return undefined;
+  }
+}
