@@ -42,6 +42,7 @@ export function createProgram(createContext: (options: OutputOptions, command: s
   addPublish(program, runs);
   addReleases(program, runs);
   addCheck(program, runs);
+  addDev(program, runs);
   addServe(program, runs);
   addApps(program, runs);
   addTokens(program, runs);
@@ -194,6 +195,23 @@ function addCheck(program: Command, runs: Runs): void {
     .option('--download', 'download the update too, and measure it')
     .option('--pubkey <key or file>', "check the download's signature against this minisign public key");
   runs(withOutput(check), async () => (await import('./commands/check.ts')).runCheck);
+}
+
+function addDev(program: Command, runs: Runs): void {
+  const dev = program
+    .command('dev')
+    .description(
+      'Rehearse an update on this machine: serve the last build of a Tauri project as the next version, and show what apps ask and fetch.',
+    )
+    .option('--project <dir>', 'the Tauri project (default: here, and a made-up sample where there is none)')
+    .option('--sample', 'use the made-up sample in a Tauri project too')
+    .option('--version <version>', 'announce the build as this version (default: the next after its own)')
+    .addOption(new Option('--port <port>', 'port to listen on').default('0', 'a free one'))
+    .option(
+      '--overlay <file>',
+      'where the settings that an app needs are written, until it ends (default: among the temporary files)',
+    );
+  runs(withOutput(dev), async () => (await import('./commands/dev.ts')).runDev);
 }
 
 function addServe(program: Command, runs: Runs): void {

@@ -83,11 +83,12 @@ describe('without node_modules', () => {
   });
 
   test.each([
-    ['serve', ['serve', '--port', '0']],
-    ['apps list', ['apps', 'list']],
+    ['serve', ['serve', '--port', '0', '--data-dir', 'data']],
+    ['apps list', ['apps', 'list', '--data-dir', 'data']],
+    ['dev', ['dev']],
   ])('%s says in one sentence what is missing', async (_, args) => {
     const binary = await installWithoutModules();
-    const { code, stderr } = await run([...args, '--data-dir', join(await tempFolder(), 'data')], { binary });
+    const { code, stderr } = await run(args, { binary, cwd: await tempFolder() });
     expect(code).toBe(9);
     expect(stderr).toMatch(/^error: .*better-sqlite3 is missing.*\.\n {2}.*install.*\n$/);
   });
