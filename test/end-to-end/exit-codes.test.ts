@@ -1,9 +1,10 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Answer } from '../support/fault.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { deadUrl, listenHttp } from '../support/loopback-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { startProxy } from './proxy.ts';
 import { checkLinux, type JsonRun, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
 
 /** Design 3: `{"error":{"code","message","hint","retryable"}}` and nothing else. */
@@ -159,15 +160,16 @@ describe('the exit code is', () => {
   });
 
   test('6 where other bytes are served than were published', async () => {
-    const proxy = await startProxy();
+    const proxy = await startFaultProxy();
     const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
     proxy.target = world.server.url;
-    proxy.spoil = ({ method, url }) => method === 'GET' && url?.includes('/downloads/') === true;
+    const flip = (answer: Answer) => ({ ...answer, body: answer.body.map((byte) => byte ^ 1) });
+    proxy.inject = ({ url }) => (url.includes('/downloads/') ? { at: 'applied', outcome: flip } : undefined);
     const file = await writeBundle(world.folder, 'App.AppImage');
     const failed = await world.runJson(publishLinux('1.2.0', file));
     expectError(failed, 6, 'verification_failed');
     expect(failed.document.error.message).toContain('linux-x86_64');
-    proxy.spoil = () => false;
+    proxy.inject = () => undefined;
     expect(await world.run(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { start } from '../support/binary.ts';
-import { startProxy } from './proxy.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { publishLinux, startWorld, writeBundle } from './world.ts';
 
 test.each([
@@ -9,16 +9,15 @@ test.each([
 ] as const)(
   'a publish that gets %s in the middle of an upload exits with %i, and a re-run finishes',
   async (signal, exit) => {
-    const proxy = await startProxy();
+    const proxy = await startFaultProxy();
     const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
     proxy.target = world.server.url;
     const file = await writeBundle(world.folder, 'App.AppImage');
     const uploading = new Promise<void>((resolve) => {
-      proxy.intercept = ({ method, url }) => {
-        const isUpload = method === 'PUT' && url?.includes('/uploads/') === true;
-        if (isUpload) resolve();
-        return isUpload; // and never answered
-      };
+      proxy.inject = ({ url }) =>
+        url.includes('/uploads/')
+          ? { at: { requestByte: 5000 }, meanwhile: resolve, outcome: 'hold' }
+          : undefined;
     });
 
     const publish = start([...publishLinux('1.2.0', file), '--json'], { cwd: world.folder, env: world.env });
@@ -32,7 +31,7 @@ test.each([
     });
     expect(stderr).toContain(`interrupted by ${signal}`);
 
-    proxy.intercept = () => false;
+    proxy.inject = () => undefined;
     const again = await world.runJson(publishLinux('1.2.0', file));
     expect(again).toMatchObject({
       code: 0,
@@ -43,7 +42,7 @@ test.each([
 );
 
 test('a publish that is killed between any two requests is finished by a re-run', async () => {
-  const proxy = await startProxy();
+  const proxy = await startFaultProxy();
   const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
   proxy.target = world.server.url;
   const seen: string[] = [];
@@ -52,16 +51,16 @@ test('a publish that is killed between any two requests is finished by a re-run'
     const file = await writeBundle(world.folder, 'App.AppImage');
     const publish = start(publishLinux(version, file), { cwd: world.folder, env: world.env });
     let requests = 0;
-    proxy.intercept = ({ method, url }) => {
+    proxy.inject = ({ method, url }) => {
       requests += 1;
-      if (requests !== reach) return false;
+      if (requests !== reach) return undefined;
       seen.push(`${method} ${url}`);
       publish.kill('SIGKILL');
-      return true;
+      return { at: 'before', outcome: 'hold' };
     };
     const { code } = await publish.finished;
     finished = code === 0;
-    proxy.intercept = () => false;
+    proxy.inject = () => undefined;
     if (finished) break;
     const again = await world.runJson(publishLinux(version, file));
     expect(again, seen.at(-1)).toMatchObject({ code: 0, document: { artifacts: [{ verified: true }] } });

@@ -4,9 +4,9 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { run } from '../support/binary.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { listenHttp } from '../support/loopback-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { startProxy } from './proxy.ts';
 import {
   checkLinux,
   publishLinux,
@@ -116,15 +116,10 @@ describe('serve', () => {
   });
 
   test('builds every URL from --public-url, with its path prefix', async () => {
-    const proxy = await startProxy();
+    const proxy = await startFaultProxy();
     const publicUrl = new URL('/tools/updates', proxy.url);
     const world = await startWorld(['--public-url', `${publicUrl.href}/`], publicUrl);
     Object.assign(proxy, { target: world.server.url, prefix: '/tools/updates' });
-    const paths: string[] = [];
-    proxy.intercept = ({ url }) => {
-      paths.push(url ?? '');
-      return false;
-    };
     const file = await writeBundle(world.folder, 'App.AppImage');
     const published = await world.runJson(publishLinux('1.2.0', file));
     expect(published.code, published.stderr).toBe(0);
@@ -133,6 +128,7 @@ describe('serve', () => {
     const redirect = await fetch(url, { redirect: 'manual' });
     expect(redirect.status).toBe(302);
     expect(redirect.headers.get('location')).toContain(`${publicUrl.href}/api/sync/ota/downloads/`);
+    const paths = proxy.requests.map((request) => request.url);
     expect(paths.some((path) => path.includes('/uploads/'))).toBe(true);
     for (const path of paths) expect(path).toMatch(/^\/tools\/updates\/api\/sync\/ota\b/);
   });
