@@ -105,6 +105,48 @@ describe('retry', () => {
   });
 });
 
+describe('R56 operations that run at once', () => {
+  /** As many that never succeed; time does not pass. */
+  async function runTogether(count: number) {
+    const waits: number[] = [];
+    const retry = new Retry({ sleep: async (ms) => waits.push(ms), random: () => 1 });
+    let tries = 0;
+    const failing = async () => {
+      tries += 1;
+      throw FAILING;
+    };
+    const outcomes = await Promise.allSettled(Array.from({ length: count }, () => retry.run(failing)));
+    expect(outcomes).toEqual(outcomes.map(() => ({ status: 'rejected', reason: FAILING })));
+    return { retry, tries, waits };
+  }
+
+  test.each([
+    [1, 5],
+    [2, 8],
+    [4, 8],
+    [64, 8],
+  ])('share what may be tried again: %i make %i retries', async (count, retries) => {
+    expect((await runTogether(count)).tries).toBe(count + retries);
+  });
+
+  test('count their failures together, so that each waits the longer the more fail', async () => {
+    const { waits } = await runTogether(4);
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000]);
+  });
+
+  test('wait shortly again, and may retry again, once one succeeds', async () => {
+    const { retry, waits } = await runTogether(4);
+    for (let i = 0; i < 2; i++) await retry.run(async () => 'done');
+    let failures = 1;
+    const outcome = retry.run(async () => {
+      if (failures-- > 0) throw FAILING;
+      return 'done';
+    });
+    expect(await outcome).toBe('done');
+    expect(waits.at(-1)).toBe(500);
+  });
+});
+
 describe('Retry-After', () => {
   const now = new Date('2026-03-13T12:00:00Z');
 

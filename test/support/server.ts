@@ -16,8 +16,8 @@ export interface TestServer {
   readonly database: Database;
   readonly services: Services;
   now: Date;
-  /** Starts listening on loopback; its URLs point there from then on. */
-  listen(): Promise<Listening>;
+  /** Starts listening on loopback; its URLs point there from then on, or to the proxy it is reached by. */
+  listen(reachedBy?: URL): Promise<Listening>;
   createApp(app?: Partial<NewApp>): Promise<{ id: string; token: string }>;
   createToken(
     appId: string,
@@ -60,9 +60,9 @@ export async function openTestServer(
     app,
     database,
     services,
-    async listen() {
+    async listen(reachedBy) {
       const listening = await listen(app, '127.0.0.1', 0);
-      publicUrl = listening.url;
+      publicUrl = reachedBy?.origin ?? listening.url;
       return listening;
     },
     async createApp(fields: Partial<NewApp> = {}) {

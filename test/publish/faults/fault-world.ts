@@ -1,0 +1,69 @@
+import { onTestFinished } from 'vitest';
+import { UndiciTransport } from '../../../src/client/transport.ts';
+import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
+import type { ProxiedRequest } from '../../support/fault.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
+import { openTestServer } from '../../support/server.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { publisherOver, publishRequest } from '../test-publisher.ts';
+import { startBaseProxy } from './base-proxy.ts';
+
+/** Our real server behind a proxy that can fail, and as many apps on it as wanted. */
+export interface FaultWorld {
+  readonly proxy: FaultProxy;
+  createApp(): Promise<FaultedApp>;
+}
+
+/** An app that is published to through the proxy. */
+export interface FaultedApp {
+  readonly slug: string;
+  /** One run from its beginning to its end; no time passes in its waits. */
+  publish(request: Partial<PublishRequest>): Promise<PublishRun>;
+  /** Asked of the server itself. */
+  listReleases(): Promise<ReleaseAnswer[]>;
+}
+
+export interface PublishRun {
+  readonly outcome: PublishResult | Error;
+  /** What came to the proxy in the meantime. */
+  readonly requests: readonly ProxiedRequest[];
+  /** Waits it asked for, in milliseconds. */
+  readonly waits: readonly number[];
+}
+
+/** @param kind `base`: a server that knows api.md only */
+export async function startFaultWorld(kind: 'our' | 'base' = 'our'): Promise<FaultWorld> {
+  const proxy = await startFaultProxy();
+  const server = await openTestServer(await tempFolder());
+  onTestFinished(() => server.close());
+  const { url } = await server.listen(proxy.url);
+  proxy.target = kind === 'our' ? url : (await startBaseProxy(url)).url.href;
+
+  let apps = 0;
+  return {
+    proxy,
+    async createApp() {
+      const slug = `app-${++apps}`;
+      const { id: appId, token } = await server.createApp();
+      return {
+        slug,
+        async publish(request) {
+          const transport = new UndiciTransport();
+          const publisher = publisherOver(transport, { server: proxy.url.href, appId, token });
+          const before = proxy.requests.length;
+          const outcome = await publish(publisher, publishRequest({ slug, ...request })).catch(
+            (error) => error,
+          );
+          await transport.close();
+          return { outcome, requests: proxy.requests.slice(before), waits: publisher.waits };
+        },
+        async listReleases() {
+          const headers = { authorization: `Bearer ${token}` };
+          const response = await fetch(`${url}/api/sync/ota/apps/${appId}/releases`, { headers });
+          return (await response.json()) as ReleaseAnswer[];
+        },
+      };
+    },
+  };
+}
