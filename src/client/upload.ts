@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { OtaError } from '../errors.ts';
 import { failureOf, readText } from './answer.ts';
 import { displayUrl, type Transport } from './transport.ts';
@@ -62,17 +63,22 @@ export async function uploadFile(
   }
 }
 
-/** The file's bytes. The last of them are held back until all are known to be those that were planned. */
+/**
+ * The file's bytes. The last of them are held back until all are known to be those that were planned, and the file to
+ * be what it was: one that is written again, or replaced, may not be what is to be published any more.
+ */
 async function* readUnchanged(
   { file, size, sha256, onProgress }: UploadRequest,
   onMove: () => void,
   onEnd: () => void,
 ): AsyncIterable<Uint8Array> {
   const hash = createHash('sha256');
+  const opened = await identify(file);
   let sent = 0;
   let heldBack: Buffer | undefined;
   for await (const chunk of readFile(file)) {
     hash.update(chunk);
+    if (sent + (heldBack?.length ?? 0) + chunk.length > size) break; // what is held back would be the last of it
     if (heldBack !== undefined) {
       yield heldBack;
       sent += heldBack.length;
@@ -80,9 +86,9 @@ async function* readUnchanged(
       onProgress?.(sent);
     }
     heldBack = chunk;
-    if (sent + chunk.length > size) break;
   }
-  if (sent + (heldBack?.length ?? 0) !== size || hash.digest('hex') !== sha256) {
+  const planned = sent + (heldBack?.length ?? 0) === size && hash.digest('hex') === sha256;
+  if (!planned || opened !== (await identify(file))) {
     throw new OtaError('preflight_refused', `${file} changed while it was being uploaded`, {
       hint: 'Publish again once nothing writes to the file any more.',
     });
@@ -90,6 +96,12 @@ async function* readUnchanged(
   if (heldBack !== undefined) yield heldBack;
   onEnd();
   onProgress?.(size);
+}
+
+/** What differs once a file is written or another takes its place; undefined when there is none. */
+async function identify(file: string): Promise<string | undefined> {
+  const found = await stat(file).catch(() => undefined);
+  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
 }
 
 async function* readFile(file: string): AsyncIterable<Buffer> {

@@ -85,15 +85,17 @@ describe('an upload', () => {
   );
 });
 
-describe('a file that changes before it is all sent', () => {
-  const size = 1000 * KIB;
+describe.each([
+  ['of a part of a read', 1000 * KIB],
+  ['of whole reads', 1024 * KIB],
+])('R63 a file %s that changes before it is all sent', (_, size) => {
   test.each<[string, (upload: { file: string; bytes: Buffer }) => Promise<void>]>([
     ['grows', ({ file }) => appendFile(file, 'more')],
     ['shrinks', ({ file }) => truncate(file, size - 1)],
     ['is emptied', ({ file }) => truncate(file, 0)],
     ['gets other bytes', ({ file }) => writeFile(file, randomBytes(size))],
     ['gets another last byte', ({ file, bytes }) => writeFile(file, bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1))],
-  ])('%s: the upload ends before its last bytes', async (_, change) => {
+  ])('%s: the upload ends before its last bytes', async (__, change) => {
     const received: number[] = [];
     const url = await listenHttp((request) => request.on('data', (chunk) => received.push(chunk.length)));
     const request = await fileToUpload(size);
@@ -104,6 +106,21 @@ describe('a file that changes before it is all sent', () => {
     });
     expect(received.reduce((sum, length) => sum + length, 0)).toBeLessThan(size);
   });
+});
+
+test('R63 a file that grows behind its last whole read is not sent to the length it had', async () => {
+  const size = 1024 * KIB;
+  const request = await fileToUpload(size);
+  await appendFile(request.file, 'more');
+  let taken = 0;
+  const transport: Transport = {
+    async send({ body }) {
+      for await (const chunk of body as AsyncIterable<Uint8Array>) taken += chunk.length;
+      throw new Error('the body came to its end');
+    },
+  };
+  await expect(uploadFile(transport, request)).rejects.toMatchObject({ code: 'preflight_refused' });
+  expect(taken).toBe(size - 256 * KIB);
 });
 
 describe('a server that answers before it has everything', () => {

@@ -1,74 +1,61 @@
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { isInstalled } from '../support/is-installed.ts';
-import { generateKey, type SigningKey, signFile } from '../support/signer.ts';
+import { platformName } from '../../src/protocol/platform.ts';
+import { hasMinisign, minisignAccepts } from '../support/minisign.ts';
+import { type SignedBundle, signBundles, writeBundles } from '../support/signed-bundles.ts';
+import { generateKey } from '../support/signer.ts';
 import { startWorld, type World } from './world.ts';
 
-const exec = promisify(execFile);
-
-const BUNDLES = [
-  { target: 'darwin', arch: 'aarch64', file: 'App.app.tar.gz' },
-  { target: 'linux', arch: 'x86_64', file: 'App_1.2.0_amd64.AppImage' },
-  { target: 'windows', arch: 'x86_64', file: 'App_1.2.0_x64-setup.exe' },
-] as const;
-const PUBLISH = [
-  ...['publish', '--version', '1.2.0', '--slug', 'my-app', '--notes', 'Fixes.'],
-  ...BUNDLES.flatMap(({ target, arch, file }) => ['--artifact', `${target}-${arch}=${file}`]),
-];
-
 /** The bundles and their real signatures, made once. */
-let signed: { key: SigningKey; files: Map<string, Buffer> };
+let signed: Awaited<ReturnType<typeof signBundles>>;
+let publish: string[];
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
-  const key = await generateKey(folder);
-  const files = new Map([['app.pub', Buffer.from(key.publicKey)]]);
-  for (const { file } of BUNDLES) {
-    await writeFile(join(folder, file), randomBytes(100_000));
-    await signFile(key, join(folder, file), { appVersion: '1.2.0' });
-    for (const name of [file, `${file}.sig`]) files.set(name, await readFile(join(folder, name)));
-  }
-  await rm(folder, { recursive: true });
-  signed = { key, files };
+  signed = await signBundles(100_000, { appVersion: '1.2.0' });
+  publish = [
+    ...['publish', '--version', '1.2.0', '--slug', 'my-app', '--notes', 'Fixes.'],
+    ...signed.bundles.flatMap((bundle) => ['--artifact', `${platformName(bundle)}=${bundle.name}`]),
+  ];
 });
 
 async function worldWithBundles(): Promise<World> {
   const world = await startWorld();
-  for (const [name, bytes] of signed.files) await writeFile(join(world.folder, name), bytes);
+  await writeBundles(world.folder, signed.bundles);
+  await writeFile(join(world.folder, 'app.pub'), signed.key.publicKey);
   return world;
 }
 
-function check(world: World, { target, arch }: (typeof BUNDLES)[number], currentVersion = '1.1.0') {
+function check(world: World, { target, arch }: SignedBundle, currentVersion = '1.1.0') {
   const installed = ['--slug', 'my-app', '--target', target, '--arch', arch];
   const download = ['--download', '--pubkey', 'app.pub'];
   return world.runJson(['check', ...installed, '--current-version', currentVersion, ...download]);
 }
 
 describe('three platforms, each file signed by the real signer', () => {
-  test('are published, and each client gets its own', async () => {
+  test('R64 are published, and each client gets its own', async () => {
     const world = await worldWithBundles();
-    const published = await world.runJson([...PUBLISH, '--pubkey', 'app.pub']);
+    const published = await world.runJson([...publish, '--pubkey', 'app.pub']);
     expect(published.code, published.stderr).toBe(0);
     expect(published.document).toMatchObject({
       status: 'published',
-      artifacts: BUNDLES.map((bundle) => ({ ...bundle, action: 'uploaded', verified: true })),
+      artifacts: signed.bundles.map(({ target, arch, name }) => ({
+        ...{ target, arch, file: name },
+        action: 'uploaded',
+        verified: true,
+      })),
       warnings: [],
     });
-    const answers = BUNDLES.flatMap((bundle) => [check(world, bundle), check(world, bundle, '1.2.0')]);
+    const answers = signed.bundles.flatMap((bundle) => [check(world, bundle), check(world, bundle, '1.2.0')]);
     expect(await Promise.all(answers)).toMatchObject(
-      BUNDLES.flatMap(({ file }) => [
+      signed.bundles.flatMap(({ bytes, signature }) => [
         {
           code: 0,
           document: {
             update: true,
             version: '1.2.0',
-            signature: signed.files.get(`${file}.sig`)?.toString(),
-            download: { size: signed.files.get(file)?.length, signature_valid: true },
+            signature,
+            download: { size: bytes.length, signature_valid: true },
           },
         },
         { code: 0, document: { update: false } },
@@ -78,23 +65,24 @@ describe('three platforms, each file signed by the real signer', () => {
 
   test('that are published again upload nothing, and one changed byte is refused', async () => {
     const world = await worldWithBundles();
-    expect(await world.run(PUBLISH)).toMatchObject({ code: 0 });
-    const again = await world.runJson(PUBLISH);
+    expect(await world.run(publish)).toMatchObject({ code: 0 });
+    const again = await world.runJson(publish);
     expect(again.code).toBe(0);
     expect(again.document.status).toBe('unchanged');
     expect(again.document.artifacts.map(({ action }: { action: string }) => action)).toEqual(
-      BUNDLES.map(() => 'skipped'),
+      signed.bundles.map(() => 'skipped'),
     );
 
-    const file = join(world.folder, BUNDLES[1].file);
+    const linux = signed.bundles[1] as SignedBundle;
+    const file = join(world.folder, linux.name);
     const bytes = await readFile(file);
     await writeFile(file, bytes.with(50_000, (bytes[50_000] ?? 0) ^ 1));
-    const unchecked = await world.runJson(PUBLISH);
+    const unchecked = await world.runJson(publish);
     expect(unchecked).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
     expect(unchecked.document.error.message).toContain('linux-x86_64');
-    const checked = await world.runJson([...PUBLISH, '--pubkey', 'app.pub']);
+    const checked = await world.runJson([...publish, '--pubkey', 'app.pub']);
     expect(checked).toMatchObject({ code: 4, document: { error: { code: 'preflight_refused' } } });
-    expect(await check(world, BUNDLES[1])).toMatchObject({
+    expect(await check(world, linux)).toMatchObject({
       code: 0,
       document: { download: { signature_valid: true } },
     });
@@ -103,7 +91,7 @@ describe('three platforms, each file signed by the real signer', () => {
   test('are refused with both key ids where the key is another, and nothing is created', async () => {
     const world = await worldWithBundles();
     const other = await generateKey(world.folder, 'other');
-    const { code, document } = await world.runJson([...PUBLISH, '--pubkey', other.publicKey]);
+    const { code, document } = await world.runJson([...publish, '--pubkey', other.publicKey]);
     expect(code).toBe(4);
     expect(
       document.error.message.match(/signed with key [0-9A-F]{16}, but the public key is [0-9A-F]{16}/g),
@@ -127,27 +115,22 @@ describe('three platforms, each file signed by the real signer', () => {
     const created = ['apps', 'create', 'Keyed', '--pubkey', value, '--data-dir', world.dataDir];
     const { document: app } = await world.runJson(created);
     const env = { SYNCKIT_OTA_APP: app.id, SYNCKIT_OTA_TOKEN: app.token };
-    const published = await world.run([...PUBLISH, '--token', app.token, '--app', app.id], { env });
+    const published = await world.run([...publish, '--token', app.token, '--app', app.id], { env });
     expect(published.code, published.stderr).toBe(0);
   });
 });
 
-test.skipIf(!isInstalled('minisign'))(
-  "minisign accepts what is served with Tauri's signatures (needs minisign)",
+test.skipIf(!hasMinisign)(
+  "R64 minisign accepts what is served with Tauri's signatures (needs minisign)",
   async () => {
     const world = await worldWithBundles();
-    expect(await world.run(PUBLISH)).toMatchObject({ code: 0 });
-    const inFolder = (name: string) => join(world.folder, name);
-    await writeFile(inFolder('minisign.pub'), Buffer.from(signed.key.publicKey, 'base64'));
-    for (const bundle of BUNDLES) {
+    expect(await world.run(publish)).toMatchObject({ code: 0 });
+    for (const bundle of signed.bundles) {
       const { document } = await check(world, bundle);
-      const response = await fetch(document.url);
-      await writeFile(inFolder('served'), Buffer.from(await response.arrayBuffer()));
-      await writeFile(inFolder('served.minisig'), Buffer.from(document.signature, 'base64'));
-      const verify = ['-V', '-m', inFolder('served'), '-p', inFolder('minisign.pub')];
-      expect((await exec('minisign', verify)).stdout).toContain('Signature and comment signature verified');
-      await writeFile(inFolder('served'), 'other bytes');
-      await expect(exec('minisign', verify)).rejects.toThrow();
+      const served = Buffer.from(await (await fetch(document.url)).arrayBuffer());
+      const accepts = (bytes: Buffer) => minisignAccepts(signed.key.publicKey, bytes, document.signature);
+      expect(await accepts(served)).toBe(true);
+      expect(await accepts(Buffer.from('other bytes'))).toBe(false);
     }
   },
 );

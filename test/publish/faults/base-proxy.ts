@@ -1,7 +1,7 @@
 import type { RouteName } from '../../../src/protocol/routes.ts';
 import type { Answer, Fault } from '../../support/fault.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
-import { routeOf } from './route-of.ts';
+import { routeOf } from '../../support/route-of.ts';
 
 /** What api.md knows nothing of. */
 const EXTENSIONS: readonly RouteName[] = ['capabilities', 'getApp', 'updateRelease', 'publishRelease'];

@@ -4,6 +4,7 @@ import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
 import type { ProxiedRequest } from '../../support/fault.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
+import { listReleases } from '../../support/list-releases.ts';
 import { openTestServer } from '../../support/server.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { publisherOver, publishRequest } from '../test-publisher.ts';
@@ -45,12 +46,16 @@ export async function startFaultWorld(kind: 'our' | 'base' = 'our'): Promise<Fau
     proxy,
     async createApp() {
       const slug = `app-${++apps}`;
-      const { id: appId, token } = await server.createApp();
+      const app = await server.createApp();
       return {
         slug,
         async publish(request) {
           const transport = new UndiciTransport();
-          const publisher = publisherOver(transport, { server: proxy.url.href, appId, token });
+          const publisher = publisherOver(transport, {
+            server: proxy.url.href,
+            appId: app.id,
+            token: app.token,
+          });
           const before = proxy.requests.length;
           const outcome = await publish(publisher, publishRequest({ slug, ...request })).catch(
             (error) => error,
@@ -58,11 +63,7 @@ export async function startFaultWorld(kind: 'our' | 'base' = 'our'): Promise<Fau
           await transport.close();
           return { outcome, requests: proxy.requests.slice(before), waits: publisher.waits };
         },
-        async listReleases() {
-          const headers = { authorization: `Bearer ${token}` };
-          const response = await fetch(`${url}/api/sync/ota/apps/${appId}/releases`, { headers });
-          return (await response.json()) as ReleaseAnswer[];
-        },
+        listReleases: () => listReleases(url, app),
       };
     },
   };

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer, Fault, ProxiedRequest } from '../../support/fault.ts';
+import { routeOf } from '../../support/route-of.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { spread, times } from '../../support/torture.ts';
 import { LINUX, MAC, WINDOWS, writeArtifact } from '../local-file.ts';
 import { startFaultWorld } from './fault-world.ts';
-import { routeOf } from './route-of.ts';
 
 const CLIENTS = times(6, 100);
 /** Requests of a publish that are tried one by one; all of them in torture. */

@@ -1,5 +1,5 @@
-import { type RouteName, routes } from '../../../src/protocol/routes.ts';
-import type { ProxiedRequest } from '../../support/fault.ts';
+import { type RouteName, routes } from '../../src/protocol/routes.ts';
+import type { ProxiedRequest } from './fault.ts';
 
 const PATTERNS = (Object.keys(routes) as RouteName[]).map((name) => {
   const { method, path } = routes[name];
