@@ -40,32 +40,3 @@ test.each([
     expect((await world.runJson(['releases', 'list'])).document).toHaveLength(1);
   },
 );
-
-test('a publish that is killed between any two requests is finished by a re-run', async () => {
-  const proxy = await startFaultProxy();
-  const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
-  proxy.target = world.server.url;
-  const seen: string[] = [];
-  for (let reach = 1, finished = false; !finished; reach++) {
-    const version = `1.${reach}.0`;
-    const file = await writeBundle(world.folder, 'App.AppImage');
-    const publish = start(publishLinux(version, file), { cwd: world.folder, env: world.env });
-    let requests = 0;
-    proxy.inject = ({ method, url }) => {
-      requests += 1;
-      if (requests !== reach) return undefined;
-      seen.push(`${method} ${url}`);
-      publish.kill('SIGKILL');
-      return { at: 'before', outcome: 'hold' };
-    };
-    const { code } = await publish.finished;
-    finished = code === 0;
-    proxy.inject = () => undefined;
-    if (finished) break;
-    const again = await world.runJson(publishLinux(version, file));
-    expect(again, seen.at(-1)).toMatchObject({ code: 0, document: { artifacts: [{ verified: true }] } });
-  }
-  expect(seen.map((request) => request.split('/').at(-1)?.split('?')[0])).toEqual(
-    expect.arrayContaining(['ota', 'releases', 'artifacts', 'publish', expect.stringMatching(/^1\.\d+\.0$/)]),
-  );
-});
