@@ -74,7 +74,11 @@ async function fillAndGoLive(
   const { concurrency } = request;
   const goLive = created ? plan.goLive : goLiveOf(release, request);
   const promiseFirst = goLive === 'when_expected';
-  const stored = await uploadAll(publisher, release, plan.artifacts, { concurrency, promiseFirst });
+  const stored = await uploadAll(publisher, release, plan.artifacts, {
+    concurrency,
+    promiseFirst,
+    slug: plan.slug,
+  });
   const current = await takeLive(publisher, release, stored, goLive);
   if (current.status === 'draft') {
     return { status: 'draft', release: current, artifacts: unverified(stored) };

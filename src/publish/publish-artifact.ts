@@ -50,7 +50,8 @@ export async function publishArtifact(
     ...('action' in artifact ? [] : [artifact]),
   ]);
   if (!('action' in artifact)) throw new Error('a file without faults has an action');
-  if (artifact.action === 'upload') await uploadArtifact(publisher, release.id, artifact);
-  else report({ type: 'skipped', artifact });
+  if (artifact.action === 'upload') {
+    await uploadArtifact(publisher, release.id, artifact, { slug: slug ?? server.slug ?? undefined });
+  } else report({ type: 'skipped', artifact });
   return artifact;
 }

@@ -10,6 +10,8 @@ export interface UploadOptions {
   readonly concurrency: number;
   /** Whether the server takes the release live by itself with the last platform it waits for. */
   readonly promiseFirst: boolean;
+  /** The app's slug; undefined when nobody knows. */
+  readonly slug: string | undefined;
 }
 
 /**
@@ -20,7 +22,7 @@ export async function uploadAll(
   publisher: Publisher,
   release: ReleaseAnswer,
   artifacts: readonly PlannedArtifact[],
-  { concurrency, promiseFirst }: UploadOptions,
+  { concurrency, promiseFirst, slug }: UploadOptions,
 ): Promise<PlannedArtifact[]> {
   const urls = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
   const failures: unknown[] = [];
@@ -30,7 +32,10 @@ export async function uploadAll(
       return artifact;
     }
     try {
-      const servedSignature = await uploadArtifact(publisher, release.id, artifact, urls[index]);
+      const servedSignature = await uploadArtifact(publisher, release.id, artifact, {
+        promisedUrl: urls[index],
+        slug,
+      });
       return { ...artifact, servedSignature };
     } catch (error) {
       failures.push(error);

@@ -1,13 +1,20 @@
+import { Retry } from '../client/retry.ts';
 import { uploadFile } from '../client/upload.ts';
 import { OtaError } from '../errors.ts';
 import { platformName } from '../protocol/platform.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
-import { listedArtifacts } from './server-view.ts';
+import { listedArtifacts, servedArtifacts } from './server-view.ts';
+
+export interface UploadArtifactOptions {
+  /** One that was asked for already, for the first try. */
+  readonly promisedUrl?: string | undefined;
+  /** The app's slug: where a server does not list artifacts, it tells what is served already. */
+  readonly slug?: string | undefined;
+}
 
 /**
  * Brings one file to the server: asks for a URL just before each try, so that none is too old, and sends the file.
- * @param promisedUrl one that was asked for already, for the first try
  * @returns the signature that is served for it: another job may have stored the same bytes, signed by itself
  * @throws OtaError `conflict` when the platform got other bytes meanwhile
  */
@@ -15,7 +22,7 @@ export async function uploadArtifact(
   publisher: Publisher,
   releaseId: string,
   artifact: PlannedArtifact,
-  promisedUrl?: string,
+  { promisedUrl, slug }: UploadArtifactOptions = {},
 ): Promise<string> {
   const { client, transport, retry, report, signal, appId } = publisher;
   report({ type: 'upload_started', artifact });
@@ -40,7 +47,7 @@ export async function uploadArtifact(
       });
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      return settleConflict(publisher, releaseId, artifact, error);
+      return settleConflict(publisher, { id: releaseId, slug }, artifact, error);
     }
   });
   report({ type: 'uploaded', artifact });
@@ -58,14 +65,20 @@ function storageRefused(artifact: PlannedArtifact, cause: OtaError): OtaError {
 
 /** An earlier try that got no answer, or another job, may have stored these very bytes: then all is well. */
 async function settleConflict(
-  { client, appId }: Publisher,
-  releaseId: string,
+  publisher: Publisher,
+  { id, slug }: { readonly id: string; readonly slug: string | undefined },
   artifact: PlannedArtifact,
   conflict: OtaError,
 ): Promise<string> {
-  const releases = await client.listReleases(appId);
-  const release = releases.find(({ id }) => id === releaseId);
-  const stored = release && listedArtifacts(release).get(platformName(artifact));
+  const releases = await publisher.client.listReleases(publisher.appId);
+  const release = releases.find((candidate) => candidate.id === id);
+  if (release === undefined) throw conflict;
+  const asked = { ...publisher, retry: new Retry({ maxTries: 1 }) }; // a failure is tried again with the upload
+  const artifacts =
+    release.artifacts === undefined && slug !== undefined
+      ? await servedArtifacts(asked, release, slug, [artifact])
+      : listedArtifacts(release);
+  const stored = artifacts.get(platformName(artifact));
   if (stored?.sha256 !== artifact.sha256) throw conflict;
   return stored.signature ?? artifact.signature;
 }

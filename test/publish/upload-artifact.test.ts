@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
@@ -8,6 +9,7 @@ import { APP_ID, BUCKET, SERVER } from './base-server.ts';
 import { LINUX, writeArtifact } from './local-file.ts';
 import { publisherOver, TOKEN } from './test-publisher.ts';
 
+const DOWNLOAD = `${SERVER}/api/sync/ota/my-app/download/r1/linux/x86_64`;
 const RELEASES = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases`;
 
 const ok = () => new HttpResponse();
@@ -19,30 +21,31 @@ async function upload(script: {
   mint?: (() => Response)[];
   put: (() => Response)[];
   listed?: (artifact: LocalArtifact) => unknown[];
+  /** On a server that lists no artifacts: what it serves for the platform, under the slug. */
+  served?: (file: Buffer) => Response;
 }) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
   let minted = 0;
   const mint = () => HttpResponse.json({ upload_url: `${BUCKET}/${++minted}?sig=secret`, s3_key: 'k' });
   const { id, version } = { id: 'r1', version: '1.2.0' };
+  const file = await readFile(artifact.file);
   const transport = new ScriptedTransport(
+    http.get(DOWNLOAD, () => script.served?.(file)),
     http.post(`${RELEASES}/r1/artifacts`, inOrder(...(script.mint ?? script.put.map(() => mint)))),
     http.put(`${BUCKET}/*`, inOrder(...script.put)),
     http.get(RELEASES, () =>
       HttpResponse.json([
         { id: 'r0', version: '1.1.0' },
-        { id, version, artifacts: script.listed?.(artifact) ?? [] },
+        script.served ? { id, version } : { id, version, artifacts: script.listed?.(artifact) ?? [] },
       ]),
     ),
   );
   const publisher = publisherOver(transport);
   const { target, arch, size: file_size } = artifact;
   const body = { target, arch, file_size };
-  const outcome = await uploadArtifact(publisher, 'r1', {
-    ...artifact,
-    action: 'upload',
-    servedSignature: artifact.signature,
-    body,
-  }).then(
+  const planned = { ...artifact, action: 'upload', servedSignature: artifact.signature, body } as const;
+  const options = { slug: script.served && 'my-app' };
+  const outcome = await uploadArtifact(publisher, 'r1', planned, options).then(
     () => 'uploaded',
     (error: unknown) => error,
   );
@@ -103,6 +106,28 @@ describe('a conflict', () => {
   test('at the PUT is settled as done where another job stored these bytes', async () => {
     const { outcome } = await upload({ put: [immutable], listed: stored });
     expect(outcome).toBe('uploaded');
+  });
+
+  test('is settled as done where a server that lists nothing serves these bytes', async () => {
+    const served = (file: Buffer) => new HttpResponse(new Uint8Array(file));
+    const { outcome } = await upload({ mint: [immutable], put: [], served });
+    expect(outcome).toBe('uploaded');
+  });
+
+  test('is settled once it can be seen what is served', async () => {
+    let asked = 0;
+    const served = (file: Buffer) => (asked++ === 0 ? status(503)() : new HttpResponse(new Uint8Array(file)));
+    const { outcome } = await upload({ mint: [immutable, immutable], put: [], served });
+    expect(outcome).toBe('uploaded');
+    expect(asked).toBe(2);
+  });
+
+  test.each([
+    ['other bytes', () => HttpResponse.text('other bytes')],
+    ['nothing', status(404)],
+  ])('stands where a server that lists nothing serves %s', async (_, served) => {
+    const { outcome } = await upload({ mint: [immutable], put: [], served });
+    expect(outcome).toMatchObject({ code: 'conflict' });
   });
 
   test.each([
