@@ -7,12 +7,20 @@ import { displayUrl, type TransportResponse } from './transport.ts';
 
 /** Largest answer that is read, in bytes: a list of some ten thousand releases. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** How long an answer may take from its head to its end, in milliseconds; silence ends it before that. */
+const MAX_ANSWER_MS = 60_000;
+/** What is shown of what a server says, in characters. */
+const MAX_SHOWN_LENGTH = 500;
 
-/** Reads an answer to its end, and no further than is sensible. */
+/** Reads an answer to its end, and no further and no longer than is sensible. */
 export async function readText(response: TransportResponse, url: URL): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const begun = performance.now();
   for await (const chunk of response.body) {
+    if (performance.now() - begun > MAX_ANSWER_MS) {
+      throw new OtaError('network', `the answer of ${displayUrl(url)} only trickles in`);
+    }
     size += chunk.length;
     if (size > MAX_ANSWER_BYTES) {
       throw new OtaError('not_the_api', `the answer of ${displayUrl(url)} does not end`);
@@ -81,13 +89,18 @@ export function failureOf(response: TransportResponse, text: string, url: URL, n
       proxy,
     );
   }
-  const problem = decodeIfMatching(ProblemBody, text);
-  const detail = problem?.detail ?? problem?.title ?? `status ${status}`;
-  const message = `${displayUrl(url)}${through(proxy)}: ${detail}`;
+  const message = `${displayUrl(url)}${through(proxy)}: ${saidIn(text) ?? `status ${status}`}`;
   return new OtaError(errorCodeOf(status), message, {
     hint: hints[status],
     retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
   });
+}
+
+/** What a problem says, as it may be shown: no terminal is to obey a server. */
+function saidIn(text: string): string | undefined {
+  const problem = decodeIfMatching(ProblemBody, text);
+  const words = problem?.detail ?? problem?.title;
+  return words?.replace(/\p{C}+/gu, ' ').slice(0, MAX_SHOWN_LENGTH);
 }
 
 function errorCodeOf(status: number): OtaErrorCode {

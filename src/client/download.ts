@@ -11,6 +11,8 @@ const NOT_SERVED = [403, 404, 410];
 const MAX_BYTES = 16 * 1024 ** 3;
 /** How long a download may stand still, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
+/** What has to come in that time, in bytes: with less it might go on for days. */
+const MIN_PROGRESS = 512 * 1024;
 
 export interface DownloadRequest {
   readonly url: URL;
@@ -45,12 +47,17 @@ export async function download(
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
   let size = 0;
+  let progress = { since: performance.now(), size };
   for await (const chunk of response.body) {
     sha256.update(chunk);
     blake2b512.update(chunk);
     request.onChunk?.(chunk);
     size += chunk.length;
     if (size > maxBytes) throw notTheApi(request.url, `more than the ${maxBytes} bytes there can be`);
+    if (performance.now() - progress.since > IDLE_TIMEOUT_MS) {
+      if (size - progress.size < MIN_PROGRESS) throw trickles(request.url);
+      progress = { since: performance.now(), size };
+    }
   }
   const announcedSha256 = parseReprDigest(response.header('repr-digest'));
   return { size, sha256: sha256.digest('hex'), blake2b512: blake2b512.digest(), announcedSha256 };
@@ -82,6 +89,12 @@ async function followRedirects(
     url = next;
   }
   throw new OtaError('not_the_api', `${displayUrl(start)} redirects more than ${MAX_REDIRECTS} times`);
+}
+
+function trickles(url: URL): OtaError {
+  return new OtaError('network', `the download from ${displayUrl(url)} only trickles in`, {
+    hint: 'Run the same command again when the connection is better.',
+  });
 }
 
 /** RFC 9530, section 3: the SHA-256 among the digests of a representation, in hexadecimal. */

@@ -50,6 +50,7 @@ export class UndiciTransport implements Transport {
     signal,
   }: TransportRequest): Promise<TransportResponse> {
     const proxy = proxyFor(url, this.#proxies);
+    const begun = performance.now();
     try {
       const answer = request(url, {
         dispatcher: proxy ? this.#agentFor(proxy) : this.#direct,
@@ -57,6 +58,11 @@ export class UndiciTransport implements Transport {
         headers: { 'user-agent': 'synckit-ota', ...headers },
         headersTimeout: idleTimeoutMs,
         bodyTimeout: idleTimeoutMs,
+        // Each "Early Hints" begins undici's own wait for the headers anew.
+        onInfo: () => {
+          if (idleTimeoutMs > 0 && performance.now() - begun > idleTimeoutMs)
+            throw new errors.HeadersTimeoutError();
+        },
         // undici's types leave out async iterables, which it takes: "Parameter: DispatchOptions", body
         body: (body as string | Readable | undefined) ?? null,
         signal: signal ?? null,

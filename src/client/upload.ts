@@ -9,8 +9,8 @@ import { displayUrl, type Transport } from './transport.ts';
 const READ_SIZE = 256 * 1024;
 /** How long an upload may stand still, in milliseconds. There is no limit to all of it. */
 const IDLE_TIMEOUT_MS = 120_000;
-/** How long the server may take to answer once it has everything: it hashes and syncs, in milliseconds. */
-const ANSWER_TIMEOUT_MS = 600_000;
+/** How fast a server at least hashes and syncs what it has got, in bytes a millisecond: 4 MiB/s. */
+const MIN_DIGESTION = (4 * 1024 * 1024) / 1000;
 
 export interface UploadRequest {
   /** Presigned: no token goes along. */
@@ -45,7 +45,7 @@ export async function uploadFile(
       body: readUnchanged(
         request,
         () => idle.expect(IDLE_TIMEOUT_MS),
-        () => idle.expect(ANSWER_TIMEOUT_MS),
+        () => idle.expect(IDLE_TIMEOUT_MS + Math.ceil(request.size / MIN_DIGESTION)),
       ),
       idleTimeoutMs: 0,
       signal,

@@ -1,5 +1,5 @@
 import { HttpResponse, http } from 'msw';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { OtaClient } from '../../src/client/ota-client.ts';
 import { Retry } from '../../src/client/retry.ts';
 import { OtaError } from '../../src/errors.ts';
@@ -121,6 +121,42 @@ describe('a server that is not the API', () => {
     expect(sent).toBeLessThan(32 * 1024 * 1024);
   });
 
+  describe('R57 trickles its answer', () => {
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    /** The release, after as many blanks as asked for, one each quarter of a minute. */
+    const trickling = (blanks: number) => () => {
+      let sent = 0;
+      const body = new ReadableStream({
+        pull(controller) {
+          if (sent++ < blanks) controller.enqueue(Buffer.from(' '));
+          else {
+            controller.enqueue(Buffer.from(JSON.stringify(RELEASE)));
+            controller.close();
+          }
+          vi.advanceTimersByTime(15_000);
+        },
+      });
+      return new HttpResponse(body);
+    };
+
+    test('for ever: it is waited for a minute, and then tried again', async () => {
+      vi.useFakeTimers({ toFake: ['performance'] });
+      const { outcome, transport } = await create(trickling(Number.POSITIVE_INFINITY), created);
+      expect(await outcome).toEqual(RELEASE);
+      expect(transport.requests).toHaveLength(2);
+    });
+
+    test('and ends within a minute: that is the answer', async () => {
+      vi.useFakeTimers({ toFake: ['performance'] });
+      const { outcome, transport } = await create(trickling(2));
+      expect(await outcome).toEqual(RELEASE);
+      expect(transport.requests).toHaveLength(1);
+    });
+  });
+
   test.each([301, 302, 303, 307, 308])(
     'redirects (%i) to collect the token: it goes nowhere else',
     async (code) => {
@@ -155,6 +191,13 @@ describe('an error answer', () => {
   ])('may be %s', async (_, { headers, body }, words) => {
     const { error } = await create(() => new HttpResponse(body, { status: 409, headers }));
     expect(error).toMatchObject({ code: 'conflict', message: `${RELEASES}: ${words}` });
+  });
+
+  test('R57 is shown without what a terminal would obey, and no further than a few lines', async () => {
+    const detail = `\u001b[2J\r\n::error::no\u202e\u009b31m${'x'.repeat(100_000)}`;
+    const { error } = await create(() => HttpResponse.json({ detail }, { status: 409 }));
+    expect(error?.message).toMatch(/: {2}\[2J ::error::no 31mx+$/);
+    expect(error?.message.length).toBeLessThan(700);
   });
 
   test('is decided by its status, never by its words', async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { HttpResponse, http } from 'msw';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { download } from '../../src/client/download.ts';
 import { UndiciTransport } from '../../src/client/transport.ts';
 import { listenHttp } from '../support/loopback-server.ts';
@@ -146,5 +146,38 @@ describe('a download', () => {
     const transport = new UndiciTransport();
     await expect(download(transport, { url })).rejects.toMatchObject({ code: 'network' });
     await transport.close();
+  });
+});
+
+describe('R57 a download that brings, in each quarter of a minute,', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** So many pieces of so many bytes. */
+  function slowly(pieceSize: number, pieces: number): ScriptedTransport {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    let sent = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (sent++ < pieces) controller.enqueue(new Uint8Array(pieceSize));
+        else controller.close();
+        vi.advanceTimersByTime(15_000);
+      },
+    });
+    return new ScriptedTransport(http.get(START.href, () => new HttpResponse(body)));
+  }
+
+  test.each([1, 1000, 96 * 1024])('%i bytes is given up', async (size) => {
+    const transport = slowly(size, Number.POSITIVE_INFINITY);
+    await expect(download(transport, { url: START })).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining('only trickles in'),
+    });
+  });
+
+  test('128 KiB is slow, and goes on to its end', async () => {
+    const transport = slowly(128 * 1024, 100);
+    expect(await download(transport, { url: START })).toMatchObject({ size: 100 * 128 * 1024 });
   });
 });

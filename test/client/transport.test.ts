@@ -123,6 +123,37 @@ describe('a real transport', () => {
     });
   });
 
+  test.each([
+    ['lines of a head that never ends', 'HTTP/1.1 200 OK\r\n', 'x-a: b\r\n'],
+    ['bytes of a line that never ends', 'HTTP/1.1 200 OK\r\nx-a: ', 'b'],
+    ['"Early Hints" for ever', '', 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'],
+  ])('R57 reports network where nothing comes but %s', async (_, first, drip) => {
+    const url = await answering(first, (socket) => {
+      const dripping = setInterval(() => socket.write(drip), 10);
+      socket.once('close', () => clearInterval(dripping));
+    });
+    await expect(openTransport().send(get(url, { idleTimeoutMs: 100 }))).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining('timeout'),
+    });
+  });
+
+  test.each([
+    ['a head of a megabyte', `HTTP/1.1 200 OK\r\n${'x-a: b\r\n'.repeat(150_000)}\r\n`],
+    ['a header of a megabyte', `HTTP/1.1 200 OK\r\nx-a: ${'b'.repeat(1_000_000)}\r\n\r\n`],
+    ['what it was not asked for (100)', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ])('R57 reports network where the answer is %s', async (_, text) => {
+    const outcome = openTransport().send(get(await answering(text)));
+    await expect(outcome).rejects.toMatchObject({ code: 'network' });
+  });
+
+  test('takes what comes after "Early Hints"', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'.repeat(3);
+    const url = await answering(`${hints}HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc`);
+    const response = await openTransport().send(get(url));
+    expect([response.status, await textOf(response.body)]).toEqual([200, 'abc']);
+  });
+
   test('stops when it is told to, which is no failure of the network', async () => {
     const abort = new AbortController();
     const url = await listenRaw((socket) => socket.once('data', () => abort.abort()));

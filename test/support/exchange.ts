@@ -93,13 +93,14 @@ export class Exchange {
 
   /** Lets the fault happen. @returns whether that was all for this request */
   async #strike(answer?: Answer): Promise<boolean> {
-    const { request, record } = this.#parties;
+    const { request, response, record } = this.#parties;
     const { meanwhile, outcome } = this.#fault ?? {};
     record.struck = true;
     await meanwhile?.();
     if (outcome === undefined) return false;
     if (outcome === 'reset') request.socket.resetAndDestroy();
     else if (outcome === 'close') request.socket.destroy();
+    else if (typeof outcome === 'object' && 'respond' in outcome) outcome.respond(response);
     else if (typeof outcome === 'object') this.#answer(outcome);
     else if (typeof outcome === 'function' && answer !== undefined) this.#answer(outcome(answer));
     this.#over = true;

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 
 /** An answer, whole. */
 export interface Answer {
@@ -40,8 +40,16 @@ export interface Fault {
   readonly meanwhile?: () => unknown;
   /**
    * How it goes on, and without it as if nothing had been: the client's connection is reset, closed or left without
-   * another byte; or another answer takes the place of the server's, or is made of it once the server has `applied` it;
-   * or `late`: reset, and only after `meanwhile` passed on all the same, as by a network that had kept it.
+   * another byte; or another answer takes the place of the server's, or is made of it once the server has `applied` it,
+   * or is given piece by piece; or `late`: reset, and only after `meanwhile` passed on all the same, as by a network
+   * that had kept it.
    */
-  readonly outcome?: 'reset' | 'close' | 'hold' | 'late' | Answer | ((answer: Answer) => Answer);
+  readonly outcome?:
+    | 'reset'
+    | 'close'
+    | 'hold'
+    | 'late'
+    | Answer
+    | ((answer: Answer) => Answer)
+    | { readonly respond: (response: ServerResponse) => void };
 }

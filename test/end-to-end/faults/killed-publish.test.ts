@@ -10,7 +10,7 @@ import { signBundles, writeBundles } from '../../support/signed-bundles.ts';
 import { spread, times } from '../../support/torture.ts';
 import { startWorld } from '../world.ts';
 
-const MOMENTS = times(8, 200);
+const MOMENTS = times(6, 200);
 const SIZE = 1_500_000;
 
 let signed: Awaited<ReturnType<typeof signBundles>>;

@@ -10,7 +10,7 @@ import { type SignedBundle, signBundles, writeBundles } from '../../support/sign
 import { times } from '../../support/torture.ts';
 import { publishLinux, startWorld } from '../world.ts';
 
-const RACES = times(8, 200);
+const RACES = times(6, 200);
 
 const LINUX = { target: 'linux', arch: 'x86_64' } as const;
 

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { UndiciTransport } from '../../../src/client/transport.ts';
+import { type Transport, UndiciTransport } from '../../../src/client/transport.ts';
 import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
 import type { ProxiedRequest } from '../../support/fault.ts';
@@ -19,8 +19,11 @@ export interface FaultWorld {
 /** An app that is published to through the proxy. */
 export interface FaultedApp {
   readonly slug: string;
-  /** One run from its beginning to its end; no time passes in its waits. */
-  publish(request: Partial<PublishRequest>): Promise<PublishRun>;
+  /**
+   * One run from its beginning to its end; no time passes in its waits.
+   * @param patienceMs how long it may be silent that has a limit to its silence
+   */
+  publish(request: Partial<PublishRequest>, patienceMs?: number): Promise<PublishRun>;
   /** Asked of the server itself. */
   listReleases(): Promise<ReleaseAnswer[]>;
 }
@@ -49,9 +52,9 @@ export async function startFaultWorld(kind: 'our' | 'base' = 'our'): Promise<Fau
       const app = await server.createApp();
       return {
         slug,
-        async publish(request) {
+        async publish(request, patienceMs = Number.POSITIVE_INFINITY) {
           const transport = new UndiciTransport();
-          const publisher = publisherOver(transport, {
+          const publisher = publisherOver(impatient(transport, patienceMs), {
             server: proxy.url.href,
             appId: app.id,
             token: app.token,
@@ -66,5 +69,13 @@ export async function startFaultWorld(kind: 'our' | 'base' = 'our'): Promise<Fau
         listReleases: () => listReleases(url, app),
       };
     },
+  };
+}
+
+/** The same way with less patience. */
+function impatient(transport: Transport, patienceMs: number): Transport {
+  const shorten = (idleTimeoutMs: number) => (idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, patienceMs) : 0);
+  return {
+    send: (request) => transport.send({ ...request, idleTimeoutMs: shorten(request.idleTimeoutMs) }),
   };
 }
