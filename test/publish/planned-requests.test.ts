@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
-import { openTestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LINUX, MAC, writeArtifact } from './local-file.ts';
+import { startPublishWorld } from './publish-world.ts';
 import { publisherOver, publishRequest } from './test-publisher.ts';
 
 const DEB = { ...LINUX, bundleType: 'deb' } as const;
@@ -43,15 +43,10 @@ async function planAndSend(world: Awaited<ReturnType<typeof startWorld>>, fields
 }
 
 async function startWorld() {
-  const server = await openTestServer(await tempFolder());
-  onTestFinished(() => server.close());
-  const { url } = await server.listen();
-  const app = await server.createApp();
+  const { url, app, artifacts } = await startPublishWorld([LINUX, MAC, DEB]);
   const transport = new ListingTransport();
   onTestFinished(() => transport.inner.close());
   const publisher = publisherOver(transport, { server: url, appId: app.id, token: app.token });
-  const folder = await tempFolder();
-  const artifacts = await Promise.all([LINUX, MAC, DEB].map((platform) => writeArtifact(folder, platform)));
   return { publisher, transport, artifacts };
 }
 

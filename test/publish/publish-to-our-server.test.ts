@@ -1,61 +1,20 @@
 import { appendFileSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import { describe, expect, test } from 'vitest';
+import type { TransportRequest } from '../../src/client/transport.ts';
 import { OtaError } from '../../src/errors.ts';
-import { type PublishRequest, publish } from '../../src/publish/publish.ts';
 import { publishArtifact } from '../../src/publish/publish-artifact.ts';
 import type { PublishEvent } from '../../src/publish/publisher.ts';
-import { openTestServer } from '../support/server.ts';
-import { tempFolder } from '../support/temp-folder.ts';
-import { LINUX, MAC, WINDOWS, writeArtifact } from './local-file.ts';
-import { publisherOver, publishRequest } from './test-publisher.ts';
+import { LINUX, MAC, WINDOWS } from './local-file.ts';
+import { startPublishWorld } from './publish-world.ts';
 
 const PLATFORMS = [LINUX, MAC, WINDOWS];
 
-/** Real HTTP that is recorded, and can be made to fail. */
-class RecordingTransport implements Transport {
-  readonly inner = new UndiciTransport();
-  readonly calls: string[] = [];
-  /** Called when an answer has come: may lose it by throwing. */
-  lose: (request: TransportRequest) => void = () => {};
-
-  async send(request: TransportRequest) {
-    this.calls.push(`${request.method} ${request.url.pathname}`);
-    const response = await this.inner.send(request);
-    this.lose(request);
-    return response;
-  }
-
-  get writes(): string[] {
-    return this.calls.filter((call) => !call.startsWith('GET'));
-  }
-}
-
-/** Our real server on loopback with one app, and a folder with a signed file for each of three platforms. */
 async function startWorld() {
-  const server = await openTestServer(await tempFolder());
-  onTestFinished(() => server.close());
-  const { url } = await server.listen();
-  const app = await server.createApp();
-  const folder = await tempFolder();
-  const artifacts = await Promise.all(PLATFORMS.map((platform) => writeArtifact(folder, platform)));
-  const [linux, mac, windows] = artifacts;
+  const world = await startPublishWorld(PLATFORMS);
+  const [linux, mac, windows] = world.artifacts;
   if (!linux || !mac || !windows) throw new Error('three files were written');
-
-  function connect() {
-    const transport = new RecordingTransport();
-    onTestFinished(() => transport.inner.close());
-    const publisher = publisherOver(transport, { server: url, appId: app.id, token: app.token });
-    return { transport, publisher };
-  }
-  async function run(fields: Partial<PublishRequest> = {}, { transport, publisher } = connect()) {
-    const outcome = await publish(publisher, publishRequest({ artifacts, ...fields })).catch(
-      (e: unknown) => e,
-    );
-    return { outcome, transport, publisher };
-  }
-  return { server, folder, linux, mac, windows, artifacts, connect, run };
+  return { ...world, linux, mac, windows };
 }
 
 describe('a publish to our server', () => {
@@ -134,7 +93,7 @@ describe('a publish to our server', () => {
     const { run, connect } = await startWorld();
     const way = connect();
     let lost = 0;
-    way.transport.lose = (request) => {
+    way.transport.after = (request) => {
       if (isThis(request) && lost++ === 0) throw new OtaError('network', 'the answer was lost');
     };
     const { outcome } = await run({}, way);
