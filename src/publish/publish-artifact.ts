@@ -1,6 +1,7 @@
 import type { PublicKey } from '../protocol/minisign.ts';
 import { throwFaults } from './fault.ts';
 import { requireRelease } from './find-release.ts';
+import { fitToServer } from './fit-to-server.ts';
 import { goLiveOfExisting } from './go-live.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
 import { existingReleaseFaults, type PlannedArtifact, planArtifact, signatureFaults } from './plan.ts';
@@ -22,16 +23,17 @@ export async function publishArtifact(
   request: PublishArtifactRequest,
 ): Promise<PlannedArtifact> {
   const { client, retry, appId, report, signal } = publisher;
-  const { target, arch, file, publicKey, slug } = request;
+  const { release: idOrVersion, publicKey, slug, ...input } = request;
   const releases = await retry.run(() => client.listReleases(appId));
-  const release = requireRelease(releases, request.release);
+  const release = requireRelease(releases, idOrVersion);
   const { version } = release;
-  const options = { publicKey, version, signal };
-  const { artifacts, faults, warnings } = await inspectArtifacts([{ target, arch, file }], options);
-  throwFaults(faults);
-  for (const message of warnings) report({ type: 'warning', message });
+  const inspection = await inspectArtifacts([input], { publicKey, version, signal });
+  throwFaults(inspection.faults);
+  for (const message of inspection.warnings) report({ type: 'warning', message });
 
   const extensions = await readExtensions(publisher);
+  const { artifacts, faults } = fitToServer(inspection.artifacts, { extensions }, { discovered: false });
+  throwFaults(faults);
   const server = await readServerView(publisher, {
     version,
     slug,

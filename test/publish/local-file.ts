@@ -7,6 +7,7 @@ import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
 export const LINUX: Platform = { target: 'linux', arch: 'x86_64' };
 export const MAC: Platform = { target: 'darwin', arch: 'aarch64' };
 export const WINDOWS: Platform = { target: 'windows', arch: 'x86_64' };
+export const DEB: Platform = { ...LINUX, bundleType: 'deb' };
 
 /** A file with its signature beside it, of random bytes or these, and what inspecting it finds. */
 export async function writeArtifact(

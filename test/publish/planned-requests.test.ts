@@ -2,11 +2,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { LINUX, MAC, writeArtifact } from './local-file.ts';
+import { DEB, LINUX, MAC, writeArtifact } from './local-file.ts';
 import { startPublishWorld } from './publish-world.ts';
 import { publisherOver, publishRequest } from './test-publisher.ts';
-
-const DEB = { ...LINUX, bundleType: 'deb' } as const;
 
 /** Real HTTP that keeps what was sent, as `METHOD path`; what only an answer tells stands as in a plan. */
 class ListingTransport implements Transport {

@@ -1,11 +1,12 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
+import type { Platform } from '../../src/protocol/platform.ts';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
 import { publishArtifact } from '../../src/publish/publish-artifact.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { APP_ID, BaseServer, BUCKET, SERVER } from './base-server.ts';
-import { LINUX, MAC, writeArtifact } from './local-file.ts';
+import { DEB, LINUX, MAC, writeArtifact } from './local-file.ts';
 import { publisherOver, publishRequest, TOKEN } from './test-publisher.ts';
 
 const APP = `/api/sync/ota/apps/${APP_ID}`;
@@ -168,18 +169,38 @@ describe('a publish that is run again on a server that knows api.md only', () =>
   });
 });
 
-test('one file goes into a release that exists on a server that knows api.md only', async () => {
-  const server = new BaseServer();
-  const artifact = await writeArtifact(await tempFolder(), LINUX);
-  server.slug = 'my-app';
-  server.createRelease({ version: '1.2.0', notes: '', signature: artifact.signature });
-  const transport = new ScriptedTransport(...server.handlers);
-  const request = { ...LINUX, file: artifact.file, release: '1.2.0' };
-  expect(await publishArtifact(publisherOver(transport), request)).toMatchObject({ action: 'upload' });
-  expect(writesOf(transport)).toEqual([
-    `POST ${APP}/releases/release-1/artifacts`,
-    'PUT /ota/my-app/1.2.0/linux-x86_64',
-  ]);
+describe('one file to a server that knows api.md only', () => {
+  async function publishOne(platform: Platform) {
+    const server = new BaseServer();
+    const artifact = await writeArtifact(await tempFolder(), platform);
+    server.slug = 'my-app';
+    server.createRelease({ version: '1.2.0', notes: '', signature: artifact.signature });
+    const transport = new ScriptedTransport(...server.handlers);
+    const request = { ...platform, file: artifact.file, release: '1.2.0' };
+    const outcome = await publishArtifact(publisherOver(transport), request).catch((error: unknown) => error);
+    return { outcome, transport, artifact };
+  }
+
+  test('goes into a release that exists', async () => {
+    const { outcome, transport } = await publishOne(LINUX);
+    expect(outcome).toMatchObject({ action: 'upload' });
+    expect(writesOf(transport)).toEqual([
+      `POST ${APP}/releases/release-1/artifacts`,
+      'PUT /ota/my-app/1.2.0/linux-x86_64',
+    ]);
+  });
+
+  test('is sent without its kind of bundle', async () => {
+    const { outcome, transport, artifact } = await publishOne(DEB);
+    expect(outcome).toMatchObject({ action: 'upload' });
+    expect(transport.bodiesOf('POST', '/artifacts')).toEqual([{ ...LINUX, file_size: artifact.size }]);
+  });
+
+  test('is refused for an arch that is not documented', async () => {
+    const { outcome, transport } = await publishOne({ target: 'linux', arch: 'armv7' });
+    expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('archs') });
+    expect(writesOf(transport)).toEqual([]);
+  });
 });
 
 describe('nothing is written', () => {

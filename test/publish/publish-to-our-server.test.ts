@@ -5,7 +5,7 @@ import type { TransportRequest } from '../../src/client/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 import { publishArtifact } from '../../src/publish/publish-artifact.ts';
 import type { PublishEvent } from '../../src/publish/publisher.ts';
-import { LINUX, MAC, WINDOWS } from './local-file.ts';
+import { DEB, LINUX, MAC, WINDOWS, writeArtifact } from './local-file.ts';
 import { startPublishWorld } from './publish-world.ts';
 
 const PLATFORMS = [LINUX, MAC, WINDOWS];
@@ -141,6 +141,19 @@ describe('one file', () => {
       sha256: linux.sha256,
     });
     expect(await publishArtifact(publisher, request)).toMatchObject({ action: 'skip' });
+  });
+
+  test('for a kind of bundle goes to apps that were installed by it, and to no other', async () => {
+    const { connect, offered, folder } = await startWorld();
+    const deb = await writeArtifact(folder, DEB);
+    const { publisher } = connect();
+    await publisher.client.setSlug(publisher.appId, 'my-app');
+    await publisher.client.createRelease(publisher.appId, { version: '1.2.0' });
+    const request = { ...DEB, file: deb.file, release: '1.2.0' };
+    expect(await publishArtifact(publisher, request)).toMatchObject({ ...DEB, action: 'upload' });
+    expect(await publishArtifact(publisher, request)).toMatchObject({ action: 'skip' });
+    expect(await offered(DEB)).toBe('1.2.0');
+    expect(await offered({ ...LINUX, bundleType: 'rpm' })).toBeUndefined();
   });
 
   test('of other bytes than the release has is a conflict', async () => {

@@ -46,12 +46,12 @@ export async function runPublishArtifact(
     reporter.stop();
     const { size, sha256, action } = artifact;
     const done = action === 'skip' ? 'skipped' : 'uploaded';
-    output.document({ ...platformFields(platform), file, size, sha256, action: done });
+    output.document({ ...platformFields(artifact), file, size, sha256, action: done });
     output.step?.finish({
       status: action === 'skip' ? 'unchanged' : 'published',
       artifacts: [{ ...artifact, action: done, verified: false }],
     });
-    output.result(`${platformName(platform)} ${done} (sha256:${sha256})`);
+    output.result(`${platformName(artifact)} ${done} (sha256:${sha256})`);
   } finally {
     reporter.stop();
     await remote.transport.close();
