@@ -12,6 +12,9 @@ const IDLE_TIMEOUT_MS = 120_000;
 /** How fast a server at least hashes and syncs what it has got, in bytes a millisecond: 4 MiB/s. */
 const MIN_DIGESTION = (4 * 1024 * 1024) / 1000;
 
+/** Statuses that say that the URL is not, or no longer, good; 404 also where its upload was forgotten. */
+const URL_REFUSED = [403, 404, 410];
+
 export interface UploadRequest {
   /** Presigned: no token goes along. */
   readonly url: string;
@@ -53,7 +56,7 @@ export async function uploadFile(
     const text = await readText(response, url);
     if (response.status >= 200 && response.status < 300) return undefined;
     const failure = failureOf(response, text, url, new Date());
-    if (response.status === 403) return { urlRefused: failure };
+    if (URL_REFUSED.includes(response.status)) return { urlRefused: failure };
     throw failure;
   } catch (error) {
     if (!idle.signal.aborted) throw error;

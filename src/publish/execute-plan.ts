@@ -1,4 +1,3 @@
-import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { ensureRelease } from './ensure-release.ts';
@@ -11,6 +10,7 @@ import { requiredOf } from './required-artifacts.ts';
 import { takeBack } from './take-back.ts';
 import { uploadAll } from './upload-all.ts';
 import { unverified, type Verified, verifyAll } from './verify-all.ts';
+import { requireKept, whileThere } from './withdrawn.ts';
 
 export interface ExecuteOptions {
   readonly request: ReleaseRequest & {
@@ -106,15 +106,14 @@ async function takeLive(
   const { client, retry, report, appId } = publisher;
   if (goLive === 'at_once') return release;
   if (goLive === 'later') return { ...release, status: 'draft' };
-  const current =
-    goLive === 'on_request'
-      ? await retry.run(() => client.publishRelease(appId, release.id, requiredOf(artifacts)))
-      : (await retry.run(() => client.listReleases(appId))).find(({ id }) => id === release.id);
-  if (current === undefined) {
-    throw new OtaError('conflict', `${release.version} was deleted meanwhile`, {
-      hint: 'Run the same command again if it is still to be published.',
-    });
-  }
+  const { id, version } = release;
+  const request = () => retry.run(() => client.publishRelease(appId, id, requiredOf(artifacts)));
+  const look = async () =>
+    (await retry.run(() => client.listReleases(appId))).find((listed) => listed.id === id);
+  const current = requireKept(
+    version,
+    goLive === 'on_request' ? await whileThere(version, request) : await look(),
+  );
   if (current.status === 'published') report({ type: 'went_live', release: current });
   return current;
 }

@@ -8,6 +8,7 @@ import { requiredOf } from './required-artifacts.ts';
 import { listedName, readExtensions, readServerView, type ServerView, supports } from './server-view.ts';
 import { liveBefore } from './succession.ts';
 import { type Servable, type Verified, verifyAll } from './verify-all.ts';
+import { requireKept, whileThere } from './withdrawn.ts';
 
 export interface FinishRequest {
   /** Id or version of a draft. */
@@ -41,15 +42,15 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
     throw new OtaError('preflight_refused', 'this server has no drafts, so there is none to take live');
   }
   const releases = await retry.run(() => client.listReleases(appId));
-  const found = requireRelease(releases, request.release);
+  const named = requireRelease(releases, request.release);
+  const found = requireKept(named.version, named);
   const artifacts = servableOf(found);
   requireComplete(found, artifacts, request.expect);
   const view = { version: found.version, platforms: artifacts, extensions, releases };
   const server = await readServerView(publisher, view);
   const wasLive = found.status === 'published';
-  const release = wasLive
-    ? found
-    : await retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
+  const goLive = () => retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
+  const release = wasLive ? found : requireKept(found.version, await whileThere(found.version, goLive));
   if (!wasLive) report({ type: 'went_live', release });
   const options = verifyOptions(request, server, release);
   const verified = await verifyAll(publisher, release, artifacts, options);
@@ -75,15 +76,10 @@ function servableOf({ artifacts = [], signature: ofRelease }: ReleaseAnswer): Se
 }
 
 function requireComplete(
-  { version, status }: ReleaseAnswer,
+  { version }: ReleaseAnswer,
   artifacts: readonly Servable[],
   expected: readonly string[] = [],
 ): void {
-  if (status === 'yanked') {
-    throw new OtaError('conflict', `${version} is yanked`, {
-      hint: 'Restore it with `releases restore`, or publish a new version.',
-    });
-  }
   const missing = expected.filter((name) => !artifacts.some((artifact) => namesPlatform(name, artifact)));
   if (artifacts.length > 0 && missing.length === 0) return;
   const message =

@@ -3,6 +3,7 @@ import { namesPlatform, type Platform } from '../protocol/platform.ts';
 import type { Fault } from './fault.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { type ServerView, supports } from './server-view.ts';
+import { yankedFault } from './withdrawn.ts';
 
 /** How what is uploaded gets to users. */
 export type GoLive =
@@ -28,9 +29,7 @@ export function goLiveOfExisting(
   request: Pick<ReleaseRequest, 'draft' | 'expect'>,
 ): GoLive | Fault {
   const { version, status, expect } = existing;
-  if (status === 'yanked') {
-    return conflict(`${version} is yanked`, 'Restore it with `releases restore`, or publish a new version.');
-  }
+  if (status === 'yanked') return yankedFault(version);
   if (status !== 'draft') return 'at_once';
   if (expect === undefined) {
     if (request.expect === undefined) return request.draft ? 'later' : 'on_request';

@@ -53,7 +53,7 @@ export async function publishArtifact(
   ]);
   if (!('action' in artifact)) throw new Error('a file without faults has an action');
   if (artifact.action === 'upload') {
-    await uploadArtifact(publisher, release.id, artifact, { slug: slug ?? server.slug ?? undefined });
+    await uploadArtifact(publisher, release, artifact, { slug: slug ?? server.slug ?? undefined });
   } else report({ type: 'skipped', artifact });
   return artifact;
 }

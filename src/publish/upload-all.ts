@@ -4,6 +4,7 @@ import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import { uploadArtifact } from './upload-artifact.ts';
+import { whileThere } from './withdrawn.ts';
 
 export interface UploadOptions {
   /** Uploads at once. */
@@ -32,7 +33,7 @@ export async function uploadAll(
       return artifact;
     }
     try {
-      const servedSignature = await uploadArtifact(publisher, release.id, artifact, {
+      const servedSignature = await uploadArtifact(publisher, release, artifact, {
         promisedUrl: urls[index],
         slug,
       });
@@ -49,7 +50,7 @@ export async function uploadAll(
 
 /**
  * Announces every upload before the first is complete: a platform that is expected then goes live with all its kinds
- * of bundle, not with the first of them. One that cannot be announced fails when it is uploaded.
+ * of bundle, not with the first of them. One that another upload was quicker with is settled when it is its turn.
  * @returns their URLs
  */
 async function promiseAll(
@@ -60,13 +61,14 @@ async function promiseAll(
 ): Promise<(string | undefined)[]> {
   const promise = async ({ action, body }: PlannedArtifact): Promise<string | undefined> => {
     if (action === 'skip') return undefined;
-    const answer = await retry
-      .run(() => client.createArtifact(appId, release.id, body))
-      .catch((error) => {
-        if (error instanceof OtaError && error.code === 'conflict') return undefined;
-        throw error;
-      });
-    return answer?.upload_url;
+    const announce = () =>
+      retry
+        .run(() => client.createArtifact(appId, release.id, body))
+        .catch((error) => {
+          if (error instanceof OtaError && error.code === 'conflict') return undefined;
+          throw error;
+        });
+    return (await whileThere(release.version, announce))?.upload_url;
   };
   return pMap(artifacts, promise, { concurrency });
 }

@@ -1,10 +1,12 @@
 import { Retry } from '../client/retry.ts';
 import { uploadFile } from '../client/upload.ts';
 import { OtaError } from '../errors.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { platformName } from '../protocol/platform.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import { listedArtifacts, servedArtifacts } from './server-view.ts';
+import { requireKept, whileThere } from './withdrawn.ts';
 
 export interface UploadArtifactOptions {
   /** One that was asked for already, for the first try. */
@@ -16,22 +18,24 @@ export interface UploadArtifactOptions {
 /**
  * Brings one file to the server: asks for a URL just before each try, so that none is too old, and sends the file.
  * @returns the signature that is served for it: another job may have stored the same bytes, signed by itself
- * @throws OtaError `conflict` when the platform got other bytes meanwhile
+ * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
  */
 export async function uploadArtifact(
   publisher: Publisher,
-  releaseId: string,
+  release: Pick<ReleaseAnswer, 'id' | 'version'>,
   artifact: PlannedArtifact,
   { promisedUrl, slug }: UploadArtifactOptions = {},
 ): Promise<string> {
   const { client, transport, retry, report, signal, appId } = publisher;
   report({ type: 'upload_started', artifact });
+  const mintUrl = async () => {
+    const mint = () => client.createArtifact(appId, release.id, artifact.body);
+    return (await whileThere(release.version, mint)).upload_url;
+  };
   let refusals = 0;
   const served = await retry.run(async (attempt) => {
     try {
-      const url =
-        (attempt === 1 ? promisedUrl : undefined) ??
-        (await client.createArtifact(appId, releaseId, artifact.body)).upload_url;
+      const url = (attempt === 1 ? promisedUrl : undefined) ?? (await mintUrl());
       const refused = await uploadFile(transport, {
         url,
         file: artifact.file,
@@ -47,7 +51,7 @@ export async function uploadArtifact(
       });
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      return settleConflict(publisher, { id: releaseId, slug }, artifact, error);
+      return settleConflict(publisher, { ...release, slug }, artifact, error);
     }
   });
   report({ type: 'uploaded', artifact });
@@ -66,13 +70,15 @@ function storageRefused(artifact: PlannedArtifact, cause: OtaError): OtaError {
 /** An earlier try that got no answer, or another job, may have stored these very bytes: then all is well. */
 async function settleConflict(
   publisher: Publisher,
-  { id, slug }: { readonly id: string; readonly slug: string | undefined },
+  { id, version, slug }: Pick<ReleaseAnswer, 'id' | 'version'> & { readonly slug: string | undefined },
   artifact: PlannedArtifact,
   conflict: OtaError,
 ): Promise<string> {
   const releases = await publisher.client.listReleases(publisher.appId);
-  const release = releases.find((candidate) => candidate.id === id);
-  if (release === undefined) throw conflict;
+  const release = requireKept(
+    version,
+    releases.find((listed) => listed.id === id),
+  );
   const asked = { ...publisher, retry: new Retry({ maxTries: 1 }) }; // a failure is tried again with the upload
   const artifacts =
     release.artifacts === undefined && slug !== undefined

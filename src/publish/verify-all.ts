@@ -1,10 +1,12 @@
 import pMap from 'p-map';
+import { OtaError } from '../errors.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { Publisher } from './publisher.ts';
 import { verificationError, verifyServed } from './verify.ts';
+import { requireKept } from './withdrawn.ts';
 
 /** A file that is to be served. */
 export interface Servable extends Platform {
@@ -35,7 +37,8 @@ export interface VerifyOptions {
 
 /**
  * Sees for each platform of a live release what installed apps get.
- * @throws OtaError `verification_failed` naming every platform that does not get what was signed
+ * @throws OtaError `verification_failed` naming every platform that does not get what was signed; `conflict` when
+ *   the release was withdrawn meanwhile
  */
 export async function verifyAll<T extends Servable>(
   publisher: Publisher,
@@ -68,8 +71,25 @@ export async function verifyAll<T extends Servable>(
     return { ...artifact, verified: false };
   };
   const verified = await pMap(artifacts, verify, { concurrency });
-  if (failed.length > 0) throw verificationError(failed);
-  return verified;
+  if (failed.length === 0) return verified;
+  await requireStillKept(publisher, release);
+  throw verificationError(failed);
+}
+
+/** What somebody withdrew meanwhile is not served, and rightly so. Where the server cannot be asked, nothing is known. */
+async function requireStillKept(publisher: Publisher, { id, version }: ReleaseAnswer): Promise<void> {
+  const { client, retry, appId } = publisher;
+  const releases = await retry
+    .run(() => client.listReleases(appId))
+    .catch((error) => {
+      if (error instanceof OtaError) return undefined;
+      throw error;
+    });
+  if (releases === undefined) return;
+  requireKept(
+    version,
+    releases.find((release) => release.id === id),
+  );
 }
 
 export function unverified<T extends Servable>(artifacts: readonly T[]): Verified<T>[] {

@@ -45,7 +45,7 @@ async function upload(script: {
   const body = { target, arch, file_size };
   const planned = { ...artifact, action: 'upload', servedSignature: artifact.signature, body } as const;
   const options = { slug: script.served && 'my-app' };
-  const outcome = await uploadArtifact(publisher, 'r1', planned, options).then(
+  const outcome = await uploadArtifact(publisher, { id, version }, planned, options).then(
     () => 'uploaded',
     (error: unknown) => error,
   );
@@ -71,6 +71,7 @@ describe('a file', () => {
 
   test.each([
     ['403', status(403)],
+    ['404', status(404)],
     ['500', status(500)],
     ['no answer', () => HttpResponse.error()],
   ])('is sent to a fresh URL after %s', async (_, answer) => {

@@ -1,0 +1,37 @@
+import { OtaError } from '../errors.ts';
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import { type Fault, toError } from './fault.ts';
+
+/** Why nothing is published into a yanked release. */
+export function yankedFault(version: string): Fault {
+  const hint = 'Restore it with `releases restore`, or publish a new version.';
+  return { code: 'conflict', message: `${version} is yanked`, hint };
+}
+
+/**
+ * A release as it is by now, which somebody may have withdrawn between two requests of this run.
+ * @param now undefined when the server has it no more
+ * @throws OtaError `conflict` when it was yanked or deleted
+ */
+export function requireKept(version: string, now: ReleaseAnswer | undefined): ReleaseAnswer {
+  if (now === undefined) throw deletedMeanwhile(version);
+  if (now.status === 'yanked') throw toError([yankedFault(version)]);
+  return now;
+}
+
+/** A call on a release that was there a moment ago. @throws OtaError `conflict` for a 404 */
+export async function whileThere<T>(version: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw error instanceof OtaError && error.code === 'usage' ? deletedMeanwhile(version, error) : error;
+  }
+}
+
+/** By a person, or by the job that created it and took it back. */
+function deletedMeanwhile(version: string, cause?: unknown): OtaError {
+  return new OtaError('conflict', `${version} was deleted meanwhile`, {
+    cause,
+    hint: 'Run the same command again if it is still to be published.',
+  });
+}
