@@ -2,11 +2,13 @@ import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { ensureRelease } from './ensure-release.ts';
 import { throwFaults } from './fault.ts';
-import { type GoLive, goLiveOfExisting } from './go-live.ts';
+import type { GoLive } from './go-live.ts';
+import { joinRelease } from './join-release.ts';
 import type { Plan, PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { requiredOf } from './required-artifacts.ts';
+import type { ServerView } from './server-view.ts';
 import { takeBack } from './take-back.ts';
 import { uploadAll } from './upload-all.ts';
 import { unverified, type Verified, verifyAll } from './verify-all.ts';
@@ -19,6 +21,7 @@ export interface ExecuteOptions {
     /** Take back what this run created if it does not end well. */
     readonly rollbackOnFailure?: boolean;
   };
+  readonly server: Pick<ServerView, 'extensions'>;
   /** The app's key, to check what is served by. */
   readonly publicKey: PublicKey | undefined;
   /** The version that apps update from. */
@@ -72,7 +75,8 @@ async function fillAndGoLive(
 ): Promise<Outcome> {
   const { request, publicKey, previousVersion } = options;
   const { concurrency } = request;
-  const goLive = created ? plan.goLive : goLiveOf(release, request);
+  const adopted = 'create' in plan.release && !created;
+  const goLive = adopted ? goLiveOfAdopted(release, plan, options) : plan.goLive;
   const promiseFirst = goLive === 'when_expected';
   const stored = await uploadAll(publisher, release, plan.artifacts, {
     concurrency,
@@ -89,11 +93,16 @@ async function fillAndGoLive(
 }
 
 /** Another job may have created the release since it was planned, in another way. */
-function goLiveOf(release: ReleaseAnswer, request: ReleaseRequest): GoLive {
-  const goLive = goLiveOfExisting(release, request);
+function goLiveOfAdopted(
+  release: ReleaseAnswer,
+  { artifacts }: Plan,
+  { request, server }: ExecuteOptions,
+): GoLive {
+  const uploads = artifacts.filter(({ action }) => action === 'upload');
+  const goLive = joinRelease(release, request, { all: artifacts, uploads }, server);
   if (typeof goLive === 'string') return goLive;
-  throwFaults([goLive]);
-  throw new Error('a fault is thrown');
+  throwFaults(goLive.faults);
+  throw new Error('there is a reason why it must not be joined');
 }
 
 /** Takes a draft live that is to go live now. @returns the release as it is from here on */

@@ -36,6 +36,10 @@ export function goLiveOfExisting(
     const hint = 'Take it live with `publish finish`, or delete it and publish again.';
     return conflict(`${version} is a draft that waits for a request, not for platforms`, hint);
   }
+  if (request.draft) {
+    const message = `${version} goes live with the last of ${expect.join(', ')}, and cannot be left a draft`;
+    return conflict(message, 'Leave --draft out, or delete the draft.');
+  }
   if (request.expect === undefined || sameNames(request.expect, expect)) return 'when_expected';
   return conflict(
     `${version} waits for ${expect.join(', ')}, not for ${request.expect.join(', ')}`,

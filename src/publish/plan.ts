@@ -9,7 +9,8 @@ import { platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
 import type { Fault } from './fault.ts';
 import { findRelease } from './find-release.ts';
-import { type GoLive, goLiveOfExisting, goLiveOfNew, missingExtensionFaults } from './go-live.ts';
+import { type GoLive, goLiveOfNew, missingExtensionFaults } from './go-live.ts';
+import { joinRelease } from './join-release.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { type ServerView, supports } from './server-view.ts';
@@ -61,14 +62,14 @@ export function plan(
     (artifact): artifact is PlannedArtifact => 'action' in artifact && artifact.action === 'upload',
   );
   const create = releaseBody(request, artifacts, server);
-  const goLive = existing ? goLiveOfExisting(existing, request) : goLiveOfNew(request, server);
+  const goLive = existing
+    ? joinRelease(existing, request, { all: artifacts, uploads }, server)
+    : goLiveOfNew(request, server);
   const faults = [
     ...missingExtensionFaults(request, artifacts, server),
     ...(existing ? [] : sizeFaults(create, server)),
     ...signatureFaults(artifacts, server),
-    ...(typeof goLive === 'string' ? [] : [goLive]),
-    ...(existing ? existingReleaseFaults(existing, request, artifacts, server) : []),
-    ...(existing && uploads.length > 0 && request.draft && goLive === 'at_once' ? [liveFault(existing)] : []),
+    ...(typeof goLive === 'string' ? [] : goLive.faults),
     ...(existing && existing.status !== 'draft' ? [] : orderFaults(request, server.releases)),
     ...keyChangeFaults(request, uploads, server.releases),
     ...planned.filter((artifact): artifact is Fault => !('action' in artifact)),
@@ -132,12 +133,6 @@ export function planArtifact(artifact: LocalArtifact, server: ServerView): Plann
   return { ...artifact, action: 'skip', servedSignature: stored.signature ?? signature, body };
 }
 
-/** What would be uploaded to it is offered at once. */
-function liveFault({ version }: ReleaseAnswer): Fault {
-  const message = `${version} is live already, and cannot be a draft`;
-  return { code: 'conflict', message, hint: 'Publish it as a new version.' };
-}
-
 /** Our server's limit is known before anything is written. */
 function sizeFaults(body: CreateReleaseBody, server: ServerView): Fault[] {
   const size = Buffer.byteLength(JSON.stringify(body));
@@ -155,33 +150,6 @@ export function signatureFaults(artifacts: readonly LocalArtifact[], server: Ser
     `users of all but one would never be able to verify an update`;
   const hint = 'Use a server with the extension artifact-signature, or publish a single platform.';
   return [{ code: 'preflight_refused', message, hint }];
-}
-
-/** Why files cannot be added to a release that is there, whenever it goes live. */
-export function existingReleaseFaults(
-  existing: ReleaseAnswer,
-  { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
-  artifacts: readonly LocalArtifact[],
-  server: ServerView,
-): Fault[] {
-  const hint = 'Publish it as a new version.';
-  if (existing.version !== version) {
-    const message = `${existing.version} exists, and build metadata does not make ${version} another version`;
-    return [{ code: 'conflict', message, hint }];
-  }
-  if (
-    !supports(server, 'artifact-signature') &&
-    typeof existing.signature === 'string' &&
-    artifacts.some(({ signature }) => signature !== existing.signature)
-  ) {
-    return [{ code: 'conflict', message: `${version} exists with another signature`, hint }];
-  }
-  if (existing.channel !== undefined && existing.channel !== channel) {
-    const message = `${version} exists in the channel ${existing.channel}, not in ${channel}`;
-    const remedy = `Pass --channel ${existing.channel}, or publish a new version.`;
-    return [{ code: 'conflict', message, hint: remedy }];
-  }
-  return [];
 }
 
 function warningsOf(

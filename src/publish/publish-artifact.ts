@@ -2,9 +2,9 @@ import type { PublicKey } from '../protocol/minisign.ts';
 import { throwFaults } from './fault.ts';
 import { requireRelease } from './find-release.ts';
 import { fitToServer } from './fit-to-server.ts';
-import { goLiveOfExisting } from './go-live.ts';
+import { joinRelease } from './join-release.ts';
 import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
-import { existingReleaseFaults, type PlannedArtifact, planArtifact, signatureFaults } from './plan.ts';
+import { type PlannedArtifact, planArtifact, signatureFaults } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import { readExtensions, readServerView } from './server-view.ts';
 import { uploadArtifact } from './upload-artifact.ts';
@@ -44,11 +44,11 @@ export async function publishArtifact(
   const [local] = artifacts;
   if (local === undefined) throw new Error('one file was inspected');
   const artifact = planArtifact(local, server);
-  const goLive = goLiveOfExisting(release, {});
+  const files = { all: artifacts, uploads: artifacts };
+  const goLive = joinRelease(release, { version, channel: release.channel }, files, server);
   throwFaults([
     ...signatureFaults(artifacts, server),
-    ...(typeof goLive === 'string' ? [] : [goLive]),
-    ...existingReleaseFaults(release, release, artifacts, server),
+    ...(typeof goLive === 'string' ? [] : goLive.faults),
     ...('action' in artifact ? [] : [artifact]),
   ]);
   if (!('action' in artifact)) throw new Error('a file without faults has an action');

@@ -88,7 +88,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     });
     return { status: 'planned', release, slug, artifacts, warnings, requests };
   }
-  const outcome = await executePlan(publisher, decided.plan, { request, publicKey, previousVersion });
+  const outcome = await executePlan(publisher, decided.plan, { request, server, publicKey, previousVersion });
   return { ...outcome, slug, warnings };
 }
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { EXTENSIONS } from '../../src/protocol/extensions.ts';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { platformName } from '../../src/protocol/platform.ts';
 import { findRelease } from '../../src/publish/find-release.ts';
@@ -8,28 +7,9 @@ import { plan, requestFaults } from '../../src/publish/plan.ts';
 import type { ReleaseRequest } from '../../src/publish/release-request.ts';
 import type { ServerView } from '../../src/publish/server-view.ts';
 import { LINUX, MAC, WINDOWS } from './local-file.ts';
+import { artifact, BASE, OURS, REQUEST } from './plan-inputs.ts';
 
-const REQUEST: ReleaseRequest = { version: '1.2.0', allowPrerelease: false };
-const OURS: ServerView = {
-  extensions: new Set(EXTENSIONS),
-  slug: 'my-app',
-  releases: [],
-  stored: new Map(),
-};
-const BASE: ServerView = { ...OURS, extensions: new Set(), slug: undefined };
 const EXISTING: ReleaseAnswer = { id: 'r1', version: '1.2.0', notes: 'Fixes.', signature: 'same' };
-
-function artifact(platform = LINUX, fields: Partial<LocalArtifact> = {}): LocalArtifact {
-  const name = platformName(platform);
-  return {
-    ...platform,
-    file: `${name}.bin`,
-    size: 7,
-    sha256: 'a'.repeat(64),
-    signature: `sig of ${name}`,
-    ...fields,
-  };
-}
 
 function planned(
   request: Partial<ReleaseRequest>,

@@ -1,12 +1,20 @@
 import { appendFileSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { TransportRequest } from '../../src/client/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 import { publishArtifact } from '../../src/publish/publish-artifact.ts';
 import type { PublishEvent } from '../../src/publish/publisher.ts';
 import { DEB, LINUX, MAC, WINDOWS, writeArtifact } from './local-file.ts';
 import { startPublishWorld } from './publish-world.ts';
+import {
+  atCheck,
+  atCreation,
+  atDownload,
+  atGoingLive,
+  atSlug,
+  atUpload,
+  atUploadUrl,
+} from './request-points.ts';
 
 const PLATFORMS = [LINUX, MAC, WINDOWS];
 
@@ -82,13 +90,14 @@ describe('a publish to our server', () => {
     });
   });
 
-  test.each<[string, (request: TransportRequest) => boolean]>([
-    ['of the slug', ({ method, url }) => method === 'PUT' && url.pathname.endsWith('/slug')],
-    ['of the release', ({ method, url }) => method === 'POST' && url.pathname.endsWith('/releases')],
-    ['of an upload URL', ({ url }) => url.pathname.endsWith('/artifacts')],
-    ['of an upload', ({ method, url }) => method === 'PUT' && url.pathname.includes('/uploads/')],
-    ['of a check', ({ url }) => url.pathname.endsWith('/0.0.0-0')],
-    ['of a download', ({ url }) => url.pathname.includes('/downloads/')],
+  test.each([
+    ['of the slug', atSlug],
+    ['of the release', atCreation],
+    ['of an upload URL', atUploadUrl],
+    ['of an upload', atUpload],
+    ['of going live', atGoingLive],
+    ['of a check', atCheck],
+    ['of a download', atDownload],
   ])('ends well where the first answer %s is lost after it was applied', async (_, isThis) => {
     const { run, connect } = await startWorld();
     const way = connect();

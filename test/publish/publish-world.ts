@@ -1,12 +1,13 @@
 import { onTestFinished } from 'vitest';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
-import type { Platform } from '../../src/protocol/platform.ts';
+import { type Platform, platformName } from '../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../src/publish/publish.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { writeArtifact } from './local-file.ts';
 import { RecordingTransport } from './recording-transport.ts';
+import type { Point } from './request-points.ts';
 import { publisherOver, publishRequest, type TestPublisher } from './test-publisher.ts';
 
 /** A way to the server, as one process has it. */
@@ -28,6 +29,8 @@ export interface PublishWorld {
   readonly app: { readonly id: string; readonly token: string };
   readonly folder: string;
   readonly artifacts: readonly LocalArtifact[];
+  /** The files of some of the platforms. */
+  filesOf(...platforms: readonly Platform[]): LocalArtifact[];
   connect(token?: string): Way;
   /** Publishes all files under the slug `my-app`, or what `fields` say, on a way of its own or this one. */
   run(fields?: Partial<PublishRequest>, way?: Way): Promise<Ended>;
@@ -35,6 +38,18 @@ export interface PublishWorld {
   releases(): Promise<ReleaseAnswer[]>;
   /** The version that an app of 0.0.0-0 is offered; undefined for none, also where there is no such app yet. */
   offered(platform: Platform, channel?: string): Promise<string | undefined>;
+}
+
+/** A way to the server on which something happens once, just before a certain request arrives. */
+export function wayWhere(world: PublishWorld, isThis: Point, act: () => unknown): Way {
+  const way = world.connect();
+  let done = false;
+  way.transport.before = async (request) => {
+    if (done || !isThis(request)) return;
+    done = true;
+    await act();
+  };
+  return way;
 }
 
 export async function startPublishWorld(platforms: readonly Platform[]): Promise<PublishWorld> {
@@ -57,6 +72,8 @@ export async function startPublishWorld(platforms: readonly Platform[]): Promise
     app,
     folder,
     artifacts,
+    filesOf: (...some) =>
+      artifacts.filter((artifact) => some.map(platformName).includes(platformName(artifact))),
     connect,
     async run(fields = {}, way = connect()) {
       const request = publishRequest({ artifacts, ...fields });

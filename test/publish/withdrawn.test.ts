@@ -1,28 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { TransportRequest } from '../../src/client/transport.ts';
 import { finishRelease } from '../../src/publish/finish-release.ts';
 import { LINUX, MAC } from './local-file.ts';
-import { type PublishWorld, startPublishWorld } from './publish-world.ts';
-
-type Point = (request: TransportRequest) => boolean;
-
-const atUploadUrl: Point = ({ method, url }) => method === 'POST' && url.pathname.endsWith('/artifacts');
-const atUpload: Point = ({ method, url }) => method === 'PUT' && url.pathname.includes('/uploads/');
-const atGoingLive: Point = ({ url }) => url.pathname.endsWith('/publish');
-const atCheck: Point = ({ url }) => url.pathname.includes('/my-app/linux/');
-const atDownload: Point = ({ url }) => url.pathname.includes('/my-app/download/');
-
-/** A way to the server on which somebody does something once, just before a certain request arrives. */
-function wayWhere(world: PublishWorld, isThis: Point, act: () => Promise<unknown>) {
-  const way = world.connect();
-  let done = false;
-  way.transport.before = async (request) => {
-    if (done || !isThis(request)) return;
-    done = true;
-    await act();
-  };
-  return way;
-}
+import { type PublishWorld, startPublishWorld, wayWhere } from './publish-world.ts';
+import { atCheck, atDownload, atGoingLive, atUpload, atUploadUrl } from './request-points.ts';
 
 async function withdraw(world: PublishWorld, how: 'delete' | 'yank', version: string): Promise<void> {
   const { client, appId } = world.connect().publisher;
