@@ -1,3 +1,4 @@
+import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { namesPlatform, type Platform } from '../protocol/platform.ts';
 import type { Fault } from './fault.ts';
@@ -57,7 +58,7 @@ export function missingExtensionFaults(
   if (request.draft && !supports(server, 'draft')) {
     faults.push(refusal('this server has no drafts', 'Leave --draft out: what is uploaded is live at once.'));
   }
-  if (request.channel !== undefined && !supports(server, 'channel')) {
+  if ((request.channel ?? STABLE) !== STABLE && !supports(server, 'channel')) {
     faults.push(
       refusal('this server has no channels', 'Leave --channel out: everyone is offered the release.'),
     );

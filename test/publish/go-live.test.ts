@@ -108,6 +108,10 @@ describe('what a server cannot do', () => {
     ]);
   });
 
+  test('is no matter for the channel that everyone has', () => {
+    expect(faults({ channel: 'stable' })).toEqual([]);
+  });
+
   test('is no matter for expected platforms that are all here', () => {
     expect(faults({ expect: BOTH }, [LINUX, MAC])).toEqual([]);
     expect(faults({ expect: ['linux-x86_64'] }, [DEB])).toEqual([]);
