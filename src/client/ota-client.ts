@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox';
 import type { OtaError } from '../errors.ts';
 import {
   AppAnswer,
+  type AppQuery,
   CapabilitiesAnswer,
   CreateArtifactAnswer,
   type CreateArtifactBody,
@@ -72,9 +73,9 @@ export class OtaClient {
     return response.status === 200 ? decodeIfMatching(CapabilitiesAnswer, text) : undefined;
   }
 
-  /** Extension `app`. */
-  async getApp(appId: string): Promise<AppAnswer> {
-    return this.#call(AppAnswer, { route: 'getApp', parameters: { app_id: appId } });
+  /** Extension `app`. @param include `releases` to get them too, from a server that knows how */
+  async getApp(appId: string, include?: AppQuery['include']): Promise<AppAnswer> {
+    return this.#call(AppAnswer, { route: 'getApp', parameters: { app_id: appId }, query: { include } });
   }
 
   /** api.md, "Register a Slug" */

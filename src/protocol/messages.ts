@@ -88,6 +88,13 @@ export const DownloadQuery = Type.Object({
 });
 export type DownloadQuery = Static<typeof DownloadQuery>;
 
+/** The query of `GET /api/sync/ota/apps/{app_id}` (extension `app`). */
+export const AppQuery = Type.Object({
+  /** Answers the app's releases too: whoever publishes needs both. */
+  include: Type.Optional(Type.Enum(['releases'], { description: 'releases, or nothing' })),
+});
+export type AppQuery = Static<typeof AppQuery>;
+
 /** The query of a deletion. */
 export const DeleteReleaseQuery = Type.Object({
   /** Extension `conditional-delete`: only while the release has so many complete artifacts. */
@@ -214,6 +221,8 @@ export const AppAnswer = Type.Object({
   name: Type.String(),
   slug: Nullable(Type.String()),
   pubkey: Nullable(Type.String()),
+  /** As "List Releases" has them, where they were asked for. */
+  releases: Type.Optional(Type.Array(ReleaseAnswer)),
 });
 export type AppAnswer = Static<typeof AppAnswer>;
 

@@ -52,8 +52,9 @@ export async function readExtensions({ client, retry }: Publisher): Promise<Read
 export async function readServerView(publisher: Publisher, request: ViewRequest): Promise<ServerView> {
   const { client, retry, appId } = publisher;
   const { extensions } = request;
-  const releases = request.releases ?? (await retry.run(() => client.listReleases(appId)));
-  const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId)) : undefined;
+  const include = request.releases === undefined ? 'releases' : undefined;
+  const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, include)) : undefined;
+  const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = app?.slug;
   const view = { extensions, slug: registered, pubkey: app?.pubkey ?? undefined, releases };
   const release = findRelease(releases, request.version);

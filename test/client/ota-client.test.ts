@@ -34,6 +34,12 @@ describe('the requests of the client', () => {
       answer: () => HttpResponse.json({ id: 'a1', name: 'A', slug: null, pubkey: null }),
     },
     {
+      name: 'getApp with its releases',
+      call: (api) => api.getApp('a1', 'releases'),
+      request: 'GET /api/sync/ota/apps/a1?include=releases',
+      answer: () => HttpResponse.json({ id: 'a1', name: 'A', slug: null, pubkey: null, releases: [RELEASE] }),
+    },
+    {
       name: 'setSlug',
       call: (api) => api.setSlug('a1', 'my-app'),
       request: 'PUT /api/sync/ota/apps/a1/slug',
@@ -61,6 +67,26 @@ describe('the requests of the client', () => {
       answer: () => HttpResponse.json([]),
     },
     {
+      name: 'publishRelease',
+      call: (api) => api.publishRelease('a1', 'r1', [{ ...LINUX, bundle_type: 'deb', sha256: 'a' }]),
+      request: 'POST /api/sync/ota/apps/a1/releases/r1/publish',
+      body: [{ target: 'linux', arch: 'x86_64', bundle_type: 'deb', sha256: 'a' }],
+      answer: () => HttpResponse.json({ ...RELEASE, status: 'published' }),
+    },
+    {
+      name: 'updateRelease',
+      call: (api) => api.updateRelease('a1', 'r1', { status: 'yanked' }),
+      request: 'PATCH /api/sync/ota/apps/a1/releases/r1',
+      body: { status: 'yanked' },
+      answer: () => HttpResponse.json({ ...RELEASE, status: 'yanked' }),
+    },
+    {
+      name: 'deleteRelease of so many artifacts',
+      call: (api) => api.deleteRelease('a1', 'r1', 0),
+      request: 'DELETE /api/sync/ota/apps/a1/releases/r1?artifacts=0',
+      answer: () => new HttpResponse(null, { status: 204 }),
+    },
+    {
       name: 'deleteRelease',
       call: (api) => api.deleteRelease('a1', 'r1'),
       request: 'DELETE /api/sync/ota/apps/a1/releases/r1',
@@ -73,12 +99,21 @@ describe('the requests of the client', () => {
       public: true,
       answer: () => new HttpResponse(null, { status: 204 }),
     },
+    {
+      name: 'check by kind of bundle and channel',
+      call: (api) => api.check('my-app', { ...LINUX, bundleType: 'deb' }, '1.1.0', 'beta'),
+      request: 'GET /api/sync/ota/my-app/linux/x86_64/1.1.0?channel=beta&bundle_type=deb',
+      public: true,
+      answer: () => new HttpResponse(null, { status: 204 }),
+    },
   ];
 
   test.each(cases)('$name: $request', async ({ call, request, body, public: isPublic, answer }) => {
     const transport = new ScriptedTransport(http.all('*', answer));
     await call(client(transport));
-    expect(transport.calls).toEqual([request]);
+    expect(transport.requests.map(({ method, url }) => `${method} ${url.pathname}${url.search}`)).toEqual([
+      request,
+    ]);
     const sent = transport.requests[0];
     expect(sent?.headers).toEqual({
       accept: 'application/json',
@@ -120,6 +155,13 @@ describe('the requests of the client', () => {
     const transport = new ScriptedTransport(http.all('*', () => HttpResponse.json([])));
     await client(transport).listReleases('a/../../b?c#d');
     expect(transport.requests[0]?.url.href).toBe(`${API}/apps/a%2F..%2F..%2Fb%3Fc%23d/releases`);
+  });
+
+  test('a download for a kind of bundle has that in its address', () => {
+    const api = client(new ScriptedTransport());
+    expect(api.downloadUrl('my-app', 'r1', { ...LINUX, bundleType: 'deb' }).href).toBe(
+      'https://ota.example/api/sync/ota/my-app/download/r1/linux/x86_64?bundle_type=deb',
+    );
   });
 
   test('addresses for people and for downloads keep the prefix too', () => {

@@ -113,6 +113,27 @@ export const slugScenarios: readonly Scenario[] = [
     'app',
   ),
   scenario(
+    'an app’s releases can be read together with it, as they are listed, drafts included',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.createRelease(2, { draft: true }), { status: 201 }),
+      step((w) => w.keep(w.appCall('GET', '/releases')), { status: 200 }),
+      step(
+        (w) => w.appCall('GET', '?include=releases'),
+        (w) => ({
+          status: 200,
+          has: { id: w.target.app.id, slug: w.slug, releases: JSON.parse(w.kept.body.toString()) },
+        }),
+      ),
+      step((w) => w.appCall('GET', '?include=tokens'), {
+        status: 400,
+        problem: { code: 'invalid_request', fields: ['include'] },
+      }),
+    ],
+    'app',
+    'draft',
+  ),
+  scenario(
     'the server says what it is and which extensions it has, to anyone',
     [
       step((w) => w.call('GET', ''), {

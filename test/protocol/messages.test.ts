@@ -323,6 +323,7 @@ describe('answers', () => {
     ['an update with nulls', UpdateAnswer, { ...update, notes: null, pub_date: null }],
     ['an update without a signature to speak of', UpdateAnswer, { ...update, signature: '' }],
     ['an app without a slug and with a key', AppAnswer, { ...app, slug: null, pubkey: 'a2V5' }],
+    ['an app with its releases', AppAnswer, { ...app, releases: [release] }],
     ['a server without extensions', CapabilitiesAnswer, { ...capabilities, extensions: [] }],
   ])('%s is read', (_, schema, value) => {
     expect(matches(schema, value)).toBe(true);

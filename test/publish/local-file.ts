@@ -1,12 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Platform, platformName } from '../../src/protocol/platform.ts';
+import { DOCUMENTED_ARCHS, type Platform, platformName, TARGETS } from '../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
 
 export const LINUX: Platform = { target: 'linux', arch: 'x86_64' };
 export const MAC: Platform = { target: 'darwin', arch: 'aarch64' };
 export const WINDOWS: Platform = { target: 'windows', arch: 'x86_64' };
+/** Every platform that api.md names. */
+export const SIX: readonly Platform[] = TARGETS.flatMap((target) =>
+  DOCUMENTED_ARCHS.map((arch) => ({ target, arch })),
+);
 export const DEB: Platform = { ...LINUX, bundleType: 'deb' };
 
 /** A file with its signature beside it, of random bytes or these, and what inspecting it finds. */

@@ -1,16 +1,19 @@
 import { appendFileSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import type { TransportRequest } from '../../src/client/transport.ts';
 import { OtaError } from '../../src/errors.ts';
+import { platformName } from '../../src/protocol/platform.ts';
 import { publishArtifact } from '../../src/publish/publish-artifact.ts';
 import type { PublishEvent } from '../../src/publish/publisher.ts';
-import { DEB, LINUX, MAC, WINDOWS, writeArtifact } from './local-file.ts';
+import { DEB, LINUX, MAC, SIX, WINDOWS, writeArtifact } from './local-file.ts';
 import { startPublishWorld } from './publish-world.ts';
 import {
   atCheck,
   atCreation,
   atDownload,
   atGoingLive,
+  atRedirect,
   atSlug,
   atUpload,
   atUploadUrl,
@@ -132,6 +135,30 @@ describe('a publish to our server', () => {
       ],
     });
   });
+});
+
+describe('a clean publish', () => {
+  const isVerification = (request: TransportRequest) =>
+    [atCheck, atRedirect, atDownload].some((point) => point(request));
+
+  test.each([
+    [1, {}],
+    [2, {}],
+    [6, {}],
+    [1, { expect: ['linux-x86_64'] }],
+    [6, { expect: SIX.map(platformName) }],
+    [6, { draft: true }],
+  ])(
+    'of %i files under a new slug, as %j, sends at most 4 + 3n requests to publish them',
+    async (n, fields) => {
+      const { run } = await startPublishWorld(SIX.slice(0, n));
+      const { outcome, transport, publisher } = await run(fields);
+      expect(outcome.artifacts).toHaveLength(n);
+      const requests = transport.requests.filter((request) => !isVerification(request));
+      expect(requests.length, transport.calls.join()).toBeLessThanOrEqual(4 + 3 * n);
+      expect(publisher.waits).toEqual([]);
+    },
+  );
 });
 
 describe('one file', () => {

@@ -1,18 +1,23 @@
 import type { FastifyInstance } from 'fastify';
 import { findApp, setSlug } from '../../database/apps.ts';
-import { type AppAnswer, SetSlugBody } from '../../protocol/messages.ts';
+import { listReleases } from '../../database/releases.ts';
+import { type AppAnswer, AppQuery, SetSlugBody } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
 import { registerRoute } from '../register-route.ts';
+import { toListed } from '../release-answer.ts';
 import type { Services } from '../services.ts';
 
 export function registerApps(app: FastifyInstance, { database, clock }: Services): void {
   registerRoute(app, 'getApp', {
-    handle: async ({ params }): Promise<AppAnswer> => {
+    query: AppQuery,
+    handle: async ({ params, query }): Promise<AppAnswer> => {
       const found = await findApp(database.queries, params.app_id);
       if (found === undefined) throw new Problem('not_found', 'There is no such app.');
       const { id, name, slug, pubkey } = found;
-      return { id, name, slug, pubkey };
+      if (query.include === undefined) return { id, name, slug, pubkey };
+      const releases = await listReleases(database.queries, id);
+      return { id, name, slug, pubkey, releases: releases.map(toListed) };
     },
   });
 

@@ -17,8 +17,8 @@ import {
 } from '../../protocol/messages.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { formatTimestamp } from '../../protocol/time.ts';
 import { registerRoute } from '../register-route.ts';
+import { toAnswer, toExtendedAnswer, toListed } from '../release-answer.ts';
 import type { Services } from '../services.ts';
 
 /** @param onDeleted called when bytes are to be removed, after the release is invisible */
@@ -60,15 +60,7 @@ export function registerReleases(
   // api.md, "List Releases"
   registerRoute(app, 'listReleases', {
     handle: async ({ params }): Promise<ReleaseAnswer[]> => {
-      const releases = await listReleases(database.queries, params.app_id);
-      return releases.map(({ artifacts, ...release }) => ({
-        ...toExtendedAnswer(release),
-        artifacts: artifacts.map(({ fileSize, bundleType = null, ...artifact }) => ({
-          ...artifact,
-          bundle_type: bundleType,
-          file_size: fileSize,
-        })),
-      }));
+      return (await listReleases(database.queries, params.app_id)).map(toListed);
     },
   });
 
@@ -118,24 +110,6 @@ export function registerReleases(
       return reply.code(204).send();
     },
   });
-}
-
-/** api.md, "Create a Release", response. */
-function toAnswer({ id, version, notes, signature, pubDate, createdAt }: Release): ReleaseAnswer {
-  return {
-    id,
-    version,
-    notes,
-    signature,
-    pub_date: formatTimestamp(pubDate),
-    created_at: formatTimestamp(createdAt),
-  };
-}
-
-/** With the fields of the extensions `draft`, `expect`, `channel` and `yank`. */
-function toExtendedAnswer(release: Release): ReleaseAnswer {
-  const { status, channel, expect } = release;
-  return { ...toAnswer(release), status, channel, ...(expect !== null && { expect: [...expect] }) };
 }
 
 function noSuchRelease(): Problem {
