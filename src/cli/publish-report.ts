@@ -4,19 +4,15 @@ import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { namesPlatform, type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
 import type { PublishResult } from '../publish/publish.ts';
+import type { PublishedFile } from '../publish/servable.ts';
 import { listedArtifacts } from '../publish/server-view.ts';
-import type { Servable, Verified } from '../publish/verify-all.ts';
+import type { Verified } from '../publish/verify-all.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { formatPlan } from './plan-table.ts';
 import type { StepResult } from './step-summary.ts';
 
 /** A file of a release, and what was done with it. */
-export type ReportedArtifact = Verified<Servable> & {
-  readonly file?: string;
-  /** The text of its signature. */
-  readonly signature?: string;
-  readonly action: 'upload' | 'skip';
-};
+export type ReportedArtifact = Verified<PublishedFile>;
 
 /** What is told of a publish, or of taking a draft live. */
 export interface Reported {
@@ -102,14 +98,17 @@ export function describe(reported: Reported, version: string): string {
   const headline = {
     published: () => `Published ${version}.`,
     unchanged: () => `${version} is published already; nothing was changed.`,
-    draft: () => `${version} is a draft, which nobody is offered yet; ${nextStep(release)}.`,
+    draft: () =>
+      release?.status === 'draft'
+        ? `${version} is a draft, which nobody is offered yet; ${nextStep(release)}.`
+        : `${version} went live with the last platform of another job.`,
   }[status]();
   return `${headline}\n${formatTable(rows)}`;
 }
 
 /** What takes a draft live. */
-function nextStep(release: ReleaseAnswer | undefined): string {
-  if (release?.expect === undefined) return '`synckit-ota publish finish` takes it live';
+function nextStep(release: ReleaseAnswer): string {
+  if (release.expect === undefined) return '`synckit-ota publish finish` takes it live';
   const stored = [...listedArtifacts(release).keys()]
     .map(parsePlatform)
     .filter((found) => found !== undefined);

@@ -3,10 +3,9 @@ import { formatPublicKeyForTauri } from '../protocol/minisign-signer.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import { pathOf } from '../protocol/routes.ts';
 import { compareVersions } from '../protocol/version.ts';
-import type { PublishedArtifact } from '../publish/publish.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { hostPlatform } from './host-platform.ts';
-import { platformFields } from './publish-report.ts';
+import { platformFields, type ReportedArtifact } from './publish-report.ts';
 import type { RehearsedBuild } from './rehearsed-build.ts';
 
 /** A rehearsal that is ready. */
@@ -19,7 +18,7 @@ export interface Rehearsal {
   readonly publicKey: PublicKey;
   /** The file with the settings; undefined for a sample, which no app can ask for. */
   readonly overlayFile: string | undefined;
-  readonly artifacts: readonly PublishedArtifact[];
+  readonly artifacts: readonly ReportedArtifact[];
 }
 
 /** The document of `dev --json`. */
@@ -33,7 +32,7 @@ export function toDocument({ build, version, url, publicKey, overlayFile, artifa
     overlay: overlayFile ?? null,
     artifacts: artifacts.map((artifact) => ({
       ...platformFields(artifact),
-      file: artifact.file,
+      file: artifact.file ?? null,
       size: artifact.size,
       sha256: artifact.sha256,
     })),
@@ -46,7 +45,7 @@ export function describe(rehearsal: Rehearsal): string {
   const files = artifacts.map((artifact) => [
     platformName(artifact),
     formatBytes(artifact.size),
-    artifact.file,
+    artifact.file ?? '',
   ]);
   return [
     `Rehearsing the update of ${build.name} from ${build.version} to ${version} at ${url}`,

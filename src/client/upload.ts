@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { OtaError } from '../errors.ts';
-import { failureOf, readText } from './answer.ts';
+import { UploadAnswer } from '../protocol/messages.ts';
+import { decodeIfMatching, failureOf, readText } from './answer.ts';
 import { displayUrl, type Transport } from './transport.ts';
 
 /** Bytes read from the file at once. */
@@ -27,15 +28,20 @@ export interface UploadRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A PUT that was answered: with what our server tells of it, or with why its URL is not, or no longer, good. */
+export type UploadOutcome =
+  | {
+      /** Extension `expect`: whether the release went live by it. Undefined where the storage does not say. */
+      readonly wentLive: boolean | undefined;
+    }
+  /** A fresh URL may be good. */
+  | { readonly urlRefused: OtaError };
+
 /**
  * api.md, "Upload Artifacts": one PUT of the file to its presigned URL, streamed from disk.
- * @returns undefined when the file is there; why, when its URL is not, or no longer, good: a fresh one may be
  * @throws OtaError `network`, also when nothing moved for two minutes; `preflight_refused` when the file changed
  */
-export async function uploadFile(
-  transport: Transport,
-  request: UploadRequest,
-): Promise<{ readonly urlRefused: OtaError } | undefined> {
+export async function uploadFile(transport: Transport, request: UploadRequest): Promise<UploadOutcome> {
   const url = parseUploadUrl(request.url);
   const idle = new IdleTimer();
   const signal = request.signal ? AbortSignal.any([request.signal, idle.signal]) : idle.signal;
@@ -54,7 +60,9 @@ export async function uploadFile(
       signal,
     });
     const text = await readText(response, url);
-    if (response.status >= 200 && response.status < 300) return undefined;
+    if (response.status >= 200 && response.status < 300) {
+      return { wentLive: decodeIfMatching(UploadAnswer, text)?.went_live };
+    }
     const failure = failureOf(response, text, url, new Date());
     if (URL_REFUSED.includes(response.status)) return { urlRefused: failure };
     throw failure;

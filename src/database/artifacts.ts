@@ -149,7 +149,7 @@ export interface CompleteOptions {
 /**
  * Makes a pending artifact complete, in one transaction: visible at once in a release that is live; in a draft that
  * waits for certain platforms, the last of them takes all live. The bytes must be durable where they are served from.
- * @returns `immutable` when the platform has, or once had, other bytes (or these, from another upload);
+ * @returns `went_live` when it was that last one; `immutable` when the platform has, or once had, other bytes (or these, from another upload);
  *   `gone` when its release was deleted meanwhile
  */
 export async function completeArtifact(
@@ -157,7 +157,7 @@ export async function completeArtifact(
   uploadId: string,
   bytes: StoredBytes,
   { now, allowVersionReuse }: CompleteOptions,
-): Promise<'completed' | 'immutable' | 'gone'> {
+): Promise<'completed' | 'went_live' | 'immutable' | 'gone'> {
   return db.transaction().execute(async (transaction) => {
     const upload = await transaction
       .selectFrom('artifacts')
@@ -186,11 +186,11 @@ export async function completeArtifact(
       .where('id', '=', uploadId)
       .execute();
     if (upload.status === 'draft') {
-      await publishIfExpectedAreComplete(transaction, upload.release_id, now);
-    } else {
-      await recordPublishedBytes(transaction, upload, [{ ...platform, sha256 }]);
-      await raiseRevision(transaction, upload.app_id);
+      const wentLive = await publishIfExpectedAreComplete(transaction, upload.release_id, now);
+      return wentLive ? 'went_live' : 'completed';
     }
+    await recordPublishedBytes(transaction, upload, [{ ...platform, sha256 }]);
+    await raiseRevision(transaction, upload.app_id);
     return 'completed';
   });
 }

@@ -60,18 +60,19 @@ export async function publishRelease(
  * Publishes a draft whose expected platforms are all complete. Belongs into the transaction that completes one.
  * A platform is complete when it has an artifact and no other upload for it is still promised: one that has several
  * kinds of bundle does not go live with the first.
+ * @returns whether it did
  */
 export async function publishIfExpectedAreComplete(
   transaction: Queries,
   releaseId: string,
   now: Date,
-): Promise<void> {
+): Promise<boolean> {
   const release = await transaction
     .selectFrom('releases')
     .selectAll()
     .where('id', '=', releaseId)
     .executeTakeFirstOrThrow();
-  if (release.status !== 'draft' || release.expect === null) return;
+  if (release.status !== 'draft' || release.expect === null) return false;
   const complete = await completeArtifacts(transaction, releaseId);
   const promised = await promisedPlatforms(transaction, releaseId, now);
   const there = new Set(complete.map(platformName));
@@ -79,7 +80,9 @@ export async function publishIfExpectedAreComplete(
   const isComplete = (name: string) =>
     complete.some((artifact) => namesPlatform(name, artifact)) &&
     !outstanding.some((platform) => namesPlatform(name, platform));
-  if (release.expect.split(' ').every(isComplete)) await goLive(transaction, release, complete, now);
+  if (!release.expect.split(' ').every(isComplete)) return false;
+  await goLive(transaction, release, complete, now);
+  return true;
 }
 
 /**

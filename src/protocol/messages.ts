@@ -215,6 +215,17 @@ export const CreateArtifactAnswer = Type.Object({
 });
 export type CreateArtifactAnswer = Static<typeof CreateArtifactAnswer>;
 
+/** The PUT to an upload URL of our server. api.md shows no answer to it, so whatever else comes is as good. */
+export const UploadAnswer = Type.Object({
+  status: Type.String(),
+  /** Bytes. */
+  size: Type.Integer(),
+  sha256: Type.String(),
+  /** Extension `expect`: whether its release went live with this upload. */
+  went_live: Type.Boolean(),
+});
+export type UploadAnswer = Static<typeof UploadAnswer>;
+
 /** `GET /api/sync/ota/apps/{app_id}` of our server (extension `app`). */
 export const AppAnswer = Type.Object({
   id: Type.String(),

@@ -1,18 +1,19 @@
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
+import { type Platform, platformName } from '../protocol/platform.ts';
 import { ensureRelease } from './ensure-release.ts';
 import { throwFaults } from './fault.ts';
 import type { GoLive } from './go-live.ts';
 import { joinRelease } from './join-release.ts';
-import type { Plan, PlannedArtifact } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
-import { requiredOf } from './required-artifacts.ts';
+import { listedFiles, type PublishedFile } from './servable.ts';
 import type { ServerView } from './server-view.ts';
 import { takeBack } from './take-back.ts';
+import { takeLive } from './take-live.ts';
 import { uploadAll } from './upload-all.ts';
 import { unverified, type Verified, verifyAll } from './verify-all.ts';
-import { requireKept, whileThere } from './withdrawn.ts';
 
 export interface ExecuteOptions {
   readonly request: ReleaseRequest & {
@@ -30,9 +31,10 @@ export interface ExecuteOptions {
 
 /** What became of the plan. */
 export interface Outcome {
+  /** What this run did. `draft`: it left one, which another job may have taken live since. */
   readonly status: 'published' | 'draft' | 'unchanged';
   readonly release: ReleaseAnswer;
-  readonly artifacts: readonly Verified<PlannedArtifact>[];
+  readonly artifacts: readonly Verified<PublishedFile>[];
 }
 
 /** Does what was planned: everything is prepared by now, and each step can be repeated by another run. */
@@ -78,18 +80,21 @@ async function fillAndGoLive(
   const adopted = 'create' in plan.release && !created;
   const goLive = adopted ? goLiveOfAdopted(release, plan, options) : plan.goLive;
   const promiseFirst = goLive === 'when_expected';
-  const stored = await uploadAll(publisher, release, plan.artifacts, {
-    concurrency,
-    promiseFirst,
-    slug: plan.slug,
-  });
-  const current = await takeLive(publisher, release, stored, goLive);
-  if (current.status === 'draft') {
-    return { status: 'draft', release: current, artifacts: unverified(stored) };
-  }
+  const uploading = { concurrency, promiseFirst, slug: plan.slug };
+  const uploaded = await uploadAll(publisher, release, plan.artifacts, uploading);
+  const { release: current, live } = await takeLive(publisher, release, uploaded, goLive);
+  const own = uploaded.artifacts;
+  if (live === 'not_yet') return { status: 'draft', release: current, artifacts: unverified(own) };
+  // The other jobs have ended, and could verify nothing.
+  const all = promiseFirst && live === 'by_this_run' ? [...own, ...broughtByOthers(current, own)] : own;
   const verifying = { slug: plan.slug, publicKey, previousVersion, concurrency };
-  const verified = await verifyAll(publisher, current, stored, verifying);
-  return { status: 'published', release: current, artifacts: verified };
+  const artifacts = await verifyAll(publisher, current, all, verifying);
+  return { status: live === 'by_this_run' ? 'published' : 'draft', release: current, artifacts };
+}
+
+function broughtByOthers(release: ReleaseAnswer, own: readonly Platform[]): PublishedFile[] {
+  const names = own.map(platformName);
+  return listedFiles(release).filter((file) => !names.includes(platformName(file)));
 }
 
 /** Another job may have created the release since it was planned, in another way. */
@@ -103,26 +108,4 @@ function goLiveOfAdopted(
   if (typeof goLive === 'string') return goLive;
   throwFaults(goLive.faults);
   throw new Error('there is a reason why it must not be joined');
-}
-
-/** Takes a draft live that is to go live now. @returns the release as it is from here on */
-async function takeLive(
-  publisher: Publisher,
-  release: ReleaseAnswer,
-  artifacts: readonly PlannedArtifact[],
-  goLive: GoLive,
-): Promise<ReleaseAnswer> {
-  const { client, retry, report, appId } = publisher;
-  if (goLive === 'at_once') return release;
-  if (goLive === 'later') return { ...release, status: 'draft' };
-  const { id, version } = release;
-  const request = () => retry.run(() => client.publishRelease(appId, id, requiredOf(artifacts)));
-  const look = async () =>
-    (await retry.run(() => client.listReleases(appId))).find((listed) => listed.id === id);
-  const current = requireKept(
-    version,
-    goLive === 'on_request' ? await whileThere(version, request) : await look(),
-  );
-  if (current.status === 'published') report({ type: 'went_live', release: current });
-  return current;
 }

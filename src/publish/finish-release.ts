@@ -1,13 +1,14 @@
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
-import { namesPlatform, parsePlatform } from '../protocol/platform.ts';
+import { namesPlatform } from '../protocol/platform.ts';
 import { requireRelease } from './find-release.ts';
 import type { Publisher } from './publisher.ts';
 import { requiredOf } from './required-artifacts.ts';
-import { listedName, readExtensions, readServerView, type ServerView, supports } from './server-view.ts';
+import { listedFiles, type PublishedFile } from './servable.ts';
+import { readExtensions, readServerView, type ServerView, supports } from './server-view.ts';
 import { liveBefore } from './succession.ts';
-import { type Servable, type Verified, verifyAll } from './verify-all.ts';
+import { type Verified, verifyAll } from './verify-all.ts';
 import { requireKept, whileThere } from './withdrawn.ts';
 
 export interface FinishRequest {
@@ -28,7 +29,7 @@ export interface FinishResult {
   readonly release: ReleaseAnswer;
   /** The app's; undefined when nobody knows it. */
   readonly slug: string | undefined;
-  readonly artifacts: readonly Verified<Servable>[];
+  readonly artifacts: readonly Verified<PublishedFile>[];
 }
 
 /**
@@ -44,7 +45,7 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
   const releases = await retry.run(() => client.listReleases(appId));
   const named = requireRelease(releases, request.release);
   const found = requireKept(named.version, named);
-  const artifacts = servableOf(found);
+  const artifacts = listedFiles(found);
   requireComplete(found, artifacts, request.expect);
   const view = { version: found.version, platforms: artifacts, extensions, releases };
   const server = await readServerView(publisher, view);
@@ -67,17 +68,9 @@ function verifyOptions(request: FinishRequest, server: ServerView, release: Rele
   };
 }
 
-function servableOf({ artifacts = [], signature: ofRelease }: ReleaseAnswer): Servable[] {
-  return artifacts.flatMap((artifact) => {
-    const { file_size: size, sha256, signature } = artifact;
-    const platform = parsePlatform(listedName(artifact));
-    return platform ? [{ ...platform, size, sha256, servedSignature: signature ?? ofRelease ?? '' }] : [];
-  });
-}
-
 function requireComplete(
   { version }: ReleaseAnswer,
-  artifacts: readonly Servable[],
+  artifacts: readonly PublishedFile[],
   expected: readonly string[] = [],
 ): void {
   const missing = expected.filter((name) => !artifacts.some((artifact) => namesPlatform(name, artifact)));

@@ -8,10 +8,11 @@ import { executePlan } from './execute-plan.ts';
 import { type Fault, throwFaults } from './fault.ts';
 import { fitToServer } from './fit-to-server.ts';
 import { type ArtifactInput, type Inspection, inspectArtifacts } from './local-artifact.ts';
-import { type Plan, type PlannedArtifact, plan, requestFaults } from './plan.ts';
+import { type Plan, plan, requestFaults } from './plan.ts';
 import { plannedRequests } from './planned-requests.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
+import type { PublishedFile } from './servable.ts';
 import { readExtensions, readServerView, type ServerView } from './server-view.ts';
 import { liveBefore } from './succession.ts';
 import { unverified, type Verified } from './verify-all.ts';
@@ -33,15 +34,13 @@ export interface PublishRequest extends ReleaseRequest {
   readonly rollbackOnFailure?: boolean;
 }
 
-export type PublishedArtifact = Verified<PlannedArtifact>;
-
 export interface PublishResult {
   readonly status: 'published' | 'draft' | 'unchanged' | 'planned';
   /** Undefined when only planned and not there yet. */
   readonly release: ReleaseAnswer | undefined;
   /** The app's; undefined when nobody knows it. */
   readonly slug: string | undefined;
-  readonly artifacts: readonly PublishedArtifact[];
+  readonly artifacts: readonly Verified<PublishedFile>[];
   readonly warnings: readonly string[];
   /** What a publish would send, where it was only planned. */
   readonly requests?: readonly string[];

@@ -15,29 +15,35 @@ export interface UploadOptions {
   readonly slug: string | undefined;
 }
 
+export interface Uploaded {
+  /** With the signatures that are served for them. */
+  readonly artifacts: readonly PlannedArtifact[];
+  /** Whether the release went live by one of these uploads. Undefined where nobody told. */
+  readonly wentLive: boolean | undefined;
+}
+
 /**
  * One upload that fails does not stop the others: what they bring need not be sent again.
- * @returns the artifacts with the signatures that are served for them
  */
 export async function uploadAll(
   publisher: Publisher,
   release: ReleaseAnswer,
   artifacts: readonly PlannedArtifact[],
   { concurrency, promiseFirst, slug }: UploadOptions,
-): Promise<PlannedArtifact[]> {
+): Promise<Uploaded> {
   const urls = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
   const failures: unknown[] = [];
+  const wentLive: (boolean | undefined)[] = [];
   const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
     if (artifact.action === 'skip') {
       publisher.report({ type: 'skipped', artifact });
       return artifact;
     }
     try {
-      const servedSignature = await uploadArtifact(publisher, release, artifact, {
-        promisedUrl: urls[index],
-        slug,
-      });
-      return { ...artifact, servedSignature };
+      const options = { promisedUrl: urls[index], slug };
+      const sent = await uploadArtifact(publisher, release, artifact, options);
+      wentLive.push(sent.wentLive);
+      return { ...artifact, servedSignature: sent.servedSignature };
     } catch (error) {
       failures.push(error);
       return artifact;
@@ -45,7 +51,8 @@ export async function uploadAll(
   };
   const stored = await pMap(artifacts, upload, { concurrency });
   throwWorst(failures, publisher);
-  return stored;
+  const byOne = wentLive.includes(true);
+  return { artifacts: stored, wentLive: byOne || (wentLive.includes(undefined) ? undefined : false) };
 }
 
 /**

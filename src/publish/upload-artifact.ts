@@ -15,9 +15,16 @@ export interface UploadArtifactOptions {
   readonly slug?: string | undefined;
 }
 
+/** A file that is on the server. */
+export interface SentArtifact {
+  /** What is served for it: another job may have stored the same bytes, signed by itself. */
+  readonly servedSignature: string;
+  /** Whether the release went live by it. Undefined where nobody told. */
+  readonly wentLive: boolean | undefined;
+}
+
 /**
  * Brings one file to the server: asks for a URL just before each try, so that none is too old, and sends the file.
- * @returns the signature that is served for it: another job may have stored the same bytes, signed by itself
  * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
  */
 export async function uploadArtifact(
@@ -25,37 +32,44 @@ export async function uploadArtifact(
   release: Pick<ReleaseAnswer, 'id' | 'version'>,
   artifact: PlannedArtifact,
   { promisedUrl, slug }: UploadArtifactOptions = {},
-): Promise<string> {
+): Promise<SentArtifact> {
   const { client, transport, retry, report, signal, appId } = publisher;
   report({ type: 'upload_started', artifact });
   const mintUrl = async () => {
     const mint = () => client.createArtifact(appId, release.id, artifact.body);
     return (await whileThere(release.version, mint)).upload_url;
   };
+  const send = (url: string) =>
+    uploadFile(transport, {
+      url,
+      file: artifact.file,
+      size: artifact.size,
+      sha256: artifact.sha256,
+      onProgress: (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }),
+      signal,
+    });
   let refusals = 0;
-  const served = await retry.run(async (attempt) => {
+  let unanswered = false; // then a conflict may be with what this run itself has stored
+  const sent = await retry.run<SentArtifact>(async (attempt) => {
     try {
       const url = (attempt === 1 ? promisedUrl : undefined) ?? (await mintUrl());
-      const refused = await uploadFile(transport, {
-        url,
-        file: artifact.file,
-        size: artifact.size,
-        sha256: artifact.sha256,
-        onProgress: (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }),
-        signal,
+      const outcome = await send(url).catch((error) => {
+        unanswered ||= error instanceof OtaError && error.retryable;
+        throw error;
       });
-      if (refused === undefined) return artifact.signature;
-      if (refusals++ > 0) throw storageRefused(artifact, refused.urlRefused);
+      if ('wentLive' in outcome) return { ...outcome, servedSignature: artifact.signature };
+      if (refusals++ > 0) throw storageRefused(artifact, outcome.urlRefused);
       throw new OtaError('network', `the upload URL for ${platformName(artifact)} was refused`, {
-        cause: refused.urlRefused,
+        cause: outcome.urlRefused,
       });
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      return settleConflict(publisher, { ...release, slug }, artifact, error);
+      const servedSignature = await settleConflict(publisher, { ...release, slug }, artifact, error);
+      return { servedSignature, wentLive: unanswered ? undefined : false };
     }
   });
   report({ type: 'uploaded', artifact });
-  return served;
+  return sent;
 }
 
 /** A URL that was made just before is refused: another would be too. */
@@ -67,7 +81,10 @@ function storageRefused(artifact: PlannedArtifact, cause: OtaError): OtaError {
   });
 }
 
-/** An earlier try that got no answer, or another job, may have stored these very bytes: then all is well. */
+/**
+ * An earlier try that got no answer, or another job, may have stored these very bytes: then all is well.
+ * @returns the signature that is served for them
+ */
 async function settleConflict(
   publisher: Publisher,
   { id, version, slug }: Pick<ReleaseAnswer, 'id' | 'version'> & { readonly slug: string | undefined },

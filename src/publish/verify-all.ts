@@ -5,17 +5,9 @@ import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { Publisher } from './publisher.ts';
+import type { Servable } from './servable.ts';
 import { verificationError, verifyServed } from './verify.ts';
 import { requireKept } from './withdrawn.ts';
-
-/** A file that is to be served. */
-export interface Servable extends Platform {
-  /** Bytes. */
-  readonly size: number;
-  readonly sha256: string;
-  /** What a check has to answer for it. */
-  readonly servedSignature: string;
-}
 
 /** A file that was asked for as installed apps do, or could not be. */
 export type Verified<T extends Servable> = T & {

@@ -16,13 +16,14 @@ import type { Services } from './services.ts';
  * The second half of an upload: holds the staged bytes against what was declared, moves them to where they are
  * served, and makes the artifact complete. In that order, so that no offer ever points at bytes that are not there.
  * Whatever is refused leaves no bytes behind.
+ * @returns whether its release went live by that
  * @throws Problem `content_mismatch`, `immutable` or `not_found`
  */
 export async function completeUpload(
   services: Services,
   upload: PendingUpload,
   staged: StagedBytes,
-): Promise<void> {
+): Promise<boolean> {
   const { database, storage, clock, allowVersionReuse } = services;
   try {
     await requireDeclaredContent(storage, upload, staged);
@@ -38,7 +39,7 @@ export async function completeUpload(
     if (databaseFailure(error)?.code !== 'durability_lost') await storage.remove(staged.storageKey);
     throw error;
   });
-  if (outcome === 'completed') return;
+  if (outcome === 'completed' || outcome === 'went_live') return outcome === 'went_live';
   await storage.remove(staged.storageKey);
   throw outcome === 'immutable'
     ? alreadyPublished(upload)

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { expect, describe as group, test } from 'vitest';
+import type { ReportedArtifact } from '../../src/cli/publish-report.ts';
 import { describe, type Rehearsal, toDocument } from '../../src/cli/rehearsal-report.ts';
 import { parsePublicKey } from '../../src/protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../src/protocol/minisign-signer.ts';
-import type { PublishedArtifact } from '../../src/publish/publish.ts';
 
 const { publicKey } = generateSigningKeyPair();
 
-const artifact = (target: PublishedArtifact['target']): PublishedArtifact => ({
+const artifact = (target: ReportedArtifact['target']): ReportedArtifact => ({
   target,
   arch: 'x86_64',
   file: `target/${target}.bundle`,
@@ -16,7 +16,6 @@ const artifact = (target: PublishedArtifact['target']): PublishedArtifact => ({
   signature: 'signature',
   servedSignature: 'signature',
   action: 'upload',
-  body: { target, arch: 'x86_64', file_size: 52_428_800 },
   verified: true,
 });
 

@@ -37,7 +37,7 @@ describe('an upload', () => {
       );
       const progress: number[] = [];
       const onProgress = (sent: number) => progress.push(sent);
-      expect(await uploadFile(transport, { ...request, onProgress })).toBeUndefined();
+      expect(await uploadFile(transport, { ...request, onProgress })).toEqual({ wentLive: undefined });
       const [sent, ...others] = transport.requests;
       expect(others).toEqual([]);
       expect(sent?.url.href).toBe(SIGNED);
@@ -51,10 +51,20 @@ describe('an upload', () => {
     },
   );
 
-  test('with 403 means that the URL is not good any more', async () => {
-    const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
+  test.each([
+    ['true', { status: 'complete', size: 10, sha256: 'ab', went_live: true }, true],
+    ['false', { status: 'complete', size: 10, sha256: 'ab', went_live: false }, false],
+    ['nothing', { status: 'complete', size: 10, sha256: 'ab' }, undefined],
+    ['something else', { ok: true, went_live: true }, undefined],
+  ])('tells %s of the release having gone live as the server does', async (_, answer, wentLive) => {
+    const transport = new ScriptedTransport(http.put('*', () => HttpResponse.json(answer)));
+    expect(await uploadFile(transport, await fileToUpload(10))).toEqual({ wentLive });
+  });
+
+  test.each([403, 404, 410])('with %i means that the URL is not good any more', async (status) => {
+    const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status })));
     expect(await uploadFile(transport, await fileToUpload(10))).toMatchObject({
-      urlRefused: { code: 'unauthorized' },
+      urlRefused: { message: expect.stringContaining('https://s3.example/bucket/key') },
     });
   });
 
@@ -137,7 +147,7 @@ describe('a server that answers before it has everything', () => {
     const url = await listenHttp((_, response) => response.writeHead(403).end());
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
     expect(await uploadFile(openTransport(), request)).toMatchObject({
-      urlRefused: { code: 'unauthorized' },
+      urlRefused: { message: expect.stringContaining('https://s3.example/bucket/key') },
     });
   });
 

@@ -20,9 +20,9 @@ const required = (w: World, patch: number, platform = LINUX) => {
 };
 
 /** One file to a release that may be a draft: it is not waited for. */
-const uploads = (patch: number, platform = LINUX): Step[] => [
+const uploads = (patch: number, platform = LINUX, wentLive = false): Step[] => [
   step((w) => w.requestUpload(patch, platform), { status: 201 }),
-  step((w) => w.put(patch, platform), { status: 200 }),
+  step((w) => w.put(patch, platform), { status: 200, has: { went_live: wentLive } }),
 ];
 const offers = (platform: string, patch: number): Step =>
   step(
@@ -136,7 +136,7 @@ const expected: readonly Scenario[] = [
       ...uploads(1, LINUX),
       offersNothing(LINUX),
       offersNothing(WINDOWS),
-      ...uploads(1, MAC),
+      ...uploads(1, MAC, true),
       offers(LINUX, 1),
       offers(MAC, 1),
       offers(WINDOWS, 1),
@@ -149,7 +149,7 @@ const expected: readonly Scenario[] = [
       step((w) => w.createRelease(1, { expect: ['linux-x86_64'] }), { status: 201 }),
       ...uploads(1, MAC),
       offersNothing(MAC),
-      ...uploads(1, LINUX),
+      ...uploads(1, LINUX, true),
       offers(MAC, 1),
       ...uploads(1, WINDOWS),
       offers(WINDOWS, 1),

@@ -66,6 +66,7 @@ export const uploadScenarios: readonly Scenario[] = [
             status: 'complete',
             size: w.bytes(1).length,
             sha256: createHash('sha256').update(w.bytes(1)).digest('hex'),
+            went_live: false,
           },
         }),
       ),

@@ -12,6 +12,7 @@ import {
   ReleaseListAnswer,
   SetSlugBody,
   UpdateAnswer,
+  UploadAnswer,
 } from '../../src/protocol/messages.ts';
 import { fieldErrors, matches } from '../../src/protocol/validate.ts';
 import { documentedJson, documentedRequests } from './api-document.ts';
@@ -241,6 +242,7 @@ describe('answers', () => {
   const app = { id: '1', name: 'My App', slug: 'my-app', pubkey: null };
   const capabilities = { name: 'synckit-ota', version: '0.1.0', extensions: ['app', 'rollout'] };
   const release = { id: '1', version: '1.2.0' };
+  const uploaded = { status: 'complete', size: 3, sha256: 'ab', went_live: false };
 
   /** The least that each answer needs; every field of it is one the client cannot work without. */
   const LEAST: [string, TSchema, Record<string, unknown>][] = [
@@ -248,6 +250,7 @@ describe('answers', () => {
     ['CreateArtifactAnswer', CreateArtifactAnswer, { upload_url: 'https://example.test/put' }],
     ['UpdateAnswer', UpdateAnswer, update],
     ['AppAnswer', AppAnswer, app],
+    ['UploadAnswer', UploadAnswer, uploaded],
     ['CapabilitiesAnswer', CapabilitiesAnswer, capabilities],
   ];
 

@@ -13,6 +13,8 @@ const DOWNLOAD = `${SERVER}/api/sync/ota/my-app/download/r1/linux/x86_64`;
 const RELEASES = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases`;
 
 const ok = () => new HttpResponse();
+const tookLive = () => HttpResponse.json({ status: 'complete', size: 1, sha256: 'ab', went_live: true });
+const DONE = { servedSignature: 'signature of linux-x86_64' };
 const status = (code: number) => () => new HttpResponse(null, { status: code });
 const immutable = () => HttpResponse.json({ code: 'immutable' }, { status: 409 });
 
@@ -23,6 +25,7 @@ async function upload(script: {
   listed?: (artifact: LocalArtifact) => unknown[];
   /** On a server that lists no artifacts: what it serves for the platform, under the slug. */
   served?: (file: Buffer) => Response;
+  promisedUrl?: string;
 }) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
   let minted = 0;
@@ -44,9 +47,8 @@ async function upload(script: {
   const { target, arch, size: file_size } = artifact;
   const body = { target, arch, file_size };
   const planned = { ...artifact, action: 'upload', servedSignature: artifact.signature, body } as const;
-  const options = { slug: script.served && 'my-app' };
-  const outcome = await uploadArtifact(publisher, { id, version }, planned, options).then(
-    () => 'uploaded',
+  const options = { promisedUrl: script.promisedUrl, slug: script.served && 'my-app' };
+  const outcome = await uploadArtifact(publisher, { id, version }, planned, options).catch(
     (error: unknown) => error,
   );
   return { outcome, publisher, transport, artifact };
@@ -55,12 +57,13 @@ async function upload(script: {
 const stored = ({ target, arch, size, sha256, signature }: LocalArtifact) => [
   { target, arch, file_size: size, sha256, signature },
 ];
+const mintOnce = () => HttpResponse.json({ upload_url: `${BUCKET}/1`, s3_key: 'k' });
 const storedOther = (artifact: LocalArtifact) => stored({ ...artifact, sha256: 'b'.repeat(64) });
 
 describe('a file', () => {
   test('is sent to a URL asked for just before, and told of from beginning to end', async () => {
     const { outcome, publisher, transport, artifact } = await upload({ put: [ok] });
-    expect(outcome).toBe('uploaded');
+    expect(outcome).toMatchObject(DONE);
     expect(transport.calls).toEqual([`POST ${new URL(RELEASES).pathname}/r1/artifacts`, 'PUT /1']);
     const types = publisher.events.map(({ type }) => type);
     expect([types[0], types.at(-1)]).toEqual(['upload_started', 'uploaded']);
@@ -76,9 +79,29 @@ describe('a file', () => {
     ['no answer', () => HttpResponse.error()],
   ])('is sent to a fresh URL after %s', async (_, answer) => {
     const { outcome, transport, artifact } = await upload({ put: [answer, ok] });
-    expect(outcome).toBe('uploaded');
+    expect(outcome).toMatchObject(DONE);
     expect(transport.calls.filter((call) => call.startsWith('PUT'))).toEqual(['PUT /1', 'PUT /2']);
     expect(transport.requests.at(-1)?.body).toHaveLength(artifact.size);
+  });
+
+  test('that takes its release live tells so', async () => {
+    expect((await upload({ put: [tookLive] })).outcome).toEqual({ ...DONE, wentLive: true });
+    expect((await upload({ put: [ok] })).outcome).toEqual({ ...DONE, wentLive: undefined });
+  });
+
+  test('is sent to the URL that was promised, and to a fresh one when that is refused', async () => {
+    const promised = await upload({ mint: [], put: [ok], promisedUrl: `${BUCKET}/promised` });
+    expect(promised.transport.calls).toEqual(['PUT /promised']);
+    const refused = await upload({
+      mint: [mintOnce],
+      put: [status(404), ok],
+      promisedUrl: `${BUCKET}/promised`,
+    });
+    expect(refused.outcome).toMatchObject(DONE);
+    expect(refused.transport.calls.filter((call) => call.startsWith('PUT'))).toEqual([
+      'PUT /promised',
+      'PUT /1',
+    ]);
   });
 
   test('whose fresh URL is refused too is given up', async () => {
@@ -96,30 +119,45 @@ describe('a file', () => {
 });
 
 describe('a conflict', () => {
-  const mintOnce = () => HttpResponse.json({ upload_url: `${BUCKET}/1`, s3_key: 'k' });
-
   test('after an answer that was lost is settled as done where the server has these bytes', async () => {
     const put = [() => HttpResponse.error()];
     const { outcome } = await upload({ mint: [mintOnce, immutable], put, listed: stored });
-    expect(outcome).toBe('uploaded');
+    expect(outcome).toMatchObject(DONE);
   });
 
   test('at the PUT is settled as done where another job stored these bytes', async () => {
     const { outcome } = await upload({ put: [immutable], listed: stored });
-    expect(outcome).toBe('uploaded');
+    expect(outcome).toMatchObject(DONE);
+  });
+
+  test('is known to be with another job where each answer has come, and is not where one was lost', async () => {
+    expect((await upload({ put: [immutable], listed: stored })).outcome).toMatchObject({ wentLive: false });
+    const lost = await upload({
+      mint: [mintOnce, immutable],
+      put: [() => HttpResponse.error()],
+      listed: stored,
+    });
+    expect(lost.outcome).toEqual({ ...DONE, wentLive: undefined });
+  });
+
+  test('is settled with the signature that is served, where another job has signed these bytes', async () => {
+    const listed = (artifact: LocalArtifact) => stored({ ...artifact, signature: 'by the other' });
+    expect((await upload({ put: [immutable], listed })).outcome).toMatchObject({
+      servedSignature: 'by the other',
+    });
   });
 
   test('is settled as done where a server that lists nothing serves these bytes', async () => {
     const served = (file: Buffer) => new HttpResponse(new Uint8Array(file));
     const { outcome } = await upload({ mint: [immutable], put: [], served });
-    expect(outcome).toBe('uploaded');
+    expect(outcome).toMatchObject(DONE);
   });
 
   test('is settled once it can be seen what is served', async () => {
     let asked = 0;
     const served = (file: Buffer) => (asked++ === 0 ? status(503)() : new HttpResponse(new Uint8Array(file)));
     const { outcome } = await upload({ mint: [immutable, immutable], put: [], served });
-    expect(outcome).toBe('uploaded');
+    expect(outcome).toMatchObject(DONE);
     expect(asked).toBe(2);
   });
 

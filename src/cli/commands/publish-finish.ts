@@ -40,8 +40,7 @@ export async function runPublishFinish(options: PublishFinishOptions, context: C
       request,
     );
     reporter.stop();
-    const artifacts = finished.artifacts.map((artifact) => ({ ...artifact, action: 'skip' as const }));
-    const reported = { ...finished, artifacts, warnings: [] };
+    const reported = { ...finished, warnings: [] };
     output.document(toDocument(reported));
     output.step?.finish(toStepResult(reported, finished.release.version, remote.client));
     output.result(describe(reported, finished.release.version));

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
+import type { UploadAnswer } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { completeUpload } from '../complete-upload.ts';
 import { registerRoute } from '../register-route.ts';
@@ -26,14 +27,18 @@ export function registerUploads(app: FastifyInstance, services: Services): void 
   });
 }
 
-async function receive(services: Services, upload: PendingUpload, body: AsyncIterable<Buffer>) {
+async function receive(
+  services: Services,
+  upload: PendingUpload,
+  body: AsyncIterable<Buffer>,
+): Promise<UploadAnswer> {
   const staged = await services.storage.receive(body, {
     size: upload.fileSize,
     blake2b512: upload.pubkey !== null,
   });
   if (staged === 'size_differs') throw wrongSize(upload);
-  await completeUpload(services, upload, staged);
-  return { status: 'complete', size: staged.size, sha256: staged.sha256 };
+  const wentLive = await completeUpload(services, upload, staged);
+  return { status: 'complete', size: staged.size, sha256: staged.sha256, went_live: wentLive };
 }
 
 /** The body, asked for only once somebody wants to read it: until then a client that waits has sent nothing. */

@@ -1,0 +1,67 @@
+import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { GoLive } from './go-live.ts';
+import type { Publisher } from './publisher.ts';
+import { requiredOf } from './required-artifacts.ts';
+import type { Uploaded } from './upload-all.ts';
+import { requireKept, whileThere } from './withdrawn.ts';
+
+/** A release whose files are uploaded, as it is from here on. */
+export interface Filled {
+  readonly release: ReleaseAnswer;
+  /**
+   * Who took it live. Exactly one of the jobs that bring its expected platforms has done it, unless an answer was lost
+   * or the storage does not tell: then every job that sees it live takes it for its own.
+   */
+  readonly live: 'by_this_run' | 'by_another_job' | 'not_yet';
+}
+
+/**
+ * Takes a draft live that is to go live now.
+ * @throws OtaError `conflict` when it was yanked or deleted meanwhile
+ */
+export async function takeLive(
+  publisher: Publisher,
+  release: ReleaseAnswer,
+  uploaded: Uploaded,
+  goLive: GoLive,
+): Promise<Filled> {
+  switch (goLive) {
+    case 'at_once':
+      return { release, live: 'by_this_run' };
+    case 'later':
+      return { release: { ...release, status: 'draft' }, live: 'not_yet' };
+    case 'on_request':
+      return told(publisher, { release: await request(publisher, release, uploaded), live: 'by_this_run' });
+    case 'when_expected': {
+      const current = await look(publisher, release);
+      if (current.status === 'draft') return { release: current, live: 'not_yet' };
+      const live = uploaded.wentLive === false ? 'by_another_job' : 'by_this_run';
+      return told(publisher, { release: current, live });
+    }
+  }
+}
+
+async function request(
+  { client, retry, appId }: Publisher,
+  { id, version }: ReleaseAnswer,
+  { artifacts }: Uploaded,
+): Promise<ReleaseAnswer> {
+  const publishRelease = () => client.publishRelease(appId, id, requiredOf(artifacts));
+  return requireKept(version, await whileThere(version, () => retry.run(publishRelease)));
+}
+
+async function look(
+  { client, retry, appId }: Publisher,
+  { id, version }: ReleaseAnswer,
+): Promise<ReleaseAnswer> {
+  const releases = await retry.run(() => client.listReleases(appId));
+  return requireKept(
+    version,
+    releases.find((release) => release.id === id),
+  );
+}
+
+function told({ report }: Publisher, filled: Filled): Filled {
+  report({ type: 'went_live', release: filled.release });
+  return filled;
+}
