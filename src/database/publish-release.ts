@@ -71,8 +71,8 @@ export async function publishIfExpectedAreComplete(
     .selectFrom('releases')
     .selectAll()
     .where('id', '=', releaseId)
-    .executeTakeFirstOrThrow();
-  if (release.status !== 'draft' || release.expect === null) return false;
+    .executeTakeFirst();
+  if (release?.status !== 'draft' || release.expect === null) return false;
   const complete = await completeArtifacts(transaction, releaseId);
   const promised = await promisedPlatforms(transaction, releaseId, now);
   const there = new Set(complete.map(platformName));
@@ -83,6 +83,22 @@ export async function publishIfExpectedAreComplete(
   if (!release.expect.split(' ').every(isComplete)) return false;
   await goLive(transaction, release, complete, now);
   return true;
+}
+
+/**
+ * Publishes the drafts that nothing is missing from but uploads that were promised and never came: their URLs have
+ * expired by now. No upload is there to take these live.
+ */
+export async function publishLeftWaiting(db: Kysely<Schema>, now: Date): Promise<void> {
+  const waiting = await db
+    .selectFrom('releases')
+    .select('id')
+    .where('status', '=', 'draft')
+    .where('expect', 'is not', null)
+    .execute();
+  for (const { id } of waiting) {
+    await db.transaction().execute((transaction) => publishIfExpectedAreComplete(transaction, id, now));
+  }
 }
 
 /**

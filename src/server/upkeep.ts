@@ -1,11 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { forgetDeleted, forgetExpiredUploads, isReferenced, listDeleting } from '../database/artifacts.ts';
 import { databaseFailure } from '../database/failure.ts';
+import { publishLeftWaiting } from '../database/publish-release.ts';
 import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
 import type { Services } from './services.ts';
 
-/** How often expired uploads and left-overs are looked for, in milliseconds. */
+/** How often expired uploads and what they leave is looked for, in milliseconds. */
 const INTERVAL_MS = 60 * 60 * 1000;
 /** Bytes that no row refers to are left alone this long, in milliseconds: longer than any URL or upload lives. */
 const ORPHAN_GRACE_MS = 24 * 60 * 60 * 1000;
@@ -25,7 +26,10 @@ export interface Upkeep {
   stop(): Promise<void>;
 }
 
-/** What the server does beside answering: removes deleted bytes, left-overs of crashes and old signing keys. */
+/**
+ * What the server does beside answering: removes deleted bytes, left-overs of crashes and old signing keys, and goes on
+ * with releases that waited for uploads which never came.
+ */
 export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upkeep {
   let running: Promise<void> = Promise.resolve();
   /** One after the other; a failure is logged and the work comes again with the next round. */
@@ -41,6 +45,7 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
   };
   const round = () => {
     enqueue(removeDeletedBytes);
+    enqueue(({ database, clock }) => publishLeftWaiting(database.queries, clock()));
     enqueue(removeLeftovers);
     enqueue(({ database, clock }) => rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()));
   };

@@ -97,6 +97,30 @@ test('uploads that were promised and never came are forgotten a day after their 
   expect(await statuses()).toEqual(['complete']);
 });
 
+test('a release that waits for an upload which never comes is live once its URL has expired', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir, clockAt(0));
+  onTestFinished(() => server.close());
+  const app = await Publisher.on(server);
+  const expecting = async (version: string, expect: string[]) => {
+    const body = { version, signature: 'signature', expect };
+    return (await app.send('POST', '/releases', { body })).json().id as string;
+  };
+  const put = async (releaseId: string, fields: object) => {
+    await app.put(await app.requestUpload(releaseId, 5, LINUX, fields), Buffer.from('bytes'));
+  };
+  const left = await expecting('1.0.0', ['linux-x86_64']);
+  await app.requestUpload(left, 5, LINUX, { bundle_type: 'deb' });
+  await put(left, { bundle_type: 'appimage' });
+  const incomplete = await expecting('2.0.0', ['linux-x86_64', 'darwin-aarch64']);
+  await put(incomplete, { bundle_type: 'appimage' });
+
+  await startOnce(dataDir, clockAt(UPLOAD_URL_LIFE_MS - 1000));
+  expect(await app.offered()).toBeUndefined();
+  await startOnce(dataDir, clockAt(UPLOAD_URL_LIFE_MS + HOUR));
+  expect(await app.offered()).toBe('1.0.0');
+});
+
 test('staged files that a crash left are swept after a day, younger ones stay', async () => {
   const dataDir = await tempFolder();
   await startOnce(dataDir, clockAt(0));
