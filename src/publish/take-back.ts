@@ -19,41 +19,54 @@ export interface TakeBackRequest {
  * not thrown: why the publish failed is the error to tell of.
  */
 export async function takeBack(publisher: Publisher, request: TakeBackRequest): Promise<void> {
-  const { client, retry, appId, report } = publisher;
-  const { version } = request.release;
+  const { report } = publisher;
+  const { release } = request;
+  const warn = (message: string) => report({ type: 'warning', message: `${release.version} ${message}` });
   try {
-    const stored = await storedIn(publisher, request);
-    if (stored === 'gone') return;
-    const mine = new Map(request.artifacts.map((artifact) => [platformName(artifact), artifact.sha256]));
-    const others = [...stored.artifacts].filter(([name, { sha256 }]) => mine.get(name) !== sha256);
-    if (others.length > 0) {
-      const names = others.map(([name]) => name).join(', ');
-      const message = `${version} stays: ${names} in it came from elsewhere`;
-      report({ type: 'warning', message });
-      return;
-    }
-    const only = stored.listed ? stored.artifacts.size : undefined;
-    await retry.run(() => client.deleteRelease(appId, request.release.id, only));
-    report({ type: 'taken_back', release: request.release });
+    const outcome = await deleteIfOwn(publisher, request);
+    if (outcome === 'deleted') report({ type: 'taken_back', release });
+    else if (outcome !== 'gone') warn(`stays: ${outcome.because}`);
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
-    const message = `${version} could not be taken back: ${error.message}`;
-    report({ type: 'warning', message });
+    warn(`could not be taken back: ${error.message}`);
   }
 }
 
-/** What the release has: as the server lists it, else as far as it is served. */
+type Outcome = 'deleted' | 'gone' | { readonly because: string };
+
+async function deleteIfOwn(publisher: Publisher, request: TakeBackRequest): Promise<Outcome> {
+  const { client, retry, appId } = publisher;
+  const { id } = request.release;
+  const current = (await retry.run(() => client.listReleases(appId))).find((release) => release.id === id);
+  if (current === undefined) return 'gone';
+  const stored = await storedIn(publisher, current, request.slug);
+  if (stored === undefined)
+    return { because: 'without --slug nobody can tell whether others have added to it' };
+  const mine = new Map(request.artifacts.map((artifact) => [platformName(artifact), artifact.sha256]));
+  const others = [...stored].filter(([name, { sha256 }]) => mine.get(name) !== sha256);
+  if (others.length > 0) {
+    return { because: `${others.map(([name]) => name).join(', ')} in it came from elsewhere` };
+  }
+  // Only our server lists artifacts, and knows this condition.
+  const only = current.artifacts === undefined ? undefined : stored.size;
+  try {
+    await retry.run(() => client.deleteRelease(appId, id, only));
+  } catch (error) {
+    const code = error instanceof OtaError ? error.code : undefined;
+    if (code === 'preflight_refused') return { because: 'others have added to it meanwhile' }; // 412
+    if (code !== 'usage') throw error; // 404: an earlier try whose answer was lost has done it
+  }
+  return 'deleted';
+}
+
+/** What the release has: as the server lists it, else as far as it is served. Undefined where nobody knows. */
 async function storedIn(
   publisher: Publisher,
-  { release, slug }: TakeBackRequest,
-): Promise<{ artifacts: ReadonlyMap<string, StoredArtifact>; listed: boolean } | 'gone'> {
-  const { client, retry, appId } = publisher;
-  const releases = await retry.run(() => client.listReleases(appId));
-  const current = releases.find(({ id }) => id === release.id);
-  if (current === undefined) return 'gone';
-  if (current.artifacts !== undefined) return { artifacts: listedArtifacts(current), listed: true };
+  release: ReleaseAnswer,
+  slug: string | undefined,
+): Promise<ReadonlyMap<string, StoredArtifact> | undefined> {
+  if (release.artifacts !== undefined) return listedArtifacts(release);
+  if (slug === undefined) return undefined;
   const platforms = TARGETS.flatMap((target) => DOCUMENTED_ARCHS.map((arch) => ({ target, arch })));
-  const artifacts =
-    slug === undefined ? new Map() : await servedArtifacts(publisher, release, slug, platforms);
-  return { artifacts, listed: false };
+  return servedArtifacts(publisher, release, slug, platforms);
 }

@@ -23,7 +23,7 @@ export const BASE: ServerView = { ...OURS, extensions: new Set(), slug: undefine
 
 /** A release as a server lists it. */
 export function release(version: string, fields: Partial<ReleaseAnswer> = {}): ReleaseAnswer {
-  return { id: `id of ${version}`, version, ...fields };
+  return { id: `id-of-${version}`, version, ...fields };
 }
 
 /** A file that was inspected. */
