@@ -101,7 +101,7 @@ export function describe(reported: Reported, version: string): string {
     draft: () =>
       release?.status === 'draft'
         ? `${version} is a draft, which nobody is offered yet; ${nextStep(release)}.`
-        : `${version} went live with the last platform of another job.`,
+        : `${version} is live: another job took it live.`,
   }[status]();
   return `${headline}\n${formatTable(rows)}`;
 }

@@ -29,7 +29,7 @@ export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): st
     ...('existing' in release ? [] : [line('createRelease', app)]),
     ...uploads.flatMap(() => [line('createArtifact', inRelease), `PUT ${UPLOAD_URL}`]),
     ...(goLive === 'on_request' ? [line('publishRelease', inRelease)] : []),
-    ...(goLive === 'when_expected' ? [line('listReleases', app)] : []),
+    ...(goLive === 'when_expected' || goLive === 'later' ? [line('listReleases', app)] : []),
     ...(live && slug !== undefined
       ? artifacts.flatMap((artifact) => verification(artifact, slug, releaseId, options))
       : []),

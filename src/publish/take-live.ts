@@ -16,7 +16,7 @@ export interface Filled {
 }
 
 /**
- * Takes a draft live that is to go live now.
+ * Takes a draft live that is to go live now, and looks at one that others may have taken live.
  * @throws OtaError `conflict` when it was yanked or deleted meanwhile
  */
 export async function takeLive(
@@ -28,15 +28,14 @@ export async function takeLive(
   switch (goLive) {
     case 'at_once':
       return { release, live: 'by_this_run' };
-    case 'later':
-      return { release: { ...release, status: 'draft' }, live: 'not_yet' };
     case 'on_request':
       return told(publisher, { release: await request(publisher, release, uploaded), live: 'by_this_run' });
-    case 'when_expected': {
+    case 'when_expected':
+    case 'later': {
       const current = await look(publisher, release);
       if (current.status === 'draft') return { release: current, live: 'not_yet' };
-      const live = uploaded.wentLive === false ? 'by_another_job' : 'by_this_run';
-      return told(publisher, { release: current, live });
+      const byAnother = goLive === 'later' || uploaded.wentLive === false;
+      return told(publisher, { release: current, live: byAnother ? 'by_another_job' : 'by_this_run' });
     }
   }
 }
