@@ -1,10 +1,84 @@
 import { createHash } from 'node:crypto';
 import { type Expectation, type Scenario, scenario, step } from './scenario.ts';
-import { LINUX } from './world.ts';
+import { LINUX, MAC } from './world.ts';
 
 const gone: Expectation = { status: 404, problem: { code: 'not_found' } };
+const unmet: Expectation = { status: 412, problem: { code: 'precondition_failed' } };
 const immutable: Expectation = { status: 409, problem: { code: 'immutable' } };
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Extension `conditional-delete`. */
+const conditional: readonly Scenario[] = [
+  scenario(
+    'a release with exactly as many artifacts as are named is deleted',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.publish(1, MAC), { status: 200 }),
+      step((w) => w.deleteIf(1, 2), { status: 204 }),
+      step((w) => w.check(LINUX, w.v('0-0')), { status: 204 }),
+      step((w) => w.download(1), gone),
+      step((w) => w.deleteIf(1, 2), gone),
+      step((w) => w.deleteIf(1, 0), gone),
+    ],
+    'conditional-delete',
+  ),
+  scenario(
+    'a release with more or fewer artifacts than are named stays, and is served as before',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.deleteIf(1, 0), unmet),
+      step((w) => w.deleteIf(1, 2), unmet),
+      step(
+        (w) => w.fetchOffer(),
+        (w) => ({ status: 200, bytes: w.bytes(1) }),
+      ),
+      step((w) => w.deleteIf(1, 1), { status: 204 }),
+    ],
+    'conditional-delete',
+  ),
+  scenario(
+    'only artifacts that are complete count, and an upload that was under way has nowhere to go any more',
+    [
+      step((w) => w.createRelease(1), { status: 201 }),
+      step((w) => w.requestUpload(1), { status: 201 }),
+      step((w) => w.deleteIf(1, 1), unmet),
+      step((w) => w.deleteIf(1, 0), { status: 204 }),
+      step((w) => w.put(1), gone),
+    ],
+    'conditional-delete',
+  ),
+  scenario(
+    'a draft is deleted by the number of its artifacts too, and one that was added to stays a draft',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      step((w) => w.requestUpload(1), { status: 201 }),
+      step((w) => w.put(1), { status: 200 }),
+      step((w) => w.deleteIf(1, 0), unmet),
+      step((w) => w.check(LINUX, w.v('0-0')), { status: 204 }),
+      step((w) => w.publishDraft(1), { status: 200, has: { status: 'published' } }),
+      step((w) => w.delete(1), { status: 204 }),
+      step((w) => w.createRelease(2, { draft: true }), { status: 201 }),
+      step((w) => w.deleteIf(2, 0), { status: 204 }),
+      step((w) => w.publishDraft(2), gone),
+    ],
+    'conditional-delete',
+    'draft',
+  ),
+  scenario(
+    'a number of artifacts that is none is refused, and nothing is deleted',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      ...['', '-1', '1.0', '1 ', 'all', '0x1', '1000000000'].map((number) =>
+        step((w) => w.deleteIf(1, number), {
+          status: 400,
+          problem: { code: 'invalid_request', fields: ['artifacts'] },
+        }),
+      ),
+      step((w) => w.check(LINUX, w.v('0-0')), { status: 200 }),
+    ],
+    'conditional-delete',
+  ),
+];
 
 /** api.md, "Delete a Release", and the rule that published bytes never change. */
 export const deletionScenarios: readonly Scenario[] = [
@@ -89,4 +163,5 @@ export const deletionScenarios: readonly Scenario[] = [
     ],
     'artifact-signature',
   ),
+  ...conditional,
 ];

@@ -157,6 +157,14 @@ export class World {
     return this.appCall('DELETE', `/releases/${this.releaseId(patch)}`);
   }
 
+  /** Extension `conditional-delete`: only while it has so many complete artifacts. */
+  async deleteIf(patch: number | string, artifacts: number | string): Promise<Reply> {
+    const path = `/releases/${this.releaseId(patch)}?artifacts=${encodeURIComponent(artifacts)}`;
+    const reply = await this.appCall('DELETE', path);
+    if (reply.status < 300) this.#live.delete(this.v(patch));
+    return reply;
+  }
+
   /** Keeps an answer for a later step. */
   async keep(reply: Promise<Reply>): Promise<Reply> {
     this.#kept = await reply;
