@@ -137,6 +137,42 @@ describe('a publish to our server', () => {
   });
 });
 
+test('what is wrong with the files, the version and the server is told in one error, and nothing is written', async () => {
+  const { run, releases, filesOf, folder } = await startWorld();
+  await run({ version: '1.3.0', artifacts: filesOf(MAC) });
+  await run({
+    version: '1.2.0-rc.1',
+    channel: 'beta',
+    draft: true,
+    artifacts: filesOf(LINUX),
+    allowLower: true,
+  });
+  const before = await releases();
+  const changed = await writeArtifact(folder, LINUX);
+  const unsigned = { ...MAC, file: `${changed.file}.gone` };
+  const { outcome, transport } = await run({
+    version: '1.2.0-rc.1',
+    expect: ['linux-x86_64'],
+    artifacts: [changed, unsigned],
+    faults: [
+      { code: 'preflight_refused', message: 'a bundle is not what it seems', hint: 'Build it again.' },
+    ],
+  });
+  expect(outcome).toMatchObject({ code: 'usage' });
+  expect(outcome.message.split('\n')).toEqual([
+    '7 problems, nothing was published:',
+    expect.stringContaining('1.2.0-rc.1 is a pre-release, and would be offered to everyone'),
+    expect.stringContaining('a bundle is not what it seems. Build it again.'),
+    expect.stringContaining('.gone does not exist'),
+    expect.stringContaining('1.2.0-rc.1 is a draft that waits for a request, not for platforms'),
+    expect.stringContaining('1.2.0-rc.1 exists in the channel beta, not in stable'),
+    expect.stringContaining('1.3.0 is live, and 1.2.0-rc.1 is lower'),
+    expect.stringContaining('linux-x86_64 is already published with other bytes'),
+  ]);
+  expect(transport.writes).toEqual([]);
+  expect(await releases()).toEqual(before);
+});
+
 describe('a clean publish', () => {
   const isVerification = (request: TransportRequest) =>
     [atCheck, atRedirect, atDownload].some((point) => point(request));
