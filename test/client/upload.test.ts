@@ -147,7 +147,7 @@ describe('a server that answers before it has everything', () => {
     const url = await listenHttp((_, response) => response.writeHead(403).end());
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
     expect(await uploadFile(openTransport(), request)).toMatchObject({
-      urlRefused: { message: expect.stringContaining('https://s3.example/bucket/key') },
+      urlRefused: { code: 'unauthorized' },
     });
   });
 
