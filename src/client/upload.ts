@@ -13,9 +13,6 @@ const IDLE_TIMEOUT_MS = 120_000;
 /** How fast a server at least hashes and syncs what it has got, in bytes a millisecond: 4 MiB/s. */
 const MIN_DIGESTION = (4 * 1024 * 1024) / 1000;
 
-/** Statuses that say that the URL is not, or no longer, good; 404 also where its upload was forgotten. */
-const URL_REFUSED = [403, 404, 410];
-
 export interface UploadRequest {
   /** Presigned: no token goes along. */
   readonly url: string;
@@ -64,7 +61,7 @@ export async function uploadFile(transport: Transport, request: UploadRequest): 
       return { wentLive: decodeIfMatching(UploadAnswer, text)?.went_live };
     }
     const failure = failureOf(response, text, url, new Date());
-    if (URL_REFUSED.includes(response.status)) return { urlRefused: failure };
+    if (response.status === 403) return { urlRefused: failure };
     throw failure;
   } catch (error) {
     if (!idle.signal.aborted) throw error;

@@ -3,7 +3,7 @@ import type { GoLive } from './go-live.ts';
 import type { Publisher } from './publisher.ts';
 import { requiredOf } from './required-artifacts.ts';
 import type { Uploaded } from './upload-all.ts';
-import { requireKept, whileThere } from './withdrawn.ts';
+import { findKept, requireKept, whileThere } from './withdrawn.ts';
 
 /** A release whose files are uploaded, as it is from here on. */
 export interface Filled {
@@ -32,7 +32,7 @@ export async function takeLive(
       return told(publisher, { release: await request(publisher, release, uploaded), live: 'by_this_run' });
     case 'when_expected':
     case 'later': {
-      const current = await look(publisher, release);
+      const current = await publisher.retry.run(() => findKept(publisher, release));
       if (current.status === 'draft') return { release: current, live: 'not_yet' };
       const byAnother = goLive === 'later' || uploaded.wentLive === false;
       return told(publisher, { release: current, live: byAnother ? 'by_another_job' : 'by_this_run' });
@@ -47,17 +47,6 @@ async function request(
 ): Promise<ReleaseAnswer> {
   const publishRelease = () => client.publishRelease(appId, id, requiredOf(artifacts));
   return requireKept(version, await whileThere(version, () => retry.run(publishRelease)));
-}
-
-async function look(
-  { client, retry, appId }: Publisher,
-  { id, version }: ReleaseAnswer,
-): Promise<ReleaseAnswer> {
-  const releases = await retry.run(() => client.listReleases(appId));
-  return requireKept(
-    version,
-    releases.find((release) => release.id === id),
-  );
 }
 
 function told({ report }: Publisher, filled: Filled): Filled {

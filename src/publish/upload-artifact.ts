@@ -6,7 +6,7 @@ import { platformName } from '../protocol/platform.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import { listedArtifacts, servedArtifacts } from './server-view.ts';
-import { requireKept, whileThere } from './withdrawn.ts';
+import { findKept, whileThere } from './withdrawn.ts';
 
 export interface UploadArtifactOptions {
   /** One that was asked for already, for the first try. */
@@ -53,8 +53,10 @@ export async function uploadArtifact(
   const sent = await retry.run<SentArtifact>(async (attempt) => {
     try {
       const url = (attempt === 1 ? promisedUrl : undefined) ?? (await mintUrl());
-      const outcome = await send(url).catch((error) => {
-        unanswered ||= error instanceof OtaError && error.retryable;
+      const outcome = await send(url).catch(async (error) => {
+        const code = error instanceof OtaError ? error.code : undefined;
+        unanswered ||= code === 'network';
+        if (code === 'usage') await findKept(publisher, release); // 404, as for an upload into what is deleted by now
         throw error;
       });
       if ('wentLive' in outcome) return { ...outcome, servedSignature: artifact.signature };
@@ -91,11 +93,7 @@ async function settleConflict(
   artifact: PlannedArtifact,
   conflict: OtaError,
 ): Promise<string> {
-  const releases = await publisher.client.listReleases(publisher.appId);
-  const release = requireKept(
-    version,
-    releases.find((listed) => listed.id === id),
-  );
+  const release = await findKept(publisher, { id, version });
   const asked = { ...publisher, retry: new Retry({ maxTries: 1 }) }; // a failure is tried again with the upload
   const artifacts =
     release.artifacts === undefined && slug !== undefined

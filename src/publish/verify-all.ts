@@ -7,7 +7,7 @@ import type { Platform } from '../protocol/platform.ts';
 import type { Publisher } from './publisher.ts';
 import type { Servable } from './servable.ts';
 import { verificationError, verifyServed } from './verify.ts';
-import { requireKept } from './withdrawn.ts';
+import { findKept } from './withdrawn.ts';
 
 /** A file that was asked for as installed apps do, or could not be. */
 export type Verified<T extends Servable> = T & {
@@ -69,19 +69,12 @@ export async function verifyAll<T extends Servable>(
 }
 
 /** What somebody withdrew meanwhile is not served, and rightly so. Where the server cannot be asked, nothing is known. */
-async function requireStillKept(publisher: Publisher, { id, version }: ReleaseAnswer): Promise<void> {
-  const { client, retry, appId } = publisher;
-  const releases = await retry
-    .run(() => client.listReleases(appId))
-    .catch((error) => {
-      if (error instanceof OtaError) return undefined;
-      throw error;
-    });
-  if (releases === undefined) return;
-  requireKept(
-    version,
-    releases.find((release) => release.id === id),
-  );
+async function requireStillKept(publisher: Publisher, release: ReleaseAnswer): Promise<void> {
+  try {
+    await publisher.retry.run(() => findKept(publisher, release));
+  } catch (error) {
+    if (!(error instanceof OtaError) || error.code === 'conflict') throw error;
+  }
 }
 
 export function unverified<T extends Servable>(artifacts: readonly T[]): Verified<T>[] {

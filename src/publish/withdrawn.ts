@@ -1,6 +1,7 @@
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type Fault, toError } from './fault.ts';
+import type { Publisher } from './publisher.ts';
 
 /** Why nothing is published into a yanked release. */
 export function yankedFault(version: string): Fault {
@@ -17,6 +18,18 @@ export function requireKept(version: string, now: ReleaseAnswer | undefined): Re
   if (now === undefined) throw deletedMeanwhile(version);
   if (now.status === 'yanked') throw toError([yankedFault(version)]);
   return now;
+}
+
+/** Looks at a release that was there a moment ago. @throws OtaError `conflict` when it was yanked or deleted */
+export async function findKept(
+  { client, appId }: Publisher,
+  { id, version }: Pick<ReleaseAnswer, 'id' | 'version'>,
+): Promise<ReleaseAnswer> {
+  const releases = await client.listReleases(appId);
+  return requireKept(
+    version,
+    releases.find((release) => release.id === id),
+  );
 }
 
 /** A call on a release that was there a moment ago. @throws OtaError `conflict` for a 404 */

@@ -61,10 +61,10 @@ describe('an upload', () => {
     expect(await uploadFile(transport, await fileToUpload(10))).toEqual({ wentLive });
   });
 
-  test.each([403, 404, 410])('with %i means that the URL is not good any more', async (status) => {
-    const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status })));
+  test('with 403 means that the URL is not good any more', async () => {
+    const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
     expect(await uploadFile(transport, await fileToUpload(10))).toMatchObject({
-      urlRefused: { message: expect.stringContaining('https://s3.example/bucket/key') },
+      urlRefused: { code: 'unauthorized' },
     });
   });
 

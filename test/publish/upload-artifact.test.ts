@@ -74,7 +74,6 @@ describe('a file', () => {
 
   test.each([
     ['403', status(403)],
-    ['404', status(404)],
     ['500', status(500)],
     ['no answer', () => HttpResponse.error()],
   ])('is sent to a fresh URL after %s', async (_, answer) => {
@@ -94,7 +93,7 @@ describe('a file', () => {
     expect(promised.transport.calls).toEqual(['PUT /promised']);
     const refused = await upload({
       mint: [mintOnce],
-      put: [status(404), ok],
+      put: [status(403), ok],
       promisedUrl: `${BUCKET}/promised`,
     });
     expect(refused.outcome).toMatchObject(DONE);
@@ -102,6 +101,12 @@ describe('a file', () => {
       'PUT /promised',
       'PUT /1',
     ]);
+  });
+
+  test('that is not found where it is sent to is not sent again', async () => {
+    const { outcome, transport } = await upload({ put: [status(404)] });
+    expect(outcome).toMatchObject({ code: 'usage' });
+    expect(transport.calls.filter((call) => call.startsWith('PUT'))).toHaveLength(1);
   });
 
   test('whose fresh URL is refused too is given up', async () => {
