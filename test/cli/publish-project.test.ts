@@ -185,7 +185,7 @@ describe('publish in the folder of a Tauri project', () => {
     }
   });
 
-  test('changes nothing when it is run again', async () => {
+  test('pains 5: changes nothing when it is run again', async () => {
     const project = await copyBuilt();
     await publish(project);
     written.stdout = '';
@@ -274,7 +274,7 @@ describe('what others suffered from is refused before the first write:', () => {
     return { code, words: `${answer.error.message} ${answer.error.hint ?? ''}` };
   }
 
-  test('a release with a platform missing, because its build was not signed', async () => {
+  test('pains 1: a release with a platform missing, because its build was not signed', async () => {
     const project = await copyBuilt();
     for (const file of [WINDOWS, WINDOWS_MSI]) await rm(join(project, `${file}.sig`));
     const { code, words } = await refused(project);
@@ -290,7 +290,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/no signed bundle of Note Taker 1\.2\.0 was found in .*`tauri build`/);
   });
 
-  test('a build of another version than the project has by now', async () => {
+  test('pains 2: a build of another version than the project has by now', async () => {
     const project = await copyBuilt();
     await writeFile(join(project, 'package.json'), '{"version":"1.3.0"}');
     const { code, words } = await refused(project);
@@ -298,7 +298,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/no signed bundle of Note Taker 1\.3\.0 .*Those there are of 1\.2\.0/);
   });
 
-  test('createUpdaterArtifacts that is off', async () => {
+  test('pains 2: createUpdaterArtifacts that is off', async () => {
     const project = await copyBuilt();
     await changeConfig(project, { bundle: { active: true } });
     const sigs = (await readdir(project, { recursive: true })).filter((file) => file.endsWith('.sig'));
@@ -310,7 +310,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toContain('Set bundle.createUpdaterArtifacts to true');
   });
 
-  test("a signature of another key than the app's, with both keys named", async () => {
+  test("pains 3: a signature of another key than the app's, with both keys named", async () => {
     const project = await copyBuilt();
     await signFile(otherKey, join(project, LINUX), { appVersion: '1.2.0' });
     const { code, words } = await refused(project);
@@ -318,7 +318,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/AppImage\.sig .* signed with key \w{16}, but the public key is \w{16}/);
   });
 
-  test('the signature of another file', async () => {
+  test('pains 3: the signature of another file', async () => {
     const project = await copyBuilt();
     await writeFile(join(project, `${LINUX}.sig`), await signatureOf(project, MAC));
     const { code, words } = await refused(project);
@@ -326,7 +326,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/AppImage\.sig .* is of other bytes/);
   });
 
-  test('a file that was code-signed after its signature was made', async () => {
+  test('pains 3: a file that was code-signed after its signature was made', async () => {
     const project = await copyBuilt();
     const file = join(project, WINDOWS);
     await writeFile(file, Buffer.concat([await readFile(file), Buffer.from('certificate')]));
@@ -335,7 +335,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/x64-setup\.exe\.sig .* is of other bytes/);
   });
 
-  test('a path pasted as signature', async () => {
+  test('pains 3: a path pasted as signature', async () => {
     const project = await copyBuilt();
     await writeFile(join(project, `${LINUX}.sig`), `${LINUX}.sig`);
     const { code, words } = await refused(project);
@@ -355,7 +355,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/x64-setup\.exe\.sig .* is of other bytes/);
   });
 
-  test('a version that is no semver', async () => {
+  test('pains 8: a version that is no semver', async () => {
     const project = await copyBuilt();
     await changeConfig(project, { version: '0.44.0.5' });
     const { code, words } = await refused(project);
@@ -363,7 +363,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/version "0\.44\.0\.5" in .*tauri\.conf\.json is not strict semver/);
   });
 
-  test('a pre-release that would be offered to everyone', async () => {
+  test('pains 8: a pre-release that would be offered to everyone', async () => {
     const project = await copyBuilt();
     await changeConfig(project, { version: '1.3.0-beta.1' });
     const sign = (file: string) => signFile(key, file, { appVersion: '1.3.0-beta.1' });
@@ -384,7 +384,7 @@ describe('what others suffered from works here:', () => {
     expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(7);
   });
 
-  test('a newline at the end of a signature reaches nobody', async () => {
+  test('pains 3: a newline at the end of a signature reaches nobody', async () => {
     const project = await copyBuilt();
     const signature = await signatureOf(project, LINUX);
     await writeFile(join(project, `${LINUX}.sig`), `${signature}\n`);

@@ -103,7 +103,7 @@ describe('--json', () => {
   });
 });
 
-describe('the exit code is', () => {
+describe('pains 11: the exit code is', () => {
   /** Its tries take a while, in which the other tests run. */
   let unreachable: Promise<JsonRun>;
   beforeAll(async () => {

@@ -42,7 +42,7 @@ describe('each step alone', () => {
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no release 9.9.9') });
   });
 
-  test('a release that is yanked is not offered, keeps its version, and is offered again when it is restored', async () => {
+  test('pains 7: a release that is yanked is not offered, keeps its version, and is offered again when it is restored', async () => {
     const { runJson, folder } = await startWorld();
     const file = await writeBundle(folder, 'App.AppImage');
     expect(await runJson(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });

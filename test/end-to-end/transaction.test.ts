@@ -104,7 +104,7 @@ describe('publish --draft', () => {
 });
 
 describe('publish --expect', () => {
-  test('from three processes at once makes one release, which the last of them publishes', async () => {
+  test('pains 1: from three processes at once makes one release, which the last of them publishes', async () => {
     const world = await worldWithFiles();
     const jobs = await Promise.all(NAMES.map((name) => world.runJson(publish([name], ...EXPECT))));
     for (const job of jobs) expect(job.code, job.stderr).toBe(0);
@@ -148,7 +148,7 @@ describe('publish --expect', () => {
 });
 
 describe('publish --channel', () => {
-  test('offers a beta to those who ask for it, and to nobody else', async () => {
+  test('pains 8: offers a beta to those who ask for it, and to nobody else', async () => {
     const world = await worldWithFiles();
     const beta = ['publish', '--version', '1.3.0-beta.1', '--slug', 'my-app', '--channel', 'beta'];
     const artifact = ['--artifact', `linux-x86_64=${FILES['linux-x86_64']}`];
@@ -182,7 +182,7 @@ describe('publish --channel', () => {
 });
 
 describe('kinds of bundle', () => {
-  test('are published side by side, and checked for by name', async () => {
+  test('pains 6: are published side by side, and checked for by name', async () => {
     const world = await startWorld();
     await writeBundle(world.folder, 'App.AppImage');
     await writeBundle(world.folder, 'App.deb');

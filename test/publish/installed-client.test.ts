@@ -43,7 +43,7 @@ describe('asking for an update', () => {
       () => HttpResponse.json({ ...OFFER, version: '1.1.0' }),
       /^1\.1\.0 is the newest .* 1\.1\.0$/,
     ],
-  ])('says why there is none: %s', async (_, lowest, reason) => {
+  ])('pains 9: says why there is none: %s', async (_, lowest, reason) => {
     expect(await ask(none, lowest)).toEqual({ reason: expect.stringMatching(reason) });
   });
 
@@ -54,7 +54,7 @@ describe('asking for an update', () => {
     ['url', 'ftp://ota.example/file', 'is not an absolute http(s) URL'],
     ['pub_date', '', 'is not RFC 3339'],
     ['pub_date', '2026-03-13 12:00:00', 'is not RFC 3339'],
-  ])('names the %s %j that installed apps would stumble over', async (field, value, words) => {
+  ])('pains 9: names the %s %j that installed apps would stumble over', async (field, value, words) => {
     await expect(ask(() => HttpResponse.json({ ...OFFER, [field]: value }))).rejects.toMatchObject({
       code: 'not_the_api',
       message: expect.stringContaining(`${field} "${value}" ${words}`),

@@ -47,7 +47,7 @@ describe('jobs that start at the same instant', () => {
       namesOf([APPIMAGE, DEB, MAC]),
     ],
     ['the same job twice', [[LINUX], [LINUX], [MAC]], namesOf([LINUX, MAC])],
-  ])('make one release, which one of them publishes: %s', async (_, jobs, expected) => {
+  ])('pains 1: make one release, which one of them publishes: %s', async (_, jobs, expected) => {
     const platforms = [
       ...new Map(jobs.flat().map((platform) => [platformName(platform), platform])).values(),
     ];
@@ -81,7 +81,7 @@ describe('jobs that start at the same instant', () => {
 });
 
 test.each(permutations(THREE).map((order) => ({ order, names: order.map(platformName).join(', then ') })))(
-  'jobs one after the other: $names; live with the last and not before',
+  'pains 1: jobs one after the other: $names; live with the last and not before',
   async ({ order }) => {
     const world = await startPublishWorld(THREE);
     const statuses: unknown[] = [];

@@ -44,7 +44,7 @@ describe('a publish to a server that knows api.md only', () => {
     ]);
   });
 
-  test('takes the token to its own origin only, and only where it is asked for', async () => {
+  test('pains 15: takes the token to its own origin only, and only where it is asked for', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const { outcome, transport } = await publishTo(new BaseServer(), { artifacts: [artifact] });
     await outcome;

@@ -47,7 +47,7 @@ describe('a publish to our server', () => {
     }
   });
 
-  test('that is run again changes nothing, and sends no write', async () => {
+  test('pains 5: that is run again changes nothing, and sends no write', async () => {
     const { run } = await startWorld();
     await run();
     const { outcome, transport } = await run();
@@ -58,7 +58,7 @@ describe('a publish to our server', () => {
     expect(transport.writes).toEqual([]);
   });
 
-  test('with one changed byte is a conflict, and sends no write', async () => {
+  test('pains 5: with one changed byte is a conflict, and sends no write', async () => {
     const { run, linux } = await startWorld();
     await run();
     const bytes = await readFile(linux.file);
@@ -118,7 +118,7 @@ describe('a publish to our server', () => {
     expect(releases.map(({ artifacts }) => artifacts?.length)).toEqual([3]);
   });
 
-  test('goes on with the other uploads where one fails, so that a re-run sends only that', async () => {
+  test('pains 5: goes on with the other uploads where one fails, so that a re-run sends only that', async () => {
     const { run, connect, mac } = await startWorld();
     const way = connect();
     const report = ({ type }: PublishEvent) => {
@@ -215,7 +215,7 @@ describe('one file', () => {
     expect(await publishArtifact(publisher, request)).toMatchObject({ action: 'skip' });
   });
 
-  test('for a kind of bundle goes to apps that were installed by it, and to no other', async () => {
+  test('pains 6: for a kind of bundle goes to apps that were installed by it, and to no other', async () => {
     const { connect, offered, folder } = await startWorld();
     const deb = await writeArtifact(folder, DEB);
     const { publisher } = connect();

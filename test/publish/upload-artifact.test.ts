@@ -61,7 +61,7 @@ const mintOnce = () => HttpResponse.json({ upload_url: `${BUCKET}/1`, s3_key: 'k
 const storedOther = (artifact: LocalArtifact) => stored({ ...artifact, sha256: 'b'.repeat(64) });
 
 describe('a file', () => {
-  test('is sent to a URL asked for just before, and told of from beginning to end', async () => {
+  test('pains 4: is sent to a URL asked for just before, and told of from beginning to end', async () => {
     const { outcome, publisher, transport, artifact } = await upload({ put: [ok] });
     expect(outcome).toMatchObject(DONE);
     expect(transport.calls).toEqual([`POST ${new URL(RELEASES).pathname}/r1/artifacts`, 'PUT /1']);
@@ -76,7 +76,7 @@ describe('a file', () => {
     ['403', status(403)],
     ['500', status(500)],
     ['no answer', () => HttpResponse.error()],
-  ])('is sent to a fresh URL after %s', async (_, answer) => {
+  ])('pains 4: is sent to a fresh URL after %s', async (_, answer) => {
     const { outcome, transport, artifact } = await upload({ put: [answer, ok] });
     expect(outcome).toMatchObject(DONE);
     expect(transport.calls.filter((call) => call.startsWith('PUT'))).toEqual(['PUT /1', 'PUT /2']);
@@ -115,7 +115,7 @@ describe('a file', () => {
     expect(String(outcome)).not.toContain('secret');
   });
 
-  test('never takes the token along to its upload URL', async () => {
+  test('pains 15: never takes the token along to its upload URL', async () => {
     const { transport } = await upload({ put: [status(403), ok] });
     const puts = transport.requests.filter(({ method }) => method === 'PUT');
     expect(puts).toHaveLength(2);
@@ -124,7 +124,7 @@ describe('a file', () => {
 });
 
 describe('a conflict', () => {
-  test('after an answer that was lost is settled as done where the server has these bytes', async () => {
+  test('pains 4: after an answer that was lost is settled as done where the server has these bytes', async () => {
     const put = [() => HttpResponse.error()];
     const { outcome } = await upload({ mint: [mintOnce, immutable], put, listed: stored });
     expect(outcome).toMatchObject(DONE);

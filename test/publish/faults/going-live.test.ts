@@ -61,7 +61,7 @@ async function publishAll(world: PublishWorld, version: string, sixJobs: boolean
   expect(statuses.filter((status) => status === 'published')).toHaveLength(1);
 }
 
-test(`all platforms switch at one instant, in ${PUBLISHES} publishes`, {
+test(`pains 1: all platforms switch at one instant, in ${PUBLISHES} publishes`, {
   timeout: 30_000 + PUBLISHES * 2000,
 }, async () => {
   const world = await startPublishWorld(SIX);
