@@ -57,7 +57,7 @@ export function plan(
   server: ServerView,
 ): { readonly plan: Plan } | { readonly faults: readonly Fault[] } {
   const existing = findRelease(server.releases, request.version);
-  const planned = artifacts.map((artifact) => planArtifact(artifact, server));
+  const planned = artifacts.map((artifact) => planArtifact(artifact, existing, server));
   const uploads = planned.filter(
     (artifact): artifact is PlannedArtifact => 'action' in artifact && artifact.action === 'upload',
   );
@@ -113,8 +113,12 @@ function releaseBody(
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
 }
 
-/** What is to be done with one file, given what the server stores for its platform. */
-export function planArtifact(artifact: LocalArtifact, server: ServerView): PlannedArtifact | Fault {
+/** What is to be done with one file, given what the server stores for its platform in a release. */
+export function planArtifact(
+  artifact: LocalArtifact,
+  existing: ReleaseAnswer | undefined,
+  server: ServerView,
+): PlannedArtifact | Fault {
   const { target, arch, bundleType, size: file_size, sha256, signature } = artifact;
   const body = {
     target,
@@ -126,8 +130,12 @@ export function planArtifact(artifact: LocalArtifact, server: ServerView): Plann
   const stored = server.stored.get(platformName(artifact));
   if (stored === undefined) return { ...artifact, action: 'upload', servedSignature: signature, body };
   if (stored.sha256 !== sha256) {
-    const message = `${platformName(artifact)} is already published with other bytes (SHA-256 ${stored.sha256})`;
-    const hint = 'Published bytes never change: publish them as a new version.';
+    const draft = existing?.status === 'draft';
+    const where = draft ? 'in the draft' : 'published';
+    const message = `${platformName(artifact)} is already ${where} with other bytes (SHA-256 ${stored.sha256})`;
+    const hint = draft
+      ? 'Delete the draft with `releases delete` and publish all of it again, or publish a new version.'
+      : 'Published bytes never change: publish them as a new version.';
     return { code: 'conflict', message, hint, file: artifact.file };
   }
   return { ...artifact, action: 'skip', servedSignature: stored.signature ?? signature, body };

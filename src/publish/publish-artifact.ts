@@ -43,7 +43,7 @@ export async function publishArtifact(
   });
   const [local] = artifacts;
   if (local === undefined) throw new Error('one file was inspected');
-  const artifact = planArtifact(local, server);
+  const artifact = planArtifact(local, release, server);
   const files = { all: artifacts, uploads: artifacts };
   const goLive = joinRelease(release, { version, channel: release.channel }, files, server);
   throwFaults([

@@ -117,6 +117,19 @@ describe('a version that exists', () => {
     ]);
   });
 
+  test('that is a draft with other bytes is a conflict that can be undone', () => {
+    const releases = [{ ...EXISTING, status: 'draft' }];
+    const outcome = plan(REQUEST, [artifact()], { ...OURS, releases, stored: other });
+    expect(outcome).toMatchObject({
+      faults: [
+        {
+          message: `linux-x86_64 is already in the draft with other bytes (SHA-256 ${'b'.repeat(64)})`,
+          hint: expect.stringContaining('releases delete'),
+        },
+      ],
+    });
+  });
+
   test.each([
     ['1.2.0+2', '1.2.0+1'],
     ['1.2.0', '1.2.0+1'],

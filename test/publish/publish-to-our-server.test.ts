@@ -167,7 +167,7 @@ test('what is wrong with the files, the version and the server is told in one er
     expect.stringContaining('1.2.0-rc.1 is a draft that waits for a request, not for platforms'),
     expect.stringContaining('1.2.0-rc.1 exists in the channel beta, not in stable'),
     expect.stringContaining('1.3.0 is live, and 1.2.0-rc.1 is lower'),
-    expect.stringContaining('linux-x86_64 is already published with other bytes'),
+    expect.stringContaining('linux-x86_64 is already in the draft with other bytes'),
   ]);
   expect(transport.writes).toEqual([]);
   expect(await releases()).toEqual(before);
