@@ -29,6 +29,9 @@ export interface ExecuteOptions {
   readonly previousVersion: string | undefined;
 }
 
+/** It was there before, another job was quicker, or the answer to its creation was lost. */
+const NOT_KNOWN_AS_OWN = 'this run is not known to have created it';
+
 /** What became of the plan. */
 export interface Outcome {
   /** What this run did. `draft`: it left one, which another job may have taken live since. */
@@ -61,8 +64,9 @@ export async function executePlan(
     const unchanged = outcome.status === 'published' && !changed && plan.goLive === 'at_once';
     return unchanged ? { ...outcome, status: 'unchanged' } : outcome;
   } catch (error) {
-    if (created && options.request.rollbackOnFailure && !publisher.signal?.aborted) {
-      await takeBack(publisher, { release, artifacts, slug });
+    if (options.request.rollbackOnFailure && !publisher.signal?.aborted) {
+      if (created) await takeBack(publisher, { release, artifacts, slug });
+      else report({ type: 'warning', message: `${release.version} stays: ${NOT_KNOWN_AS_OWN}` });
     }
     throw error;
   }

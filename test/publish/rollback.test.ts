@@ -25,6 +25,8 @@ function failingWay(world: PublishWorld, isThis: Point, at: 'before' | 'after', 
   return way;
 }
 
+const STAYS = '1.2.0 stays: this run is not known to have created it';
+
 function warningsOf({ publisher }: Way): string[] {
   return publisher.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
 }
@@ -93,6 +95,7 @@ describe('nothing is taken back', () => {
     const way = failingWay(world, atCheck, 'before');
     const { outcome } = await world.run({ rollbackOnFailure: true }, way);
     expect(outcome).toMatchObject({ code: 'not_the_api' });
+    expect(warningsOf(way)).toContainEqual(STAYS);
     expect(await world.offered(LINUX)).toBe('1.2.0');
   });
 
@@ -106,6 +109,20 @@ describe('nothing is taken back', () => {
     };
     const { outcome } = await world.run({ rollbackOnFailure: true }, way);
     expect(outcome).toMatchObject({ code: 'not_the_api' });
+    expect(warningsOf(way)).toContainEqual(STAYS);
+    expect(await world.releases()).toMatchObject([{ version: '1.2.0', status: 'draft' }]);
+  });
+
+  test('of a release that may be another job’s, because the answer to its creation was lost', async () => {
+    const world = await startPublishWorld([LINUX]);
+    const way = failingWay(world, atUpload, 'after');
+    const { after } = way.transport;
+    way.transport.after = (request) => {
+      if (atCreation(request)) throw new OtaError('network', 'the answer was lost');
+      return after(request);
+    };
+    await world.run({ rollbackOnFailure: true }, way);
+    expect(warningsOf(way)).toContainEqual(STAYS);
     expect(await world.releases()).toMatchObject([{ version: '1.2.0', status: 'draft' }]);
   });
 
