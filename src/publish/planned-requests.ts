@@ -16,7 +16,10 @@ export interface PlannedRequestsOptions {
   readonly previousVersion?: string | undefined;
 }
 
-/** Every request that carrying a plan out sends if nothing goes wrong, as `METHOD path`, in order. Pure. */
+/**
+ * Every request that carrying a plan out sends if nothing goes wrong, as `METHOD path`, in order. Where the server takes
+ * the release live by itself nobody knows before which job is the last: that one verifies everything besides. Pure.
+ */
 export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): string[] {
   const { newSlug, slug, release, goLive, artifacts } = plan;
   const app = { app_id: options.appId };
