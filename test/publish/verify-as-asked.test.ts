@@ -1,30 +1,15 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { API_ROOT } from '../../src/protocol/routes.ts';
 import { type Expected, verifyServed } from '../../src/publish/verify.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
-import { SERVER } from './base-server.ts';
-import { DEB, LINUX, sha256Of } from './local-file.ts';
+import { DEB } from './local-file.ts';
+import { BYTES, CHECK, EXPECTED, FILE, OFFER } from './served-release.ts';
 import { publisherOver } from './test-publisher.ts';
 
 /*
  * Installed apps ask from the version before, in their channel, with or without their kind of bundle.
  */
 
-const BYTES = Buffer.from('the very bytes that were signed');
-const CHECK = `${SERVER}${API_ROOT}/my-app/linux/x86_64`;
-const FILE = `${SERVER}${API_ROOT}/my-app/download/r1/linux/x86_64`;
-const EXPECTED: Expected = {
-  ...LINUX,
-  slug: 'my-app',
-  releaseId: 'r1',
-  version: '1.2.0',
-  size: BYTES.length,
-  sha256: sha256Of(BYTES),
-  signature: 'sig',
-  publicKey: undefined,
-};
-const OFFER = { version: '1.2.0', url: FILE, signature: 'sig' };
 const DEB_OFFER = { version: '1.2.0', url: `${FILE}?bundle_type=deb`, signature: 'sig' };
 /** What our server answers an app that does not tell its kind, where there are several. */
 const BOTH = {

@@ -1,25 +1,11 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { API_ROOT } from '../../src/protocol/routes.ts';
 import { verificationError, verifyServed } from '../../src/publish/verify.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { BUCKET, SERVER } from './base-server.ts';
-import { LINUX, MAC, sha256Of } from './local-file.ts';
+import { LINUX, MAC } from './local-file.ts';
+import { BYTES, CHECK, EXPECTED, FILE, OFFER } from './served-release.ts';
 import { publisherOver } from './test-publisher.ts';
-
-const BYTES = Buffer.from('the very bytes that were signed');
-const EXPECTED = {
-  ...LINUX,
-  slug: 'my-app',
-  releaseId: 'r1',
-  version: '1.2.0',
-  size: BYTES.length,
-  sha256: sha256Of(BYTES),
-  signature: 'sig',
-  publicKey: undefined,
-};
-const OWN_ADDRESS = `${SERVER}${API_ROOT}/my-app/download/r1/linux/x86_64`;
-const OFFER = { version: '1.2.0', url: OWN_ADDRESS, signature: 'sig' };
 
 type Offer = { version: string; url: string; signature: string } | undefined;
 
@@ -35,12 +21,11 @@ async function verify(
   const left = [...offers];
   const answer = (offer: Offer) =>
     offer ? HttpResponse.json(offer) : new HttpResponse(null, { status: 204 });
-  const check = `${SERVER}${API_ROOT}/my-app/linux/x86_64`;
   let downloads = 0;
   const transport = new ScriptedTransport(
-    http.get(`${check}/0.0.0-0`, () => answer(left.length > 1 ? left.shift() : left[0])),
-    http.get(`${check}/1.2.0`, () => answer(toItself)),
-    http.get(OWN_ADDRESS, () => {
+    http.get(`${CHECK}/0.0.0-0`, () => answer(left.length > 1 ? left.shift() : left[0])),
+    http.get(`${CHECK}/1.2.0`, () => answer(toItself)),
+    http.get(FILE, () => {
       downloads += 1;
       if (downloads < (script.ready ?? 0)) return new HttpResponse(null, { status: 404 });
       return new HttpResponse(null, { status: 302, headers: { location: `${BUCKET}/key?sig=1` } });
@@ -54,7 +39,7 @@ async function verify(
 describe('what is served is verified', () => {
   test('where the update is offered, as signed, with these bytes, and not to itself', async () => {
     const { verdict, publisher, transport } = await verify();
-    expect(verdict).toEqual({ verified: true, url: OWN_ADDRESS });
+    expect(verdict).toEqual({ verified: true, url: FILE });
     expect(publisher.waits).toEqual([]);
     for (const { headers } of transport.requests) expect(headers).not.toHaveProperty('authorization');
   });
@@ -76,7 +61,7 @@ describe('what is served is verified', () => {
     const { verdict } = await verify({
       offers: [{ version: '1.3.0', url: `${SERVER}/x`, signature: 'new' }],
     });
-    expect(verdict).toEqual({ verified: true, url: OWN_ADDRESS });
+    expect(verdict).toEqual({ verified: true, url: FILE });
   });
 
   test('after a moment of trouble at the server', async () => {
