@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { OtaError } from '../errors.ts';
 import { CreateReleaseBody } from '../protocol/messages.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
+import { readSmallFile } from '../publish/small-file.ts';
 
 export const CONFIG_FILE = 'synckit-ota.config.json';
 
@@ -91,7 +92,7 @@ function nearest(folder: string): string | undefined {
 
 function parse(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+    return JSON.parse(readSmallFile(file).replace(/^\ufeff/, ''));
   } catch (cause) {
     throw new OtaError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }

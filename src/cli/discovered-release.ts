@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { chooseForPlatform, type LeftOut } from '../publish/candidate.ts';
@@ -6,6 +5,7 @@ import { changelogSection } from '../publish/changelog-section.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../publish/discover.ts';
 import type { Fault } from '../publish/fault.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
+import { readSmallFile } from '../publish/small-file.ts';
 import { hostTarget } from './host-platform.ts';
 import type { Problems } from './problems.ts';
 
@@ -82,7 +82,7 @@ function findNotes(project: string, { tauriFolder, version }: Discovery): string
 
 function readIfThere(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readSmallFile(file);
   } catch {
     return '';
   }

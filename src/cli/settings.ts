@@ -3,6 +3,7 @@ import { OtaError } from '../errors.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../protocol/slug.ts';
 import { isWellFormedToken, TOKEN_PREFIX } from '../protocol/token.ts';
+import { readSmallFile } from '../publish/small-file.ts';
 import type { Problems } from './problems.ts';
 
 /** What every remote command takes, as commander leaves it. */
@@ -100,7 +101,7 @@ export function readTextFile(path: string, flag: string): string {
   }
   if (path === '-') stdinGivenTo = flag;
   try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8');
+    return path === '-' ? readFileSync(0, 'utf8') : readSmallFile(path);
   } catch (cause) {
     const reason =
       (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : (cause as Error).message;
@@ -110,7 +111,7 @@ export function readTextFile(path: string, flag: string): string {
 
 function keyInFile(path: string): PublicKey | undefined {
   try {
-    const text = readFileSync(path, 'utf8');
+    const text = readSmallFile(path);
     const direct = parsePublicKey(text);
     if (direct !== undefined) return direct;
     const config = JSON.parse(text) as { plugins?: { updater?: { pubkey?: unknown } } };

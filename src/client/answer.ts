@@ -83,9 +83,11 @@ export function failureOf(response: TransportResponse, text: string, url: URL, n
   const { status, proxy } = response;
   if (status < 300) return notTheApi(url, `the status ${status}, which is not one of the API`, proxy);
   if (status < 400) {
+    const location = response.header('location') ?? '';
+    const to = URL.canParse(location, url.href) ? ` to ${displayUrl(new URL(location, url))}` : '';
     return notTheApi(
       url,
-      `a redirect (${status}), which is not followed because the token must not go elsewhere`,
+      `a redirect (${status})${to}, which is not followed: what is sent is for one place only`,
       proxy,
     );
   }

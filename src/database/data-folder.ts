@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { OtaError } from '../errors.ts';
 
 /**
@@ -9,7 +9,7 @@ import { OtaError } from '../errors.ts';
  */
 export function createPrivateFile(dataDir: string, name: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(dataDir));
     closeSync(openSync(join(dataDir, name), 'a', 0o600));
   } catch (cause) {
     throw new OtaError(
@@ -20,6 +20,17 @@ export function createPrivateFile(dataDir: string, name: string): void {
         hint: 'Give --data-dir a folder this user can write.',
       },
     );
+  }
+}
+
+/** With the folders above it. Node's own `recursive` goes round for ever where a folder takes no entries, as /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another process was quicker
   }
 }
 

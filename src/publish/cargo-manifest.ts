@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parse, type TomlTable } from 'smol-toml';
 import { OtaError } from '../errors.ts';
+import { readSmallFile } from './small-file.ts';
 
 /** What a Rust package says of itself in its `Cargo.toml`. */
 export interface CargoManifest {
@@ -41,15 +41,22 @@ export async function readCargoManifest(folder: string): Promise<CargoManifest |
  * @throws OtaError `usage` when it is no TOML
  */
 export async function readToml(file: string): Promise<TomlTable | undefined> {
-  const content = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw new OtaError('usage', `${file} cannot be read: ${error.message}`, { cause: error });
-  });
+  const content = readIfThere(file);
   if (content === undefined) return undefined;
   try {
     return parse(content.replace(/^\ufeff/, ''));
   } catch (cause) {
     throw new OtaError('usage', `${file} is not valid TOML: ${firstLine(cause)}`, { cause });
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readSmallFile(file);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new OtaError('usage', `${file} cannot be read: ${message}`, { cause });
   }
 }
 

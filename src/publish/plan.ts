@@ -5,7 +5,7 @@ import {
   MAX_JSON_BODY_BYTES,
   type ReleaseAnswer,
 } from '../protocol/messages.ts';
-import { platformName } from '../protocol/platform.ts';
+import { namesPlatform, parsePlatform, platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
 import type { Fault } from './fault.ts';
 import { findRelease } from './find-release.ts';
@@ -160,6 +160,20 @@ export function signatureFaults(artifacts: readonly LocalArtifact[], server: Ser
   return [{ code: 'preflight_refused', message, hint }];
 }
 
+/** What is expected of a release that is live all the same: some job did not say what it was to wait for. */
+function absentFromLive(
+  { expect = [] }: ReleaseRequest,
+  existing: ReleaseAnswer | undefined,
+  artifacts: readonly LocalArtifact[],
+  { stored }: ServerView,
+): string[] {
+  if (existing === undefined || existing.status === 'draft') return [];
+  const there = [...[...stored.keys()].map(parsePlatform), ...artifacts].filter(
+    (found) => found !== undefined,
+  );
+  return expect.filter((name) => !there.some((platform) => namesPlatform(name, platform)));
+}
+
 function warningsOf(
   request: ReleaseRequest,
   existing: ReleaseAnswer | undefined,
@@ -178,6 +192,10 @@ function warningsOf(
   }
   if (existing && notes !== undefined && (existing.notes ?? '') !== notes) {
     warnings.push(`the notes of ${version} stay as they were first published`);
+  }
+  const absent = absentFromLive(request, existing, artifacts, server);
+  if (absent.length > 0) {
+    warnings.push(`${version} is live already, without ${absent.join(', ')}: it waited for nobody`);
   }
   if (version.includes('+')) {
     warnings.push(`build metadata is not compared: ${version} updates nobody on ${precedenceOf(version)}`);

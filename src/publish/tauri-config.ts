@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import JSON5 from 'json5';
 import { OtaError } from '../errors.ts';
@@ -7,6 +6,7 @@ import type { Target } from '../protocol/platform.ts';
 import { isReservedSlug, isSlug } from '../protocol/slug.ts';
 import { isVersion } from '../protocol/version.ts';
 import { readToml } from './cargo-manifest.ts';
+import { readSmallFile } from './small-file.ts';
 
 /** The names a configuration may have, in the order Tauri looks for them. */
 export const CONFIG_NAMES = ['tauri.conf.json', 'tauri.conf.json5', 'Tauri.toml'] as const;
@@ -95,7 +95,7 @@ function firstExisting(folder: string, names: readonly string[]): string | undef
 async function readConfigValue(file: string): Promise<unknown> {
   if (file.endsWith('.toml')) return (await readToml(file)) ?? {};
   try {
-    return JSON5.parse((await readFile(file, 'utf8')).replace(/^\ufeff/, ''));
+    return JSON5.parse(readSmallFile(file).replace(/^\ufeff/, ''));
   } catch (cause) {
     throw new OtaError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }

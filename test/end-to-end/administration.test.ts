@@ -18,6 +18,7 @@ describe('apps', () => {
     const { token } = created.document;
     expect(created.document).toEqual({ id: expect.any(String), name: 'Other App', slug: 'other-app', token });
     expect(isWellFormedToken(token)).toBe(true);
+    expect(created.stderr).not.toContain(token); // which ends up in logs
     expect(await runJson(check)).toMatchObject({ code: 0, document: { update: false } });
     const remote = ['--server', server.url, '--app', created.document.id, '--token', token];
     expect(await runJson(['releases', 'list', ...remote])).toMatchObject({ code: 0, document: [] });

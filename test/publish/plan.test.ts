@@ -200,6 +200,18 @@ describe('the slug', () => {
 });
 
 describe('warnings', () => {
+  test('name what is expected of a release that is live without it', () => {
+    const server = { releases: [{ ...EXISTING, status: 'published' }], stored: new Map() };
+    const names = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
+    const { warnings } = planned({ expect: names }, [artifact(LINUX)], server);
+    expect(warnings).toContain(
+      '1.2.0 is live already, without darwin-aarch64, windows-x86_64: it waited for nobody',
+    );
+    expect(planned({ expect: ['linux-x86_64'] }, [artifact(LINUX)], server).warnings.join()).not.toContain(
+      'live already',
+    );
+  });
+
   test('say that build metadata updates nobody', () => {
     const { warnings } = planned({ version: '1.2.0+2' }, [artifact()], {});
     expect(warnings).toEqual([expect.stringContaining('1.2.0+2 updates nobody on 1.2.0')]);

@@ -39,6 +39,7 @@ export async function runAppsCreate(
     }
     const { app, token } = created;
     output.document({ id: app.id, name: app.name, slug: app.slug, token });
+    if (output.json) return; // stderr ends up in logs
     output.result(
       [
         `Created the app ${name}.`,

@@ -36,6 +36,7 @@ export async function runTokensCreate(options: TokensCreateOptions, { output }: 
       now,
     );
     output.document({ ...toDocument(record), token });
+    if (output.json) return; // stderr ends up in logs
     output.result(`${token}\nIt is shown this once. Id: ${record.id}; ${expiryInWords(record)}.`);
   });
 }
