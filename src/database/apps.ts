@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { AppsTable, Queries, Schema } from './schema.ts';
 import { createToken, type NewToken } from './tokens.ts';
+import { transact } from './transaction.ts';
 
 export interface App {
   readonly id: string;
@@ -28,7 +29,7 @@ export async function createAppWithToken(
   token: Omit<NewToken, 'appId'>,
   now: Date,
 ): Promise<{ readonly app: App; readonly token: string } | 'slug_taken'> {
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     const created = await insertApp(transaction, app, now);
     if (created === 'slug_taken') return created;
     const { token: text } = await createToken(transaction, { ...token, appId: created.id }, now);
@@ -38,7 +39,7 @@ export async function createAppWithToken(
 
 /** Creates an app. @returns it, or `slug_taken` when the slug is or was another app's */
 export async function createApp(db: Kysely<Schema>, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
-  return db.transaction().execute((transaction) => insertApp(transaction, app, now));
+  return transact(db, (transaction) => insertApp(transaction, app, now));
 }
 
 async function insertApp(transaction: Queries, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
@@ -79,7 +80,7 @@ export async function setSlug(
   slug: string,
   now: Date,
 ): Promise<'set' | 'slug_taken'> {
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     const owner = await slugOwner(transaction, slug);
     if (owner !== undefined && owner !== appId) return 'slug_taken';
     if (owner === undefined) await claimSlug(transaction, appId, slug, now);

@@ -6,6 +6,7 @@ import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import { publishIfExpectedAreComplete, recordPublishedBytes } from './publish-release.ts';
 import type { Queries, Schema } from './schema.ts';
+import { transact } from './transaction.ts';
 
 export interface NewArtifact extends Platform {
   readonly releaseId: string;
@@ -53,7 +54,7 @@ export async function createPendingArtifact(
 ): Promise<{ readonly id: string } | 'release_gone'> {
   const id = randomUUID();
   const { releaseId, fileSize, sha256, signature, expiresAt } = artifact;
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     const release = transaction.selectFrom('releases').select('id').where('id', '=', releaseId);
     if ((await release.executeTakeFirst()) === undefined) return 'release_gone';
     await transaction
@@ -158,7 +159,7 @@ export async function completeArtifact(
   bytes: StoredBytes,
   { now, allowVersionReuse }: CompleteOptions,
 ): Promise<'completed' | 'went_live' | 'immutable' | 'gone'> {
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     const upload = await transaction
       .selectFrom('artifacts')
       .innerJoin('releases', 'releases.id', 'artifacts.release_id')

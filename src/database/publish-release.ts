@@ -4,6 +4,7 @@ import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import { findRelease } from './releases.ts';
 import type { Queries, ReleasesTable, Schema } from './schema.ts';
+import { transact } from './transaction.ts';
 
 /** An artifact that a release must have to be published. */
 export interface RequiredArtifact extends Platform {
@@ -36,7 +37,7 @@ export async function publishRelease(
   required: readonly RequiredArtifact[] | null,
   now: Date,
 ): Promise<PublishOutcome> {
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     const release = await transaction
       .selectFrom('releases')
       .selectAll()
@@ -97,7 +98,7 @@ export async function publishLeftWaiting(db: Kysely<Schema>, now: Date): Promise
     .where('expect', 'is not', null)
     .execute();
   for (const { id } of waiting) {
-    await db.transaction().execute((transaction) => publishIfExpectedAreComplete(transaction, id, now));
+    await transact(db, (transaction) => publishIfExpectedAreComplete(transaction, id, now));
   }
 }
 
@@ -128,7 +129,7 @@ export async function updateRelease(
   id: string,
   { notes, status }: ReleaseChange,
 ): Promise<'updated' | 'not_found' | 'draft'> {
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     const release = await findRelease(transaction, appId, id);
     if (release === undefined) return 'not_found';
     if (release.status === 'draft' && status !== undefined) return 'draft';

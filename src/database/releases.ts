@@ -5,6 +5,7 @@ import { type Platform, platformOf } from '../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../protocol/version.ts';
 import { raiseRevision } from './apps.ts';
 import type { Queries, ReleaseStatus, ReleasesTable, Schema } from './schema.ts';
+import { transact } from './transaction.ts';
 
 export interface Release {
   readonly id: string;
@@ -124,7 +125,7 @@ export async function deleteRelease(
   id: string,
   onlyWithArtifacts?: number,
 ): Promise<'deleted' | 'not_found' | 'other_artifacts'> {
-  return db.transaction().execute(async (transaction) => {
+  return transact(db, async (transaction) => {
     if ((await findRelease(transaction, appId, id)) === undefined) return 'not_found';
     if (onlyWithArtifacts !== undefined && (await countComplete(transaction, id)) !== onlyWithArtifacts) {
       return 'other_artifacts';

@@ -10,6 +10,7 @@ import type { TSchema } from 'typebox';
 import { MAX_JSON_BODY_BYTES } from '../protocol/messages.ts';
 import { Problem } from '../protocol/problem.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
+import { DiskStorage } from '../storage/disk-storage.ts';
 import { createAuthenticator } from './auth.ts';
 import { registerApps } from './handlers/apps.ts';
 import { registerArtifacts } from './handlers/artifacts.ts';
@@ -17,6 +18,7 @@ import { registerCapabilities } from './handlers/capabilities.ts';
 import { registerCheck } from './handlers/check.ts';
 import { registerDownloads } from './handlers/downloads.ts';
 import { registerReleases } from './handlers/releases.ts';
+import { registerStoredFiles } from './handlers/stored-files.ts';
 import { registerUploads } from './handlers/uploads.ts';
 import { InvalidRequest, replyWithProblem } from './problem-reply.ts';
 import type { Services } from './services.ts';
@@ -99,8 +101,11 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   registerApps(app, services);
   registerReleases(app, services, () => upkeep.removeDeleted());
   registerArtifacts(app, services);
-  registerUploads(app, services);
   registerDownloads(app, services);
+  if (services.storage instanceof DiskStorage) {
+    registerUploads(app, services, services.storage);
+    registerStoredFiles(app, services, services.storage);
+  }
   registerCheck(app, services);
   return app;
 }

@@ -1,12 +1,12 @@
 import type { Database } from '../database/open.ts';
 import type { Clock } from '../protocol/time.ts';
-import type { DiskStorage } from '../storage/disk-storage.ts';
+import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import type { SigningKeys } from '../storage/signed-url.ts';
 
 /** What the handlers work with: everything outside the process, and the operator's decisions. */
 export interface Services {
   readonly database: Database;
-  readonly storage: DiskStorage;
+  readonly storage: ArtifactStorage;
   readonly signingKeys: SigningKeys;
   readonly clock: Clock;
   /** What `--public-url` says, without a slash at the end. Absolute URLs are made from this only. */

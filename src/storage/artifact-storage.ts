@@ -10,11 +10,28 @@ export interface StagedBytes {
   readonly blake2b512?: Buffer;
 }
 
-/** A URL to be made. */
-export interface UrlRequest {
-  /** The upload's id, or the storage key of what is downloaded. */
-  readonly id: string;
+/** An upload URL to be made. */
+export interface UploadUrlRequest {
+  readonly uploadId: string;
+  /** Exactly so many bytes are to come. */
+  readonly size: number;
   readonly expiresAt: Date;
+}
+
+/** A download URL to be made. */
+export interface DownloadUrlRequest {
+  readonly storageKey: string;
+  /** What the file is to be called where it is saved. */
+  readonly fileName: string;
+  readonly expiresAt: Date;
+}
+
+/** What is to be measured of an upload's bytes. */
+export interface MeasureOptions {
+  /** Exactly so many bytes are expected. */
+  readonly size: number;
+  /** Measure the BLAKE2b-512 too, to check a minisign signature by. */
+  readonly blake2b512: boolean;
 }
 
 /**
@@ -26,9 +43,9 @@ export interface UrlRequest {
  */
 export interface ArtifactStorage {
   /** An absolute URL that takes one PUT of the upload's bytes until it expires. */
-  uploadUrl(request: UrlRequest): Promise<string>;
+  uploadUrl(request: UploadUrlRequest): Promise<string>;
   /** An absolute URL that answers GET with promoted bytes until it expires. */
-  downloadUrl(request: UrlRequest): Promise<string>;
+  downloadUrl(request: DownloadUrlRequest): Promise<string>;
   /**
    * Moves staged bytes to where they are served from, never over others. Durable when it resolves.
    * Rejects when nothing is staged under the key.

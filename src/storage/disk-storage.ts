@@ -4,7 +4,13 @@ import { type FileHandle, link, mkdir, open, opendir, readFile, stat, unlink } f
 import { join } from 'node:path';
 import { OtaError } from '../errors.ts';
 import { pathOf } from '../protocol/routes.ts';
-import type { ArtifactStorage, StagedBytes, UrlRequest } from './artifact-storage.ts';
+import type {
+  ArtifactStorage,
+  DownloadUrlRequest,
+  MeasureOptions,
+  StagedBytes,
+  UploadUrlRequest,
+} from './artifact-storage.ts';
 import { type SigningKeys, signPath } from './signed-url.ts';
 
 /** Bytes gathered before a write: at 16 KiB a PUT takes twice as long. */
@@ -12,13 +18,6 @@ const WRITE_SIZE = 1024 * 1024;
 
 /** Room that uploads leave on the disk, in bytes: deletes and the database's checkpoints need some too. */
 const HEADROOM = 64 * 1024 * 1024;
-
-export interface ReceiveOptions {
-  /** Exactly so many bytes are expected. */
-  readonly size: number;
-  /** Measure the BLAKE2b-512 too, to check a minisign signature by. */
-  readonly blake2b512: boolean;
-}
 
 export interface DiskStorageOptions {
   readonly dataDir: string;
@@ -64,14 +63,13 @@ export class DiskStorage implements ArtifactStorage {
     return storage;
   }
 
-  async uploadUrl({ id, expiresAt }: UrlRequest): Promise<string> {
-    return (
-      this.#publicUrl() + (await signPath(this.#keys, 'PUT', pathOf('upload', { upload_id: id }), expiresAt))
-    );
+  async uploadUrl({ uploadId, expiresAt }: UploadUrlRequest): Promise<string> {
+    const path = pathOf('upload', { upload_id: uploadId });
+    return this.#publicUrl() + (await signPath(this.#keys, 'PUT', path, expiresAt));
   }
 
-  async downloadUrl({ id, expiresAt }: UrlRequest): Promise<string> {
-    const path = pathOf('storedFile', { storage_key: id });
+  async downloadUrl({ storageKey, expiresAt }: DownloadUrlRequest): Promise<string> {
+    const path = pathOf('storedFile', { storage_key: storageKey });
     return this.#publicUrl() + (await signPath(this.#keys, 'GET', path, expiresAt));
   }
 
@@ -80,7 +78,7 @@ export class DiskStorage implements ArtifactStorage {
    * Nothing stays behind when it rejects.
    * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
    */
-  async receive(body: AsyncIterable<Buffer>, options: ReceiveOptions): Promise<StagedBytes | 'size_differs'> {
+  async receive(body: AsyncIterable<Buffer>, options: MeasureOptions): Promise<StagedBytes | 'size_differs'> {
     this.#reserve(options.size);
     try {
       return await this.#receive(body, options);
@@ -91,7 +89,7 @@ export class DiskStorage implements ArtifactStorage {
 
   async #receive(
     body: AsyncIterable<Buffer>,
-    options: ReceiveOptions,
+    options: MeasureOptions,
   ): Promise<StagedBytes | 'size_differs'> {
     const storageKey = randomUUID();
     const file = join(this.#staging, storageKey);
@@ -181,7 +179,7 @@ export class DiskStorage implements ArtifactStorage {
 async function writeHashed(
   handle: FileHandle,
   body: AsyncIterable<Buffer>,
-  { size, blake2b512 }: ReceiveOptions,
+  { size, blake2b512 }: MeasureOptions,
 ): Promise<Omit<StagedBytes, 'storageKey'> | 'size_differs'> {
   const sha256 = createHash('sha256');
   const blake2b = blake2b512 ? createHash('blake2b512') : undefined;

@@ -28,7 +28,7 @@ async function failingAt(
     });
   } else {
     const method = where === 'write' ? 'receive' : 'promote';
-    vi.spyOn(server.services.storage, method).mockRejectedValue(error);
+    vi.spyOn(server.disk, method).mockRejectedValue(error);
   }
   const reply = await app.put(url, Buffer.from('bytes'));
   vi.restoreAllMocks();
@@ -127,7 +127,7 @@ test('a file that is recorded but not on the disk is answered with 5xx, so that 
   await server.services.storage.remove(row?.storage_key ?? '');
   const reply = await app.get(path);
   expect(reply.statusCode).toBe(500);
-  expect(reply.body).not.toContain(server.services.storage.servedFolder);
+  expect(reply.body).not.toContain(server.disk.servedFolder);
 });
 
 test.each([

@@ -129,8 +129,8 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       const { storageKey } = await stage(Buffer.from('bytes'));
       const expiresAt = new Date(Date.now() + HOUR);
       const addressOf = (url: string) => new URL(url).origin + new URL(url).pathname;
-      const upload = addressOf(await storage.uploadUrl({ id: storageKey, expiresAt }));
-      const download = addressOf(await storage.downloadUrl({ id: storageKey, expiresAt }));
+      const upload = addressOf(await storage.uploadUrl({ uploadId: storageKey, size: 5, expiresAt }));
+      const download = addressOf(await storage.downloadUrl({ storageKey, fileName: 'app', expiresAt }));
       expect(upload).not.toBe(download);
     });
   });

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { DiskStorage, type ReceiveOptions } from '../../src/storage/disk-storage.ts';
+import type { MeasureOptions } from '../../src/storage/artifact-storage.ts';
+import { DiskStorage } from '../../src/storage/disk-storage.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { describeArtifactStorage, type OpenStorage } from './artifact-storage.contract.ts';
 
@@ -51,7 +52,7 @@ async function* breakingOffAfter(bytes: Buffer): AsyncIterable<Buffer> {
 describeArtifactStorage('DiskStorage', openDisk);
 
 describe('on disk', () => {
-  const receive = ({ storage }: OpenDisk, body: AsyncIterable<Buffer>, options: Partial<ReceiveOptions>) =>
+  const receive = ({ storage }: OpenDisk, body: AsyncIterable<Buffer>, options: Partial<MeasureOptions>) =>
     storage.receive(body, { size: 5, blake2b512: false, ...options });
   const staged = ({ dataDir }: OpenDisk) => readdir(join(dataDir, 'staging'));
 
@@ -198,12 +199,12 @@ describe('on disk', () => {
 
   test('URLs begin with the public URL, prefix included', async () => {
     const { storage } = await openDisk();
-    const request = { id: 'some-id', expiresAt: new Date('2026-03-13T13:00:00Z') };
+    const expiresAt = new Date('2026-03-13T13:00:00Z');
     const base = 'https://updates.example.com/prefix/api/sync/ota';
-    expect(await storage.uploadUrl(request)).toMatch(
+    expect(await storage.uploadUrl({ uploadId: 'some-id', size: 5, expiresAt })).toMatch(
       `${base}/uploads/some-id?expires=1773406800&key=00c0ffee&signature=`,
     );
-    expect(await storage.downloadUrl(request)).toMatch(
+    expect(await storage.downloadUrl({ storageKey: 'some-id', fileName: 'app', expiresAt })).toMatch(
       `${base}/downloads/some-id?expires=1773406800&key=00c0ffee&signature=`,
     );
   });

@@ -15,6 +15,8 @@ export interface TestServer {
   readonly app: FastifyInstance;
   readonly database: Database;
   readonly services: Services;
+  /** Its storage, unless another was given. */
+  readonly disk: DiskStorage;
   now: Date;
   /** Starts listening on loopback; its URLs point there from then on, or to the proxy it is reached by. */
   listen(reachedBy?: URL): Promise<Listening>;
@@ -60,6 +62,7 @@ export async function openTestServer(
     app,
     database,
     services,
+    disk: storage,
     async listen(reachedBy) {
       const listening = await listen(app, '127.0.0.1', 0);
       publicUrl = reachedBy?.origin ?? listening.url;

@@ -48,7 +48,7 @@ export function registerArtifacts(app: FastifyInstance, services: Services): voi
       if (created === 'release_gone') throw new Problem('not_found', 'There is no such release.');
       const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
       const answer: CreateArtifactAnswer = {
-        upload_url: await storage.uploadUrl({ id: created.id, expiresAt }),
+        upload_url: await storage.uploadUrl({ uploadId: created.id, size: fileSize, expiresAt }),
         s3_key: `ota/${slug}/${version}/${platformName(platform)}`,
         ...(bundleType !== undefined && { bundle_type: bundleType }),
         ...(signature !== null && { signature }),

@@ -3,12 +3,13 @@ import type { FastifyInstance } from 'fastify';
 import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
 import type { UploadAnswer } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
+import type { DiskStorage } from '../../storage/disk-storage.ts';
 import { completeUpload } from '../complete-upload.ts';
 import { registerRoute } from '../register-route.ts';
 import type { Services } from '../services.ts';
 
 /** api.md, "Upload Artifacts": the PUT to the presigned URL, which on disk is this server's own. */
-export function registerUploads(app: FastifyInstance, services: Services): void {
+export function registerUploads(app: FastifyInstance, services: Services, disk: DiskStorage): void {
   app.register(async (scope) => {
     // The body stays a stream, whatever its content type says.
     scope.removeAllContentTypeParsers();
@@ -21,7 +22,7 @@ export function registerUploads(app: FastifyInstance, services: Services): void 
         if (upload === 'complete')
           throw new Problem('immutable', 'This URL was used: its upload is complete.');
         requireDeclaredLength(raw.raw, upload);
-        return await receive(services, upload, invited(raw.raw, reply.raw));
+        return await receive(services, disk, upload, invited(raw.raw, reply.raw));
       },
     });
   });
@@ -29,10 +30,11 @@ export function registerUploads(app: FastifyInstance, services: Services): void 
 
 async function receive(
   services: Services,
+  disk: DiskStorage,
   upload: PendingUpload,
   body: AsyncIterable<Buffer>,
 ): Promise<UploadAnswer> {
-  const staged = await services.storage.receive(body, {
+  const staged = await disk.receive(body, {
     size: upload.fileSize,
     blake2b512: upload.pubkey !== null,
   });
