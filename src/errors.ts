@@ -21,6 +21,8 @@ export type OtaErrorCode =
   | 'store_unavailable'
   /** A write's durability is unknown (a failed fsync): nothing may be acknowledged from here on. */
   | 'durability_lost'
+  /** A commit's answer was lost: it may have been applied, or not. */
+  | 'outcome_unknown'
   /** The store has no room for what was sent. */
   | 'no_space'
   /** Stopped by a signal. */

@@ -26,6 +26,7 @@ const BY_ERROR: Readonly<Record<OtaErrorCode, number>> = {
   not_the_api: EXIT.notTheApi,
   store_unavailable: EXIT.store,
   durability_lost: EXIT.store,
+  outcome_unknown: EXIT.store,
   no_space: EXIT.store,
   interrupted: EXIT.interrupted,
 };

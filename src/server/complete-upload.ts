@@ -1,5 +1,5 @@
 import { completeArtifact, type PendingUpload } from '../database/artifacts.ts';
-import { databaseFailure } from '../database/failure.ts';
+import { mayBeCommitted } from '../database/failure.ts';
 import {
   MAX_UNHASHED_BYTES,
   parsePublicKey,
@@ -35,8 +35,8 @@ export async function completeUpload(
   const options = { now: clock(), allowVersionReuse };
   const completion = completeArtifact(database.queries, upload.id, staged, options);
   const outcome = await completion.catch(async (error) => {
-    // Rolled back, so nothing refers to the bytes; after a failed fsync nobody knows, and they stay.
-    if (databaseFailure(error)?.code !== 'durability_lost') await storage.remove(staged.storageKey);
+    // Rolled back, so nothing refers to the bytes; where nobody knows that, they stay.
+    if (!mayBeCommitted(error)) await storage.remove(staged.storageKey);
     throw error;
   });
   if (outcome === 'completed' || outcome === 'went_live') return outcome === 'went_live';

@@ -18,6 +18,7 @@ const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {
   not_the_api: 8,
   store_unavailable: 9,
   durability_lost: 9,
+  outcome_unknown: 9,
   no_space: 9,
   interrupted: 130,
 };

@@ -4,7 +4,6 @@ import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { findApp } from '../../src/database/apps.ts';
 import { forgetDeleted } from '../../src/database/artifacts.ts';
-import { databaseFailure } from '../../src/database/failure.ts';
 import { DATABASE_FILE, type Database, openDatabase } from '../../src/database/open.ts';
 import { deleteRelease } from '../../src/database/releases.ts';
 import { lockForServing } from '../../src/database/serve-lock.ts';
@@ -177,25 +176,4 @@ describe('on disk', () => {
       hint: expect.stringMatching(/./),
     });
   });
-});
-
-test.each([
-  ['SQLITE_FULL', 'no_space'],
-  ['SQLITE_IOERR_FSYNC', 'durability_lost'],
-  ['SQLITE_IOERR_WRITE', 'durability_lost'],
-  ['SQLITE_BUSY', 'store_unavailable'],
-  ['SQLITE_CORRUPT', 'store_unavailable'],
-])('a failure of %s is one of %s', (code, expected) => {
-  const cause = Object.assign(new Error('failed'), { code });
-  expect(databaseFailure(cause)).toMatchObject({ name: 'OtaError', code: expected, cause });
-});
-
-test.each([
-  undefined,
-  null,
-  new Error('none'),
-  { code: 5 },
-  Object.assign(new Error('none'), { code: 'ENOENT' }),
-])('%s is no failure of the database', (error) => {
-  expect(databaseFailure(error)).toBeUndefined();
 });
