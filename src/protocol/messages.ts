@@ -50,16 +50,24 @@ const FileSize = Type.Integer({
   description: 'a positive whole number of bytes',
 });
 
-/** Path parameters of every route, by the names api.md gives them. Opaque ones only have a length. */
+/** What names something, and is only compared. No database need be asked for one that has a NUL. */
+const Opaque = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: WELL_FORMED_TEXT,
+  description: 'text of 1 to 200 characters without NUL',
+});
+
+/** Path parameters of every route, by the names api.md gives them. */
 export const PathParameters = {
-  app_id: Type.String({ minLength: 1, maxLength: 200 }),
-  release_id: Type.String({ minLength: 1, maxLength: 200 }),
-  slug: Type.String({ minLength: 1, maxLength: 200 }),
+  app_id: Opaque,
+  release_id: Opaque,
+  slug: Opaque,
   target: Target,
   arch: Arch,
   current_version: Version,
-  upload_id: Type.String({ minLength: 1, maxLength: 200 }),
-  storage_key: Type.String({ minLength: 1, maxLength: 200 }),
+  upload_id: Opaque,
+  storage_key: Opaque,
 } as const;
 
 /**

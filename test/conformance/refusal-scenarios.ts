@@ -159,6 +159,15 @@ export const refusalScenarios: readonly Scenario[] = bodyRoutes
       'ours',
     ),
     scenario(
+      'names with a NUL are refused, and not looked for',
+      [
+        step((w) => w.call('GET', '/my%00app/linux/x86_64/1.0.0'), invalid('slug')),
+        step((w) => w.call('GET', '/my-app/download/%00/linux/x86_64'), invalid('release_id')),
+        step((w) => w.appCall('DELETE', '/releases/%00'), invalid('release_id')),
+      ],
+      'ours',
+    ),
+    scenario(
       'an artifact larger than the server takes is refused',
       [
         step((w) => w.createRelease('0-target'), { status: 201 }),

@@ -217,11 +217,11 @@ describe('CreateArtifactBody', () => {
 
 describe('PathParameters', () => {
   test.each(['app_id', 'release_id', 'slug', 'upload_id', 'storage_key'] as const)(
-    '%s is any text of 1 to 200 characters',
+    '%s is any text of 1 to 200 characters without NUL',
     (name) => {
       const schema = PathParameters[name];
-      const texts = ['', 'a', '../x', 'a'.repeat(200), 'a'.repeat(201)];
-      expect(texts.map((text) => matches(schema, text))).toEqual([false, true, true, true, false]);
+      const texts = ['', 'a', '../x', 'a'.repeat(200), 'a'.repeat(201), 'a\u0000'];
+      expect(texts.map((text) => matches(schema, text))).toEqual([false, true, true, true, false, false]);
     },
   );
 
