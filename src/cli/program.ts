@@ -234,6 +234,12 @@ function addServe(program: Command, runs: Runs): void {
       ),
     )
     .addOption(
+      new Option(
+        '--stale-if-error <seconds>',
+        'how long checks are answered with what was last known while the database is away',
+      ).default('0', '0: not at all'),
+    )
+    .addOption(
       new Option('--max-artifact-size <bytes>', 'largest file that may be uploaded').default(
         String(DEFAULT_MAX_ARTIFACT_BYTES),
         '2 GiB',

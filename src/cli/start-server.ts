@@ -13,7 +13,7 @@ import { packageVersion } from './package-version.ts';
 
 export type ServerSettings = Pick<
   Services,
-  'checkMaxAge' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
+  'checkMaxAge' | 'staleIfError' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
 > & {
   readonly dataDir: string;
   readonly host: string;

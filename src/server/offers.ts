@@ -1,25 +1,16 @@
-import {
-  findOfferingApp,
-  type OfferCandidate,
-  type OfferDetails,
-  offerCandidates,
-  offerDetails,
-} from '../database/offers.ts';
+import { answered } from '../database/answered.ts';
+import { findOfferingApp } from '../database/offers.ts';
 import type { Database } from '../database/open.ts';
-import type { Queries } from '../database/schema.ts';
 import { STABLE } from '../protocol/channel.ts';
-import type { UpdateAnswer } from '../protocol/messages.ts';
-import { compareByPreference, type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { downloadPath } from '../protocol/routes.ts';
-import { formatTimestamp } from '../protocol/time.ts';
+import { type Platform, platformName } from '../protocol/platform.ts';
+import type { Clock } from '../protocol/time.ts';
 import { compareVersions } from '../protocol/version.ts';
+import { type Offer, type OffersByChannel, resolveOffers } from './resolve-offers.ts';
 
-/** The newest update of one platform, ready to be sent. */
-export interface Offer {
-  readonly version: string;
-  /** The answer's JSON: api.md, "Update Available (200)". */
-  readonly body: string;
-}
+/** How long a check waits for the database when there is something else to answer with, in milliseconds. */
+const PATIENCE_MS = 1000;
+/** How long after a failure the database is not asked again while there is, in milliseconds. */
+const RETRY_AFTER_MS = 1000;
 
 /** What an installed app tells of itself. */
 export interface Asked {
@@ -28,17 +19,43 @@ export interface Asked {
   readonly channel: string;
 }
 
-interface AppOffers {
-  readonly revision: number;
-  /** By channel, then by platform name. Each channel offers the higher of what is its own and of stable. */
-  readonly offers: ReadonlyMap<string, ReadonlyMap<string, Offer>>;
+export interface OffersOptions {
+  readonly database: Database;
+  readonly publicUrl: () => string;
+  readonly clock: Clock;
+  /** Seconds for which what was last known to be current stands in for a database that does not answer. */
+  readonly staleIfError: number;
+  /** Called when that begins. */
+  readonly onStale: (cause: unknown) => void;
 }
 
-interface CacheEntry {
-  /** The database's change counter up to which `offers` are known to be current. */
+interface AppOffers {
+  readonly revision: number;
+  readonly offers: OffersByChannel;
+}
+
+/** A time in which nothing changed in the database, as far as its change counter tells. */
+interface Era {
   readonly counter: number;
-  /** Under way or done; undefined for a slug that no app has. */
-  readonly offers: Promise<AppOffers | undefined>;
+  /** When it was last seen to go on, in milliseconds since 1970. */
+  lastSeen: number;
+}
+
+interface LookUp {
+  readonly era: Era;
+  readonly since: number;
+  readonly result: Promise<AppOffers | undefined>;
+}
+
+/** What is in memory of a slug. */
+interface Entry {
+  /** What was found last: current for as long as its era goes on. */
+  known?: { readonly offers: AppOffers; readonly era: Era };
+  underWay?: LookUp | undefined;
+  /** The look-up after the one under way. */
+  next?: Promise<AppOffers | undefined> | undefined;
+  /** When the last look-up failed; undefined when it did not. */
+  failedAt?: number | undefined;
 }
 
 /**
@@ -46,128 +63,119 @@ interface CacheEntry {
  * changes; the database is asked only when it changed at all since the last look (design 6).
  */
 export class Offers {
-  readonly #database: Database;
-  readonly #publicUrl: () => string;
-  readonly #bySlug = new Map<string, CacheEntry>();
+  readonly #options: OffersOptions;
+  readonly #bySlug = new Map<string, Entry>();
+  #era: Era | undefined;
+  #isStale = false;
 
-  constructor(database: Database, publicUrl: () => string) {
-    this.#database = database;
-    this.#publicUrl = publicUrl;
+  constructor(options: OffersOptions) {
+    this.#options = options;
   }
 
   /**
    * api.md, "Update Check Endpoint": the highest release that has a complete artifact for the platform, if its
    * version is strictly greater than `currentVersion`.
-   * @throws when the database cannot tell; a false "no update" is never made up
+   * @throws when the database cannot tell, nor what it told a short time ago; "no update" is never made up
    */
   async find(
     slug: string,
     { platform, currentVersion, channel }: Asked,
   ): Promise<Offer | 'no_update' | 'unknown_slug'> {
-    const entry = await this.#current(slug);
-    if (entry === undefined) return 'unknown_slug';
+    const app = await this.#offersOf(slug);
+    if (app === undefined) return 'unknown_slug';
     // A channel without releases of its own gets what everyone gets.
-    const offers = entry.offers.get(channel) ?? entry.offers.get(STABLE);
+    const offers = app.offers.get(channel) ?? app.offers.get(STABLE);
     const offer = offers?.get(platformName(platform));
     return offer && compareVersions(offer.version, currentVersion) > 0 ? offer : 'no_update';
   }
 
-  async #current(slug: string): Promise<AppOffers | undefined> {
-    // Read before the queries: a change in between is then seen by the next check.
-    const counter = this.#database.changeCounter();
-    const cached = this.#bySlug.get(slug);
-    if (cached?.counter === counter) return cached.offers; // also joins a look-up that is under way
-    const offers = this.#refresh(slug, cached?.offers);
-    this.#bySlug.set(slug, { counter, offers });
-    // Only what answers stays: a failure is asked again, and unknown slugs are without number.
-    const known = await offers.catch(() => undefined);
-    if (known === undefined && this.#bySlug.get(slug)?.offers === offers) this.#bySlug.delete(slug);
-    return offers;
+  async #offersOf(slug: string): Promise<AppOffers | undefined> {
+    const entry = this.#bySlug.get(slug);
+    const known = entry?.known;
+    try {
+      const era = this.#seeEra();
+      if (known?.era === era) return known.offers;
+      if (known === undefined || !this.#mayStandIn(known)) return await this.#lookUp(slug, era);
+      return this.#isAway(entry) ? known.offers : await answered(this.#lookUp(slug, era), PATIENCE_MS);
+    } catch (error) {
+      if (known === undefined || !this.#mayStandIn(known)) throw error;
+      if (!this.#isStale) this.#options.onStale(error);
+      this.#isStale = true;
+      return known.offers;
+    }
   }
 
-  async #refresh(slug: string, cached: CacheEntry['offers'] | undefined): Promise<AppOffers | undefined> {
-    const previous = await cached?.catch(() => undefined);
-    const app = await findOfferingApp(this.#database.queries, slug);
+  /** Asks the database, once for all who ask at the same time and have seen the same changes. */
+  #lookUp(slug: string, era: Era): Promise<AppOffers | undefined> {
+    const entry = this.#bySlug.get(slug) ?? {};
+    this.#bySlug.set(slug, entry);
+    if (entry.underWay === undefined) return this.#begin(slug, entry, era);
+    if (entry.underWay.era === era) return entry.underWay.result;
+    // It may have begun before the change: one more, for all who come until it begins.
+    const again = () => {
+      entry.next = undefined;
+      return this.#lookUp(slug, this.#seeEra());
+    };
+    entry.next ??= entry.underWay.result.then(again, (error) => {
+      entry.next = undefined;
+      throw error;
+    });
+    return entry.next;
+  }
+
+  #begin(slug: string, entry: Entry, era: Era): Promise<AppOffers | undefined> {
+    const result = this.#resolve(slug, entry.known?.offers).then(
+      (offers) => {
+        entry.underWay = undefined;
+        entry.failedAt = undefined;
+        this.#isStale = false;
+        if (offers === undefined)
+          this.#bySlug.delete(slug); // unknown slugs are without number
+        else entry.known = { offers, era };
+        return offers;
+      },
+      (error) => {
+        entry.underWay = undefined;
+        entry.failedAt = this.#now();
+        if (entry.known === undefined) this.#bySlug.delete(slug);
+        throw error;
+      },
+    );
+    entry.underWay = { era, since: this.#now(), result };
+    return result;
+  }
+
+  async #resolve(slug: string, previous: AppOffers | undefined): Promise<AppOffers | undefined> {
+    const { database, publicUrl } = this.#options;
+    const app = await findOfferingApp(database.queries, slug);
     if (app === undefined || app.revision === previous?.revision) return app && previous;
-    const offers = await resolveOffers(this.#database.queries, app.appId, app.slug, this.#publicUrl());
-    return { revision: app.revision, offers };
+    return {
+      revision: app.revision,
+      offers: await resolveOffers(database.queries, app.appId, app.slug, publicUrl()),
+    };
   }
-}
 
-/** By channel, then by platform name. */
-type OffersByChannel = AppOffers['offers'];
-
-async function resolveOffers(
-  db: Queries,
-  appId: string,
-  slug: string,
-  publicUrl: string,
-): Promise<OffersByChannel> {
-  const candidates = await offerCandidates(db, appId);
-  const serialised = new Map<string, Offer>();
-  const byChannel = new Map<string, ReadonlyMap<string, Offer>>();
-  for (const channel of new Set([STABLE, ...candidates.map((candidate) => candidate.channel)])) {
-    const offers = new Map<string, Offer>();
-    const reachable = candidates.filter((candidate) => [STABLE, channel].includes(candidate.channel));
-    for (const [name, chosen] of highestByName(reachable)) {
-      const key = chosen.map((candidate) => candidate.releaseId + platformName(candidate)).join(' ');
-      const offer = serialised.get(key) ?? (await serialise(db, chosen, slug, publicUrl));
-      if (offer === undefined) return resolveOffers(db, appId, slug, publicUrl); // deleted in between
-      serialised.set(key, offer);
-      offers.set(name, offer);
-    }
-    byChannel.set(channel, offers);
+  /** The era that goes on. Seen before any query, so that a change after it begins another. */
+  #seeEra(): Era {
+    const counter = this.#options.database.changeCounter();
+    const era = this.#era?.counter === counter ? this.#era : { counter, lastSeen: 0 };
+    era.lastSeen = this.#now();
+    this.#era = era;
+    return era;
   }
-  return byChannel;
-}
 
-/** The artifacts of one release for one platform: at the first place what suits most apps. */
-type Chosen = readonly [OfferCandidate, ...OfferCandidate[]];
-
-/**
- * The highest release's artifacts, for each name an app may ask by: a kind of bundle has only its own, a platform
- * without one has all kinds.
- */
-function highestByName(candidates: readonly OfferCandidate[]): ReadonlyMap<string, Chosen> {
-  const highest = new Map<string, Chosen>();
-  for (const candidate of candidates.toSorted(compareByPreference)) {
-    for (const name of new Set([platformName(candidate), platformName(withoutBundleType(candidate))])) {
-      const best = highest.get(name);
-      const order = best === undefined ? 1 : compareVersions(candidate.version, best[0].version);
-      if (order > 0) highest.set(name, [candidate]);
-      else if (order === 0 && best) highest.set(name, [...best, candidate]);
-    }
+  /** Whether there is no use in waiting for the database just now. */
+  #isAway({ underWay, failedAt = 0 }: Entry = {}): boolean {
+    const now = this.#now();
+    return now - failedAt < RETRY_AFTER_MS || now - (underWay?.since ?? now) > PATIENCE_MS;
   }
-  return highest;
-}
 
-async function serialise(
-  db: Queries,
-  [first, ...others]: Chosen,
-  slug: string,
-  publicUrl: string,
-): Promise<Offer | undefined> {
-  const { releaseId, version } = first;
-  const platforms = new Map<string, { url: string; signature: string }>();
-  let release: Pick<OfferDetails, 'notes' | 'pubDate'> | undefined;
-  for (const candidate of [first, ...others]) {
-    const details = await offerDetails(db, candidate);
-    if (details === undefined) return undefined;
-    release ??= details;
-    const url = publicUrl + downloadPath(slug, releaseId, candidate);
-    platforms.set(platformName(candidate), { url, signature: details.signature ?? '' });
+  /** Whether it was current a short enough time ago. */
+  #mayStandIn({ era }: NonNullable<Entry['known']>): boolean {
+    return this.#now() - era.lastSeen < this.#options.staleIfError * 1000;
   }
-  const [main] = platforms.values();
-  if (release === undefined || main === undefined) return undefined;
-  const answer: UpdateAnswer = {
-    version,
-    ...main,
-    notes: release.notes,
-    pub_date: formatTimestamp(release.pubDate),
-    // Tauri's updater looks its kind of bundle up here and, where it has none or is too old to, the platform.
-    ...(others.length > 0 && {
-      platforms: Object.fromEntries([...platforms, [platformName(withoutBundleType(first)), main]]),
-    }),
-  };
-  return { version, body: JSON.stringify(answer) };
+
+  #now(): number {
+    return this.#options.clock().getTime();
+  }
 }

@@ -15,6 +15,8 @@ export interface Services {
   readonly maxArtifactSize: number;
   /** Seconds a check's answer may be cached; 0: not at all. */
   readonly checkMaxAge: number;
+  /** Seconds for which a check is answered with what was last known while the database is away; 0: not at all. */
+  readonly staleIfError: number;
   /** Lets a version that was live and deleted come back with other bytes. For a desk. */
   readonly allowVersionReuse: boolean;
   /** Addresses of proxies whose `X-Forwarded-For` is believed, in CIDR notation. */

@@ -107,6 +107,7 @@ describe('serve', () => {
       '--port': '99999',
       '--public-url': 'updates.example.com',
       '--check-max-age': 'day',
+      '--stale-if-error': '-1',
       '--max-artifact-size': '2GiB',
       '--trust-proxy': '10.0.0.0/99',
     };

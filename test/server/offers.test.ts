@@ -32,7 +32,18 @@ function counting(database: Database): Database & { readonly count: () => number
 }
 
 const NOW = new Date('2026-03-13T12:00:00Z');
-const URL_BASE = () => 'https://updates.example.com';
+
+function offersOf(database: Database): Offers {
+  return new Offers({
+    database,
+    publicUrl: () => 'https://updates.example.com',
+    clock: () => NOW,
+    staleIfError: 0,
+    onStale: (cause) => {
+      throw cause;
+    },
+  });
+}
 
 /** What an installed app of that version asks. */
 const asking = (currentVersion: string, platform: Platform = LINUX) => ({
@@ -75,7 +86,7 @@ describe('a change by another connection to the store is seen by the next check'
   async function twoConnections() {
     const dataDir = await tempFolder();
     const other = await openStore(dataDir);
-    const offers = new Offers(await openStore(dataDir), URL_BASE);
+    const offers = offersOf(await openStore(dataDir));
     const find = async (slug: string) => {
       const found = await offers.find(slug, asking('0.0.0-0'));
       return typeof found === 'string' ? found : found.version;
@@ -105,7 +116,7 @@ describe('a change by another connection to the store is seen by the next check'
   test('when it sets the slug, which the URL of an offer then has', async () => {
     const dataDir = await tempFolder();
     const other = await openStore(dataDir);
-    const offers = new Offers(await openStore(dataDir), URL_BASE);
+    const offers = offersOf(await openStore(dataDir));
     const appId = await newApp(other, 'my-app');
     await publish(other, appId, '1.0.0');
     const before = await offers.find('my-app', asking('0.0.0-0'));
@@ -121,7 +132,7 @@ describe('what a check asks the database', () => {
     const database = counting(await openStore(await tempFolder()));
     const appId = await newApp(database, 'my-app');
     await publish(database, appId, '1.0.0');
-    const offers = new Offers(database, URL_BASE);
+    const offers = offersOf(database);
     const queriesOf = async (act: () => Promise<unknown>) => {
       const before = database.count();
       await act();

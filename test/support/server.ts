@@ -49,6 +49,7 @@ export async function openTestServer(
     publicUrl: () => publicUrl,
     maxArtifactSize: 2 * 1024 ** 3,
     checkMaxAge: 0,
+    staleIfError: 0,
     allowVersionReuse: false,
     trustProxy: [],
     version: '0.0.0-test',

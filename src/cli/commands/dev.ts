@@ -114,6 +114,7 @@ const SERVER_SETTINGS = {
   host: '127.0.0.1',
   publicUrl: undefined,
   checkMaxAge: 0,
+  staleIfError: 0,
   maxArtifactSize: DEFAULT_MAX_ARTIFACT_BYTES,
   trustProxy: [],
   allowVersionReuse: false,

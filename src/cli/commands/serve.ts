@@ -15,6 +15,7 @@ interface ServeOptions {
   readonly dataDir: string;
   readonly publicUrl?: string;
   readonly checkMaxAge: string;
+  readonly staleIfError: string;
   readonly maxArtifactSize: string;
   readonly trustProxy?: readonly string[];
   readonly allowVersionReuse?: boolean;
@@ -47,6 +48,12 @@ function readSettings(options: ServeOptions): ServerSettings {
     port: readInteger('--port', options.port, { min: 0, max: 65_535 }, problems),
     publicUrl: readPublicUrl(options.publicUrl, problems),
     checkMaxAge: readInteger('--check-max-age', options.checkMaxAge, { min: 0, max: 31_536_000 }, problems),
+    staleIfError: readInteger(
+      '--stale-if-error',
+      options.staleIfError,
+      { min: 0, max: 31_536_000 },
+      problems,
+    ),
     maxArtifactSize: readInteger(
       '--max-artifact-size',
       options.maxArtifactSize,

@@ -8,8 +8,10 @@ import { registerRoute } from '../register-route.ts';
 import type { Services } from '../services.ts';
 
 /** api.md, "Update Check Endpoint". */
-export function registerCheck(app: FastifyInstance, { database, publicUrl, checkMaxAge }: Services): void {
-  const offers = new Offers(database, publicUrl);
+export function registerCheck(app: FastifyInstance, services: Services): void {
+  const { checkMaxAge } = services;
+  const onStale = (err: unknown) => app.log.error({ err }, 'checks are answered with what was last known');
+  const offers = new Offers({ ...services, onStale });
   const cacheControl = checkMaxAge > 0 ? `public, max-age=${checkMaxAge}` : 'no-store';
 
   registerRoute(app, 'check', {
