@@ -108,6 +108,13 @@ export interface UrlSigningKeysTable {
   created_at: number;
 }
 
+/** What is to be known of the whole store, once each. */
+export interface SettingsTable {
+  /** `storage`: where the artifacts' bytes are. */
+  name: 'storage';
+  value: string;
+}
+
 export interface Schema {
   apps: AppsTable;
   slugs: SlugsTable;
@@ -116,6 +123,7 @@ export interface Schema {
   artifacts: ArtifactsTable;
   published_bytes: PublishedBytesTable;
   url_signing_keys: UrlSigningKeysTable;
+  settings: SettingsTable;
 }
 
 /** What a query runs on: the database, or a transaction in it. */

@@ -8,9 +8,10 @@ import type { Schema } from './schema.ts';
  * never does: there one transaction writes at a time.
  */
 const LOST_RACES = ['40001', '40P01', '23505'];
-const MAX_TRIES = 10;
-/** The first wait is up to this, in milliseconds; each further one up to twice the last. */
-const BASE_WAIT_MS = 5;
+const MAX_TRIES = 15;
+/** The first wait is up to this, in milliseconds; each further one up to twice the last, up to the longest. */
+const BASE_WAIT_MS = 10;
+const MAX_WAIT_MS = 1000;
 
 /**
  * Runs a transaction as if no other ran at the same time. One that loses against others is run again from its start,
@@ -26,7 +27,7 @@ export async function transact<T>(
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (attempt === MAX_TRIES || typeof code !== 'string' || !LOST_RACES.includes(code)) throw error;
-      await sleep(Math.random() * BASE_WAIT_MS * 2 ** attempt);
+      await sleep(Math.random() * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** (attempt - 1)));
     }
   }
 }

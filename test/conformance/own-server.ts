@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createToken, revokeToken } from '../../src/database/tokens.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
+import type { Services } from '../../src/server/services.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import type { OpenTarget } from './run-scenarios.ts';
 import type { CallOptions, Reply } from './target.ts';
@@ -10,10 +11,16 @@ import type { CallOptions, Reply } from './target.ts';
 /** Sends a request for a path of the server. */
 export type Send = (method: string, path: string, options: CallOptions) => Promise<Reply>;
 
-/** Our own server as a target, on an empty store; `connect` decides how requests get to it. */
-export async function openOwnServer(connect: (server: TestServer) => Promise<Send>): Promise<OpenTarget> {
+/**
+ * Our own server as a target, on an empty store; `connect` decides how requests get to it.
+ * @param overrides what it has instead of SQLite and the rest
+ */
+export async function openOwnServer(
+  connect: (server: TestServer) => Promise<Send>,
+  overrides: Partial<Services> = {},
+): Promise<OpenTarget> {
   const dataDir = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
-  const server = await openTestServer(dataDir);
+  const server = await openTestServer(dataDir, overrides);
   const send = await connect(server);
   const app = await server.createApp();
   const publicUrl = server.services.publicUrl();

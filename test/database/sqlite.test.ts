@@ -9,6 +9,7 @@ import { deleteRelease } from '../../src/database/releases.ts';
 import { lockForServing } from '../../src/database/serve-lock.ts';
 import { connectSqlite, openSqlite } from '../../src/database/sqlite.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { describeConcurrency } from './concurrency.contract.ts';
 import { describeDatabase } from './database.contract.ts';
 import { StoreWithApp } from './store-with-app.ts';
 
@@ -22,6 +23,8 @@ describeDatabase('SQLite', async () => {
   const dataDir = await tempFolder();
   return { database: await open(dataDir), openAgain: () => open(dataDir) };
 });
+
+describeConcurrency('SQLite', async () => [await open(await tempFolder())]);
 
 const PRAGMAS = {
   journal_mode: 'wal',

@@ -29,6 +29,11 @@ export class StoreWithApp {
     return new StoreWithApp(queries, app.id);
   }
 
+  /** The same app as another process sees it. */
+  on(db: Database['queries']): StoreWithApp {
+    return new StoreWithApp(db, this.appId);
+  }
+
   /** @returns the release's id */
   async release(version: string): Promise<string> {
     const { appId } = this;

@@ -42,6 +42,11 @@ export class Publisher {
     return new Publisher(server, await server.createApp({ ...app, slug }), slug);
   }
 
+  /** The same app on another node. */
+  at(node: TestServer): Publisher {
+    return new Publisher(node, { id: this.id, token: this.token }, this.slug);
+  }
+
   /** A call under `/apps/{app_id}`, with the app's token. */
   send(
     method: 'GET' | 'PUT' | 'POST' | 'DELETE',

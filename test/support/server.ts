@@ -30,12 +30,15 @@ export interface TestServer {
 
 export const TEST_PUBLIC_URL = 'https://updates.example.com';
 
-/** Opens a server on `dataDir`, which may hold an earlier one's store. The caller closes it. */
+/**
+ * Opens a server on `dataDir`, which may hold an earlier one's store, or on another database, which it closes. The
+ * caller closes it.
+ */
 export async function openTestServer(
   dataDir: string,
   overrides: Partial<Services> = {},
 ): Promise<TestServer> {
-  const database = await openDatabase(dataDir);
+  const database = overrides.database ?? (await openDatabase(dataDir));
   let publicUrl = TEST_PUBLIC_URL;
   const server = { now: new Date('2026-03-13T12:00:00Z') } as TestServer;
   const clock = () => server.now;

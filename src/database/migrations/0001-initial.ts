@@ -1,4 +1,5 @@
 import { type Kysely, type Migration, sql } from 'kysely';
+import { notifyOfChanges } from './notify-of-changes.ts';
 
 export const initial: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -105,5 +106,13 @@ export const initial: Migration = {
       .addColumn('secret', 'text', (c) => c.notNull())
       .addColumn('created_at', 'bigint', (c) => c.notNull())
       .execute();
+
+    await db.schema
+      .createTable('settings')
+      .addColumn('name', 'text', (c) => c.primaryKey())
+      .addColumn('value', 'text', (c) => c.notNull())
+      .execute();
+
+    await notifyOfChanges(db);
   },
 };

@@ -1,0 +1,98 @@
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import type { Pool, PoolClient } from 'pg';
+import { answered } from './answered.ts';
+import { endsSession, unreachable } from './failure.ts';
+import { SET_UP_SESSION } from './postgres-session.ts';
+
+/** How long an answer is waited for, in milliseconds: longer than the server lets a statement run. */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** How long connections may take to end by themselves, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 1000;
+
+/**
+ * A pool of pg's whose connections may be lost at any time without harm: an error always reaches whoever asked, as an
+ * OtaError or with its SQLSTATE; no answer is waited for without end; and a connection that failed is not used again.
+ */
+export class WatchfulPool implements PostgresPool {
+  readonly #pool: Pool;
+  readonly #answerTimeoutMs: number;
+  readonly #open = new Set<PoolClient>();
+  readonly #setUp = new WeakSet<PoolClient>();
+  readonly #lost = new WeakSet<PoolClient>();
+
+  constructor(pool: Pool, answerTimeoutMs = ANSWER_TIMEOUT_MS) {
+    this.#pool = pool;
+    this.#answerTimeoutMs = answerTimeoutMs;
+    pool.on('error', () => {}); // of an idle connection, which the pool drops; unheard, it would end the process
+    pool.on('connect', (client) => {
+      this.#open.add(client);
+      client.once('end', () => this.#open.delete(client));
+      client.on('error', () => this.#lost.add(client));
+    });
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    const client = await this.#pool.connect().catch((cause) => {
+      throw unreachable(cause);
+    });
+    const session = new WatchfulSession(client, () => this.#lost.has(client), this.#answerTimeoutMs);
+    if (this.#setUp.has(client)) return session;
+    try {
+      await session.query(SET_UP_SESSION, []);
+      this.#setUp.add(client);
+      return session;
+    } catch (error) {
+      session.release();
+      throw error;
+    }
+  }
+
+  /** Ends all connections, by force those that do not end in time. */
+  async end(): Promise<void> {
+    const forced = setTimeout(() => {
+      for (const client of this.#open) client.connection.stream.destroy();
+    }, CLOSE_TIMEOUT_MS);
+    await this.#pool.end();
+    clearTimeout(forced);
+  }
+}
+
+/** A connection while somebody has it. */
+class WatchfulSession implements PostgresPoolClient {
+  readonly #client: PoolClient;
+  readonly #isLost: () => boolean;
+  readonly #answerTimeoutMs: number;
+  /** Why nothing more can be asked. */
+  #over: unknown;
+
+  constructor(client: PoolClient, isLost: () => boolean, answerTimeoutMs: number) {
+    this.#client = client;
+    this.#isLost = isLost;
+    this.#answerTimeoutMs = answerTimeoutMs;
+  }
+
+  query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  query<R>(
+    sql: string | PostgresCursor<R>,
+    parameters: readonly unknown[] = [],
+  ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
+    if (typeof sql !== 'string') throw new Error('cursors are not used here');
+    return this.#ask<R>(sql, parameters);
+  }
+
+  async #ask<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    if (this.#over !== undefined) throw unreachable(this.#over);
+    try {
+      const answer: Promise<unknown> = this.#client.query(sql, [...parameters]);
+      return (await answered(answer, this.#answerTimeoutMs)) as PostgresQueryResult<R>;
+    } catch (error) {
+      if (endsSession(error)) this.#over = error;
+      throw this.#isLost() ? unreachable(error) : error;
+    }
+  }
+
+  release(): void {
+    this.#client.release(this.#over !== undefined);
+  }
+}

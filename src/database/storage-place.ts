@@ -1,0 +1,25 @@
+import { OtaError } from '../errors.ts';
+import type { Queries } from './schema.ts';
+
+/**
+ * Records where a store's artifacts are, when it is served first, and from then on refuses any other place: there
+ * every offer would lead to nothing, and what is there would pass for left-overs.
+ * @param place `disk`, `disk:<id of the data folder>` or `s3://bucket/prefix`
+ * @throws OtaError `store_unavailable` when they are somewhere else
+ */
+export async function requireStoragePlace(db: Queries, place: string): Promise<void> {
+  await db
+    .insertInto('settings')
+    .values({ name: 'storage', value: place })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
+  const { value } = await db
+    .selectFrom('settings')
+    .select('value')
+    .where('name', '=', 'storage')
+    .executeTakeFirstOrThrow();
+  if (value === place) return;
+  throw new OtaError('store_unavailable', `the artifacts of this database are in ${value}, not in ${place}`, {
+    hint: 'Serve it from where they are; the id of a data folder is in its file storage-id.',
+  });
+}

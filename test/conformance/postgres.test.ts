@@ -1,0 +1,23 @@
+import { describe } from 'vitest';
+import { openPostgres } from '../../src/database/postgres.ts';
+import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
+import { openOwnServer } from './own-server.ts';
+import { callInProcess, callOverLoopback } from './own-server-calls.ts';
+import { runScenarios } from './run-scenarios.ts';
+
+describeOnPostgres('the server on PostgreSQL', () => {
+  const postgres = usePostgres();
+
+  for (const [how, connect] of [
+    ['in process', callInProcess],
+    ['over loopback', callOverLoopback],
+  ] as const) {
+    describe(how, () => {
+      runScenarios(
+        async () =>
+          openOwnServer(connect, { database: await openPostgres(await postgres.server.createDatabase()) }),
+        { complete: true },
+      );
+    });
+  }
+});
