@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../protocol/messages.ts';
 import { ARCHS, BUNDLE_TYPES, TARGETS } from '../protocol/platform.ts';
 import { SCOPES } from '../protocol/token.ts';
-import { DEFAULT_CONCURRENCY, DEFAULT_TOKEN_DAYS } from './defaults.ts';
+import { DEFAULT_CONCURRENCY, DEFAULT_STALE_IF_ERROR, DEFAULT_TOKEN_DAYS } from './defaults.ts';
 import type { Environment } from './environment.ts';
 import type { Output, OutputOptions } from './output.ts';
 import { packageVersion } from './package-version.ts';
@@ -221,6 +221,7 @@ function addServe(program: Command, runs: Runs): void {
     .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
     .addOption(new Option('--port <port>', 'port to listen on; 0 picks a free one').default('4680'))
     .addOption(dataDirOption())
+    .addOption(databaseOption())
     .addOption(
       new Option(
         '--public-url <url>',
@@ -233,11 +234,9 @@ function addServe(program: Command, runs: Runs): void {
         '0: not at all',
       ),
     )
-    .addOption(
-      new Option(
-        '--stale-if-error <seconds>',
-        'how long checks are answered with what was last known while the database is away',
-      ).default('0', '0: not at all'),
+    .option(
+      '--stale-if-error <seconds>',
+      `how long checks are answered with what was last known while the database is away (default: ${DEFAULT_STALE_IF_ERROR} with --database, else 0)`,
     )
     .addOption(
       new Option('--max-artifact-size <bytes>', 'largest file that may be uploaded').default(
@@ -317,7 +316,7 @@ function withRemote(command: Command): Command {
 }
 
 function withStore(command: Command): Command {
-  return withOutput(command.addOption(dataDirOption()));
+  return withOutput(command.addOption(dataDirOption()).addOption(databaseOption()));
 }
 
 function withOutput(command: Command): Command {
@@ -334,6 +333,11 @@ const dataDirOption = () =>
   new Option('--data-dir <dir>', 'folder that holds everything')
     .env('SYNCKIT_OTA_DATA')
     .default('./synckit-ota-data');
+const databaseOption = () =>
+  new Option(
+    '--database <url>',
+    'a postgres:// URL (default: SQLite in the data folder); the environment keeps a password out of process lists',
+  ).env('SYNCKIT_OTA_DATABASE');
 const versionOption = (more = '') =>
   new Option('--version <version>', `the version, strict semver; a leading v is taken off${more}`);
 

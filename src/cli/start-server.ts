@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Database, openDatabase } from '../database/open.ts';
+import type { Database } from '../database/open.ts';
 import { lockForServing } from '../database/serve-lock.ts';
 import { urlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
@@ -10,12 +10,15 @@ import { type Traffic, watchTraffic } from '../server/traffic.ts';
 import { DiskStorage } from '../storage/disk-storage.ts';
 import { EXIT } from './exit-codes.ts';
 import { packageVersion } from './package-version.ts';
+import { openServedDatabase } from './served-database.ts';
 
 export type ServerSettings = Pick<
   Services,
   'checkMaxAge' | 'staleIfError' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
 > & {
   readonly dataDir: string;
+  /** A `postgres://` URL, for what is not in the data folder's own store. */
+  readonly database?: string | undefined;
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
@@ -23,7 +26,7 @@ export type ServerSettings = Pick<
   readonly publicUrl: string | undefined;
 };
 
-/** The server on a data folder, answering. */
+/** The server on a data folder, and perhaps a database elsewhere, answering. */
 export interface StartedServer {
   /** Where it listens. */
   readonly url: string;
@@ -39,18 +42,26 @@ export interface StartedServer {
  * @throws OtaError `store_unavailable`; `usage` when it cannot listen there
  */
 export async function startServer(
-  { dataDir, ...settings }: ServerSettings,
+  { dataDir, database: databaseUrl, ...settings }: ServerSettings,
   logger: Logger,
   onTraffic?: (traffic: Traffic) => void,
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
   const unlock = await lockForServing(dataDir);
-  const database = await openDatabase(dataDir);
+  const database = await openServedDatabase({ dataDir, database: databaseUrl }, logger);
+  const letGo = async () => {
+    await database.close();
+    unlock();
+  };
   let publicUrl = settings.publicUrl;
-  const clock = () => new Date();
+  const { clock } = database;
   const signingKeys = urlSigningKeys(database.queries, clock);
   const getPublicUrl = () => publicUrl ?? '';
-  const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: getPublicUrl });
+  const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl };
+  const storage = await DiskStorage.open(disk).catch(async (error) => {
+    await letGo(); // an open database keeps the process alive
+    throw error;
+  });
   const app = createApp(
     {
       ...settings,
@@ -65,10 +76,6 @@ export async function startServer(
     logger,
   );
   if (onTraffic !== undefined) watchTraffic(app, onTraffic);
-  const letGo = async () => {
-    await database.close();
-    unlock();
-  };
   try {
     const { url, drain } = await listen(app, settings.host, settings.port);
     publicUrl ??= reachable(url);

@@ -1,17 +1,21 @@
 import { databaseFailure } from '../database/failure.ts';
 import { type Database, openDatabase } from '../database/open.ts';
+import { isPostgresUrl, openPostgres } from '../database/postgres.ts';
+import { OtaError } from '../errors.ts';
 
 export interface StoreOptions {
   readonly dataDir: string;
+  /** A `postgres://` URL; the data folder's own SQLite without one. */
+  readonly database?: string | undefined;
 }
 
 /** Opens the server's own store for one command; `serve` may be running on it. */
 export async function withStore<T>(
-  { dataDir }: StoreOptions,
+  options: StoreOptions,
   use: (database: Database) => Promise<T>,
 ): Promise<T> {
   process.umask(0o077); // what is created in the store is for this user only
-  const database = await openDatabase(dataDir);
+  const database = await openStore(options);
   try {
     return await use(database);
   } catch (error) {
@@ -19,4 +23,25 @@ export async function withStore<T>(
   } finally {
     await database.close();
   }
+}
+
+/**
+ * Opens what `--database` names, else the data folder's own store.
+ * @throws OtaError `usage`, `store_unavailable`
+ */
+export async function openStore(
+  { dataDir, database }: StoreOptions,
+  options: Parameters<typeof openPostgres>[1] = {},
+): Promise<Database> {
+  if (!database) return openDatabase(dataDir);
+  requirePostgresUrl(database);
+  return openPostgres(database, options);
+}
+
+/** @throws OtaError `usage`; it does not repeat what was given, which may hold a password all the same */
+export function requirePostgresUrl(database: string | undefined): void {
+  if (!database || isPostgresUrl(database)) return;
+  throw new OtaError('usage', '--database is not a postgres:// URL', {
+    hint: 'Give it like postgres://user@host:5432/database, or leave it out for SQLite in --data-dir.',
+  });
 }

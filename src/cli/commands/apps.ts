@@ -27,8 +27,8 @@ export async function runAppsCreate(
   const publicKey = readPublicKey(options.pubkey, problems);
   problems.throwIfAny();
   const pubkey = publicKey && formatPublicKey(publicKey);
-  await withStore(options, async ({ queries }) => {
-    const now = new Date();
+  await withStore(options, async ({ queries, clock }) => {
+    const now = clock();
     const expiresAt = expiryAfterDays(DEFAULT_TOKEN_DAYS, now);
     const firstToken = { name: 'publish', scopes: SCOPES, expiresAt };
     const created = await createAppWithToken(queries, { name, slug, pubkey }, firstToken, now);

@@ -2,20 +2,21 @@ import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import { isLoopback } from '../../protocol/loopback.ts';
 import { aborted } from '../aborted.ts';
+import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
 import { createLogger } from '../logger.ts';
 import { packageVersion } from '../package-version.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { readInteger } from '../settings.ts';
 import { type ServerSettings, startServer } from '../start-server.ts';
+import { requirePostgresUrl, type StoreOptions } from '../store.ts';
 
-interface ServeOptions {
+interface ServeOptions extends StoreOptions {
   readonly host: string;
   readonly port: string;
-  readonly dataDir: string;
   readonly publicUrl?: string;
   readonly checkMaxAge: string;
-  readonly staleIfError: string;
+  readonly staleIfError?: string;
   readonly maxArtifactSize: string;
   readonly trustProxy?: readonly string[];
   readonly allowVersionReuse?: boolean;
@@ -30,7 +31,9 @@ export async function runServe(options: ServeOptions, { signal, output }: Contex
   const logger = await createLogger({ format: options.logFormat, level, plain });
   const server = await startServer(settings, logger);
   const { url, publicUrl } = server;
-  logger.info({ url, publicUrl, dataDir: options.dataDir, version: packageVersion() }, 'listening');
+  const { location } = server.database;
+  const { dataDir } = settings;
+  logger.info({ url, publicUrl, database: location, dataDir, version: packageVersion() }, 'listening');
   warnOfPublicUrl(logger, publicUrl);
 
   await aborted(signal);
@@ -44,13 +47,14 @@ function readSettings(options: ServeOptions): ServerSettings {
   const most = Number.MAX_SAFE_INTEGER;
   const settings = {
     dataDir: options.dataDir,
+    database: options.database,
     host: options.host,
     port: readInteger('--port', options.port, { min: 0, max: 65_535 }, problems),
     publicUrl: readPublicUrl(options.publicUrl, problems),
     checkMaxAge: readInteger('--check-max-age', options.checkMaxAge, { min: 0, max: 31_536_000 }, problems),
     staleIfError: readInteger(
       '--stale-if-error',
-      options.staleIfError,
+      options.staleIfError ?? String(options.database ? DEFAULT_STALE_IF_ERROR : 0),
       { min: 0, max: 31_536_000 },
       problems,
     ),
@@ -66,6 +70,7 @@ function readSettings(options: ServeOptions): ServerSettings {
   for (const cidr of settings.trustProxy.filter((value) => !isCidr(value))) {
     problems.add(`--trust-proxy ${cidr} is not an address or CIDR: give it like 10.0.0.0/8`);
   }
+  problems.attempt(() => requirePostgresUrl(options.database));
   problems.throwIfAny();
   return settings;
 }

@@ -8,7 +8,7 @@ import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { readApp } from '../settings.ts';
 import { type StoreOptions, withStore } from '../store.ts';
-import { readExpiry } from '../token-expiry.ts';
+import { expiryAfterDays, readExpiry } from '../token-expiry.ts';
 
 interface TokensCreateOptions extends StoreOptions {
   readonly app?: string;
@@ -18,18 +18,19 @@ interface TokensCreateOptions extends StoreOptions {
 }
 
 export async function runTokensCreate(options: TokensCreateOptions, { output }: Context): Promise<void> {
-  const now = new Date();
   const problems = new Problems();
   const appId = readApp(options.app, problems);
-  const expiresAt = readExpiry(options.expires, now, problems);
+  const days = readExpiry(options.expires, problems);
   problems.throwIfAny();
-  await withStore(options, async ({ queries }) => {
+  await withStore(options, async ({ queries, clock }) => {
     if ((await findApp(queries, appId)) === undefined) {
       throw new OtaError('usage', `there is no app ${appId}`, {
         hint: '`synckit-ota apps list` shows their ids.',
       });
     }
     const scopes = options.scope ?? SCOPES;
+    const now = clock();
+    const expiresAt = days === null ? null : expiryAfterDays(days, now);
     const { record, token } = await createToken(
       queries,
       { appId, name: options.name, scopes, expiresAt },
@@ -54,8 +55,8 @@ export async function runTokensList(
 }
 
 export async function runTokensRevoke(options: StoreOptions, { output }: Context, id: string): Promise<void> {
-  await withStore(options, async ({ queries }) => {
-    if (!(await revokeToken(queries, id, new Date()))) {
+  await withStore(options, async ({ queries, clock }) => {
+    if (!(await revokeToken(queries, id, clock()))) {
       throw new OtaError('usage', `there is no token with the id ${id}`, {
         hint: '`synckit-ota tokens list` shows their ids.',
       });
