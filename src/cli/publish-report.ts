@@ -2,10 +2,10 @@ import type { OtaClient } from '../client/ota-client.ts';
 import { displayUrl } from '../client/transport.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { namesPlatform, type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
+import { missingNames, type Platform, platformName } from '../protocol/platform.ts';
 import type { PublishResult } from '../publish/publish.ts';
 import type { PublishedFile } from '../publish/servable.ts';
-import { listedArtifacts } from '../publish/server-view.ts';
+import { listedArtifacts, storedPlatforms } from '../publish/server-view.ts';
 import type { Verified } from '../publish/verify-all.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { formatPlan } from './plan-table.ts';
@@ -70,7 +70,7 @@ export function platformFields({ target, arch, bundleType = undefined }: Platfor
   return { target, arch, bundle_type: bundleType ?? null };
 }
 
-export function actionOf(
+function actionOf(
   { action }: ReportedArtifact,
   status: PublishResult['status'],
 ): 'uploaded' | 'skipped' | 'planned' {
@@ -109,10 +109,7 @@ export function describe(reported: Reported, version: string): string {
 /** What takes a draft live. */
 function nextStep(release: ReleaseAnswer): string {
   if (release.expect === undefined) return '`synckit-ota publish finish` takes it live';
-  const stored = [...listedArtifacts(release).keys()]
-    .map(parsePlatform)
-    .filter((found) => found !== undefined);
-  const missing = release.expect.filter((name) => !stored.some((platform) => namesPlatform(name, platform)));
+  const missing = missingNames(release.expect, storedPlatforms(listedArtifacts(release)));
   return missing.length > 0
     ? `it goes live with the last of ${missing.join(', ')}`
     : 'it goes live when every upload that was begun for it is complete';

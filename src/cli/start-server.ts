@@ -48,7 +48,10 @@ export async function startServer(
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
   const unlock = await lockForServing(dataDir);
-  const database = await openServedDatabase({ dataDir, database: databaseUrl }, logger);
+  const database = await openServedDatabase({ dataDir, database: databaseUrl }, logger).catch((error) => {
+    unlock();
+    throw error;
+  });
   const letGo = async () => {
     await database.close();
     unlock();

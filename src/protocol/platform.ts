@@ -83,6 +83,11 @@ export function namesPlatform(name: string, platform: Platform): boolean {
   return name === platformName(platform) || name === platformName(withoutBundleType(platform));
 }
 
+/** Those of the names that none of the platforms has. */
+export function missingNames(names: readonly string[], platforms: readonly Platform[]): string[] {
+  return names.filter((name) => !platforms.some((platform) => namesPlatform(name, platform)));
+}
+
 /** Orders the artifacts of one platform: first the one that an app gets which does not tell its kind of bundle. */
 export function compareByPreference(a: Platform, b: Platform): number {
   return preference(a) - preference(b);

@@ -34,6 +34,7 @@ export async function ensureRelease(
     }
   });
 }
+
 async function findSame(
   { client, appId }: ReleaseCreator,
   { version, signature }: CreateReleaseBody,

@@ -1,7 +1,7 @@
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
-import { namesPlatform } from '../protocol/platform.ts';
+import { missingNames } from '../protocol/platform.ts';
 import { requireRelease } from './find-release.ts';
 import type { Publisher } from './publisher.ts';
 import { requiredOf } from './required-artifacts.ts';
@@ -73,7 +73,7 @@ function requireComplete(
   artifacts: readonly PublishedFile[],
   expected: readonly string[] = [],
 ): void {
-  const missing = expected.filter((name) => !artifacts.some((artifact) => namesPlatform(name, artifact)));
+  const missing = missingNames(expected, artifacts);
   if (artifacts.length > 0 && missing.length === 0) return;
   const message =
     artifacts.length === 0 ? `${version} has no files yet` : `${version} lacks ${missing.join(', ')}`;

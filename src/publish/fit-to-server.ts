@@ -35,9 +35,11 @@ export function fitToServer(
     artifacts: chosen.map(withoutKind),
     leftOut: [],
     faults: [
-      ...others.map((artifact) => refusal(`${platformName(artifact)} has no place: ${noArch}`, hint)),
+      ...others.map((artifact) =>
+        refusal(artifact.file, `${platformName(artifact)} has no place: ${noArch}`, hint),
+      ),
       ...leftOut.map(({ file, reason }) =>
-        refusal(`${file} has no place: this server holds one file for a platform, and ${reason}`, hint),
+        refusal(file, `${file} has no place: this server holds one file for a platform, and ${reason}`, hint),
       ),
     ],
   };
@@ -47,6 +49,6 @@ function withoutKind({ bundleType: _, ...artifact }: LocalArtifact): LocalArtifa
   return { ...artifact, ...withoutBundleType(artifact) };
 }
 
-function refusal(message: string, hint: string): Fault {
-  return { code: 'preflight_refused', message, hint };
+function refusal(file: string, message: string, hint: string): Fault {
+  return { code: 'preflight_refused', message, hint, file };
 }

@@ -1,9 +1,9 @@
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { namesPlatform, type Platform } from '../protocol/platform.ts';
+import { missingNames, type Platform } from '../protocol/platform.ts';
 import type { Fault } from './fault.ts';
 import type { ReleaseRequest } from './release-request.ts';
-import { type ServerView, supports } from './server-view.ts';
+import { type ServerView, storedPlatforms, supports } from './server-view.ts';
 import { yankedFault } from './withdrawn.ts';
 
 /** How what is uploaded gets to users. */
@@ -64,9 +64,7 @@ export function missingExtensionFaults(
     );
   }
   if (request.expect !== undefined && !supports(server, 'expect')) {
-    const stored = (name: string) => [...server.stored.keys()].includes(name);
-    const here = (name: string) => artifacts.some((artifact) => namesPlatform(name, artifact));
-    const missing = request.expect.filter((name) => !here(name) && !stored(name));
+    const missing = missingNames(request.expect, [...artifacts, ...storedPlatforms(server.stored)]);
     if (missing.length > 0) {
       const message = `this server cannot wait for other jobs, and ${missing.join(', ')} is expected but not here`;
       faults.push(refusal(message, 'Publish all platforms in one run, or use a server with that extension.'));

@@ -5,7 +5,7 @@ import {
   MAX_JSON_BODY_BYTES,
   type ReleaseAnswer,
 } from '../protocol/messages.ts';
-import { namesPlatform, parsePlatform, platformName } from '../protocol/platform.ts';
+import { missingNames, platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
 import type { Fault } from './fault.ts';
 import { findRelease } from './find-release.ts';
@@ -13,7 +13,7 @@ import { type GoLive, goLiveOfNew, missingExtensionFaults } from './go-live.ts';
 import { joinRelease } from './join-release.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 import type { ReleaseRequest } from './release-request.ts';
-import { type ServerView, supports } from './server-view.ts';
+import { type ServerView, storedPlatforms, supports } from './server-view.ts';
 import { highestLive, keyChangeFaults, orderFaults } from './succession.ts';
 
 export interface PlannedArtifact extends LocalArtifact {
@@ -168,10 +168,7 @@ function absentFromLive(
   { stored }: ServerView,
 ): string[] {
   if (existing === undefined || existing.status === 'draft') return [];
-  const there = [...[...stored.keys()].map(parsePlatform), ...artifacts].filter(
-    (found) => found !== undefined,
-  );
-  return expect.filter((name) => !there.some((platform) => namesPlatform(name, platform)));
+  return missingNames(expect, [...artifacts, ...storedPlatforms(stored)]);
 }
 
 function warningsOf(

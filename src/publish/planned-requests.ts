@@ -1,3 +1,4 @@
+import { STABLE } from '../protocol/channel.ts';
 import { type Platform, withoutBundleType } from '../protocol/platform.ts';
 import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
 import { LOWEST_VERSION } from '../protocol/version.ts';
@@ -30,7 +31,9 @@ export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): st
   return [
     ...(newSlug === undefined ? [] : [line('setSlug', app)]),
     ...('existing' in release ? [] : [line('createRelease', app)]),
-    ...uploads.flatMap(() => [line('createArtifact', inRelease), `PUT ${UPLOAD_URL}`]),
+    ...(goLive === 'when_expected' // every upload is announced before the first
+      ? [...uploads.map(() => line('createArtifact', inRelease)), ...uploads.map(() => `PUT ${UPLOAD_URL}`)]
+      : uploads.flatMap(() => [line('createArtifact', inRelease), `PUT ${UPLOAD_URL}`])),
     ...(goLive === 'on_request' ? [line('publishRelease', inRelease)] : []),
     ...(goLive === 'when_expected' || goLive === 'later' ? [line('listReleases', app)] : []),
     ...(live && slug !== undefined
@@ -48,7 +51,7 @@ function verification(
 ): string[] {
   const check = (from: string, { target, arch, bundleType }: Platform) => {
     const query = new URLSearchParams({
-      ...(channel && { channel }),
+      ...(channel && channel !== STABLE && { channel }), // as an app without one asks
       ...(bundleType && { bundle_type: bundleType }),
     });
     const path = line('check', { slug, target, arch, current_version: from });

@@ -17,7 +17,10 @@ export interface PublishArtifactRequest extends ArtifactInput {
   readonly publicKey?: PublicKey | undefined;
 }
 
-/** Uploads one file into an existing release, under the same rules as a whole publish. */
+/**
+ * Uploads one file into an existing release, under the rules of a whole publish for what is added to one. That apps of the
+ * release before know its key is not looked at.
+ */
 export async function publishArtifact(
   publisher: Publisher,
   request: PublishArtifactRequest,

@@ -129,7 +129,8 @@ async function decide(
   const faults = [...local, ...fitted.faults, ...('faults' in planned ? planned.faults : [])];
   if (request.dryRun && faults.length > 0) {
     const refused = new Set(faults.map(({ file }) => file));
-    const artifacts = fitted.artifacts.map((artifact) => ({
+    const considered = request.discovered ? fitted.artifacts : inspection.artifacts;
+    const artifacts = considered.map((artifact) => ({
       ...artifact,
       refused: refused.has(artifact.file),
     }));

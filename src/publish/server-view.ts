@@ -1,7 +1,7 @@
 import { download } from '../client/download.ts';
 import type { Extension } from '../protocol/extensions.ts';
 import type { ArtifactAnswer, ReleaseAnswer } from '../protocol/messages.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
+import { type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
 import { findRelease } from './find-release.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -91,6 +91,11 @@ export function listedArtifacts(release: ReleaseAnswer): Map<string, StoredArtif
       return [listedName(artifact), { sha256, ...(signature !== null && { signature }) }];
     }),
   );
+}
+
+/** The platforms of what a server stores, as far as this version knows them. */
+export function storedPlatforms(stored: ReadonlyMap<string, StoredArtifact>): Platform[] {
+  return [...stored.keys()].map(parsePlatform).filter((platform) => platform !== undefined);
 }
 
 /** The platform's name of an artifact that our server lists, whether this version knows the platform or not. */

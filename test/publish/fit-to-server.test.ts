@@ -47,11 +47,13 @@ describe('a server that holds one file for each documented platform', () => {
         code: 'preflight_refused',
         message: 'linux-armv7 has no place: this server knows the archs x86_64 and aarch64 only',
         hint: expect.stringContaining('extension platforms'),
+        file: 'linux-armv7.bin',
       },
       {
         code: 'preflight_refused',
         message: expect.stringMatching(/^linux-x86_64-deb\.bin has no place: .*linux-x86_64-appimage\.bin/),
         hint: expect.stringContaining('extension platforms'),
+        file: 'linux-x86_64-deb.bin',
       },
     ]);
   });

@@ -68,6 +68,13 @@ test('a dry run only looks, and lists every request that the publish then sends,
   expect(higher.sent.filter((request) => request.includes('/1.2.0?channel=beta')).length).toBeGreaterThan(0);
   expect(higher.planned).toEqual(higher.sent);
 
+  const stable = await planAndSend(world, { version: '1.3.0', channel: 'stable', artifacts });
+  expect(stable.planned).toEqual(stable.sent);
+
+  const expected = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
+  const awaited = await planAndSend(world, { version: '1.3.1', expect: expected, artifacts });
+  expect(awaited.planned).toEqual(awaited.sent);
+
   const draft = await planAndSend(world, { version: '1.4.0', draft: true, artifacts });
   expect(draft.sent.at(-2)).toBe('PUT {upload_url}');
   expect(draft.planned).toEqual(draft.sent);

@@ -26,8 +26,8 @@ export async function runPublishFinish(options: PublishFinishOptions, context: C
   const request = {
     release: options.release ?? '',
     expect: readExpected(options.expect, problems, config.expect),
-    publicKey: readPublicKey(options.pubkey, problems),
-    slug: readSlug(options.slug || undefined, problems),
+    publicKey: readPublicKey(options.pubkey ?? config.pubkey, problems),
+    slug: readSlug((options.slug ?? config.slug) || undefined, problems),
     concurrency: DEFAULT_CONCURRENCY,
   };
   const { output, signal } = context;
