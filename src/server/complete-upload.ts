@@ -9,7 +9,7 @@ import {
 } from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import { Problem } from '../protocol/problem.ts';
-import type { ArtifactStorage, StagedBytes } from '../storage/artifact-storage.ts';
+import type { StagedUpload } from '../storage/artifact-storage.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -22,14 +22,14 @@ import type { Services } from './services.ts';
 export async function completeUpload(
   services: Services,
   upload: PendingUpload,
-  staged: StagedBytes,
+  staged: StagedUpload,
 ): Promise<boolean> {
   const { database, storage, clock, allowVersionReuse } = services;
   try {
-    await requireDeclaredContent(storage, upload, staged);
-    await storage.promote(staged.storageKey);
+    await requireDeclaredContent(upload, staged);
+    await staged.promote();
   } catch (error) {
-    await storage.discard(staged.storageKey);
+    await staged.discard();
     throw error;
   }
   const options = { now: clock(), allowVersionReuse };
@@ -54,11 +54,7 @@ export function alreadyPublished(upload: Platform & Pick<PendingUpload, 'version
   );
 }
 
-async function requireDeclaredContent(
-  storage: ArtifactStorage,
-  upload: PendingUpload,
-  staged: StagedBytes,
-): Promise<void> {
+async function requireDeclaredContent(upload: PendingUpload, staged: StagedUpload): Promise<void> {
   if (upload.sha256 !== null && upload.sha256 !== staged.sha256) {
     throw mismatch('sha256', `is ${staged.sha256}, but ${upload.sha256} was declared`);
   }
@@ -67,16 +63,12 @@ async function requireDeclaredContent(
   if (publicKey === undefined) throw new Error(`app ${upload.appId} has an unreadable public key`);
   const signature = parseSignature(upload.signature ?? '');
   if ('malformed' in signature) throw mismatch('signature', signature.malformed);
-  const content = await signedContent(storage, staged, signature.prehashed);
+  const content = await signedContent(staged, signature.prehashed);
   const verification = verifySignature(signature, publicKey, content, upload.version);
   if (!verification.valid) throw mismatch('signature', `does not verify: ${verification.reason}`);
 }
 
-async function signedContent(
-  storage: ArtifactStorage,
-  staged: StagedBytes,
-  prehashed: boolean,
-): Promise<SignedContent> {
+async function signedContent(staged: StagedUpload, prehashed: boolean): Promise<SignedContent> {
   if (prehashed && staged.blake2b512) return { blake2b512: staged.blake2b512 };
   if (staged.size > MAX_UNHASHED_BYTES) {
     throw mismatch(
@@ -84,7 +76,7 @@ async function signedContent(
       'is not prehashed, which is only accepted for small files; sign with a current signer',
     );
   }
-  return { bytes: await storage.readStaged(staged.storageKey) };
+  return { bytes: await staged.read() };
 }
 
 function mismatch(field: string, message: string): Problem {

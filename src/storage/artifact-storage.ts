@@ -1,13 +1,22 @@
-/** Bytes that arrived and are durable, but at a place from which nothing is served. */
-export interface StagedBytes {
+/** What was measured of an upload's bytes. */
+export interface MeasuredBytes {
+  readonly size: number;
+  /** Lowercase hexadecimal. */
+  readonly sha256: string;
+  /** Only when it was asked for. */
+  readonly blake2b512?: Buffer;
+}
+
+/** An upload's bytes: durable, where no upload URL can write them any more, and not given out yet. */
+export interface StagedUpload extends MeasuredBytes {
   /** Names the bytes while staged and, once promoted, while served. Never given twice. */
   readonly storageKey: string;
-  /** Bytes. */
-  readonly size: number;
-  /** As measured, lowercase hexadecimal. */
-  readonly sha256: string;
-  /** As measured; only when it was asked for. */
-  readonly blake2b512?: Buffer;
+  /** All of them at once, to verify a signature that cannot be streamed. */
+  read(): Promise<Buffer>;
+  /** Lets them be served, never in place of others. Durable when it resolves. Rejects when nothing is staged. */
+  promote(): Promise<void>;
+  /** Drops them unless they are promoted. */
+  discard(): Promise<void>;
 }
 
 /** An upload URL to be made. */
@@ -24,6 +33,8 @@ export interface DownloadUrlRequest {
   /** What the file is to be called where it is saved. */
   readonly fileName: string;
   readonly expiresAt: Date;
+  /** GET unless said otherwise. */
+  readonly method?: 'GET' | 'HEAD';
 }
 
 /** What is to be measured of an upload's bytes. */
@@ -44,20 +55,11 @@ export interface MeasureOptions {
 export interface ArtifactStorage {
   /** An absolute URL that takes one PUT of the upload's bytes until it expires. */
   uploadUrl(request: UploadUrlRequest): Promise<string>;
-  /** An absolute URL that answers GET with promoted bytes until it expires. */
+  /** An absolute URL that answers one method with promoted bytes until it expires. */
   downloadUrl(request: DownloadUrlRequest): Promise<string>;
-  /**
-   * Moves staged bytes to where they are served from, never over others. Durable when it resolves.
-   * Rejects when nothing is staged under the key.
-   */
-  promote(storageKey: string): Promise<void>;
-  /** All of a staged file at once, to verify a signature that cannot be streamed. */
-  readStaged(storageKey: string): Promise<Buffer>;
-  /** Drops staged bytes; resolves also when there are none. */
-  discard(storageKey: string): Promise<void>;
   /** Removes promoted bytes; resolves also when there are none. A download under way completes. */
   remove(storageKey: string): Promise<void>;
-  /** Drops everything staged before `olderThan`: uploads that a crash cut off. */
+  /** Drops everything that arrived before `olderThan` and was never promoted: uploads that a crash cut off. */
   sweepStaged(olderThan: Date): Promise<void>;
   /** The keys of all promoted bytes older than `olderThan`, to find those that no row refers to. */
   promotedKeys(olderThan: Date): AsyncIterable<string>;

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, opendir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,10 +7,12 @@ import { pathOf } from '../protocol/routes.ts';
 import type {
   ArtifactStorage,
   DownloadUrlRequest,
+  MeasuredBytes,
   MeasureOptions,
-  StagedBytes,
+  StagedUpload,
   UploadUrlRequest,
 } from './artifact-storage.ts';
+import { Measure } from './measure.ts';
 import { type SigningKeys, signPath } from './signed-url.ts';
 
 /** Bytes gathered before a write: at 16 KiB a PUT takes twice as long. */
@@ -78,7 +80,7 @@ export class DiskStorage implements ArtifactStorage {
    * Nothing stays behind when it rejects.
    * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
    */
-  async receive(body: AsyncIterable<Buffer>, options: MeasureOptions): Promise<StagedBytes | 'size_differs'> {
+  async receive(body: AsyncIterable<Buffer>, options: MeasureOptions): Promise<StagedUpload | 'size_differs'> {
     this.#reserve(options.size);
     try {
       return await this.#receive(body, options);
@@ -90,7 +92,7 @@ export class DiskStorage implements ArtifactStorage {
   async #receive(
     body: AsyncIterable<Buffer>,
     options: MeasureOptions,
-  ): Promise<StagedBytes | 'size_differs'> {
+  ): Promise<StagedUpload | 'size_differs'> {
     const storageKey = randomUUID();
     const file = join(this.#staging, storageKey);
     try {
@@ -102,7 +104,13 @@ export class DiskStorage implements ArtifactStorage {
           return measured;
         }
         await sync(handle);
-        return { storageKey, ...measured };
+        return {
+          storageKey,
+          ...measured,
+          read: () => this.readStaged(storageKey),
+          promote: () => this.promote(storageKey),
+          discard: () => this.discard(storageKey),
+        };
       } finally {
         await handle.close();
       }
@@ -112,6 +120,7 @@ export class DiskStorage implements ArtifactStorage {
     }
   }
 
+  /** Moves a staged file to where it is served from. */
   async promote(storageKey: string): Promise<void> {
     const staged = join(this.#staging, storageKey);
     try {
@@ -123,10 +132,12 @@ export class DiskStorage implements ArtifactStorage {
     }
   }
 
+  /** All of a staged file at once. */
   async readStaged(storageKey: string): Promise<Buffer> {
     return readFile(join(this.#staging, storageKey));
   }
 
+  /** Drops a staged file; resolves also when there is none. */
   async discard(storageKey: string): Promise<void> {
     await unlinkIfThere(join(this.#staging, storageKey));
   }
@@ -171,7 +182,7 @@ export class DiskStorage implements ArtifactStorage {
     // Without asking for room: on a full disk the server still starts, and answers checks, downloads and deletes.
     const staged = await this.#receive(onePiece(Buffer.from('probe')), { size: 5, blake2b512: false });
     if (staged === 'size_differs') throw new Error('a file was not written whole');
-    await this.promote(staged.storageKey);
+    await staged.promote();
     await this.remove(staged.storageKey);
   }
 }
@@ -179,11 +190,9 @@ export class DiskStorage implements ArtifactStorage {
 async function writeHashed(
   handle: FileHandle,
   body: AsyncIterable<Buffer>,
-  { size, blake2b512 }: MeasureOptions,
-): Promise<Omit<StagedBytes, 'storageKey'> | 'size_differs'> {
-  const sha256 = createHash('sha256');
-  const blake2b = blake2b512 ? createHash('blake2b512') : undefined;
-  let received = 0;
+  options: MeasureOptions,
+): Promise<MeasuredBytes | 'size_differs'> {
+  const measure = new Measure(options);
   let gathered: Buffer[] = [];
   let gatheredBytes = 0;
   let writing: Promise<unknown> = Promise.resolve();
@@ -195,18 +204,14 @@ async function writeHashed(
     gatheredBytes = 0;
   };
   for await (const chunk of body) {
-    received += chunk.length;
-    if (received > size) return 'size_differs';
-    sha256.update(chunk);
-    blake2b?.update(chunk);
+    if (!measure.add(chunk)) return 'size_differs';
     gathered.push(chunk);
     gatheredBytes += chunk.length;
     if (gatheredBytes >= WRITE_SIZE) await flush();
   }
   await flush();
   await writing;
-  if (received !== size) return 'size_differs';
-  return { size, sha256: sha256.digest('hex'), ...(blake2b && { blake2b512: blake2b.digest() }) };
+  return measure.finish();
 }
 
 /** `writev` may write less than it was given, as on a disk that is filling up. */

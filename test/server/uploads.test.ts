@@ -120,8 +120,8 @@ test('a release deleted while an upload to it is under way leaves nothing of it'
   const { server, app, dataDir } = await startPublisher();
   const releaseId = await app.createRelease('1.0.0');
   const url = await app.requestUpload(releaseId, BYTES.length);
-  const promote = server.services.storage.promote.bind(server.services.storage);
-  server.services.storage.promote = async (key) => {
+  const promote = server.disk.promote.bind(server.disk);
+  server.disk.promote = async (key) => {
     await promote(key);
     await app.delete(releaseId);
   };
