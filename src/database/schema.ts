@@ -88,6 +88,12 @@ export interface ArtifactsTable {
   created_at: number;
   /** When the pending row may be forgotten: its upload URL has expired by then. */
   expires_at: number;
+  /** When to look next whether a pending upload's bytes arrived; null where they arrive at the server itself. */
+  look_at: number | null;
+  /** Until when one node looks and no other does; 0 when none. */
+  claimed_until: number;
+  /** Why what arrived for a pending upload last was refused: a problem's code, text and fields, as JSON. */
+  refusal: string | null;
 }
 
 /** What was ever live: a version's bytes for a platform never change, not even over a deletion. */

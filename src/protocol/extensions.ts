@@ -1,4 +1,4 @@
-/** What our server can do beyond api.md, as `GET /api/sync/ota` names it. */
+/** What our server can always do beyond api.md, as `GET /api/sync/ota` names it. */
 export const EXTENSIONS = [
   'artifact-signature',
   'app',
@@ -9,4 +9,8 @@ export const EXTENSIONS = [
   'yank',
   'conditional-delete',
 ] as const;
-export type Extension = (typeof EXTENSIONS)[number];
+
+/** What it can do besides where uploads arrive out of its sight. */
+export const REMOTE_EXTENSIONS = ['complete-upload'] as const;
+
+export type Extension = (typeof EXTENSIONS)[number] | (typeof REMOTE_EXTENSIONS)[number];

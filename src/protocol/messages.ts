@@ -220,6 +220,8 @@ export const CreateArtifactAnswer = Type.Object({
   bundle_type: Type.Optional(Type.String()),
   signature: Type.Optional(Type.String()),
   sha256: Type.Optional(Type.String()),
+  /** Extension `complete-upload`: names the upload once its PUT is done. */
+  upload_id: Type.Optional(Type.String({ minLength: 1 })),
 });
 export type CreateArtifactAnswer = Static<typeof CreateArtifactAnswer>;
 
@@ -233,6 +235,14 @@ export const UploadAnswer = Type.Object({
   went_live: Type.Boolean(),
 });
 export type UploadAnswer = Static<typeof UploadAnswer>;
+
+/** Extension `complete-upload`: `pending` with 202, where taking the bytes needs longer than an answer may. */
+export const CompleteUploadAnswer = Type.Object({
+  status: Type.Enum(['complete', 'pending']),
+  size: Type.Optional(Type.Integer({ minimum: 0 })),
+  sha256: Type.Optional(Type.String()),
+});
+export type CompleteUploadAnswer = Static<typeof CompleteUploadAnswer>;
 
 /** `GET /api/sync/ota/apps/{app_id}` of our server (extension `app`). */
 export const AppAnswer = Type.Object({

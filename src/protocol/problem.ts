@@ -19,6 +19,8 @@ export const PROBLEM_STATUS = {
   slug_taken: 409,
   /** The platform already has its bytes, or this version once had others: published bytes never change. */
   immutable: 409,
+  /** Nothing has arrived, or not yet, for an upload that is to be completed. */
+  not_uploaded: 409,
   length_required: 411,
   /** What a request was to apply to is not as the request says. */
   precondition_failed: 412,

@@ -35,6 +35,12 @@ export const routes = {
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/artifacts`,
     access: 'release:write',
   },
+  /** Ours, extension `complete-upload`. */
+  completeUpload: {
+    method: 'POST',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/artifacts/{upload_id}/complete`,
+    access: 'release:write',
+  },
   /** "List Releases" */
   listReleases: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:read' },
   /** Ours, extension `yank`. */

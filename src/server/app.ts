@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -11,6 +12,7 @@ import { MAX_JSON_BODY_BYTES } from '../protocol/messages.ts';
 import { Problem } from '../protocol/problem.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
 import { DiskStorage } from '../storage/disk-storage.ts';
+import { isRemote } from '../storage/remote-storage.ts';
 import { createAuthenticator } from './auth.ts';
 import { registerApps } from './handlers/apps.ts';
 import { registerArtifacts } from './handlers/artifacts.ts';
@@ -19,8 +21,10 @@ import { registerCheck } from './handlers/check.ts';
 import { registerDownloads } from './handlers/downloads.ts';
 import { registerReleases } from './handlers/releases.ts';
 import { registerStoredFiles } from './handlers/stored-files.ts';
+import { registerUploadCompletion } from './handlers/upload-completion.ts';
 import { registerUploads } from './handlers/uploads.ts';
 import { InvalidRequest, replyWithProblem } from './problem-reply.ts';
+import { RemoteUploads } from './remote-uploads.ts';
 import type { Services } from './services.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -30,6 +34,12 @@ const JSON_BODY_TIMEOUT_MS = 15_000;
 const LINGER_MS = 5000;
 /** How long a connection may be silent in the middle of a request, in milliseconds. */
 const IDLE_TIMEOUT_MS = 120_000;
+
+/**
+ * How long deleting a release waits for its bytes to be gone, in milliseconds: a download URL of a store elsewhere
+ * cannot be taken back.
+ */
+const REMOVAL_WAIT_MS = 5000;
 
 /** The server as a function of requests: every route of the API, not yet listening. */
 export function createApp(services: Services, logger: FastifyBaseLogger): FastifyInstance {
@@ -94,18 +104,28 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     request.log[level](line, 'request');
   });
 
+  const { storage } = services;
   const upkeep = startUpkeep(services, logger);
-  app.addHook('onClose', () => upkeep.stop());
+  const uploads = isRemote(storage) ? new RemoteUploads(services, storage, logger) : undefined;
+  uploads?.start();
+  app.addHook('onClose', async () => {
+    await uploads?.stop();
+    await upkeep.stop();
+  });
 
   registerCapabilities(app, services);
   registerApps(app, services);
-  registerReleases(app, services, () => upkeep.removeDeleted());
-  registerArtifacts(app, services);
+  registerReleases(app, services, async () => {
+    const removal = upkeep.removeDeleted();
+    if (isRemote(storage)) await Promise.race([removal, sleep(REMOVAL_WAIT_MS, undefined, { ref: false })]);
+  });
+  registerArtifacts(app, services, uploads);
   registerDownloads(app, services);
-  if (services.storage instanceof DiskStorage) {
-    registerUploads(app, services, services.storage);
-    registerStoredFiles(app, services, services.storage);
+  if (storage instanceof DiskStorage) {
+    registerUploads(app, services, storage);
+    registerStoredFiles(app, services, storage);
   }
+  if (uploads) registerUploadCompletion(app, services, uploads);
   registerCheck(app, services);
   return app;
 }

@@ -54,6 +54,12 @@ export function alreadyPublished(upload: Platform & Pick<PendingUpload, 'version
   );
 }
 
+/** The bytes are not as many as were declared. */
+export function wrongSize({ fileSize }: PendingUpload): Problem {
+  const message = `must be the ${fileSize} bytes that were declared`;
+  return new Problem('content_mismatch', `The upload ${message}.`, [{ field: 'file_size', message }]);
+}
+
 async function requireDeclaredContent(upload: PendingUpload, staged: StagedUpload): Promise<void> {
   if (upload.sha256 !== null && upload.sha256 !== staged.sha256) {
     throw mismatch('sha256', `is ${staged.sha256}, but ${upload.sha256} was declared`);

@@ -20,8 +20,11 @@ const MAX_ORPHAN_SHARE = 0.2;
 const SIGNING_KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000;
 
 export interface Upkeep {
-  /** Removes the bytes of deleted releases; those that cannot be removed now stay queued in the database. */
-  removeDeleted(): void;
+  /**
+   * Removes the bytes of deleted releases; those that cannot be removed now stay queued in the database.
+   * Resolves when they were tried.
+   */
+  removeDeleted(): Promise<void>;
   /** Resolves when nothing is being removed any more. */
   stop(): Promise<void>;
 }
@@ -33,7 +36,7 @@ export interface Upkeep {
 export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upkeep {
   let running: Promise<void> = Promise.resolve();
   /** One after the other; a failure is logged and the work comes again with the next round. */
-  const enqueue = (work: (services: Services) => Promise<void>) => {
+  const enqueue = (work: (services: Services) => Promise<void>): Promise<void> => {
     running = running
       .then(() => work(services))
       .catch((error) => {
@@ -42,12 +45,15 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
         if (failure instanceof OtaError && failure.code === 'durability_lost')
           services.onDurabilityLost(failure);
       });
+    return running;
   };
   const round = () => {
-    enqueue(removeDeletedBytes);
-    enqueue(({ database, clock }) => publishLeftWaiting(database.queries, clock()));
-    enqueue(removeLeftovers);
-    enqueue(({ database, clock }) => rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()));
+    void enqueue(removeDeletedBytes);
+    void enqueue(({ database, clock }) => publishLeftWaiting(database.queries, clock()));
+    void enqueue(removeLeftovers);
+    void enqueue(({ database, clock }) =>
+      rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()),
+    );
   };
   round();
   const timer = setInterval(round, INTERVAL_MS).unref();

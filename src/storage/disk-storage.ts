@@ -80,7 +80,10 @@ export class DiskStorage implements ArtifactStorage {
    * Nothing stays behind when it rejects.
    * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
    */
-  async receive(body: AsyncIterable<Buffer>, options: MeasureOptions): Promise<StagedUpload | 'size_differs'> {
+  async receive(
+    body: AsyncIterable<Buffer>,
+    options: MeasureOptions,
+  ): Promise<StagedUpload | 'size_differs'> {
     this.#reserve(options.size);
     try {
       return await this.#receive(body, options);

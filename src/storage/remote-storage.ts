@@ -2,10 +2,16 @@ import type { ArtifactStorage, MeasureOptions, StagedUpload } from './artifact-s
 
 export interface ReceiveOptions extends MeasureOptions {
   /**
-   * Whether what was declared of the bytes tells them from others (a SHA-256, or a signature to be verified). Without
-   * it the only witness is what arrived, and it is read too.
+   * Whether something was declared that tells these bytes from all others: a SHA-256, or a signature to be verified.
+   * Without it the only witness is what arrived, and that is read too.
    */
   readonly identified: boolean;
+}
+
+/** Bytes that were taken from where their upload URL can write. */
+export interface ReceivedUpload extends StagedUpload {
+  /** Drops what arrived, unless something else did meanwhile. */
+  discardArrived(): Promise<void>;
 }
 
 /**
@@ -13,16 +19,15 @@ export interface ReceiveOptions extends MeasureOptions {
  * arrived stay where their URL can write until the server looks for them.
  */
 export interface RemoteStorage extends ArtifactStorage {
+  readonly remote: true;
   /**
    * Takes an upload's bytes, if they arrived, to where no upload URL writes, and measures them there.
-   * @returns `not_there`, or `size_differs` when what arrived has another size; then it is dropped
+   * @returns `not_there`; or `size_differs` when what arrived has another size, and was dropped
    */
-  receive(uploadId: string, options: ReceiveOptions): Promise<StagedUpload | 'not_there' | 'size_differs'>;
-  /** Drops what arrived for an upload; resolves also when nothing did. */
-  discardArrived(uploadId: string): Promise<void>;
+  receive(uploadId: string, options: ReceiveOptions): Promise<ReceivedUpload | 'not_there' | 'size_differs'>;
 }
 
 /** Whether uploads arrive out of the server's sight. */
 export function isRemote(storage: ArtifactStorage): storage is RemoteStorage {
-  return 'discardArrived' in storage;
+  return 'remote' in storage;
 }

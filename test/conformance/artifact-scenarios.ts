@@ -56,6 +56,7 @@ export const artifactScenarios: readonly Scenario[] = [
         }),
       ),
     ],
+    'own-storage',
     'ours',
   ),
   scenario(
@@ -117,6 +118,7 @@ export const artifactScenarios: readonly Scenario[] = [
       ),
       step((w) => w.fetchOffer(), { status: 200, bytes: Buffer.from('first') }),
     ],
+    'own-storage',
     'ours',
   ),
 ];

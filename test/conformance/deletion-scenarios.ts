@@ -102,7 +102,11 @@ export const deletionScenarios: readonly Scenario[] = [
         (w) => ({ status: 200, bytes: w.bytes(1) }),
       ),
       step((w) => w.delete(1), { status: 204 }),
-      step((w) => w.target.follow('GET', w.kept.headers.location ?? ''), { ...gone, hasNot: ['the app'] }),
+      step((w) => w.target.follow('GET', w.kept.headers.location ?? ''), {
+        ...gone,
+        byStore: true,
+        hasNot: ['the app'],
+      }),
     ],
     'ours',
   ),
@@ -151,6 +155,7 @@ export const deletionScenarios: readonly Scenario[] = [
       step((w) => w.fetchOffer(), { status: 200, bytes: Buffer.from('first') }),
     ],
     'artifact-signature',
+    'own-storage',
   ),
   scenario(
     'a version whose upload was never complete can come back with any bytes',

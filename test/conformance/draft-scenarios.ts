@@ -108,6 +108,7 @@ const drafts: readonly Scenario[] = [
       step((w) => w.put(1, LINUX, Buffer.from('other')), { status: 409, problem: { code: 'immutable' } }),
     ],
     'draft',
+    'own-storage',
   ),
   scenario(
     'drafts and lists of wrong types are refused',

@@ -5,22 +5,26 @@ import { createToken, revokeToken } from '../../src/database/tokens.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
 import type { Services } from '../../src/server/services.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
+import { fetchRequest } from './fetch-request.ts';
 import type { OpenTarget } from './run-scenarios.ts';
-import type { CallOptions, Reply } from './target.ts';
+import type { CallOptions, Reply, Target } from './target.ts';
 
 /** Sends a request for a path of the server. */
 export type Send = (method: string, path: string, options: CallOptions) => Promise<Reply>;
 
-/**
- * Our own server as a target, on an empty store; `connect` decides how requests get to it.
- * @param overrides what it has instead of SQLite and the rest
- */
+/** How a server is opened on an empty folder, and what is special to it as a target. */
+export interface Opening {
+  readonly server: TestServer;
+  readonly special?: Partial<Target>;
+}
+
+/** Our own server as a target, on an empty store; `connect` decides how requests get to it. */
 export async function openOwnServer(
   connect: (server: TestServer) => Promise<Send>,
-  overrides: Partial<Services> = {},
+  open: (dataDir: string) => Promise<Opening> = openOnDisk,
 ): Promise<OpenTarget> {
   const dataDir = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
-  const server = await openTestServer(dataDir, overrides);
+  const { server, special } = await open(dataDir);
   const send = await connect(server);
   const app = await server.createApp();
   const publicUrl = server.services.publicUrl();
@@ -36,10 +40,11 @@ export async function openOwnServer(
         otherApp: await server.createApp({ name: 'Other', slug: 'other-app' }),
       },
       request: (method, path, options = {}) => send(method, path, options),
-      follow: (method, url, options = {}) => send(method, pathUnder(publicUrl, url), options),
-      advance: (milliseconds) => {
-        server.now = new Date(server.now.getTime() + milliseconds);
-      },
+      follow: (method, url, options = {}) =>
+        url.startsWith(`${publicUrl}/`)
+          ? send(method, url.slice(publicUrl.length), options)
+          : fetchRequest(method, url, options),
+      ...special,
     },
     async close() {
       await server.close();
@@ -48,14 +53,18 @@ export async function openOwnServer(
   };
 }
 
+/** Files in the folder; what `overrides` has instead of SQLite and the rest. */
+export async function openOnDisk(dataDir: string, overrides: Partial<Services> = {}): Promise<Opening> {
+  const server = await openTestServer(dataDir, overrides);
+  const advance = (milliseconds: number) => {
+    server.now = new Date(server.now.getTime() + milliseconds);
+  };
+  return { server, special: { advance } };
+}
+
 async function revokedToken({ database, now }: TestServer, appId: string): Promise<string> {
   const fields = { appId, name: 'revoked', scopes: SCOPES, expiresAt: null };
   const { record, token } = await createToken(database.queries, fields, now);
   await revokeToken(database.queries, record.id, now);
   return token;
-}
-
-function pathUnder(publicUrl: string, url: string): string {
-  if (!url.startsWith(`${publicUrl}/`)) throw new Error(`${url} is not under ${publicUrl}`);
-  return url.slice(publicUrl.length);
 }

@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 import { openPostgres } from '../../src/database/postgres.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
-import { openOwnServer } from './own-server.ts';
+import { openOnDisk, openOwnServer } from './own-server.ts';
 import { callInProcess, callOverLoopback } from './own-server-calls.ts';
 import { runScenarios } from './run-scenarios.ts';
 
@@ -14,9 +14,12 @@ describeOnPostgres('the server on PostgreSQL', () => {
   ] as const) {
     describe(how, () => {
       runScenarios(
-        async () =>
-          openOwnServer(connect, { database: await openPostgres(await postgres.server.createDatabase()) }),
-        { complete: true },
+        () =>
+          openOwnServer(connect, async (dataDir) => {
+            const database = await openPostgres(await postgres.server.createDatabase());
+            return openOnDisk(dataDir, { database });
+          }),
+        { lacks: ['complete-upload'] },
       );
     });
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { expectReply } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
-import type { Target } from './target.ts';
+import type { Need, Target } from './target.ts';
 import { World } from './world.ts';
 
 export interface OpenTarget {
@@ -10,26 +10,34 @@ export interface OpenTarget {
 }
 
 /**
- * Declares a test for each scenario, run one after the other on the server that `open` gives. What the server does
- * not offer is skipped; with `complete` it has to offer everything.
+ * Declares a test for each scenario, run one after the other on the server that `open` gives. What needs something
+ * that the server does not offer is skipped by name.
+ * @param lacks all that it may not offer; `unknown` for a server that is not our own
  */
-export function runScenarios(open: () => Promise<OpenTarget>, { complete }: { complete: boolean }): void {
+export function runScenarios(
+  open: () => Promise<OpenTarget>,
+  { lacks }: { lacks: readonly Need[] | 'unknown' },
+): void {
   let opened: OpenTarget;
+  let offered: ReadonlySet<Need>;
 
   beforeAll(async () => {
     opened = await open();
-    await new World(opened.target).setSlug(opened.target.slug);
+    const world = new World(opened.target);
+    offered = await world.offered();
+    await world.setSlug(opened.target.slug);
   });
   afterAll(() => opened?.close());
 
   for (const { name, needs, steps } of scenarios) {
     test(name, async ({ skip }) => {
       const world = new World(opened.target);
-      const missing = complete ? [] : await world.missing(needs);
-      skip(missing.length > 0, `the server has no ${missing.join(', ')}`);
-      const ours = complete || (await world.missing(['ours'])).length === 0;
+      const missing = needs.filter((need) => !offered.has(need));
+      const mayLack = lacks === 'unknown' || missing.every((need) => lacks.includes(need));
+      skip(missing.length > 0 && mayLack, `the server has no ${missing.join(', ')}`);
+      const answerer = { ours: offered.has('ours'), stores: offered.has('own-storage') };
       try {
-        for (const { act, expected } of steps) expectReply(await act(world), expected(world), ours);
+        for (const { act, expected } of steps) expectReply(await act(world), expected(world), answerer);
       } finally {
         await world.cleanUp();
       }

@@ -7,6 +7,7 @@ import { draftScenarios } from './draft-scenarios.ts';
 import { platformScenarios } from './platform-scenarios.ts';
 import { refusalScenarios } from './refusal-scenarios.ts';
 import { releaseScenarios } from './release-scenarios.ts';
+import { remoteScenarios } from './remote-scenarios.ts';
 import type { Scenario } from './scenario.ts';
 import { slugScenarios } from './slug-scenarios.ts';
 import { uploadScenarios } from './upload-scenarios.ts';
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   ...draftScenarios,
   ...yankScenarios,
   ...platformScenarios,
+  ...remoteScenarios,
   ...accessScenarios,
   ...refusalScenarios,
 ];

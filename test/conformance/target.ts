@@ -7,7 +7,9 @@ export type Need =
   /** `Target.credentials` */
   | 'credentials'
   /** `Target.advance` */
-  | 'clock';
+  | 'clock'
+  /** Uploads arrive at the server itself, and their answer tells what became of them. */
+  | 'own-storage';
 
 export interface Reply {
   readonly status: number;
@@ -52,4 +54,6 @@ export interface Target {
   follow(method: string, url: string, options?: CallOptions): Promise<Reply>;
   /** Moves the server's clock. */
   advance?(milliseconds: number): void;
+  /** Waits until the server has looked at what arrived in a store elsewhere. */
+  settle?(): Promise<void>;
 }

@@ -4,11 +4,13 @@ import { type Expectation, type Scenario, type Step, scenario, step } from './sc
 import { LINUX, type World } from './world.ts';
 
 const HOUR = 60 * 60 * 1000;
-const refused: Expectation = { status: 403, problem: { code: 'url_refused' } };
+const refused: Expectation = { status: 403, byStore: true, problem: { code: 'url_refused' } };
 const wrongContent = (field: string): Expectation => ({
   status: 422,
   problem: { code: 'content_mismatch', fields: [field] },
 });
+
+const wrongSize: Expectation = { ...wrongContent('file_size'), byStore: true };
 
 const promised: readonly Step[] = [
   step((w) => w.createRelease(1), { status: 201 }),
@@ -25,14 +27,14 @@ const stillGood: readonly Step[] = [
 
 /** A URL that was not issued as it is, made from one that was. */
 const altered: readonly (readonly [string, (url: string, w: World) => string])[] = [
-  ['for another upload', (url) => url.replace(/uploads\/[^?]+/, `uploads/${randomUUID()}`)],
-  ['with a later expiry', (url) => url.replace(/expires=(\d+)/, (_, at) => `expires=${Number(at) + 1}`)],
+  ['for another upload', (url) => url.replace(/\/[^/?]+\?/, `/${randomUUID()}?`)],
+  ['with a later expiry', (url) => url.replace(/expires=(\d+)/i, (_, at) => `expires=${Number(at) + 1}`)],
   [
     'with another signature',
-    (url) => url.replace(/signature=./, (found) => `signature=${found.endsWith('A') ? 'B' : 'A'}`),
+    (url) => url.replace(/signature=(.)/i, (found, first) => found.replace(/.$/, first === 'a' ? 'b' : 'a')),
   ],
-  ['with another key', (url) => url.replace(/key=\w+/, 'key=00000000')],
-  ['without a signature', (url) => url.replace(/&signature=.*/, '')],
+  ['with another key', (url) => url.replace(/(key|Credential)=\w+/, '$1=00000000')],
+  ['without a signature', (url) => url.replace(/&[\w-]*signature=[^&]*/i, '')],
   ['without a query', (url) => url.replace(/\?.*/, '')],
   ['with a parameter more', (url) => `${url}&x=1`],
   ['cut short', (url) => url.slice(0, -1)],
@@ -71,15 +73,16 @@ export const uploadScenarios: readonly Scenario[] = [
         }),
       ),
     ],
+    'own-storage',
     'ours',
   ),
   scenario(
     'an upload of another size is refused, and the URL is still good',
     [
       ...promised,
-      step((w) => w.put(1, LINUX, w.bytes(1).subarray(1)), wrongContent('file_size')),
-      step((w) => w.put(1, LINUX, Buffer.concat([w.bytes(1), Buffer.from('+')])), wrongContent('file_size')),
-      step((w) => w.put(1, LINUX, Buffer.alloc(0)), wrongContent('file_size')),
+      step((w) => w.put(1, LINUX, w.bytes(1).subarray(1)), wrongSize),
+      step((w) => w.put(1, LINUX, Buffer.concat([w.bytes(1), Buffer.from('+')])), wrongSize),
+      step((w) => w.put(1, LINUX, Buffer.alloc(0)), wrongSize),
       notOffered,
       ...stillGood,
     ],
@@ -91,6 +94,7 @@ export const uploadScenarios: readonly Scenario[] = [
       ...promised,
       step((w) => w.put(1, LINUX, w.bytes(1), { chunked: true }), {
         status: 411,
+        byStore: true,
         problem: { code: 'length_required' },
       }),
       notOffered,
@@ -111,13 +115,14 @@ export const uploadScenarios: readonly Scenario[] = [
       ...stillGood,
     ],
     'artifact-signature',
+    'own-storage',
   ),
   ...altered.map(([what, alter]) =>
     scenario(
       `an upload URL ${what} is refused`,
       [
         ...promised,
-        step((w) => w.target.follow('PUT', alter(w.uploadUrl(1), w), { body: w.bytes(1) }), refused),
+        step((w) => w.putTo(alter(w.uploadUrl(1), w), w.bytes(1)), refused),
         notOffered,
         ...stillGood,
       ],
@@ -131,7 +136,7 @@ export const uploadScenarios: readonly Scenario[] = [
       step((w) => w.requestUpload(1, 'linux/aarch64'), { status: 201 }),
       step((w) => {
         const path = w.uploadUrl(1, 'linux/aarch64').replace(/\?.*/, '');
-        return w.target.follow('PUT', path + w.uploadUrl(1).replace(/^[^?]+/, ''), { body: w.bytes(1) });
+        return w.putTo(path + w.uploadUrl(1).replace(/^[^?]+/, ''), w.bytes(1));
       }, refused),
       notOffered,
     ],
@@ -142,7 +147,11 @@ export const uploadScenarios: readonly Scenario[] = [
       `an upload URL is no good for ${method}`,
       [
         ...promised,
-        step((w) => w.target.follow(method, w.uploadUrl(1)), { status: 404, problem: { code: 'not_found' } }),
+        step((w) => w.target.follow(method, w.uploadUrl(1)), {
+          status: 404,
+          byStore: true,
+          problem: { code: 'not_found' },
+        }),
         ...stillGood,
       ],
       'ours',
@@ -176,6 +185,7 @@ export const uploadScenarios: readonly Scenario[] = [
         (w) => ({ status: 200, bytes: w.bytes(1) }),
       ),
     ],
+    'own-storage',
     'ours',
   ),
   scenario(
@@ -186,6 +196,7 @@ export const uploadScenarios: readonly Scenario[] = [
       step((w) => w.put(1), { status: 404, problem: { code: 'not_found' } }),
       notOffered,
     ],
+    'own-storage',
     'ours',
   ),
   scenario(
@@ -204,6 +215,7 @@ export const uploadScenarios: readonly Scenario[] = [
         { status: 200 },
       ),
     ],
+    'own-storage',
     'ours',
   ),
 ];

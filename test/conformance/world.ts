@@ -106,7 +106,14 @@ export class World {
     body = this.bytes(patch),
     options: CallOptions = {},
   ): Promise<Reply> {
-    return this.target.follow('PUT', this.uploadUrl(patch, platform), { body, ...options });
+    return this.putTo(this.uploadUrl(patch, platform), body, options);
+  }
+
+  /** A PUT to any URL, until the server knows of what it brought. */
+  async putTo(url: string, body: Buffer, options: CallOptions = {}): Promise<Reply> {
+    const reply = await this.target.follow('PUT', url, { body, ...options });
+    if (reply.status < 300) await this.target.settle?.();
+    return reply;
   }
 
   /** A release, if it is not there yet, and its artifact, until it is offered. */
@@ -188,16 +195,17 @@ export class World {
     return url;
   }
 
-  /** What of `needs` the server does not have. */
-  async missing(needs: readonly Need[]): Promise<Need[]> {
+  /** What the server, or the target, offers of all that a scenario may need. */
+  async offered(): Promise<ReadonlySet<Need>> {
     const reply = await this.call('GET', '');
     const isJson = reply.status === 200 && reply.headers['content-type']?.startsWith('application/json');
     const { name, extensions = [] } = isJson ? JSON.parse(reply.body.toString()) : {};
-    const has = new Set<string>(extensions);
+    const has = new Set<Need>(extensions);
     if (name === 'synckit-ota') has.add('ours');
+    if (!has.has('complete-upload')) has.add('own-storage');
     if (this.target.credentials) has.add('credentials');
     if (this.target.advance) has.add('clock');
-    return needs.filter((need) => !has.has(need));
+    return has;
   }
 
   /** Deletes what the scenario made and puts the slug back. */

@@ -130,7 +130,14 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
 
     test('an upload that is promised while its release is deleted is promised or told so, and leaves nothing', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
-      const fields = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), ...LINUX };
+      const fields = {
+        fileSize: 5,
+        sha256: null,
+        signature: null,
+        expiresAt: later(HOUR),
+        lookAt: null,
+        ...LINUX,
+      };
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
         const [deleted] = await Promise.all([

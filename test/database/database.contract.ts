@@ -14,6 +14,7 @@ import { createRelease, deleteRelease, findRelease, listReleases } from '../../s
 import { createToken, findValidToken, listTokens, revokeToken } from '../../src/database/tokens.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
 import { describeArtifactQueries } from './artifact-queries.contract.ts';
+import { describePendingUploads } from './pending-uploads.contract.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, SHA_A, StoreWithApp } from './store-with-app.ts';
 
 /** An empty store. It closes itself when the test is finished. */
@@ -265,4 +266,5 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
   });
 
   describeArtifactQueries(name, open);
+  describePendingUploads(name, open);
 }

@@ -48,8 +48,12 @@ export class StoreWithApp {
 
   /** @returns the upload's id */
   async promise(releaseId: string, platform = LINUX, fields: Partial<NewArtifact> = {}): Promise<string> {
-    const artifact = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), ...fields };
-    const created = await createPendingArtifact(this.db, { releaseId, ...platform, ...artifact }, NOW);
+    const artifact = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), lookAt: null };
+    const created = await createPendingArtifact(
+      this.db,
+      { releaseId, ...platform, ...artifact, ...fields },
+      NOW,
+    );
     if (created === 'release_gone') throw new Error(`${releaseId} is gone`);
     return created.id;
   }

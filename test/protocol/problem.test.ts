@@ -15,6 +15,7 @@ test('no code and no status that scripts rely on has changed', () => {
     version_taken: 409,
     slug_taken: 409,
     immutable: 409,
+    not_uploaded: 409,
     length_required: 411,
     precondition_failed: 412,
     too_large: 413,

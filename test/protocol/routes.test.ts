@@ -10,6 +10,7 @@ const OURS = {
   getApp: 'release:read',
   updateRelease: 'release:write',
   publishRelease: 'release:write',
+  completeUpload: 'release:write',
   upload: 'signed-url',
   storedFile: 'signed-url',
 } satisfies { [Name in RouteName]?: Route['access'] };
@@ -54,6 +55,7 @@ describe('routes', () => {
     expect(writing.map(([, { access }]) => access).sort()).toEqual([
       'app:admin',
       'release:delete',
+      'release:write',
       'release:write',
       'release:write',
       'release:write',

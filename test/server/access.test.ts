@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { API_ROOT, pathOf, type RouteName, routes } from '../../src/protocol/routes.ts';
 import { SCOPES, type Scope } from '../../src/protocol/token.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
+import { startS3Server } from '../support/s3-server.ts';
 import type { TestServer } from '../support/server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { bytesOf, Publisher, startServer } from './publisher.ts';
 
 /** The routes that need a token, and the scope each needs: R24. Written out, so that a change shows. */
@@ -14,6 +17,7 @@ const SCOPE_OF = {
   updateRelease: 'release:write',
   publishRelease: 'release:write',
   deleteRelease: 'release:delete',
+  completeUpload: 'release:write',
 } as const satisfies Partial<Record<RouteName, Scope>>;
 
 const PUBLIC: RouteName[] = ['capabilities', 'check', 'download'];
@@ -30,6 +34,13 @@ const BODY: Partial<Record<ScopedRoute, object>> = {
   publishRelease: [],
 };
 
+/** What only a server with a store elsewhere has. */
+const REMOTE: readonly ScopedRoute[] = ['completeUpload'];
+
+async function start(route: ScopedRoute): Promise<TestServer> {
+  return REMOTE.includes(route) ? startS3Server(await tempFolder(), await fakeS3Place()) : startServer();
+}
+
 /** Each from an address of its own, so that none is told to wait. */
 let addresses = 0;
 async function call(
@@ -40,9 +51,11 @@ async function call(
   token?: string,
 ) {
   const payload = BODY[route];
+  const artifact = await server.database.queries.selectFrom('artifacts').select('id').executeTakeFirst();
+  const uploadId = artifact?.id ?? '';
   const reply = await server.app.inject({
     method: routes[route].method,
-    url: pathOf(route, { app_id: appId, release_id: releaseId }),
+    url: pathOf(route, { app_id: appId, release_id: releaseId, upload_id: uploadId }),
     remoteAddress: `10.0.${addresses >> 8}.${addresses++ & 255}`,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     ...(payload && { payload }),
@@ -58,7 +71,7 @@ test('the tables here name every route', () => {
 
 describe.each(scoped)('%s', (route) => {
   test.each(SCOPES)('with a token of the scope %s alone', async (scope) => {
-    const server = await startServer();
+    const server = await start(route);
     const app = await Publisher.on(server);
     const releaseId = await app.publish('1.0.0');
     const token = await server.createToken(app.id, { scopes: [scope] });
@@ -68,7 +81,7 @@ describe.each(scoped)('%s', (route) => {
   });
 
   test('is refused without a token and with one of no scope, and nothing is changed', async () => {
-    const server = await startServer();
+    const server = await start(route);
     const app = await Publisher.on(server);
     const releaseId = await app.publish('1.0.0');
     const token = await server.createToken(app.id, { scopes: [] });
@@ -79,13 +92,20 @@ describe.each(scoped)('%s', (route) => {
   });
 
   test('answers 404 for another app’s id and for ids that no app has, and nothing is changed', async () => {
-    const server = await startServer();
+    const server = await start(route);
     const app = await Publisher.on(server);
     const other = await Publisher.on(server, { slug: 'other-app' });
     const releaseId = await app.publish('1.0.0');
     const ids = [app.id, 'unknown', app.id.toUpperCase(), `${app.id} `, 'x'.repeat(300), "' or 1=1 --"];
     for (const id of ids) expect(await call(server, route, id, releaseId, other.token), id).toBe(404);
-    if (['createArtifact', 'deleteRelease', 'updateRelease', 'publishRelease'].includes(route))
+    const ofRelease = [
+      'createArtifact',
+      'completeUpload',
+      'deleteRelease',
+      'updateRelease',
+      'publishRelease',
+    ];
+    if (ofRelease.includes(route))
       expect(await call(server, route, other.id, releaseId, other.token)).toBe(404);
     expect((await app.send('GET', '/releases')).json()).toHaveLength(1);
     expect((await other.send('GET', '/releases')).json()).toHaveLength(0);

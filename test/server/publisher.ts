@@ -1,9 +1,10 @@
 import type { LightMyRequestResponse } from 'fastify';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import type { NewApp } from '../../src/database/apps.ts';
 import { type Platform, platformName } from '../../src/protocol/platform.ts';
 import { API_ROOT, pathOf } from '../../src/protocol/routes.ts';
 import type { Services } from '../../src/server/services.ts';
+import { isRemote } from '../../src/storage/remote-storage.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -16,6 +17,15 @@ export async function startServer(overrides: Partial<Services> = {}, dataDir?: s
   onTestFinished(() => server.close());
   return server;
 }
+
+/** An answer of the server in process, or of a store elsewhere. */
+export type Followed = Pick<
+  LightMyRequestResponse,
+  'statusCode' | 'headers' | 'rawPayload' | 'body' | 'json'
+>;
+
+/** How long an upload may need to become visible that arrived in a store elsewhere, in milliseconds: R26. */
+const VISIBLE_WITHIN_MS = 10_000;
 
 export interface SendOptions {
   readonly body?: unknown;
@@ -86,16 +96,40 @@ export class Publisher {
     return this.requestUpload(await this.createRelease(version), fileSize, LINUX, fields);
   }
 
-  put(uploadUrl: string, bytes: Buffer): Promise<LightMyRequestResponse> {
-    const { pathname, search } = new URL(uploadUrl);
-    return this.server.app.inject({ method: 'PUT', url: pathname + search, payload: bytes });
+  put(uploadUrl: string, bytes: Buffer): Promise<Followed> {
+    return this.follow('PUT', uploadUrl, bytes);
+  }
+
+  /** A request to a URL that the server gave, wherever it leads. */
+  async follow(method: 'GET' | 'PUT', url: string, payload?: Buffer): Promise<Followed> {
+    const { origin, pathname, search } = new URL(url);
+    const { storage, publicUrl } = this.server.services;
+    if (!isRemote(storage) || origin === new URL(publicUrl()).origin) {
+      return this.server.app.inject({ method, url: pathname + search, ...(payload && { payload }) });
+    }
+    const answer = await fetch(url, { method, ...(payload && { body: new Uint8Array(payload) }) });
+    const rawPayload = Buffer.from(await answer.arrayBuffer());
+    const body = rawPayload.toString('utf8');
+    const headers = Object.fromEntries(answer.headers);
+    return { statusCode: answer.status, headers, rawPayload, body, json: () => JSON.parse(body) };
   }
 
   /** A release with one complete artifact. @returns the release's id */
   async publish(version: string, bytes = bytesOf(version), platform = LINUX): Promise<string> {
     const releaseId = await this.createRelease(version);
     requireStatus(await this.put(await this.requestUpload(releaseId, bytes.length, platform), bytes), 200);
+    if (isRemote(this.server.services.storage)) await this.untilVisible(releaseId, platform);
     return releaseId;
+  }
+
+  /** Waits until a live release's upload is taken. */
+  async untilVisible(releaseId: string, platform = LINUX): Promise<void> {
+    const options = { timeout: VISIBLE_WITHIN_MS, interval: 20 };
+    await vi.waitFor(async () => requireStatus(await this.download(releaseId, platform), 302), options);
+  }
+
+  download(releaseId: string, { target, arch } = LINUX): Promise<LightMyRequestResponse> {
+    return this.get(pathOf('download', { slug: this.slug, release_id: releaseId, target, arch }));
   }
 
   async delete(releaseId: string): Promise<void> {
@@ -113,18 +147,21 @@ export class Publisher {
   }
 
   /** The signed URL that a download is redirected to, as a path. */
-  async downloadPath(releaseId: string, { target, arch } = LINUX): Promise<string> {
-    const path = pathOf('download', { slug: this.slug, release_id: releaseId, target, arch });
-    const { pathname, search } = new URL(requireStatus(await this.get(path), 302).headers.location ?? '');
+  async downloadPath(releaseId: string, platform = LINUX): Promise<string> {
+    const { pathname, search } = new URL(await this.downloadUrl(releaseId, platform));
     return pathname + search;
+  }
+
+  /** The signed URL that a download is redirected to. */
+  async downloadUrl(releaseId: string, platform = LINUX): Promise<string> {
+    return requireStatus(await this.download(releaseId, platform), 302).headers.location ?? '';
   }
 
   /** The bytes that an installed app of version 0.0.0-0 would get. */
   async fetchOffer(platform = LINUX): Promise<Buffer> {
     const offer = requireStatus(await this.check('0.0.0-0', platform), 200).json();
     const redirect = requireStatus(await this.get(new URL(offer.url).pathname), 302);
-    const { pathname, search } = new URL(redirect.headers.location ?? '');
-    return requireStatus(await this.get(pathname + search), 200).rawPayload;
+    return requireStatus(await this.follow('GET', redirect.headers.location ?? ''), 200).rawPayload;
   }
 
   get(path: string): Promise<LightMyRequestResponse> {
@@ -136,7 +173,7 @@ export function bytesOf(version: string, platform = LINUX): Buffer {
   return Buffer.from(`the app, version ${version} for ${platformName(platform)}`);
 }
 
-export function requireStatus(reply: LightMyRequestResponse, status: number): LightMyRequestResponse {
+export function requireStatus<T extends Followed>(reply: T, status: number): T {
   if (reply.statusCode !== status) throw new Error(`${reply.statusCode} instead of ${status}: ${reply.body}`);
   return reply;
 }

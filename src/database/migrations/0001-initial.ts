@@ -62,6 +62,9 @@ export const initial: Migration = {
       .addColumn('storage_key', 'text', (c) => c.unique())
       .addColumn('created_at', 'bigint', (c) => c.notNull())
       .addColumn('expires_at', 'bigint', (c) => c.notNull())
+      .addColumn('look_at', 'bigint')
+      .addColumn('claimed_until', 'bigint', (c) => c.notNull())
+      .addColumn('refusal', 'text')
       .addCheckConstraint(
         'artifacts_life',
         sql`(status = 'pending' and release_id is not null and storage_key is null)

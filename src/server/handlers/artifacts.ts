@@ -7,9 +7,15 @@ import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platfor
 import { Problem } from '../../protocol/problem.ts';
 import { alreadyPublished } from '../complete-upload.ts';
 import { registerRoute } from '../register-route.ts';
+import type { RemoteUploads } from '../remote-uploads.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
 
-export function registerArtifacts(app: FastifyInstance, services: Services): void {
+/** @param uploads who looks for uploads, where they do not arrive here */
+export function registerArtifacts(
+  app: FastifyInstance,
+  services: Services,
+  uploads: RemoteUploads | undefined,
+): void {
   const { database, storage, clock, maxArtifactSize, allowVersionReuse } = services;
 
   // api.md, "Upload Artifacts"
@@ -43,7 +49,8 @@ export function registerArtifacts(app: FastifyInstance, services: Services): voi
 
       const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
-      const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt };
+      const lookAt = uploads?.firstLook(now) ?? null;
+      const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt, lookAt };
       const created = await createPendingArtifact(db, pending, now);
       if (created === 'release_gone') throw new Problem('not_found', 'There is no such release.');
       const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
@@ -53,6 +60,7 @@ export function registerArtifacts(app: FastifyInstance, services: Services): voi
         ...(bundleType !== undefined && { bundle_type: bundleType }),
         ...(signature !== null && { signature }),
         ...(sha256 !== null && { sha256 }),
+        ...(sha256 !== null && uploads && { upload_id: created.id }),
       };
       return reply.code(201).send(answer);
     },

@@ -11,13 +11,15 @@ export function registerDownloads(app: FastifyInstance, { database, storage, clo
   // api.md, "Download Endpoint". The hop is kept on disk too: clients drop an Authorization of theirs on it.
   registerRoute(app, 'download', {
     query: DownloadQuery,
-    handle: async ({ params, query }, reply) => {
+    handle: async ({ params, query, raw }, reply) => {
       const platform = platformOf({ ...(params as Pick<Platform, 'target' | 'arch'>), ...query });
       const file = await findDownload(database.queries, params.slug, params.release_id, platform);
       if (file === undefined) throw new Problem('not_found', 'There is no such download.');
       const expiresAt = new Date(clock().getTime() + DOWNLOAD_URL_LIFE_MS);
       const { storageKey } = file;
-      const location = await storage.downloadUrl({ storageKey, fileName: downloadName(file), expiresAt });
+      const method = raw.method === 'HEAD' ? 'HEAD' : 'GET';
+      const fileName = downloadName(file);
+      const location = await storage.downloadUrl({ storageKey, fileName, expiresAt, method });
       return reply.code(302).headers({ location, 'cache-control': 'no-store' }).send();
     },
   });

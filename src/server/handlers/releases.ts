@@ -21,11 +21,11 @@ import { registerRoute } from '../register-route.ts';
 import { toAnswer, toExtendedAnswer, toListed } from '../release-answer.ts';
 import type { Services } from '../services.ts';
 
-/** @param onDeleted called when bytes are to be removed, after the release is invisible */
+/** @param onDeleted called when bytes are to be removed, after the release is invisible; the answer waits for it */
 export function registerReleases(
   app: FastifyInstance,
   { database, clock }: Services,
-  onDeleted: () => void,
+  onDeleted: () => Promise<void>,
 ): void {
   const requireRelease = async (appId: string, id: string): Promise<Release> => {
     const release = await findRelease(database.queries, appId, id);
@@ -106,7 +106,7 @@ export function registerReleases(
       if (outcome === 'other_artifacts') {
         throw new Problem('precondition_failed', `The release does not have exactly ${only} artifacts.`);
       }
-      onDeleted();
+      await onDeleted();
       return reply.code(204).send();
     },
   });

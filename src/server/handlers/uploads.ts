@@ -4,7 +4,7 @@ import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
 import type { UploadAnswer } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { DiskStorage } from '../../storage/disk-storage.ts';
-import { completeUpload } from '../complete-upload.ts';
+import { completeUpload, wrongSize } from '../complete-upload.ts';
 import { registerRoute } from '../register-route.ts';
 import type { Services } from '../services.ts';
 
@@ -62,9 +62,4 @@ function requireDeclaredLength({ headers }: IncomingMessage, upload: PendingUplo
     throw new Problem('length_required', 'An upload needs a Content-Length; chunked ones are not accepted.');
   }
   if (Number(headers['content-length']) !== upload.fileSize) throw wrongSize(upload);
-}
-
-function wrongSize({ fileSize }: PendingUpload): Problem {
-  const message = `must be the ${fileSize} bytes that were declared`;
-  return new Problem('content_mismatch', `The upload ${message}.`, [{ field: 'file_size', message }]);
 }

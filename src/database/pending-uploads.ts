@@ -1,0 +1,135 @@
+import type { ExpressionBuilder, Kysely } from 'kysely';
+import type { Queries, Schema } from './schema.ts';
+
+/*
+ * Uploads whose bytes arrive out of the server's sight are looked for. Of several nodes one looks: it claims the
+ * upload, for a while that it extends as long as it works, so that one that dies is stood in for.
+ */
+
+/** An upload that was claimed. */
+export interface ClaimedUpload {
+  readonly id: string;
+  readonly createdAt: Date;
+  /** When its URL has surely expired. */
+  readonly expiresAt: Date;
+}
+
+export interface Claim {
+  readonly now: Date;
+  readonly until: Date;
+}
+
+/** Why the bytes of an upload were refused. */
+export interface UploadRefusal {
+  readonly code: string;
+  readonly detail: string;
+  readonly errors: readonly { readonly field: string; readonly message: string }[];
+}
+
+/** An upload as far as whoever is told of it may know it. */
+export interface UploadState {
+  readonly status: 'pending' | 'complete';
+  readonly fileSize: number;
+  /** As declared while pending, as measured once complete. */
+  readonly sha256: string | null;
+}
+
+/** An upload of a release of an app. */
+export async function findUploadState(
+  db: Queries,
+  of: { readonly appId: string; readonly releaseId: string },
+  id: string,
+): Promise<UploadState | undefined> {
+  const row = await db
+    .selectFrom('artifacts')
+    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+    .select(['artifacts.status', 'file_size', 'sha256'])
+    .where('app_id', '=', of.appId)
+    .where('release_id', '=', of.releaseId)
+    .where('artifacts.id', '=', id)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const status = row.status === 'complete' ? 'complete' : 'pending';
+  return { status, fileSize: row.file_size, sha256: row.sha256 };
+}
+
+/** Claims uploads that are to be looked for by now, those first that wait longest. */
+export async function claimDueUploads(
+  db: Kysely<Schema>,
+  claim: Claim,
+  limit: number,
+): Promise<ClaimedUpload[]> {
+  const isDue = (eb: Artifacts) => eb.and([isFree(eb, claim), eb('look_at', '<=', claim.now.getTime())]);
+  const due = db.selectFrom('artifacts').select('id').where(isDue).orderBy('look_at').limit(limit);
+  const ids = (await due.execute()).map(({ id }) => id);
+  if (ids.length === 0) return []; // without writing, which is what most looks come to
+  const rows = await db
+    .updateTable('artifacts')
+    .set({ claimed_until: claim.until.getTime() })
+    .where('id', 'in', ids)
+    .where(isDue) // by now another node may have been quicker
+    .returning(['id', 'created_at', 'expires_at'])
+    .execute();
+  return rows.map(toClaimed);
+}
+
+/** Claims one upload, due or not. @returns undefined when another node has it, or it is not pending */
+export async function claimUpload(
+  db: Kysely<Schema>,
+  id: string,
+  claim: Claim,
+): Promise<ClaimedUpload | undefined> {
+  const row = await db
+    .updateTable('artifacts')
+    .set({ claimed_until: claim.until.getTime() })
+    .where('id', '=', id)
+    .where((eb) => isFree(eb, claim))
+    .returning(['id', 'created_at', 'expires_at'])
+    .executeTakeFirst();
+  return row && toClaimed(row);
+}
+
+/** Keeps a claim for longer. */
+export async function extendClaim(db: Kysely<Schema>, id: string, until: Date): Promise<void> {
+  await db
+    .updateTable('artifacts')
+    .set({ claimed_until: until.getTime() })
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .execute();
+}
+
+/** Lets an upload go, to be looked for again. @param refusal why what arrived was refused, if it was */
+export async function releaseUpload(
+  db: Kysely<Schema>,
+  id: string,
+  lookAt: Date,
+  refusal?: UploadRefusal,
+): Promise<void> {
+  await db
+    .updateTable('artifacts')
+    .set({
+      look_at: lookAt.getTime(),
+      claimed_until: 0,
+      ...(refusal && { refusal: JSON.stringify(refusal) }),
+    })
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .execute();
+}
+
+/** Why what arrived for an upload last was refused; undefined when nothing was. */
+export async function uploadRefusal(db: Queries, id: string): Promise<UploadRefusal | undefined> {
+  const row = await db.selectFrom('artifacts').select('refusal').where('id', '=', id).executeTakeFirst();
+  return row?.refusal ? (JSON.parse(row.refusal) as UploadRefusal) : undefined;
+}
+
+type Artifacts = ExpressionBuilder<Schema, 'artifacts'>;
+
+function isFree(eb: Artifacts, { now }: Claim) {
+  return eb.and([eb('status', '=', 'pending'), eb('claimed_until', '<=', now.getTime())]);
+}
+
+function toClaimed(row: { id: string; created_at: number; expires_at: number }): ClaimedUpload {
+  return { id: row.id, createdAt: new Date(row.created_at), expiresAt: new Date(row.expires_at) };
+}

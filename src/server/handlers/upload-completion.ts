@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import { findUploadState, type UploadState } from '../../database/pending-uploads.ts';
+import type { CompleteUploadAnswer } from '../../protocol/messages.ts';
+import { Problem } from '../../protocol/problem.ts';
+import { registerRoute } from '../register-route.ts';
+import type { RemoteUploads } from '../remote-uploads.ts';
+import type { Services } from '../services.ts';
+
+/** How long a request waits until the bytes are taken, in milliseconds: less than proxies wait for an answer. */
+const ANSWER_WITHIN_MS = 25_000;
+
+/** Extension `complete-upload`: says that a PUT is done, and is told what became of it. */
+export function registerUploadCompletion(
+  app: FastifyInstance,
+  { database }: Services,
+  uploads: RemoteUploads,
+): void {
+  registerRoute(app, 'completeUpload', {
+    handle: async ({ params }, reply): Promise<CompleteUploadAnswer> => {
+      const { app_id: appId, release_id: releaseId, upload_id: id } = params;
+      const requireUpload = async (): Promise<UploadState> => {
+        const upload = await findUploadState(database.queries, { appId, releaseId }, id);
+        if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
+        return upload;
+      };
+      const before = await requireUpload();
+      const look = before.status === 'complete' ? 'complete' : await uploads.complete(id, ANSWER_WITHIN_MS);
+      if (look === 'not_there') {
+        throw new Problem('not_uploaded', 'Nothing has arrived at the upload URL yet.');
+      }
+      if (look === 'pending') {
+        reply.code(202).header('retry-after', '1');
+        return { status: 'pending' };
+      }
+      const { fileSize, sha256 } = await requireUpload();
+      return { status: 'complete', size: fileSize, ...(sha256 !== null && { sha256 }) };
+    },
+  });
+}

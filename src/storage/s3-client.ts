@@ -1,0 +1,49 @@
+import { S3Client } from '@aws-sdk/client-s3';
+
+export interface S3ClientSettings {
+  /** Undefined: AWS's own, for the region. */
+  readonly endpoint?: string | undefined;
+  /** Undefined: what the AWS environment says. */
+  readonly region?: string | undefined;
+  /** The bucket in the path and not in the host's name. */
+  readonly forcePathStyle: boolean;
+}
+
+/** How long a connection may take, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 3000;
+/** How long an answer, or the next bytes of one, may take, in milliseconds: a copy is made in that time. */
+const ANSWER_TIMEOUT_MS = 60_000;
+/** What stores without regions take. */
+const ANY_REGION = 'us-east-1';
+
+/**
+ * The AWS SDK's client; credentials from its default chain (environment, files, roles).
+ *
+ * `WHEN_REQUIRED`, because by default the SDK signs the CRC32 of an empty body into presigned PUTs, and demands
+ * checksums of answers that many stores do not send.
+ */
+export async function createS3Client({
+  endpoint,
+  region,
+  forcePathStyle,
+}: S3ClientSettings): Promise<S3Client> {
+  const client = new S3Client({
+    ...(endpoint && { endpoint }),
+    ...(region && { region }),
+    forcePathStyle,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: ANSWER_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+      socketTimeout: ANSWER_TIMEOUT_MS,
+    },
+  });
+  if (region || !endpoint) return client;
+  const known = await client.config.region().then(
+    () => true,
+    () => false,
+  );
+  return known ? client : createS3Client({ endpoint, region: ANY_REGION, forcePathStyle });
+}

@@ -1,0 +1,100 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3';
+import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
+import { isNotThere, s3Status } from './s3-failure.ts';
+
+/** A multipart upload by what S3 knows it by. */
+export interface MultipartId {
+  readonly key: string;
+  /** S3's name of it, opaque. */
+  readonly id: string;
+}
+
+/** S3's multipart uploads in one bucket. */
+export class S3Multipart {
+  readonly #bucket: S3Bucket;
+
+  constructor(bucket: S3Bucket) {
+    this.#bucket = bucket;
+  }
+
+  async start(key: string): Promise<MultipartId> {
+    const input = { Bucket: this.#bucket.name, Key: key, ContentType: CONTENT_TYPE };
+    const { UploadId: id } = await this.#bucket.client
+      .send(new CreateMultipartUploadCommand(input))
+      .catch((error) => this.#fail(error, 'starting a multipart upload (s3:PutObject)'));
+    if (id === undefined) throw new Error(`the store started a multipart upload of ${key} without an id`);
+    return { key, id };
+  }
+
+  /**
+   * Lets a part be a copy of an object's bytes.
+   * @returns the part's ETag, or `changed` when the object is not any more what it was
+   */
+  async copyPart(
+    upload: MultipartId,
+    number: number,
+    source: S3Object,
+    { first, last, ifUnchanged }: { first: number; last: number; ifUnchanged: boolean },
+  ): Promise<{ readonly etag: string } | 'changed'> {
+    const input = {
+      ...this.#named(upload),
+      PartNumber: number,
+      CopySource: this.#bucket.source(source.key),
+      CopySourceRange: `bytes=${first}-${last}`,
+      ...(ifUnchanged && { CopySourceIfMatch: source.etag }),
+    };
+    try {
+      const { CopyPartResult } = await this.#bucket.client.send(new UploadPartCopyCommand(input));
+      return { etag: CopyPartResult?.ETag ?? '' };
+    } catch (error) {
+      if (s3Status(error) === 412) return 'changed';
+      return this.#fail(error, 'copying objects (s3:GetObject and s3:PutObject)');
+    }
+  }
+
+  /** Makes the object of its parts, whose ETags come in order. */
+  async complete(upload: MultipartId, etags: readonly string[]): Promise<void> {
+    const Parts = etags.map((ETag, i) => ({ PartNumber: i + 1, ETag }));
+    const input = { ...this.#named(upload), MultipartUpload: { Parts } };
+    await this.#bucket.client
+      .send(new CompleteMultipartUploadCommand(input))
+      .catch((error) => this.#fail(error, 'completing a multipart upload (s3:PutObject)'));
+  }
+
+  /** Drops an upload and its parts; resolves also when there is none. */
+  async abort(upload: MultipartId): Promise<void> {
+    await this.#bucket.client.send(new AbortMultipartUploadCommand(this.#named(upload))).catch((error) => {
+      if (!isNotThere(error)) this.#fail(error, 'ending a multipart upload (s3:AbortMultipartUpload)');
+    });
+  }
+
+  /** Uploads whose key begins so, that were started before `olderThan` and are neither complete nor ended. */
+  async *abandoned(prefix: string, olderThan: Date): AsyncIterable<MultipartId> {
+    let after = {};
+    for (;;) {
+      const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
+      const page = await this.#bucket.client
+        .send(new ListMultipartUploadsCommand(input))
+        .catch((error) => this.#fail(error, 'listing multipart uploads (s3:ListBucketMultipartUploads)'));
+      for (const { Key: key = '', UploadId: id = '', Initiated } of page.Uploads ?? []) {
+        if (Initiated !== undefined && Initiated < olderThan) yield { key, id };
+      }
+      if (!page.IsTruncated) return;
+      after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+    }
+  }
+
+  #named({ key, id }: MultipartId) {
+    return { Bucket: this.#bucket.name, Key: key, UploadId: id };
+  }
+
+  #fail(error: unknown, action: string): never {
+    throw this.#bucket.failure(error, action);
+  }
+}

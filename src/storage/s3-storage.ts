@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import { OtaError } from '../errors.ts';
+import type { Clock } from '../protocol/time.ts';
+import type {
+  DownloadUrlRequest,
+  MeasuredBytes,
+  MeasureOptions,
+  UploadUrlRequest,
+} from './artifact-storage.ts';
+import { Measure } from './measure.ts';
+import type { ReceivedUpload, ReceiveOptions, RemoteStorage } from './remote-storage.ts';
+import { S3Bucket, type S3Object } from './s3-bucket.ts';
+import { createS3Client, type S3ClientSettings } from './s3-client.ts';
+import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
+import type { S3Location } from './s3-location.ts';
+import { S3Multipart } from './s3-multipart.ts';
+
+export interface S3StorageOptions extends S3ClientSettings {
+  readonly location: S3Location;
+  readonly clock: Clock;
+  readonly copySizes?: CopySizes;
+}
+
+/**
+ * Artifacts in a bucket: `staging/<upload id>` is where upload URLs write, `artifacts/<key>` is what download URLs
+ * read. Between the two is a copy that the store makes and the server reads back: nothing that the store says of its
+ * objects is relied on.
+ */
+export class S3Storage implements RemoteStorage {
+  readonly remote = true;
+  readonly #bucket: S3Bucket;
+  readonly #multipart: S3Multipart;
+  readonly #staging: string;
+  readonly #artifacts: string;
+  readonly #copySizes: CopySizes;
+
+  constructor(bucket: S3Bucket, prefix: string, copySizes: CopySizes = COPY_SIZES) {
+    this.#bucket = bucket;
+    this.#multipart = new S3Multipart(bucket);
+    this.#staging = `${prefix}staging/`;
+    this.#artifacts = `${prefix}artifacts/`;
+    this.#copySizes = copySizes;
+  }
+
+  static async open({ location, clock, copySizes, ...settings }: S3StorageOptions): Promise<S3Storage> {
+    const client = await createS3Client(settings);
+    const endpoint = settings.endpoint ?? 'S3';
+    return new S3Storage(new S3Bucket(client, location.bucket, endpoint, clock), location.prefix, copySizes);
+  }
+
+  /** Ends idle connections. */
+  close(): void {
+    this.#bucket.client.destroy();
+  }
+
+  uploadUrl({ uploadId, size, expiresAt }: UploadUrlRequest): Promise<string> {
+    return this.#bucket.presignPut(this.#staging + uploadId, size, expiresAt);
+  }
+
+  downloadUrl({ storageKey, fileName, expiresAt, method = 'GET' }: DownloadUrlRequest): Promise<string> {
+    return this.#bucket.presignGet({ key: this.#artifacts + storageKey, fileName, expiresAt, method });
+  }
+
+  async receive(
+    uploadId: string,
+    options: ReceiveOptions,
+  ): Promise<ReceivedUpload | 'not_there' | 'size_differs'> {
+    const arrived = await this.#bucket.head(this.#staging + uploadId);
+    if (arrived === undefined) return 'not_there';
+    if (arrived.size !== options.size) return this.#dropWrongSize(arrived);
+    const storageKey = randomUUID();
+    try {
+      const copy = await copyObject(this.#bucket, arrived, this.#artifacts + storageKey, this.#copySizes);
+      if (copy === 'changed') return 'not_there'; // whatever came instead is found by the next look
+      const measured = await this.#measure(this.#artifacts + storageKey, options);
+      if (measured === 'size_differs') {
+        await this.remove(storageKey);
+        return this.#dropWrongSize(arrived);
+      }
+      if (!options.identified) await this.#requireSameAsArrived(arrived, measured);
+      return this.#received(storageKey, measured, arrived);
+    } catch (error) {
+      await this.remove(storageKey).catch(() => {}); // upkeep finds it, as nothing refers to it
+      throw error;
+    }
+  }
+
+  async remove(storageKey: string): Promise<void> {
+    await this.#bucket.delete(this.#artifacts + storageKey);
+  }
+
+  async sweepStaged(olderThan: Date): Promise<void> {
+    for await (const { key, lastModified } of this.#bucket.list(this.#staging)) {
+      if (lastModified < olderThan) await this.#bucket.delete(key);
+    }
+    // Also copies in parts that a crash cut off.
+    for (const prefix of [this.#staging, this.#artifacts]) {
+      for await (const upload of this.#multipart.abandoned(prefix, olderThan)) {
+        await this.#multipart.abort(upload);
+      }
+    }
+  }
+
+  async *promotedKeys(olderThan: Date): AsyncIterable<string> {
+    for await (const { key, lastModified } of this.#bucket.list(this.#artifacts)) {
+      if (lastModified < olderThan) yield key.slice(this.#artifacts.length);
+    }
+  }
+
+  /** A copy is where it is served from as soon as it is made; that nobody is given its URL before is up to the server. */
+  #received(storageKey: string, measured: MeasuredBytes, arrived: S3Object): ReceivedUpload {
+    let state: 'staged' | 'promoted' | 'discarded' = 'staged';
+    return {
+      storageKey,
+      ...measured,
+      read: () => this.#readAll(this.#artifacts + storageKey),
+      async promote() {
+        if (state !== 'staged') throw new Error(`nothing is staged as ${storageKey}: it is ${state}`);
+        state = 'promoted';
+      },
+      discard: async () => {
+        if (state === 'promoted') return;
+        state = 'discarded';
+        await this.remove(storageKey);
+      },
+      discardArrived: () => this.#deleteUnchanged(arrived),
+    };
+  }
+
+  async #dropWrongSize(arrived: S3Object): Promise<'size_differs'> {
+    await this.#deleteUnchanged(arrived);
+    return 'size_differs';
+  }
+
+  /** Its URL may have been used again since: what came then is not to be lost. */
+  async #deleteUnchanged({ key, etag }: S3Object): Promise<void> {
+    const now = await this.#bucket.head(key);
+    if (now?.etag === etag) await this.#bucket.delete(key);
+  }
+
+  /** That the store did copy what arrived, where nothing else would tell. */
+  async #requireSameAsArrived({ key, size }: S3Object, copy: MeasuredBytes): Promise<void> {
+    const arrived = await this.#measure(key, { size, blake2b512: false });
+    if (arrived !== 'size_differs' && arrived.sha256 === copy.sha256) return;
+    throw new OtaError('store_unavailable', `the store's copy of ${key} is not what it was copied from`, {
+      hint: 'If it comes again, the store cannot be relied on: look at its log.',
+    });
+  }
+
+  async #measure(key: string, options: MeasureOptions): Promise<MeasuredBytes | 'size_differs'> {
+    const measure = new Measure(options);
+    for await (const chunk of this.#bucket.read(key)) {
+      if (!measure.add(chunk)) return 'size_differs';
+    }
+    return measure.finish();
+  }
+
+  async #readAll(key: string): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#bucket.read(key)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+}

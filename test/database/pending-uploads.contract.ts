@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import {
+  claimDueUploads,
+  claimUpload,
+  extendClaim,
+  findUploadState,
+  releaseUpload,
+  uploadRefusal,
+} from '../../src/database/pending-uploads.ts';
+import { deleteRelease } from '../../src/database/releases.ts';
+import type { OpenStore } from './database.contract.ts';
+import { HOUR, LINUX, later, MAC, NOW, SHA_A, SHA_B, StoreWithApp } from './store-with-app.ts';
+
+const SECOND = 1000;
+/** A claim that begins so many milliseconds from now, and holds half a minute. */
+const claimAt = (milliseconds: number) => ({ now: later(milliseconds), until: later(milliseconds + 30_000) });
+
+/** The part of `describeDatabase` that is about uploads whose bytes are looked for. */
+export function describePendingUploads(name: string, open: () => Promise<OpenStore>): void {
+  const openStore = async () => {
+    const { database, openAgain } = await open();
+    const store = await StoreWithApp.in(database);
+    const releaseId = await store.release('1.0.0');
+    const promise = (lookAt: Date | null, fields = {}) =>
+      store.promise(releaseId, LINUX, { lookAt, ...fields });
+    const due = async (milliseconds: number, limit = 10) =>
+      (await claimDueUploads(store.db, claimAt(milliseconds), limit)).map(({ id }) => id);
+    return { store, db: store.db, releaseId, promise, due, openAgain };
+  };
+
+  describe(`${name}: uploads that are looked for`, () => {
+    test('are due from their time on, those first that wait longest, and no more than are asked for', async () => {
+      const { promise, due } = await openStore();
+      const second = await promise(later(2 * SECOND));
+      const first = await promise(later(SECOND));
+      await promise(null);
+      expect(await due(SECOND - 1)).toEqual([]);
+      expect(await due(SECOND)).toEqual([first]);
+      const third = await promise(later(3 * SECOND));
+      expect(await due(3 * SECOND, 1)).toEqual([second]);
+      expect(await due(3 * SECOND)).toEqual([third]);
+    });
+
+    test('come with the times of their row', async () => {
+      const { db, promise } = await openStore();
+      const id = await promise(NOW);
+      const claimed = { id, createdAt: NOW, expiresAt: later(HOUR) };
+      expect(await claimDueUploads(db, claimAt(0), 10)).toEqual([claimed]);
+      expect(await claimUpload(db, id, claimAt(30_000))).toEqual(claimed);
+    });
+
+    test('are had by one until the claim ends, also if they are asked for by name', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(NOW);
+      expect(await due(0)).toEqual([id]);
+      expect(await due(29_999)).toEqual([]);
+      expect(await claimUpload(db, id, claimAt(29_999))).toBeUndefined();
+      await extendClaim(db, id, later(60_000));
+      expect(await due(59_999)).toEqual([]);
+      expect(await due(60_000)).toEqual([id]);
+    });
+
+    test('that are not due can be had by name', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(later(HOUR));
+      expect(await claimUpload(db, id, claimAt(0))).toMatchObject({ id });
+      expect(await due(2 * HOUR)).toEqual([id]);
+      expect(await claimUpload(db, 'unknown', claimAt(0))).toBeUndefined();
+    });
+
+    test('that are let go are due again when it was said, with why they were refused', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(NOW);
+      const refusal = {
+        code: 'content_mismatch',
+        detail: 'No.',
+        errors: [{ field: 'sha256', message: 'is' }],
+      };
+      await due(0);
+      await releaseUpload(db, id, later(5 * SECOND), refusal);
+      expect(await due(5 * SECOND - 1)).toEqual([]);
+      expect(await due(5 * SECOND)).toEqual([id]);
+      expect(await uploadRefusal(db, id)).toEqual(refusal);
+      await releaseUpload(db, id, later(6 * SECOND));
+      expect(await uploadRefusal(db, id)).toEqual(refusal);
+    });
+
+    test('are not looked for once they are complete, or their release is deleted', async () => {
+      const { store, db, releaseId, promise, due } = await openStore();
+      const id = await promise(NOW);
+      await store.complete(id);
+      await store.promise(releaseId, MAC, { lookAt: NOW });
+      await deleteRelease(db, store.appId, releaseId);
+      expect(await due(HOUR)).toEqual([]);
+      await extendClaim(db, id, later(HOUR));
+      await releaseUpload(db, id, NOW);
+      expect(await uploadRefusal(db, id)).toBeUndefined();
+    });
+
+    test('of several that claim at once, each is had by one', async () => {
+      const { promise, openAgain } = await openStore();
+      const ids: string[] = [];
+      for (let i = 0; i < 20; i++) ids.push(await promise(NOW));
+      const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
+      const claims = await Promise.all(
+        others.flatMap(({ queries }) => [0, 1].map(() => claimDueUploads(queries, claimAt(0), 20))),
+      );
+      expect(
+        claims
+          .flat()
+          .map(({ id }) => id)
+          .sort(),
+      ).toEqual(ids.sort());
+    });
+
+    test('are told of by their app and release only', async () => {
+      const { store, db, releaseId, promise } = await openStore();
+      const id = await promise(NOW, { sha256: SHA_A });
+      const of = { appId: store.appId, releaseId };
+      expect(await findUploadState(db, of, id)).toEqual({ status: 'pending', fileSize: 5, sha256: SHA_A });
+      await store.complete(id, SHA_B);
+      expect(await findUploadState(db, of, id)).toEqual({ status: 'complete', fileSize: 5, sha256: SHA_B });
+      expect(await findUploadState(db, of, 'unknown')).toBeUndefined();
+      expect(await findUploadState(db, { ...of, appId: 'other' }, id)).toBeUndefined();
+      const other = await store.release('2.0.0');
+      expect(await findUploadState(db, { ...of, releaseId: other }, id)).toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { DEFECTS, type Defect } from '../support/fake-s3/defect.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
+import { NEVER, openRemoteWorld, sha256Of } from './remote-publisher.ts';
+
+const BYTES = randomBytes(1000);
+const LARGE = randomBytes(6 * 1024 * 1024);
+/** So small that `LARGE` is copied in parts, and the store's smallest part fits. */
+const IN_PARTS = { inOneGo: 1024 * 1024, part: 5 * 1024 * 1024 };
+
+/** Files that cannot be taken while the defect lasts, though all that was declared is right. */
+const NEVER_TAKEN: Partial<Record<Defect, readonly Buffer[]>> = {
+  not_yet_there: [BYTES, LARGE], // each copy has another key, which is not found at first
+  put_flips_a_bit: [BYTES, LARGE],
+  put_truncated: [BYTES, LARGE],
+  head_tells_other_size: [BYTES, LARGE],
+  copy_of_other_bytes: [BYTES, LARGE],
+  copy_truncated: [BYTES, LARGE],
+  copy_not_made: [BYTES],
+  parts_mixed_up: [LARGE],
+  read_flips_a_bit: [BYTES, LARGE],
+  read_cut_off: [BYTES, LARGE],
+  read_too_short: [BYTES, LARGE],
+};
+
+async function openLyingStore(defect: Defect) {
+  const place = await fakeS3Place();
+  const world = await openRemoteWorld(place, { lookWaits: NEVER, copySizes: IN_PARTS });
+  place.fake.defects.add(defect);
+  const rows = () => world.server.database.queries.selectFrom('artifacts').selectAll().execute();
+  return {
+    ...world,
+    fake: place.fake,
+    /** That what is in sight is what was recorded, byte for byte. */
+    async expectNothingUnverified() {
+      for (const { status, sha256, file_size } of await rows()) {
+        if (status !== 'complete') continue;
+        const served = await world.app.fetchOffer().catch(() => undefined);
+        if (served)
+          expect({ size: served.length, sha256: sha256Of(served) }).toEqual({ size: file_size, sha256 });
+      }
+    },
+    /** What the store really has of the one file. */
+    async kept(): Promise<Buffer | undefined> {
+      const [row] = await rows();
+      return place.fake.store.objects.get(`${place.location.prefix}artifacts/${row?.storage_key}`)?.bytes;
+    },
+  };
+}
+
+/** As `curl -T - URL` sends it: without a length. */
+function putChunked(url: string, bytes: Buffer): Promise<Response> {
+  const body = new Blob([new Uint8Array(bytes)]).stream();
+  return fetch(url, { method: 'PUT', body, duplex: 'half' } as RequestInit);
+}
+
+describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that has %s (%s)', (defect) => {
+  test.each([
+    ['small', BYTES],
+    ['copied in parts', LARGE],
+  ])(
+    'lets no byte of a file (%s) be seen that was not verified, and is used again once it is mended',
+    async (_, bytes) => {
+      const { app, promise, complete, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
+      const promised = await promise('1.0.0', bytes.length, { sha256: sha256Of(bytes) });
+
+      await app.put(promised.url, Buffer.from(bytes).reverse());
+      await complete(promised);
+      expect(await app.offered()).toBeUndefined();
+
+      await app.put(promised.url, bytes);
+      for (let look = 0; look < 3; look++) await complete(promised);
+      expect(await app.offered()).toBe(NEVER_TAKEN[defect]?.includes(bytes) ? undefined : '1.0.0');
+      await expectNothingUnverified();
+
+      fake.defects.clear();
+      await app.put(promised.url, bytes);
+      await complete(promised); // what the store is late with is settled by now
+      expect((await complete(promised)).statusCode).toBe(200);
+      await expectNothingUnverified();
+      expect((await kept())?.equals(bytes)).toBe(true);
+      expect((await app.fetchOffer()).equals(bytes)).toBe(true);
+    },
+  );
+
+  test('lets nothing be seen of a file whose upload declared nothing but its size, unless it is what arrived', async () => {
+    const { app, promise, complete, expectNothingUnverified } = await openLyingStore(defect);
+    const promised = await promise('1.0.0', BYTES.length);
+    await app.put(promised.url, BYTES);
+    for (let look = 0; look < 3; look++) await complete(promised);
+    await expectNothingUnverified();
+    if (['copy_of_other_bytes', 'copy_truncated', 'copy_not_made', 'read_cut_off'].includes(defect)) {
+      expect(await app.offered()).toBeUndefined();
+    }
+  });
+
+  test('lets no upload of another length be seen, however it was taken', async () => {
+    const { app, promise, complete, expectNothingUnverified } = await openLyingStore(defect);
+    for (const [patch, size] of [999, 1001, 2000].entries()) {
+      const promised = await promise(`1.0.${patch}`, BYTES.length);
+      const other = randomBytes(size);
+      const taken = defect === 'length_not_enforced' ? 200 : 403;
+      expect((await app.put(promised.url, other)).statusCode).toBe(taken);
+      const { status } = await putChunked(promised.url, other);
+      expect(status).toBe(defect === 'chunked_accepted' ? 200 : 411);
+      await complete(promised);
+      await complete(promised);
+    }
+    expect(await app.offered()).toBeUndefined();
+    await expectNothingUnverified();
+  });
+});
+
+test('no request of the server or of an uploading client carries two kinds of authorization', async () => {
+  const { app, fake } = await openLyingStore('two_auth_accepted');
+  await app.publish('1.0.0', BYTES).catch(() => {});
+  await app.fetchOffer().catch(() => {});
+  expect(fake.requests.length).toBeGreaterThan(0);
+  for (const { line, headers } of fake.requests) {
+    expect(line.includes('X-Amz-Signature') && headers.includes('authorization')).toBe(false);
+  }
+});

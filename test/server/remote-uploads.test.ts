@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { LOOK_WAITS } from '../../src/server/remote-uploads.ts';
+import { flipped } from '../support/fake-s3/object-store.ts';
+import { objectsIn } from '../support/s3-objects.ts';
+import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
+import { startS3Server } from '../support/s3-server.ts';
+import { generateKey, signFile } from '../support/signer.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { times } from '../support/torture.ts';
+import { NEVER, openRemoteWorld, type RemoteWorld, sha256Of } from './remote-publisher.ts';
+
+const BYTES = randomBytes(1000);
+
+/** What the database says of the artifacts. */
+async function statusesOf({ server }: RemoteWorld): Promise<string[]> {
+  const rows = await server.database.queries.selectFrom('artifacts').select('status').execute();
+  return rows.map(({ status }) => status).sort();
+}
+
+describeOnS3('an upload', (openPlace) => {
+  test('R12: with one bit flipped on the way, wherever, is refused, none is kept, and the URL stays good', async () => {
+    const place = await openPlace();
+    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
+    const flips = times(20, 1000);
+    for (let i = 0; i < flips; i++) {
+      const bit = Math.floor((i * BYTES.length * 8) / flips);
+      const bytes = Buffer.from(BYTES);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect((await world.app.put(promised.url, bytes)).statusCode).toBe(200);
+      const reply = await world.complete(promised);
+      expect(reply.statusCode).toBe(422);
+      expect(reply.json()).toMatchObject({ code: 'content_mismatch', errors: [{ field: 'sha256' }] });
+    }
+    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
+    expect(await world.app.offered()).toBeUndefined();
+    await world.app.put(promised.url, BYTES);
+    expect((await world.complete(promised)).statusCode).toBe(200);
+    expect(await world.app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test('whose signature does not verify is refused, and one whose does is taken', async () => {
+    const folder = await tempFolder();
+    const key = await generateKey(folder);
+    const file = join(folder, 'app.bin');
+    await writeFile(file, BYTES);
+    const signature = (await readFile(await signFile(key, file), 'utf8')).trim();
+    const place = await openPlace();
+    const world = await openRemoteWorld(place, { lookWaits: NEVER, pubkey: key.publicKey });
+    const promised = await world.promise('1.0.0', BYTES.length, { signature });
+    await world.app.put(promised.url, flipped(BYTES));
+    expect((await world.complete(promised)).json()).toMatchObject({
+      code: 'content_mismatch',
+      errors: [{ field: 'signature' }],
+    });
+    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
+    await world.app.put(promised.url, BYTES);
+    expect((await world.complete(promised)).statusCode).toBe(200);
+    expect(await world.app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test.each([
+    ['the same bytes', () => BYTES],
+    ['different bytes', (_: unknown, i: number) => Buffer.alloc(BYTES.length, i)],
+  ])('R17: of 20 at once to one URL, of %s, one is served and nothing else is left', async (_, body) => {
+    const place = await openPlace();
+    const world = await openRemoteWorld(place);
+    const { url, releaseId } = await world.promise('1.0.0', BYTES.length);
+    const bodies = Array.from({ length: 20 }, body);
+    const replies = await Promise.all(bodies.map((bytes) => world.app.put(url, bytes)));
+    expect(replies.map(({ statusCode }) => statusCode)).toEqual(Array(20).fill(200));
+    await world.app.untilVisible(releaseId);
+    expect(bodies).toContainEqual(await world.app.fetchOffer());
+    expect(await statusesOf(world)).toEqual(['complete']);
+    expect((await objectsIn(place)).artifacts).toBe(1);
+  });
+
+  test('R17: of 10 at once for one platform, one is served and nothing else is left', async () => {
+    const place = await openPlace();
+    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const releaseId = await world.app.createRelease('1.0.0');
+    const bodies = Array.from({ length: 10 }, (_, i) => Buffer.alloc(100, i));
+    const urls = await Promise.all(bodies.map(() => world.app.requestUpload(releaseId, 100)));
+    await Promise.all(bodies.map((bytes, i) => world.app.put(urls[i] ?? '', bytes)));
+    const rows = await world.server.database.queries.selectFrom('artifacts').select('id').execute();
+    const replies = await Promise.all(
+      rows.map(({ id }) => world.complete({ releaseId, uploadId: id, url: '' })),
+    );
+    expect(replies.map(({ statusCode }) => statusCode).sort()).toEqual([200, ...Array(9).fill(409)]);
+    expect(bodies).toContainEqual(await world.app.fetchOffer());
+    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
+  });
+
+  test('is in sight within 10 s of a PUT that nothing follows, also when that comes late', async () => {
+    const world = await openRemoteWorld(await openPlace(), { lookWaits: LOOK_WAITS });
+    const soon = await world.promise('1.0.0', BYTES.length);
+    await world.app.put(soon.url, BYTES);
+    await world.app.untilVisible(soon.releaseId);
+
+    const late = await world.promise('2.0.0', BYTES.length);
+    const { queries } = world.server.database;
+    const halfAnHourAgo = Date.now() - 30 * 60 * 1000;
+    await queries
+      .updateTable('artifacts')
+      .set({ created_at: halfAnHourAgo })
+      .where('id', '=', late.uploadId)
+      .execute();
+    const lookAt = async () => {
+      const query = queries.selectFrom('artifacts').select('look_at').where('id', '=', late.uploadId);
+      return (await query.executeTakeFirstOrThrow()).look_at ?? 0;
+    };
+    const first = await lookAt();
+    await vi.waitFor(async () => expect(await lookAt()).toBeGreaterThan(first), { timeout: 5000 });
+    await world.app.put(late.url, BYTES);
+    await world.app.untilVisible(late.releaseId);
+  });
+
+  describe('R10: to a URL that was used before', () => {
+    test.each([
+      'the release is live',
+      'a higher one is live',
+      'the release is deleted',
+      'the version came back',
+    ])('when %s, changes nothing that is served', async (state) => {
+      const { app, promise } = await openRemoteWorld(await openPlace());
+      const { url, releaseId } = await promise('1.0.0', BYTES.length);
+      await app.put(url, BYTES);
+      await app.untilVisible(releaseId);
+      if (state === 'a higher one is live') await app.publish('2.0.0');
+      if (state === 'the release is deleted' || state === 'the version came back')
+        await app.delete(releaseId);
+      if (state === 'the version came back') await app.publish('1.0.0', BYTES);
+      const offered = await app.offered();
+      const served = offered && (await app.fetchOffer());
+      for (let i = 0; i < times(5, 100); i++) {
+        expect((await app.put(url, Buffer.alloc(BYTES.length, i))).statusCode).toBe(200);
+        expect(await app.offered()).toBe(offered);
+        if (served) expect(await app.fetchOffer()).toEqual(served);
+      }
+    });
+  });
+});
+
+describe('R10: bytes that are replaced while they are taken', () => {
+  const steps = ['HEAD staging', 'PUT artifacts', 'GET artifacts', 'GET staging', 'DELETE staging'];
+
+  test.each(steps.flatMap((step) => [true, false].map((declared) => [step, declared] as const)))(
+    'before %s (declared: %s) are never served under the hash of others',
+    async (at, declared) => {
+      const place = await fakeS3Place();
+      const { fake } = place;
+      const world = await openRemoteWorld(place, { lookWaits: NEVER });
+      const fields = declared ? { sha256: sha256Of(BYTES) } : {};
+      const promised = await world.promise('1.0.0', BYTES.length, fields);
+      const staged = `${place.location.prefix}staging/${promised.uploadId}`;
+      await world.app.put(promised.url, BYTES);
+      const others = [flipped(BYTES), Buffer.alloc(BYTES.length)];
+      fake.intercept = ({ method, key }) => {
+        const folder = key.startsWith(`${place.location.prefix}staging/`) ? 'staging' : 'artifacts';
+        const other = `${method} ${folder}` === at ? others.shift() : undefined;
+        if (other) fake.store.put(staged, other);
+        return undefined;
+      };
+      await world.complete(promised);
+      fake.intercept = undefined;
+      const rows = await world.server.database.queries.selectFrom('artifacts').selectAll().execute();
+      for (const { status, sha256 } of rows) {
+        if (status !== 'complete') continue;
+        const served = await world.app.fetchOffer();
+        expect(sha256Of(served)).toBe(sha256);
+        if (declared) expect(served).toEqual(BYTES);
+      }
+      // What came last is not lost, unless the upload is complete.
+      await world.app.put(promised.url, BYTES);
+      expect((await world.complete(promised)).statusCode).toBe(200);
+      expect(sha256Of(await world.app.fetchOffer())).toBe(rows[0]?.sha256 ?? sha256Of(BYTES));
+    },
+  );
+});
+
+test('right bytes that arrive while wrong ones are refused are not dropped with them', async () => {
+  const place = await fakeS3Place();
+  const { fake } = place;
+  const world = await openRemoteWorld(place, { lookWaits: NEVER });
+  const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
+  await world.app.put(promised.url, flipped(BYTES));
+  fake.intercept = ({ method, key }) => {
+    if (method === 'GET' && key.includes('/artifacts/')) {
+      fake.store.put(`${place.location.prefix}staging/${promised.uploadId}`, BYTES);
+    }
+    return undefined;
+  };
+  expect((await world.complete(promised)).statusCode).toBe(422);
+  expect((await world.complete(promised)).statusCode).toBe(200);
+  expect(await world.app.fetchOffer()).toEqual(BYTES);
+});
+
+describe('several nodes', () => {
+  test('look for an upload one at a time: each is copied once, whoever else is asked', async () => {
+    const place = await fakeS3Place();
+    const dataDir = await tempFolder();
+    const world = await openRemoteWorld(place, { dataDir });
+    const second = await startS3Server(dataDir, place);
+    for (let i = 0; i < 20; i++) {
+      const promised = await world.promise(`1.0.${i}`, BYTES.length, { sha256: sha256Of(BYTES) });
+      await world.app.put(promised.url, BYTES);
+      const { releaseId, uploadId } = promised;
+      const replies = await Promise.all([
+        world.complete(promised),
+        second.app.inject({
+          method: 'POST',
+          url: `/api/sync/ota/apps/${world.app.id}/releases/${releaseId}/artifacts/${uploadId}/complete`,
+          headers: { authorization: `Bearer ${world.app.token}` },
+        }),
+      ]);
+      expect(replies.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
+    }
+    const copies = place.fake.requests.filter(({ headers }) => headers.includes('x-amz-copy-source'));
+    expect(copies).toHaveLength(20);
+    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 20, uploads: [] });
+  });
+
+  test('stand in for one that died while it was at an upload', async () => {
+    const place = await fakeS3Place();
+    const world = await openRemoteWorld(place);
+    const { url, uploadId, releaseId } = await world.promise('1.0.0', BYTES.length);
+    const { queries } = world.server.database;
+    const claimed = Date.now() + 1000;
+    await queries
+      .updateTable('artifacts')
+      .set({ claimed_until: claimed })
+      .where('id', '=', uploadId)
+      .execute();
+    await world.app.put(url, BYTES);
+    await world.app.untilVisible(releaseId);
+    expect(Date.now()).toBeGreaterThanOrEqual(claimed);
+    expect(await world.app.fetchOffer()).toEqual(BYTES);
+  });
+});
+
+test('an upload that is refused tells why with its row, and in the log of nobody’s request', async () => {
+  const place = await fakeS3Place();
+  const world = await openRemoteWorld(place);
+  const { url, uploadId } = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
+  await world.app.put(url, flipped(BYTES));
+  const { queries } = world.server.database;
+  const refusal = () =>
+    queries.selectFrom('artifacts').select('refusal').where('id', '=', uploadId).executeTakeFirst();
+  await vi.waitFor(async () => expect((await refusal())?.refusal).toContain('content_mismatch'));
+  expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
+});
+
+test('an upload that comes hours after its URL expired is still found, if seldom looked for', async () => {
+  const place = await fakeS3Place();
+  const hours = { late: 0 };
+  const clock = () => new Date(Date.now() + hours.late * 60 * 60 * 1000);
+  const world = await openRemoteWorld(place, { clock, lookWaits: { first: 20, most: 40 } });
+  const { uploadId, releaseId } = await world.promise('1.0.0', BYTES.length);
+  const { queries } = world.server.database;
+  const lookAt = async () => {
+    const query = queries.selectFrom('artifacts').select('look_at').where('id', '=', uploadId);
+    return (await query.executeTakeFirstOrThrow()).look_at ?? 0;
+  };
+  hours.late = 4;
+  await vi.waitFor(async () => expect(await lookAt()).toBeGreaterThan(clock().getTime() + 50_000));
+  place.fake.store.put(`${place.location.prefix}staging/${uploadId}`, BYTES);
+  hours.late = 4.1;
+  await world.app.untilVisible(releaseId);
+});

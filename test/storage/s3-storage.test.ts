@@ -1,0 +1,120 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
+import { describe, expect, test } from 'vitest';
+import { objectsIn } from '../support/s3-objects.ts';
+import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
+import { describeArtifactStorage, keysOf } from './artifact-storage.contract.ts';
+import { openS3 } from './s3-world.ts';
+
+const MIB = 1024 * 1024;
+const inAnHour = () => new Date(Date.now() + 60 * 60 * 1000);
+
+/** A multipart upload that nobody goes on with. */
+async function startMultipart({ location, ...settings }: S3Place, name: string): Promise<void> {
+  const client = new S3Client(settings);
+  const input = { Bucket: location.bucket, Key: location.prefix + name };
+  await client.send(new CreateMultipartUploadCommand(input));
+  client.destroy();
+}
+
+describeOnS3('S3Storage', (open) => {
+  describeArtifactStorage('keeps artifacts', async () => openS3(await open()));
+
+  test('a file that is too large for one copy is copied in parts, and is the same', async () => {
+    const copySizes = { inOneGo: 5 * MIB, part: 5 * MIB };
+    const { stage, served } = await openS3(await open(), { copySizes });
+    for (const size of [5 * MIB, 5 * MIB + 1, 11 * MIB]) {
+      const bytes = randomBytes(size);
+      const staged = await stage(bytes);
+      expect((await served(staged.storageKey))?.equals(bytes)).toBe(true);
+    }
+  });
+
+  test('what its uploader said of a file is not said to those who download it', async () => {
+    const { storage } = await openS3(await open());
+    const uploadId = randomUUID();
+    const url = await storage.uploadUrl({ uploadId, size: 5, expiresAt: inAnHour() });
+    const headers = { 'content-type': 'text/html', 'content-encoding': 'gzip', 'cache-control': 'no-cache' };
+    expect((await fetch(url, { method: 'PUT', headers, body: 'bytes' })).status).toBe(200);
+    const staged = await storage.receive(uploadId, { size: 5, blake2b512: false, identified: true });
+    if (typeof staged === 'string') throw new Error(staged);
+    const download = {
+      storageKey: staged.storageKey,
+      fileName: 'my-app-1.2.0+5-linux',
+      expiresAt: inAnHour(),
+    };
+    for (const method of ['GET', 'HEAD'] as const) {
+      const answer = await fetch(await storage.downloadUrl({ ...download, method }), { method });
+      expect(answer.status).toBe(200);
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        'content-type': 'application/octet-stream',
+        'content-disposition': 'attachment; filename="my-app-1.2.0+5-linux"',
+        'cache-control': 'private, max-age=3600, immutable',
+        'content-length': '5',
+      });
+      expect(answer.headers.get('content-encoding')).toBeNull();
+    }
+  });
+
+  test('a sweep ends multipart uploads that nobody goes on with, and leaves younger ones', async () => {
+    const place = await open();
+    const { storage, moment } = await openS3(place);
+    await startMultipart(place, 'staging/upload');
+    await startMultipart(place, 'artifacts/copy');
+    const olderThan = await moment();
+    await startMultipart(place, 'staging/young');
+    await startMultipart({ ...place, location: { ...place.location, prefix: 'not-ours/' } }, 'staging/x');
+    await storage.sweepStaged(olderThan);
+    expect(await objectsIn(place)).toMatchObject({ uploads: ['staging/young'] });
+  });
+
+  test('servers that share a bucket under other prefixes see nothing of each other', async () => {
+    const place = await open();
+    const { bucket, prefix } = place.location;
+    const first = await openS3(place);
+    const second = await openS3({ ...place, location: { bucket, prefix: `${prefix.slice(0, -1)}-2/` } });
+    const { storageKey } = await first.stage(Buffer.from('first'));
+    expect(await keysOf(second.storage, await second.moment())).toEqual([]);
+    await second.storage.sweepStaged(await second.moment());
+    expect(await first.served(storageKey)).toEqual(Buffer.from('first'));
+  });
+});
+
+describe('an upload URL', () => {
+  test('signs the length, and no checksum of a body that nobody has seen', async () => {
+    const { storage } = await openS3(await fakeS3Place());
+    const url = new URL(await storage.uploadUrl({ uploadId: 'id', size: 52428800, expiresAt: inAnHour() }));
+    expect(url.searchParams.get('X-Amz-SignedHeaders')?.split(';')).toEqual(['content-length', 'host']);
+    expect(url.search.toLowerCase()).not.toMatch(/checksum|crc32/);
+  });
+
+  test('lives until it is said to expire, by the server’s clock', async () => {
+    const now = new Date('2026-03-13T12:00:00Z');
+    const { storage } = await openS3(await fakeS3Place(), { clock: () => now });
+    const expiresAt = new Date('2026-03-13T12:30:00Z');
+    const url = new URL(await storage.uploadUrl({ uploadId: 'id', size: 5, expiresAt }));
+    expect(url.searchParams.get('X-Amz-Date')).toBe('20260313T120000Z');
+    expect(url.searchParams.get('X-Amz-Expires')).toBe('1800');
+  });
+});
+
+test('more objects than fit into one answer are all listed', async () => {
+  const place = await fakeS3Place();
+  const { storage } = await openS3(place);
+  const keys = Array.from({ length: 2345 }, () => randomUUID()).sort();
+  for (const key of keys) place.fake.store.put(`${place.location.prefix}artifacts/${key}`, Buffer.alloc(1));
+  expect(await keysOf(storage, inAnHour())).toEqual(keys);
+});
+
+test('a copy in parts that fails halfway leaves no parts', async () => {
+  const place = await fakeS3Place();
+  const { fake } = place;
+  const { storage, arrive } = await openS3(place, { copySizes: { inOneGo: MIB, part: 5 * MIB } });
+  await arrive(randomBytes(11 * MIB), 'upload');
+  fake.intercept = ({ query }) => (query.get('partNumber') === '2' ? { status: 400 } : undefined);
+  const options = { size: 11 * MIB, blake2b512: false, identified: true };
+  await expect(storage.receive('upload', options)).rejects.toMatchObject({ code: 'store_unavailable' });
+  expect(fake.store.uploads.size).toBe(0);
+  fake.intercept = undefined;
+  expect(await storage.receive('upload', options)).toMatchObject({ size: 11 * MIB });
+});

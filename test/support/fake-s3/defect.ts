@@ -1,0 +1,27 @@
+/**
+ * What S3 stores were seen to get wrong (SeaweedFS, RustFS, versitygw, MinIO, Ceph), or might: each is off unless a
+ * test switches it on.
+ */
+export const DEFECTS = {
+  chunked_accepted: 'takes a PUT that does not say how long it is',
+  length_not_enforced: 'takes a PUT of another length than was signed',
+  checksum_not_enforced: 'takes a PUT whose body is not what its checksum says',
+  conditions_ignored: 'takes every condition for met',
+  wrong_etag: 'tells an ETag that no condition on it meets',
+  two_auth_accepted: 'takes a presigned request that has an Authorization as well',
+  stale_read: 'answers with what was there before, for a while',
+  not_yet_there: 'does not find an object the first time it is asked for',
+  put_flips_a_bit: 'stores other bytes than were sent',
+  put_truncated: 'stores fewer bytes than were sent',
+  head_tells_other_size: 'tells another size than the object has',
+  copy_of_other_bytes: 'copies as many bytes, but others',
+  copy_truncated: 'copies fewer bytes',
+  copy_not_made: 'acknowledges a copy that it does not make',
+  read_flips_a_bit: 'reads other bytes than are stored',
+  read_cut_off: 'breaks off in the middle of an answer',
+  read_too_short: 'answers with fewer bytes, and says so',
+  parts_mixed_up: 'puts parts together in another order',
+  delete_ignored: 'acknowledges a deletion that it does not make',
+} as const;
+
+export type Defect = keyof typeof DEFECTS;

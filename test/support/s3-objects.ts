@@ -1,0 +1,19 @@
+import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import type { S3Place } from './s3-place.ts';
+
+/** How many objects a place has where upload URLs write and where download URLs read, and what is uploaded in parts. */
+export async function objectsIn({ location, ...settings }: S3Place) {
+  const client = new S3Client(settings);
+  const { bucket: Bucket, prefix } = location;
+  const count = async (folder: string) => {
+    const input = { Bucket, Prefix: `${prefix}${folder}/` };
+    return (await client.send(new ListObjectsV2Command(input))).Contents?.length ?? 0;
+  };
+  try {
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix }));
+    const uploads = Uploads.map(({ Key = '' }) => Key.slice(prefix.length));
+    return { staging: await count('staging'), artifacts: await count('artifacts'), uploads };
+  } finally {
+    client.destroy();
+  }
+}
