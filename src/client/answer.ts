@@ -109,7 +109,7 @@ function errorCodeOf(status: number): OtaErrorCode {
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 404) return 'usage';
   if (status === 409) return 'conflict';
-  if (status === 408 || status === 429 || status >= 500) return 'network';
+  if (status === 408 || status === 425 || status === 429 || status >= 500) return 'network';
   return 'preflight_refused';
 }
 

@@ -4,6 +4,7 @@ import {
   AppAnswer,
   type AppQuery,
   CapabilitiesAnswer,
+  CompleteUploadAnswer,
   CreateArtifactAnswer,
   type CreateArtifactBody,
   type CreateReleaseBody,
@@ -97,6 +98,15 @@ export class OtaClient {
   ): Promise<CreateArtifactAnswer> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(CreateArtifactAnswer, { route: 'createArtifact', parameters, body });
+  }
+
+  /**
+   * Extension `complete-upload`: tells that an upload's PUT is done.
+   * @returns `pending` while the server is still taking the bytes: to be asked again
+   */
+  async completeUpload(appId: string, releaseId: string, uploadId: string): Promise<CompleteUploadAnswer> {
+    const parameters = { app_id: appId, release_id: releaseId, upload_id: uploadId };
+    return this.#call(CompleteUploadAnswer, { route: 'completeUpload', parameters });
   }
 
   /** api.md, "List Releases" */

@@ -236,11 +236,15 @@ export const UploadAnswer = Type.Object({
 });
 export type UploadAnswer = Static<typeof UploadAnswer>;
 
-/** Extension `complete-upload`: `pending` with 202, where taking the bytes needs longer than an answer may. */
+/**
+ * Extension `complete-upload`: as the answer to a PUT of ours; or `pending`, with 202, while the bytes are being taken.
+ */
 export const CompleteUploadAnswer = Type.Object({
   status: Type.Enum(['complete', 'pending']),
-  size: Type.Optional(Type.Integer({ minimum: 0 })),
+  size: Type.Optional(Type.Integer()),
   sha256: Type.Optional(Type.String()),
+  /** Absent where the upload was complete before it was asked for. */
+  went_live: Type.Optional(Type.Boolean()),
 });
 export type CompleteUploadAnswer = Static<typeof CompleteUploadAnswer>;
 

@@ -19,8 +19,6 @@ export const PROBLEM_STATUS = {
   slug_taken: 409,
   /** The platform already has its bytes, or this version once had others: published bytes never change. */
   immutable: 409,
-  /** Nothing has arrived, or not yet, for an upload that is to be completed. */
-  not_uploaded: 409,
   length_required: 411,
   /** What a request was to apply to is not as the request says. */
   precondition_failed: 412,
@@ -33,6 +31,8 @@ export const PROBLEM_STATUS = {
   incomplete: 422,
   /** A draft that is to be yanked, or restored. */
   not_published: 422,
+  /** Nothing has arrived yet for an upload that is to be completed. */
+  not_uploaded: 425,
   /** Neither the artifact nor its release has a signature. */
   signature_required: 422,
   /** A slug that is well-formed but a word of this API. */

@@ -22,6 +22,8 @@ export interface PlannedArtifact extends LocalArtifact {
   readonly servedSignature: string;
   /** api.md, "Upload Artifacts": the request. */
   readonly body: CreateArtifactBody;
+  /** Extension `complete-upload`: a call follows the PUT. */
+  readonly completed?: true;
 }
 
 export interface Plan {
@@ -127,8 +129,13 @@ export function planArtifact(
     file_size,
     ...(supports(server, 'artifact-signature') && { sha256, signature }),
   };
+  const planned = {
+    ...artifact,
+    body,
+    ...(supports(server, 'complete-upload') && { completed: true as const }),
+  };
   const stored = server.stored.get(platformName(artifact));
-  if (stored === undefined) return { ...artifact, action: 'upload', servedSignature: signature, body };
+  if (stored === undefined) return { ...planned, action: 'upload', servedSignature: signature };
   if (stored.sha256 !== sha256) {
     const draft = existing?.status === 'draft';
     const where = draft ? 'in the draft' : 'published';
@@ -138,7 +145,7 @@ export function planArtifact(
       : 'Published bytes never change: publish them as a new version.';
     return { code: 'conflict', message, hint, file: artifact.file };
   }
-  return { ...artifact, action: 'skip', servedSignature: stored.signature ?? signature, body };
+  return { ...planned, action: 'skip', servedSignature: stored.signature ?? signature };
 }
 
 /** Our server's limit is known before anything is written. */

@@ -2,11 +2,12 @@ import { STABLE } from '../protocol/channel.ts';
 import { type Platform, withoutBundleType } from '../protocol/platform.ts';
 import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
 import { LOWEST_VERSION } from '../protocol/version.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, PlannedArtifact } from './plan.ts';
 
 /** What stands for an id or a URL that only the server's answer will tell. */
 const RELEASE_ID = '{release_id}';
 const UPLOAD_URL = '{upload_url}';
+const UPLOAD_ID = '{upload_id}';
 const STORAGE_URL = '{storage_url}';
 
 export interface PlannedRequestsOptions {
@@ -28,12 +29,17 @@ export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): st
   const inRelease = { ...app, release_id: releaseId };
   const uploads = artifacts.filter(({ action }) => action === 'upload');
   const live = goLive === 'at_once' || goLive === 'on_request';
+  const announce = line('createArtifact', inRelease);
+  const sent = ({ completed }: PlannedArtifact) => [
+    `PUT ${UPLOAD_URL}`,
+    ...(completed ? [line('completeUpload', { ...inRelease, upload_id: UPLOAD_ID })] : []),
+  ];
   return [
     ...(newSlug === undefined ? [] : [line('setSlug', app)]),
     ...('existing' in release ? [] : [line('createRelease', app)]),
     ...(goLive === 'when_expected' // every upload is announced before the first
-      ? [...uploads.map(() => line('createArtifact', inRelease)), ...uploads.map(() => `PUT ${UPLOAD_URL}`)]
-      : uploads.flatMap(() => [line('createArtifact', inRelease), `PUT ${UPLOAD_URL}`])),
+      ? [...uploads.map(() => announce), ...uploads.flatMap(sent)]
+      : uploads.flatMap((artifact) => [announce, ...sent(artifact)])),
     ...(goLive === 'on_request' ? [line('publishRelease', inRelease)] : []),
     ...(goLive === 'when_expected' || goLive === 'later' ? [line('listReleases', app)] : []),
     ...(live && slug !== undefined

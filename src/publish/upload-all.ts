@@ -3,7 +3,7 @@ import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
-import { uploadArtifact } from './upload-artifact.ts';
+import { type PromisedUpload, uploadArtifact } from './upload-artifact.ts';
 import { whileThere } from './withdrawn.ts';
 
 export interface UploadOptions {
@@ -31,7 +31,7 @@ export async function uploadAll(
   artifacts: readonly PlannedArtifact[],
   { concurrency, promiseFirst, slug }: UploadOptions,
 ): Promise<Uploaded> {
-  const urls = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
+  const promised = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
   const failures: unknown[] = [];
   const wentLive: (boolean | undefined)[] = [];
   const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
@@ -40,7 +40,7 @@ export async function uploadAll(
       return artifact;
     }
     try {
-      const options = { promisedUrl: urls[index], slug };
+      const options = { promised: promised[index], slug };
       const sent = await uploadArtifact(publisher, release, artifact, options);
       wentLive.push(sent.wentLive);
       return { ...artifact, servedSignature: sent.servedSignature };
@@ -58,15 +58,15 @@ export async function uploadAll(
 /**
  * Announces every upload before the first is complete: a platform that is expected then goes live with all its kinds
  * of bundle, not with the first of them. One that another upload was quicker with is settled when it is its turn.
- * @returns their URLs
+ * @returns what was promised for each
  */
 async function promiseAll(
   { client, retry, appId }: Publisher,
   release: ReleaseAnswer,
   artifacts: readonly PlannedArtifact[],
   concurrency: number,
-): Promise<(string | undefined)[]> {
-  const promise = async ({ action, body }: PlannedArtifact): Promise<string | undefined> => {
+): Promise<(PromisedUpload | undefined)[]> {
+  const promise = async ({ action, body }: PlannedArtifact): Promise<PromisedUpload | undefined> => {
     if (action === 'skip') return undefined;
     const announce = () =>
       retry
@@ -75,7 +75,7 @@ async function promiseAll(
           if (error instanceof OtaError && error.code === 'conflict') return undefined;
           throw error;
         });
-    return (await whileThere(release.version, announce))?.upload_url;
+    return whileThere(release.version, announce);
   };
   return pMap(artifacts, promise, { concurrency });
 }

@@ -1,16 +1,20 @@
 import { Retry } from '../client/retry.ts';
 import { uploadFile } from '../client/upload.ts';
 import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { CreateArtifactAnswer, ReleaseAnswer } from '../protocol/messages.ts';
 import { platformName } from '../protocol/platform.ts';
+import { completeArrived } from './complete-arrived.ts';
 import type { PlannedArtifact } from './plan.ts';
 import type { Publisher } from './publisher.ts';
 import { listedArtifacts, servedArtifacts } from './server-view.ts';
 import { findKept, whileThere } from './withdrawn.ts';
 
+/** What a server promised to take. */
+export type PromisedUpload = Pick<CreateArtifactAnswer, 'upload_url' | 'upload_id'>;
+
 export interface UploadArtifactOptions {
   /** One that was asked for already, for the first try. */
-  readonly promisedUrl?: string | undefined;
+  readonly promised?: PromisedUpload | undefined;
   /** The app's slug: where a server does not list artifacts, it tells what is served already. */
   readonly slug?: string | undefined;
 }
@@ -24,21 +28,20 @@ export interface SentArtifact {
 }
 
 /**
- * Brings one file to the server: asks for a URL just before each try, so that none is too old, and sends the file.
+ * Brings one file to the server: asks for a URL just before each try, so that none is too old, sends the file, and
+ * where uploads arrive out of the server's sight (extension `complete-upload`) has it taken.
  * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
  */
 export async function uploadArtifact(
   publisher: Publisher,
   release: Pick<ReleaseAnswer, 'id' | 'version'>,
   artifact: PlannedArtifact,
-  { promisedUrl, slug }: UploadArtifactOptions = {},
+  { promised, slug }: UploadArtifactOptions = {},
 ): Promise<SentArtifact> {
   const { client, transport, retry, report, signal, appId } = publisher;
   report({ type: 'upload_started', artifact });
-  const mintUrl = async () => {
-    const mint = () => client.createArtifact(appId, release.id, artifact.body);
-    return (await whileThere(release.version, mint)).upload_url;
-  };
+  const mintUrl = () =>
+    whileThere(release.version, () => client.createArtifact(appId, release.id, artifact.body));
   const send = (url: string) =>
     uploadFile(transport, {
       url,
@@ -50,20 +53,29 @@ export async function uploadArtifact(
     });
   let refusals = 0;
   let unanswered = false; // then a conflict may be with what this run itself has stored
+  let arrived: string | undefined; // sent, and to be taken yet
   const sent = await retry.run<SentArtifact>(async (attempt) => {
     try {
-      const url = (attempt === 1 ? promisedUrl : undefined) ?? (await mintUrl());
-      const outcome = await send(url).catch(async (error) => {
-        const code = error instanceof OtaError ? error.code : undefined;
-        unanswered ||= code === 'network';
-        if (code === 'usage') await findKept(publisher, release); // 404, as for an upload into what is deleted by now
-        throw error;
-      });
-      if ('wentLive' in outcome) return { ...outcome, servedSignature: artifact.signature };
-      if (refusals++ > 0) throw storageRefused(artifact, outcome.urlRefused);
-      throw new OtaError('network', `the upload URL for ${platformName(artifact)} was refused`, {
-        cause: outcome.urlRefused,
-      });
+      if (arrived === undefined) {
+        const upload = (attempt === 1 ? promised : undefined) ?? (await mintUrl());
+        const outcome = await send(upload.upload_url).catch(async (error) => {
+          const code = error instanceof OtaError ? error.code : undefined;
+          unanswered ||= code === 'network';
+          if (code === 'usage') await findKept(publisher, release); // 404, as for an upload into what is deleted by now
+          throw error;
+        });
+        if ('urlRefused' in outcome) {
+          if (refusals++ > 0) throw storageRefused(artifact, outcome.urlRefused);
+          throw new OtaError('network', `the upload URL for ${platformName(artifact)} was refused`, {
+            cause: outcome.urlRefused,
+          });
+        }
+        if (upload.upload_id === undefined) return { ...outcome, servedSignature: artifact.signature };
+        arrived = upload.upload_id;
+      }
+      unanswered = true; // the server may take it without being asked
+      const wentLive = await completeArrived(publisher, release, arrived);
+      return { wentLive, servedSignature: artifact.signature };
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
       const servedSignature = await settleConflict(publisher, { ...release, slug }, artifact, error);

@@ -4,6 +4,12 @@ import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { completeUpload, wrongSize } from './complete-upload.ts';
 import type { Services } from './services.ts';
 
+/** An upload that is complete. */
+export interface Completed {
+  /** Whether its release went live by that; undefined when it was not this node that completed it. */
+  readonly wentLive: boolean | undefined;
+}
+
 /**
  * Takes an upload from a storage that it arrived in by itself, if it did, and completes it.
  * What is refused leaves nothing behind, neither where it arrived nor where it would be served from.
@@ -13,22 +19,22 @@ export async function completeRemoteUpload(
   services: Services,
   storage: RemoteStorage,
   upload: PendingUpload,
-): Promise<'complete' | 'not_there' | 'gone'> {
+): Promise<Completed | 'not_there' | 'gone'> {
   const { id, fileSize: size, sha256, pubkey } = upload;
   const identified = sha256 !== null || pubkey !== null;
   const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
   if (received === 'not_there') return received;
   if (received === 'size_differs') throw wrongSize(upload);
   try {
-    await completeUpload(services, upload, received);
+    const wentLive = await completeUpload(services, upload, received);
+    await received.discardArrived().catch(() => {}); // upkeep sweeps it
+    return { wentLive };
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // nobody's fault who uploaded: what arrived stays, for another try
-    await received.discardArrived();
+    await received.discardArrived().catch(() => {});
     const now = await findUpload(services.database.queries, id);
     if (now === undefined) return 'gone';
-    if (now === 'complete') return now; // by another node, from the same bytes
+    if (now === 'complete') return { wentLive: undefined }; // by another node, from the same bytes
     throw error;
   }
-  await received.discardArrived();
-  return 'complete';
 }

@@ -12,7 +12,7 @@ import {
 } from '../database/pending-uploads.ts';
 import { Problem, type ProblemCode } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
-import { completeRemoteUpload } from './complete-remote-upload.ts';
+import { type Completed, completeRemoteUpload } from './complete-remote-upload.ts';
 import type { Services } from './services.ts';
 
 /** How long it is until an upload is looked for, in milliseconds: as long as it is old, within these. */
@@ -35,7 +35,7 @@ const AT_ONCE = 8;
 const ASK_MS = 250;
 
 /** What became of an upload that was looked for. */
-export type Look = 'complete' | 'not_there' | 'gone';
+export type Look = Completed | 'not_there' | 'gone';
 
 /**
  * Looks for uploads that arrive out of the server's sight, and completes them. A client that knows api.md only makes
@@ -103,7 +103,7 @@ export class RemoteUploads {
       }
       const upload = await findUpload(queries, id);
       if (upload === undefined) return 'gone';
-      if (upload === 'complete') return upload;
+      if (upload === 'complete') return { wentLive: undefined };
       await sleep(ASK_MS, undefined, { signal }).catch(() => {});
     }
     return 'pending';
@@ -142,7 +142,7 @@ export class RemoteUploads {
     try {
       const upload = await findUpload(queries, id);
       if (upload === undefined) return 'gone';
-      if (upload === 'complete') return upload;
+      if (upload === 'complete') return { wentLive: undefined };
       const outcome = await completeRemoteUpload(this.#services, this.#storage, upload);
       if (outcome === 'not_there') await releaseUpload(queries, id, this.#nextLook(claimed));
       return outcome;

@@ -46,6 +46,7 @@ const conditional: readonly Scenario[] = [
       step((w) => w.put(1), gone),
     ],
     'conditional-delete',
+    'own-storage',
   ),
   scenario(
     'a draft is deleted by the number of its artifacts too, and one that was added to stays a draft',

@@ -22,7 +22,7 @@ const required = (w: World, patch: number, platform = LINUX) => {
 /** One file to a release that may be a draft: it is not waited for. */
 const uploads = (patch: number, platform = LINUX, wentLive = false): Step[] => [
   step((w) => w.requestUpload(patch, platform), { status: 201 }),
-  step((w) => w.put(patch, platform), { status: 200, has: { went_live: wentLive } }),
+  step((w) => w.put(patch, platform), { status: 200, byStore: true, has: { went_live: wentLive } }),
 ];
 const offers = (platform: string, patch: number): Step =>
   step(

@@ -29,7 +29,7 @@ const put = (w: World, body = w.bytes(1)) =>
   w.target.follow('PUT', JSON.parse(w.kept.body.toString()).upload_url, { body });
 const completed = step(complete, (w) => ({
   status: 200,
-  is: { status: 'complete', size: w.bytes(1).length, sha256: sha256(w.bytes(1)) },
+  has: { status: 'complete', size: w.bytes(1).length, sha256: sha256(w.bytes(1)) },
 }));
 
 /** Extension `complete-upload`. */
@@ -49,7 +49,7 @@ const completions: readonly Scenario[] = [
   ]),
   scenario('an upload of which nothing has arrived is not complete, and can still be', [
     ...declared,
-    step(complete, { status: 409, problem: { code: 'not_uploaded' } }),
+    step(complete, { status: 425, problem: { code: 'not_uploaded' } }),
     notOffered,
     step((w) => put(w), taken),
     completed,
@@ -84,6 +84,16 @@ const completions: readonly Scenario[] = [
     step((w) => w.delete(1), { status: 204 }),
     step(complete, gone),
   ]),
+  scenario(
+    'only artifacts that are complete count for a deletion, and one that is promised keeps none back',
+    [
+      ...declared,
+      step((w) => w.deleteIf(1, 1), { status: 412, problem: { code: 'precondition_failed' } }),
+      step((w) => w.deleteIf(1, 0), { status: 204 }),
+      step((w) => put(w), taken),
+      step(complete, gone),
+    ],
+  ),
   scenario('an upload is completed under its own release only', [
     ...declared,
     step((w) => put(w), taken),

@@ -1,6 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
+import { NEVER, openS3Server } from '../support/s3-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { DEB, LINUX, MAC, writeArtifact } from './local-file.ts';
 import { startPublishWorld } from './publish-world.ts';
@@ -17,11 +19,11 @@ class ListingTransport implements Transport {
     const path = pathname.replace(/(?<=\/releases\/|\/download\/)[0-9a-f-]{36}/, (id) =>
       this.newRelease ? '{release_id}' : id,
     );
-    const shown = pathname.includes('/uploads/')
+    const shown = /\/(uploads|staging)\//.test(pathname)
       ? '{upload_url}'
-      : pathname.includes('/downloads/')
+      : /\/downloads\/|\/artifacts\/[^/]+$/.test(pathname)
         ? '{storage_url}'
-        : path + search;
+        : path.replace(/[^/]+(?=\/complete$)/, '{upload_id}') + search;
     this.sent.push(`${request.method} ${shown}`);
     return this.inner.send(request);
   }
@@ -40,8 +42,8 @@ async function planAndSend(world: Awaited<ReturnType<typeof startWorld>>, fields
   return { planned: requests, sent: transport.sent.slice(looked.length), looked };
 }
 
-async function startWorld() {
-  const { url, app, artifacts } = await startPublishWorld([LINUX, MAC, DEB]);
+async function startWorld(open?: Parameters<typeof startPublishWorld>[1]) {
+  const { url, app, artifacts } = await startPublishWorld([LINUX, MAC, DEB], open);
   const transport = new ListingTransport();
   onTestFinished(() => transport.inner.close());
   const publisher = publisherOver(transport, { server: url, appId: app.id, token: app.token });
@@ -78,6 +80,14 @@ test('a dry run only looks, and lists every request that the publish then sends,
   const draft = await planAndSend(world, { version: '1.4.0', draft: true, artifacts });
   expect(draft.sent.at(-2)).toBe('PUT {upload_url}');
   expect(draft.planned).toEqual(draft.sent);
+});
+
+test('a dry run lists the call after each PUT where files arrive in a store elsewhere', async () => {
+  const place = await fakeS3Place();
+  const world = await startWorld((dataDir) => openS3Server(dataDir, place, { lookWaits: NEVER }));
+  const first = await planAndSend(world, { version: '1.2.0', artifacts: world.artifacts });
+  expect(first.sent.filter((request) => request.endsWith('/{upload_id}/complete'))).toHaveLength(3);
+  expect(first.planned).toEqual(first.sent);
 });
 
 test('a dry run that ends in an error tells which files are refused, and which are sound', async () => {

@@ -52,8 +52,12 @@ export function wayWhere(world: PublishWorld, isThis: Point, act: () => unknown)
   return way;
 }
 
-export async function startPublishWorld(platforms: readonly Platform[]): Promise<PublishWorld> {
-  const server = await openTestServer(await tempFolder());
+/** @param open the server on an empty folder, where it is not one with everything in there */
+export async function startPublishWorld(
+  platforms: readonly Platform[],
+  open: (dataDir: string) => Promise<TestServer> = openTestServer,
+): Promise<PublishWorld> {
+  const server = await open(await tempFolder());
   onTestFinished(() => server.close());
   const { url } = await server.listen();
   const app = await server.createApp();

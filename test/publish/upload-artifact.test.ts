@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
-import { uploadArtifact } from '../../src/publish/upload-artifact.ts';
+import { type PromisedUpload, uploadArtifact } from '../../src/publish/upload-artifact.ts';
 import { inOrder, ScriptedTransport } from '../support/scripted-transport.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { APP_ID, BUCKET, SERVER } from './base-server.ts';
@@ -25,17 +25,27 @@ async function upload(script: {
   listed?: (artifact: LocalArtifact) => unknown[];
   /** On a server that lists no artifacts: what it serves for the platform, under the slug. */
   served?: (file: Buffer) => Response;
-  promisedUrl?: string;
+  promised?: PromisedUpload;
+  /** How the server answers when it is told that the bytes have arrived. */
+  complete?: (() => Response)[];
 }) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
   let minted = 0;
-  const mint = () => HttpResponse.json({ upload_url: `${BUCKET}/${++minted}?sig=secret`, s3_key: 'k' });
+  const mint = () => {
+    const upload_url = `${BUCKET}/${++minted}?sig=secret`;
+    return HttpResponse.json({
+      upload_url,
+      s3_key: 'k',
+      ...(script.complete && { upload_id: `u${minted}` }),
+    });
+  };
   const { id, version } = { id: 'r1', version: '1.2.0' };
   const file = await readFile(artifact.file);
   const transport = new ScriptedTransport(
     http.get(DOWNLOAD, () => script.served?.(file)),
     http.post(`${RELEASES}/r1/artifacts`, inOrder(...(script.mint ?? script.put.map(() => mint)))),
     http.put(`${BUCKET}/*`, inOrder(...script.put)),
+    http.post(`${RELEASES}/r1/artifacts/:upload/complete`, inOrder(...(script.complete ?? []))),
     http.get(RELEASES, () =>
       HttpResponse.json([
         { id: 'r0', version: '1.1.0' },
@@ -47,7 +57,7 @@ async function upload(script: {
   const { target, arch, size: file_size } = artifact;
   const body = { target, arch, file_size };
   const planned = { ...artifact, action: 'upload', servedSignature: artifact.signature, body } as const;
-  const options = { promisedUrl: script.promisedUrl, slug: script.served && 'my-app' };
+  const options = { promised: script.promised, slug: script.served && 'my-app' };
   const outcome = await uploadArtifact(publisher, { id, version }, planned, options).catch(
     (error: unknown) => error,
   );
@@ -89,12 +99,12 @@ describe('a file', () => {
   });
 
   test('is sent to the URL that was promised, and to a fresh one when that is refused', async () => {
-    const promised = await upload({ mint: [], put: [ok], promisedUrl: `${BUCKET}/promised` });
+    const promised = await upload({ mint: [], put: [ok], promised: { upload_url: `${BUCKET}/promised` } });
     expect(promised.transport.calls).toEqual(['PUT /promised']);
     const refused = await upload({
       mint: [mintOnce],
       put: [status(403), ok],
-      promisedUrl: `${BUCKET}/promised`,
+      promised: { upload_url: `${BUCKET}/promised` },
     });
     expect(refused.outcome).toMatchObject(DONE);
     expect(refused.transport.calls.filter((call) => call.startsWith('PUT'))).toEqual([
@@ -120,6 +130,66 @@ describe('a file', () => {
     const puts = transport.requests.filter(({ method }) => method === 'PUT');
     expect(puts).toHaveLength(2);
     for (const { headers } of puts) expect(JSON.stringify(headers)).not.toContain(TOKEN);
+  });
+});
+
+describe('a file that arrives out of the server’s sight', () => {
+  const taken = () => HttpResponse.json({ status: 'complete', went_live: true }) as Response;
+  const pending = () => HttpResponse.json({ status: 'pending' }, { status: 202 });
+  const tooEarly = () => HttpResponse.json({ code: 'not_uploaded' }, { status: 425 });
+  const completions = (calls: readonly string[]) => calls.filter((call) => call.endsWith('/complete'));
+
+  test('is taken by one call after its PUT, which tells whether the release went live', async () => {
+    const { outcome, transport } = await upload({ put: [ok], complete: [taken] });
+    expect(outcome).toEqual({ ...DONE, wentLive: true });
+    const artifacts = `${new URL(RELEASES).pathname}/r1/artifacts`;
+    expect(transport.calls).toEqual([`POST ${artifacts}`, 'PUT /1', `POST ${artifacts}/u1/complete`]);
+  });
+
+  test('is waited for as long as the server is at it, and not asked after more than once a second', async () => {
+    const { outcome, publisher, transport } = await upload({
+      put: [ok],
+      complete: [pending, pending, taken],
+    });
+    expect(outcome).toMatchObject(DONE);
+    expect(completions(transport.calls)).toHaveLength(3);
+    expect(publisher.waits).toEqual([1000, 1000]);
+  });
+
+  test('is given up where the server never comes to an end', async () => {
+    const { outcome } = await upload({ put: [ok], complete: Array(10_000).fill(pending) });
+    expect(outcome).toMatchObject({ code: 'network' });
+  });
+
+  test.each([
+    ['no answer', () => HttpResponse.error()],
+    ['503', status(503)],
+    ['that nothing has arrived', tooEarly],
+  ])('is not sent again after %s', async (_, answer) => {
+    const { outcome, transport } = await upload({ put: [ok], complete: [answer, taken] });
+    expect(outcome).toMatchObject(DONE);
+    expect(transport.calls.filter((call) => call.startsWith('PUT'))).toEqual(['PUT /1']);
+    expect(completions(transport.calls)).toHaveLength(2);
+  });
+
+  test('is sent to a fresh URL where the first PUT failed, and the call names that upload', async () => {
+    const { outcome, transport } = await upload({ put: [status(500), ok], complete: [taken] });
+    expect(outcome).toMatchObject(DONE);
+    expect(completions(transport.calls)[0]).toContain('/u2/');
+  });
+
+  test('whose bytes are not those that were declared is refused, and not sent again', async () => {
+    const mismatch = () => HttpResponse.json({ code: 'content_mismatch', detail: 'sha256' }, { status: 422 });
+    const { outcome } = await upload({ put: [ok], complete: [mismatch] });
+    expect(outcome).toMatchObject({ code: 'preflight_refused' });
+  });
+
+  test.each([
+    ['is settled as done where another job stored these bytes', stored, DONE],
+    ['is a conflict where another job stored others', storedOther, { code: 'conflict' }],
+  ])('%s', async (_, listed, expected) => {
+    const { outcome } = await upload({ put: [ok], complete: [immutable], listed });
+    expect(outcome).toMatchObject(expected);
   });
 });
 

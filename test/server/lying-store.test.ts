@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DEFECTS, type Defect } from '../support/fake-s3/defect.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
-import { NEVER, openRemoteWorld, sha256Of } from './remote-publisher.ts';
+import { NEVER } from '../support/s3-server.ts';
+import { openRemoteWorld, sha256Of } from './remote-publisher.ts';
 
 const BYTES = randomBytes(1000);
 const LARGE = randomBytes(6 * 1024 * 1024);

@@ -21,9 +21,6 @@ export interface Promised {
   readonly url: string;
 }
 
-/** Nobody looks by himself: only a call to complete an upload does. */
-export const NEVER = { first: 1e9, most: 1e9 };
-
 export interface RemoteWorldOptions extends Partial<Services> {
   readonly pubkey?: string;
   /** One that another server has too. */

@@ -2,15 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import type { Platform } from '../../src/protocol/platform.ts';
 import { LOOK_WAITS } from '../../src/server/remote-uploads.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
-import { startS3Server } from '../support/s3-server.ts';
+import { NEVER, startS3Server } from '../support/s3-server.ts';
 import { generateKey, signFile } from '../support/signer.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { times } from '../support/torture.ts';
-import { NEVER, openRemoteWorld, type RemoteWorld, sha256Of } from './remote-publisher.ts';
+import { LINUX, MAC } from './publisher.ts';
+import { openRemoteWorld, type RemoteWorld, sha256Of } from './remote-publisher.ts';
 
 const BYTES = randomBytes(1000);
 
@@ -239,6 +241,24 @@ describe('several nodes', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(claimed);
     expect(await world.app.fetchOffer()).toEqual(BYTES);
   });
+});
+
+test('the call that completes an upload is told whether its release went live by it, once', async () => {
+  const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: NEVER });
+  const created = await world.app.send('POST', '/releases', {
+    body: { version: '1.0.0', signature: 's', expect: ['linux-x86_64', 'darwin-aarch64'] },
+  });
+  const releaseId = created.json().id;
+  const wentLive = async (platform: Platform) => {
+    const url = await world.app.requestUpload(releaseId, BYTES.length, platform);
+    await world.app.put(url, BYTES);
+    const query = world.server.database.queries.selectFrom('artifacts').select('id');
+    const { id } = await query.where('target', '=', platform.target).executeTakeFirstOrThrow();
+    const complete = () => world.complete({ releaseId, uploadId: id, url });
+    return [(await complete()).json().went_live, (await complete()).json().went_live];
+  };
+  expect(await wentLive(LINUX)).toEqual([false, undefined]);
+  expect(await wentLive(MAC)).toEqual([true, undefined]);
 });
 
 test('an upload that is refused tells why with its row, and in the log of nobody’s request', async () => {

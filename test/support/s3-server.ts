@@ -11,6 +11,9 @@ export interface S3TestServer extends TestServer {
 /** Uploads are looked for so soon, in milliseconds, so that tests need not wait. */
 const LOOK_WAITS = { first: 20, most: 100 };
 
+/** The server looks for nothing by itself: only a call to complete an upload makes it look. */
+export const NEVER = { first: 1e9, most: 1e9 };
+
 /** The server with its files in an S3 store, which has a clock of its own: so both have the real one. */
 export async function openS3Server(
   dataDir: string,

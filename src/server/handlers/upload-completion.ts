@@ -24,7 +24,8 @@ export function registerUploadCompletion(
         return upload;
       };
       const before = await requireUpload();
-      const look = before.status === 'complete' ? 'complete' : await uploads.complete(id, ANSWER_WITHIN_MS);
+      const look =
+        before.status === 'complete' ? { wentLive: undefined } : await uploads.complete(id, ANSWER_WITHIN_MS);
       if (look === 'not_there') {
         throw new Problem('not_uploaded', 'Nothing has arrived at the upload URL yet.');
       }
@@ -33,7 +34,13 @@ export function registerUploadCompletion(
         return { status: 'pending' };
       }
       const { fileSize, sha256 } = await requireUpload();
-      return { status: 'complete', size: fileSize, ...(sha256 !== null && { sha256 }) };
+      const wentLive = look === 'gone' ? undefined : look.wentLive;
+      return {
+        status: 'complete',
+        size: fileSize,
+        ...(sha256 !== null && { sha256 }),
+        ...(wentLive !== undefined && { went_live: wentLive }),
+      };
     },
   });
 }
