@@ -217,11 +217,22 @@ function addDev(program: Command, runs: Runs): void {
 function addServe(program: Command, runs: Runs): void {
   const serve = program
     .command('serve')
-    .description('Serve updates: the SyncKit OTA API on SQLite and disk, in one folder.')
+    .description(
+      'Serve updates: the SyncKit OTA API on SQLite and disk, in one folder, or on PostgreSQL and S3.',
+    )
     .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
     .addOption(new Option('--port <port>', 'port to listen on; 0 picks a free one').default('4680'))
     .addOption(dataDirOption())
     .addOption(databaseOption())
+    .addOption(
+      new Option(
+        '--storage <where>',
+        'where artifacts are kept: disk, or s3://bucket/prefix with credentials from the AWS environment',
+      ).default('disk', 'disk, in the data folder'),
+    )
+    .option('--s3-endpoint <url>', "the store's address, which clients reach too (default: AWS's)")
+    .option('--s3-region <region>', 'the region the bucket is in (default: what the AWS environment says)')
+    .option('--s3-force-path-style', "the bucket in the URL's path, not in the host's name")
     .addOption(
       new Option(
         '--public-url <url>',

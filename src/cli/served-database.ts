@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import { databaseFailure } from '../database/failure.ts';
 import type { Database } from '../database/open.ts';
-import { requireStoragePlace } from '../database/storage-place.ts';
-import { dataFolderId } from '../storage/data-folder-id.ts';
 import { EXIT } from './exit-codes.ts';
 import { openStore, type StoreOptions } from './store.ts';
 
@@ -10,10 +8,15 @@ import { openStore, type StoreOptions } from './store.ts';
 const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
- * Opens the database that is served, for a node with the artifacts on its own disk.
- * @throws OtaError `store_unavailable` when they are somewhere else, or another node serves them
+ * Opens the database that is served.
+ * @param ownsFiles whether the artifacts are on this node's disk, where no other node can serve them
+ * @throws OtaError `store_unavailable`, also when another node serves them
  */
-export async function openServedDatabase(options: StoreOptions, logger: Logger): Promise<Database> {
+export async function openServedDatabase(
+  options: StoreOptions,
+  ownsFiles: boolean,
+  logger: Logger,
+): Promise<Database> {
   const database = await openStore(options, {
     onConnection: (state, err) => {
       if (state === 'lost') logger.error({ err }, 'the database is away; connecting again');
@@ -21,13 +24,12 @@ export async function openServedDatabase(options: StoreOptions, logger: Logger):
     },
   });
   try {
-    await database.claimDisk((err) => {
-      logger.fatal({ err }, 'another node took over while the database was away; stopping');
-      process.exit(EXIT.store);
-    });
-    const isOwn = !options.database; // SQLite is in the folder with the artifacts
-    const place = isOwn ? 'disk' : `disk:${await dataFolderId(options.dataDir)}`;
-    await requireStoragePlace(database.queries, place);
+    if (ownsFiles) {
+      await database.claimDisk((err) => {
+        logger.fatal({ err }, 'another node took over while the database was away; stopping');
+        process.exit(EXIT.store);
+      });
+    }
   } catch (error) {
     await database.close();
     throw databaseFailure(error) ?? error;

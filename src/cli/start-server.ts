@@ -1,16 +1,21 @@
 import type { Logger } from 'pino';
+import { databaseFailure } from '../database/failure.ts';
 import type { Database } from '../database/open.ts';
 import { lockForServing } from '../database/serve-lock.ts';
+import { requireStoragePlace } from '../database/storage-place.ts';
 import { urlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/listen.ts';
 import type { Services } from '../server/services.ts';
 import { type Traffic, watchTraffic } from '../server/traffic.ts';
-import { DiskStorage } from '../storage/disk-storage.ts';
+import type { ArtifactStorage } from '../storage/artifact-storage.ts';
+import { isRemote } from '../storage/remote-storage.ts';
 import { EXIT } from './exit-codes.ts';
 import { packageVersion } from './package-version.ts';
 import { openServedDatabase } from './served-database.ts';
+import { openDisk, openS3 } from './served-storage.ts';
+import type { S3Settings } from './storage-options.ts';
 
 export type ServerSettings = Pick<
   Services,
@@ -19,6 +24,8 @@ export type ServerSettings = Pick<
   readonly dataDir: string;
   /** A `postgres://` URL, for what is not in the data folder's own store. */
   readonly database?: string | undefined;
+  /** Where artifacts are kept, if not in the data folder. */
+  readonly s3?: S3Settings | undefined;
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
@@ -42,29 +49,37 @@ export interface StartedServer {
  * @throws OtaError `store_unavailable`; `usage` when it cannot listen there
  */
 export async function startServer(
-  { dataDir, database: databaseUrl, ...settings }: ServerSettings,
+  { dataDir, database: databaseUrl, s3, ...settings }: ServerSettings,
   logger: Logger,
   onTraffic?: (traffic: Traffic) => void,
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
-  const unlock = await lockForServing(dataDir);
-  const database = await openServedDatabase({ dataDir, database: databaseUrl }, logger).catch((error) => {
+  const usesFolder = !databaseUrl || s3 === undefined;
+  const unlock = usesFolder ? await lockForServing(dataDir) : () => {};
+  const store = { dataDir, database: databaseUrl };
+  const database = await openServedDatabase(store, s3 === undefined, logger).catch((error) => {
     unlock();
     throw error;
   });
-  const letGo = async () => {
-    await database.close();
-    unlock();
-  };
   let publicUrl = settings.publicUrl;
   const { clock } = database;
   const signingKeys = urlSigningKeys(database.queries, clock);
   const getPublicUrl = () => publicUrl ?? '';
   const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl };
-  const storage = await DiskStorage.open(disk).catch(async (error) => {
+  let storage: ArtifactStorage | undefined;
+  const letGo = async () => {
+    if (storage && isRemote(storage)) storage.close();
+    await database.close();
+    unlock();
+  };
+  try {
+    const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
+    storage = opened.storage;
+    await requireStoragePlace(database.queries, opened.place);
+  } catch (error) {
     await letGo(); // an open database keeps the process alive
-    throw error;
-  });
+    throw databaseFailure(error) ?? error;
+  }
   const app = createApp(
     {
       ...settings,

@@ -20,6 +20,8 @@ export interface ReceivedUpload extends StagedUpload {
  */
 export interface RemoteStorage extends ArtifactStorage {
   readonly remote: true;
+  /** Lets go of connections, so that the process can end. */
+  close(): void;
   /**
    * Takes an upload's bytes, if they arrived, to where no upload URL writes, and measures them there.
    * @returns `not_there`; or `size_differs` when what arrived has another size, and was dropped

@@ -1,4 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import { OtaError } from '../errors.ts';
 
 export interface S3ClientSettings {
   /** Undefined: AWS's own, for the region. */
@@ -21,6 +22,7 @@ const ANY_REGION = 'us-east-1';
  *
  * `WHEN_REQUIRED`, because by default the SDK signs the CRC32 of an empty body into presigned PUTs, and demands
  * checksums of answers that many stores do not send.
+ * @throws OtaError `usage` when nobody says which region of AWS
  */
 export async function createS3Client({
   endpoint,
@@ -40,10 +42,14 @@ export async function createS3Client({
       socketTimeout: ANSWER_TIMEOUT_MS,
     },
   });
-  if (region || !endpoint) return client;
-  const known = await client.config.region().then(
-    () => true,
-    () => false,
-  );
-  return known ? client : createS3Client({ endpoint, region: ANY_REGION, forcePathStyle });
+  try {
+    await client.config.region();
+    return client;
+  } catch (cause) {
+    if (endpoint) return createS3Client({ endpoint, region: ANY_REGION, forcePathStyle });
+    throw new OtaError('usage', 'nobody says which region the bucket is in', {
+      cause,
+      hint: 'Pass --s3-region, or set AWS_REGION; for a store that is not AWS, pass --s3-endpoint.',
+    });
+  }
 }

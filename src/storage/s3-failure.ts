@@ -116,16 +116,20 @@ export function s3Failure(error: unknown, attempt: S3Attempt): unknown {
       'Give the key that right in a policy; the README lists all that are needed.',
     );
   }
-  if (isNotS3(error as SdkError, status)) {
-    return failure(
-      `${endpoint} does not answer as an S3 store does${status ? ` (status ${status})` : ''}`,
-      'Check --s3-endpoint, and --s3-force-path-style where bucket names are not host names.',
-    );
-  }
+  if (isNotS3(error as SdkError, status)) return notS3(endpoint, error, status);
   return failure(
     `${action} failed in the bucket ${bucket}: ${code}${message && message !== code ? `, ${message}` : ''}`,
     'Try again; if it stays so, look at the log of the store.',
   );
+}
+
+/** Something answers, but not a store. */
+export function notS3(endpoint: string, cause?: unknown, status?: number): OtaError {
+  const how = status === undefined ? '' : ` (status ${status})`;
+  return new OtaError('store_unavailable', `${endpoint} does not answer as an S3 store does${how}`, {
+    cause,
+    hint: 'Check --s3-endpoint, and --s3-force-path-style where bucket names are not host names.',
+  });
 }
 
 function unreachableReason({ errors, message }: SdkError, code: string): string | undefined {
@@ -140,7 +144,6 @@ function unreachableReason({ errors, message }: SdkError, code: string): string 
 /** An error without a code of S3: a page, a proxy's answer, something that is not XML. */
 function isNotS3(error: SdkError, status: number | undefined): boolean {
   if (error.name === 'SyntaxError') return true;
-  return (
-    status !== undefined && status < 500 && (s3ErrorCode(error) === 'UnknownError' || !s3ErrorCode(error))
-  );
+  const names = ['', 'UnknownError', 'NotFound']; // the SDK's, where the answer has no code
+  return status !== undefined && status < 500 && names.includes(s3ErrorCode(error));
 }

@@ -3,16 +3,25 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
+  ListPartsCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
-import { isNotThere, s3Status } from './s3-failure.ts';
+import { isNotThere, notS3, s3Status } from './s3-failure.ts';
 
 /** A multipart upload by what S3 knows it by. */
 export interface MultipartId {
   readonly key: string;
   /** S3's name of it, opaque. */
   readonly id: string;
+}
+
+/** A part that is there. */
+export interface UploadedPart {
+  /** In quotes, as the store gives it. */
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** S3's multipart uploads in one bucket. */
@@ -28,7 +37,7 @@ export class S3Multipart {
     const { UploadId: id } = await this.#bucket.client
       .send(new CreateMultipartUploadCommand(input))
       .catch((error) => this.#fail(error, 'starting a multipart upload (s3:PutObject)'));
-    if (id === undefined) throw new Error(`the store started a multipart upload of ${key} without an id`);
+    if (id === undefined) throw notS3(this.#bucket.endpoint);
     return { key, id };
   }
 
@@ -56,6 +65,25 @@ export class S3Multipart {
       if (s3Status(error) === 412) return 'changed';
       return this.#fail(error, 'copying objects (s3:GetObject and s3:PutObject)');
     }
+  }
+
+  /** What of it is there, by number; undefined when there is no such upload (any more). */
+  async parts(upload: MultipartId): Promise<ReadonlyMap<number, UploadedPart> | undefined> {
+    const parts = new Map<number, UploadedPart>();
+    let after: string | undefined;
+    do {
+      const input = { ...this.#named(upload), ...(after && { PartNumberMarker: after }) };
+      const page = await this.#bucket.client.send(new ListPartsCommand(input)).catch((error) => {
+        if (isNotThere(error)) return undefined;
+        return this.#fail(error, 'listing parts (s3:ListMultipartUploadParts)');
+      });
+      if (page === undefined) return undefined;
+      for (const { PartNumber: number = 0, ETag: etag = '', Size: size = 0 } of page.Parts ?? []) {
+        parts.set(number, { etag, size });
+      }
+      after = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+    } while (after !== undefined);
+    return parts;
   }
 
   /** Makes the object of its parts, whose ETags come in order. */

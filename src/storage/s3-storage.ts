@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../errors.ts';
 import type { Clock } from '../protocol/time.ts';
 import type {
@@ -14,6 +15,10 @@ import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
 import type { S3Location } from './s3-location.ts';
 import { S3Multipart } from './s3-multipart.ts';
+import { probeS3, type S3Enforcement } from './s3-probe.ts';
+
+/** How long a store may take to show that it can be used, in milliseconds. */
+const PROBE_TIMEOUT_MS = 8000;
 
 export interface S3StorageOptions extends S3ClientSettings {
   readonly location: S3Location;
@@ -32,25 +37,43 @@ export class S3Storage implements RemoteStorage {
   readonly #multipart: S3Multipart;
   readonly #staging: string;
   readonly #artifacts: string;
+  readonly #clock: Clock;
   readonly #copySizes: CopySizes;
 
-  constructor(bucket: S3Bucket, prefix: string, copySizes: CopySizes = COPY_SIZES) {
+  private constructor(bucket: S3Bucket, { location, clock, copySizes = COPY_SIZES }: S3StorageOptions) {
+    const { prefix } = location;
     this.#bucket = bucket;
+    this.#clock = clock;
     this.#multipart = new S3Multipart(bucket);
     this.#staging = `${prefix}staging/`;
     this.#artifacts = `${prefix}artifacts/`;
     this.#copySizes = copySizes;
   }
 
-  static async open({ location, clock, copySizes, ...settings }: S3StorageOptions): Promise<S3Storage> {
-    const client = await createS3Client(settings);
-    const endpoint = settings.endpoint ?? 'S3';
-    return new S3Storage(new S3Bucket(client, location.bucket, endpoint, clock), location.prefix, copySizes);
+  /** Sends nothing yet: `probe` does. @throws OtaError `usage` when nobody says which region of AWS */
+  static async open(options: S3StorageOptions): Promise<S3Storage> {
+    const { endpoint = 'S3', location, clock } = options;
+    const client = await createS3Client(options);
+    return new S3Storage(new S3Bucket(client, location.bucket, endpoint, clock), options);
   }
 
-  /** Ends idle connections. */
   close(): void {
     this.#bucket.client.destroy();
+  }
+
+  /**
+   * Finds out whether the store can be used, and what it refuses.
+   * @throws OtaError `store_unavailable`
+   */
+  async probe(): Promise<S3Enforcement> {
+    const folders = { staging: this.#staging, artifacts: this.#artifacts };
+    const probing = requireCredentials(this.#bucket).then(() => probeS3(this.#bucket, folders, this.#clock));
+    const late = sleep(PROBE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+      throw new OtaError('store_unavailable', `${this.#bucket.endpoint} does not answer in time`, {
+        hint: 'Check --s3-endpoint, the network, and that the store is up.',
+      });
+    });
+    return Promise.race([probing, late]);
   }
 
   uploadUrl({ uploadId, size, expiresAt }: UploadUrlRequest): Promise<string> {
@@ -160,4 +183,11 @@ export class S3Storage implements RemoteStorage {
     for await (const chunk of this.#bucket.read(key)) chunks.push(chunk);
     return Buffer.concat(chunks);
   }
+}
+
+/** Told apart from a store that does not answer: looking for a role in the network takes its time too. */
+async function requireCredentials(bucket: S3Bucket): Promise<void> {
+  await bucket.client.config.credentials().catch((error) => {
+    throw bucket.failure(error, 'finding credentials');
+  });
 }

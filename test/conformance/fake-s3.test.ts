@@ -3,5 +3,5 @@ import { runScenarios } from './run-scenarios.ts';
 import { openOnFakeS3 } from './s3-target.ts';
 
 describe('the server on the fake store', () => {
-  runScenarios(openOnFakeS3, { lacks: ['own-storage'] });
+  runScenarios(() => openOnFakeS3(), { lacks: ['own-storage'] });
 });

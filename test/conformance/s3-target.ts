@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { Database } from '../../src/database/open.ts';
 import { startFakeS3 } from '../support/fake-s3/start-fake-s3.ts';
 import { placeIn, type S3Place } from '../support/s3-place.ts';
 import { openS3Server } from '../support/s3-server.ts';
@@ -8,9 +9,21 @@ import { type Opening, openOwnServer } from './own-server.ts';
 import { callInProcess } from './own-server-calls.ts';
 import type { OpenTarget } from './run-scenarios.ts';
 
+/** Opens an empty database instead of SQLite. */
+type OpenDatabase = () => Promise<Database>;
+
 /** The server on a store, as a target that can tell when it has looked at all that arrived. */
-async function openOn(dataDir: string, place: S3Place, clock?: () => Date): Promise<Opening> {
-  const server = await openS3Server(dataDir, place, clock && { clock });
+async function openOn(
+  dataDir: string,
+  place: S3Place,
+  openDatabase: OpenDatabase | undefined,
+  clock?: () => Date,
+): Promise<Opening> {
+  const database = await openDatabase?.();
+  const server = await openS3Server(dataDir, place, {
+    ...(database && { database }),
+    ...(clock && { clock }),
+  });
   return { server, special: { settle: () => untilLookedAt(server, place) } };
 }
 
@@ -38,12 +51,12 @@ async function untilLookedAt({ database }: TestServer, { location, ...settings }
 }
 
 /** The server on a fake store of its own; `advance` moves the clocks of both. */
-export async function openOnFakeS3(): Promise<OpenTarget> {
+export async function openOnFakeS3(openDatabase?: OpenDatabase): Promise<OpenTarget> {
   let offset = 0;
   const now = () => new Date(Date.now() + offset);
   const fake = await startFakeS3({ now });
   const { target, close } = await openOwnServer(callInProcess, async (dataDir) => {
-    const { server, special } = await openOn(dataDir, placeIn(fake.url, fake.bucket), now);
+    const { server, special } = await openOn(dataDir, placeIn(fake.url, fake.bucket), openDatabase, now);
     const advance = (milliseconds: number) => {
       offset += milliseconds;
     };
@@ -53,6 +66,6 @@ export async function openOnFakeS3(): Promise<OpenTarget> {
 }
 
 /** The server on a place in a store. */
-export function openOnS3(place: S3Place): Promise<OpenTarget> {
-  return openOwnServer(callInProcess, (dataDir) => openOn(dataDir, place));
+export function openOnS3(place: S3Place, openDatabase?: OpenDatabase): Promise<OpenTarget> {
+  return openOwnServer(callInProcess, (dataDir) => openOn(dataDir, place, openDatabase));
 }

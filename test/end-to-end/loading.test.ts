@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { BINARY, run, startServe } from '../support/binary.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
 
@@ -11,7 +12,8 @@ const RECORDER = pathToFileURL(join(ROOT, 'test/end-to-end/record-loads.mjs')).h
 
 /** What only a server needs. */
 const SERVER_ONLY = ['better-sqlite3', 'fastify', 'kysely', 'pino'];
-const NEVER_BY_CLIENTS = [...SERVER_ONLY, '@aws-sdk/client-s3', '@aws-sdk/s3-request-presigner', 'pg'];
+const AWS_SDK = '@aws-sdk/client-s3';
+const NEVER_BY_CLIENTS = [...SERVER_ONLY, AWS_SDK, '@aws-sdk/s3-request-presigner', 'pg'];
 
 interface Metafile {
   readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, object>> }>>;
@@ -59,6 +61,24 @@ describe('what is loaded', () => {
     const packages = await packagesIn(log);
     expect([...packages]).toEqual(expect.arrayContaining(SERVER_ONLY));
     expect([...packages], 'there is no PostgreSQL here').not.toContain('pg');
+    expect([...packages], 'its files are on disk').not.toContain(AWS_SDK);
+  });
+
+  test('serve loads the AWS SDK where its files are in a bucket', async () => {
+    const folder = await tempFolder();
+    const log = join(folder, 'loaded');
+    const env = { NODE_OPTIONS: `--import=${RECORDER}`, LOADED_MODULES: log };
+    const { endpoint, location } = await fakeS3Place();
+    const storage = [
+      '--storage',
+      `s3://${location.bucket}`,
+      '--s3-endpoint',
+      endpoint,
+      '--s3-force-path-style',
+    ];
+    const server = await startServe(join(folder, 'data'), storage, { env });
+    expect(await server.stop()).toBe(0);
+    expect(await packagesIn(log)).toContain(AWS_SDK);
   });
 });
 

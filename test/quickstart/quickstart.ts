@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { run, startServe } from '../support/binary.ts';
+import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/ceph.ts';
+import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
+import { createBucket } from '../support/shared-ceph.ts';
 import { generateKey, signFile } from '../support/signer.ts';
 
 /*
  * The main job from one end to the other, on this machine: a real server, a real key, real signatures, a real
- * publish over HTTP, and for each platform what an installed app would get.
+ * publish over HTTP, and for each platform what an installed app would get. With `--storage s3` its files are in a real
+ * S3 store, which is started for it.
  */
 
 const VERSION = '1.1.0';
@@ -36,11 +41,27 @@ async function synckitOta(args: string[], env: Record<string, string>, cwd: stri
   return JSON.parse(stdout);
 }
 
-async function quickstart(folder: string): Promise<void> {
-  step('Start a server: SQLite and disk, in one folder.');
+/** A real S3 store with one bucket. @returns what `serve` needs to keep its files there */
+async function startStore(folder: string): Promise<string[]> {
+  if (!cephIsInstalled) {
+    throw new Error(
+      `--storage s3 needs Ceph: apt-get install --no-install-recommends ${CEPH_PACKAGES.join(' ')}`,
+    );
+  }
+  step("Start an S3 store: Ceph's gateway, on this machine and in its memory.");
+  await mkdir(folder);
+  const url = await startCeph(folder);
+  await createBucket(url, 'quickstart');
+  console.log(`   listening at ${url}, with an empty bucket`);
+  return ['--storage', 's3://quickstart/updates', '--s3-endpoint', url, '--s3-force-path-style'];
+}
+
+async function quickstart(folder: string, storage: readonly string[]): Promise<void> {
+  step(`Start a server: SQLite in a folder, and ${storage.length > 0 ? 'files in the bucket' : 'disk'}.`);
   const data = join(folder, 'data');
-  const server = await startServe(data);
-  console.log(`   $ synckit-ota serve --port 0 --data-dir data\n   listening at ${server.url}`);
+  const server = await startServe(data, storage);
+  console.log(`   $ ${['synckit-ota serve --port 0 --data-dir data', ...storage].join(' ')}`);
+  console.log(`   listening at ${server.url}`);
   try {
     step('Create an app in it. Its publish token is shown this once.');
     const created = ['apps', 'create', 'Quickstart', '--data-dir', 'data', '--json'];
@@ -98,9 +119,14 @@ async function quickstart(folder: string): Promise<void> {
   console.log('\nDone: three platforms updated, each with its own verified signature.');
 }
 
+const { values } = parseArgs({ options: { storage: { type: 'string', default: 'disk' } } });
+if (!['disk', 's3'].includes(values.storage)) throw new Error('--storage is disk or s3');
 const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-quickstart-'));
+const store = join(folder, 'ceph');
+Object.assign(process.env, S3_ENVIRONMENT);
 try {
-  await quickstart(folder);
+  await quickstart(folder, values.storage === 's3' ? await startStore(store) : []);
 } finally {
+  await stopCeph(store);
   await rm(folder, { recursive: true, force: true });
 }

@@ -64,7 +64,7 @@ export async function startCeph(folder: string): Promise<string> {
 
 /** Ends what `startCeph` started in the folder, by process id, and removes it. */
 export async function stopCeph(folder: string): Promise<void> {
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.pid'));
+  const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.pid'));
   const pids = await Promise.all(
     files.map(async (name) => Number(await readFile(join(folder, name), 'utf8'))),
   );

@@ -35,8 +35,7 @@ export function placeIn(endpoint: string, bucket: string): S3Place {
  * @param tests gets what gives an empty place
  */
 export function describeOnCeph(name: string, tests: (open: () => Promise<S3Place>) => void): void {
-  const needs = cephIsInstalled ? '' : ` (skipped: needs Debian's ${CEPH_PACKAGES.join(', ')})`;
-  describe.skipIf(!cephIsInstalled)(`${name} on Ceph${needs}`, () => {
+  describe.skipIf(!cephIsInstalled)(`${name} on Ceph (needs Debian's ${CEPH_PACKAGES.join(', ')})`, () => {
     let url = '';
     beforeAll(async () => {
       url = await sharedCeph(inject('cephFolder'));

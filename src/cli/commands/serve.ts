@@ -9,9 +9,10 @@ import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { readInteger } from '../settings.ts';
 import { type ServerSettings, startServer } from '../start-server.ts';
+import { readStorage, type StorageOptions } from '../storage-options.ts';
 import { requirePostgresUrl, type StoreOptions } from '../store.ts';
 
-interface ServeOptions extends StoreOptions {
+interface ServeOptions extends StoreOptions, StorageOptions {
   readonly host: string;
   readonly port: string;
   readonly publicUrl?: string;
@@ -48,6 +49,7 @@ function readSettings(options: ServeOptions): ServerSettings {
   const settings = {
     dataDir: options.dataDir,
     database: options.database,
+    s3: readStorage(options, problems),
     host: options.host,
     port: readInteger('--port', options.port, { min: 0, max: 65_535 }, problems),
     publicUrl: readPublicUrl(options.publicUrl, problems),

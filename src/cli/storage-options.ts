@@ -1,0 +1,53 @@
+import { parseS3Location, type S3Location } from '../storage/s3-location.ts';
+import type { Problems } from './problems.ts';
+
+/** As commander leaves them. */
+export interface StorageOptions {
+  /** `disk`, or `s3://bucket/prefix`. */
+  readonly storage: string;
+  readonly s3Endpoint?: string;
+  readonly s3Region?: string;
+  readonly s3ForcePathStyle?: boolean;
+}
+
+/** A bucket that artifacts are kept in. */
+export interface S3Settings {
+  readonly location: S3Location;
+  /** Undefined: AWS's own, or what its environment says. */
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+  readonly forcePathStyle: boolean;
+}
+
+/** Where artifacts are kept. @returns undefined for the disk */
+export function readStorage(options: StorageOptions, problems: Problems): S3Settings | undefined {
+  const {
+    storage,
+    s3Endpoint: endpoint,
+    s3Region: region,
+    s3ForcePathStyle: forcePathStyle = false,
+  } = options;
+  if (endpoint !== undefined && !isEndpoint(endpoint)) {
+    problems.add(`--s3-endpoint ${endpoint} is not a plain http(s) URL: give it like https://s3.example.com`);
+  }
+  if (storage === 'disk') {
+    if (endpoint !== undefined || region !== undefined || forcePathStyle) {
+      problems.add(
+        '--s3-endpoint, --s3-region and --s3-force-path-style go with --storage s3://bucket/prefix',
+      );
+    }
+    return undefined;
+  }
+  const location = parseS3Location(storage);
+  if (location === undefined) {
+    problems.add(`--storage ${storage} is neither disk nor a bucket: give it like s3://bucket/prefix`);
+    return undefined;
+  }
+  return { location, endpoint, region, forcePathStyle };
+}
+
+function isEndpoint(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return false;
+  return url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+}

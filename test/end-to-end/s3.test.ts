@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { run, startServe } from '../support/binary.ts';
+import { isInstalled } from '../support/is-installed.ts';
+import { deadUrl } from '../support/loopback-server.ts';
+import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
+import { objectsIn } from '../support/s3-objects.ts';
+import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
+
+/** The options of `serve` for a place in a store. */
+function storageOptions({ endpoint, region, location }: S3Place): string[] {
+  const where = `s3://${location.bucket}/${location.prefix.replace(/\/$/, '')}`;
+  return ['--storage', where, '--s3-endpoint', endpoint, '--s3-region', region, '--s3-force-path-style'];
+}
+
+describeOnS3('serve with its files', (open) => {
+  test('publishes and checks, keeps nothing but the database on disk, and logs what the store refuses', async () => {
+    const place = await open();
+    const world = await startWorld(storageOptions(place));
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    const published = await world.runJson(publishLinux('1.2.0', file));
+    expect(published, published.stderr).toMatchObject({ code: 0, document: { status: 'published' } });
+    expect(await world.runJson(checkLinux('1.1.0', '--download'))).toMatchObject({
+      code: 0,
+      document: { update: true, download: { size: (await readFile(file)).length } },
+    });
+    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
+    expect(world.server.logs()).toContainEqual(
+      expect.objectContaining({ msg: 'the store can be used', refuses: expect.any(Object) }),
+    );
+    expect(JSON.stringify(world.server.logs())).not.toMatch(/X-Amz-Signature|not-a-secret/);
+    expect(await world.server.stop()).toBe(0);
+  });
+
+  test.skipIf(!isInstalled('curl'))(
+    'shows a file that a plain curl -T brought, for an app that names no SHA-256, within ten seconds',
+    async () => {
+      const world = await startWorld(storageOptions(await open()));
+      const { SYNCKIT_OTA_SERVER: server, SYNCKIT_OTA_APP: app, SYNCKIT_OTA_TOKEN: token } = world.env;
+      const file = await writeBundle(world.folder, 'App.AppImage');
+      const root = `${server}/api/sync/ota`;
+      const call = async (method: string, path: string, body: object) => {
+        const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+        const answer = await fetch(root + path, { method, headers, body: JSON.stringify(body) });
+        return JSON.parse((await answer.text()) || '{}');
+      };
+      await call('PUT', `/apps/${app}/slug`, { slug: 'my-app' });
+      const { id } = await call('POST', `/apps/${app}/releases`, { version: '1.2.0', signature: 's' });
+      const bytes = await readFile(file);
+      const platform = { target: 'linux', arch: 'x86_64', file_size: bytes.length };
+      const answer = await call('POST', `/apps/${app}/releases/${id}/artifacts`, platform);
+      expect(answer).toEqual({ upload_url: expect.any(String), s3_key: 'ota/my-app/1.2.0/linux-x86_64' });
+      await promisify(execFile)('curl', ['-sS', '--fail', '-T', file, answer.upload_url]);
+      const check = () => fetch(`${root}/my-app/linux/x86_64/1.1.0`);
+      await vi.waitFor(async () => expect((await check()).status).toBe(200), {
+        timeout: 10_000,
+        interval: 200,
+      });
+      const { url } = (await (await check()).json()) as { url: string };
+      const downloaded = Buffer.from(await (await fetch(url)).arrayBuffer());
+      expect(downloaded.equals(bytes)).toBe(true);
+    },
+  );
+});
+
+describe('serve tells in one sentence, and ends with 9, when', () => {
+  const failures: [
+    string,
+    (place: S3Place) => S3Place | Promise<S3Place>,
+    RegExp,
+    Record<string, string>?,
+  ][] = [
+    ['there is no such bucket', at({ bucket: 'other-bucket' }), /there is no bucket other-bucket/],
+    ['the secret is wrong', (place) => place, /credentials/, { AWS_SECRET_ACCESS_KEY: 'wrong' }],
+    ['the region is another', (place) => ({ ...place, region: 'eu-west-9' }), /another region: us-east-1/],
+    ['nothing listens there', async (place) => ({ ...place, endpoint: (await deadUrl()).href }), /refused/],
+  ];
+  test.each(failures)('%s', async (_, change, message, env = {}) => {
+    const place = await change(await fakeS3Place());
+    const dataDir = join(await tempFolder(), 'data');
+    const serve = ['serve', '--port', '0', '--data-dir', dataDir, ...storageOptions(place)];
+    const { code, stderr } = await run(serve, { env });
+    expect(code).toBe(9);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^error: [^\n]+\.\n {2}[^\n]+\.\n$/);
+  });
+
+  test('the artifacts of its database are in another place', async () => {
+    const place = await fakeS3Place();
+    const dataDir = join(await tempFolder(), 'data');
+    const server = await startServe(dataDir, storageOptions(place));
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    expect(await server.stop()).toBe(0);
+    const { code, stderr } = await run(['serve', '--port', '0', '--data-dir', dataDir]);
+    expect(code).toBe(9);
+    expect(stderr).toContain(`s3://${place.location.bucket}/`);
+  });
+
+  function at(location: object) {
+    return (place: S3Place): S3Place => ({ ...place, location: { ...place.location, ...location } });
+  }
+});
+
+describeOnPostgres('serve with nothing on disk', () => {
+  const postgres = usePostgres();
+
+  test('runs as often as one likes on one database and one bucket, and each node shows what came by another', async () => {
+    const folder = await tempFolder();
+    const dataDir = join(folder, 'data');
+    const options = storageOptions(await fakeS3Place());
+    const env = { SYNCKIT_OTA_DATABASE: await postgres.server.createDatabase() };
+    const start = async () => {
+      const server = await startServe(dataDir, options, { env });
+      onTestFinished(async () => void (await server.stop('SIGKILL')));
+      return server;
+    };
+    const [first, second] = await Promise.all([start(), start()]);
+    const { document: app } = await runJson(['apps', 'create', 'My App'], { env });
+    const file = await writeBundle(folder, 'App.AppImage');
+    const remote = { SYNCKIT_OTA_SERVER: first.url, SYNCKIT_OTA_APP: app.id, SYNCKIT_OTA_TOKEN: app.token };
+    const published = await runJson(publishLinux('1.2.0', file), { cwd: folder, env: remote });
+    expect(published, published.stderr).toMatchObject({ code: 0, document: { status: 'published' } });
+    const check = [...checkLinux('1.1.0', '--download'), '--server', second.url];
+    await vi.waitFor(
+      async () => expect(await runJson(check)).toMatchObject({ code: 0, document: { update: true } }),
+      { timeout: 5000 },
+    );
+    expect(await readdir(folder)).not.toContain('data');
+    expect([await first.stop(), await second.stop()]).toEqual([0, 0]);
+  });
+});
+
+test('a wrong bucket does not keep the right one from being served afterwards', async () => {
+  const place = await fakeS3Place();
+  const wrong = { ...place, location: { ...place.location, bucket: 'mistyped' } };
+  const dataDir = join(await tempFolder(), 'data');
+  const base = ['serve', '--port', '0', '--data-dir', dataDir];
+  expect((await run([...base, ...storageOptions(wrong)])).code).toBe(9);
+  const server = await startServe(dataDir, storageOptions(place));
+  expect(await server.stop()).toBe(0);
+});
+
+test.each([
+  [['--storage', 's3://bucket/../other'], '--storage s3://bucket/../other is neither disk nor a bucket'],
+  [['--storage', 'tape'], '--storage tape is neither'],
+  [['--storage', 's3://bucket', '--s3-endpoint', 'ftp://x'], '--s3-endpoint ftp://x is not'],
+  [['--s3-region', 'eu-central-1'], 'go with --storage s3://'],
+])('the options %s are refused with what to do', async (options, message) => {
+  const { code, stderr } = await run(['serve', ...options]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+});
+
+test('apps and tokens administer the store of a server whose files are elsewhere, without asking there', async () => {
+  const dataDir = join(await tempFolder(), 'data');
+  const created = await runJson(['apps', 'create', 'My App', '--slug', 'my-app', '--data-dir', dataDir]);
+  expect(created).toMatchObject({ code: 0, document: { slug: 'my-app' } });
+  const server = await startServe(dataDir, storageOptions(await fakeS3Place()));
+  const reply = await fetch(`${server.url}/api/sync/ota/my-app/linux/x86_64/1.0.0`);
+  expect(reply.status).toBe(204);
+  expect(await server.stop()).toBe(0);
+});
