@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { databaseId } from '../database/database-id.ts';
 import { databaseFailure } from '../database/failure.ts';
 import type { Database } from '../database/open.ts';
 import { lockForServing } from '../database/serve-lock.ts';
@@ -76,6 +77,7 @@ export async function startServer(
     const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
     storage = opened.storage;
     await requireStoragePlace(database.queries, opened.place);
+    if (isRemote(storage)) await storage.requireOwner(await databaseId(database.queries));
   } catch (error) {
     await letGo(); // an open database keeps the process alive
     throw databaseFailure(error) ?? error;

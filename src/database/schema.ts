@@ -116,8 +116,8 @@ export interface UrlSigningKeysTable {
 
 /** What is to be known of the whole store, once each. */
 export interface SettingsTable {
-  /** `storage`: where the artifacts' bytes are. */
-  name: 'storage';
+  /** `storage`: where the artifacts' bytes are. `database-id`: what a bucket knows its database by. */
+  name: 'storage' | 'database-id';
   value: string;
 }
 

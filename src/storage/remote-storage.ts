@@ -20,6 +20,11 @@ export interface ReceivedUpload extends StagedUpload {
  */
 export interface RemoteStorage extends ArtifactStorage {
   readonly remote: true;
+  /**
+   * Has the place belong to a database from now on, and to no other.
+   * @throws OtaError `store_unavailable` when it belongs to another
+   */
+  requireOwner(databaseId: string): Promise<void>;
   /** Lets go of connections, so that the process can end. */
   close(): void;
   /**

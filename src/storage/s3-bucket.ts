@@ -102,6 +102,14 @@ export class S3Bucket {
     }
   }
 
+  /** Puts a few bytes under a key, in place of what is there. */
+  async put(key: string, bytes: Buffer): Promise<void> {
+    const input = { Bucket: this.name, Key: key, Body: bytes, ContentType: CONTENT_TYPE };
+    await this.client.send(new PutObjectCommand(input)).catch((error) => {
+      throw this.failure(error, 'writing objects (s3:PutObject)');
+    });
+  }
+
   /** Resolves also when there is nothing under the key. */
   async delete(key: string): Promise<void> {
     const input = { Bucket: this.name, Key: key };

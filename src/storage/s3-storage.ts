@@ -15,6 +15,7 @@ import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
 import type { S3Location } from './s3-location.ts';
 import { S3Multipart } from './s3-multipart.ts';
+import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
 
 /** How long a store may take to show that it can be used, in milliseconds. */
@@ -37,6 +38,7 @@ export class S3Storage implements RemoteStorage {
   readonly #multipart: S3Multipart;
   readonly #staging: string;
   readonly #artifacts: string;
+  readonly #owner: string;
   readonly #clock: Clock;
   readonly #copySizes: CopySizes;
 
@@ -47,6 +49,7 @@ export class S3Storage implements RemoteStorage {
     this.#multipart = new S3Multipart(bucket);
     this.#staging = `${prefix}staging/`;
     this.#artifacts = `${prefix}artifacts/`;
+    this.#owner = `${prefix}database-id`;
     this.#copySizes = copySizes;
   }
 
@@ -74,6 +77,10 @@ export class S3Storage implements RemoteStorage {
       });
     });
     return Promise.race([probing, late]);
+  }
+
+  requireOwner(databaseId: string): Promise<void> {
+    return requireOwner(this.#bucket, this.#owner, databaseId);
   }
 
   uploadUrl({ uploadId, size, expiresAt }: UploadUrlRequest): Promise<string> {

@@ -7,6 +7,7 @@ import {
   listDeleting,
   publishedBytes,
 } from '../../src/database/artifacts.ts';
+import { databaseId } from '../../src/database/database-id.ts';
 import { offerCandidates } from '../../src/database/offers.ts';
 import type { Database } from '../../src/database/open.ts';
 import { publishRelease } from '../../src/database/publish-release.ts';
@@ -186,6 +187,12 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         });
       }
       await requireStoragePlace(queriesOf(0), `disk:${right}`);
+    });
+
+    test('of many who ask what the database is called, all are told the same, also later', async () => {
+      const { queriesOf } = await openWithApp();
+      const ids = await Promise.all(numbered.map((i) => databaseId(queriesOf(i))));
+      expect(new Set([...ids, await databaseId(queriesOf(0))]).size).toBe(1);
     });
 
     test('changes of many apps all come to pass', async () => {

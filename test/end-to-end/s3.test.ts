@@ -101,6 +101,24 @@ describe('serve tells in one sentence, and ends with 9, when', () => {
     expect(stderr).toContain(`s3://${place.location.bucket}/`);
   });
 
+  test('the place has the artifacts of another database', async () => {
+    const folder = await tempFolder();
+    const options = storageOptions(await fakeS3Place());
+    const server = await startServe(join(folder, 'data'), options);
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    const { code, stderr } = await run([
+      'serve',
+      '--port',
+      '0',
+      '--data-dir',
+      join(folder, 'other'),
+      ...options,
+    ]);
+    expect(code).toBe(9);
+    expect(stderr).toMatch(/belongs to another database/);
+    expect(await server.stop()).toBe(0);
+  });
+
   function at(location: object) {
     return (place: S3Place): S3Place => ({ ...place, location: { ...place.location, ...location } });
   }

@@ -7,7 +7,8 @@ import { describeArtifactStorage, keysOf } from './artifact-storage.contract.ts'
 import { openS3 } from './s3-world.ts';
 
 const MIB = 1024 * 1024;
-const inAnHour = () => new Date(Date.now() + 60 * 60 * 1000);
+const HOUR = 60 * 60 * 1000;
+const inAnHour = () => new Date(Date.now() + HOUR);
 
 /** A multipart upload that nobody goes on with. */
 async function startMultipart({ location, ...settings }: S3Place, name: string): Promise<void> {
@@ -54,6 +55,24 @@ describeOnS3('S3Storage', (open) => {
       });
       expect(answer.headers.get('content-encoding')).toBeNull();
     }
+  });
+
+  test('belongs to the database that came first, whoever else comes', async () => {
+    const place = await open();
+    const { storage, stage, served } = await openS3(place);
+    await storage.requireOwner('one');
+    const staged = await stage(Buffer.from('bytes'));
+    await staged.promote();
+    const { storage: sameAgain } = await openS3(place);
+    await sameAgain.requireOwner('one');
+    await expect(sameAgain.requireOwner('other')).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/^what is in s3:\/\/.* belongs to another database$/),
+      hint: expect.stringContaining(`${place.location.prefix}database-id`),
+    });
+    await sameAgain.requireOwner('one');
+    expect(await keysOf(storage, new Date(Date.now() + HOUR))).toEqual([staged.storageKey]);
+    expect((await served(staged.storageKey))?.toString()).toBe('bytes');
   });
 
   test('a sweep ends multipart uploads that nobody goes on with, and leaves younger ones', async () => {
