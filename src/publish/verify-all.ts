@@ -3,7 +3,7 @@ import { OtaError } from '../errors.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import type { Platform } from '../protocol/platform.ts';
+import { type Platform, platformName } from '../protocol/platform.ts';
 import type { Publisher } from './publisher.ts';
 import type { Servable } from './servable.ts';
 import { verificationError, verifyServed } from './verify.ts';
@@ -40,6 +40,7 @@ export async function verifyAll<T extends Servable>(
 ): Promise<Verified<T>[]> {
   if (slug === undefined) return unverified(artifacts);
   const failed: { platform: Platform; reason: string }[] = [];
+  const hidden: Platform[] = [];
   const { id: releaseId, version } = release;
   const channel = release.channel === STABLE ? undefined : release.channel; // as an app without one asks
   const verify = async (artifact: T): Promise<Verified<T>> => {
@@ -57,12 +58,17 @@ export async function verifyAll<T extends Servable>(
     const verdict = await verifyServed(publisher, expected);
     if (verdict.verified) {
       publisher.report({ type: 'verified', platform: artifact });
+      if (verdict.hiddenByCache) hidden.push(artifact);
       return { ...artifact, verified: true, url: verdict.url };
     }
     failed.push({ platform: artifact, reason: verdict.reason });
     return { ...artifact, verified: false };
   };
   const verified = await pMap(artifacts, verify, { concurrency });
+  if (hidden.length > 0) {
+    const message = `caches still answer ${hidden.map(platformName).join(', ')} with what was before ${version}: installed apps get it once that expires`;
+    publisher.report({ type: 'warning', message });
+  }
   if (failed.length === 0) return verified;
   await requireStillKept(publisher, release);
   throw verificationError(failed);

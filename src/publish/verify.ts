@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { OtaError } from '../errors.ts';
 import type { UpdateAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { compareVersions, isVersion, LOWEST_VERSION } from '../protocol/version.ts';
+import { compareVersions, isVersion, LOWEST_VERSION, precedenceOf } from '../protocol/version.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { offeredFile, unusableBecause } from './installed-client.ts';
 import type { Publisher } from './publisher.ts';
@@ -10,6 +11,8 @@ import type { Publisher } from './publisher.ts';
 /** A server that looks for uploads by itself may take a while: so long it is waited for, in milliseconds. */
 const PATIENCE_MS = 30_000;
 const POLL_MS = 1000;
+/** So often it is asked as installed apps do, before caches are asked past. */
+const LOOKS_AS_APPS = 3;
 
 /** What installed apps of a platform have to get. */
 export interface Expected extends Platform {
@@ -29,7 +32,12 @@ export interface Expected extends Platform {
 }
 
 export type Verdict =
-  | { readonly verified: true; readonly url: string }
+  | {
+      readonly verified: true;
+      readonly url: string;
+      /** A cache still answers with what was before: apps get it once that has expired. */
+      readonly hiddenByCache?: boolean;
+    }
   /** `wait`: it may only not be there yet. */
   | { readonly verified: false; readonly reason: string; readonly wait: boolean };
 
@@ -38,11 +46,22 @@ export type Verdict =
  * what was published. Where a higher version is offered instead, the file is fetched by its own address.
  */
 export async function verifyServed(publisher: Publisher, expected: Expected): Promise<Verdict> {
-  for (let waited = 0; ; waited += POLL_MS) {
-    const verdict = await askAndFetch(publisher, expected);
-    if (verdict.verified || !verdict.wait || waited >= PATIENCE_MS) return verdict;
+  for (let look = 0; ; look++) {
+    const pastCaches = look >= LOOKS_AS_APPS;
+    const verdict = await askAndFetch(publisher, pastCaches ? pastAnyCache(expected) : expected);
+    if (verdict.verified) {
+      const hiddenByCache = pastCaches && 'verified' in (await askForVersion(publisher, expected));
+      return hiddenByCache ? { ...verdict, hiddenByCache } : verdict;
+    }
+    if (!verdict.wait || look * POLL_MS >= PATIENCE_MS) return verdict;
     await publisher.sleep(POLL_MS);
   }
+}
+
+/** As an app of the same version asks whose address no cache has seen: build metadata is not compared (SemVer 10). */
+function pastAnyCache({ previousVersion = LOWEST_VERSION, ...expected }: Expected): Expected {
+  const unseen = `${precedenceOf(previousVersion)}+${randomBytes(4).toString('hex')}`;
+  return { ...expected, previousVersion: isVersion(unseen) ? unseen : previousVersion };
 }
 
 async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Verdict> {

@@ -11,7 +11,14 @@ type Offer = { version: string; url: string; signature: string } | undefined;
 
 /** Verifies against a server that offers so (nth check from below, check from the version itself) and serves so. */
 async function verify(
-  script: { offers?: Offer[]; toItself?: Offer; served?: () => Response; ready?: number } = {},
+  script: {
+    offers?: Offer[];
+    toItself?: Offer;
+    served?: () => Response;
+    ready?: number;
+    /** What a cache answers to whoever asks as others have. */
+    cached?: Offer[];
+  } = {},
 ) {
   const {
     offers = [OFFER],
@@ -19,12 +26,19 @@ async function verify(
     served = () => HttpResponse.arrayBuffer(new Uint8Array(BYTES).buffer),
   } = script;
   const left = [...offers];
+  const leftInCache = [...(script.cached ?? [])];
   const answer = (offer: Offer) =>
     offer ? HttpResponse.json(offer) : new HttpResponse(null, { status: 204 });
   let downloads = 0;
   const transport = new ScriptedTransport(
-    http.get(`${CHECK}/0.0.0-0`, () => answer(left.length > 1 ? left.shift() : left[0])),
     http.get(`${CHECK}/1.2.0`, () => answer(toItself)),
+    http.get(`${CHECK}/0.0.0-0`, () =>
+      answer(leftInCache.length > 0 ? leftInCache.shift() : left.length > 1 ? left.shift() : left[0]),
+    ),
+    http.get(`${CHECK}/:unseen`, ({ params }) => {
+      expect(params.unseen).toMatch(/^0\.0\.0-0\+[0-9a-f]{8}$/);
+      return answer(left.length > 1 ? left.shift() : left[0]);
+    }),
     http.get(FILE, () => {
       downloads += 1;
       if (downloads < (script.ready ?? 0)) return new HttpResponse(null, { status: 404 });
@@ -55,6 +69,17 @@ describe('what is served is verified', () => {
     const { verdict, publisher } = await verify(script);
     expect(verdict).toMatchObject({ verified: true });
     expect(publisher.waits).toEqual([1000, 1000]);
+  });
+
+  test('where caches answer with what was before: they are asked past from the fourth look on, and told of', async () => {
+    const { verdict, publisher } = await verify({ cached: Array(5).fill(undefined) });
+    expect(verdict).toEqual({ verified: true, url: FILE, hiddenByCache: true });
+    expect(publisher.waits).toEqual([1000, 1000, 1000]);
+  });
+
+  test('where a slow server had just not shown it, which is no cache', async () => {
+    const { verdict } = await verify({ offers: [undefined, undefined, undefined, OFFER] });
+    expect(verdict).toEqual({ verified: true, url: FILE });
   });
 
   test('by its own address where a higher version is offered', async () => {
