@@ -46,6 +46,7 @@ export function createProgram(createContext: (options: OutputOptions, command: s
   addServe(program, runs);
   addApps(program, runs);
   addTokens(program, runs);
+  addCopy(program, runs);
   return program;
 }
 
@@ -215,7 +216,7 @@ function addDev(program: Command, runs: Runs): void {
 }
 
 function addServe(program: Command, runs: Runs): void {
-  const serve = program
+  const stored = program
     .command('serve')
     .description(
       'Serve updates: the SyncKit OTA API on SQLite and disk, in one folder, or on PostgreSQL and S3.',
@@ -229,10 +230,8 @@ function addServe(program: Command, runs: Runs): void {
         '--storage <where>',
         'where artifacts are kept: disk, or s3://bucket/prefix with credentials from the AWS environment',
       ).default('disk', 'disk, in the data folder'),
-    )
-    .option('--s3-endpoint <url>', "the store's address, which clients reach too (default: AWS's)")
-    .option('--s3-region <region>', 'the region the bucket is in (default: what the AWS environment says)')
-    .option('--s3-force-path-style', "the bucket in the URL's path, not in the host's name")
+    );
+  const serve = withS3(stored)
     .addOption(
       new Option(
         '--public-url <url>',
@@ -307,6 +306,31 @@ function addTokens(program: Command, runs: Runs): void {
     withStore(tokens.command('revoke <id>')).description('Revoke a token, at once.'),
     async () => (await load()).runTokensRevoke,
   );
+}
+
+function addCopy(program: Command, runs: Runs): void {
+  const copy = program
+    .command('copy')
+    .description(
+      'Copy a store on SQLite and disk, which nobody serves, to PostgreSQL and S3: every file verified by its hash. Run again, it goes on where it stopped.',
+    )
+    .option('--from-data-dir <dir>', 'the folder that `serve` has as --data-dir; nothing is changed in it')
+    .addOption(
+      new Option(
+        '--to-database <url>',
+        'a postgres:// URL, with no apps in it yet; the environment keeps a password out of process lists',
+      ).env('SYNCKIT_OTA_DATABASE'),
+    )
+    .option('--to-storage <where>', 's3://bucket/prefix, with credentials from the AWS environment')
+    .option('--dry-run', 'say what would be copied, and ask neither the database nor the bucket');
+  runs(withOutput(withS3(copy)), async () => (await import('./commands/copy.ts')).runCopy);
+}
+
+function withS3(command: Command): Command {
+  return command
+    .option('--s3-endpoint <url>', "the store's address, which clients reach too (default: AWS's)")
+    .option('--s3-region <region>', 'the region the bucket is in (default: what the AWS environment says)')
+    .option('--s3-force-path-style', "the bucket in the URL's path, not in the host's name");
 }
 
 function withRemote(command: Command): Command {

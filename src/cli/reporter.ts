@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
-import ora, { type Ora } from 'ora';
+import type { Ora } from 'ora';
 import { platformName } from '../protocol/platform.ts';
 import type { PublishEvent, ShownArtifact } from '../publish/publisher.ts';
 import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from './format.ts';
 import type { Output } from './output.ts';
 import { formatRefused } from './plan-table.ts';
+import { createSpinner } from './spinner.ts';
 
 interface Upload {
   readonly artifact: ShownArtifact;
@@ -20,12 +21,7 @@ export class Reporter {
 
   constructor(output: Output) {
     this.#output = output;
-    const { isTTY, columns } = process.stderr;
-    // A terminal may not say how wide it is: ora would clear lines without end.
-    const moving = isTTY && columns !== 0 && !output.plain && !output.quiet;
-    this.#spinner = moving
-      ? ora({ stream: process.stderr, discardStdin: false, isEnabled: true })
-      : undefined;
+    this.#spinner = createSpinner(output);
   }
 
   readonly report = (event: PublishEvent): void => {

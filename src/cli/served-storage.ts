@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Database } from '../database/open.ts';
+import type { Clock } from '../protocol/time.ts';
 import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import { dataFolderId } from '../storage/data-folder-id.ts';
 import { DiskStorage, type DiskStorageOptions } from '../storage/disk-storage.ts';
-import type { S3Settings } from './storage-options.ts';
+import { placeOf, type S3Settings } from './storage-options.ts';
 
 /** Where artifacts are kept, and how a database knows the place. */
 export interface ServedStorage {
@@ -35,18 +36,22 @@ export async function openS3(
   { clock }: Pick<Database, 'clock'>,
   logger: Logger,
 ): Promise<ServedStorage> {
+  const { storage, refuses } = await openProbedS3(settings, clock);
+  const place = placeOf(settings);
+  logger.info({ storage: place, endpoint: settings.endpoint, refuses }, 'the store can be used');
+  return { storage, place };
+}
+
+/** Opens a bucket, and finds out whether it can be used. @throws as `openS3` */
+export async function openProbedS3(settings: S3Settings, clock: Clock) {
   // It is about the SDK's coming versions; the one that is used here is in the bundle.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   const { S3Storage } = await import('../storage/s3-storage.ts');
   const storage = await S3Storage.open({ ...settings, clock });
-  const { bucket, prefix } = settings.location;
-  const place = `s3://${bucket}/${prefix}`.replace(/\/$/, '');
   try {
-    const refuses = await storage.probe();
-    logger.info({ storage: place, endpoint: settings.endpoint, refuses }, 'the store can be used');
+    return { storage, refuses: await storage.probe() };
   } catch (error) {
     storage.close();
     throw error;
   }
-  return { storage, place };
 }

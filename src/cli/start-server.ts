@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { requireNoUnfinishedCopy } from '../database/copy-state.ts';
 import { databaseId } from '../database/database-id.ts';
 import { databaseFailure } from '../database/failure.ts';
 import type { Database } from '../database/open.ts';
@@ -77,6 +78,7 @@ export async function startServer(
     const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
     storage = opened.storage;
     await requireStoragePlace(database.queries, opened.place);
+    await requireNoUnfinishedCopy(database.queries);
     if (isRemote(storage)) await storage.requireOwner(await databaseId(database.queries));
   } catch (error) {
     await letGo(); // an open database keeps the process alive

@@ -19,8 +19,12 @@ export interface S3Settings {
   readonly forcePathStyle: boolean;
 }
 
-/** Where artifacts are kept. @returns undefined for the disk */
-export function readStorage(options: StorageOptions, problems: Problems): S3Settings | undefined {
+/** Where artifacts are kept. @param option what names the place @returns undefined for the disk */
+export function readStorage(
+  options: StorageOptions,
+  problems: Problems,
+  option = '--storage',
+): S3Settings | undefined {
   const {
     storage,
     s3Endpoint: endpoint,
@@ -40,10 +44,15 @@ export function readStorage(options: StorageOptions, problems: Problems): S3Sett
   }
   const location = parseS3Location(storage);
   if (location === undefined) {
-    problems.add(`--storage ${storage} is neither disk nor a bucket: give it like s3://bucket/prefix`);
+    problems.add(`${option} ${storage} is neither disk nor a bucket: give it like s3://bucket/prefix`);
     return undefined;
   }
   return { location, endpoint, region, forcePathStyle };
+}
+
+/** The bucket as a database knows it: without a slash at its end. */
+export function placeOf({ location: { bucket, prefix } }: S3Settings): string {
+  return `s3://${bucket}/${prefix}`.replace(/\/$/, '');
 }
 
 function isEndpoint(text: string): boolean {

@@ -39,9 +39,10 @@ export async function openStore(
 }
 
 /** @throws OtaError `usage`; it does not repeat what was given, which may hold a password all the same */
-export function requirePostgresUrl(database: string | undefined): void {
+export function requirePostgresUrl(database: string | undefined, option = '--database'): void {
   if (!database || isPostgresUrl(database)) return;
-  throw new OtaError('usage', '--database is not a postgres:// URL', {
-    hint: 'Give it like postgres://user@host:5432/database, or leave it out for SQLite in --data-dir.',
+  const like = 'Give it like postgres://user@host:5432/database';
+  throw new OtaError('usage', `${option} is not a postgres:// URL`, {
+    hint: option === '--database' ? `${like}, or leave it out for SQLite in --data-dir.` : `${like}.`,
   });
 }

@@ -16,17 +16,7 @@ export async function migrate(
   migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
   beforeChange: (lastApplied: string) => Promise<void> = async () => {},
 ): Promise<void> {
-  const applied = await appliedMigrations(db);
-  const unknown = applied.find((name) => !(name in migrations));
-  if (unknown !== undefined) {
-    throw new OtaError(
-      'store_unavailable',
-      `the store is newer than this program (it has migration ${unknown})`,
-      {
-        hint: 'Run the synckit-ota version that wrote it, or a newer one.',
-      },
-    );
-  }
+  const applied = await knownMigrations(db, migrations);
   if (applied.length === Object.keys(migrations).length) return; // without taking the write lock
   const lastApplied = applied.at(-1);
   if (lastApplied !== undefined) await beforeChange(lastApplied);
@@ -38,6 +28,38 @@ export async function migrate(
       hint: 'Nothing was changed; see the cause, and report it if it is not the disk.',
     });
   }
+}
+
+/**
+ * Refuses a store that is not at this version's schema, and leaves it as it is.
+ * @throws OtaError `store_unavailable` when it is newer or older
+ */
+export async function requireCurrentSchema(
+  db: Kysely<Schema>,
+  migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
+): Promise<void> {
+  const applied = await knownMigrations(db, migrations);
+  if (applied.length === Object.keys(migrations).length) return;
+  throw new OtaError('store_unavailable', 'the store is older than this program', {
+    hint: "Start and stop this version's `synckit-ota serve` on it once: that backs it up and brings it up to date.",
+  });
+}
+
+/** @throws OtaError `store_unavailable` when the store has others too */
+async function knownMigrations(
+  db: Kysely<Schema>,
+  migrations: Readonly<Record<string, Migration>>,
+): Promise<string[]> {
+  const applied = await appliedMigrations(db);
+  const unknown = applied.find((name) => !(name in migrations));
+  if (unknown === undefined) return applied;
+  throw new OtaError(
+    'store_unavailable',
+    `the store is newer than this program (it has migration ${unknown})`,
+    {
+      hint: 'Run the synckit-ota version that wrote it, or a newer one.',
+    },
+  );
 }
 
 /** Names of the migrations the store has, oldest first. */

@@ -116,8 +116,11 @@ export interface UrlSigningKeysTable {
 
 /** What is to be known of the whole store, once each. */
 export interface SettingsTable {
-  /** `storage`: where the artifacts' bytes are. `database-id`: what a bucket knows its database by. */
-  name: 'storage' | 'database-id';
+  /**
+   * `storage`: where the artifacts' bytes are. `database-id`: what a bucket knows its database by. `copy`: how far it
+   * is with being the copy of another.
+   */
+  name: 'storage' | 'database-id' | 'copy';
   value: string;
 }
 

@@ -12,10 +12,14 @@ const held = new Set<Sqlite.Database>();
 /**
  * Takes the right to serve a data folder, for as long as this process lives: a file lock that SQLite holds and the
  * kernel drops with the process, so none is ever left behind.
+ * @param hint what to do where another process has it
  * @returns gives the lock back
  * @throws OtaError `store_unavailable` when another process serves the folder
  */
-export async function lockForServing(dataDir: string): Promise<() => void> {
+export async function lockForServing(
+  dataDir: string,
+  hint = 'Stop it first, or give this one another --data-dir.',
+): Promise<() => void> {
   createPrivateFile(dataDir, LOCK_FILE);
   const connection = await connectSqlite(join(dataDir, LOCK_FILE), { timeout: 0 });
   try {
@@ -26,7 +30,7 @@ export async function lockForServing(dataDir: string): Promise<() => void> {
       throw unopenable(join(dataDir, LOCK_FILE), error);
     throw new OtaError('store_unavailable', `another \`synckit-ota serve\` is using ${dataDir}`, {
       cause: error,
-      hint: 'Stop it first, or give this one another --data-dir.',
+      hint,
     });
   }
   held.add(connection);

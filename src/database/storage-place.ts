@@ -13,13 +13,19 @@ export async function requireStoragePlace(db: Queries, place: string): Promise<v
     .values({ name: 'storage', value: place })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .execute();
-  const { value } = await db
-    .selectFrom('settings')
-    .select('value')
-    .where('name', '=', 'storage')
-    .executeTakeFirstOrThrow();
+  const value = await storagePlace(db);
   if (value === place) return;
   throw new OtaError('store_unavailable', `the artifacts of this database are in ${value}, not in ${place}`, {
     hint: 'Serve it from where they are; the id of a data folder is in its file storage-id.',
   });
+}
+
+/** Where a store's artifacts are; undefined as long as it was never served. */
+export async function storagePlace(db: Queries): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('settings')
+    .select('value')
+    .where('name', '=', 'storage')
+    .executeTakeFirst();
+  return row?.value;
 }

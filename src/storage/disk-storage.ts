@@ -42,7 +42,7 @@ export class DiskStorage implements ArtifactStorage {
 
   private constructor({ dataDir, keys, publicUrl }: DiskStorageOptions) {
     this.#staging = join(dataDir, 'staging');
-    this.#artifacts = join(dataDir, 'artifacts');
+    this.#artifacts = servedFolder(dataDir);
     this.#keys = keys;
     this.#publicUrl = publicUrl;
   }
@@ -188,6 +188,11 @@ export class DiskStorage implements ArtifactStorage {
     await staged.promote();
     await this.remove(staged.storageKey);
   }
+}
+
+/** Where in a data folder the files are that are served, each by its storage key. */
+export function servedFolder(dataDir: string): string {
+  return join(dataDir, 'artifacts');
 }
 
 async function writeHashed(

@@ -29,3 +29,15 @@ export class Measure {
     return { size: this.#size, sha256: this.#sha256.digest('hex'), ...(blake2b512 && { blake2b512 }) };
   }
 }
+
+/** Measures all of what is read, or as much as is expected. */
+export async function measureAll(
+  chunks: AsyncIterable<Uint8Array>,
+  options: MeasureOptions,
+): Promise<MeasuredBytes | 'size_differs'> {
+  const measure = new Measure(options);
+  for await (const chunk of chunks) {
+    if (!measure.add(chunk)) return 'size_differs';
+  }
+  return measure.finish();
+}

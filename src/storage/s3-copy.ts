@@ -12,7 +12,7 @@ export interface CopySizes {
 /** Small enough for a request to be answered in good time. */
 export const COPY_SIZES: CopySizes = { inOneGo: 256 * 1024 ** 2, part: 256 * 1024 ** 2 };
 /** S3's limit. */
-const MAX_PARTS = 10_000;
+export const MAX_PARTS = 10_000;
 const PARTS_AT_ONCE = 4;
 
 /**

@@ -4,6 +4,7 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
+  UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
@@ -65,6 +66,15 @@ export class S3Multipart {
       if (s3Status(error) === 412) return 'changed';
       return this.#fail(error, 'copying objects (s3:GetObject and s3:PutObject)');
     }
+  }
+
+  /** Sends a part. @returns its ETag */
+  async putPart(upload: MultipartId, number: number, bytes: Buffer): Promise<string> {
+    const input = { ...this.#named(upload), PartNumber: number, Body: bytes };
+    const { ETag = '' } = await this.#bucket.client
+      .send(new UploadPartCommand(input))
+      .catch((error) => this.#fail(error, 'writing objects (s3:PutObject)'));
+    return ETag;
   }
 
   /** What of it is there, by number; undefined when there is no such upload (any more). */

@@ -8,8 +8,9 @@ import type {
   MeasureOptions,
   UploadUrlRequest,
 } from './artifact-storage.ts';
-import { Measure } from './measure.ts';
+import { measureAll } from './measure.ts';
 import type { ReceivedUpload, ReceiveOptions, RemoteStorage } from './remote-storage.ts';
+import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-bring.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
@@ -115,6 +116,11 @@ export class S3Storage implements RemoteStorage {
     }
   }
 
+  /** Brings a file of another storage to where download URLs read; see `bringFile`. */
+  bring(storageKey: string, file: KnownFile, options: BringOptions): Promise<BringOutcome> {
+    return bringFile(this.#bucket, this.#artifacts + storageKey, file, options);
+  }
+
   async remove(storageKey: string): Promise<void> {
     await this.#bucket.delete(this.#artifacts + storageKey);
   }
@@ -177,12 +183,8 @@ export class S3Storage implements RemoteStorage {
     });
   }
 
-  async #measure(key: string, options: MeasureOptions): Promise<MeasuredBytes | 'size_differs'> {
-    const measure = new Measure(options);
-    for await (const chunk of this.#bucket.read(key)) {
-      if (!measure.add(chunk)) return 'size_differs';
-    }
-    return measure.finish();
+  #measure(key: string, options: MeasureOptions): Promise<MeasuredBytes | 'size_differs'> {
+    return measureAll(this.#bucket.read(key), options);
   }
 
   async #readAll(key: string): Promise<Buffer> {

@@ -9,14 +9,9 @@ import { deadUrl } from '../support/loopback-server.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
+import { storageOptions } from '../support/storage-options.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
-
-/** The options of `serve` for a place in a store. */
-function storageOptions({ endpoint, region, location }: S3Place): string[] {
-  const where = `s3://${location.bucket}/${location.prefix.replace(/\/$/, '')}`;
-  return ['--storage', where, '--s3-endpoint', endpoint, '--s3-region', region, '--s3-force-path-style'];
-}
 
 describeOnS3('serve with its files', (open) => {
   test('publishes and checks, keeps nothing but the database on disk, and logs what the store refuses', async () => {

@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kysely, SqliteDialect } from 'kysely';
+import { OtaError } from '../errors.ts';
+import { requireCurrentSchema } from './migrate.ts';
+import { DATABASE_FILE } from './open.ts';
+import type { Schema } from './schema.ts';
+import { openSqlite } from './sqlite.ts';
+
+/**
+ * Opens the SQLite store of a data folder to read it, whoever else has it open. The caller destroys it.
+ * @throws OtaError `usage` when there is none; `store_unavailable`, also when it is older or newer than this program
+ */
+export async function openReadOnly(dataDir: string): Promise<Kysely<Schema>> {
+  const file = join(dataDir, DATABASE_FILE);
+  if (!existsSync(file)) {
+    throw new OtaError('usage', `there is no store in ${dataDir}: it has no ${DATABASE_FILE}`, {
+      hint: 'Name the folder that `synckit-ota serve` has as --data-dir.',
+    });
+  }
+  const database = await openSqlite(file, { readonly: true });
+  const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+  try {
+    await requireCurrentSchema(queries);
+    return queries;
+  } catch (error) {
+    await queries.destroy();
+    throw error;
+  }
+}
