@@ -6,16 +6,11 @@ import { openReadOnly } from '../../src/database/read-only.ts';
 import { startServe } from '../support/binary.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
 import { objectsIn } from '../support/s3-objects.ts';
-import { describeOnS3, type S3Place } from '../support/s3-place.ts';
+import { describeOnS3 } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';
 import { answersOf, closedShop, DELETED, deletedFile } from './shop.ts';
+import { copyArgs } from './small-store.ts';
 import { publishLinux, runJson, type World, writeBundle } from './world.ts';
-
-/** The options of `copy` for a store and a place in another. */
-function copyArgs({ dataDir }: Pick<World, 'dataDir'>, place: S3Place): string[] {
-  const [, ...storage] = storageOptions(place);
-  return ['copy', '--from-data-dir', dataDir, '--to-storage', ...storage];
-}
 
 type Tables = Record<string, string[]>;
 
@@ -30,13 +25,13 @@ describeOnPostgres('copy to PostgreSQL', () => {
       const database = await postgres.server.createDatabase();
       const env = { SYNCKIT_OTA_DATABASE: database };
 
-      const planned = await runJson([...copyArgs(world, place), '--dry-run'], { env });
+      const planned = await runJson([...copyArgs(world.dataDir, place), '--dry-run'], { env });
       expect(planned).toMatchObject({
         code: 0,
         document: { status: 'planned', files: { total: 8, sent: 0 } },
       });
       expect(await objectsIn(place)).toMatchObject({ artifacts: 0 });
-      const copied = await runJson(copyArgs(world, place), { env });
+      const copied = await runJson(copyArgs(world.dataDir, place), { env });
       expect(copied, copied.stderr).toMatchObject({
         code: 0,
         document: {
@@ -57,7 +52,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
       const ofThePlace = { url_signing_keys: [], settings: expect.any(Array), ...migrations(target) };
       expect(target).toEqual({ ...source, ...ofThePlace });
 
-      const again = await runJson(copyArgs(world, place), { env });
+      const again = await runJson(copyArgs(world.dataDir, place), { env });
       expect(again, again.stderr).toMatchObject({
         code: 0,
         document: { status: 'unchanged', files: { sent: 0 } },
@@ -70,7 +65,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
       await expectGoesOn(world, server.url, env);
       expect(await readdir(world.dataDir)).not.toContain('none');
 
-      const changed = await runJson(copyArgs(world, place), { env });
+      const changed = await runJson(copyArgs(world.dataDir, place), { env });
       expect(changed).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
       expect(changed.stderr).toContain('changed since it was copied');
     });

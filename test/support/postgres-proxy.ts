@@ -13,6 +13,8 @@ export class PostgresProxy {
   atCommit: AtCommit = 'pass';
   /** Loses what the server tells without being asked, as a pooler of transactions does. */
   isDeaf = false;
+  /** Called with what a client says, before it is handed on. */
+  onMessage: (bytes: Buffer) => void = () => {};
   readonly #address: URL;
   readonly #sockets = new Set<Socket>();
   #isFrozen = false;
@@ -58,6 +60,7 @@ export class PostgresProxy {
     }
     server.on('data', this.isDeaf ? withoutNotifications(client) : (bytes) => client.write(bytes));
     client.on('data', (bytes) => {
+      this.onMessage(bytes);
       const cut = this.atCommit !== 'pass' && bytes.includes('commit\0');
       if (cut && this.atCommit === 'cut before') client.destroy();
       else server.write(bytes);

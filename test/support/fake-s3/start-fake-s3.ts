@@ -69,6 +69,7 @@ export async function startFakeS3({
   const server = http.createServer((request, response) => {
     void answer(request)
       .catch((error: unknown) => {
+        if (request.errored) return { status: 400 }; // to nobody: whoever asked is gone
         if (!(error instanceof S3Error)) throw error;
         const { status, body, headers } = error;
         return { status, headers: { 'content-type': 'application/xml', ...headers }, body };
