@@ -23,7 +23,7 @@ import { servedFolder } from '../storage/disk-storage.ts';
 import type { S3Storage } from '../storage/s3-storage.ts';
 
 /** Small ones wait for the store's answers more than for bytes. */
-const FILES_AT_ONCE = 4;
+const FILES_AT_ONCE = 3;
 const READ_SIZE = 1024 * 1024;
 
 /** A store on one machine, which nobody changes meanwhile. */

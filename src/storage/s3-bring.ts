@@ -28,8 +28,8 @@ export interface BringOptions {
 /** `differs`: what was read is not the file of that hash; nothing of it is in the store. */
 export type BringOutcome = 'sent' | 'already_there' | 'differs';
 
-/** Sent from memory, so that a part can be sent again: small, for several are on their way at once. */
-const PART_SIZE = 8 * 1024 ** 2;
+/** The smallest that S3 takes: parts are sent from memory, to be sent again where need be, and several at once. */
+const PART_SIZE = 5 * 1024 ** 2;
 const PARTS_AT_ONCE = 2;
 /** Later than any upload was begun. */
 const END_OF_TIME = new Date(8.64e15);
@@ -71,10 +71,10 @@ type SendOutcome = 'sent' | 'differs' | 'wrong';
 
 async function bringWhole(bucket: S3Bucket, key: string, file: KnownFile): Promise<SendOutcome> {
   const measure = measureOf(file);
-  const parts: Buffer[] = [];
-  for await (const { bytes } of cut(file.read(), file.size, measure)) parts.push(bytes);
+  let whole: Buffer = Buffer.alloc(0);
+  for await (const { bytes } of cut(file.read(), file.size, measure)) whole = bytes; // one part, if it is the file
   if (!isFile(measure.finish(), file)) return 'differs';
-  await bucket.put(key, Buffer.concat(parts));
+  await bucket.put(key, whole);
   return settle(bucket, key, file);
 }
 

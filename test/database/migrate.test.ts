@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Kysely, type Migration, sql } from 'kysely';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type * as Migrate from '../../src/database/migrate.ts';
-import { migrate } from '../../src/database/migrate.ts';
+import { migrate, requireCurrentSchema } from '../../src/database/migrate.ts';
 import { initial } from '../../src/database/migrations/0001-initial.ts';
 import { type Database, openDatabase } from '../../src/database/open.ts';
 import { connectSqlite } from '../../src/database/sqlite.ts';
@@ -175,5 +175,22 @@ describe('the copy that is made before a store is changed', () => {
     await writeFile(join(dataDir, COPY), '');
     await openAsLaterVersion(dataDir);
     await expectWholeCopy(dataDir);
+  });
+});
+
+describe('a store that is only read', () => {
+  test('is refused when it is older, and says how it is brought up to date; it stays as it is', async () => {
+    const { queries } = await open(await tempFolder());
+    await expect(requireCurrentSchema(queries, NEXT)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      hint: expect.stringContaining("this version's `synckit-ota serve`"),
+    });
+    await requireCurrentSchema(queries); // it is at that still
+  });
+
+  test('is refused when it is newer', async () => {
+    const { queries } = await open(await tempFolder());
+    await migrate(queries, NEXT);
+    await expect(requireCurrentSchema(queries)).rejects.toThrow(/newer than this program.*0002-next/);
   });
 });

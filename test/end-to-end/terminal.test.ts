@@ -1,7 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BINARY } from '../support/binary.ts';
+import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { copyArgs, fillStore } from './small-store.ts';
 import { publishLinux, startWorld, writeBundle } from './world.ts';
 
 const CTRL_C = '\u0003';
@@ -83,4 +88,26 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     expect(LIVELY.test(screen)).toBe(lively);
     expect(screen).toContain('stopped');
   });
+});
+
+describeOnPostgres('on a terminal (needs script of util-linux), copy', () => {
+  const postgres = usePostgres();
+
+  test.skipIf(!hasScript)(
+    'shows how far it is in a line that moves, and with --verbose each file',
+    async () => {
+      const dataDir = join(await tempFolder(), 'data');
+      await fillStore(dataDir, [9_000_000, 1000]);
+      const env = { SYNCKIT_OTA_DATABASE: await postgres.server.createDatabase() };
+      const args = copyArgs(dataDir, await fakeS3Place());
+      const { code, screen } = await runInTerminal([...args, '--verbose'], env);
+      expect(code, screen).toBe(0);
+      expect(screen).toMatch(LIVELY);
+      expect(screen).toMatch(/100% {2}9 MB of 9 MB {2}.*\/s {2}0:00 left/);
+      expect(screen).toContain('my-app 1.1.0 linux-x86_64: sent and read back (1 kB)');
+      const quiet = await runInTerminal([...args, '--quiet'], env);
+      expect(quiet.screen).not.toMatch(LIVELY);
+      expect(quiet.screen).toMatch(/^Everything is in the database /);
+    },
+  );
 });
