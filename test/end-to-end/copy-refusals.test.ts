@@ -7,6 +7,7 @@ import { deleteRelease, listReleases } from '../../src/database/releases.ts';
 import { run, startServe } from '../support/binary.ts';
 import { deadUrl } from '../support/loopback-server.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
+import { PostgresProxy } from '../support/postgres-proxy.ts';
 import { fakeS3Place, type S3Place } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -207,6 +208,25 @@ describeOnPostgres('copy', () => {
     place.fake.intercept = undefined;
     expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied', files: { sent: 2 } } });
   });
+
+  test.each(['cut before', 'cut after'] as const)(
+    'says so too where the database goes away at the end, and finds out what became of it: %s',
+    async (how) => {
+      const { dataDir, place, env } = await openWorld();
+      const proxy = await PostgresProxy.to(postgres.server);
+      const byProxy = { env: { SYNCKIT_OTA_DATABASE: proxy.url(env.SYNCKIT_OTA_DATABASE) } };
+      place.fake.intercept = ({ method, key }) => {
+        if (method === 'PUT' && key.includes('/artifacts/key-of')) proxy.atCommit = how;
+        return undefined;
+      };
+      const failed = await runJson(copyArgs(dataDir, place), byProxy);
+      expect(failed, failed.stderr).toMatchObject({ code: 7, document: { error: { retryable: true } } });
+      proxy.atCommit = 'pass';
+      const status = how === 'cut after' ? 'unchanged' : 'copied';
+      const again = await runJson(copyArgs(dataDir, place), byProxy);
+      expect(again).toMatchObject({ code: 0, document: { status, files: { sent: 0 } } });
+    },
+  );
 
   test('does not show what a store keeps wrong', async () => {
     const { copy, place, rows } = await openWorld();
