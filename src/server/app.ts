@@ -85,11 +85,9 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   app.addHook('onSend', async (request) => {
     const { raw, headers } = request;
     const unread = raw.complete ? 0 : Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
-    const announcesBody =
-      headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
     // A file, or a large body, that was refused: a client in the middle of sending it gets the answer first.
     const refused = isUpload(request) ? unread > 0 : unread > MAX_JSON_BODY_BYTES;
-    if (announcesBody && refused) lingerThenClose(raw);
+    if (announcesBody(raw) && refused) lingerThenClose(raw);
   });
   app.addHook('onResponse', async (request, reply) => {
     const { method, url, ip } = request;
@@ -132,7 +130,7 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
 
 /** Cuts a request whose JSON body trickles in: `connectionTimeout` only notices silence. Uploads may take their time. */
 function limitBody(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.complete || isUpload(request)) return;
+  if (request.raw.complete || !announcesBody(request.raw) || isUpload(request)) return;
   const timer = setTimeout(() => request.raw.destroy(), JSON_BODY_TIMEOUT_MS);
   const stop = () => clearTimeout(timer);
   request.raw.once('end', stop).once('close', stop);
@@ -146,6 +144,11 @@ function limitBody(request: FastifyRequest, reply: FastifyReply): void {
 function lingerThenClose(request: IncomingMessage): void {
   const timer = setTimeout(() => request.destroy(), LINGER_MS);
   request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+}
+
+/** Node ends a request without a body only once somebody reads it, which nobody does. */
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
 }
 
 function isUpload(request: FastifyRequest): boolean {
