@@ -1,11 +1,14 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
+import { OtaError } from '../errors.ts';
 import { answered } from './answered.ts';
 import { endsSession, unreachable } from './failure.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
 /** How long an answer is waited for, in milliseconds: longer than the server lets a statement run. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/** A connection that was not used for longer, in milliseconds, may have been lost unnoticed. */
+const SILENCE_MS = 1000;
 /** How long connections may take to end by themselves, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000;
 
@@ -17,7 +20,8 @@ export class WatchfulPool implements PostgresPool {
   readonly #pool: Pool;
   readonly #answerTimeoutMs: number;
   readonly #open = new Set<PoolClient>();
-  readonly #setUp = new WeakSet<PoolClient>();
+  /** When a connection that was set up was used last, on the monotonic clock. */
+  readonly #usedAt = new WeakMap<PoolClient, number>();
   readonly #lost = new WeakSet<PoolClient>();
 
   constructor(pool: Pool, answerTimeoutMs = ANSWER_TIMEOUT_MS) {
@@ -32,18 +36,42 @@ export class WatchfulPool implements PostgresPool {
   }
 
   async connect(): Promise<PostgresPoolClient> {
-    const client = await this.#pool.connect().catch((cause) => {
-      throw unreachable(cause);
-    });
-    const session = new WatchfulSession(client, () => this.#lost.has(client), this.#answerTimeoutMs);
-    if (this.#setUp.has(client)) return session;
+    for (;;) {
+      const client = await this.#pool.connect().catch((cause) => {
+        throw unreachable(cause);
+      });
+      const usedAt = this.#usedAt.get(client);
+      if (usedAt !== undefined && !(await this.#isThere(client, usedAt))) continue;
+      const session = new WatchfulSession(
+        client,
+        () => this.#lost.has(client),
+        this.#answerTimeoutMs,
+        () => this.#usedAt.set(client, performance.now()),
+      );
+      if (usedAt !== undefined) return session;
+      try {
+        await session.query(SET_UP_SESSION, []);
+        return session;
+      } catch (error) {
+        session.release();
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * Whether a connection can be used. One that was lost while this process stood still, or without a word, would fail
+   * whoever comes next, though the database is there. What cannot be used is dropped.
+   */
+  async #isThere(client: PoolClient, usedAt: number): Promise<boolean> {
+    if (performance.now() - usedAt < SILENCE_MS) return true;
     try {
-      await session.query(SET_UP_SESSION, []);
-      this.#setUp.add(client);
-      return session;
+      await answered(client.query('select 1'), this.#answerTimeoutMs);
+      return true;
     } catch (error) {
-      session.release();
-      throw error;
+      client.release(true);
+      if (error instanceof OtaError) throw error; // no answer at all: nor would there be to others
+      return false;
     }
   }
 
@@ -62,13 +90,15 @@ class WatchfulSession implements PostgresPoolClient {
   readonly #client: PoolClient;
   readonly #isLost: () => boolean;
   readonly #answerTimeoutMs: number;
+  readonly #onRelease: () => void;
   /** Why nothing more can be asked. */
   #over: unknown;
 
-  constructor(client: PoolClient, isLost: () => boolean, answerTimeoutMs: number) {
+  constructor(client: PoolClient, isLost: () => boolean, answerTimeoutMs: number, onRelease: () => void) {
     this.#client = client;
     this.#isLost = isLost;
     this.#answerTimeoutMs = answerTimeoutMs;
+    this.#onRelease = onRelease;
   }
 
   query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
@@ -93,6 +123,7 @@ class WatchfulSession implements PostgresPoolClient {
   }
 
   release(): void {
+    this.#onRelease();
     this.#client.release(this.#over !== undefined);
   }
 }

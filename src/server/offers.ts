@@ -66,6 +66,8 @@ export class Offers {
   readonly #options: OffersOptions;
   readonly #bySlug = new Map<string, Entry>();
   #era: Era | undefined;
+  /** When checks began to come without a break, in milliseconds since 1970. */
+  #watchingSince = 0;
   #isStale = false;
 
   constructor(options: OffersOptions) {
@@ -116,14 +118,12 @@ export class Offers {
       entry.next = undefined;
       return this.#lookUp(slug, this.#seeEra());
     };
-    entry.next ??= entry.underWay.result.then(again, (error) => {
-      entry.next = undefined;
-      throw error;
-    });
+    entry.next ??= entry.underWay.result.then(again, again); // a failure may be of before it, too
     return entry.next;
   }
 
   #begin(slug: string, entry: Entry, era: Era): Promise<AppOffers | undefined> {
+    const since = this.#now();
     const result = this.#resolve(slug, entry.known?.offers).then(
       (offers) => {
         entry.underWay = undefined;
@@ -136,12 +136,12 @@ export class Offers {
       },
       (error) => {
         entry.underWay = undefined;
-        entry.failedAt = this.#now();
+        if (since >= this.#watchingSince) entry.failedAt = this.#now();
         if (entry.known === undefined) this.#bySlug.delete(slug);
         throw error;
       },
     );
-    entry.underWay = { era, since: this.#now(), result };
+    entry.underWay = { era, since, result };
     return result;
   }
 
@@ -158,8 +158,11 @@ export class Offers {
   /** The era that goes on. Seen before any query, so that a change after it begins another. */
   #seeEra(): Era {
     const counter = this.#options.database.changeCounter();
+    const now = this.#now();
+    // Perhaps this process stood still: what it waited for, or how that ended, says nothing of the database now.
+    if (now - (this.#era?.lastSeen ?? 0) > PATIENCE_MS) this.#watchingSince = now;
     const era = this.#era?.counter === counter ? this.#era : { counter, lastSeen: 0 };
-    era.lastSeen = this.#now();
+    era.lastSeen = now;
     this.#era = era;
     return era;
   }
@@ -167,7 +170,8 @@ export class Offers {
   /** Whether there is no use in waiting for the database just now. */
   #isAway({ underWay, failedAt = 0 }: Entry = {}): boolean {
     const now = this.#now();
-    return now - failedAt < RETRY_AFTER_MS || now - (underWay?.since ?? now) > PATIENCE_MS;
+    const waitingSince = Math.max(underWay?.since ?? now, this.#watchingSince);
+    return now - failedAt < RETRY_AFTER_MS || now - waitingSince > PATIENCE_MS;
   }
 
   /** Whether it was current a short enough time ago. */

@@ -81,6 +81,19 @@ describeOnPostgres('PostgreSQL', () => {
     });
   });
 
+  test('connections that are lost while this process stands still fail nobody who asks afterwards', async () => {
+    const url = await postgres.server.createDatabase();
+    const database = await open(url);
+    await Promise.all(Array.from({ length: 10 }, () => listApps(database.queries)));
+    postgres.server.sqlStandingStill(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid(); select pg_sleep(1.1)`,
+      nameIn(url),
+    );
+    expect(await listApps(database.queries)).toEqual([]);
+    expect(await createApp(database.queries, { name: 'Test' }, NOW)).toMatchObject({ name: 'Test' });
+  });
+
   describe('when the server is restarted', () => {
     test.each(['fast', 'crash'] as const)('(%s) queries fail, and work again', async (how) => {
       const url = await postgres.server.createDatabase();

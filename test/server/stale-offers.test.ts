@@ -169,12 +169,20 @@ describe('while the database does not answer', () => {
     const { unreliable, time, find, publish } = await startOffers();
     const letGo = unreliable.hold();
     await publish('2.0.0');
+    const pass = async (ms: number) => {
+      time.now += ms;
+      await vi.advanceTimersByTimeAsync(ms);
+    };
     const first = find();
-    await vi.advanceTimersByTimeAsync(SECOND);
+    await pass(SECOND / 2);
+    const second = find();
+    await pass(SECOND / 2);
     expect(await first).toBe('1.0.0');
-    time.now += SECOND + 1;
+    await pass(1);
     unreliable.raiseCounter();
     expect(await find()).toBe('1.0.0');
+    await pass(SECOND / 2);
+    expect(await second).toBe('1.0.0');
 
     letGo();
     await vi.waitFor(async () => {
@@ -191,6 +199,27 @@ describe('while the database does not answer', () => {
     setTimeout(letGo, 1100);
     expect(await found).toBe('2.0.0');
   });
+
+  test.each([
+    ['is answered', undefined],
+    ['fails', new Error('away')],
+  ])(
+    'and this process stood still meanwhile, what it asked before and %s then does not count',
+    async (_, failure) => {
+      const { unreliable, time, find, publish } = await startOffers();
+      unreliable.raiseCounter();
+      const letGo = unreliable.hold();
+      const before = find();
+      await vi.waitFor(() => expect(unreliable.queries).toBeGreaterThan(0));
+      time.now += 30 * SECOND;
+      await publish('2.0.0');
+      const after = find();
+      letGo(failure);
+      expect(await before).toBe('1.0.0');
+      expect(await find()).toBe('2.0.0');
+      expect(await after).toBe('2.0.0');
+    },
+  );
 });
 
 test('a check that comes after a change, while an earlier one is asking, sees the change', async () => {

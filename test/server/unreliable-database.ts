@@ -59,15 +59,17 @@ export class UnreliableDatabase {
     this.#counterFailure = new Error('the counter cannot be read');
   }
 
-  /** Keeps what queries found until the returned function is called. */
-  hold(): () => void {
-    let letGo = () => {};
-    this.#held = new Promise((resolve) => {
-      letGo = () => {
+  /** Keeps what queries found until the returned function is called, with what becomes of them instead. */
+  hold(): (failure?: Error) => void {
+    let letGo: (failure?: Error) => void = () => {};
+    this.#held = new Promise((resolve, reject) => {
+      letGo = (failure) => {
         this.#held = undefined;
-        resolve();
+        if (failure === undefined) resolve();
+        else reject(failure);
       };
     });
+    this.#held.catch(() => {}); // also where no query waits
     return letGo;
   }
 }

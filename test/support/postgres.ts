@@ -93,6 +93,14 @@ export class PostgresServer {
     }
   }
 
+  /** Runs statements while this process does nothing else, not even take note of what happens to its connections. */
+  sqlStandingStill(statements: string, database: string): void {
+    const url = this.url(database);
+    execFileSync(join(BINARIES ?? '', 'psql'), [url, '--no-psqlrc', '--quiet', '--command', statements], {
+      stdio: 'ignore',
+    });
+  }
+
   /** Ends it as an operator does, or as a crash; connections break. The data stays. */
   async pause(how: 'fast' | 'crash' = 'fast'): Promise<void> {
     const server = this.#process;
