@@ -1,25 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { packageVersion } from '../../src/cli/package-version.ts';
 import { parsePlatform } from '../../src/protocol/platform.ts';
 import { readAction } from '../support/action-file.ts';
 import { optionsOf } from '../support/command-tree.ts';
-
-const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-
-/** The content of every fenced block of these languages. */
-function blocks(...languages: string[]): string[] {
-  const fenced = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)];
-  return fenced.filter(([, language = '']) => languages.includes(language)).map(([, , text = '']) => text);
-}
+import { blocks, README } from '../support/readme.ts';
 
 /** The words after `synckit-ota` of every call of it. */
 function callsIn(text: string): string[][] {
   const lines = text.replace(/\\\n\s*/g, ' ').split('\n');
   return lines.flatMap((line) => {
     if (/^docker (build|run) /.test(line)) return []; // the image's name
-    const call = /(?:^|\s)synckit-ota(?:@\S+)? (.*)$/.exec(line)?.[1];
+    const call = /(?:^|[\s/])synckit-ota(?:@\S+)? (.*)$/.exec(line)?.[1];
     return call === undefined ? [] : [call.split(/\s+/)];
   });
 }
@@ -33,7 +25,7 @@ interface Step {
 }
 
 describe('what the README shows', () => {
-  const calls = blocks('sh', 'yaml').flatMap(callsIn);
+  const calls = blocks('sh', 'yaml', 'ini').flatMap(callsIn);
 
   test('has calls of the program', () => {
     expect(calls.length).toBeGreaterThan(8);
@@ -48,7 +40,7 @@ describe('what the README shows', () => {
   });
 
   test('names the version there is', () => {
-    const versions = [...readme.matchAll(/synckit-ota@v?([0-9][^\s`]*)/g)].map(([, version]) => version);
+    const versions = [...README.matchAll(/synckit-ota@v?([0-9][^\s`]*)/g)].map(([, version]) => version);
     expect(versions.length).toBeGreaterThan(1);
     expect(new Set(versions)).toEqual(new Set([packageVersion()]));
   });

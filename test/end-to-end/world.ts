@@ -2,10 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { createApp } from '../../src/database/apps.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { createToken } from '../../src/database/tokens.ts';
-import { SCOPES } from '../../src/protocol/token.ts';
+import { addApp } from '../support/add-app.ts';
 import { type Finished, type RunOptions, run, type Serving, startServe } from '../support/binary.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -33,7 +31,8 @@ export async function startWorld(serveArgs: readonly string[] = [], url?: URL): 
   await mkdir(project);
   const dataDir = join(folder, 'data');
   const server = await serveUntilFinished(dataDir, serveArgs);
-  const { id, token } = await addApp(dataDir);
+  const database = await openDatabase(dataDir);
+  const { id, token } = await addApp(database).finally(() => database.close());
   const env = {
     SYNCKIT_OTA_SERVER: url?.href ?? server.url,
     SYNCKIT_OTA_APP: id,
@@ -53,24 +52,6 @@ export async function startWorld(serveArgs: readonly string[] = [], url?: URL): 
     run: (args, options) => run(args, inWorld(options)),
     runJson: (args, options) => runJson(args, inWorld(options)),
   };
-}
-
-/** As `apps create` does, without the time a process takes. */
-async function addApp(dataDir: string): Promise<{ id: string; token: string }> {
-  const database = await openDatabase(dataDir);
-  try {
-    const now = new Date();
-    const app = await createApp(database.queries, { name: 'My App' }, now);
-    if (app === 'slug_taken') throw new Error('an app without a slug takes none');
-    const { token } = await createToken(
-      database.queries,
-      { appId: app.id, name: 'publish', scopes: SCOPES, expiresAt: null },
-      now,
-    );
-    return { id: app.id, token };
-  } finally {
-    await database.close();
-  }
 }
 
 /** `serve`, ended at the end of the test at the latest. */

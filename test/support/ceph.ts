@@ -2,10 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePorts } from './free-ports.ts';
 import { isInstalled } from './is-installed.ts';
 import { S3_CREDENTIALS } from './s3-credentials.ts';
 
@@ -134,17 +134,6 @@ async function startDaemon(folder: string, command: string, args: readonly strin
   closeSync(output);
   await writeFile(join(folder, `${command}.pid`), String(child.pid));
   child.unref();
-}
-
-/** Ports that were free a moment ago, all at once so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer());
-  await Promise.all(
-    servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function isRunning(pid: number): boolean {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { UNTIL_INPUT_ENDS } from './until-input-ends.ts';
 
 /** Where Debian keeps the binaries of each version. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -19,21 +20,17 @@ const BINARIES = existsSync(DEBIAN)
       .find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
   : undefined;
 
+export const postgresIsInstalled = BINARIES !== undefined;
+
 /** Declares a suite that runs where there is a PostgreSQL to start, and says elsewhere that it did not. */
 export function describeOnPostgres(name: string, suite: () => void): void {
-  describe.skipIf(BINARIES === undefined)(`${name} (needs Debian's postgresql)`, suite);
+  describe.skipIf(!postgresIsInstalled)(`${name} (needs Debian's postgresql)`, suite);
 }
 
 const START_TIMEOUT_MS = 30_000;
 
 /** For data that nobody needs when the machine is gone. It listens on a socket in its own folder only. */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=200'];
-
-/**
- * Runs a command until its standard input ends, then interrupts it: so it ends with this process, however that does.
- * PostgreSQL calls that a fast shutdown.
- */
-const UNTIL_INPUT_ENDS = '"$@" & child=$!; cat > /dev/null; kill -INT $child 2> /dev/null; wait $child';
 
 /** A PostgreSQL of one's own, with an empty cluster. */
 export class PostgresServer {

@@ -14,7 +14,7 @@ export interface S3Place {
 }
 
 /** Ceph takes some 15 seconds; longer where everything else runs at the same time. */
-const CEPH_START_MS = 120_000;
+export const CEPH_START_MS = 120_000;
 
 /** An empty place in a fake store, until the test is finished. */
 export async function fakeS3Place(options: FakeS3Options = {}): Promise<S3Place & { readonly fake: FakeS3 }> {

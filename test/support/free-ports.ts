@@ -1,0 +1,23 @@
+import { randomInt } from 'node:crypto';
+import net from 'node:net';
+
+/** Below what systems give to outgoing connections: a port from here is still free when its server comes back to it. */
+const [LOWEST, HIGHEST] = [10_000, 32_767];
+
+/** Different ports on loopback that nobody listens on. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(LOWEST, HIGHEST + 1);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
