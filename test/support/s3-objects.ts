@@ -1,4 +1,4 @@
-import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { ListMultipartUploadsCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import type { S3Place } from './s3-place.ts';
 
 /** How many objects a place has where upload URLs write and where download URLs read, and what is uploaded in parts. */
@@ -6,8 +6,10 @@ export async function objectsIn({ location, ...settings }: S3Place) {
   const client = new S3Client(settings);
   const { bucket: Bucket, prefix } = location;
   const count = async (folder: string) => {
-    const input = { Bucket, Prefix: `${prefix}${folder}/` };
-    return (await client.send(new ListObjectsV2Command(input))).Contents?.length ?? 0;
+    let found = 0;
+    const pages = paginateListObjectsV2({ client }, { Bucket, Prefix: `${prefix}${folder}/` });
+    for await (const { Contents = [] } of pages) found += Contents.length;
+    return found;
   };
   try {
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix }));
