@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import { BINARY, run, type Serving, startServe } from '../support/binary.ts';
 import { randomStream } from '../support/random-stream.ts';
+import { median } from './median.ts';
+import { benchNodes } from './nodes.ts';
 
 /*
  * Figures of this machine, for people: nothing here asserts. Each comparison runs its two sides in turn, and the
@@ -198,13 +200,10 @@ async function elapsed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-bench-'));
 try {
-  await main(folder);
+  if (process.argv[2] !== 'nodes') await main(folder);
+  await benchNodes(folder);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

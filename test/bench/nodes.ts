@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import autocannon from 'autocannon';
+import { run, type Serving, startServe } from '../support/binary.ts';
+import { startFakeS3 } from '../support/fake-s3/start-fake-s3.ts';
+import { isInstalled } from '../support/is-installed.ts';
+import { PostgresServer, postgresIsInstalled } from '../support/postgres.ts';
+import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
+import { placeIn } from '../support/s3-place.ts';
+import { storageOptions } from '../support/storage-options.ts';
+import { median } from './median.ts';
+
+const exec = promisify(execFile);
+
+const NODES = 3;
+const SECONDS = Number(process.env.BENCH_CHECK_SECONDS ?? 5);
+const ROUNDS = 5;
+/** Open connections, over all nodes. */
+const CONNECTIONS = 48;
+/** Of `/proc/<pid>/stat`, a second: fixed on Linux, whatever the kernel counts in. */
+const TICKS = 100;
+
+const wrkIsInstalled = isInstalled('wrk');
+
+interface Measured {
+  readonly perSecond: number;
+  /** Checks for each second of CPU that the nodes took. */
+  readonly perCpuSecond: number;
+}
+
+/**
+ * Checks a second of one node and of three on the same PostgreSQL, asked past any load balancer. What asks takes its
+ * part of the same cores: `wrk` a small one, so with it the figures are those of the nodes.
+ */
+export async function benchNodes(folder: string): Promise<void> {
+  if (!postgresIsInstalled) return console.log('several nodes: skipped, needs PostgreSQL');
+  const postgres = await PostgresServer.start();
+  const store = await startFakeS3();
+  const nodes: Serving[] = [];
+  try {
+    const env = { ...S3_ENVIRONMENT, SYNCKIT_OTA_DATABASE: await postgres.createDatabase() };
+    const options = storageOptions(placeIn(store.url, store.bucket));
+    for (let i = 0; i < NODES; i++) nodes.push(await startServe(join(folder, 'none'), options, { env }));
+    await publishOnce(folder, nodes[0] as Serving, env);
+    const one: Measured[] = [];
+    const all: Measured[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      one.push(await measure(nodes.slice(0, 1)));
+      all.push(await measure(nodes));
+    }
+    tell(one, all);
+  } finally {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await store.close();
+    await postgres.stop();
+  }
+}
+
+function tell(one: readonly Measured[], all: readonly Measured[]): void {
+  const of = (measured: readonly Measured[], what: keyof Measured) =>
+    median(measured.map((each) => each[what]));
+  const line = (measured: readonly Measured[]) =>
+    `${of(measured, 'perSecond').toFixed(0)}/s, ${of(measured, 'perCpuSecond').toFixed(0)} a second of CPU`;
+  const ratio = of(all, 'perSecond') / of(one, 'perSecond');
+  const cores = availableParallelism();
+  console.log(
+    `checks on PostgreSQL, asked by ${wrkIsInstalled ? 'wrk' : 'autocannon'} on the same ${cores} cores: ` +
+      `one node ${line(one)}; ${NODES} nodes ${line(all)}; ratio ${ratio.toFixed(2)}`,
+  );
+}
+
+async function publishOnce(folder: string, node: Serving, env: Readonly<Record<string, string>>) {
+  const { id, token } = JSON.parse(
+    (await run(['apps', 'create', 'Nodes', '--slug', 'nodes', '--json'], { env })).stdout,
+  );
+  const file = join(folder, 'nodes.bin');
+  await writeFile(file, 'some bytes');
+  await writeFile(`${file}.sig`, 'not checked here');
+  const remote = { SYNCKIT_OTA_SERVER: node.url, SYNCKIT_OTA_APP: id, SYNCKIT_OTA_TOKEN: token };
+  const args = ['publish', '--version', '1.0.0', '--artifact', `linux-x86_64=${file}`];
+  const { code, stderr } = await run(args, { env: remote });
+  if (code !== 0) throw new Error(stderr);
+}
+
+async function measure(nodes: readonly Serving[]): Promise<Measured> {
+  const connections = CONNECTIONS / nodes.length;
+  const before = await cpuSeconds(nodes);
+  const speeds = await Promise.all(
+    nodes.map(({ url }) => load(`${url}/api/sync/ota/nodes/linux/x86_64/0.9.0`, connections)),
+  );
+  const perSecond = speeds.reduce((sum, speed) => sum + speed);
+  return { perSecond, perCpuSecond: (perSecond * SECONDS) / ((await cpuSeconds(nodes)) - before) };
+}
+
+/** @returns answers a second */
+async function load(url: string, connections: number): Promise<number> {
+  if (!wrkIsInstalled) {
+    const { requests, non2xx } = await autocannon({ url, connections, duration: SECONDS });
+    if (non2xx > 0) throw new Error(`${non2xx} checks failed`);
+    return requests.average;
+  }
+  const { stdout } = await exec('wrk', ['-t1', `-c${connections}`, `-d${SECONDS}s`, url]);
+  const speed = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
+  if (speed === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
+  return Number(speed);
+}
+
+/** What processes took until now; nothing where there is no `/proc`. */
+async function cpuSeconds(nodes: readonly Serving[]): Promise<number> {
+  const stats = await Promise.all(
+    nodes.map(({ pid }) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
+  );
+  return stats.reduce((sum, stat) => {
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the state on, proc(5)
+    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
+  }, 0);
+}
