@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createToken, revokeToken } from '../../src/database/tokens.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
-import type { Services } from '../../src/server/services.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import { fetchRequest } from './fetch-request.ts';
 import type { OpenTarget } from './run-scenarios.ts';
@@ -53,9 +52,9 @@ export async function openOwnServer(
   };
 }
 
-/** Files in the folder; what `overrides` has instead of SQLite and the rest. */
-export async function openOnDisk(dataDir: string, overrides: Partial<Services> = {}): Promise<Opening> {
-  const server = await openTestServer(dataDir, overrides);
+/** SQLite and files in the folder. */
+async function openOnDisk(dataDir: string): Promise<Opening> {
+  const server = await openTestServer(dataDir);
   const advance = (milliseconds: number) => {
     server.now = new Date(server.now.getTime() + milliseconds);
   };

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { S3Place } from '../support/s3-place.ts';
+import type { TestServer } from '../support/server.ts';
+import type { Combination, Store } from '../support/stores.ts';
+import { openOwnServer } from './own-server.ts';
+import { callInProcess } from './own-server-calls.ts';
+import type { OpenTarget } from './run-scenarios.ts';
+import type { Need } from './target.ts';
+
+/** What a server with its files there need not offer. */
+export const LACKS: Readonly<Record<Combination['files'], readonly Need[]>> = {
+  disk: ['complete-upload'],
+  fake: ['own-storage'],
+  Ceph: ['own-storage', 'clock'],
+};
+
+/** The server in process on an empty store, as a target that can tell when it has looked at all that arrived. */
+export async function openOnStore({ create }: Combination): Promise<OpenTarget> {
+  let store: Store | undefined;
+  const { target, close } = await openOwnServer(callInProcess, async (dataDir) => {
+    store = await create(dataDir);
+    const { advance, place } = store;
+    const server = await store.open();
+    const settle = place && (() => untilLookedAt(server, place));
+    return { server, special: { ...(advance && { advance }), ...(settle && { settle }) } };
+  });
+  return { target, close: () => close().then(() => store?.close()) };
+}
+
+/** The server leaves nothing where an upload arrived once it has looked at it. */
+async function untilLookedAt({ database }: TestServer, { location, ...settings }: S3Place): Promise<void> {
+  const client = new S3Client(settings);
+  const isThere = async (id: string) => {
+    const input = { Bucket: location.bucket, Key: `${location.prefix}staging/${id}` };
+    return client.send(new HeadObjectCommand(input)).then(
+      () => true,
+      () => false,
+    );
+  };
+  try {
+    for (;;) {
+      const query = database.queries.selectFrom('artifacts').select('id').where('status', '=', 'pending');
+      const pending = await query.execute();
+      const there = await Promise.all(pending.map(({ id }) => isThere(id)));
+      if (!there.includes(true)) return;
+      await sleep(20);
+    }
+  } finally {
+    client.destroy();
+  }
+}
