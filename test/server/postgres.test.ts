@@ -7,16 +7,9 @@ import { PostgresProxy } from '../support/postgres-proxy.ts';
 import type { TestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { bytesOf, LINUX, Publisher, startServer } from './publisher.ts';
-import { testReleaseModel } from './release-model.contract.ts';
 
 describeOnPostgres('on PostgreSQL', () => {
   const postgres = usePostgres();
-
-  testReleaseModel(
-    'on PostgreSQL',
-    async () => startServer({ database: await openPostgres(await postgres.server.createDatabase()) }),
-    10,
-  );
 
   describe('a change made on one node', () => {
     async function startNodes() {

@@ -100,6 +100,17 @@ export class Publisher {
     return this.follow('PUT', uploadUrl, bytes);
   }
 
+  /**
+   * A PUT, and where that goes elsewhere, the call that has the server look at it. @returns what became of it: the
+   * server's answer, or the store's where that refuses the PUT
+   */
+  async upload(releaseId: string, uploadUrl: string, bytes: Buffer): Promise<Followed> {
+    const reply = await this.put(uploadUrl, bytes);
+    if (reply.statusCode >= 300 || !isRemote(this.server.services.storage)) return reply;
+    const uploadId = new URL(uploadUrl).pathname.split('/').at(-1);
+    return this.send('POST', `/releases/${releaseId}/artifacts/${uploadId}/complete`);
+  }
+
   /** A request to a URL that the server gave, wherever it leads. */
   async follow(method: 'GET' | 'PUT', url: string, payload?: Buffer): Promise<Followed> {
     const { origin, pathname, search } = new URL(url);

@@ -3,14 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { Platform } from '../../src/protocol/platform.ts';
-import { LOOK_WAITS } from '../../src/server/remote-uploads.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
 import { NEVER, startS3Server } from '../support/s3-server.ts';
 import { generateKey, signFile } from '../support/signer.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { times } from '../support/torture.ts';
 import { LINUX, MAC } from './publisher.ts';
 import { openRemoteWorld, type RemoteWorld, sha256Of } from './remote-publisher.ts';
 
@@ -23,27 +21,6 @@ async function statusesOf({ server }: RemoteWorld): Promise<string[]> {
 }
 
 describeOnS3('an upload', (openPlace) => {
-  test('R12: with one bit flipped on the way, wherever, is refused, none is kept, and the URL stays good', async () => {
-    const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
-    const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
-    const flips = times(20, 1000);
-    for (let i = 0; i < flips; i++) {
-      const bit = Math.floor((i * BYTES.length * 8) / flips);
-      const bytes = Buffer.from(BYTES);
-      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect((await world.app.put(promised.url, bytes)).statusCode).toBe(200);
-      const reply = await world.complete(promised);
-      expect(reply.statusCode).toBe(422);
-      expect(reply.json()).toMatchObject({ code: 'content_mismatch', errors: [{ field: 'sha256' }] });
-    }
-    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
-    expect(await world.app.offered()).toBeUndefined();
-    await world.app.put(promised.url, BYTES);
-    expect((await world.complete(promised)).statusCode).toBe(200);
-    expect(await world.app.fetchOffer()).toEqual(BYTES);
-  });
-
   test('whose signature does not verify is refused, and one whose does is taken', async () => {
     const folder = await tempFolder();
     const key = await generateKey(folder);
@@ -94,55 +71,6 @@ describeOnS3('an upload', (openPlace) => {
     expect(replies.map(({ statusCode }) => statusCode).sort()).toEqual([200, ...Array(9).fill(409)]);
     expect(bodies).toContainEqual(await world.app.fetchOffer());
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
-  });
-
-  test('is in sight within 10 s of a PUT that nothing follows, also when that comes late', async () => {
-    const world = await openRemoteWorld(await openPlace(), { lookWaits: LOOK_WAITS });
-    const soon = await world.promise('1.0.0', BYTES.length);
-    await world.app.put(soon.url, BYTES);
-    await world.app.untilVisible(soon.releaseId);
-
-    const late = await world.promise('2.0.0', BYTES.length);
-    const { queries } = world.server.database;
-    const halfAnHourAgo = Date.now() - 30 * 60 * 1000;
-    await queries
-      .updateTable('artifacts')
-      .set({ created_at: halfAnHourAgo })
-      .where('id', '=', late.uploadId)
-      .execute();
-    const lookAt = async () => {
-      const query = queries.selectFrom('artifacts').select('look_at').where('id', '=', late.uploadId);
-      return (await query.executeTakeFirstOrThrow()).look_at ?? 0;
-    };
-    const first = await lookAt();
-    await vi.waitFor(async () => expect(await lookAt()).toBeGreaterThan(first), { timeout: 5000 });
-    await world.app.put(late.url, BYTES);
-    await world.app.untilVisible(late.releaseId);
-  });
-
-  describe('R10: to a URL that was used before', () => {
-    test.each([
-      'the release is live',
-      'a higher one is live',
-      'the release is deleted',
-      'the version came back',
-    ])('when %s, changes nothing that is served', async (state) => {
-      const { app, promise } = await openRemoteWorld(await openPlace());
-      const { url, releaseId } = await promise('1.0.0', BYTES.length);
-      await app.put(url, BYTES);
-      await app.untilVisible(releaseId);
-      if (state === 'a higher one is live') await app.publish('2.0.0');
-      if (state === 'the release is deleted' || state === 'the version came back')
-        await app.delete(releaseId);
-      if (state === 'the version came back') await app.publish('1.0.0', BYTES);
-      const offered = await app.offered();
-      const served = offered && (await app.fetchOffer());
-      for (let i = 0; i < times(5, 100); i++) {
-        expect((await app.put(url, Buffer.alloc(BYTES.length, i))).statusCode).toBe(200);
-        expect(await app.offered()).toBe(offered);
-        if (served) expect(await app.fetchOffer()).toEqual(served);
-      }
-    });
   });
 });
 

@@ -41,7 +41,7 @@ export async function openTestServer(
   const database = overrides.database ?? (await openDatabase(dataDir));
   let publicUrl = TEST_PUBLIC_URL;
   const server = { now: new Date('2026-03-13T12:00:00Z') } as TestServer;
-  const clock = () => server.now;
+  const clock = overrides.clock ?? (() => server.now);
   const signingKeys = urlSigningKeys(database.queries, clock);
   const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: () => publicUrl });
   const services: Services = {

@@ -41,20 +41,27 @@ export async function startFakeS3({
   const requests: { line: string; headers: readonly string[] }[] = [];
   const fake = { bucket, store, defects, denied, requests, intercept: undefined } as unknown as FakeS3;
 
-  const answer = async (request: IncomingMessage): Promise<Answer> => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Answer> => {
     const { method = '', url: target = '', headers } = request;
     requests.push({ line: `${method} ${target}`, headers: Object.keys(headers) });
-    const body = await readBody(request);
     const chunked = headers['transfer-encoding'] !== undefined;
     if (method === 'PUT' && chunked && !defects.has('chunked_accepted')) {
       throw new S3Error('MissingContentLength');
     }
     const anyLength = defects.has('length_not_enforced') || (chunked && defects.has('chunked_accepted'));
-    const rules = { ...S3_CREDENTIALS, region, now: now(), anyLength };
-    verifySignature(
-      { method, target, headers, body },
-      { ...rules, twoAuth: defects.has('two_auth_accepted') },
-    );
+    const rules = {
+      ...S3_CREDENTIALS,
+      region,
+      now: now(),
+      anyLength,
+      twoAuth: defects.has('two_auth_accepted'),
+    };
+    const verify = (body: Buffer) => verifySignature({ method, target, headers, body }, rules);
+    const coversBody = headers.authorization !== undefined;
+    if (!coversBody) verify(Buffer.alloc(0)); // refused before the body is read
+    if (headers.expect !== undefined) response.writeContinue();
+    const body = await readBody(request);
+    if (coversBody) verify(body);
     const [, name = '', key = ''] = /^\/([^/?]*)\/?([^?]*)/.exec(target) ?? [];
     if (name !== bucket) throw new S3Error('NoSuchBucket');
     const header = (wanted: string) => {
@@ -66,8 +73,8 @@ export async function startFakeS3({
     return fake.intercept?.(operation) ?? perform(store, operation, { defects, denied });
   };
 
-  const server = http.createServer((request, response) => {
-    void answer(request)
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
+    void answer(request, response)
       .catch((error: unknown) => {
         if (request.errored) return { status: 400 }; // to nobody: whoever asked is gone
         if (!(error instanceof S3Error)) throw error;
@@ -75,7 +82,8 @@ export async function startFakeS3({
         return { status, headers: { 'content-type': 'application/xml', ...headers }, body };
       })
       .then((reply) => send(request, response, reply));
-  });
+  };
+  const server = http.createServer(serve).on('checkContinue', serve);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(fake, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
