@@ -5,6 +5,7 @@ import { expect, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/database/open.ts';
 import { addApp } from '../support/add-app.ts';
 import { type Finished, type RunOptions, run, type Serving, startServe } from '../support/binary.ts';
+import type { Store } from '../support/stores.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 /** The folder of a project with its files, and `serve` with one app on a store of its own. */
@@ -25,13 +26,21 @@ export interface JsonRun extends Finished {
   readonly document: any;
 }
 
-export async function startWorld(serveArgs: readonly string[] = [], url?: URL): Promise<World> {
+/**
+ * @param url where commands reach the server, if not at its own address
+ * @param store where it keeps everything, if not in a data folder of its own
+ */
+export async function startWorld(
+  serveArgs: readonly string[] = [],
+  url?: URL,
+  store?: Store,
+): Promise<World> {
   const folder = await tempFolder();
   const project = join(folder, 'project');
   await mkdir(project);
-  const dataDir = join(folder, 'data');
-  const server = await serveUntilFinished(dataDir, serveArgs);
-  const database = await openDatabase(dataDir);
+  const dataDir = store?.dataDir ?? join(folder, 'data');
+  const server = await serveUntilFinished(dataDir, [...serveArgs, ...(store?.serveArgs ?? [])]);
+  const database = await (store ? store.openDatabase() : openDatabase(dataDir));
   const { id, token } = await addApp(database).finally(() => database.close());
   const env = {
     SYNCKIT_OTA_SERVER: url?.href ?? server.url,

@@ -76,8 +76,10 @@ export async function startFakeS3({
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     void answer(request, response)
       .catch((error: unknown) => {
-        if (request.errored) return { status: 400 }; // to nobody: whoever asked is gone
-        if (!(error instanceof S3Error)) throw error;
+        if (!(error instanceof S3Error)) {
+          if (!response.closed) throw error;
+          return { status: 400 }; // to nobody: the client broke off
+        }
         const { status, body, headers } = error;
         return { status, headers: { 'content-type': 'application/xml', ...headers }, body };
       })
