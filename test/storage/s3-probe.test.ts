@@ -67,6 +67,8 @@ describe('the probe tells', () => {
     ['head_tells_other_size', /does not have what was uploaded/],
     ['copy_of_other_bytes', /gives back other bytes/],
     ['copy_not_made', /reading objects/],
+    ['copy_fails_in_200', /copying objects .* failed .*InternalError/],
+    ['etag_changes', /makes no copies/],
     ['read_flips_a_bit', /gives back other bytes/],
     ['read_cut_off', /connection reset|closed the connection/],
     ['read_too_short', /gives back other bytes/],

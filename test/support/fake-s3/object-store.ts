@@ -32,6 +32,7 @@ export class ObjectStore {
   readonly uploads = new Map<string, PartedUpload>();
   readonly #defects: ReadonlySet<Defect>;
   readonly #now: () => Date;
+  #listed: ReadonlyMap<string, StoredObject> | undefined;
   readonly #late = new Map<string, { before: StoredObject | undefined; reads: number }>();
 
   constructor(defects: ReadonlySet<Defect>, now: () => Date) {
@@ -52,6 +53,13 @@ export class ObjectStore {
     if (object === undefined) throw new S3Error('NoSuchKey');
     this.#require(object, conditions);
     return object;
+  }
+
+  /** What a list finds: with `stale_list`, what the one before should have found. */
+  listed(): ReadonlyMap<string, StoredObject> {
+    const before = this.#listed ?? new Map();
+    this.#listed = new Map(this.objects);
+    return this.#defects.has('stale_list') ? before : this.#listed;
   }
 
   copy(from: string, to: string, said: Partial<StoredObject>, conditions: Conditions): StoredObject {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Defect } from './defect.ts';
 import { type Conditions, flipped, type ObjectStore, type StoredObject } from './object-store.ts';
 import { S3Error } from './s3-error.ts';
@@ -93,7 +93,8 @@ function resolveRange([, from = '', to = '']: RegExpExecArray, size: number): re
 function head(store: ObjectStore, operation: Operation, defects: ReadonlySet<Defect>): Answer {
   const object = store.find(operation.key, conditionsOf(operation.header));
   const size = object.bytes.length + (defects.has('head_tells_other_size') ? 1 : 0);
-  return { status: 200, headers: { ...headersOf(object, operation), 'content-length': String(size) } };
+  const etag = defects.has('etag_changes') ? `"${randomUUID()}"` : object.etag;
+  return { status: 200, headers: { ...headersOf(object, operation), etag, 'content-length': String(size) } };
 }
 
 function put(store: ObjectStore, { key, header, body }: Operation, defects: ReadonlySet<Defect>): Answer {
@@ -106,7 +107,8 @@ function put(store: ObjectStore, { key, header, body }: Operation, defects: Read
   return { status: 200, headers: { etag: store.put(key, body, said).etag } };
 }
 
-function copy(store: ObjectStore, { key, header }: Operation): Answer {
+function copy(store: ObjectStore, { key, header }: Operation, defects: ReadonlySet<Defect>): Answer {
+  if (defects.has('copy_fails_in_200')) return errorIn200();
   const contentType = header('content-type');
   if (header('x-amz-metadata-directive') !== 'REPLACE' || !contentType) throw new S3Error('InvalidArgument');
   const { etag, lastModified } = store.copy(sourceOf(header), key, { contentType }, copyConditions(header));
@@ -122,7 +124,7 @@ function list(store: ObjectStore, { query }: Operation): Answer {
   const prefix = query.get('prefix') ?? '';
   const after = query.get('continuation-token') ?? '';
   const max = Number(query.get('max-keys') ?? 1000);
-  const found = [...store.objects].filter(([key]) => key.startsWith(prefix) && key > after).sort();
+  const found = [...store.listed()].filter(([key]) => key.startsWith(prefix) && key > after).sort();
   const page = found.slice(0, max);
   const truncated = found.length > max;
   const contents = page.map(
@@ -150,7 +152,8 @@ function putPart(store: ObjectStore, operation: Operation, defects: ReadonlySet<
   return { status: 200, headers: { etag: store.putPart(key, id, number, body).etag } };
 }
 
-function copyPart(store: ObjectStore, operation: Operation): Answer {
+function copyPart(store: ObjectStore, operation: Operation, defects: ReadonlySet<Defect>): Answer {
+  if (defects.has('copy_fails_in_200')) return errorIn200();
   const { key, header } = operation;
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header('x-amz-copy-source-range') ?? '') ?? [];
   const range = [Number(first), Number(last)] as const;
@@ -182,7 +185,9 @@ function listUploads(store: ObjectStore, { query }: Operation): Answer {
   return xml('ListMultipartUploadsResult', { IsTruncated: false }, uploads);
 }
 
-function completeUpload(store: ObjectStore, { key, query, body }: Operation): Answer {
+function completeUpload(store: ObjectStore, operation: Operation, defects: ReadonlySet<Defect>): Answer {
+  if (defects.has('completion_fails_in_200')) return errorIn200();
+  const { key, query, body } = operation;
   const parts = [...body.toString('utf8').matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, part = '']) => ({
     number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
     etag: (/<ETag>(.*?)</.exec(part)?.[1] ?? '').replaceAll('&quot;', '"'),
@@ -240,6 +245,11 @@ function sourceOf(header: Operation['header']): string {
 
 function partOf({ query }: Operation): { id: string; number: number } {
   return { id: query.get('uploadId') ?? '', number: Number(query.get('partNumber')) };
+}
+
+/** S3 has begun to answer before it knows ("Copying objects", "Completing a multipart upload"). */
+function errorIn200(): Answer {
+  return xml('Error', { Code: 'InternalError', Message: 'Please try again.' });
 }
 
 function xml(root: string, fields: Readonly<Record<string, unknown>>, more: readonly string[] = []): Answer {
