@@ -21,6 +21,8 @@ import { probeS3, type S3Enforcement } from './s3-probe.ts';
 
 /** How long a store may take to show that it can be used, in milliseconds. */
 const PROBE_TIMEOUT_MS = 8000;
+/** So many copies may be left that could not be removed again: with more, no further one is made. */
+const MAX_LEFT = 10;
 
 export interface S3StorageOptions extends S3ClientSettings {
   readonly location: S3Location;
@@ -42,6 +44,8 @@ export class S3Storage implements RemoteStorage {
   readonly #owner: string;
   readonly #clock: Clock;
   readonly #copySizes: CopySizes;
+  /** Keys of copies that came to nothing and are not known to be gone. */
+  readonly #left = new Set<string>();
 
   private constructor(bucket: S3Bucket, { location, clock, copySizes = COPY_SIZES }: S3StorageOptions) {
     const { prefix } = location;
@@ -99,19 +103,20 @@ export class S3Storage implements RemoteStorage {
     const arrived = await this.#bucket.head(this.#staging + uploadId);
     if (arrived === undefined) return 'not_there';
     if (arrived.size !== options.size) return this.#dropWrongSize(arrived);
+    await this.#removeLeft();
     const storageKey = randomUUID();
     try {
       const copy = await copyObject(this.#bucket, arrived, this.#artifacts + storageKey, this.#copySizes);
       if (copy === 'changed') return 'not_there'; // whatever came instead is found by the next look
       const measured = await this.#measure(this.#artifacts + storageKey, options);
       if (measured === 'size_differs') {
-        await this.remove(storageKey);
+        await this.#removeCopy(storageKey);
         return this.#dropWrongSize(arrived);
       }
       if (!options.identified) await this.#requireSameAsArrived(arrived, measured);
       return this.#received(storageKey, measured, arrived);
     } catch (error) {
-      await this.remove(storageKey).catch(() => {}); // upkeep finds it, as nothing refers to it
+      await this.#removeCopy(storageKey).catch(() => {}); // tried again before the next
       throw error;
     }
   }
@@ -126,6 +131,7 @@ export class S3Storage implements RemoteStorage {
   }
 
   async sweepStaged(olderThan: Date): Promise<void> {
+    await this.#removeLeft();
     for await (const { key, lastModified } of this.#bucket.list(this.#staging)) {
       if (lastModified < olderThan) await this.#bucket.delete(key);
     }
@@ -157,10 +163,28 @@ export class S3Storage implements RemoteStorage {
       discard: async () => {
         if (state === 'promoted') return;
         state = 'discarded';
-        await this.remove(storageKey);
+        await this.#removeCopy(storageKey);
       },
       discardArrived: () => this.#deleteUnchanged(arrived),
     };
+  }
+
+  async #removeCopy(storageKey: string): Promise<void> {
+    this.#left.add(storageKey);
+    await this.remove(storageKey);
+    this.#left.delete(storageKey);
+  }
+
+  /**
+   * A store that copies and does not delete would else be given a copy more with each look: more than upkeep takes for
+   * what crashes leave.
+   */
+  async #removeLeft(): Promise<void> {
+    for (const storageKey of this.#left) {
+      await this.#removeCopy(storageKey).catch((error) => {
+        if (this.#left.size >= MAX_LEFT) throw error;
+      });
+    }
   }
 
   async #dropWrongSize(arrived: S3Object): Promise<'size_differs'> {

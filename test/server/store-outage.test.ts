@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { objectsIn } from '../support/s3-objects.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
+import { NEVER, startS3Server } from '../support/s3-server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { requireStatus } from './publisher.ts';
+import { openRemoteWorld, sha256Of } from './remote-publisher.ts';
+
+const BYTES = randomBytes(1000);
+const HOUR = 60 * 60 * 1000;
+
+describe('R25: a store that answers 503 for a while', () => {
+  /** A server on a store that is away for what `isAway` says, and its clock that can be moved. */
+  async function startOutage() {
+    let offset = 0;
+    const clock = () => new Date(Date.now() + offset);
+    const place = await fakeS3Place({ now: clock });
+    const dataDir = await tempFolder();
+    const options = { dataDir, clock, lookWaits: NEVER };
+    const world = await openRemoteWorld(place, options);
+    for (let patch = 0; patch < 10; patch++) {
+      const promised = await world.promise(`0.0.${patch}`, BYTES.length);
+      await world.app.put(promised.url, BYTES);
+      requireStatus(await world.complete(promised), 200);
+    }
+    return {
+      ...world,
+      place,
+      fail: (isAway: (request: string) => boolean) => {
+        place.fake.intercept = ({ method, key }) => {
+          const folder = key.startsWith(`${place.location.prefix}staging/`) ? 'staging' : 'artifacts';
+          return isAway(`${method} ${folder}`) ? { status: 503 } : undefined;
+        };
+      },
+      recover: () => {
+        place.fake.intercept = undefined;
+      },
+      /** The upkeep that a start does, so much later. */
+      async upkeepAfter(milliseconds: number) {
+        offset += milliseconds;
+        const again = await startS3Server(dataDir, place, { clock, lookWaits: NEVER });
+        await again.close();
+      },
+    };
+  }
+
+  test.each([
+    ['for everything', () => true],
+    [
+      'for everything but copies',
+      (request: string) => request !== 'PUT artifacts' && !request.startsWith('HEAD'),
+    ],
+    ['for deletions', (request: string) => request.startsWith('DELETE')],
+  ])('%s leaves nothing behind of what was tried meanwhile', async (_, isAway) => {
+    const world = await startOutage();
+    const { app, place } = world;
+    const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
+    const deleted = (await app.send('GET', '/releases')).json()[1].id;
+    await app.put(promised.url, BYTES);
+    world.fail(isAway);
+    for (let look = 0; look < 20; look++) await world.complete(promised);
+    await app.delete(deleted);
+    const copies = [...place.fake.store.objects.keys()].filter((key) => key.includes('/artifacts/'));
+    expect(copies.length).toBeLessThanOrEqual(10 + 10); // no further one is made
+    world.recover();
+
+    requireStatus(await world.complete(promised), 200);
+    expect(await app.fetchOffer()).toEqual(BYTES);
+    await world.upkeepAfter(25 * HOUR);
+    expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 10, uploads: [] });
+  });
+});
