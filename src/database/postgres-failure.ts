@@ -11,6 +11,12 @@ const REASONS: Readonly<Record<string, readonly [means: string, hint: string]>> 
   '53300': ['has no connection left', 'Raise max_connections, or end other clients.'],
   '57P03': ['is not ready', 'Try again in a moment.'],
 };
+/** The codes of Node for a certificate that does not hold. */
+const BAD_CERTIFICATE = /CERT|UNABLE_TO_VERIFY/;
+const NOT_TRUSTED = [
+  'cannot be trusted',
+  'Name the root that vouches for its certificate by sslrootcert=FILE in --database, and the host as the certificate does.',
+] as const;
 
 /**
  * What it means that a database cannot be opened, in one sentence.
@@ -18,7 +24,7 @@ const REASONS: Readonly<Record<string, readonly [means: string, hint: string]>> 
  */
 export function cannotOpen(where: string, cause: unknown): OtaError {
   const { code = '', message } = ((cause instanceof OtaError ? cause.cause : cause) ?? {}) as Failure;
-  const reason = REASONS[code];
+  const reason = BAD_CERTIFICATE.test(code) ? NOT_TRUSTED : REASONS[code];
   if (reason === undefined && cause instanceof OtaError) return cause;
   const [means, hint] = reason ?? [
     'cannot be reached',

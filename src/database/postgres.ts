@@ -41,7 +41,7 @@ export async function openPostgres(
 ): Promise<Database> {
   const { default: pg } = await import('pg'); // not before: nothing but this needs it
   const config: ClientConfig = {
-    connectionString: url,
+    connectionString: plain(url),
     application_name: 'synckit-ota',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -78,6 +78,12 @@ export async function openPostgres(
   } catch (error) {
     throw cannotOpen(where, error);
   }
+}
+
+/** Some modes of TLS are the strictest by other names, of which pg warns on stderr, because a version to come differs. */
+function plain(url: string): string {
+  if (/[?&]uselibpqcompat=true/.test(url)) return url;
+  return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
 }
 
 /** Where the URL leads, without its secrets. @throws OtaError `store_unavailable` */

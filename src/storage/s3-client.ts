@@ -1,4 +1,4 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { OtaError } from '../errors.ts';
 
 export interface S3ClientSettings {
@@ -18,6 +18,30 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const ANY_REGION = 'us-east-1';
 
 /**
+ * Once it is destroyed its requests end, and none is tried again: else those that nobody answers keep the process alive
+ * for minutes.
+ */
+class EndingS3Client extends S3Client {
+  #ended = false;
+
+  constructor(settings: S3ClientConfig) {
+    super(settings);
+    this.middlewareStack.add(
+      (next) => (request) => {
+        if (this.#ended) throw new DOMException('the client was destroyed', 'AbortError');
+        return next(request);
+      },
+      { step: 'finalizeRequest', priority: 'low' }, // after the one that tries again: before each attempt
+    );
+  }
+
+  override destroy(): void {
+    this.#ended = true;
+    super.destroy();
+  }
+}
+
+/**
  * The AWS SDK's client; credentials from its default chain (environment, files, roles).
  *
  * `WHEN_REQUIRED`, because by default the SDK signs the CRC32 of an empty body into presigned PUTs, and demands
@@ -29,7 +53,7 @@ export async function createS3Client({
   region,
   forcePathStyle,
 }: S3ClientSettings): Promise<S3Client> {
-  const client = new S3Client({
+  const client = new EndingS3Client({
     ...(endpoint && { endpoint }),
     ...(region && { region }),
     forcePathStyle,

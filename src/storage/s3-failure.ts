@@ -111,8 +111,9 @@ export function s3Failure(error: unknown, attempt: S3Attempt): unknown {
     );
   }
   if (status === 403) {
+    const answer = code.startsWith('Unknown') ? `status ${status}` : code; // to a HEAD there is no more
     return failure(
-      `${action} is not allowed in the bucket ${bucket} (${code})`,
+      `${action} is not allowed in the bucket ${bucket} (${answer})`,
       'Give the key that right in a policy; the README lists all that are needed.',
     );
   }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { OtaError } from '../errors.ts';
-import type { S3Bucket } from './s3-bucket.ts';
+import type { S3Bucket, S3Object } from './s3-bucket.ts';
 import { copyObject } from './s3-copy.ts';
 import { S3Multipart } from './s3-multipart.ts';
 
@@ -40,13 +40,13 @@ export async function probeS3(bucket: S3Bucket, folders: S3Folders, now: () => D
   const copied = folders.artifacts + randomUUID();
   const expiresAt = new Date(now().getTime() + URL_LIFE_MS);
   try {
-    await requireUpload(bucket, key, expiresAt);
+    const arrived = await requireUpload(bucket, key, expiresAt);
     const [refusals, copyCondition] = await Promise.all([
       probeRefusals(bucket, `${key}-refused`, expiresAt),
       bucket.copy(key, `${key}-unconditional`, OTHER_ETAG).then((outcome) => outcome === 'changed'),
       probeMultipart(bucket, folders),
     ]);
-    await requireCopy(bucket, key, copied, expiresAt);
+    await requireCopy(bucket, arrived, copied, expiresAt);
     return { ...refusals, copyCondition };
   } finally {
     const made = [key, `${key}-refused`, `${key}-unconditional`, copied];
@@ -54,11 +54,14 @@ export async function probeS3(bucket: S3Bucket, folders: S3Folders, now: () => D
   }
 }
 
-async function requireUpload(bucket: S3Bucket, key: string, expiresAt: Date): Promise<void> {
+/** Looked at before it is copied: a copy that is refused does not say for which of its two rights. */
+async function requireUpload(bucket: S3Bucket, key: string, expiresAt: Date): Promise<S3Object> {
   const url = await bucket.presignPut(key, BYTES.length, expiresAt);
   const answer = await request(bucket, url, { method: 'PUT', body: BYTES });
-  if (answer.status < 300) return;
-  throw bucket.failure(answer.error, 'uploading by a presigned URL (s3:PutObject)');
+  if (answer.status >= 300) throw bucket.failure(answer.error, 'uploading by a presigned URL (s3:PutObject)');
+  const arrived = await bucket.head(key);
+  if (arrived?.size !== BYTES.length) throw unfit(bucket, 'does not have what was uploaded to it');
+  return arrived;
 }
 
 async function probeRefusals(bucket: S3Bucket, key: string, expiresAt: Date) {
@@ -89,9 +92,12 @@ async function probeMultipart(bucket: S3Bucket, { staging }: S3Folders): Promise
 }
 
 /** A copy that is read back, by the server and by a download URL, and that is gone once it is deleted. */
-async function requireCopy(bucket: S3Bucket, key: string, copied: string, expiresAt: Date): Promise<void> {
-  const arrived = await bucket.head(key);
-  if (arrived?.size !== BYTES.length) throw unfit(bucket, 'does not have what was uploaded to it');
+async function requireCopy(
+  bucket: S3Bucket,
+  arrived: S3Object,
+  copied: string,
+  expiresAt: Date,
+): Promise<void> {
   if ((await copyObject(bucket, arrived, copied)) === 'changed') throw unfit(bucket, 'makes no copies');
   const chunks: Uint8Array[] = [];
   for await (const chunk of bucket.read(copied)) chunks.push(chunk);

@@ -5,10 +5,9 @@ import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { run, startServe } from '../support/binary.ts';
 import { isInstalled } from '../support/is-installed.ts';
-import { deadUrl } from '../support/loopback-server.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
 import { objectsIn } from '../support/s3-objects.ts';
-import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
+import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from './world.ts';
@@ -64,27 +63,6 @@ describeOnS3('serve with its files', (open) => {
 });
 
 describe('serve tells in one sentence, and ends with 9, when', () => {
-  const failures: [
-    string,
-    (place: S3Place) => S3Place | Promise<S3Place>,
-    RegExp,
-    Record<string, string>?,
-  ][] = [
-    ['there is no such bucket', at({ bucket: 'other-bucket' }), /there is no bucket other-bucket/],
-    ['the secret is wrong', (place) => place, /credentials/, { AWS_SECRET_ACCESS_KEY: 'wrong' }],
-    ['the region is another', (place) => ({ ...place, region: 'eu-west-9' }), /another region: us-east-1/],
-    ['nothing listens there', async (place) => ({ ...place, endpoint: (await deadUrl()).href }), /refused/],
-  ];
-  test.each(failures)('%s', async (_, change, message, env = {}) => {
-    const place = await change(await fakeS3Place());
-    const dataDir = join(await tempFolder(), 'data');
-    const serve = ['serve', '--port', '0', '--data-dir', dataDir, ...storageOptions(place)];
-    const { code, stderr } = await run(serve, { env });
-    expect(code).toBe(9);
-    expect(stderr).toMatch(message);
-    expect(stderr).toMatch(/^error: [^\n]+\.\n {2}[^\n]+\.\n$/);
-  });
-
   test('the artifacts of its database are in another place', async () => {
     const place = await fakeS3Place();
     const dataDir = join(await tempFolder(), 'data');
@@ -113,10 +91,6 @@ describe('serve tells in one sentence, and ends with 9, when', () => {
     expect(stderr).toMatch(/belongs to another database/);
     expect(await server.stop()).toBe(0);
   });
-
-  function at(location: object) {
-    return (place: S3Place): S3Place => ({ ...place, location: { ...place.location, ...location } });
-  }
 });
 
 describeOnPostgres('serve with nothing on disk', () => {

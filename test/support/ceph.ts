@@ -58,7 +58,7 @@ export async function startCeph(folder: string): Promise<string> {
 
   await startDaemon(folder, 'radosgw', ['-c', conf, '-n', 'client.rgw.a', '-f']);
   await until('radosgw', async () => (await fetch(url)).ok);
-  await createUser(conf);
+  await createCephUser(folder, 'ota', S3_CREDENTIALS);
   return url;
 }
 
@@ -121,11 +121,15 @@ async function createKeys(keyring: string): Promise<void> {
   }
 }
 
-async function createUser(conf: string): Promise<void> {
-  const { accessKey, secretKey } = S3_CREDENTIALS;
-  const user = ['user', 'create', '--uid=ota', '--display-name=ota'];
+/** A user of the gateway that `startCeph` started in the folder, with the keys of nobody else. */
+export async function createCephUser(
+  folder: string,
+  uid: string,
+  { accessKey, secretKey }: { accessKey: string; secretKey: string },
+): Promise<void> {
+  const user = ['user', 'create', `--uid=${uid}`, `--display-name=${uid}`];
   const key = [`--access-key=${accessKey}`, `--secret-key=${secretKey}`];
-  await exec('radosgw-admin', ['-c', conf, '-n', 'client.rgw.a', ...user, ...key]);
+  await exec('radosgw-admin', ['-c', join(folder, 'ceph.conf'), '-n', 'client.rgw.a', ...user, ...key]);
 }
 
 async function startDaemon(folder: string, command: string, args: readonly string[]): Promise<void> {

@@ -36,17 +36,20 @@ const SETTINGS = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', 'max
 export class PostgresServer {
   /** Holds the cluster and the socket; may be entered by the user that the server runs as. */
   readonly #folder: string;
+  readonly #settings: readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, settings: readonly string[]) {
     this.#folder = folder;
+    this.#settings = settings;
   }
 
-  static async start(): Promise<PostgresServer> {
+  /** @param settings `name=value`, beside those that suit tests */
+  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
     const folder = mkdtempSync(join(tmpdir(), 'synckit-ota-postgres-'));
     const { uid, gid } = serverUser();
     if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
-    const server = new PostgresServer(folder);
+    const server = new PostgresServer(folder, settings);
     const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
     execFileSync(join(BINARIES ?? '', 'initdb'), ['-D', join(folder, 'data'), ...options], {
       ...serverUser(),
@@ -59,12 +62,17 @@ export class PostgresServer {
 
   /** The URL of a database, which need not be there. */
   url(database: string, user = 'postgres'): string {
-    return `postgres://${user}@localhost/${database}?host=${encodeURIComponent(this.#folder)}`;
+    return `postgres://${user}@localhost:${this.#port}/${database}?host=${encodeURIComponent(this.#folder)}`;
   }
 
   /** Where it listens: a Unix socket. */
   get socket(): string {
-    return join(this.#folder, '.s.PGSQL.5432');
+    return join(this.#folder, `.s.PGSQL.${this.#port}`);
+  }
+
+  get #port(): string {
+    const setting = this.#settings.find((one) => one.startsWith('port='));
+    return setting?.slice('port='.length) ?? '5432';
   }
 
   /** The folder of `postgresql.conf` and `pg_hba.conf`. */
@@ -111,7 +119,7 @@ export class PostgresServer {
 
   /** Starts it again on the same data. */
   async resume(): Promise<void> {
-    const settings = SETTINGS.flatMap((setting) => ['-c', setting]);
+    const settings = [...SETTINGS, ...this.#settings].flatMap((setting) => ['-c', setting]);
     const args = ['-D', this.dataFolder, '-k', this.#folder, ...settings];
     const server = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', join(BINARIES ?? '', 'postgres'), ...args], {
       ...serverUser(),
@@ -156,8 +164,8 @@ export function usePostgres(): { readonly server: PostgresServer } {
   };
 }
 
-/** PostgreSQL refuses to run as root. */
-function serverUser(): { uid?: number; gid?: number } {
+/** Whom PostgreSQL's files have to belong to: it refuses to run as root. */
+export function serverUser(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
