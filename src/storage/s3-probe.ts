@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { OtaError } from '../errors.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 import { copyObject } from './s3-copy.ts';
+import { notS3 } from './s3-failure.ts';
 import { S3Multipart } from './s3-multipart.ts';
 
 /** What a store was found to refuse, as S3 does. Nothing depends on any of it; whoever runs the server may want to know. */
@@ -60,6 +61,7 @@ async function requireUpload(bucket: S3Bucket, key: string, expiresAt: Date): Pr
   const answer = await request(bucket, url, { method: 'PUT', body: BYTES });
   if (answer.status >= 300) throw bucket.failure(answer.error, 'uploading by a presigned URL (s3:PutObject)');
   const arrived = await bucket.head(key);
+  if (arrived?.etag === '') throw notS3(bucket.endpoint); // a site that answers everything with a page
   if (arrived?.size !== BYTES.length) throw unfit(bucket, 'does not have what was uploaded to it');
   return arrived;
 }

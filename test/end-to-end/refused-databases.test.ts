@@ -5,29 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { listenAsPostgres } from '../database/old-postgres.ts';
-import { start } from '../support/binary.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { isInstalled } from '../support/is-installed.ts';
 import { describeOnPostgres, PostgresServer, serverUser, usePostgres } from '../support/postgres.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { serveRefusal } from './refusal.ts';
 import { serveUntilFinished } from './world.ts';
 
 const PASSWORD = 'canary-in-the-url';
 /** All that is wrong is told within ten seconds. */
 const WITHIN = { timeout: 10_000 };
 
-/** What a person is told where `serve` cannot start on that database. */
-async function refusalOf(database: string): Promise<{ message: string; hint: string }> {
-  const args = ['serve', '--port', '0', '--data-dir', join(await tempFolder(), 'data')];
-  const running = start([...args, '--database', database]);
-  onTestFinished(() => running.kill('SIGKILL')); // where it is not refused
-  const { code, stdout, stderr } = await running.finished;
-  expect(stderr).toMatch(/^error: [^\n]+\.\n {2}[^\n]+\.\n$/);
-  expect(code).toBe(9);
-  expect(stderr + stdout).not.toContain(PASSWORD);
-  const [, message = '', hint = ''] = /^error: (.*)\.\n {2}(.*)\n$/.exec(stderr) ?? [];
-  return { message, hint };
-}
+const refusalOf = (database: string) => serveRefusal(['--database', database], PASSWORD);
 
 const canServe = async (database: string) => {
   const server = await serveUntilFinished(join(await tempFolder(), 'data'), ['--database', database]);

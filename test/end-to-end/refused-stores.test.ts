@@ -2,41 +2,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
-import { describe, expect, inject, onTestFinished, test } from 'vitest';
-import { start } from '../support/binary.ts';
+import { describe, expect, inject, test } from 'vitest';
 import { createCephUser } from '../support/ceph.ts';
 import { deadUrl, listenHttp, listenRaw, listenUntilFinished } from '../support/loopback-server.ts';
+import { S3_CREDENTIALS } from '../support/s3-credentials.ts';
 import { describeOnCeph, describeOnS3, fakeS3Place, placeIn, type S3Place } from '../support/s3-place.ts';
+import { S3_RIGHTS } from '../support/s3-rights.ts';
 import { createBucket } from '../support/shared-ceph.ts';
 import { storageOptions } from '../support/storage-options.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { serveRefusal } from './refusal.ts';
 
-const SECRET = 'not-a-secret-only-for-tests';
-
-/** What a person, and a script, is told where `serve` cannot start with its files there. */
-async function refusalOf(place: S3Place, env: Record<string, string> = {}) {
-  const dataDir = join(await tempFolder(), 'data');
-  const serve = ['serve', '--port', '0', '--data-dir', dataDir, ...storageOptions(place)];
-  const running = start(serve, { env });
-  onTestFinished(() => running.kill('SIGKILL')); // where it is not refused
-  const { code, stderr, stdout } = await running.finished;
-  expect(stderr).toMatch(/^error: [^\n]+\.\n {2}[^\n]+\.\n$/);
-  expect(code).toBe(9);
-  expect(stderr + stdout).not.toContain(SECRET);
-  const [, message = '', hint = ''] = /^error: (.*)\.\n {2}(.*)\n$/.exec(stderr) ?? [];
-  return { message, hint };
-}
-
-/** As the README lists them. */
-const NEEDED = [
-  's3:ListBucket',
-  's3:GetObject',
-  's3:PutObject',
-  's3:DeleteObject',
-  's3:AbortMultipartUpload',
-  's3:ListMultipartUploadParts',
-  's3:ListBucketMultipartUploads',
-];
+const refusalOf = (place: S3Place, env: Record<string, string> = {}) =>
+  serveRefusal(storageOptions(place), S3_CREDENTIALS.secretKey, { env });
 
 const certificate = async () => ({
   key: await readFile(new URL('../fixtures/tls/key.pem', import.meta.url)),
@@ -91,7 +68,7 @@ describeOnCeph('serve tells in one sentence, and ends with 9, with its files', (
     expect((await refusalOf(place, env)).message).toContain('(s3:ListBucket)');
 
     // Denied, because whoever uploads an object here may do all with it that no policy denies.
-    for (const lacking of NEEDED) {
+    for (const lacking of S3_RIGHTS) {
       await setPolicy(endpoint, lacking);
       const { message, hint } = await refusalOf(place, env);
       expect(message).toContain(`(${lacking})`);

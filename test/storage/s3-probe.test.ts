@@ -4,6 +4,7 @@ import type { Defect } from '../support/fake-s3/defect.ts';
 import { deadUrl, listenHttp, listenRaw } from '../support/loopback-server.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
+import { S3_RIGHTS } from '../support/s3-rights.ts';
 
 type Settings = Omit<S3StorageOptions, 'clock'>;
 
@@ -89,15 +90,7 @@ describe('the probe tells', () => {
     expect(await probe(place)).toMatchObject({ copyCondition: true });
   });
 
-  test.each([
-    's3:ListBucket',
-    's3:GetObject',
-    's3:PutObject',
-    's3:DeleteObject',
-    's3:AbortMultipartUpload',
-    's3:ListMultipartUploadParts',
-    's3:ListBucketMultipartUploads',
-  ])('that the key lacks the right %s', async (right) => {
+  test.each(S3_RIGHTS)('that the key lacks the right %s', async (right) => {
     const place = await fakeS3Place();
     place.fake.denied.add(right);
     await expect(probe(place)).rejects.toMatchObject({
