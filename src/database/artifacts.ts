@@ -75,6 +75,7 @@ export async function createPendingArtifact(
         look_at: lookAt?.getTime() ?? null,
         claimed_until: 0,
         refusal: null,
+        multipart_id: null,
       })
       .execute();
     return { id };

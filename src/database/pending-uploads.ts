@@ -1,4 +1,6 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
+import type { Platform } from '../protocol/platform.ts';
+import { platformColumns } from './platform-columns.ts';
 import type { Queries, Schema } from './schema.ts';
 
 /*
@@ -32,6 +34,8 @@ export interface UploadState {
   readonly fileSize: number;
   /** As declared while pending, as measured once complete. */
   readonly sha256: string | null;
+  /** The store's name of one in parts. */
+  readonly multipartId: string | null;
 }
 
 /** An upload of a release of an app. */
@@ -43,14 +47,79 @@ export async function findUploadState(
   const row = await db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select(['artifacts.status', 'file_size', 'sha256'])
+    .select(['artifacts.status', 'file_size', 'sha256', 'multipart_id'])
     .where('app_id', '=', of.appId)
     .where('release_id', '=', of.releaseId)
     .where('artifacts.id', '=', id)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const status = row.status === 'complete' ? 'complete' : 'pending';
-  return { status, fileSize: row.file_size, sha256: row.sha256 };
+  return { status, fileSize: row.file_size, sha256: row.sha256, multipartId: row.multipart_id };
+}
+
+/** What tells an upload that another run of the same publish may go on with. */
+export interface ResumableUpload extends Platform {
+  readonly releaseId: string;
+  readonly fileSize: number;
+  readonly sha256: string;
+  readonly signature: string | null;
+}
+
+/** An upload in parts as it is to be recorded. */
+export interface MultipartRecord {
+  readonly before: string | null;
+  readonly multipartId: string;
+  readonly expiresAt: Date;
+}
+
+/** The latest upload in parts of just that, which is not complete. */
+export async function findResumableUpload(
+  db: Queries,
+  { releaseId, fileSize, sha256, signature, ...platform }: ResumableUpload,
+): Promise<{ readonly id: string; readonly multipartId: string } | undefined> {
+  const row = await db
+    .selectFrom('artifacts')
+    .select(['id', 'multipart_id'])
+    .where('release_id', '=', releaseId)
+    .where((eb) => eb.and({ ...platformColumns(platform), status: 'pending', file_size: fileSize, sha256 }))
+    .where('signature', signature === null ? 'is' : '=', signature)
+    .where('multipart_id', 'is not', null)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.multipart_id ? { id: row.id, multipartId: row.multipart_id } : undefined;
+}
+
+/**
+ * Records how the store names a pending upload in parts, and until when its URLs are good.
+ * @param before how it was named; null: not yet
+ * @returns false when another request has named it since, or it is pending no more
+ */
+export async function recordMultipart(
+  db: Kysely<Schema>,
+  id: string,
+  { before, multipartId, expiresAt }: MultipartRecord,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('artifacts')
+    .set({ multipart_id: multipartId, expires_at: expiresAt.getTime() })
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .where('multipart_id', before === null ? 'is' : '=', before)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
+
+/** Whether an upload that is promised still is the one in parts that the store calls so. */
+export async function isPromisedInParts(db: Queries, id: string, multipartId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('artifacts')
+    .select('id')
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .where('multipart_id', '=', multipartId)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Claims uploads that are to be looked for by now, those first that wait longest. */

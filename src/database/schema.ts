@@ -94,6 +94,8 @@ export interface ArtifactsTable {
   claimed_until: number;
   /** Why what arrived for a pending upload last was refused: a problem's code, text and fields, as JSON. */
   refusal: string | null;
+  /** Of a pending upload in parts: the store's name of it. */
+  multipart_id: string | null;
 }
 
 /** What was ever live: a version's bytes for a platform never change, not even over a deletion. */

@@ -11,6 +11,6 @@ export const EXTENSIONS = [
 ] as const;
 
 /** What it can do besides where uploads arrive out of its sight. */
-export const REMOTE_EXTENSIONS = ['complete-upload'] as const;
+export const REMOTE_EXTENSIONS = ['complete-upload', 'multipart'] as const;
 
 export type Extension = (typeof EXTENSIONS)[number] | (typeof REMOTE_EXTENSIONS)[number];

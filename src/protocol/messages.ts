@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { CHANNEL_PATTERN, CHANNEL_RULE } from './channel.ts';
+import { MAX_PARTS } from './multipart.ts';
 import { ARCHS, BUNDLE_TYPES, PLATFORM_NAME_PATTERN, PLATFORM_NAME_RULE, TARGETS } from './platform.ts';
 import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
 import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
@@ -168,8 +169,26 @@ export const CreateArtifactBody = Type.Object({
   file_size: FileSize,
   signature: Type.Optional(Nullable(Signature)),
   sha256: Type.Optional(Nullable(Sha256)),
+  /** Extension `multipart`: to be uploaded in parts. Asked for again, it goes on with what is there. */
+  multipart: Type.Optional(Type.Boolean({ description: 'true or false' })),
 });
 export type CreateArtifactBody = Static<typeof CreateArtifactBody>;
+
+/** Extension `complete-upload`; with `multipart` the ETags of all parts, in order. */
+export const CompleteUploadBody = Type.Union([
+  Type.Object({
+    parts: Type.Optional(
+      Type.Array(Type.String({ pattern: '^"?[^"\\s]{1,100}"?$' }), {
+        minItems: 1,
+        maxItems: MAX_PARTS,
+        description: `a list of 1 to ${MAX_PARTS} ETags`,
+      }),
+    ),
+  }),
+  Type.Null(),
+  Type.Undefined(),
+]);
+export type CompleteUploadBody = Static<typeof CompleteUploadBody>;
 
 /*
  * Answers. These decode what any server sends, so they demand only what the client cannot work without;
@@ -222,6 +241,21 @@ export const CreateArtifactAnswer = Type.Object({
   sha256: Type.Optional(Type.String()),
   /** Extension `complete-upload`: names the upload once its PUT is done. */
   upload_id: Type.Optional(Type.String({ minLength: 1 })),
+  /** Extension `multipart`. */
+  multipart: Type.Optional(
+    Type.Object({
+      /** Differs when another upload in parts was begun: nothing of an earlier one counts any more. */
+      id: Type.String(),
+      /** Bytes of each part but the last. */
+      part_size: Type.Integer({ minimum: 1 }),
+      /** Where those that are missing go, each by one PUT: the next hundred. */
+      parts: Type.Array(
+        Type.Object({ number: Type.Integer({ minimum: 1 }), url: Type.String({ minLength: 1 }) }),
+      ),
+      /** What is there already. */
+      done: Type.Array(Type.Object({ number: Type.Integer({ minimum: 1 }), etag: Type.String() })),
+    }),
+  ),
 });
 export type CreateArtifactAnswer = Static<typeof CreateArtifactAnswer>;
 

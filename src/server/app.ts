@@ -123,7 +123,7 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     registerUploads(app, services, storage);
     registerStoredFiles(app, services, storage);
   }
-  if (uploads) registerUploadCompletion(app, services, uploads);
+  if (uploads && isRemote(storage)) registerUploadCompletion(app, services, storage, uploads);
   registerCheck(app, services);
   return app;
 }

@@ -1,10 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { forgetDeleted, forgetExpiredUploads, isReferenced, listDeleting } from '../database/artifacts.ts';
 import { databaseFailure } from '../database/failure.ts';
+import { isPromisedInParts } from '../database/pending-uploads.ts';
 import { publishLeftWaiting } from '../database/publish-release.ts';
 import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
-import type { Services } from './services.ts';
+import { isRemote } from '../storage/remote-storage.ts';
+import { type Services, UPLOAD_URL_LIFE_MS } from './services.ts';
 
 /** How often expired uploads and what they leave is looked for, in milliseconds. */
 const INTERVAL_MS = 60 * 60 * 1000;
@@ -79,10 +81,12 @@ async function removeDeletedBytes({ database, storage }: Services): Promise<void
   if (failures.length > 0) throw failures[0];
 }
 
-async function removeLeftovers({ database, storage, clock }: Services): Promise<void> {
+async function removeLeftovers(services: Services): Promise<void> {
+  const { database, storage, clock } = services;
   const olderThan = new Date(clock().getTime() - ORPHAN_GRACE_MS);
   await forgetExpiredUploads(database.queries, olderThan);
   await storage.sweepStaged(olderThan);
+  await endAbandonedParts(services);
   const orphans: string[] = [];
   let total = 0;
   for await (const key of storage.promotedKeys(olderThan)) {
@@ -96,4 +100,17 @@ async function removeLeftovers({ database, storage, clock }: Services): Promise<
     );
   }
   for (const key of orphans) await storage.remove(key);
+}
+
+/**
+ * Extension `multipart`: ends what no promise refers to (any more), and so nobody goes on with. A promise is forgotten
+ * with its release, or a day after its URLs expired; what is fresh may not be recorded yet.
+ */
+async function endAbandonedParts({ database, storage, clock }: Services): Promise<void> {
+  if (!isRemote(storage)) return;
+  const { parts } = storage;
+  for await (const upload of parts.unfinished(new Date(clock().getTime() - UPLOAD_URL_LIFE_MS))) {
+    const { uploadId, multipartId } = upload;
+    if (!(await isPromisedInParts(database.queries, uploadId, multipartId))) await parts.end(upload);
+  }
 }

@@ -32,6 +32,52 @@ export interface RemoteStorage extends ArtifactStorage {
    * @returns `not_there`; or `size_differs` when what arrived has another size, and was dropped
    */
   receive(uploadId: string, options: ReceiveOptions): Promise<ReceivedUpload | 'not_there' | 'size_differs'>;
+  /** Whether an upload is there as a whole. */
+  hasArrived(uploadId: string): Promise<boolean>;
+  readonly parts: UploadParts;
+}
+
+/** An upload in parts. */
+export interface PartedUpload {
+  readonly uploadId: string;
+  /** What the store calls it: `start` said so. */
+  readonly multipartId: string;
+}
+
+/** A part of an upload to be presigned. */
+export interface PartUrlRequest extends PartedUpload {
+  /** From 1. */
+  readonly number: number;
+  /** Exactly so many bytes are to come. */
+  readonly size: number;
+  readonly expiresAt: Date;
+}
+
+/** A part that has arrived. */
+export interface ArrivedPart {
+  /** In quotes. */
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Uploads that arrive in parts, which are then put together to what `receive` takes. */
+export interface UploadParts {
+  /** @returns what the store calls it */
+  start(uploadId: string): Promise<string>;
+  /** An absolute URL that takes one PUT of a part until it expires. */
+  url(request: PartUrlRequest): Promise<string>;
+  /** What has arrived of it, by number; undefined when the store knows of no such upload (any more). */
+  arrived(upload: PartedUpload): Promise<ReadonlyMap<number, ArrivedPart> | undefined>;
+  /**
+   * Puts the parts together, whose ETags come in order.
+   * @returns `differ` when they are not those that arrived; `gone` when the store knows of no such upload (any more)
+   */
+  join(upload: PartedUpload, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'>;
+  /** Drops one and its parts; resolves also when there is none. */
+  end(upload: PartedUpload): Promise<void>;
+  /** Those that were started before `olderThan`, and neither joined nor ended. */
+  unfinished(olderThan: Date): AsyncIterable<PartedUpload>;
 }
 
 /** Whether uploads arrive out of the server's sight. */

@@ -48,9 +48,9 @@ async function copyInParts(
   const upload = await multipart.start(to);
   try {
     const etags = await copyParts(multipart, upload, source, partSize, ifUnchanged);
-    if (etags !== 'changed') await multipart.complete(upload, etags);
-    else await multipart.abort(upload);
-    return etags === 'changed' ? etags : 'copied';
+    if (etags !== 'changed' && (await multipart.complete(upload, etags)) === 'joined') return 'copied';
+    await multipart.abort(upload);
+    return 'changed';
   } catch (error) {
     await multipart.abort(upload).catch(() => {}); // upkeep ends it later
     throw error;

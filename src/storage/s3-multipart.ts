@@ -7,8 +7,10 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { ArrivedPart } from './remote-storage.ts';
 import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
-import { isNotThere, notS3, s3Status } from './s3-failure.ts';
+import { isNotThere, notS3, s3ErrorCode, s3Status } from './s3-failure.ts';
 
 /** A multipart upload by what S3 knows it by. */
 export interface MultipartId {
@@ -17,13 +19,8 @@ export interface MultipartId {
   readonly id: string;
 }
 
-/** A part that is there. */
-export interface UploadedPart {
-  /** In quotes, as the store gives it. */
-  readonly etag: string;
-  /** Bytes. */
-  readonly size: number;
-}
+/** Codes by which a store tells that ETags are not those of its parts, or parts not as they have to be. */
+const NOT_ITS_PARTS = ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall', 'MalformedXML'];
 
 /** S3's multipart uploads in one bucket. */
 export class S3Multipart {
@@ -78,8 +75,8 @@ export class S3Multipart {
   }
 
   /** What of it is there, by number; undefined when there is no such upload (any more). */
-  async parts(upload: MultipartId): Promise<ReadonlyMap<number, UploadedPart> | undefined> {
-    const parts = new Map<number, UploadedPart>();
+  async parts(upload: MultipartId): Promise<ReadonlyMap<number, ArrivedPart> | undefined> {
+    const parts = new Map<number, ArrivedPart>();
     let after: string | undefined;
     do {
       const input = { ...this.#named(upload), ...(after && { PartNumberMarker: after }) };
@@ -96,13 +93,28 @@ export class S3Multipart {
     return parts;
   }
 
-  /** Makes the object of its parts, whose ETags come in order. */
-  async complete(upload: MultipartId, etags: readonly string[]): Promise<void> {
+  /** A URL that takes one PUT of exactly so many bytes. */
+  presignPart(upload: MultipartId, number: number, size: number, expiresAt: Date): Promise<string> {
+    const input = { ...this.#named(upload), PartNumber: number, ContentLength: size };
+    const bucket = this.#bucket;
+    return getSignedUrl(bucket.client, new UploadPartCommand(input), bucket.presigning(expiresAt));
+  }
+
+  /**
+   * Makes the object of its parts, whose ETags come in order.
+   * @returns `differ` when they are not its parts; `gone` when there is no such upload (any more)
+   */
+  async complete(upload: MultipartId, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'> {
     const Parts = etags.map((ETag, i) => ({ PartNumber: i + 1, ETag }));
     const input = { ...this.#named(upload), MultipartUpload: { Parts } };
-    await this.#bucket.client
-      .send(new CompleteMultipartUploadCommand(input))
-      .catch((error) => this.#fail(error, 'completing a multipart upload (s3:PutObject)'));
+    try {
+      await this.#bucket.client.send(new CompleteMultipartUploadCommand(input));
+      return 'joined';
+    } catch (error) {
+      if (isNotThere(error)) return 'gone';
+      if (NOT_ITS_PARTS.includes(s3ErrorCode(error))) return 'differ';
+      return this.#fail(error, 'completing a multipart upload (s3:PutObject)');
+    }
   }
 
   /** Drops an upload and its parts; resolves also when there is none. */
@@ -113,7 +125,7 @@ export class S3Multipart {
   }
 
   /** Uploads whose key begins so, that were started before `olderThan` and are neither complete nor ended. */
-  async *abandoned(prefix: string, olderThan: Date): AsyncIterable<MultipartId> {
+  async *unfinished(prefix: string, olderThan: Date): AsyncIterable<MultipartId> {
     let after = {};
     for (;;) {
       const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };

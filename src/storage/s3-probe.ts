@@ -87,7 +87,7 @@ async function probeMultipart(bucket: S3Bucket, { staging }: S3Folders): Promise
   const upload = await multipart.start(`${staging}probe-${randomUUID()}`);
   try {
     await multipart.parts(upload);
-    for await (const _ of multipart.abandoned(staging, new Date(0))) break;
+    for await (const _ of multipart.unfinished(staging, new Date(0))) break;
   } finally {
     await multipart.abort(upload);
   }

@@ -9,7 +9,7 @@ import type {
   UploadUrlRequest,
 } from './artifact-storage.ts';
 import { measureAll } from './measure.ts';
-import type { ReceivedUpload, ReceiveOptions, RemoteStorage } from './remote-storage.ts';
+import type { ReceivedUpload, ReceiveOptions, RemoteStorage, UploadParts } from './remote-storage.ts';
 import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-bring.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
@@ -18,6 +18,7 @@ import type { S3Location } from './s3-location.ts';
 import { S3Multipart } from './s3-multipart.ts';
 import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
+import { S3UploadParts } from './s3-upload-parts.ts';
 
 /** How long a store may take to show that it can be used, in milliseconds. */
 const PROBE_TIMEOUT_MS = 8000;
@@ -37,6 +38,7 @@ export interface S3StorageOptions extends S3ClientSettings {
  */
 export class S3Storage implements RemoteStorage {
   readonly remote = true;
+  readonly parts: UploadParts;
   readonly #bucket: S3Bucket;
   readonly #multipart: S3Multipart;
   readonly #staging: string;
@@ -56,6 +58,7 @@ export class S3Storage implements RemoteStorage {
     this.#artifacts = `${prefix}artifacts/`;
     this.#owner = `${prefix}database-id`;
     this.#copySizes = copySizes;
+    this.parts = new S3UploadParts(this.#multipart, this.#staging);
   }
 
   /** Sends nothing yet: `probe` does. @throws OtaError `usage` when nobody says which region of AWS */
@@ -126,6 +129,10 @@ export class S3Storage implements RemoteStorage {
     return bringFile(this.#bucket, this.#artifacts + storageKey, file, options);
   }
 
+  async hasArrived(uploadId: string): Promise<boolean> {
+    return (await this.#bucket.head(this.#staging + uploadId)) !== undefined;
+  }
+
   async remove(storageKey: string): Promise<void> {
     await this.#bucket.delete(this.#artifacts + storageKey);
   }
@@ -135,11 +142,8 @@ export class S3Storage implements RemoteStorage {
     for await (const { key, lastModified } of this.#bucket.list(this.#staging)) {
       if (lastModified < olderThan) await this.#bucket.delete(key);
     }
-    // Also copies in parts that a crash cut off.
-    for (const prefix of [this.#staging, this.#artifacts]) {
-      for await (const upload of this.#multipart.abandoned(prefix, olderThan)) {
-        await this.#multipart.abort(upload);
-      }
+    for await (const copy of this.#multipart.unfinished(this.#artifacts, olderThan)) {
+      await this.#multipart.abort(copy); // a crash cut it off
     }
   }
 

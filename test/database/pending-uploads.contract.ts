@@ -117,9 +117,14 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const { store, db, releaseId, promise } = await openStore();
       const id = await promise(NOW, { sha256: SHA_A });
       const of = { appId: store.appId, releaseId };
-      expect(await findUploadState(db, of, id)).toEqual({ status: 'pending', fileSize: 5, sha256: SHA_A });
+      expect(await findUploadState(db, of, id)).toEqual({
+        status: 'pending',
+        fileSize: 5,
+        sha256: SHA_A,
+        multipartId: null,
+      });
       await store.complete(id, SHA_B);
-      expect(await findUploadState(db, of, id)).toEqual({ status: 'complete', fileSize: 5, sha256: SHA_B });
+      expect(await findUploadState(db, of, id)).toMatchObject({ status: 'complete', sha256: SHA_B });
       expect(await findUploadState(db, of, 'unknown')).toBeUndefined();
       expect(await findUploadState(db, { ...of, appId: 'other' }, id)).toBeUndefined();
       const other = await store.release('2.0.0');

@@ -75,16 +75,16 @@ describeOnS3('S3Storage', (open) => {
     expect((await served(staged.storageKey))?.toString()).toBe('bytes');
   });
 
-  test('a sweep ends multipart uploads that nobody goes on with, and leaves younger ones', async () => {
+  test('a sweep ends copies in parts that nobody goes on with, and leaves younger ones and uploads', async () => {
     const place = await open();
     const { storage, moment } = await openS3(place);
     await startMultipart(place, 'staging/upload');
     await startMultipart(place, 'artifacts/copy');
     const olderThan = await moment();
-    await startMultipart(place, 'staging/young');
-    await startMultipart({ ...place, location: { ...place.location, prefix: 'not-ours/' } }, 'staging/x');
+    await startMultipart(place, 'artifacts/young');
+    await startMultipart({ ...place, location: { ...place.location, prefix: 'not-ours/' } }, 'artifacts/x');
     await storage.sweepStaged(olderThan);
-    expect(await objectsIn(place)).toMatchObject({ uploads: ['staging/young'] });
+    expect(await objectsIn(place)).toMatchObject({ uploads: ['artifacts/young', 'staging/upload'] });
   });
 
   test('servers that share a bucket under other prefixes see nothing of each other', async () => {

@@ -13,7 +13,7 @@ export async function objectsIn({ location, ...settings }: S3Place) {
   };
   try {
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix }));
-    const uploads = Uploads.map(({ Key = '' }) => Key.slice(prefix.length));
+    const uploads = Uploads.map(({ Key = '' }) => Key.slice(prefix.length)).sort();
     return { staging: await count('staging'), artifacts: await count('artifacts'), uploads };
   } finally {
     client.destroy();

@@ -65,6 +65,7 @@ export const initial: Migration = {
       .addColumn('look_at', 'bigint')
       .addColumn('claimed_until', 'bigint', (c) => c.notNull())
       .addColumn('refusal', 'text')
+      .addColumn('multipart_id', 'text')
       .addCheckConstraint(
         'artifacts_life',
         sql`(status = 'pending' and release_id is not null and storage_key is null)

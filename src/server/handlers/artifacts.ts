@@ -3,9 +3,12 @@ import { findApp } from '../../database/apps.ts';
 import { createPendingArtifact, isComplete, publishedBytes } from '../../database/artifacts.ts';
 import { findRelease } from '../../database/releases.ts';
 import { type CreateArtifactAnswer, CreateArtifactBody } from '../../protocol/messages.ts';
+import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { isRemote } from '../../storage/remote-storage.ts';
 import { alreadyPublished } from '../complete-upload.ts';
+import { type PromisedParts, promiseParts } from '../promise-parts.ts';
 import { registerRoute } from '../register-route.ts';
 import type { RemoteUploads } from '../remote-uploads.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
@@ -32,9 +35,14 @@ export function registerArtifacts(
         const message = `must be a kind of bundle for ${target}`;
         throw new Problem('invalid_request', `bundle_type ${message}.`, [{ field: 'bundle_type', message }]);
       }
-      if (fileSize > maxArtifactSize) {
-        const message = `must be at most ${maxArtifactSize} bytes on this server`;
-        throw new Problem('too_large', `file_size ${message}.`, [{ field: 'file_size', message }]);
+      if (fileSize > maxArtifactSize) throw tooLarge(maxArtifactSize, 'on this server');
+      const inParts = isRemote(storage) && body.multipart === true;
+      if (isRemote(storage) && !inParts && fileSize > MAX_SINGLE_PUT) {
+        throw tooLarge(MAX_SINGLE_PUT, 'without multipart');
+      }
+      if (inParts && sha256 === null) {
+        const message = 'is required with multipart';
+        throw new Problem('invalid_request', `sha256 ${message}.`, [{ field: 'sha256', message }]);
       }
       if (signature === null && release.signature === null) {
         const message = 'is required here, because the release has none';
@@ -51,7 +59,10 @@ export function registerArtifacts(
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
       const lookAt = uploads?.firstLook(now) ?? null;
       const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt, lookAt };
-      const created = await createPendingArtifact(db, pending, now);
+      const created: (Partial<PromisedParts> & { readonly id: string }) | 'release_gone' =
+        inParts && sha256 !== null
+          ? await promiseParts(services, storage, { ...pending, sha256 })
+          : await createPendingArtifact(db, pending, now);
       if (created === 'release_gone') throw new Problem('not_found', 'There is no such release.');
       const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
       const answer: CreateArtifactAnswer = {
@@ -61,8 +72,14 @@ export function registerArtifacts(
         ...(signature !== null && { signature }),
         ...(sha256 !== null && { sha256 }),
         ...(sha256 !== null && uploads && { upload_id: created.id }),
+        ...(created.multipart && { multipart: created.multipart }),
       };
       return reply.code(201).send(answer);
     },
   });
+}
+
+function tooLarge(bytes: number, where: string): Problem {
+  const message = `must be at most ${bytes} bytes ${where}`;
+  return new Problem('too_large', `file_size ${message}.`, [{ field: 'file_size', message }]);
 }

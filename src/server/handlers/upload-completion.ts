@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { findUploadState, type UploadState } from '../../database/pending-uploads.ts';
-import type { CompleteUploadAnswer } from '../../protocol/messages.ts';
+import { type CompleteUploadAnswer, CompleteUploadBody } from '../../protocol/messages.ts';
+import { partsOf } from '../../protocol/multipart.ts';
 import { Problem } from '../../protocol/problem.ts';
+import type { RemoteStorage } from '../../storage/remote-storage.ts';
 import { registerRoute } from '../register-route.ts';
 import type { RemoteUploads } from '../remote-uploads.ts';
 import type { Services } from '../services.ts';
@@ -13,10 +15,22 @@ const ANSWER_WITHIN_MS = 25_000;
 export function registerUploadCompletion(
   app: FastifyInstance,
   { database }: Services,
+  { parts }: RemoteStorage,
   uploads: RemoteUploads,
 ): void {
+  /** Parts that are gone were put together before, or never will be: looking tells. */
+  const joinParts = async (uploadId: string, { multipartId, fileSize }: UploadState, etags: string[]) => {
+    if (multipartId === null) {
+      const message = 'must not be given for an upload without parts';
+      throw new Problem('invalid_request', `parts ${message}.`, [{ field: 'parts', message }]);
+    }
+    const all = etags.length === partsOf(fileSize).length; // a store puts together what it is told, not all there is
+    const joined = all ? await parts.join({ uploadId, multipartId }, etags) : 'differ';
+    if (joined === 'differ') throw new Problem('not_uploaded', 'Other parts than these have arrived.');
+  };
   registerRoute(app, 'completeUpload', {
-    handle: async ({ params }, reply): Promise<CompleteUploadAnswer> => {
+    body: CompleteUploadBody,
+    handle: async ({ params, body }, reply): Promise<CompleteUploadAnswer> => {
       const { app_id: appId, release_id: releaseId, upload_id: id } = params;
       const requireUpload = async (): Promise<UploadState> => {
         const upload = await findUploadState(database.queries, { appId, releaseId }, id);
@@ -24,6 +38,7 @@ export function registerUploadCompletion(
         return upload;
       };
       const before = await requireUpload();
+      if (before.status === 'pending' && body?.parts) await joinParts(id, before, body.parts.map(quoted));
       const look =
         before.status === 'complete' ? { wentLive: undefined } : await uploads.complete(id, ANSWER_WITHIN_MS);
       if (look === 'not_there') {
@@ -43,4 +58,9 @@ export function registerUploadCompletion(
       };
     },
   });
+}
+
+/** As S3 writes an ETag. */
+function quoted(etag: string): string {
+  return `"${etag.replaceAll('"', '')}"`;
 }
