@@ -5,6 +5,7 @@ import {
   type AppQuery,
   CapabilitiesAnswer,
   CompleteUploadAnswer,
+  type CompleteUploadBody,
   CreateArtifactAnswer,
   type CreateArtifactBody,
   type CreateReleaseBody,
@@ -101,12 +102,17 @@ export class OtaClient {
   }
 
   /**
-   * Extension `complete-upload`: tells that an upload's PUT is done.
+   * Extension `complete-upload`: tells that an upload's PUT is done, or (extension `multipart`) all of its parts are.
    * @returns `pending` while the server is still taking the bytes: to be asked again
    */
-  async completeUpload(appId: string, releaseId: string, uploadId: string): Promise<CompleteUploadAnswer> {
+  async completeUpload(
+    appId: string,
+    releaseId: string,
+    uploadId: string,
+    body?: CompleteUploadBody,
+  ): Promise<CompleteUploadAnswer> {
     const parameters = { app_id: appId, release_id: releaseId, upload_id: uploadId };
-    return this.#call(CompleteUploadAnswer, { route: 'completeUpload', parameters });
+    return this.#call(CompleteUploadAnswer, { route: 'completeUpload', parameters, body });
   }
 
   /** api.md, "List Releases" */

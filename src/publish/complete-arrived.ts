@@ -1,5 +1,5 @@
 import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { CompleteUploadBody, ReleaseAnswer } from '../protocol/messages.ts';
 import type { Publisher } from './publisher.ts';
 import { whileThere } from './withdrawn.ts';
 
@@ -10,6 +10,7 @@ const MAX_ASKED = 100;
 
 /**
  * Extension `complete-upload`: has the server take an upload whose bytes have arrived in its store.
+ * @param body with `multipart`, the parts
  * @returns whether the release went live by it; undefined where the server had taken it before
  * @throws OtaError as the call does; `network` when nothing has arrived, or it is never done
  */
@@ -17,9 +18,10 @@ export async function completeArrived(
   { client, appId, sleep }: Publisher,
   { id, version }: Pick<ReleaseAnswer, 'id' | 'version'>,
   uploadId: string,
+  body?: CompleteUploadBody,
 ): Promise<boolean | undefined> {
   for (let asked = 0; asked < MAX_ASKED; asked++) {
-    const answer = await whileThere(version, () => client.completeUpload(appId, id, uploadId));
+    const answer = await whileThere(version, () => client.completeUpload(appId, id, uploadId, body));
     if (answer.status === 'complete') return answer.went_live;
     await sleep(ASK_AGAIN_MS);
   }

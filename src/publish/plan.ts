@@ -5,6 +5,7 @@ import {
   MAX_JSON_BODY_BYTES,
   type ReleaseAnswer,
 } from '../protocol/messages.ts';
+import { MULTIPART_FROM } from '../protocol/multipart.ts';
 import { missingNames, platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
 import type { Fault } from './fault.ts';
@@ -128,6 +129,7 @@ export function planArtifact(
     ...(bundleType !== undefined && { bundle_type: bundleType }),
     file_size,
     ...(supports(server, 'artifact-signature') && { sha256, signature }),
+    ...(supports(server, 'multipart') && file_size >= MULTIPART_FROM && { multipart: true }),
   };
   const planned = {
     ...artifact,

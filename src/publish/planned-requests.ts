@@ -1,4 +1,5 @@
 import { STABLE } from '../protocol/channel.ts';
+import { partsOf } from '../protocol/multipart.ts';
 import { type Platform, withoutBundleType } from '../protocol/platform.ts';
 import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
 import { LOWEST_VERSION } from '../protocol/version.ts';
@@ -7,6 +8,7 @@ import type { Plan, PlannedArtifact } from './plan.ts';
 /** What stands for an id or a URL that only the server's answer will tell. */
 const RELEASE_ID = '{release_id}';
 const UPLOAD_URL = '{upload_url}';
+const PART_URL = '{part_url}';
 const UPLOAD_ID = '{upload_id}';
 const STORAGE_URL = '{storage_url}';
 
@@ -30,8 +32,8 @@ export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): st
   const uploads = artifacts.filter(({ action }) => action === 'upload');
   const live = goLive === 'at_once' || goLive === 'on_request';
   const announce = line('createArtifact', inRelease);
-  const sent = ({ completed }: PlannedArtifact) => [
-    `PUT ${UPLOAD_URL}`,
+  const sent = ({ completed, body, size }: PlannedArtifact) => [
+    body.multipart ? `PUT ${PART_URL} (${partsOf(size).length} parts)` : `PUT ${UPLOAD_URL}`,
     ...(completed ? [line('completeUpload', { ...inRelease, upload_id: UPLOAD_ID })] : []),
   ];
   return [

@@ -1,9 +1,11 @@
 import pMap from 'p-map';
+import { PartBuffers } from '../client/part-buffers.ts';
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PlannedArtifact } from './plan.ts';
+import type { PromisedUpload } from './promised-upload.ts';
 import type { Publisher } from './publisher.ts';
-import { type PromisedUpload, uploadArtifact } from './upload-artifact.ts';
+import { uploadArtifact } from './upload-artifact.ts';
 import { whileThere } from './withdrawn.ts';
 
 export interface UploadOptions {
@@ -32,6 +34,7 @@ export async function uploadAll(
   { concurrency, promiseFirst, slug }: UploadOptions,
 ): Promise<Uploaded> {
   const promised = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
+  const buffers = new PartBuffers();
   const failures: unknown[] = [];
   const wentLive: (boolean | undefined)[] = [];
   const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
@@ -40,7 +43,7 @@ export async function uploadAll(
       return artifact;
     }
     try {
-      const options = { promised: promised[index], slug };
+      const options = { promised: promised[index], slug, buffers };
       const sent = await uploadArtifact(publisher, release, artifact, options);
       wentLive.push(sent.wentLive);
       return { ...artifact, servedSignature: sent.servedSignature };

@@ -1,0 +1,22 @@
+import type { PartBuffers } from '../client/part-buffers.ts';
+import type { CreateArtifactAnswer } from '../protocol/messages.ts';
+
+/** What a server promised to take. */
+export type PromisedUpload = Pick<CreateArtifactAnswer, 'upload_url' | 'upload_id' | 'multipart'>;
+
+export interface UploadOptions {
+  /** One that was asked for already, for the first try. */
+  readonly promised?: PromisedUpload | undefined;
+  /** The app's slug: where a server does not list artifacts, it tells what is served already. */
+  readonly slug?: string | undefined;
+  /** Shared by what is uploaded in parts at once. */
+  readonly buffers?: PartBuffers | undefined;
+}
+
+/** A file that is on the server. */
+export interface SentArtifact {
+  /** What is served for it: another job may have stored the same bytes, signed by itself. */
+  readonly servedSignature: string;
+  /** Whether the release went live by it. Undefined where nobody told. */
+  readonly wentLive: boolean | undefined;
+}
