@@ -176,15 +176,14 @@ export type CreateArtifactBody = Static<typeof CreateArtifactBody>;
 
 /** Extension `complete-upload`; with `multipart` the ETags of all parts, in order. */
 export const CompleteUploadBody = Type.Union([
-  Type.Object({
-    parts: Type.Optional(
-      Type.Array(Type.String({ pattern: '^"?[^"\\s]{1,100}"?$' }), {
-        minItems: 1,
-        maxItems: MAX_PARTS,
-        description: `a list of 1 to ${MAX_PARTS} ETags`,
-      }),
-    ),
-  }),
+  Type.Object(
+    {
+      parts: Type.Optional(
+        Type.Array(Type.String({ pattern: '^"?[^"\\s]{1,100}"?$' }), { minItems: 1, maxItems: MAX_PARTS }),
+      ),
+    },
+    { description: `{ parts: a list of 1 to ${MAX_PARTS} ETags }, or nothing` },
+  ),
   Type.Null(),
   Type.Undefined(),
 ]);

@@ -119,8 +119,8 @@ async function sendParts(
   };
   await pMap(cut(file.read(), partSize, measure), sendPart, { concurrency: PARTS_AT_ONCE });
   if (!isFile(measure.finish(), file)) return 'differs';
-  await multipart.complete(upload, etags);
-  return 'sent';
+  // Of two runs at once the other may have put them together: what is there is read back.
+  return (await multipart.complete(upload, etags)) === 'differ' ? 'wrong' : 'sent';
 }
 
 async function settle(bucket: S3Bucket, key: string, file: KnownFile): Promise<SendOutcome> {
@@ -173,7 +173,7 @@ function isFile(measured: MeasuredBytes | 'size_differs', { sha256 }: KnownFile)
 /** Uploads in parts to a key that were begun and not completed. */
 async function uploadsOf(multipart: S3Multipart, key: string): Promise<MultipartId[]> {
   const found: MultipartId[] = [];
-  for await (const upload of multipart.abandoned(key, END_OF_TIME)) {
+  for await (const upload of multipart.unfinished(key, END_OF_TIME)) {
     if (upload.key === key) found.push(upload);
   }
   return found;

@@ -113,6 +113,8 @@ export class S3Multipart {
     } catch (error) {
       if (isNotThere(error)) return 'gone';
       if (NOT_ITS_PARTS.includes(s3ErrorCode(error))) return 'differ';
+      // Ceph only says InternalError of an upload that it does not know.
+      if ((s3Status(error) ?? 0) >= 500 && (await this.parts(upload)) === undefined) return 'gone';
       return this.#fail(error, 'completing a multipart upload (s3:PutObject)');
     }
   }

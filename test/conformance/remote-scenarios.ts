@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { type Expectation, type Scenario, type Step, scenario, step } from './scenario.ts';
-import { LINUX, type World } from './world.ts';
+import { LINUX, sha256, type World } from './world.ts';
 
 const taken: Expectation = { status: 200 };
 const immutable: Expectation = { status: 409, problem: { code: 'immutable' } };
 const gone: Expectation = { status: 404, problem: { code: 'not_found' } };
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const swapped = (w: World) => Buffer.from(w.bytes(1).toString().toUpperCase());
 
 const notOffered = step((w) => w.check(LINUX, w.v('0-0')), { status: 204 });

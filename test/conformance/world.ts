@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { CallOptions, Credentials, Need, Reply, Target } from './target.ts';
 
 const ROOT = '/api/sync/ota';
@@ -10,6 +11,8 @@ let scenarios = 0;
 
 export const LINUX = 'linux/x86_64';
 export const MAC = 'darwin/aarch64';
+
+export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 export interface ApiOptions extends CallOptions {
   readonly json?: unknown;

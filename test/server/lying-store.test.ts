@@ -3,10 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { DEFECTS, type Defect } from '../support/fake-s3/defect.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
 import { NEVER } from '../support/s3-server.ts';
+import { promiseParts } from './parted-publisher.ts';
 import { openRemoteWorld, sha256Of } from './remote-publisher.ts';
 
 const BYTES = randomBytes(1000);
 const LARGE = randomBytes(6 * 1024 * 1024);
+/** Uploaded in two parts. */
+const PARTED = randomBytes(16 * 1024 * 1024 + 1000);
 /** So small that `LARGE` is copied in parts, and the store's smallest part fits. */
 const IN_PARTS = { inOneGo: 1024 * 1024, part: 5 * 1024 * 1024 };
 
@@ -97,6 +100,32 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     if (['copy_of_other_bytes', 'copy_truncated', 'copy_not_made', 'read_cut_off'].includes(defect)) {
       expect(await app.offered()).toBeUndefined();
     }
+  });
+
+  test('lets no byte of a file that came in parts be seen that was not verified', async () => {
+    const { app, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
+    const releaseId = await app.createRelease('1.0.0');
+    const send = async (bytes: Buffer) => {
+      const parted = await promiseParts(app, releaseId, PARTED);
+      const etags = await parted.putAll(bytes);
+      const complete = () => parted.complete(etags);
+      return [await complete(), await complete(), await complete()].map(({ statusCode }) => statusCode);
+    };
+    await send(Buffer.from(PARTED).reverse());
+    expect(await app.offered()).toBeUndefined();
+    await send(PARTED);
+    // Where a deletion is ignored, what was refused is there as a whole, and nothing else is asked for.
+    const neverTaken = NEVER_TAKEN[defect]?.includes(LARGE) || defect === 'delete_ignored';
+    expect(await app.offered()).toBe(neverTaken ? undefined : '1.0.0');
+    await expectNothingUnverified();
+    fake.defects.clear();
+    if (neverTaken) {
+      const first = await send(PARTED); // what is there already may be refused first
+      expect(first.includes(200) ? first : await send(PARTED)).toContain(200);
+    }
+    await expectNothingUnverified();
+    expect((await kept())?.equals(PARTED)).toBe(true);
+    expect((await app.fetchOffer()).equals(PARTED)).toBe(true);
   });
 
   test('lets no upload of another length be seen, however it was taken', async () => {

@@ -25,6 +25,7 @@ export const DEFECTS = {
   read_too_short: 'answers with fewer bytes, and says so',
   parts_mixed_up: 'puts parts together in another order',
   completion_fails_in_200: 'answers with 200 that parts could not be put together, and the error in the body',
+  unknown_upload_fails: 'fails when it is to put together an upload that it does not know',
   delete_ignored: 'acknowledges a deletion that it does not make',
 } as const;
 

@@ -188,11 +188,13 @@ function listUploads(store: ObjectStore, { query }: Operation): Answer {
 function completeUpload(store: ObjectStore, operation: Operation, defects: ReadonlySet<Defect>): Answer {
   if (defects.has('completion_fails_in_200')) return errorIn200();
   const { key, query, body } = operation;
+  const id = query.get('uploadId') ?? '';
+  if (defects.has('unknown_upload_fails') && !store.uploads.has(id)) throw new S3Error('InternalError');
   const parts = [...body.toString('utf8').matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, part = '']) => ({
     number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
     etag: (/<ETag>(.*?)</.exec(part)?.[1] ?? '').replaceAll('&quot;', '"'),
   }));
-  const { etag } = store.completeUpload(key, query.get('uploadId') ?? '', parts);
+  const { etag } = store.completeUpload(key, id, parts);
   return xml('CompleteMultipartUploadResult', { Key: key, ETag: etag });
 }
 

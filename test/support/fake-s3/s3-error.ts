@@ -4,6 +4,7 @@ const STATUS = {
   AuthorizationHeaderMalformed: 400,
   BadDigest: 400,
   EntityTooSmall: 400,
+  InternalError: 500,
   InvalidAccessKeyId: 403,
   InvalidArgument: 400,
   InvalidPart: 400,
