@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,8 @@ import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import { BINARY, run, type Serving, startServe } from '../support/binary.ts';
 import { randomStream } from '../support/random-stream.ts';
-import { median } from './median.ts';
+import { benchS3Uploads, type LargeFile } from './bench-s3.ts';
+import { elapsed, median } from './figures.ts';
 import { benchNodes } from './nodes.ts';
 
 /*
@@ -38,13 +40,15 @@ interface App {
 
 async function main(folder: string): Promise<void> {
   await benchStart();
+  const file = await writeFileToUpload(folder);
+  await benchS3Uploads(folder, file, ROUNDS);
   const data = join(folder, 'data');
   const server = await startServe(data);
   try {
     const app: App = JSON.parse(
       (await run(['apps', 'create', 'Bench', '--slug', 'bench', '--data-dir', data, '--json'])).stdout,
     );
-    await benchUploads(folder, server, app);
+    await benchUploads(file.file, server, app);
     await benchPlatforms(folder, server, app);
     await benchChecks(server);
     console.log(`serve: ${await peakMemory(server.pid)} MiB resident at most`);
@@ -66,11 +70,22 @@ async function benchStart(): Promise<void> {
   );
 }
 
-/** The server's own time for each PUT, so that hashing before and verifying after are left out on both sides. */
-async function benchUploads(folder: string, server: Serving, app: App): Promise<void> {
+async function writeFileToUpload(folder: string): Promise<LargeFile> {
   const file = join(folder, 'bundle.bin');
-  await pipeline(Readable.from(randomStream(FILE_SIZE)), createWriteStream(file));
+  const hash = createHash('sha256');
+  const hashed = async function* () {
+    for (const chunk of randomStream(FILE_SIZE)) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(Readable.from(hashed()), createWriteStream(file));
   await writeFile(`${file}.sig`, 'not checked here');
+  return { file, size: FILE_SIZE, sha256: hash.digest('hex') };
+}
+
+/** The server's own time for each PUT, so that hashing before and verifying after are left out on both sides. */
+async function benchUploads(file: string, server: Serving, app: App): Promise<void> {
   const speeds = { publish: [] as number[], curl: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     await uploadByPublish(server, app, [['linux-x86_64', file]], `1.${round}.0`);
@@ -192,12 +207,6 @@ async function peakMemory(pid: number): Promise<string> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];
   return kib === undefined ? 'unknown' : (Number(kib) / 1024).toFixed(0);
-}
-
-async function elapsed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-bench-'));

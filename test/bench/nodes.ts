@@ -11,7 +11,7 @@ import { PostgresServer, postgresIsInstalled } from '../support/postgres.ts';
 import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
 import { placeIn } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';
-import { median } from './median.ts';
+import { median } from './figures.ts';
 
 const exec = promisify(execFile);
 

@@ -10,7 +10,7 @@ import type { Need } from './target.ts';
 
 /** What a server with its files there need not offer. */
 export const LACKS: Readonly<Record<Combination['files'], readonly Need[]>> = {
-  disk: ['complete-upload'],
+  disk: ['complete-upload', 'multipart'],
   fake: ['own-storage'],
   Ceph: ['own-storage', 'clock'],
 };

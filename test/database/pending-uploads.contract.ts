@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { forgetExpiredUploads } from '../../src/database/artifacts.ts';
 import {
   claimDueUploads,
   claimUpload,
   extendClaim,
+  findResumableUpload,
   findUploadState,
+  isPromisedInParts,
+  type ResumableUpload,
+  recordMultipart,
   releaseUpload,
   uploadRefusal,
 } from '../../src/database/pending-uploads.ts';
@@ -129,6 +134,101 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       expect(await findUploadState(db, { ...of, appId: 'other' }, id)).toBeUndefined();
       const other = await store.release('2.0.0');
       expect(await findUploadState(db, { ...of, releaseId: other }, id)).toBeUndefined();
+    });
+  });
+
+  describe(`${name}: uploads in parts`, () => {
+    const parted = { fileSize: 5, sha256: SHA_A, signature: 'signature' };
+    const record = (multipartId: string, before: string | null = null, expiresAt = later(HOUR)) => ({
+      before,
+      multipartId,
+      expiresAt,
+    });
+    const openParted = async () => {
+      const opened = await openStore();
+      const { db, releaseId, promise } = opened;
+      const id = await promise(NOW, parted);
+      const find = (fields: Partial<ResumableUpload> = {}) =>
+        findResumableUpload(db, { releaseId, ...LINUX, ...parted, ...fields });
+      return { ...opened, id, find };
+    };
+
+    test('are gone on with as what the store calls them, once that is recorded', async () => {
+      const { store, db, releaseId, id, find } = await openParted();
+      expect(await find()).toBeUndefined();
+      expect(await recordMultipart(db, id, record('m1'))).toBe(true);
+      expect(await find()).toEqual({ id, multipartId: 'm1' });
+      expect(await findUploadState(db, { appId: store.appId, releaseId }, id)).toMatchObject({
+        status: 'pending',
+        multipartId: 'm1',
+      });
+    });
+
+    test.each<[string, Partial<ResumableUpload>]>([
+      ['platform', MAC],
+      ['kind of bundle', { bundleType: 'deb' }],
+      ['size', { fileSize: 6 }],
+      ['hash', { sha256: SHA_B }],
+      ['signature', { signature: 'another' }],
+      ['signature, which is none,', { signature: null }],
+      ['release', { releaseId: 'another' }],
+    ])('of another %s are other uploads', async (_, fields) => {
+      const { db, id, find } = await openParted();
+      await recordMultipart(db, id, record('m1'));
+      expect(await find(fields)).toBeUndefined();
+    });
+
+    test('without a signature of their own, and of a kind of bundle, are gone on with too', async () => {
+      const { db, promise, releaseId, store, find } = await openParted();
+      const unsigned = await promise(NOW, { ...parted, signature: null });
+      await recordMultipart(db, unsigned, record('m1'));
+      expect(await find({ signature: null })).toEqual({ id: unsigned, multipartId: 'm1' });
+      const deb = await store.promise(releaseId, { ...LINUX, bundleType: 'deb' }, parted);
+      await recordMultipart(db, deb, record('m2'));
+      expect(await find({ bundleType: 'deb' })).toEqual({ id: deb, multipartId: 'm2' });
+    });
+
+    test('are promised for longer when they are recorded again', async () => {
+      const { db, id, due } = await openParted();
+      await recordMultipart(db, id, record('m1'));
+      await due(0);
+      await recordMultipart(db, id, record('m1', 'm1', later(3 * HOUR)));
+      await forgetExpiredUploads(db, later(2 * HOUR));
+      expect(await claimUpload(db, id, claimAt(HOUR))).toMatchObject({ expiresAt: later(3 * HOUR) });
+      await forgetExpiredUploads(db, later(4 * HOUR));
+      expect(await recordMultipart(db, id, record('m1', 'm1'))).toBe(false);
+    });
+
+    test('that two begin at once, or anew, are what was recorded first', async () => {
+      const { openAgain, id, db, find } = await openParted();
+      const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
+      for (const before of [null, 'first'] as const) {
+        const names = ['a', 'b', 'c'].map((letter) => `${letter} after ${before}`);
+        const recorded = await Promise.all(
+          others.map(({ queries }, i) => recordMultipart(queries, id, record(names[i] ?? '', before))),
+        );
+        expect(recorded.filter(Boolean)).toHaveLength(1);
+        const winner = names[recorded.indexOf(true)] ?? '';
+        expect(await find()).toEqual({ id, multipartId: winner });
+        await recordMultipart(db, id, record('first', winner));
+      }
+    });
+
+    test('are not gone on with, and not referred to, once they are complete or their release is deleted', async () => {
+      const { store, db, releaseId, id, find } = await openParted();
+      await recordMultipart(db, id, record('m1'));
+      const other = await store.promise(releaseId, MAC, parted);
+      await recordMultipart(db, other, record('m2'));
+      expect(await isPromisedInParts(db, id, 'm1')).toBe(true);
+      expect(await isPromisedInParts(db, id, 'm2')).toBe(false);
+      expect(await isPromisedInParts(db, 'unknown', 'm1')).toBe(false);
+      await store.complete(id);
+      expect(await find()).toBeUndefined();
+      expect(await isPromisedInParts(db, id, 'm1')).toBe(false);
+      expect(await recordMultipart(db, id, record('m3', 'm1'))).toBe(false);
+      expect(await isPromisedInParts(db, other, 'm2')).toBe(true);
+      await deleteRelease(db, store.appId, releaseId);
+      expect(await isPromisedInParts(db, other, 'm2')).toBe(false);
     });
   });
 }

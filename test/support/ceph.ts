@@ -104,6 +104,8 @@ memstore device bytes = 8589934592
 [client.rgw.a]
 rgw frontends = beast endpoint=127.0.0.1:${port}
 rgw data = ${folder}/rgw
+rgw gc obj min wait = 1
+rgw gc processor period = 2
 `;
 }
 

@@ -122,7 +122,8 @@ export class Exchange {
     const { request, response } = this.#parties;
     if (response.destroyed) return;
     if (!request.complete) response.shouldKeepAlive = false;
-    response.writeHead(answer.status, headersOf(answer)).end(answer.body);
+    const isHead = request.method === 'HEAD'; // whose answer tells the length of what it does not send
+    response.writeHead(answer.status, isHead ? answer.headers : headersOf(answer)).end(answer.body);
   }
 }
 

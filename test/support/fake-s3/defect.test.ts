@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { CompleteMultipartUploadCommand } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { S3Bucket, type S3Object } from '../../../src/storage/s3-bucket.ts';
 import { createS3Client } from '../../../src/storage/s3-client.ts';
 import { copyObject } from '../../../src/storage/s3-copy.ts';
+import { s3ErrorCode } from '../../../src/storage/s3-failure.ts';
 import { DEFECTS, type Defect } from './defect.ts';
 import { startFakeS3 } from './start-fake-s3.ts';
 
@@ -61,6 +63,13 @@ class Naive {
     return this.reads('copy', LARGE);
   }
 
+  /** @returns what the store calls it */
+  async completesUnknown(): Promise<string> {
+    const input = { Bucket: this.#bucket.name, Key: 'large', UploadId: 'unknown' };
+    const command = new CompleteMultipartUploadCommand({ ...input, MultipartUpload: { Parts: [] } });
+    return this.#bucket.client.send(command).then(() => '', s3ErrorCode);
+  }
+
   async delete(): Promise<void> {
     await this.#bucket.delete('file');
   }
@@ -115,6 +124,7 @@ const RELIED_ON: Readonly<Record<Defect, (naive: Naive) => Promise<boolean>>> = 
   read_too_short: (naive) => naive.keeps(),
   parts_mixed_up: (naive) => naive.copiesLarge(),
   completion_fails_in_200: (naive) => naive.copiesLarge(),
+  unknown_upload_fails: async (naive) => (await naive.completesUnknown()) === 'NoSuchUpload',
   delete_ignored: async (naive) => {
     await naive.put();
     await naive.delete();
