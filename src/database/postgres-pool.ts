@@ -53,7 +53,7 @@ export class WatchfulPool implements PostgresPool {
         await session.query(SET_UP_SESSION, []);
         return session;
       } catch (error) {
-        session.release();
+        client.release(true); // it has none of what was to be set
         throw error;
       }
     }
