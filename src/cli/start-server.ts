@@ -4,7 +4,7 @@ import { databaseId } from '../database/database-id.ts';
 import { databaseFailure } from '../database/failure.ts';
 import type { Database } from '../database/open.ts';
 import { lockForServing } from '../database/serve-lock.ts';
-import { requireStoragePlace } from '../database/storage-place.ts';
+import { refuseOtherPlace, requireStoragePlace } from '../database/storage-place.ts';
 import { urlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
 import { createApp } from '../server/app.ts';
@@ -77,9 +77,10 @@ export async function startServer(
   try {
     const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
     storage = opened.storage;
-    await requireStoragePlace(database.queries, opened.place);
+    await refuseOtherPlace(database.queries, opened.place);
     await requireNoUnfinishedCopy(database.queries);
     if (isRemote(storage)) await storage.requireOwner(await databaseId(database.queries));
+    await requireStoragePlace(database.queries, opened.place); // only now: a place that is refused is not remembered
   } catch (error) {
     await letGo(); // an open database keeps the process alive
     throw databaseFailure(error) ?? error;

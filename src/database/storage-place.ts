@@ -8,13 +8,22 @@ import type { Queries } from './schema.ts';
  * @throws OtaError `store_unavailable` when they are somewhere else
  */
 export async function requireStoragePlace(db: Queries, place: string): Promise<void> {
+  await refuseOtherPlace(db, place);
   await db
     .insertInto('settings')
     .values({ name: 'storage', value: place })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .execute();
+  await refuseOtherPlace(db, place); // another node may have been quicker
+}
+
+/**
+ * Refuses any other place than the one that is recorded, and records nothing.
+ * @throws OtaError `store_unavailable`
+ */
+export async function refuseOtherPlace(db: Queries, place: string): Promise<void> {
   const value = await storagePlace(db);
-  if (value === place) return;
+  if (value === undefined || value === place) return;
   throw new OtaError('store_unavailable', `the artifacts of this database are in ${value}, not in ${place}`, {
     hint: 'Serve it from where they are; the id of a data folder is in its file storage-id.',
   });

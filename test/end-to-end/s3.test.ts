@@ -119,6 +119,10 @@ describe('serve tells in one sentence, and ends with 9, when', () => {
     ]);
     expect(code).toBe(9);
     expect(stderr).toMatch(/belongs to another database/);
+    // As the hint says, it goes to a place of its own: the one that was refused is not remembered.
+    const own = options.map((option) => option.replace(/^(s3:\/\/[^/]+)\/.*$/, '$1/own'));
+    const other = await startServe(join(folder, 'other'), own);
+    expect(await other.stop()).toBe(0);
     expect(await server.stop()).toBe(0);
   });
 });
