@@ -9,7 +9,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Clock } from '../protocol/time.ts';
-import { isNotThere, s3Failure, s3Status } from './s3-failure.ts';
+import { SLOW_REQUEST } from './s3-client.ts';
+import { isConditionRefused, isNotThere, s3Failure } from './s3-failure.ts';
 
 /** What is stored under a key. */
 export interface S3Object {
@@ -82,7 +83,7 @@ export class S3Bucket {
   /**
    * Copies an object of up to 5 GiB inside the bucket, without what its uploader said of it (its type, its encoding).
    * @param etag only if the source still has it; without it, whatever the source is
-   * @returns `changed` when the source has another ETag, or is gone
+   * @returns `changed` when the source has another ETag, or is gone, or the store knows no such condition
    */
   async copy(from: string, to: string, etag: string | undefined): Promise<'copied' | 'changed'> {
     const input = {
@@ -94,10 +95,10 @@ export class S3Bucket {
       ...(etag !== undefined && { CopySourceIfMatch: etag }),
     } as const;
     try {
-      await this.client.send(new CopyObjectCommand(input));
+      await this.client.send(new CopyObjectCommand(input), SLOW_REQUEST);
       return 'copied';
     } catch (error) {
-      if (s3Status(error) === 412 || isNotThere(error)) return 'changed';
+      if (isNotThere(error) || (etag !== undefined && isConditionRefused(error))) return 'changed';
       throw this.failure(error, 'copying objects (s3:GetObject and s3:PutObject)');
     }
   }
@@ -105,7 +106,7 @@ export class S3Bucket {
   /** Puts a few bytes under a key, in place of what is there. */
   async put(key: string, bytes: Buffer): Promise<void> {
     const input = { Bucket: this.name, Key: key, Body: bytes, ContentType: CONTENT_TYPE };
-    await this.client.send(new PutObjectCommand(input)).catch((error) => {
+    await this.client.send(new PutObjectCommand(input), SLOW_REQUEST).catch((error) => {
       throw this.failure(error, 'writing objects (s3:PutObject)');
     });
   }

@@ -12,8 +12,12 @@ export interface S3ClientSettings {
 
 /** How long a connection may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3000;
-/** How long an answer, or the next bytes of one, may take, in milliseconds: a copy is made in that time. */
+/** How long it may take until an answer begins, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 60_000;
+/** How long nothing may move on a connection, and how long a slow request may take until its answer begins. */
+const SLOW_TIMEOUT_MS = 120_000;
+/** For requests that carry a part of a file, or have the store copy one: all of it counts. */
+export const SLOW_REQUEST = { requestTimeout: SLOW_TIMEOUT_MS };
 /** What stores without regions take. */
 const ANY_REGION = 'us-east-1';
 
@@ -63,7 +67,7 @@ export async function createS3Client({
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: ANSWER_TIMEOUT_MS,
       throwOnRequestTimeout: true,
-      socketTimeout: ANSWER_TIMEOUT_MS,
+      socketTimeout: SLOW_TIMEOUT_MS,
     },
   });
   try {

@@ -9,8 +9,8 @@ export interface CopySizes {
   readonly part: number;
 }
 
-/** Small enough for a request to be answered in good time. */
-export const COPY_SIZES: CopySizes = { inOneGo: 256 * 1024 ** 2, part: 256 * 1024 ** 2 };
+/** Small enough for a request to be answered in good time, also where four parts are copied at once by a slow store. */
+export const COPY_SIZES: CopySizes = { inOneGo: 256 * 1024 ** 2, part: 64 * 1024 ** 2 };
 /** S3's limit. */
 export const MAX_PARTS = 10_000;
 const PARTS_AT_ONCE = 4;

@@ -66,6 +66,13 @@ export function isNotThere(error: unknown): boolean {
   return ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(s3ErrorCode(error));
 }
 
+/** Whether the store refuses a condition: as one that is not met, or as one that it does not know. */
+export function isConditionRefused(error: unknown): boolean {
+  const status = s3Status(error);
+  if (status === 412 || status === 501) return true;
+  return status === 400 && ['InvalidArgument', 'InvalidRequest'].includes(s3ErrorCode(error));
+}
+
 /**
  * What a failed request to the store means, as one sentence with what to do.
  * An error that is a mistake in this program, or an abort, comes back as it is.

@@ -10,7 +10,8 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ArrivedPart } from './remote-storage.ts';
 import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
-import { isNotThere, notS3, s3ErrorCode, s3Status } from './s3-failure.ts';
+import { SLOW_REQUEST } from './s3-client.ts';
+import { isConditionRefused, isNotThere, notS3, s3ErrorCode, s3Status } from './s3-failure.ts';
 
 /** A multipart upload by what S3 knows it by. */
 export interface MultipartId {
@@ -57,10 +58,13 @@ export class S3Multipart {
       ...(ifUnchanged && { CopySourceIfMatch: source.etag }),
     };
     try {
-      const { CopyPartResult } = await this.#bucket.client.send(new UploadPartCopyCommand(input));
+      const { CopyPartResult } = await this.#bucket.client.send(
+        new UploadPartCopyCommand(input),
+        SLOW_REQUEST,
+      );
       return { etag: CopyPartResult?.ETag ?? '' };
     } catch (error) {
-      if (s3Status(error) === 412) return 'changed';
+      if (ifUnchanged && isConditionRefused(error)) return 'changed';
       return this.#fail(error, 'copying objects (s3:GetObject and s3:PutObject)');
     }
   }
@@ -69,7 +73,7 @@ export class S3Multipart {
   async putPart(upload: MultipartId, number: number, bytes: Buffer): Promise<string> {
     const input = { ...this.#named(upload), PartNumber: number, Body: bytes };
     const { ETag = '' } = await this.#bucket.client
-      .send(new UploadPartCommand(input))
+      .send(new UploadPartCommand(input), SLOW_REQUEST)
       .catch((error) => this.#fail(error, 'writing objects (s3:PutObject)'));
     return ETag;
   }
@@ -108,7 +112,7 @@ export class S3Multipart {
     const Parts = etags.map((ETag, i) => ({ PartNumber: i + 1, ETag }));
     const input = { ...this.#named(upload), MultipartUpload: { Parts } };
     try {
-      await this.#bucket.client.send(new CompleteMultipartUploadCommand(input));
+      await this.#bucket.client.send(new CompleteMultipartUploadCommand(input), SLOW_REQUEST);
       return 'joined';
     } catch (error) {
       if (isNotThere(error)) return 'gone';

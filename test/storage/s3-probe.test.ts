@@ -84,9 +84,12 @@ describe('the probe tells', () => {
     });
   });
 
-  test('that conditions which are never met are no hindrance', async () => {
+  test.each([
+    ['never met', 'wrong_etag'],
+    ['not known', 'conditions_unknown'],
+  ] as const)('that conditions which are %s are no hindrance', async (_, defect) => {
     const place = await fakeS3Place();
-    place.fake.defects.add('wrong_etag');
+    place.fake.defects.add(defect);
     expect(await probe(place)).toMatchObject({ copyCondition: true });
   });
 

@@ -93,6 +93,7 @@ const RELIED_ON: Readonly<Record<Defect, (naive: Naive) => Promise<boolean>>> = 
   checksum_not_enforced: (naive) =>
     naive.refuses(BYTES, { headers: { 'content-md5': `${'A'.repeat(22)}==` } }),
   conditions_ignored: async (naive) => !(await naive.copies('"another"')),
+  conditions_unknown: copiesWithItsETag,
   wrong_etag: copiesWithItsETag,
   etag_changes: copiesWithItsETag,
   two_auth_accepted: (naive) => naive.refuses(BYTES, { headers: { authorization: 'Bearer token' } }),

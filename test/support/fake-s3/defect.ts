@@ -7,6 +7,7 @@ export const DEFECTS = {
   length_not_enforced: 'takes a PUT of another length than was signed',
   checksum_not_enforced: 'takes a PUT whose body is not what its checksum says',
   conditions_ignored: 'takes every condition for met',
+  conditions_unknown: 'refuses copies with a condition as something that it does not know',
   wrong_etag: 'tells an ETag that no condition on it meets',
   etag_changes: 'tells another ETag each time it is asked',
   two_auth_accepted: 'takes a presigned request that has an Authorization as well',

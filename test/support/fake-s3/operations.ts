@@ -111,7 +111,12 @@ function copy(store: ObjectStore, { key, header }: Operation, defects: ReadonlyS
   if (defects.has('copy_fails_in_200')) return errorIn200();
   const contentType = header('content-type');
   if (header('x-amz-metadata-directive') !== 'REPLACE' || !contentType) throw new S3Error('InvalidArgument');
-  const { etag, lastModified } = store.copy(sourceOf(header), key, { contentType }, copyConditions(header));
+  const { etag, lastModified } = store.copy(
+    sourceOf(header),
+    key,
+    { contentType },
+    copyConditions(header, defects),
+  );
   return xml('CopyObjectResult', { ETag: etag, LastModified: lastModified.toISOString() });
 }
 
@@ -157,7 +162,12 @@ function copyPart(store: ObjectStore, operation: Operation, defects: ReadonlySet
   const { key, header } = operation;
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header('x-amz-copy-source-range') ?? '') ?? [];
   const range = [Number(first), Number(last)] as const;
-  const part = store.copyPart({ key, ...partOf(operation) }, sourceOf(header), range, copyConditions(header));
+  const part = store.copyPart(
+    { key, ...partOf(operation) },
+    sourceOf(header),
+    range,
+    copyConditions(header, defects),
+  );
   return xml('CopyPartResult', { ETag: part.etag, LastModified: part.lastModified.toISOString() });
 }
 
@@ -236,8 +246,10 @@ function conditionsOf(header: Operation['header']): Conditions {
   return { ifMatch: header('if-match'), ifNoneMatch: header('if-none-match') };
 }
 
-function copyConditions(header: Operation['header']): Conditions {
-  return { ifMatch: header('x-amz-copy-source-if-match') };
+function copyConditions(header: Operation['header'], defects: ReadonlySet<Defect>): Conditions {
+  const ifMatch = header('x-amz-copy-source-if-match');
+  if (ifMatch !== undefined && defects.has('conditions_unknown')) throw new S3Error('NotImplemented');
+  return { ifMatch };
 }
 
 /** The key of a copy's source, in the same bucket. */
