@@ -1,4 +1,4 @@
-import { parseS3Location, type S3Location } from '../storage/s3-location.ts';
+import { ownFolderIn, parseS3Location, type S3Location } from '../storage/s3-location.ts';
 import type { Problems } from './problems.ts';
 
 /** As commander leaves them. */
@@ -44,6 +44,13 @@ export function readStorage(
   }
   const location = parseS3Location(storage);
   if (location === undefined) {
+    const folder = ownFolderIn(storage);
+    if (storage.startsWith('s3://') && folder !== undefined) {
+      problems.add(
+        `${option} ${storage} has ${folder} in its prefix, which is where a server keeps its own files: choose another prefix`,
+      );
+      return undefined;
+    }
     problems.add(`${option} ${storage} is neither disk nor a bucket: give it like s3://bucket/prefix`);
     return undefined;
   }

@@ -11,6 +11,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Clock } from '../protocol/time.ts';
 import { SLOW_REQUEST } from './s3-client.ts';
 import { isConditionRefused, isNotThere, s3Failure } from './s3-failure.ts';
+import { isOfAnother } from './s3-location.ts';
 
 /** What is stored under a key. */
 export interface S3Object {
@@ -119,7 +120,7 @@ export class S3Bucket {
     });
   }
 
-  /** Everything whose key begins so, page by page. */
+  /** What is in a folder, page by page, but for what `isOfAnother`. @param prefix with a slash at its end */
   async *list(prefix: string, pageSize?: number): AsyncIterable<S3Object> {
     let after: string | undefined;
     do {
@@ -133,6 +134,7 @@ export class S3Bucket {
         throw this.failure(error, 'listing objects (s3:ListBucket)');
       });
       for (const { Key: key = '', Size: size = 0, ETag: etag = '', LastModified } of page.Contents ?? []) {
+        if (isOfAnother(key, prefix)) continue;
         yield { key, size, etag, lastModified: LastModified ?? new Date(0) };
       }
       after = page.IsTruncated ? page.NextContinuationToken : undefined;

@@ -12,6 +12,7 @@ import type { ArrivedPart } from './remote-storage.ts';
 import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
 import { SLOW_REQUEST } from './s3-client.ts';
 import { isConditionRefused, isNotThere, notS3, s3ErrorCode, s3Status } from './s3-failure.ts';
+import { isOfAnother } from './s3-location.ts';
 
 /** A multipart upload by what S3 knows it by. */
 export interface MultipartId {
@@ -130,7 +131,7 @@ export class S3Multipart {
     });
   }
 
-  /** Uploads whose key begins so, that were started before `olderThan` and are neither complete nor ended. */
+  /** Uploads whose key begins so, but for what `isOfAnother`, that were started before `olderThan` and are neither complete nor ended. */
   async *unfinished(prefix: string, olderThan: Date): AsyncIterable<MultipartId> {
     let after = {};
     for (;;) {
@@ -139,6 +140,7 @@ export class S3Multipart {
         .send(new ListMultipartUploadsCommand(input))
         .catch((error) => this.#fail(error, 'listing multipart uploads (s3:ListBucketMultipartUploads)'));
       for (const { Key: key = '', UploadId: id = '', Initiated } of page.Uploads ?? []) {
+        if (isOfAnother(key, prefix)) continue;
         if (Initiated !== undefined && Initiated < olderThan) yield { key, id };
       }
       if (!page.IsTruncated) return;

@@ -14,7 +14,7 @@ import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from 
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
-import type { S3Location } from './s3-location.ts';
+import { OWNER_NAME, type S3Location } from './s3-location.ts';
 import { S3Multipart } from './s3-multipart.ts';
 import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
@@ -56,7 +56,7 @@ export class S3Storage implements RemoteStorage {
     this.#multipart = new S3Multipart(bucket);
     this.#staging = `${prefix}staging/`;
     this.#artifacts = `${prefix}artifacts/`;
-    this.#owner = `${prefix}database-id`;
+    this.#owner = prefix + OWNER_NAME;
     this.#copySizes = copySizes;
     this.parts = new S3UploadParts(this.#multipart, this.#staging);
   }

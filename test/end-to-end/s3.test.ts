@@ -167,6 +167,7 @@ test('a wrong bucket does not keep the right one from being served afterwards', 
 });
 
 test.each([
+  [['--storage', 's3://bucket/staging'], '--storage s3://bucket/staging has staging in its prefix'],
   [['--storage', 's3://bucket/../other'], '--storage s3://bucket/../other is neither disk nor a bucket'],
   [['--storage', 'tape'], '--storage tape is neither'],
   [['--storage', 's3://bucket', '--s3-endpoint', 'ftp://x'], '--s3-endpoint ftp://x is not'],

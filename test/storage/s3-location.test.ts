@@ -8,6 +8,7 @@ test.each([
   ['s3://my.bucket-1/updates', 'my.bucket-1', 'updates/'],
   ['s3://bucket/a/b_c/d.e~f/', 'bucket', 'a/b_c/d.e~f/'],
   ['s3://Tenant_1/x', 'Tenant_1', 'x/'],
+  ['s3://staging/my-artifacts', 'staging', 'my-artifacts/'],
 ])('%s is a place in a bucket', (text, bucket, prefix) => {
   expect(parseS3Location(text)).toEqual({ bucket, prefix });
 });
@@ -34,6 +35,9 @@ test.each([
   's3://bucket/ünïcode',
   's3://bucket/a\n',
   'https://s3.example.com/bucket',
+  's3://bucket/staging',
+  's3://bucket/artifacts/',
+  's3://bucket/a/staging/b',
 ])('%j is none', (text) => {
   expect(parseS3Location(text)).toBeUndefined();
 });

@@ -97,6 +97,29 @@ describeOnS3('S3Storage', (open) => {
     await second.storage.sweepStaged(await second.moment());
     expect(await first.served(storageKey)).toEqual(Buffer.from('first'));
   });
+
+  test.each(['staging', 'artifacts'])(
+    'what another server has in a prefix inside of %s/ is left alone',
+    async (folder) => {
+      const place = await open();
+      const { bucket, prefix } = place.location;
+      const outer = await openS3(place);
+      const inner = await openS3({ ...place, location: { bucket, prefix: `${prefix}${folder}/` } });
+      await inner.storage.requireOwner('inner');
+      const { storageKey } = await inner.stage(Buffer.from('inner'));
+      await inner.storage.parts.start('upload');
+      await startMultipart(place, `${folder}/artifacts/copy`);
+      const now = await outer.moment();
+      await outer.storage.sweepStaged(now);
+      const seen = await keysOf(outer.storage, now);
+      for await (const { uploadId } of outer.storage.parts.unfinished(now)) seen.push(uploadId);
+      expect(seen).toEqual([]);
+      await expect(inner.storage.requireOwner('outer')).rejects.toThrow('belongs to another');
+      expect(await inner.served(storageKey)).toEqual(Buffer.from('inner'));
+      const { uploads } = await objectsIn(place);
+      expect(uploads).toEqual([`${folder}/artifacts/copy`, `${folder}/staging/upload`]);
+    },
+  );
 });
 
 describe('an upload URL', () => {
