@@ -14,6 +14,7 @@ export interface Completed {
  * Takes an upload from a storage that it arrived in by itself, if it did, and completes it.
  * What is refused leaves nothing behind, neither where it arrived nor where it would be served from.
  * @throws Problem as `completeUpload`
+ * @throws OtaError `store_unavailable` too when what is wrong is not what arrived, but what the store made of it
  */
 export async function completeRemoteUpload(
   services: Services,
@@ -31,6 +32,7 @@ export async function completeRemoteUpload(
     return { wentLive };
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // nobody's fault who uploaded: what arrived stays, for another try
+    if (error.code === 'content_mismatch') await received.requireFaithful();
     await received.discardArrived().catch(() => {});
     const now = await findUpload(services.database.queries, id);
     if (now === undefined) return 'gone';

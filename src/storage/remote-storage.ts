@@ -10,6 +10,11 @@ export interface ReceiveOptions extends MeasureOptions {
 
 /** Bytes that were taken from where their upload URL can write. */
 export interface ReceivedUpload extends StagedUpload {
+  /**
+   * To be asked before what was taken is refused: that it is what arrived, unless something else did meanwhile.
+   * @throws OtaError `store_unavailable` when it is not, and so nobody's fault who uploaded
+   */
+  requireFaithful(): Promise<void>;
   /** Drops what arrived, unless something else did meanwhile. */
   discardArrived(): Promise<void>;
 }
@@ -30,6 +35,7 @@ export interface RemoteStorage extends ArtifactStorage {
   /**
    * Takes an upload's bytes, if they arrived, to where no upload URL writes, and measures them there.
    * @returns `not_there`; or `size_differs` when what arrived has another size, and was dropped
+   * @throws OtaError `store_unavailable`, also when the store contradicts itself; then what arrived stays
    */
   receive(uploadId: string, options: ReceiveOptions): Promise<ReceivedUpload | 'not_there' | 'size_differs'>;
   /** Whether an upload is there as a whole. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../errors.ts';
 import type { Clock } from '../protocol/time.ts';
@@ -10,6 +10,7 @@ import type {
 } from './artifact-storage.ts';
 import { measureAll } from './measure.ts';
 import type { ReceivedUpload, ReceiveOptions, RemoteStorage, UploadParts } from './remote-storage.ts';
+import { isUnchanged, requireOtherSize, requireSameAsArrived, storeContradictsItself } from './s3-arrival.ts';
 import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-bring.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
@@ -105,7 +106,7 @@ export class S3Storage implements RemoteStorage {
   ): Promise<ReceivedUpload | 'not_there' | 'size_differs'> {
     const arrived = await this.#bucket.head(this.#staging + uploadId);
     if (arrived === undefined) return 'not_there';
-    if (arrived.size !== options.size) return this.#dropWrongSize(arrived);
+    if (arrived.size !== options.size) return this.#dropWrongSize(arrived, options.size);
     await this.#removeLeft();
     const storageKey = randomUUID();
     try {
@@ -113,10 +114,9 @@ export class S3Storage implements RemoteStorage {
       if (copy === 'changed') return 'not_there'; // whatever came instead is found by the next look
       const measured = await this.#measure(this.#artifacts + storageKey, options);
       if (measured === 'size_differs') {
-        await this.#removeCopy(storageKey);
-        return this.#dropWrongSize(arrived);
+        throw storeContradictsItself(`the store tells another size of ${arrived.key} than its copy has`);
       }
-      if (!options.identified) await this.#requireSameAsArrived(arrived, measured);
+      if (!options.identified) await requireSameAsArrived(this.#bucket, arrived, measured);
       return this.#received(storageKey, measured, arrived);
     } catch (error) {
       await this.#removeCopy(storageKey).catch(() => {}); // tried again before the next
@@ -159,7 +159,7 @@ export class S3Storage implements RemoteStorage {
     return {
       storageKey,
       ...measured,
-      read: () => this.#readAll(this.#artifacts + storageKey),
+      read: () => this.#readAll(this.#artifacts + storageKey, measured),
       async promote() {
         if (state !== 'staged') throw new Error(`nothing is staged as ${storageKey}: it is ${state}`);
         state = 'promoted';
@@ -168,6 +168,10 @@ export class S3Storage implements RemoteStorage {
         if (state === 'promoted') return;
         state = 'discarded';
         await this.#removeCopy(storageKey);
+      },
+      requireFaithful: async () => {
+        if (!(await isUnchanged(this.#bucket, arrived))) return;
+        await requireSameAsArrived(this.#bucket, arrived, measured);
       },
       discardArrived: () => this.#deleteUnchanged(arrived),
     };
@@ -191,34 +195,28 @@ export class S3Storage implements RemoteStorage {
     }
   }
 
-  async #dropWrongSize(arrived: S3Object): Promise<'size_differs'> {
+  async #dropWrongSize(arrived: S3Object, declared: number): Promise<'size_differs'> {
+    await requireOtherSize(this.#bucket, arrived, declared);
     await this.#deleteUnchanged(arrived);
     return 'size_differs';
   }
 
   /** Its URL may have been used again since: what came then is not to be lost. */
-  async #deleteUnchanged({ key, etag }: S3Object): Promise<void> {
-    const now = await this.#bucket.head(key);
-    if (now?.etag === etag) await this.#bucket.delete(key);
-  }
-
-  /** That the store did copy what arrived, where nothing else would tell. */
-  async #requireSameAsArrived({ key, size }: S3Object, copy: MeasuredBytes): Promise<void> {
-    const arrived = await this.#measure(key, { size, blake2b512: false });
-    if (arrived !== 'size_differs' && arrived.sha256 === copy.sha256) return;
-    throw new OtaError('store_unavailable', `the store's copy of ${key} is not what it was copied from`, {
-      hint: 'If it comes again, the store cannot be relied on: look at its log.',
-    });
+  async #deleteUnchanged(arrived: S3Object): Promise<void> {
+    if (await isUnchanged(this.#bucket, arrived)) await this.#bucket.delete(arrived.key);
   }
 
   #measure(key: string, options: MeasureOptions): Promise<MeasuredBytes | 'size_differs'> {
     return measureAll(this.#bucket.read(key), options);
   }
 
-  async #readAll(key: string): Promise<Buffer> {
+  /** All of it, as it was measured: else a bit that flips now would seem to be a wrong signature. */
+  async #readAll(key: string, measured: MeasuredBytes): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.#bucket.read(key)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    const bytes = Buffer.concat(chunks);
+    if (createHash('sha256').update(bytes).digest('hex') === measured.sha256) return bytes;
+    throw storeContradictsItself(`the store reads ${key} differently each time`);
   }
 }
 

@@ -4,6 +4,7 @@ import { DEFECTS, type Defect } from '../support/fake-s3/defect.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
 import { NEVER } from '../support/s3-server.ts';
 import { promiseParts } from './parted-publisher.ts';
+import { requireStatus } from './publisher.ts';
 import { openRemoteWorld, sha256Of } from './remote-publisher.ts';
 
 const BYTES = randomBytes(1000);
@@ -142,6 +143,45 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     }
     expect(await app.offered()).toBeUndefined();
     await expectNothingUnverified();
+  });
+});
+
+describe('an uploader is not told that right bytes are wrong', () => {
+  const openIdentified = async (defect: Defect) => {
+    const world = await openLyingStore(defect);
+    const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
+    await world.app.put(promised.url, BYTES);
+    const expectTakenOnceMended = async () => {
+      world.fake.intercept = undefined;
+      world.fake.defects.clear();
+      requireStatus(await world.complete(promised), 200); // what arrived is still there
+      expect(await world.app.fetchOffer()).toEqual(BYTES);
+    };
+    return { ...world, promised, expectTakenOnceMended };
+  };
+
+  test.each<Defect>(['copy_of_other_bytes', 'copy_truncated', 'read_too_short', 'head_tells_other_size'])(
+    'by a store that has %s',
+    async (defect) => {
+      const { complete, promised, expectTakenOnceMended } = await openIdentified(defect);
+      for (let look = 0; look < 3; look++) {
+        const reply = await complete(promised);
+        expect(reply.statusCode).toBe(503);
+        expect(reply.json()).toMatchObject({ code: 'unavailable' });
+      }
+      await expectTakenOnceMended();
+    },
+  );
+
+  test.each<Defect>(['read_flips_a_bit', 'read_too_short'])('when one read has %s', async (defect) => {
+    const { fake, complete, promised, expectTakenOnceMended } = await openIdentified(defect);
+    let reads = 0;
+    fake.intercept = ({ method, key }) => {
+      if (method === 'GET' && key !== '' && ++reads > 1) fake.defects.clear();
+      return undefined;
+    };
+    expect((await complete(promised)).json()).toMatchObject({ code: 'unavailable' });
+    await expectTakenOnceMended();
   });
 });
 

@@ -160,3 +160,13 @@ test('a copy in parts that fails halfway leaves no parts', async () => {
   fake.intercept = undefined;
   expect(await storage.receive('upload', options)).toMatchObject({ size: 11 * MIB });
 });
+
+test('bytes that are read otherwise than they were measured are the store’s fault, not a wrong signature', async () => {
+  const place = await fakeS3Place();
+  const { stage } = await openS3(place);
+  const staged = await stage(Buffer.from('bytes'));
+  place.fake.defects.add('read_flips_a_bit');
+  await expect(staged.read()).rejects.toMatchObject({ code: 'store_unavailable' });
+  place.fake.defects.clear();
+  expect(await staged.read()).toEqual(Buffer.from('bytes'));
+});
