@@ -4,12 +4,12 @@ import { platformColumns } from './platform-columns.ts';
 import type { Queries, Schema } from './schema.ts';
 
 /*
- * Uploads whose bytes arrive out of the server's sight are looked for. Of several nodes one looks: it claims the
- * upload, for a while that it extends as long as it works, so that one that dies is stood in for.
+ * Uploads whose bytes arrive out of the server's sight are looked for. Of several nodes one takes what has
+ * arrived: it claims the upload, for a while that it extends as long as it works, so that one that dies is stood in for.
  */
 
-/** An upload that was claimed. */
-export interface ClaimedUpload {
+/** An upload that is looked for. */
+export interface LookedFor {
   readonly id: string;
   readonly createdAt: Date;
   /** When its URL has surely expired. */
@@ -122,24 +122,32 @@ export async function isPromisedInParts(db: Queries, id: string, multipartId: st
   return row !== undefined;
 }
 
-/** Claims uploads that are to be looked for by now, those first that wait longest. */
-export async function claimDueUploads(
+/**
+ * Takes the turn to look for uploads that are due by now, those first that wait longest. Each is due again after its
+ * wait, whatever comes of it: a look needs no claim, only who takes what has arrived does.
+ * @param waitOf in milliseconds
+ */
+export async function takeDueLooks(
   db: Kysely<Schema>,
-  claim: Claim,
-  limit: number,
-): Promise<ClaimedUpload[]> {
-  const isDue = (eb: Artifacts) => eb.and([isFree(eb, claim), eb('look_at', '<=', claim.now.getTime())]);
-  const due = db.selectFrom('artifacts').select('id').where(isDue).orderBy('look_at').limit(limit);
-  const ids = (await due.execute()).map(({ id }) => id);
-  if (ids.length === 0) return []; // without writing, which is what most looks come to
-  const rows = await db
-    .updateTable('artifacts')
-    .set({ claimed_until: claim.until.getTime() })
-    .where('id', 'in', ids)
-    .where(isDue) // by now another node may have been quicker
-    .returning(['id', 'created_at', 'expires_at'])
-    .execute();
-  return rows.map(toClaimed);
+  now: Date,
+  { limit, waitOf }: { readonly limit: number; readonly waitOf: (upload: LookedFor) => number },
+): Promise<LookedFor[]> {
+  const isDue = (eb: Artifacts) => eb.and([isFree(eb, now), eb('look_at', '<=', now.getTime())]);
+  const due = db.selectFrom('artifacts').select(['id', 'created_at', 'expires_at']).where(isDue);
+  const uploads = (await due.orderBy('look_at').limit(limit).execute()).map(toLookedFor);
+  const taken = new Set<string>();
+  for (const wait of new Set(uploads.map(waitOf))) {
+    const ids = uploads.filter((upload) => waitOf(upload) === wait).map(({ id }) => id);
+    const rows = await db
+      .updateTable('artifacts')
+      .set({ look_at: now.getTime() + wait })
+      .where('id', 'in', ids)
+      .where(isDue) // by now another node may have been quicker
+      .returning('id')
+      .execute();
+    for (const { id } of rows) taken.add(id);
+  }
+  return uploads.filter(({ id }) => taken.has(id));
 }
 
 /** Claims one upload, due or not. @returns undefined when another node has it, or it is not pending */
@@ -147,15 +155,15 @@ export async function claimUpload(
   db: Kysely<Schema>,
   id: string,
   claim: Claim,
-): Promise<ClaimedUpload | undefined> {
+): Promise<LookedFor | undefined> {
   const row = await db
     .updateTable('artifacts')
     .set({ claimed_until: claim.until.getTime() })
     .where('id', '=', id)
-    .where((eb) => isFree(eb, claim))
+    .where((eb) => isFree(eb, claim.now))
     .returning(['id', 'created_at', 'expires_at'])
     .executeTakeFirst();
-  return row && toClaimed(row);
+  return row && toLookedFor(row);
 }
 
 /** Keeps a claim for longer. */
@@ -195,10 +203,10 @@ export async function uploadRefusal(db: Queries, id: string): Promise<UploadRefu
 
 type Artifacts = ExpressionBuilder<Schema, 'artifacts'>;
 
-function isFree(eb: Artifacts, { now }: Claim) {
+function isFree(eb: Artifacts, now: Date) {
   return eb.and([eb('status', '=', 'pending'), eb('claimed_until', '<=', now.getTime())]);
 }
 
-function toClaimed(row: { id: string; created_at: number; expires_at: number }): ClaimedUpload {
+function toLookedFor(row: { id: string; created_at: number; expires_at: number }): LookedFor {
   return { id: row.id, createdAt: new Date(row.created_at), expiresAt: new Date(row.expires_at) };
 }

@@ -3,19 +3,20 @@ import type { FastifyBaseLogger } from 'fastify';
 import { findUpload } from '../database/artifacts.ts';
 import {
   type Claim,
-  type ClaimedUpload,
-  claimDueUploads,
   claimUpload,
   extendClaim,
+  type LookedFor,
   releaseUpload,
+  takeDueLooks,
   uploadRefusal,
 } from '../database/pending-uploads.ts';
 import { Problem, type ProblemCode } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { type Completed, completeRemoteUpload } from './complete-remote-upload.ts';
 import type { Services } from './services.ts';
+import { Slots } from './slots.ts';
 
-/** How long it is until an upload is looked for, in milliseconds: as long as it is old, within these. */
+/** How long it is until an upload is looked for, in milliseconds: `most` once it is as old as that. */
 export interface LookWaits {
   readonly first: number;
   readonly most: number;
@@ -23,14 +24,23 @@ export interface LookWaits {
 
 /** With what taking the bytes takes, a file is visible within 10 s of its arrival. */
 export const LOOK_WAITS: LookWaits = { first: 1000, most: 5000 };
-/** Once its URL expired, only an upload that began before can still arrive: it is given this long, in milliseconds. */
+/** Once its URL expired, only an upload that began before can still arrive: it is looked for so much less often. */
+const EXPIRED_FACTOR = 3;
+/** It is given this long, in milliseconds. */
 const LATE_MS = 2 * 60 * 60 * 1000;
 /** After that it is looked for this seldom, in milliseconds, until it is forgotten. */
 const LATE_WAIT_MS = 60_000;
 /** How long a claim holds, in milliseconds; it is extended three times as often. */
 const CLAIM_MS = 30_000;
-/** Uploads that this process takes by itself at once. */
-const AT_ONCE = 8;
+/** So many uploads are looked for at once, which is one small request to the store each. */
+const LOOKS_AT_ONCE = 64;
+/**
+ * So many are taken at once, each of which is copied and read; and as many again for those who ask for it, so that
+ * neither those who ask nor those who cannot wait for the others.
+ */
+const TAKEN_AT_ONCE = 8;
+/** So long an upload that has arrived waits for others to be taken, in milliseconds, until others are looked for. */
+const MAX_TURN_MS = 1000;
 /** How often it is asked what became of an upload that another node has claimed, in milliseconds. */
 const ASK_MS = 250;
 
@@ -46,7 +56,11 @@ export class RemoteUploads {
   readonly #storage: RemoteStorage;
   readonly #logger: FastifyBaseLogger;
   readonly #waits: LookWaits;
+  /** Those whose turn it is to be looked for, until it is known whether they are taken. */
+  readonly #looks = new Set<Promise<void>>();
+  /** Those that are taken, by id. */
   readonly #running = new Map<string, Promise<Look>>();
+  readonly #slots = { found: new Slots(TAKEN_AT_ONCE), asked: new Slots(TAKEN_AT_ONCE) };
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
@@ -65,6 +79,7 @@ export class RemoteUploads {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
+    await Promise.allSettled(this.#looks);
     await Promise.allSettled(this.#running.values());
   }
 
@@ -95,12 +110,9 @@ export class RemoteUploads {
         if (look !== 'not_there') return look;
         continue; // it was looked for before it was asked for: it may have arrived in between
       }
-      const claimed = await claimUpload(queries, id, this.#claim());
-      if (claimed !== undefined) {
-        const look = await this.#track(claimed);
-        if (look === 'not_there') await this.#throwEarlierRefusal(id);
-        return look;
-      }
+      const look = await this.#take(id, this.#slots.asked, signal);
+      if (look === 'not_there') await this.#throwEarlierRefusal(id);
+      if (look !== 'busy') return look;
       const upload = await findUpload(queries, id);
       if (upload === undefined) return 'gone';
       if (upload === 'complete') return { wentLive: undefined };
@@ -119,22 +131,68 @@ export class RemoteUploads {
     }
   }
 
+  /** As many as are due: with more than can be looked for at once, the next follow as soon as half of these are done. */
   async #lookForDue(): Promise<void> {
-    const free = AT_ONCE - this.#running.size;
-    if (free <= 0) return;
     const { queries } = this.#services.database;
-    for (const upload of await claimDueUploads(queries, this.#claim(), free)) {
-      this.#track(upload).catch(() => {}); // logged, and recorded with the upload
+    while (!this.#stopping.signal.aborted) {
+      const limit = LOOKS_AT_ONCE - this.#looks.size;
+      const now = this.#services.clock();
+      const due = await takeDueLooks(queries, now, { limit, waitOf: (upload) => this.#wait(upload, now) });
+      for (const { id } of due) {
+        const look = this.#lookFor(id).finally(() => this.#looks.delete(look));
+        this.#looks.add(look);
+      }
+      if (due.length < limit) return;
+      while (this.#looks.size > LOOKS_AT_ONCE / 2) await Promise.race(this.#looks);
     }
   }
 
-  #track(upload: ClaimedUpload): Promise<Look> {
-    const look = this.#look(upload).finally(() => this.#running.delete(upload.id));
-    this.#running.set(upload.id, look);
+  /** Resolves when it is being taken, or is not: it is not there, or so much is taken that its turn comes later. */
+  async #lookFor(id: string): Promise<void> {
+    try {
+      if (!(await this.#storage.hasArrived(id))) return;
+    } catch (error) {
+      this.#logger.error({ upload: id, err: error }, 'an upload could not be looked for');
+      return;
+    }
+    const signal = AbortSignal.any([AbortSignal.timeout(MAX_TURN_MS), this.#stopping.signal]);
+    await new Promise<void>((resolve) => {
+      // What becomes of it is logged, and recorded with the upload.
+      void this.#take(id, this.#slots.found, signal, resolve)
+        .catch(() => {})
+        .finally(resolve);
+    });
+  }
+
+  /**
+   * Looks for an upload, and takes it if it is there, once one of the slots is free.
+   * @returns `busy` when none was until the signal came, or somebody else has it
+   */
+  async #take(
+    id: string,
+    slots: Slots,
+    signal: AbortSignal,
+    onBegun: () => void = () => {},
+  ): Promise<Look | 'busy'> {
+    const release = await slots.acquire(signal);
+    if (release === undefined) return 'busy';
+    try {
+      const claimed = await claimUpload(this.#services.database.queries, id, this.#claim());
+      if (claimed === undefined) return 'busy';
+      onBegun();
+      return await this.#track(claimed);
+    } finally {
+      release();
+    }
+  }
+
+  #track(claimed: LookedFor): Promise<Look> {
+    const look = this.#look(claimed).finally(() => this.#running.delete(claimed.id));
+    this.#running.set(claimed.id, look);
     return look;
   }
 
-  async #look(claimed: ClaimedUpload): Promise<Look> {
+  async #look(claimed: LookedFor): Promise<Look> {
     const { id } = claimed;
     const { queries } = this.#services.database;
     const extend = () => extendClaim(queries, id, this.#claim().until).catch(() => {});
@@ -155,7 +213,7 @@ export class RemoteUploads {
   }
 
   /** Bytes that are refused may be followed by the right ones, and a store that failed may work again. */
-  async #recordFailure(claimed: ClaimedUpload, error: unknown): Promise<void> {
+  async #recordFailure(claimed: LookedFor, error: unknown): Promise<void> {
     const { id } = claimed;
     const refusal =
       error instanceof Problem
@@ -178,10 +236,16 @@ export class RemoteUploads {
     return { now, until: new Date(now.getTime() + CLAIM_MS) };
   }
 
-  #nextLook({ createdAt, expiresAt }: ClaimedUpload): Date {
-    const now = this.#services.clock().getTime();
-    const most = now > expiresAt.getTime() + LATE_MS ? LATE_WAIT_MS : this.#waits.most;
-    const age = now - createdAt.getTime();
-    return new Date(now + Math.min(Math.max(age, this.#waits.first), most));
+  #nextLook(upload: LookedFor): Date {
+    const now = this.#services.clock();
+    return new Date(now.getTime() + this.#wait(upload, now));
+  }
+
+  #wait({ createdAt, expiresAt }: LookedFor, now: Date): number {
+    const { first, most } = this.#waits;
+    const expiredFor = now.getTime() - expiresAt.getTime();
+    if (expiredFor > LATE_MS) return LATE_WAIT_MS;
+    if (expiredFor > 0) return most * EXPIRED_FACTOR;
+    return now.getTime() - createdAt.getTime() < most ? first : most;
   }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { forgetExpiredUploads } from '../../src/database/artifacts.ts';
 import {
-  claimDueUploads,
   claimUpload,
   extendClaim,
   findResumableUpload,
@@ -10,6 +9,7 @@ import {
   type ResumableUpload,
   recordMultipart,
   releaseUpload,
+  takeDueLooks,
   uploadRefusal,
 } from '../../src/database/pending-uploads.ts';
 import { deleteRelease } from '../../src/database/releases.ts';
@@ -17,6 +17,7 @@ import type { OpenStore } from './database.contract.ts';
 import { HOUR, LINUX, later, MAC, NOW, SHA_A, SHA_B, StoreWithApp } from './store-with-app.ts';
 
 const SECOND = 1000;
+const WAIT = 30 * SECOND;
 /** A claim that begins so many milliseconds from now, and holds half a minute. */
 const claimAt = (milliseconds: number) => ({ now: later(milliseconds), until: later(milliseconds + 30_000) });
 
@@ -29,7 +30,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     const promise = (lookAt: Date | null, fields = {}) =>
       store.promise(releaseId, LINUX, { lookAt, ...fields });
     const due = async (milliseconds: number, limit = 10) =>
-      (await claimDueUploads(store.db, claimAt(milliseconds), limit)).map(({ id }) => id);
+      (await takeDueLooks(store.db, later(milliseconds), { limit, waitOf: () => WAIT })).map(({ id }) => id);
     return { store, db: store.db, releaseId, promise, due, openAgain };
   };
 
@@ -49,15 +50,27 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     test('come with the times of their row', async () => {
       const { db, promise } = await openStore();
       const id = await promise(NOW);
-      const claimed = { id, createdAt: NOW, expiresAt: later(HOUR) };
-      expect(await claimDueUploads(db, claimAt(0), 10)).toEqual([claimed]);
-      expect(await claimUpload(db, id, claimAt(30_000))).toEqual(claimed);
+      const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
+      expect(await takeDueLooks(db, NOW, { limit: 10, waitOf: () => WAIT })).toEqual([upload]);
+      expect(await claimUpload(db, id, claimAt(0))).toEqual(upload);
     });
 
-    test('are had by one until the claim ends, also if they are asked for by name', async () => {
+    test('are due again after the wait of each, whoever looked', async () => {
+      const { db, promise, due } = await openStore();
+      const [soon, late] = [await promise(NOW), await promise(later(1))];
+      const waitOf = ({ id }: { id: string }) => (id === soon ? SECOND : 2 * SECOND);
+      const looks = await takeDueLooks(db, later(1), { limit: 10, waitOf });
+      expect(looks.map(({ id }) => id)).toEqual([soon, late]);
+      expect(await due(SECOND)).toEqual([]);
+      expect(await due(SECOND + 1)).toEqual([soon]);
+      expect(await due(2 * SECOND)).toEqual([]);
+      expect(await due(2 * SECOND + 1)).toEqual([late]);
+    });
+
+    test('are had by one until the claim ends, and not looked for meanwhile', async () => {
       const { db, promise, due } = await openStore();
       const id = await promise(NOW);
-      expect(await due(0)).toEqual([id]);
+      expect(await claimUpload(db, id, claimAt(0))).toMatchObject({ id });
       expect(await due(29_999)).toEqual([]);
       expect(await claimUpload(db, id, claimAt(29_999))).toBeUndefined();
       await extendClaim(db, id, later(60_000));
@@ -81,7 +94,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
         detail: 'No.',
         errors: [{ field: 'sha256', message: 'is' }],
       };
-      await due(0);
+      await claimUpload(db, id, claimAt(0));
       await releaseUpload(db, id, later(5 * SECOND), refusal);
       expect(await due(5 * SECOND - 1)).toEqual([]);
       expect(await due(5 * SECOND)).toEqual([id]);
@@ -108,7 +121,9 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       for (let i = 0; i < 20; i++) ids.push(await promise(NOW));
       const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
       const claims = await Promise.all(
-        others.flatMap(({ queries }) => [0, 1].map(() => claimDueUploads(queries, claimAt(0), 20))),
+        others.flatMap(({ queries }) =>
+          [0, 1].map(() => takeDueLooks(queries, NOW, { limit: 20, waitOf: () => WAIT })),
+        ),
       );
       expect(
         claims

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Platform } from '../../src/protocol/platform.ts';
+import { LOOK_WAITS } from '../../src/server/remote-uploads.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
+import type { Answer } from '../support/fake-s3/operations.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
 import { NEVER, startS3Server } from '../support/s3-server.ts';
@@ -126,6 +128,45 @@ test('right bytes that arrive while wrong ones are refused are not dropped with 
   expect((await world.complete(promised)).statusCode).toBe(422);
   expect((await world.complete(promised)).statusCode).toBe(200);
   expect(await world.app.fetchOffer()).toEqual(BYTES);
+});
+
+describe('R26: a plain PUT is in sight within 10 s', () => {
+  const inTime = { timeout: 10_000, interval: 50 };
+
+  test('however many uploads are waited for that never come', async () => {
+    const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: LOOK_WAITS });
+    const releaseId = await world.app.createRelease('0.1.0');
+    for (let i = 0; i < 400; i++) await world.app.requestUpload(releaseId, BYTES.length);
+    const { url } = await world.promise('1.0.0', BYTES.length);
+    await world.app.put(url, BYTES);
+    await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'), inTime);
+  });
+
+  test('while eight are taken because somebody asks, none of which comes to an end', async () => {
+    const place = await fakeS3Place();
+    const world = await openRemoteWorld(place, { lookWaits: LOOK_WAITS });
+    const asked = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => world.promise(`0.1.${i}`, BYTES.length)),
+    );
+    let mend = () => {};
+    const mended = new Promise<Answer>((resolve) => {
+      mend = () => resolve({ status: 400 });
+    });
+    onTestFinished(() => mend());
+    place.fake.intercept = ({ header }) => {
+      const source = header('x-amz-copy-source') ?? '';
+      return asked.some(({ uploadId }) => source.includes(uploadId)) ? mended : undefined;
+    };
+    const replies = asked.map(async (one) => {
+      await world.app.put(one.url, BYTES);
+      return world.complete(one);
+    });
+    const { url } = await world.promise('1.0.0', BYTES.length);
+    await world.app.put(url, BYTES);
+    await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'), inTime);
+    mend();
+    await Promise.all(replies);
+  });
 });
 
 describe('several nodes', () => {

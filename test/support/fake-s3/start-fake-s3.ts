@@ -25,7 +25,7 @@ export interface FakeS3 {
   /** `METHOD target` of each request so far, with the names of its headers. */
   readonly requests: { readonly line: string; readonly headers: readonly string[] }[];
   /** Answers a request in place of the store, or lets it through by undefined. */
-  intercept: ((operation: Operation) => Answer | undefined) | undefined;
+  intercept: ((operation: Operation) => Answer | Promise<Answer> | undefined) | undefined;
   close(): Promise<void>;
 }
 
