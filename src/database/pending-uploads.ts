@@ -16,6 +16,12 @@ export interface LookedFor {
   readonly expiresAt: Date;
 }
 
+/** An upload that was claimed. */
+export interface ClaimedUpload extends LookedFor {
+  /** Until when: tells this claim from one that another node made after it ended. */
+  readonly claimedUntil: Date;
+}
+
 export interface Claim {
   readonly now: Date;
   readonly until: Date;
@@ -155,7 +161,7 @@ export async function claimUpload(
   db: Kysely<Schema>,
   id: string,
   claim: Claim,
-): Promise<LookedFor | undefined> {
+): Promise<ClaimedUpload | undefined> {
   const row = await db
     .updateTable('artifacts')
     .set({ claimed_until: claim.until.getTime() })
@@ -163,23 +169,33 @@ export async function claimUpload(
     .where((eb) => isFree(eb, claim.now))
     .returning(['id', 'created_at', 'expires_at'])
     .executeTakeFirst();
-  return row && toLookedFor(row);
+  return row && { ...toLookedFor(row), claimedUntil: claim.until };
 }
 
-/** Keeps a claim for longer. */
-export async function extendClaim(db: Kysely<Schema>, id: string, until: Date): Promise<void> {
-  await db
+/**
+ * Keeps a claim for longer.
+ * @returns the claim as it is now; undefined when it has ended, and maybe another node has its own
+ */
+export async function extendClaim(
+  db: Kysely<Schema>,
+  claimed: ClaimedUpload,
+  until: Date,
+): Promise<ClaimedUpload | undefined> {
+  const { numUpdatedRows } = await db
     .updateTable('artifacts')
     .set({ claimed_until: until.getTime() })
-    .where('id', '=', id)
-    .where('status', '=', 'pending')
-    .execute();
+    .where((eb) => isClaimed(eb, claimed))
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n ? { ...claimed, claimedUntil: until } : undefined;
 }
 
-/** Lets an upload go, to be looked for again. @param refusal why what arrived was refused, if it was */
+/**
+ * Lets an upload go, to be looked for again, unless the claim has ended and another node has its own.
+ * @param refusal why what arrived was refused, if it was
+ */
 export async function releaseUpload(
   db: Kysely<Schema>,
-  id: string,
+  claimed: ClaimedUpload,
   lookAt: Date,
   refusal?: UploadRefusal,
 ): Promise<void> {
@@ -190,8 +206,7 @@ export async function releaseUpload(
       claimed_until: 0,
       ...(refusal && { refusal: JSON.stringify(refusal) }),
     })
-    .where('id', '=', id)
-    .where('status', '=', 'pending')
+    .where((eb) => isClaimed(eb, claimed))
     .execute();
 }
 
@@ -205,6 +220,10 @@ type Artifacts = ExpressionBuilder<Schema, 'artifacts'>;
 
 function isFree(eb: Artifacts, now: Date) {
   return eb.and([eb('status', '=', 'pending'), eb('claimed_until', '<=', now.getTime())]);
+}
+
+function isClaimed(eb: Artifacts, { id, claimedUntil }: ClaimedUpload) {
+  return eb.and({ id, status: 'pending', claimed_until: claimedUntil.getTime() });
 }
 
 function toLookedFor(row: { id: string; created_at: number; expires_at: number }): LookedFor {

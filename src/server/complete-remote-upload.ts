@@ -1,4 +1,5 @@
 import { findUpload, type PendingUpload } from '../database/artifacts.ts';
+import { mayBeCommitted } from '../database/failure.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { completeUpload, wrongSize } from './complete-upload.ts';
@@ -13,6 +14,7 @@ export interface Completed {
 /**
  * Takes an upload from a storage that it arrived in by itself, if it did, and completes it.
  * What is refused leaves nothing behind, neither where it arrived nor where it would be served from.
+ * Where another node had it meanwhile, what became of it counts, and not that nothing is left to be taken.
  * @throws Problem as `completeUpload`
  * @throws OtaError `store_unavailable` too when what is wrong is not what arrived, but what the store made of it
  */
@@ -21,6 +23,23 @@ export async function completeRemoteUpload(
   storage: RemoteStorage,
   upload: PendingUpload,
 ): Promise<Completed | 'not_there' | 'gone'> {
+  const settled = () => settledUpload(services, upload.id);
+  try {
+    const outcome = await takeUpload(services, storage, upload);
+    return outcome === 'not_there' ? ((await settled()) ?? outcome) : outcome;
+  } catch (error) {
+    if (mayBeCommitted(error)) throw error; // what the row says now may not last
+    const outcome = await settled().catch(() => undefined);
+    if (outcome === undefined) throw error;
+    return outcome;
+  }
+}
+
+async function takeUpload(
+  services: Services,
+  storage: RemoteStorage,
+  upload: PendingUpload,
+): Promise<Completed | 'not_there'> {
   const { id, fileSize: size, sha256, pubkey } = upload;
   const identified = sha256 !== null || pubkey !== null;
   const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
@@ -34,9 +53,13 @@ export async function completeRemoteUpload(
     if (!(error instanceof Problem)) throw error; // nobody's fault who uploaded: what arrived stays, for another try
     if (error.code === 'content_mismatch') await received.requireFaithful();
     await received.discardArrived().catch(() => {});
-    const now = await findUpload(services.database.queries, id);
-    if (now === undefined) return 'gone';
-    if (now === 'complete') return { wentLive: undefined }; // by another node, from the same bytes
     throw error;
   }
+}
+
+/** Undefined while it is pending. */
+async function settledUpload({ database }: Services, id: string): Promise<Completed | 'gone' | undefined> {
+  const now = await findUpload(database.queries, id);
+  if (now === undefined) return 'gone';
+  return now === 'complete' ? { wentLive: undefined } : undefined; // by another node, from the same bytes
 }

@@ -3,8 +3,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import { findUpload } from '../database/artifacts.ts';
 import {
   type Claim,
+  type ClaimedUpload,
   claimUpload,
-  extendClaim,
   type LookedFor,
   releaseUpload,
   takeDueLooks,
@@ -13,25 +13,11 @@ import {
 import { Problem, type ProblemCode } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { type Completed, completeRemoteUpload } from './complete-remote-upload.ts';
+import { CLAIM_MS, keepClaim } from './keep-claim.ts';
+import { LOOK_WAITS, type LookWaits, lookWait } from './look-waits.ts';
 import type { Services } from './services.ts';
 import { Slots } from './slots.ts';
 
-/** How long it is until an upload is looked for, in milliseconds: `most` once it is as old as that. */
-export interface LookWaits {
-  readonly first: number;
-  readonly most: number;
-}
-
-/** With what taking the bytes takes, a file is visible within 10 s of its arrival. */
-export const LOOK_WAITS: LookWaits = { first: 1000, most: 5000 };
-/** Once its URL expired, only an upload that began before can still arrive: it is looked for so much less often. */
-const EXPIRED_FACTOR = 3;
-/** It is given this long, in milliseconds. */
-const LATE_MS = 2 * 60 * 60 * 1000;
-/** After that it is looked for this seldom, in milliseconds, until it is forgotten. */
-const LATE_WAIT_MS = 60_000;
-/** How long a claim holds, in milliseconds; it is extended three times as often. */
-const CLAIM_MS = 30_000;
 /** So many uploads are looked for at once, which is one small request to the store each. */
 const LOOKS_AT_ONCE = 64;
 /**
@@ -137,7 +123,10 @@ export class RemoteUploads {
     while (!this.#stopping.signal.aborted) {
       const limit = LOOKS_AT_ONCE - this.#looks.size;
       const now = this.#services.clock();
-      const due = await takeDueLooks(queries, now, { limit, waitOf: (upload) => this.#wait(upload, now) });
+      const due = await takeDueLooks(queries, now, {
+        limit,
+        waitOf: (upload) => lookWait(upload, now, this.#waits),
+      });
       for (const { id } of due) {
         const look = this.#lookFor(id).finally(() => this.#looks.delete(look));
         this.#looks.add(look);
@@ -186,42 +175,41 @@ export class RemoteUploads {
     }
   }
 
-  #track(claimed: LookedFor): Promise<Look> {
+  #track(claimed: ClaimedUpload): Promise<Look> {
     const look = this.#look(claimed).finally(() => this.#running.delete(claimed.id));
     this.#running.set(claimed.id, look);
     return look;
   }
 
-  async #look(claimed: LookedFor): Promise<Look> {
+  async #look(claimed: ClaimedUpload): Promise<Look> {
     const { id } = claimed;
     const { queries } = this.#services.database;
-    const extend = () => extendClaim(queries, id, this.#claim().until).catch(() => {});
-    const timer = setInterval(extend, CLAIM_MS / 3).unref();
+    const endClaim = keepClaim(queries, claimed, () => this.#claim().until);
     try {
       const upload = await findUpload(queries, id);
       if (upload === undefined) return 'gone';
       if (upload === 'complete') return { wentLive: undefined };
       const outcome = await completeRemoteUpload(this.#services, this.#storage, upload);
-      if (outcome === 'not_there') await releaseUpload(queries, id, this.#nextLook(claimed));
+      if (outcome === 'not_there') await releaseUpload(queries, await endClaim(), this.#nextLook(claimed));
       return outcome;
     } catch (error) {
-      await this.#recordFailure(claimed, error);
+      await this.#recordFailure(await endClaim(), error);
       throw error;
     } finally {
-      clearInterval(timer);
+      await endClaim();
     }
   }
 
   /** Bytes that are refused may be followed by the right ones, and a store that failed may work again. */
-  async #recordFailure(claimed: LookedFor, error: unknown): Promise<void> {
-    const { id } = claimed;
+  async #recordFailure(claim: ClaimedUpload, error: unknown): Promise<void> {
+    const { id } = claim;
     const refusal =
       error instanceof Problem
         ? { code: error.code, detail: error.message, errors: error.errors }
         : undefined;
     if (refusal) this.#logger.warn({ upload: id, ...refusal }, 'upload refused');
     else this.#logger.error({ upload: id, err: error }, 'an upload could not be taken');
-    await releaseUpload(this.#services.database.queries, id, this.#nextLook(claimed), refusal).catch(
+    await releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim), refusal).catch(
       () => {}, // the claim ends by itself
     );
   }
@@ -238,14 +226,6 @@ export class RemoteUploads {
 
   #nextLook(upload: LookedFor): Date {
     const now = this.#services.clock();
-    return new Date(now.getTime() + this.#wait(upload, now));
-  }
-
-  #wait({ createdAt, expiresAt }: LookedFor, now: Date): number {
-    const { first, most } = this.#waits;
-    const expiredFor = now.getTime() - expiresAt.getTime();
-    if (expiredFor > LATE_MS) return LATE_WAIT_MS;
-    if (expiredFor > 0) return most * EXPIRED_FACTOR;
-    return now.getTime() - createdAt.getTime() < most ? first : most;
+    return new Date(now.getTime() + lookWait(upload, now, this.#waits));
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { forgetExpiredUploads } from '../../src/database/artifacts.ts';
 import {
+  type ClaimedUpload,
   claimUpload,
   extendClaim,
   findResumableUpload,
@@ -20,6 +21,17 @@ const SECOND = 1000;
 const WAIT = 30 * SECOND;
 /** A claim that begins so many milliseconds from now, and holds half a minute. */
 const claimAt = (milliseconds: number) => ({ now: later(milliseconds), until: later(milliseconds + 30_000) });
+
+/** Claims an upload that is free by then. */
+async function claim(
+  db: Parameters<typeof claimUpload>[0],
+  id: string,
+  milliseconds = 0,
+): Promise<ClaimedUpload> {
+  const claimed = await claimUpload(db, id, claimAt(milliseconds));
+  if (claimed === undefined) throw new Error(`${id} is not free`);
+  return claimed;
+}
 
 /** The part of `describeDatabase` that is about uploads whose bytes are looked for. */
 export function describePendingUploads(name: string, open: () => Promise<OpenStore>): void {
@@ -52,7 +64,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const id = await promise(NOW);
       const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
       expect(await takeDueLooks(db, NOW, { limit: 10, waitOf: () => WAIT })).toEqual([upload]);
-      expect(await claimUpload(db, id, claimAt(0))).toEqual(upload);
+      expect(await claimUpload(db, id, claimAt(0))).toEqual({ ...upload, claimedUntil: later(30_000) });
     });
 
     test('are due again after the wait of each, whoever looked', async () => {
@@ -70,12 +82,29 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     test('are had by one until the claim ends, and not looked for meanwhile', async () => {
       const { db, promise, due } = await openStore();
       const id = await promise(NOW);
-      expect(await claimUpload(db, id, claimAt(0))).toMatchObject({ id });
+      const claimed = await claim(db, id);
       expect(await due(29_999)).toEqual([]);
       expect(await claimUpload(db, id, claimAt(29_999))).toBeUndefined();
-      await extendClaim(db, id, later(60_000));
+      expect(await extendClaim(db, claimed, later(60_000))).toEqual({
+        ...claimed,
+        claimedUntil: later(60_000),
+      });
       expect(await due(59_999)).toEqual([]);
       expect(await due(60_000)).toEqual([id]);
+    });
+
+    test('are neither kept nor let go by whom another followed once the claim had ended', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(NOW);
+      const slept = await claim(db, id);
+      const second = await claim(db, id, 30_000);
+      expect(await extendClaim(db, slept, later(90_000))).toBeUndefined();
+      await releaseUpload(db, slept, later(30_001), { code: 'content_mismatch', detail: 'No.', errors: [] });
+      expect(await due(59_999)).toEqual([]);
+      expect(await claimUpload(db, id, claimAt(59_999))).toBeUndefined();
+      expect(await uploadRefusal(db, id)).toBeUndefined();
+      await releaseUpload(db, second, later(40_000));
+      expect(await due(40_000)).toEqual([id]);
     });
 
     test('that are not due can be had by name', async () => {
@@ -94,24 +123,24 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
         detail: 'No.',
         errors: [{ field: 'sha256', message: 'is' }],
       };
-      await claimUpload(db, id, claimAt(0));
-      await releaseUpload(db, id, later(5 * SECOND), refusal);
+      await releaseUpload(db, await claim(db, id), later(5 * SECOND), refusal);
       expect(await due(5 * SECOND - 1)).toEqual([]);
       expect(await due(5 * SECOND)).toEqual([id]);
       expect(await uploadRefusal(db, id)).toEqual(refusal);
-      await releaseUpload(db, id, later(6 * SECOND));
+      await releaseUpload(db, await claim(db, id, 5 * SECOND), later(6 * SECOND));
       expect(await uploadRefusal(db, id)).toEqual(refusal);
     });
 
     test('are not looked for once they are complete, or their release is deleted', async () => {
       const { store, db, releaseId, promise, due } = await openStore();
       const id = await promise(NOW);
+      const claimed = await claim(db, id);
       await store.complete(id);
       await store.promise(releaseId, MAC, { lookAt: NOW });
       await deleteRelease(db, store.appId, releaseId);
       expect(await due(HOUR)).toEqual([]);
-      await extendClaim(db, id, later(HOUR));
-      await releaseUpload(db, id, NOW);
+      expect(await extendClaim(db, claimed, later(HOUR))).toBeUndefined();
+      await releaseUpload(db, claimed, NOW);
       expect(await uploadRefusal(db, id)).toBeUndefined();
     });
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Platform } from '../../src/protocol/platform.ts';
-import { LOOK_WAITS } from '../../src/server/remote-uploads.ts';
+import { LOOK_WAITS } from '../../src/server/look-waits.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import type { Answer } from '../support/fake-s3/operations.ts';
 import { objectsIn } from '../support/s3-objects.ts';
@@ -11,7 +11,7 @@ import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
 import { NEVER, startS3Server } from '../support/s3-server.ts';
 import { generateKey, signFile } from '../support/signer.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { LINUX, MAC } from './publisher.ts';
+import { LINUX, MAC, requireStatus } from './publisher.ts';
 import { openRemoteWorld, type RemoteWorld, sha256Of } from './remote-publisher.ts';
 
 const BYTES = randomBytes(1000);
@@ -192,6 +192,25 @@ describe('several nodes', () => {
     const copies = place.fake.requests.filter(({ headers }) => headers.includes('x-amz-copy-source'));
     expect(copies).toHaveLength(20);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 20, uploads: [] });
+  });
+
+  test.each([
+    ['found nothing any more', undefined],
+    ['was failed by the store', { status: 500 }],
+  ])('tell that an upload is complete that another took from one which %s', async (_, answer) => {
+    const place = await fakeS3Place();
+    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const promised = await world.promise('1.0.0', BYTES.length);
+    await world.app.put(promised.url, BYTES);
+    const { queries } = world.server.database;
+    place.fake.intercept = ({ method, key }) => {
+      if (method !== 'HEAD' || !key.endsWith(promised.uploadId)) return undefined;
+      const taken = { status: 'complete' as const, storage_key: 'k', sha256: sha256Of(BYTES) };
+      const taking = queries.updateTable('artifacts').set(taken).where('id', '=', promised.uploadId);
+      return taking.execute().then(() => answer ?? { status: 404 });
+    };
+    const reply = requireStatus(await world.complete(promised), 200);
+    expect(reply.json()).toMatchObject({ status: 'complete', size: BYTES.length });
   });
 
   test('stand in for one that died while it was at an upload', async () => {
