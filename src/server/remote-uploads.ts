@@ -76,15 +76,16 @@ export class RemoteUploads {
 
   /**
    * Looks for one upload now, or joins whoever is at it.
-   * @returns `pending` when that takes longer than so many milliseconds; it goes on
+   * @param join what has to be done before: puts its parts together
+   * @returns `pending` when all that takes longer than so many milliseconds; it goes on
    * @throws Problem why what arrived is refused, also when it was refused before and nothing else arrived since
    */
-  complete(id: string, withinMs: number): Promise<Look | 'pending'> {
+  complete(id: string, withinMs: number, join = async () => {}): Promise<Look | 'pending'> {
     const signal = AbortSignal.timeout(withinMs);
     const timeout = new Promise<'pending'>((resolve) => {
       signal.addEventListener('abort', () => resolve('pending'), { once: true });
     });
-    return Promise.race([this.#complete(id, signal), timeout]);
+    return Promise.race([join().then(() => this.#complete(id, signal)), timeout]);
   }
 
   async #complete(id: string, signal: AbortSignal): Promise<Look | 'pending'> {

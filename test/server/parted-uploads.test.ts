@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { MAX_SINGLE_PUT } from '../../src/protocol/multipart.ts';
+import { PartJoins } from '../../src/server/part-joins.ts';
+import { RemoteUploads } from '../../src/server/remote-uploads.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
 import { startUpkeep } from '../../src/server/upkeep.ts';
 import { objectsIn } from '../support/s3-objects.ts';
@@ -198,4 +200,39 @@ test('a file of more than 5 GiB is taken in parts only', async () => {
   const { multipart } = (await ask(MAX_SINGLE_PUT + 1, true)).json();
   expect(multipart.parts).toHaveLength(100);
   expect(multipart.part_size * 1000).toBeGreaterThan(MAX_SINGLE_PUT);
+});
+
+test('parts that the store takes its time to put together are waited for only so long, and not begun twice', async () => {
+  const place = await fakeS3Place();
+  const { fake } = place;
+  const { app, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  const parted = await promiseParts(app, await app.createRelease('1.0.0'), BYTES);
+  const etags = await parted.putAll();
+  let finish = () => {};
+  const finished = new Promise<undefined>((resolve) => {
+    finish = () => resolve(undefined);
+  });
+  onTestFinished(() => finish());
+  let begun = 0;
+  fake.intercept = ({ method, query }) => {
+    if (method !== 'POST' || !query.has('uploadId')) return undefined;
+    begun++;
+    return finished;
+  };
+  const uploads = new RemoteUploads(server.services, server.storage, pino({ enabled: false }));
+  const joins = new PartJoins(server.storage.parts);
+  const upload = {
+    status: 'pending',
+    fileSize: BYTES.length,
+    sha256: null,
+    multipartId: [...fake.store.uploads.keys()][0] ?? '',
+  } as const;
+  const join = () => joins.join(parted.uploadId, upload, etags);
+  expect(await uploads.complete(parted.uploadId, 100, join)).toBe('pending');
+  expect(await uploads.complete(parted.uploadId, 100, join)).toBe('pending');
+  const third = uploads.complete(parted.uploadId, 60_000, join);
+  finish();
+  expect(await third).toEqual({ wentLive: false }); // it was no draft
+  expect(begun).toBe(1);
+  expect((await app.fetchOffer()).equals(BYTES)).toBe(true);
 });

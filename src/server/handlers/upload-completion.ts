@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { findUploadState, type UploadState } from '../../database/pending-uploads.ts';
 import { type CompleteUploadAnswer, CompleteUploadBody } from '../../protocol/messages.ts';
-import { partsOf } from '../../protocol/multipart.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { RemoteStorage } from '../../storage/remote-storage.ts';
+import { PartJoins } from '../part-joins.ts';
 import { registerRoute } from '../register-route.ts';
 import type { RemoteUploads } from '../remote-uploads.ts';
 import type { Services } from '../services.ts';
 
-/** How long a request waits until the bytes are taken, in milliseconds: less than proxies wait for an answer. */
+/** How long a request waits until parts are joined and the bytes are taken, in milliseconds: less than proxies wait for an answer. */
 const ANSWER_WITHIN_MS = 25_000;
 
 /** Extension `complete-upload`: says that a PUT is done, and is told what became of it. */
@@ -18,16 +18,7 @@ export function registerUploadCompletion(
   { parts }: RemoteStorage,
   uploads: RemoteUploads,
 ): void {
-  /** Parts that are gone were put together before, or never will be: looking tells. */
-  const joinParts = async (uploadId: string, { multipartId, fileSize }: UploadState, etags: string[]) => {
-    if (multipartId === null) {
-      const message = 'must not be given for an upload without parts';
-      throw new Problem('invalid_request', `parts ${message}.`, [{ field: 'parts', message }]);
-    }
-    const all = etags.length === partsOf(fileSize).length; // a store puts together what it is told, not all there is
-    const joined = all ? await parts.join({ uploadId, multipartId }, etags) : 'differ';
-    if (joined === 'differ') throw new Problem('not_uploaded', 'Other parts than these have arrived.');
-  };
+  const joins = new PartJoins(parts);
   registerRoute(app, 'completeUpload', {
     body: CompleteUploadBody,
     handle: async ({ params, body }, reply): Promise<CompleteUploadAnswer> => {
@@ -38,9 +29,12 @@ export function registerUploadCompletion(
         return upload;
       };
       const before = await requireUpload();
-      if (before.status === 'pending' && body?.parts) await joinParts(id, before, body.parts.map(quoted));
+      const etags = body?.parts?.map(quoted);
+      const join = etags && (() => joins.join(id, before, etags));
       const look =
-        before.status === 'complete' ? { wentLive: undefined } : await uploads.complete(id, ANSWER_WITHIN_MS);
+        before.status === 'complete'
+          ? { wentLive: undefined }
+          : await uploads.complete(id, ANSWER_WITHIN_MS, join);
       if (look === 'not_there') {
         throw new Problem('not_uploaded', 'Nothing has arrived at the upload URL yet.');
       }

@@ -24,8 +24,8 @@ export interface FakeS3 {
   readonly denied: Set<string>;
   /** `METHOD target` of each request so far, with the names of its headers. */
   readonly requests: { readonly line: string; readonly headers: readonly string[] }[];
-  /** Answers a request in place of the store, or lets it through by undefined. */
-  intercept: ((operation: Operation) => Answer | Promise<Answer> | undefined) | undefined;
+  /** Answers a request in place of the store, or lets it through by undefined; either may come late. */
+  intercept: ((operation: Operation) => Answer | undefined | Promise<Answer | undefined>) | undefined;
   close(): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ export async function startFakeS3({
     };
     const query = new Map(parseQuery(target));
     const operation = { method, key: decodeURIComponent(key), query, header, body };
-    return fake.intercept?.(operation) ?? perform(store, operation, { defects, denied });
+    return (await fake.intercept?.(operation)) ?? perform(store, operation, { defects, denied });
   };
 
   const serve = (request: IncomingMessage, response: ServerResponse) => {
