@@ -1,5 +1,6 @@
 import { completeArtifact, type PendingUpload } from '../database/artifacts.ts';
 import { mayBeCommitted } from '../database/failure.ts';
+import { OtaError } from '../errors.ts';
 import {
   MAX_UNHASHED_BYTES,
   parsePublicKey,
@@ -29,21 +30,28 @@ export async function completeUpload(
     await requireDeclaredContent(upload, staged);
     await staged.promote();
   } catch (error) {
-    await staged.discard();
+    await drop(() => staged.discard());
     throw error;
   }
   const options = { now: clock(), allowVersionReuse };
   const completion = completeArtifact(database.queries, upload.id, staged, options);
   const outcome = await completion.catch(async (error) => {
     // Rolled back, so nothing refers to the bytes; where nobody knows that, they stay.
-    if (!mayBeCommitted(error)) await storage.remove(staged.storageKey);
+    if (!mayBeCommitted(error)) await drop(() => storage.remove(staged.storageKey));
     throw error;
   });
   if (outcome === 'completed' || outcome === 'went_live') return outcome === 'went_live';
-  await storage.remove(staged.storageKey);
+  await drop(() => storage.remove(staged.storageKey));
   throw outcome === 'immutable'
     ? alreadyPublished(upload)
     : new Problem('not_found', 'There is no such upload.');
+}
+
+/** What cannot be dropped now is found by upkeep, and changes nothing of why it is dropped. */
+async function drop(dropping: () => Promise<void>): Promise<void> {
+  await dropping().catch((error) => {
+    if (error instanceof OtaError && error.code === 'durability_lost') throw error;
+  });
 }
 
 /** Published bytes never change (design 4): the platform has its bytes, or the version once had others. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
 import { NEVER, startS3Server } from '../support/s3-server.ts';
@@ -69,5 +70,31 @@ describe('R25: a store that answers 503 for a while', () => {
     expect(await app.fetchOffer()).toEqual(BYTES);
     await world.upkeepAfter(25 * HOUR);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 10, uploads: [] });
+  });
+
+  test('for deletions does not change why an upload is refused', async () => {
+    const { app, promise, complete, fail, place } = await startOutage();
+    const wrong = await promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
+    await app.put(wrong.url, flipped(BYTES));
+    const ofOtherSize = await promise('1.0.1', BYTES.length);
+    place.fake.store.put(`${place.location.prefix}staging/${ofOtherSize.uploadId}`, BYTES.subarray(1));
+    const late = await promise('1.0.2', BYTES.length);
+    const url = await app.requestUpload(late.releaseId, BYTES.length);
+    await app.put(late.url, BYTES);
+    await app.put(url, BYTES);
+    const query = app.server.database.queries.selectFrom('artifacts').select('id');
+    const { id: first } = await query
+      .where('release_id', '=', late.releaseId)
+      .where('id', '!=', late.uploadId)
+      .executeTakeFirstOrThrow();
+    requireStatus(await complete({ ...late, uploadId: first }), 200);
+    fail((request) => request.startsWith('DELETE'));
+    for (const [promised, code] of [
+      [wrong, 'content_mismatch'],
+      [ofOtherSize, 'content_mismatch'],
+      [late, 'immutable'],
+    ] as const) {
+      expect((await complete(promised)).json()).toMatchObject({ code });
+    }
   });
 });
