@@ -14,6 +14,7 @@ import { Problem, type ProblemCode } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { type Completed, completeRemoteUpload } from './complete-remote-upload.ts';
 import { CLAIM_MS, keepClaim } from './keep-claim.ts';
+import { LookLog } from './look-log.ts';
 import { LOOK_WAITS, type LookWaits, lookWait } from './look-waits.ts';
 import type { Services } from './services.ts';
 import { Slots } from './slots.ts';
@@ -40,7 +41,7 @@ export type Look = Completed | 'not_there' | 'gone';
 export class RemoteUploads {
   readonly #services: Services;
   readonly #storage: RemoteStorage;
-  readonly #logger: FastifyBaseLogger;
+  readonly #log: LookLog;
   readonly #waits: LookWaits;
   /** Those whose turn it is to be looked for, until it is known whether they are taken. */
   readonly #looks = new Set<Promise<void>>();
@@ -53,7 +54,7 @@ export class RemoteUploads {
   constructor(services: Services, storage: RemoteStorage, logger: FastifyBaseLogger) {
     this.#services = services;
     this.#storage = storage;
-    this.#logger = logger;
+    this.#log = new LookLog(logger, services.onDurabilityLost);
     this.#waits = services.lookWaits ?? LOOK_WAITS;
   }
 
@@ -112,7 +113,7 @@ export class RemoteUploads {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       await this.#lookForDue().catch((error) => {
-        this.#logger.error({ err: error }, 'uploads could not be looked for');
+        this.#log.databaseFailed(error);
       });
       await sleep(this.#waits.first / 2, undefined, { signal, ref: false }).catch(() => {});
     }
@@ -128,6 +129,7 @@ export class RemoteUploads {
         limit,
         waitOf: (upload) => lookWait(upload, now, this.#waits),
       });
+      this.#log.databaseWorked();
       for (const { id } of due) {
         const look = this.#lookFor(id).finally(() => this.#looks.delete(look));
         this.#looks.add(look);
@@ -140,9 +142,11 @@ export class RemoteUploads {
   /** Resolves when it is being taken, or is not: it is not there, or so much is taken that its turn comes later. */
   async #lookFor(id: string): Promise<void> {
     try {
-      if (!(await this.#storage.hasArrived(id))) return;
+      const hasArrived = await this.#storage.hasArrived(id);
+      this.#log.store.worked();
+      if (!hasArrived) return;
     } catch (error) {
-      this.#logger.error({ upload: id, err: error }, 'an upload could not be looked for');
+      this.#log.store.failed(error);
       return;
     }
     const signal = AbortSignal.any([AbortSignal.timeout(MAX_TURN_MS), this.#stopping.signal]);
@@ -208,8 +212,8 @@ export class RemoteUploads {
       error instanceof Problem
         ? { code: error.code, detail: error.message, errors: error.errors }
         : undefined;
-    if (refusal) this.#logger.warn({ upload: id, ...refusal }, 'upload refused');
-    else this.#logger.error({ upload: id, err: error }, 'an upload could not be taken');
+    if (refusal) this.#log.refused(id, refusal);
+    else this.#log.failed(id, error);
     await releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim), refusal).catch(
       () => {}, // the claim ends by itself
     );

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import pino from 'pino';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { LookLog } from '../../src/server/look-log.ts';
+import { RemoteUploads } from '../../src/server/remote-uploads.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
@@ -7,6 +10,7 @@ import { NEVER, startS3Server } from '../support/s3-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { requireStatus } from './publisher.ts';
 import { openRemoteWorld, sha256Of } from './remote-publisher.ts';
+import { UnreliableDatabase } from './unreliable-database.ts';
 
 const BYTES = randomBytes(1000);
 const HOUR = 60 * 60 * 1000;
@@ -97,4 +101,56 @@ describe('R25: a store that answers 503 for a while', () => {
       expect((await complete(promised)).json()).toMatchObject({ code });
     }
   });
+});
+
+test('a store and a database that are away, and come back, are logged once each, not for each look', async () => {
+  const place = await fakeS3Place();
+  const { promise, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  for (let i = 0; i < 20; i++) await promise(`1.0.${i}`, BYTES.length);
+  await server.database.queries.updateTable('artifacts').set({ look_at: 0 }).execute();
+  const unreliable = new UnreliableDatabase(server.database);
+  const lines: string[] = [];
+  const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
+  const services = { ...server.services, database: unreliable.database, lookWaits: { first: 10, most: 10 } };
+  const uploads = new RemoteUploads(services, server.storage, logger);
+  /** Until so many more requests or queries have failed or worked. */
+  const more = async (count: () => number, by: number) => {
+    const target = count() + by;
+    await vi.waitFor(() => expect(count()).toBeGreaterThan(target), 5000);
+  };
+  place.fake.intercept = () => ({ status: 403 });
+  uploads.start();
+  onTestFinished(() => uploads.stop());
+  await more(() => place.fake.requests.length, 100);
+  place.fake.intercept = undefined;
+  await vi.waitFor(() => expect(lines).toHaveLength(2));
+  unreliable.failure = Object.assign(new Error('away'), { code: 'SQLITE_BUSY' });
+  await more(() => unreliable.queries, 20);
+  unreliable.failure = undefined;
+  await vi.waitFor(() => expect(lines).toHaveLength(4));
+  await more(() => place.fake.requests.length, 100);
+  expect(lines).toEqual([
+    'the store cannot be used: uploads are not found',
+    'the store can be used again: uploads are found',
+    'the database cannot be used: uploads are not found',
+    'the database can be used again: uploads are found',
+  ]);
+});
+
+test('an upload that cannot be taken is logged once for each reason, however often it is tried', async () => {
+  const lines: { upload: string; err: { message: string } }[] = [];
+  const lost: unknown[] = [];
+  const logger = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
+  const log = new LookLog(logger, (cause) => lost.push(cause));
+  for (let i = 0; i < 3; i++) {
+    log.failed('first', new Error('no copy'));
+    log.failed('second', new Error('no copy'));
+    log.failed('first', Object.assign(new Error('disk'), { code: 'SQLITE_IOERR_FSYNC' }));
+  }
+  expect(lines.map(({ upload, err }) => `${upload}: ${err.message}`)).toEqual([
+    'first: no copy',
+    'second: no copy',
+    expect.stringContaining("the store's disk failed"),
+  ]);
+  expect(lost).toHaveLength(1);
 });
