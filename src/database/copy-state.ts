@@ -4,21 +4,40 @@ import type { Queries } from './schema.ts';
 /** How far a copy into a database is: its bytes are on their way, or its rows are there, of such a digest. */
 export type CopyState = { readonly state: 'begun' } | { readonly state: 'done'; readonly digest: string };
 
+/** How long a copy that was cut off may still be gone on with, in milliseconds. */
+const GIVEN_UP_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
+
 /** Undefined where no copy was ever begun. */
 export async function copyState(db: Queries): Promise<CopyState | undefined> {
-  const row = await db.selectFrom('settings').select('value').where('name', '=', 'copy').executeTakeFirst();
-  if (row === undefined) return undefined;
-  const [, digest] = row.value.split(' ');
+  const value = await setting(db, 'copy');
+  if (value === undefined) return undefined;
+  const [, digest] = value.split(' ');
   return digest === undefined ? { state: 'begun' } : { state: 'done', digest };
 }
 
-export async function recordCopyState(db: Queries, copy: CopyState): Promise<void> {
-  const value = copy.state === 'done' ? `done ${copy.digest}` : 'begun';
-  await db
-    .insertInto('settings')
-    .values({ name: 'copy', value })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
-    .execute();
+/** Where a copy was done before, that stays so, and it may be served: only `isCopyUnderWay` tells of a further run. */
+export async function recordCopyBegun(db: Queries, now: Date): Promise<void> {
+  if ((await copyState(db))?.state !== 'done') await record(db, 'copy', 'begun');
+  await record(db, 'copy-under-way', now.toISOString());
+}
+
+/** @param digest of the rows as they were copied */
+export async function recordCopyDone(db: Queries, digest: string): Promise<void> {
+  await record(db, 'copy', `done ${digest}`);
+  await forgetCopyUnderWay(db);
+}
+
+export async function forgetCopyUnderWay(db: Queries): Promise<void> {
+  await db.deleteFrom('settings').where('name', '=', 'copy-under-way').execute();
+}
+
+/**
+ * Whether there may be files that no row refers to yet, because a copy brought them and has not ended. One that was cut
+ * off counts for a week.
+ */
+export async function isCopyUnderWay(db: Queries, now: Date): Promise<boolean> {
+  const begun = await setting(db, 'copy-under-way');
+  return begun !== undefined && now.getTime() - Date.parse(begun) < GIVEN_UP_AFTER_MS;
 }
 
 /**
@@ -30,4 +49,19 @@ export async function requireNoUnfinishedCopy(db: Queries): Promise<void> {
   throw new OtaError('store_unavailable', 'a copy into this database was begun and has not ended', {
     hint: 'Run the same `synckit-ota copy` again until it ends; to give it up, use another database and prefix.',
   });
+}
+
+type CopySetting = 'copy' | 'copy-under-way';
+
+async function setting(db: Queries, name: CopySetting): Promise<string | undefined> {
+  const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value;
+}
+
+async function record(db: Queries, name: CopySetting, value: string): Promise<void> {
+  await db
+    .insertInto('settings')
+    .values({ name, value })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+    .execute();
 }

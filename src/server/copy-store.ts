@@ -11,7 +11,7 @@ import {
   replaceRows,
   type StoreRows,
 } from '../database/carried-rows.ts';
-import { recordCopyState } from '../database/copy-state.ts';
+import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/copy-state.ts';
 import { databaseId } from '../database/database-id.ts';
 import { databaseFailure } from '../database/failure.ts';
 import { type CopyTarget, judgeCopy, readTarget, verifiedKeys } from '../database/judge-copy.ts';
@@ -94,17 +94,21 @@ async function copyAll(plan: CopyPlan, options: CopyOptions): Promise<'copied' |
   const found = await transact(target.queries, async (transaction) => {
     const state = await readTarget(transaction);
     judgeCopy(plan.rows, state, place);
-    if (state.copy?.state !== 'done') await recordCopyState(transaction, { state: 'begun' });
+    await recordCopyBegun(transaction, target.clock());
     return state;
   });
   await bringFiles(plan, found, options);
   signal.throwIfAborted();
   const { rows } = await planCopy(source); // tokens may have been revoked meanwhile
   requireBrought(rows, plan);
+  await requireStillThere(plan, options);
   return transact(target.queries, async (transaction) => {
-    if (judgeCopy(rows, await readTarget(transaction), place) === 'same') return 'same';
+    if (judgeCopy(rows, await readTarget(transaction), place) === 'same') {
+      await forgetCopyUnderWay(transaction);
+      return 'same';
+    }
     await replaceRows(transaction, rows);
-    await recordCopyState(transaction, { state: 'done', digest: digestOf(rows, { promises: false }) });
+    await recordCopyDone(transaction, digestOf(rows, { promises: false }));
     return 'copied';
   });
 }
@@ -159,6 +163,23 @@ function requireBrought(rows: StoreRows, { files }: CopyPlan): void {
   throw new OtaError('network', 'the store was changed while it was copied', {
     hint: 'See to it that nobody writes to it, and run the same command again.',
   });
+}
+
+/**
+ * Files may have been found there that an earlier run brought, and a server that serves the target may have begun to
+ * remove them as left-overs before this run was recorded.
+ */
+async function requireStillThere(
+  { files }: CopyPlan,
+  { storage, signal }: Pick<CopyOptions, 'storage' | 'signal'>,
+): Promise<void> {
+  const look = async ({ storage_key, file_size }: CompleteRow) => {
+    if (await storage.holds(storage_key, file_size)) return;
+    throw new OtaError('network', 'files that were copied are gone from the bucket', {
+      hint: 'Run the same command again: it sends them again. If it comes again, look who else deletes there.',
+    });
+  };
+  await pMap(files, look, { concurrency: FILES_AT_ONCE, signal });
 }
 
 /** The store and the database could be used at the start, so whatever is the matter now can be waited for. */

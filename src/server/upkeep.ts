@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { forgetDeleted, forgetExpiredUploads, isReferenced, listDeleting } from '../database/artifacts.ts';
+import { isCopyUnderWay } from '../database/copy-state.ts';
 import { databaseFailure } from '../database/failure.ts';
 import { isPromisedInParts } from '../database/pending-uploads.ts';
 import { publishLeftWaiting } from '../database/publish-release.ts';
@@ -85,6 +86,7 @@ async function removeLeftovers(services: Services): Promise<void> {
   const { database, storage, clock } = services;
   const olderThan = new Date(clock().getTime() - ORPHAN_GRACE_MS);
   await forgetExpiredUploads(database.queries, olderThan);
+  if (await isCopyUnderWay(database.queries, clock())) return; // what it brought has no rows yet
   await storage.sweepStaged(olderThan);
   await endAbandonedParts(services);
   const orphans: string[] = [];
@@ -99,7 +101,11 @@ async function removeLeftovers(services: Services): Promise<void> {
         'Is this the right database for the data folder?',
     );
   }
-  for (const key of orphans) await storage.remove(key);
+  for (const key of orphans) {
+    // Listing takes its time: a copy may have been begun meanwhile, or ended.
+    if (await isCopyUnderWay(database.queries, clock())) return;
+    if (!(await isReferenced(database.queries, key))) await storage.remove(key);
+  }
 }
 
 /**

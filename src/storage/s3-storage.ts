@@ -129,6 +129,11 @@ export class S3Storage implements RemoteStorage {
     return bringFile(this.#bucket, this.#artifacts + storageKey, file, options);
   }
 
+  /** Whether download URLs read something of so many bytes there. */
+  async holds(storageKey: string, size: number): Promise<boolean> {
+    return (await this.#bucket.head(this.#artifacts + storageKey))?.size === size;
+  }
+
   async hasArrived(uploadId: string): Promise<boolean> {
     return (await this.#bucket.head(this.#staging + uploadId)) !== undefined;
   }

@@ -228,6 +228,40 @@ describeOnPostgres('copy', () => {
     },
   );
 
+  test('does not show files that somebody removed from the bucket meanwhile', async () => {
+    const { copy, place, files, rows } = await openWorld();
+    const readBack: string[] = [];
+    place.fake.intercept = ({ method, key }) => {
+      if (method === 'GET' && key.includes('/artifacts/key-of')) readBack.push(key);
+      if (readBack.length === files.length) place.fake.store.objects.delete(readBack[0] ?? '');
+      return undefined;
+    };
+    const failed = await copy();
+    expect(failed, failed.stderr).toMatchObject({ code: 7, document: { error: { code: 'network' } } });
+    expect(failed.stderr).toMatch(SENTENCE);
+    expect(failed.stderr).toContain('gone from the bucket');
+    expect(await rows('apps')).toEqual([]);
+    place.fake.intercept = undefined;
+    expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied', files: { sent: 1 } } });
+  });
+
+  test('has its files left alone where it is made a second time and cut off, while the first is served', async () => {
+    const { copy, place, dataDir, rows, env } = await openWorld();
+    const underWay = async () => (await rows('settings')).some(({ name }) => name === 'copy-under-way');
+    expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied' } });
+    expect(await underWay()).toBe(false);
+    await fillStore(dataDir, [400], 'second');
+    place.fake.intercept = ({ method, key }) =>
+      method === 'PUT' && key.includes('/artifacts/key-of') ? { status: 503 } : undefined;
+    expect(await copy()).toMatchObject({ code: 7 });
+    expect(await underWay()).toBe(true);
+    place.fake.intercept = undefined;
+    const server = await startServe(join(dataDir, 'none'), storageOptions(place), { env });
+    expect(await server.stop()).toBe(0);
+    expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied', files: { sent: 1 } } });
+    expect(await underWay()).toBe(false);
+  });
+
   test('does not show what a store keeps wrong', async () => {
     const { copy, place, rows } = await openWorld();
     place.fake.intercept = ({ method, key }) => {

@@ -2,7 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { recordCopyBegun } from '../../src/database/copy-state.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { urlSigningKeys } from '../../src/database/url-signing-keys.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
+import { DiskStorage } from '../../src/storage/disk-storage.ts';
 import { openTestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from './publisher.ts';
@@ -147,6 +151,45 @@ test('stored files that nothing refers to are removed after a day, what is refer
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
   await startOnce(dataDir, clockAt(10_000 * HOUR));
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
+});
+
+test('stored files that nothing refers to stay as long as a copy may go on that brought them', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir, clockAt(0));
+  const app = await Publisher.on(server);
+  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
+  const published = await stored(dataDir);
+  await recordCopyBegun(server.database.queries, new Date(START));
+  await server.close();
+  await writeFile(join(dataDir, 'artifacts', randomUUID()), 'brought by a copy that was cut off');
+  await writeFile(join(dataDir, 'staging', randomUUID()), 'on its way');
+
+  await startOnce(dataDir, clockAt(6 * 24 * HOUR));
+  expect(await stored(dataDir)).toHaveLength(11);
+  expect(await staged(dataDir)).toHaveLength(1);
+  await startOnce(dataDir, clockAt(8 * 24 * HOUR));
+  expect((await stored(dataDir)).sort()).toEqual(published.sort());
+});
+
+test('stored files stay that a copy has come to need while left-overs were looked for', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir, clockAt(0));
+  const app = await Publisher.on(server);
+  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
+  await server.close();
+  const brought = randomUUID();
+  await writeFile(join(dataDir, 'artifacts', brought), 'brought by a copy');
+
+  const database = await openDatabase(dataDir);
+  const signingKeys = urlSigningKeys(database.queries, () => new Date(START));
+  const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: () => '' });
+  const promotedKeys = storage.promotedKeys.bind(storage);
+  vi.spyOn(storage, 'promotedKeys').mockImplementation(async function* (olderThan) {
+    yield* promotedKeys(olderThan);
+    await recordCopyBegun(database.queries, new Date(START + 25 * HOUR));
+  });
+  await startOnce(dataDir, { ...clockAt(25 * HOUR), database, storage });
+  expect(await stored(dataDir)).toContain(brought);
 });
 
 test('where more files belong to nothing than a crash leaves, as beside an older database, none is removed', async () => {
