@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { forgetDeleted, forgetExpiredUploads, isReferenced, listDeleting } from '../database/artifacts.ts';
+import { forgetExpiredUploads, isReferenced } from '../database/artifacts.ts';
 import { isCopyUnderWay } from '../database/copy-state.ts';
 import { databaseFailure } from '../database/failure.ts';
 import { isPromisedInParts } from '../database/pending-uploads.ts';
@@ -7,6 +7,7 @@ import { publishLeftWaiting } from '../database/publish-release.ts';
 import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
 import { isRemote } from '../storage/remote-storage.ts';
+import { Removals } from './removals.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from './services.ts';
 
 /** How often expired uploads and what they leave is looked for, in milliseconds. */
@@ -23,12 +24,14 @@ const MAX_ORPHAN_SHARE = 0.2;
 const SIGNING_KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000;
 
 export interface Upkeep {
+  /** Resolves when everything was tried once. */
+  readonly firstRound: Promise<void>;
   /**
-   * Removes the bytes of deleted releases; those that cannot be removed now stay queued in the database.
-   * Resolves when they were tried.
+   * Removes the bytes of deleted releases; those that cannot be removed now stay queued in the database, and are tried
+   * again. Resolves when they were tried.
    */
   removeDeleted(): Promise<void>;
-  /** Resolves when nothing is being removed any more. */
+  /** Breaks off what takes long. Resolves when nothing is being removed any more. */
   stop(): Promise<void>;
 }
 
@@ -37,61 +40,56 @@ export interface Upkeep {
  * with releases that waited for uploads which never came.
  */
 export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upkeep {
+  const { database, clock } = services;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const report = (error: unknown) => {
+    const failure = databaseFailure(error) ?? error;
+    logger.error({ err: failure }, 'upkeep failed');
+    if (failure instanceof OtaError && failure.code === 'durability_lost') services.onDurabilityLost(failure);
+  };
+  const removals = new Removals(services, report); // nobody who deletes waits for left-overs to be listed
   let running: Promise<void> = Promise.resolve();
   /** One after the other; a failure is logged and the work comes again with the next round. */
-  const enqueue = (work: (services: Services) => Promise<void>): Promise<void> => {
+  const enqueue = (work: () => Promise<unknown>): Promise<void> => {
     running = running
-      .then(() => work(services))
-      .catch((error) => {
-        const failure = databaseFailure(error) ?? error;
-        logger.error({ err: failure }, 'upkeep failed');
-        if (failure instanceof OtaError && failure.code === 'durability_lost')
-          services.onDurabilityLost(failure);
-      });
+      .then(async () => {
+        if (!signal.aborted) await work();
+      })
+      .catch(report);
     return running;
   };
-  const round = () => {
-    void enqueue(removeDeletedBytes);
-    void enqueue(({ database, clock }) => publishLeftWaiting(database.queries, clock()));
-    void enqueue(removeLeftovers);
-    void enqueue(({ database, clock }) =>
-      rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()),
-    );
+  const round = async () => {
+    const removed = removals.run();
+    void enqueue(() => publishLeftWaiting(database.queries, clock()));
+    void enqueue(() => removeLeftovers(services, signal));
+    await enqueue(() => rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()));
+    await removed;
   };
-  round();
-  const timer = setInterval(round, INTERVAL_MS).unref();
+  const firstRound = round();
+  const timer = setInterval(() => void round(), INTERVAL_MS).unref();
   return {
-    removeDeleted: () => enqueue(removeDeletedBytes),
+    firstRound,
+    removeDeleted: () => removals.run(),
     async stop() {
       clearInterval(timer);
-      await running;
+      stopping.abort();
+      await Promise.all([removals.stop(), running]);
     },
   };
 }
 
-async function removeDeletedBytes({ database, storage }: Services): Promise<void> {
-  const failures: unknown[] = [];
-  for (const { id, storageKey } of await listDeleting(database.queries)) {
-    try {
-      await storage.remove(storageKey);
-      await forgetDeleted(database.queries, id);
-    } catch (error) {
-      failures.push(error); // one that cannot be removed does not keep the others
-    }
-  }
-  if (failures.length > 0) throw failures[0];
-}
-
-async function removeLeftovers(services: Services): Promise<void> {
+async function removeLeftovers(services: Services, signal: AbortSignal): Promise<void> {
   const { database, storage, clock } = services;
   const olderThan = new Date(clock().getTime() - ORPHAN_GRACE_MS);
   await forgetExpiredUploads(database.queries, olderThan);
   if (await isCopyUnderWay(database.queries, clock())) return; // what it brought has no rows yet
-  await storage.sweepStaged(olderThan);
-  await endAbandonedParts(services);
+  await storage.sweepStaged(olderThan, signal);
+  await endAbandonedParts(services, signal);
   const orphans: string[] = [];
   let total = 0;
   for await (const key of storage.promotedKeys(olderThan)) {
+    if (signal.aborted) return;
     total++;
     if (!(await isReferenced(database.queries, key))) orphans.push(key);
   }
@@ -102,6 +100,7 @@ async function removeLeftovers(services: Services): Promise<void> {
     );
   }
   for (const key of orphans) {
+    if (signal.aborted) return;
     // Listing takes its time: a copy may have been begun meanwhile, or ended.
     if (await isCopyUnderWay(database.queries, clock())) return;
     if (!(await isReferenced(database.queries, key))) await storage.remove(key);
@@ -112,10 +111,11 @@ async function removeLeftovers(services: Services): Promise<void> {
  * Extension `multipart`: ends what no promise refers to (any more), and so nobody goes on with. A promise is forgotten
  * with its release, or a day after its URLs expired; what is fresh may not be recorded yet.
  */
-async function endAbandonedParts({ database, storage, clock }: Services): Promise<void> {
+async function endAbandonedParts({ database, storage, clock }: Services, signal: AbortSignal): Promise<void> {
   if (!isRemote(storage)) return;
   const { parts } = storage;
   for await (const upload of parts.unfinished(new Date(clock().getTime() - UPLOAD_URL_LIFE_MS))) {
+    if (signal.aborted) return;
     const { uploadId, multipartId } = upload;
     if (!(await isPromisedInParts(database.queries, uploadId, multipartId))) await parts.end(upload);
   }

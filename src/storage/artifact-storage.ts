@@ -59,8 +59,11 @@ export interface ArtifactStorage {
   downloadUrl(request: DownloadUrlRequest): Promise<string>;
   /** Removes promoted bytes; resolves also when there are none. A download under way completes. */
   remove(storageKey: string): Promise<void>;
-  /** Drops everything that arrived before `olderThan` and was never promoted: uploads that a crash cut off. */
-  sweepStaged(olderThan: Date): Promise<void>;
+  /**
+   * Drops everything that arrived before `olderThan` and was never promoted: uploads that a crash cut off.
+   * @param signal leaves the rest for another time
+   */
+  sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void>;
   /** The keys of all promoted bytes older than `olderThan`, to find those that no row refers to. */
   promotedKeys(olderThan: Date): AsyncIterable<string>;
 }

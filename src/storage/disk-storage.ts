@@ -150,8 +150,11 @@ export class DiskStorage implements ArtifactStorage {
     await syncFolder(this.#artifacts);
   }
 
-  async sweepStaged(olderThan: Date): Promise<void> {
-    for await (const name of filesOlderThan(this.#staging, olderThan)) await this.discard(name);
+  async sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void> {
+    for await (const name of filesOlderThan(this.#staging, olderThan)) {
+      if (signal?.aborted) return;
+      await this.discard(name);
+    }
   }
 
   promotedKeys(olderThan: Date): AsyncIterable<string> {

@@ -142,12 +142,14 @@ export class S3Storage implements RemoteStorage {
     await this.#bucket.delete(this.#artifacts + storageKey);
   }
 
-  async sweepStaged(olderThan: Date): Promise<void> {
+  async sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void> {
     await this.#removeLeft();
     for await (const { key, lastModified } of this.#bucket.list(this.#staging)) {
+      if (signal?.aborted) return;
       if (lastModified < olderThan) await this.#bucket.delete(key);
     }
     for await (const copy of this.#multipart.unfinished(this.#artifacts, olderThan)) {
+      if (signal?.aborted) return;
       await this.#multipart.abort(copy); // a crash cut it off
     }
   }

@@ -5,12 +5,12 @@ import { MAX_SINGLE_PUT } from '../../src/protocol/multipart.ts';
 import { PartJoins } from '../../src/server/part-joins.ts';
 import { RemoteUploads } from '../../src/server/remote-uploads.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
-import { startUpkeep } from '../../src/server/upkeep.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../support/s3-place.ts';
 import { NEVER } from '../support/s3-server.ts';
 import type { TestServer } from '../support/server.ts';
 import { times } from '../support/torture.ts';
+import { upkeepOnce } from '../support/upkeep-once.ts';
 import { promiseParts } from './parted-publisher.ts';
 import { LINUX } from './publisher.ts';
 import { openRemoteWorld } from './remote-publisher.ts';
@@ -182,7 +182,7 @@ describeOnS3('an upload in parts', (openPlace) => {
 /** What a node does at its start, so many milliseconds from now. */
 async function upkeep({ services }: TestServer, milliseconds: number): Promise<void> {
   const clock = () => new Date(Date.now() + milliseconds);
-  await startUpkeep({ ...services, clock }, pino({ level: 'silent' })).stop();
+  await upkeepOnce({ ...services, clock });
 }
 
 test('a file of more than 5 GiB is taken in parts only', async () => {

@@ -6,8 +6,9 @@ import { RemoteUploads } from '../../src/server/remote-uploads.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
-import { NEVER, startS3Server } from '../support/s3-server.ts';
+import { NEVER } from '../support/s3-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { upkeepOnce } from '../support/upkeep-once.ts';
 import { requireStatus } from './publisher.ts';
 import { openRemoteWorld, sha256Of } from './remote-publisher.ts';
 import { UnreliableDatabase } from './unreliable-database.ts';
@@ -44,8 +45,7 @@ describe('R25: a store that answers 503 for a while', () => {
       /** The upkeep that a start does, so much later. */
       async upkeepAfter(milliseconds: number) {
         offset += milliseconds;
-        const again = await startS3Server(dataDir, place, { clock, lookWaits: NEVER });
-        await again.close();
+        await upkeepOnce(world.server.services);
       },
     };
   }

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { recordCopyBegun } from '../../src/database/copy-state.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { urlSigningKeys } from '../../src/database/url-signing-keys.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
 import { DiskStorage } from '../../src/storage/disk-storage.ts';
-import { openTestServer } from '../support/server.ts';
+import { openTestServer, TEST_PUBLIC_URL } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { upkeepOnce } from '../support/upkeep-once.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from './publisher.ts';
 
 const HOUR = 60 * 60 * 1000;
@@ -19,9 +21,11 @@ const clockAt = (milliseconds: number) => ({ clock: () => new Date(START + milli
 const stored = (dataDir: string) => readdir(join(dataDir, 'artifacts'));
 const staged = (dataDir: string) => readdir(join(dataDir, 'staging'));
 
-/** Runs a server on the folder once, for the upkeep it does when it starts. */
+/** Opens a server on the folder, and does once all of the upkeep that it does when it starts. */
 async function startOnce(dataDir: string, overrides: Parameters<typeof openTestServer>[1]): Promise<void> {
   const server = await openTestServer(dataDir, overrides);
+  await server.app.close();
+  await upkeepOnce(server.services);
   await server.close();
 }
 
@@ -67,6 +71,38 @@ test('bytes that cannot be removed do not keep the others on the disk', async ()
   });
   for (const releaseId of releases) await app.delete(releaseId);
   await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([stuck]));
+});
+
+test('bytes that could not be removed are tried again soon', async () => {
+  const dataDir = await tempFolder();
+  const server = await startServer({}, dataDir);
+  const app = await Publisher.on(server);
+  const releaseId = await app.publish('1.0.0');
+  vi.spyOn(server.services.storage, 'remove').mockRejectedValueOnce(new Error('the disk is away'));
+  await app.delete(releaseId);
+  await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]), { timeout: 10_000 });
+});
+
+test('neither deleted bytes nor the end of the server wait until all that is stored was looked through', async () => {
+  const dataDir = await tempFolder();
+  const database = await openDatabase(dataDir);
+  const signingKeys = urlSigningKeys(database.queries, clockAt(0).clock);
+  const publicUrl = () => TEST_PUBLIC_URL;
+  const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl });
+  let seen = 0;
+  vi.spyOn(storage, 'promotedKeys').mockImplementation(async function* () {
+    for (;;) yield `key-${await setImmediate(seen++)}`;
+  });
+  const server = await openTestServer(dataDir, { ...clockAt(0), database, storage, signingKeys });
+  const app = await Publisher.on(server);
+  const releaseId = await app.publish('1.0.0');
+  await vi.waitFor(() => expect(seen).toBeGreaterThan(0));
+  await app.delete(releaseId);
+  await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]));
+  await server.close();
+  const atTheEnd = seen;
+  await setTimeout(20);
+  expect(seen).toBe(atTheEnd);
 });
 
 test('a download under way completes though its release is deleted and its bytes are removed', async () => {

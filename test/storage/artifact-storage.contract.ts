@@ -114,6 +114,13 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       await storage.sweepStaged(olderThan);
     });
 
+    test('a sweep that is to stop leaves the rest', async () => {
+      const { storage, abandon, moment } = await open();
+      const isThere = await abandon(Buffer.from('old'));
+      await storage.sweepStaged(await moment(), AbortSignal.abort());
+      expect(await isThere()).toBe(true);
+    });
+
     test('the keys of promoted bytes are listed by age, without those that are removed', async () => {
       const { storage, stage, moment } = await open();
       const promote = async (text: string) => {

@@ -9,6 +9,7 @@ import { objectsIn } from '../../support/s3-objects.ts';
 import { openTestServer } from '../../support/server.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { times } from '../../support/torture.ts';
+import { upkeepOnce } from '../../support/upkeep-once.ts';
 import { CommandPublisher } from './fleet/command-publisher.ts';
 import { disturb, type Fault, type Recovery } from './fleet/disturb.ts';
 import { Ledger, versionOf } from './fleet/ledger.ts';
@@ -54,7 +55,8 @@ async function keepUp({ place, database }: Pick<Fleet, 'place' | 'database'>): P
   const storage = await S3Storage.open({ ...place, clock: database.clock });
   const clock = () => new Date(database.clock().getTime() + LATER_MS);
   const later = await openTestServer(await tempFolder(), { database, storage, clock });
-  await later.app.close(); // which waits for it
+  await later.app.close();
+  await upkeepOnce(later.services);
   storage.close();
 }
 
