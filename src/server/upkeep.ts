@@ -1,12 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { forgetExpiredUploads, isReferenced } from '../database/artifacts.ts';
 import { isCopyUnderWay } from '../database/copy-state.ts';
+import { databaseId } from '../database/database-id.ts';
 import { databaseFailure } from '../database/failure.ts';
 import { isPromisedInParts } from '../database/pending-uploads.ts';
 import { publishLeftWaiting } from '../database/publish-release.ts';
 import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
-import { isRemote } from '../storage/remote-storage.ts';
+import { isRemote, type RemoteStorage } from '../storage/remote-storage.ts';
 import { Removals } from './removals.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from './services.ts';
 
@@ -81,6 +82,7 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
 
 async function removeLeftovers(services: Services, signal: AbortSignal): Promise<void> {
   const { database, storage, clock } = services;
+  if (isRemote(storage)) await requireStillOurs(storage, await databaseId(database.queries));
   const olderThan = new Date(clock().getTime() - ORPHAN_GRACE_MS);
   await forgetExpiredUploads(database.queries, olderThan);
   if (await isCopyUnderWay(database.queries, clock())) return; // what it brought has no rows yet
@@ -105,6 +107,21 @@ async function removeLeftovers(services: Services, signal: AbortSignal): Promise
     if (await isCopyUnderWay(database.queries, clock())) return;
     if (!(await isReferenced(database.queries, key))) await storage.remove(key);
   }
+}
+
+/**
+ * The place may have been given to another database since the start, as the hint of `requireOwner` says how to.
+ * @throws OtaError `store_unavailable`
+ */
+async function requireStillOurs(storage: RemoteStorage, id: string): Promise<void> {
+  await storage.requireOwner(id).catch((error) => {
+    if (!(error instanceof OtaError)) throw error;
+    const { code, message, hint } = error;
+    throw new OtaError(code, `no left-overs are removed: ${message}`, {
+      cause: error,
+      ...(hint && { hint }),
+    });
+  });
 }
 
 /**

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { recordCopyBegun } from '../../src/database/copy-state.ts';
+import { databaseId } from '../../src/database/database-id.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { urlSigningKeys } from '../../src/database/url-signing-keys.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
 import { DiskStorage } from '../../src/storage/disk-storage.ts';
+import { fakeS3Place } from '../support/s3-place.ts';
+import { startS3Server } from '../support/s3-server.ts';
 import { openTestServer, TEST_PUBLIC_URL } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { upkeepOnce } from '../support/upkeep-once.ts';
@@ -226,6 +229,26 @@ test('stored files stay that a copy has come to need while left-overs were looke
   });
   await startOnce(dataDir, { ...clockAt(25 * HOUR), database, storage });
   expect(await stored(dataDir)).toContain(brought);
+});
+
+test('nothing is taken for a left-over where the prefix was given to another database since the start', async () => {
+  const place = await fakeS3Place();
+  const { prefix, bucket } = place.location;
+  const { store } = place.fake;
+  const server = await startS3Server(await tempFolder(), place);
+  await server.app.close();
+  const lastModified = new Date(Date.now() - 25 * HOUR);
+  const ofAnother = `${prefix}staging/${randomUUID()}`;
+  store.put(ofAnother, Buffer.from('bytes'), { lastModified });
+  store.put(`${prefix}database-id`, Buffer.from('another\n'));
+  expect((await upkeepOnce(server.services)).join()).toContain(
+    `no left-overs are removed: what is in s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
+  );
+  expect(store.objects.has(ofAnother)).toBe(true);
+
+  store.put(`${prefix}database-id`, Buffer.from(await databaseId(server.database.queries)));
+  expect(await upkeepOnce(server.services)).toEqual([]);
+  expect(store.objects.has(ofAnother)).toBe(false);
 });
 
 test('where more files belong to nothing than a crash leaves, as beside an older database, none is removed', async () => {
