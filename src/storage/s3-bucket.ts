@@ -123,7 +123,7 @@ export class S3Bucket {
   /** What is in a folder, page by page, but for what `isOfAnother`. @param prefix with a slash at its end */
   async *list(prefix: string, pageSize?: number): AsyncIterable<S3Object> {
     let after: string | undefined;
-    do {
+    for (;;) {
       const input = {
         Bucket: this.name,
         Prefix: prefix,
@@ -137,8 +137,10 @@ export class S3Bucket {
         if (isOfAnother(key, prefix)) continue;
         yield { key, size, etag, lastModified: LastModified ?? new Date(0) };
       }
-      after = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (after !== undefined);
+      const next = page.IsTruncated ? page.NextContinuationToken : undefined;
+      if (!next || next === after) return; // a store that does not get on would list for ever
+      after = next;
+    }
   }
 
   /** A URL that takes one PUT of exactly so many bytes: their number is signed, what they are called is not. */

@@ -82,9 +82,9 @@ export class S3Multipart {
   /** What of it is there, by number; undefined when there is no such upload (any more). */
   async parts(upload: MultipartId): Promise<ReadonlyMap<number, ArrivedPart> | undefined> {
     const parts = new Map<number, ArrivedPart>();
-    let after: string | undefined;
-    do {
-      const input = { ...this.#named(upload), ...(after && { PartNumberMarker: after }) };
+    let after = 0;
+    for (;;) {
+      const input = { ...this.#named(upload), ...(after > 0 && { PartNumberMarker: String(after) }) };
       const page = await this.#bucket.client.send(new ListPartsCommand(input)).catch((error) => {
         if (isNotThere(error)) return undefined;
         return this.#fail(error, 'listing parts (s3:ListMultipartUploadParts)');
@@ -93,9 +93,10 @@ export class S3Multipart {
       for (const { PartNumber: number = 0, ETag: etag = '', Size: size = 0 } of page.Parts ?? []) {
         parts.set(number, { etag, size });
       }
-      after = page.IsTruncated ? page.NextPartNumberMarker : undefined;
-    } while (after !== undefined);
-    return parts;
+      const next = page.IsTruncated ? Number(page.NextPartNumberMarker ?? 0) : 0;
+      if (!(next > after)) return parts; // as of other listings: a store that does not get on would list for ever
+      after = next;
+    }
   }
 
   /** A URL that takes one PUT of exactly so many bytes. */
@@ -133,7 +134,7 @@ export class S3Multipart {
 
   /** Uploads whose key begins so, but for what `isOfAnother`, that were started before `olderThan` and are neither complete nor ended. */
   async *unfinished(prefix: string, olderThan: Date): AsyncIterable<MultipartId> {
-    let after = {};
+    let after: { readonly KeyMarker?: string | undefined; readonly UploadIdMarker?: string | undefined } = {};
     for (;;) {
       const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };
       const page = await this.#bucket.client
@@ -143,8 +144,10 @@ export class S3Multipart {
         if (isOfAnother(key, prefix)) continue;
         if (Initiated !== undefined && Initiated < olderThan) yield { key, id };
       }
-      if (!page.IsTruncated) return;
-      after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+      const next = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+      const isMoved = next.KeyMarker !== after.KeyMarker || next.UploadIdMarker !== after.UploadIdMarker;
+      if (!page.IsTruncated || !next.KeyMarker || !isMoved) return;
+      after = next;
     }
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
+import type { S3Storage } from '../../src/storage/s3-storage.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
 import { describeArtifactStorage, keysOf } from './artifact-storage.contract.ts';
@@ -169,4 +170,38 @@ test('bytes that are read otherwise than they were measured are the store’s fa
   await expect(staged.read()).rejects.toMatchObject({ code: 'store_unavailable' });
   place.fake.defects.clear();
   expect(await staged.read()).toEqual(Buffer.from('bytes'));
+});
+
+describe.each([
+  ['without a marker', ''],
+  [
+    'with a marker that stays',
+    `<NextContinuationToken>same</NextContinuationToken><NextKeyMarker>same</NextKeyMarker>
+     <NextUploadIdMarker>same</NextUploadIdMarker><NextPartNumberMarker>1</NextPartNumberMarker>`,
+  ],
+])('a store that says there is more, %s,', (_, marker) => {
+  test.each([
+    ['objects', (storage: S3Storage) => keysOf(storage, inAnHour())],
+    [
+      'uploads in parts',
+      async ({ parts }: S3Storage) => {
+        for await (const upload of parts.unfinished(inAnHour())) throw new Error(`found ${upload.uploadId}`);
+      },
+    ],
+    ['parts', (storage: S3Storage) => storage.parts.arrived({ uploadId: 'upload', multipartId: 'id' })],
+  ] as const)('is not asked for ever: %s', async (_what, list) => {
+    const place = await fakeS3Place();
+    const { storage } = await openS3(place);
+    let asked = 0;
+    place.fake.intercept = () => {
+      const more = ++asked < 10 ? `<IsTruncated>true</IsTruncated>${marker}` : '';
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/xml' },
+        body: `<Result>${more}</Result>`,
+      };
+    };
+    await list(storage);
+    expect(asked).toBeLessThan(3);
+  });
 });
