@@ -82,6 +82,23 @@ export class S3Bucket {
   }
 
   /**
+   * All the bytes under a key at once. Rejects when there is nothing.
+   * @returns undefined when they are more than `maxBytes`, which are not read on
+   */
+  async readAll(key: string, maxBytes: number): Promise<Buffer | undefined>;
+  async readAll(key: string): Promise<Buffer>;
+  async readAll(key: string, maxBytes = Number.POSITIVE_INFINITY): Promise<Buffer | undefined> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of this.read(key)) {
+      size += chunk.length;
+      if (size > maxBytes) return undefined;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  /**
    * Copies an object of up to 5 GiB inside the bucket, without what its uploader said of it (its type, its encoding).
    * @param etag only if the source still has it; without it, whatever the source is
    * @returns `changed` when the source has another ETag, or is gone, or the store knows no such condition

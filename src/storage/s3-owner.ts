@@ -19,8 +19,8 @@ export async function requireOwner(bucket: S3Bucket, key: string, databaseId: st
     await bucket.put(key, Buffer.from(`${databaseId}\n`));
     found = await bucket.head(key);
   }
-  const owner = found && found.size <= MAX_ID_BYTES ? await text(bucket, key) : undefined;
-  if (owner === databaseId) return;
+  const owner = found && (await bucket.readAll(key, MAX_ID_BYTES));
+  if (owner?.toString('utf8').trim() === databaseId) return;
   throw new OtaError(
     'store_unavailable',
     `what is in s3://${bucket.name}/${key.replace(/\/?[^/]*$/, '')} belongs to another database`,
@@ -28,10 +28,4 @@ export async function requireOwner(bucket: S3Bucket, key: string, databaseId: st
       hint: `Give this database a prefix of its own; if the other is gone for good, delete s3://${bucket.name}/${key} and start again.`,
     },
   );
-}
-
-async function text(bucket: S3Bucket, key: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of bucket.read(key)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8').trim();
 }

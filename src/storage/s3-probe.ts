@@ -102,9 +102,8 @@ async function requireCopy(
   expiresAt: Date,
 ): Promise<void> {
   if ((await copyObject(bucket, arrived, copied)) === 'changed') throw unfit(bucket, 'makes no copies');
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of bucket.read(copied)) chunks.push(chunk);
-  if (!Buffer.concat(chunks).equals(BYTES)) throw unfit(bucket, 'gives back other bytes than it was given');
+  if (!(await bucket.readAll(copied)).equals(BYTES))
+    throw unfit(bucket, 'gives back other bytes than it was given');
   const url = await bucket.presignGet({ key: copied, fileName: 'probe', expiresAt, method: 'GET' });
   const answer = await request(bucket, url, { method: 'GET' });
   if (answer.status !== 200)

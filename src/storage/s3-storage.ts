@@ -219,9 +219,7 @@ export class S3Storage implements RemoteStorage {
 
   /** All of it, as it was measured: else a bit that flips now would seem to be a wrong signature. */
   async #readAll(key: string, measured: MeasuredBytes): Promise<Buffer> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.#bucket.read(key)) chunks.push(chunk);
-    const bytes = Buffer.concat(chunks);
+    const bytes = await this.#bucket.readAll(key);
     if (createHash('sha256').update(bytes).digest('hex') === measured.sha256) return bytes;
     throw storeContradictsItself(`the store reads ${key} differently each time`);
   }

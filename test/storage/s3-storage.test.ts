@@ -149,6 +149,20 @@ test('more objects than fit into one answer are all listed', async () => {
   expect(await keysOf(storage, inAnHour())).toEqual(keys);
 });
 
+test.each([
+  ['is the id', 1000, true],
+  ['is too long to be an id', 1001, false],
+])('whose a prefix is, is told by what %s, whatever a store says of its size', async (_, size, isOwner) => {
+  const place = await fakeS3Place();
+  const { storage } = await openS3(place);
+  place.fake.store.put(`${place.location.prefix}database-id`, Buffer.from('one'.padEnd(size)));
+  place.fake.defects.add('head_tells_other_size');
+  const asked = storage.requireOwner('one');
+  await (isOwner
+    ? expect(asked).resolves.toBeUndefined()
+    : expect(asked).rejects.toThrow('belongs to another database'));
+});
+
 test('a copy in parts that fails halfway leaves no parts', async () => {
   const place = await fakeS3Place();
   const { fake } = place;
