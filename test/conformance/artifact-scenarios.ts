@@ -1,9 +1,6 @@
-import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { type Expectation, type Scenario, scenario, step } from './scenario.ts';
-import { LINUX, MAC } from './world.ts';
-
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+import { LINUX, MAC, sha256 } from './world.ts';
 
 const PLATFORMS = [
   'linux/x86_64',
@@ -32,6 +29,19 @@ export const artifactScenarios: readonly Scenario[] = [
         }),
       ),
     ]),
+  ),
+  scenario(
+    'a server that takes no parts answers as to one who asks for none',
+    [
+      step((w) => w.createRelease(1), { status: 201 }),
+      step((w) => w.requestUpload(1, LINUX, { sha256: sha256(w.bytes(1)), multipart: true }), {
+        status: 201,
+        hasNot: ['"multipart"', 'upload_id'],
+      }),
+      step((w) => w.put(1), { status: 200 }),
+    ],
+    'own-storage',
+    'artifact-signature',
   ),
   scenario(
     'an upload URL is on the public URL, whatever the request’s headers say',

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../src/protocol/extensions.ts';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
+import { MULTIPART_FROM } from '../../src/protocol/multipart.ts';
 import { platformName } from '../../src/protocol/platform.ts';
 import { findRelease } from '../../src/publish/find-release.ts';
 import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
@@ -66,6 +68,27 @@ describe('a first publish', () => {
     const { release, artifacts } = planned({ notes, slug: 'my-app' }, [artifact()], {}, BASE);
     expect(release).toEqual({ create: { version: '1.2.0', notes: sent, signature: 'sig of linux-x86_64' } });
     expect(artifacts.map(({ body }) => body)).toEqual([{ ...LINUX, file_size: 7 }]);
+  });
+});
+
+describe('a file', () => {
+  const remote = { extensions: new Set([...EXTENSIONS, ...REMOTE_EXTENSIONS]) };
+  const withoutParts = { extensions: new Set([...EXTENSIONS, 'complete-upload'] as const) };
+
+  test.each([
+    ['of 256 MiB goes in parts', MULTIPART_FROM, remote, true],
+    ['of a byte less goes in one piece', MULTIPART_FROM - 1, remote, undefined],
+    ['goes in one piece where the server takes no parts', MULTIPART_FROM, withoutParts, undefined],
+    ['goes in one piece to a server with storage of its own', MULTIPART_FROM, {}, undefined],
+  ])('%s', (_, size, server, multipart) => {
+    const [only] = planned({}, [artifact(LINUX, { size })], server).artifacts;
+    expect(only?.body.multipart).toBe(multipart);
+    expect(only?.body.file_size).toBe(size);
+  });
+
+  test('goes in one piece, and nothing is said of parts, to a base server', () => {
+    const [only] = planned({}, [artifact(LINUX, { size: MULTIPART_FROM })], { ...BASE }).artifacts;
+    expect(only?.body).toEqual({ ...LINUX, file_size: MULTIPART_FROM });
   });
 });
 

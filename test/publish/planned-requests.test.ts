@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import { MULTIPART_FROM } from '../../src/protocol/multipart.ts';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
 import { NEVER, openS3Server } from '../support/s3-server.ts';
@@ -105,4 +106,20 @@ test('a dry run that ends in an error tells which files are refused, and which a
       expect.objectContaining({ ...MAC, refused: false }),
     ],
   });
+});
+
+test('a dry run tells in how many parts a large file goes', async () => {
+  const place = await fakeS3Place();
+  const world = await startWorld((dataDir) => openS3Server(dataDir, place, { lookWaits: NEVER }));
+  const large = await writeArtifact(
+    await tempFolder(),
+    LINUX,
+    'signature',
+    Buffer.alloc(MULTIPART_FROM, 'x'),
+  );
+  const { planned, sent } = await planAndSend(world, { version: '1.2.0', artifacts: [large] });
+  const isPut = (request: string) => request === 'PUT {upload_url}';
+  expect(sent.filter(isPut)).toHaveLength(16);
+  const told = sent.filter((request, i) => !isPut(request) || !isPut(sent[i - 1] ?? ''));
+  expect(planned).toEqual(told.map((request) => (isPut(request) ? 'PUT {part_url} (16 parts)' : request)));
 });
