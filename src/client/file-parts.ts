@@ -1,5 +1,6 @@
 import type { LentBuffer, PartBuffers } from './part-buffers.ts';
-import { type PlannedFile, readUnchanged } from './unchanged-file.ts';
+import type { PlannedFile } from './planned-file.ts';
+import { UnchangedFile } from './unchanged-file.ts';
 
 /** A part of a file, in memory until it is released. */
 export interface FilePart extends LentBuffer {
@@ -18,35 +19,28 @@ export interface ReadPartsOptions {
 /**
  * Reads a file once, from its begin to its end, and gives the parts that are wanted, in order. The last comes only, and
  * it only ends, when the file is known to be what was planned.
- * @throws OtaError as `readUnchanged`
+ * @throws OtaError as `UnchangedFile`
  */
 export async function* readParts(
-  file: PlannedFile,
+  planned: PlannedFile,
   { partSize, isWanted, buffers }: ReadPartsOptions,
 ): AsyncGenerator<FilePart> {
-  let number = 1;
-  let filled = 0;
-  let buffer: LentBuffer | undefined;
+  const file = await UnchangedFile.open(planned);
   try {
-    for await (const chunk of readUnchanged(file)) {
-      for (let at = 0; at < chunk.length; ) {
-        if (filled === 0 && isWanted(number)) buffer = await buffers.take(partSize);
-        const piece = chunk.subarray(at, at + partSize - filled);
-        buffer?.bytes.set(piece, filled);
-        at += piece.length;
-        filled += piece.length;
-        if (filled < partSize) continue;
-        const whole = buffer;
-        buffer = undefined;
-        if (whole) yield { number, bytes: whole.bytes, release: whole.release };
-        number += 1;
-        filled = 0;
+    for (let number = 1; file.left > 0; number++) {
+      const size = Math.min(partSize, file.left);
+      const buffer = isWanted(number) ? await buffers.take(partSize) : undefined;
+      try {
+        if (buffer) await file.fill(buffer.bytes.subarray(0, size));
+        else await file.pass(size);
+        if (file.left === 0) await file.requireUnchanged();
+      } catch (error) {
+        buffer?.release();
+        throw error;
       }
+      if (buffer) yield { number, bytes: buffer.bytes.subarray(0, size), release: buffer.release };
     }
-    const last = buffer;
-    buffer = undefined;
-    if (last) yield { number, bytes: last.bytes.subarray(0, filled), release: last.release };
   } finally {
-    buffer?.release();
+    await file.close();
   }
 }

@@ -1,57 +1,76 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { OtaError } from '../errors.ts';
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { changedMeanwhile, identify, type PlannedFile, unreadable } from './planned-file.ts';
 
 /** Bytes read from the file at once. */
-const READ_SIZE = 256 * 1024;
-
-/** A file as it was when it was planned. */
-export interface PlannedFile {
-  readonly file: string;
-  /** Bytes. */
-  readonly size: number;
-  readonly sha256: string;
-}
+const READ_SIZE = 1024 * 1024;
 
 /**
- * The file's bytes. The last of them are held back until all are known to be those that were planned, and the file to
- * be what it was: one that is written again, or replaced, may not be what is to be published any more.
- * @throws OtaError `preflight_refused` when it changed, `usage` when it cannot be read any more
+ * A file that is read from its begin to its end, and known at last to be what was planned: one that is written again, or
+ * replaced, may not be what is to be published any more.
+ *
+ * Every method throws the OtaErrors `preflight_refused` when it changed, `usage` when it cannot be read any more.
  */
-export async function* readUnchanged({ file, size, sha256 }: PlannedFile): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  const opened = await identify(file);
-  let read = 0;
-  let heldBack: Buffer | undefined;
-  for await (const chunk of readFile(file)) {
-    hash.update(chunk);
-    if (read + (heldBack?.length ?? 0) + chunk.length > size) break; // what is held back would be the last of it
-    if (heldBack !== undefined) {
-      yield heldBack;
-      read += heldBack.length;
+export class UnchangedFile {
+  readonly #planned: PlannedFile;
+  readonly #handle: FileHandle;
+  readonly #identity: string | undefined;
+  readonly #hash: Hash = createHash('sha256');
+  #position = 0;
+
+  private constructor(planned: PlannedFile, handle: FileHandle, identity: string | undefined) {
+    this.#planned = planned;
+    this.#handle = handle;
+    this.#identity = identity;
+  }
+
+  /** The caller closes it. */
+  static async open(planned: PlannedFile): Promise<UnchangedFile> {
+    const handle = await open(planned.file).catch((error) => Promise.reject(unreadable(planned, error)));
+    return new UnchangedFile(planned, handle, await identify(planned));
+  }
+
+  /** Bytes that were not read yet. */
+  get left(): number {
+    return this.#planned.size - this.#position;
+  }
+
+  /** Reads the next bytes until the memory is full: no more than are left. While some are hashed, the next are read. */
+  async fill(target: Buffer): Promise<void> {
+    let reading = this.#read(target, 0);
+    for (let at = 0; at < target.length; ) {
+      const next = at + (await reading);
+      if (next === at) throw changedMeanwhile(this.#planned);
+      if (next < target.length) reading = this.#read(target, next);
+      this.#hash.update(target.subarray(at, next));
+      at = next;
     }
-    heldBack = chunk;
+    this.#position += target.length;
   }
-  const planned = read + (heldBack?.length ?? 0) === size && hash.digest('hex') === sha256;
-  if (!planned || opened !== (await identify(file))) {
-    throw new OtaError('preflight_refused', `${file} changed while it was being uploaded`, {
-      hint: 'Publish again once nothing writes to the file any more.',
-    });
+
+  /** Reads bytes that nobody wants, to know of all. */
+  async pass(size: number): Promise<void> {
+    const memory = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size));
+    for (let left = size; left > 0; left -= memory.length) await this.fill(memory.subarray(0, left));
   }
-  if (heldBack !== undefined) yield heldBack;
-}
 
-/** What differs once a file is written or another takes its place; undefined when there is none. */
-async function identify(file: string): Promise<string | undefined> {
-  const found = await stat(file).catch(() => undefined);
-  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
-}
+  /** To be called once, when all is read. */
+  async requireUnchanged(): Promise<void> {
+    const { bytesRead } = await this.#handle.read(Buffer.alloc(1), 0, 1, this.#position); // it may have grown
+    const isSame = bytesRead === 0 && this.#hash.digest('hex') === this.#planned.sha256;
+    if (!isSame || this.#identity !== (await identify(this.#planned))) throw changedMeanwhile(this.#planned);
+  }
 
-async function* readFile(file: string): AsyncIterable<Buffer> {
-  try {
-    yield* createReadStream(file, { highWaterMark: READ_SIZE });
-  } catch (cause) {
-    throw new OtaError('usage', `${file} cannot be read any more: ${(cause as Error).message}`, { cause });
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  async #read(target: Buffer, at: number): Promise<number> {
+    const length = Math.min(READ_SIZE, target.length - at);
+    try {
+      return (await this.#handle.read(target, at, length, this.#position + at)).bytesRead;
+    } catch (error) {
+      throw unreadable(this.#planned, error as Error);
+    }
   }
 }
