@@ -11,6 +11,7 @@ import autocannon from 'autocannon';
 import { BINARY, run, type Serving, startServe } from '../support/binary.ts';
 import { randomStream } from '../support/random-stream.ts';
 import { benchS3Uploads, type LargeFile } from './bench-s3.ts';
+import { benchCapacity } from './capacity.ts';
 import { elapsed, median } from './figures.ts';
 import { benchNodes } from './nodes.ts';
 
@@ -38,17 +39,19 @@ interface App {
   readonly token: string;
 }
 
-async function main(folder: string): Promise<void> {
-  await benchStart();
-  const file = await writeFileToUpload(folder);
-  await benchS3Uploads(folder, file, ROUNDS);
+async function benchUploadsToS3(folder: string): Promise<void> {
+  await benchS3Uploads(folder, await writeFileToUpload(folder), ROUNDS);
+}
+
+async function benchOneServer(folder: string): Promise<void> {
+  const { file } = await writeFileToUpload(folder);
   const data = join(folder, 'data');
   const server = await startServe(data);
   try {
     const app: App = JSON.parse(
       (await run(['apps', 'create', 'Bench', '--slug', 'bench', '--data-dir', data, '--json'])).stdout,
     );
-    await benchUploads(file.file, server, app);
+    await benchUploads(file, server, app);
     await benchPlatforms(folder, server, app);
     await benchChecks(server);
     console.log(`serve: ${await peakMemory(server.pid)} MiB resident at most`);
@@ -209,10 +212,19 @@ async function peakMemory(pid: number): Promise<string> {
   return kib === undefined ? 'unknown' : (Number(kib) / 1024).toFixed(0);
 }
 
+const BENCHES: Readonly<Record<string, (folder: string) => Promise<void>>> = {
+  start: benchStart,
+  s3: benchUploadsToS3,
+  server: benchOneServer,
+  nodes: benchNodes,
+  capacity: benchCapacity,
+};
+
 const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-bench-'));
 try {
-  if (process.argv[2] !== 'nodes') await main(folder);
-  await benchNodes(folder);
+  const [only] = process.argv.slice(2);
+  for (const [name, bench] of Object.entries(BENCHES))
+    if (only === undefined || name === only) await bench(folder);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

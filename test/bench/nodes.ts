@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import { PostgresServer, postgresIsInstalled } from '../support/postgres.ts';
 import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
 import { placeIn } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';
+import { cpuSeconds } from './cpu-seconds.ts';
 import { median } from './figures.ts';
 
 const exec = promisify(execFile);
@@ -20,8 +21,6 @@ const SECONDS = Number(process.env.BENCH_CHECK_SECONDS ?? 5);
 const ROUNDS = 5;
 /** Open connections, over all nodes. */
 const CONNECTIONS = 48;
-/** Of `/proc/<pid>/stat`, a second: fixed on Linux, whatever the kernel counts in. */
-const TICKS = 100;
 
 const wrkIsInstalled = isInstalled('wrk');
 
@@ -87,12 +86,13 @@ async function publishOnce(folder: string, node: Serving, env: Readonly<Record<s
 
 async function measure(nodes: readonly Serving[]): Promise<Measured> {
   const connections = CONNECTIONS / nodes.length;
-  const before = await cpuSeconds(nodes);
+  const pids = nodes.map(({ pid }) => pid);
+  const before = await cpuSeconds(pids);
   const speeds = await Promise.all(
     nodes.map(({ url }) => load(`${url}/api/sync/ota/nodes/linux/x86_64/0.9.0`, connections)),
   );
   const perSecond = speeds.reduce((sum, speed) => sum + speed);
-  return { perSecond, perCpuSecond: (perSecond * SECONDS) / ((await cpuSeconds(nodes)) - before) };
+  return { perSecond, perCpuSecond: (perSecond * SECONDS) / ((await cpuSeconds(pids)) - before) };
 }
 
 /** @returns answers a second */
@@ -106,15 +106,4 @@ async function load(url: string, connections: number): Promise<number> {
   const speed = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
   if (speed === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
   return Number(speed);
-}
-
-/** What processes took until now; nothing where there is no `/proc`. */
-async function cpuSeconds(nodes: readonly Serving[]): Promise<number> {
-  const stats = await Promise.all(
-    nodes.map(({ pid }) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
-  );
-  return stats.reduce((sum, stat) => {
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the state on, proc(5)
-    return sum + (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
-  }, 0);
 }

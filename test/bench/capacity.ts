@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import autocannon from 'autocannon';
+import { run, type Serving, startServe } from '../support/binary.ts';
+import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/ceph.ts';
+import { PostgresServer, postgresIsInstalled } from '../support/postgres.ts';
+import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
+import { placeIn } from '../support/s3-place.ts';
+import { createBucket } from '../support/shared-ceph.ts';
+import { storageOptions } from '../support/storage-options.ts';
+import { cpuSeconds } from './cpu-seconds.ts';
+
+const SECONDS = Number(process.env.BENCH_CHECK_SECONDS ?? 5);
+const CONNECTIONS = 50;
+const PUBLISHES = 20;
+const MIB = 1024 * 1024;
+const LARGE_FILE_MIB = 256;
+
+interface Bench {
+  readonly folder: string;
+  readonly server: Serving;
+  readonly postgres: PostgresServer;
+  /** Of the client that publishes. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * What each request costs a node and PostgreSQL, on PostgreSQL and Ceph: in time of a processor and not of the clock, so
+ * that it is the same whoever else uses the machine, what asks included.
+ */
+export async function benchCapacity(folder: string): Promise<void> {
+  if (!postgresIsInstalled || !cephIsInstalled) {
+    return console.log(`capacity: skipped, needs PostgreSQL and Debian's ${CEPH_PACKAGES.join(', ')}`);
+  }
+  const postgres = await PostgresServer.start();
+  const store = join(folder, 'capacity-ceph');
+  try {
+    const endpoint = await startCeph(store);
+    await createBucket(endpoint, 'bench');
+    const env = { ...S3_ENVIRONMENT, SYNCKIT_OTA_DATABASE: await postgres.createDatabase() };
+    const server = await startServe(join(folder, 'none'), storageOptions(placeIn(endpoint, 'bench')), {
+      env,
+    });
+    try {
+      const created = await run(['apps', 'create', 'Bench', '--slug', 'capacity', '--json'], { env });
+      const { id, token } = JSON.parse(created.stdout);
+      const remote = { SYNCKIT_OTA_SERVER: server.url, SYNCKIT_OTA_APP: id, SYNCKIT_OTA_TOKEN: token };
+      await measureAll({ folder, server, postgres, env: remote });
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await stopCeph(store);
+    await postgres.stop();
+  }
+}
+
+async function measureAll(bench: Bench): Promise<void> {
+  const release = await publish(bench, '0.1.0', 1000);
+  await tell(bench, 'publish of a small file', async () => {
+    for (let i = 0; i < PUBLISHES; i++) await publish(bench, `1.${i}.0`, 1000);
+    return PUBLISHES;
+  });
+  await tell(bench, 'MiB published', async () => {
+    await publish(bench, '2.0.0', LARGE_FILE_MIB * MIB);
+    return LARGE_FILE_MIB;
+  });
+  for (const [name, path] of [
+    ['check with an update', 'linux/x86_64/0.9.0'],
+    ['check without', 'linux/x86_64/9.0.0'],
+    ['download', `download/${release}/linux/x86_64`],
+  ] as const) {
+    await tell(bench, name, async () => {
+      const url = `${bench.server.url}/api/sync/ota/capacity/${path}`;
+      const {
+        requests,
+        errors,
+        '4xx': refused,
+        '5xx': failed,
+      } = await autocannon({
+        url,
+        connections: CONNECTIONS,
+        duration: SECONDS,
+      });
+      if (errors + refused + failed > 0) throw new Error(`${errors + refused + failed} of ${url} failed`);
+      return requests.total;
+    });
+  }
+}
+
+/** @returns the release's id */
+async function publish({ folder, env }: Bench, version: string, size: number): Promise<string> {
+  const file = join(folder, 'capacity.bin');
+  await writeFile(file, randomBytes(size));
+  await writeFile(`${file}.sig`, 'not checked here');
+  const args = ['publish', '--version', version, '--artifact', `linux-x86_64=${file}`, '--json'];
+  const { code, stdout, stderr } = await run(args, { env });
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout).release.id;
+}
+
+/** @param work resolves to how many were done */
+async function tell({ server, postgres }: Bench, what: string, work: () => Promise<number>): Promise<void> {
+  const taken = async () => [
+    await cpuSeconds([server.pid]),
+    await cpuSeconds(await processesOf(postgres)), // its connections stay open all the time
+  ];
+  const before = await taken();
+  const count = await work();
+  const after = await taken();
+  const [serve, database] = after.map((seconds, i) => (1000 * (seconds - (before[i] ?? 0))) / count);
+  console.log(
+    `${what}: serve ${serve?.toFixed(3)} ms of a processor each, PostgreSQL ${database?.toFixed(3)} ms`,
+  );
+}
+
+async function processesOf({ dataFolder }: PostgresServer): Promise<number[]> {
+  const pid = (await readFile(join(dataFolder, 'postmaster.pid'), 'utf8')).split('\n')[0] ?? '';
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return [pid, ...children.trim().split(' ')].map(Number);
+}
