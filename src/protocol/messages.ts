@@ -12,6 +12,8 @@ import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 
 /** Largest JSON body accepted, in bytes. */
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
+/** The same where a body lists the parts of an upload: as many as there may be, with the longest ETags. */
+export const MAX_PARTS_BODY_BYTES = 128 * 1024;
 /** Longest signature accepted, in characters; a real `.sig` has about 430. */
 export const MAX_SIGNATURE_LENGTH = 8192;
 /** Most platforms a release can wait for: more than there are without kinds of bundle. */

@@ -86,7 +86,7 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     const { raw, headers } = request;
     const unread = raw.complete ? 0 : Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
     // A file, or a large body, that was refused: a client in the middle of sending it gets the answer first.
-    const refused = isUpload(request) ? unread > 0 : unread > MAX_JSON_BODY_BYTES;
+    const refused = isUpload(request) ? unread > 0 : unread > request.routeOptions.bodyLimit;
     if (announcesBody(raw) && refused) lingerThenClose(raw);
   });
   app.addHook('onResponse', async (request, reply) => {

@@ -1,7 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { databaseFailure } from '../database/failure.ts';
 import { OtaError } from '../errors.ts';
-import { MAX_JSON_BODY_BYTES } from '../protocol/messages.ts';
 import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../protocol/problem.ts';
 
 /** What the request validator rejects with: `validation` is Fastify's word for it. */
@@ -22,14 +21,14 @@ export function replyWithProblem(
   onDurabilityLost: (cause: Error) => void,
 ): void {
   const failure = databaseFailure(error) ?? error;
-  const problem = toProblem(failure);
+  const problem = toProblem(failure, request);
   if (problem.status >= 500) request.log.error({ err: failure }, 'request failed');
   if (problem.code === 'unavailable') reply.header('retry-after', '5');
   reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));
   if (failure instanceof OtaError && failure.code === 'durability_lost') onDurabilityLost(failure);
 }
 
-function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidRequest) return invalidRequest(error.errors);
   if (error instanceof OtaError) {
@@ -37,13 +36,13 @@ function toProblem(error: unknown): Problem {
       ? new Problem('insufficient_storage', 'The server has no room for this now.')
       : new Problem('unavailable', 'The server cannot reach its store now.');
   }
-  return frameworkProblem(error as FastifyError);
+  return frameworkProblem(error as FastifyError, request);
 }
 
-function frameworkProblem(error: Partial<FastifyError>): Problem {
+function frameworkProblem(error: Partial<FastifyError>, { routeOptions }: FastifyRequest): Problem {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem('too_large', `A JSON body may have at most ${MAX_JSON_BODY_BYTES} bytes.`);
+      return new Problem('too_large', `A JSON body may have at most ${routeOptions.bodyLimit} bytes.`);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Problem('unsupported_media_type', 'Send the body as application/json.');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':

@@ -21,6 +21,8 @@ export interface RouteRequest<Name extends RouteName, Body extends TSchema, Quer
 export interface RouteOptions<Name extends RouteName, Body extends TSchema, Query extends TSchema> {
   readonly body?: Body;
   readonly query?: Query;
+  /** Largest body accepted, in bytes, where that is not the usual one. */
+  readonly bodyLimit?: number;
   readonly handle: (request: RouteRequest<Name, Body, Query>, reply: FastifyReply) => Promise<unknown>;
 }
 
@@ -29,12 +31,17 @@ export function registerRoute<
   Name extends RouteName,
   Body extends TSchema = TSchema,
   Query extends TSchema = TSchema,
->(app: FastifyInstance, name: Name, { body, query, handle }: RouteOptions<Name, Body, Query>): void {
+>(
+  app: FastifyInstance,
+  name: Name,
+  { body, query, bodyLimit, handle }: RouteOptions<Name, Body, Query>,
+): void {
   const { method, path, access } = routes[name];
   app.route({
     method,
     url: path.replace(/\{(\w+)\}/g, ':$1'),
     config: { access, route: name },
+    ...(bodyLimit !== undefined && { bodyLimit }),
     schema: { params: parametersOf(path), ...(body && { body }), ...(query && { querystring: query }) },
     handler: async (raw, reply) =>
       handle(

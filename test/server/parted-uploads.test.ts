@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { MAX_SINGLE_PUT } from '../../src/protocol/multipart.ts';
+import { MAX_PARTS, MAX_SINGLE_PUT } from '../../src/protocol/multipart.ts';
 import { PartJoins } from '../../src/server/part-joins.ts';
 import { RemoteUploads } from '../../src/server/remote-uploads.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
@@ -47,6 +47,13 @@ describeOnS3('an upload in parts', (openPlace) => {
     expect((await parted.complete(await parted.putAll())).statusCode).toBe(200);
     expect((await app.fetchOffer()).equals(BYTES)).toBe(true);
     expect(await objectsIn(place)).toEqual(ONE_FILE);
+  });
+
+  test('is ended by as many parts as there may be, with the longest ETags', async () => {
+    const { app, promise } = await openWorld();
+    const parted = await promise(await app.createRelease('1.0.0'), BYTES);
+    const reply = await parted.complete(Array.from({ length: MAX_PARTS }, () => `"${'a'.repeat(100)}"`));
+    expect(reply.json()).toMatchObject({ status: 425, code: 'not_uploaded' }); // read, and other parts than have arrived
   });
 
   test.each([

@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { findUploadState, type UploadState } from '../../database/pending-uploads.ts';
-import { type CompleteUploadAnswer, CompleteUploadBody } from '../../protocol/messages.ts';
+import {
+  type CompleteUploadAnswer,
+  CompleteUploadBody,
+  MAX_PARTS_BODY_BYTES,
+} from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { RemoteStorage } from '../../storage/remote-storage.ts';
 import { PartJoins } from '../part-joins.ts';
@@ -21,6 +25,7 @@ export function registerUploadCompletion(
   const joins = new PartJoins(parts);
   registerRoute(app, 'completeUpload', {
     body: CompleteUploadBody,
+    bodyLimit: MAX_PARTS_BODY_BYTES,
     handle: async ({ params, body }, reply): Promise<CompleteUploadAnswer> => {
       const { app_id: appId, release_id: releaseId, upload_id: id } = params;
       const requireUpload = async (): Promise<UploadState> => {
