@@ -12,7 +12,7 @@ export interface CopySizes {
 /** Small enough for a request to be answered in good time, also where four parts are copied at once by a slow store. */
 export const COPY_SIZES: CopySizes = { inOneGo: 256 * 1024 ** 2, part: 64 * 1024 ** 2 };
 /** S3's limit. */
-export const MAX_PARTS = 10_000;
+export const S3_MAX_PARTS = 10_000;
 const PARTS_AT_ONCE = 4;
 
 /**
@@ -64,7 +64,7 @@ async function copyParts(
   wanted: number,
   ifUnchanged: boolean,
 ): Promise<string[] | 'changed'> {
-  const partSize = Math.max(wanted, Math.ceil(source.size / MAX_PARTS));
+  const partSize = Math.max(wanted, Math.ceil(source.size / S3_MAX_PARTS));
   const starts = Array.from({ length: Math.ceil(source.size / partSize) }, (_, i) => i * partSize);
   const parts = await pMap(
     starts,

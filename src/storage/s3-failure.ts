@@ -113,8 +113,8 @@ export function s3Failure(error: unknown, attempt: S3Attempt): unknown {
   }
   if (code === 'RequestTimeTooSkewed' || code === 'RequestExpired') {
     return failure(
-      `${endpoint} has another time than this machine`,
-      "Set both machines' clocks by NTP: signatures carry the time.",
+      `${endpoint} has another time than this server`,
+      'Set the clocks of this machine, of the database and of the store by NTP: signatures carry the time.',
     );
   }
   if (status === 403) {

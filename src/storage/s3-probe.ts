@@ -59,11 +59,23 @@ export async function probeS3(bucket: S3Bucket, folders: S3Folders, now: () => D
 async function requireUpload(bucket: S3Bucket, key: string, expiresAt: Date): Promise<S3Object> {
   const url = await bucket.presignPut(key, BYTES.length, expiresAt);
   const answer = await request(bucket, url, { method: 'PUT', body: BYTES });
-  if (answer.status >= 300) throw bucket.failure(answer.error, 'uploading by a presigned URL (s3:PutObject)');
+  if (answer.status >= 300) {
+    // The SDK follows the store's clock in its own requests; what a client gets is signed by the server's.
+    const error = isSkewed(answer, expiresAt)
+      ? { ...answer.error, name: 'RequestTimeTooSkewed' }
+      : answer.error;
+    throw bucket.failure(error, 'uploading by a presigned URL (s3:PutObject)');
+  }
   const arrived = await bucket.head(key);
   if (arrived?.etag === '') throw notS3(bucket.endpoint); // a site that answers everything with a page
   if (arrived?.size !== BYTES.length) throw unfit(bucket, 'does not have what was uploaded to it');
   return arrived;
+}
+
+/** Whether a URL was refused because it had expired, or did not begin yet, by the store's clock. */
+function isSkewed({ status, date }: { status: number; date: string | null }, expiresAt: Date): boolean {
+  const left = expiresAt.getTime() - Date.parse(date ?? '');
+  return status === 403 && (left < 0 || left > 2 * URL_LIFE_MS);
 }
 
 async function probeRefusals(bucket: S3Bucket, key: string, expiresAt: Date) {
@@ -129,7 +141,7 @@ async function request(bucket: S3Bucket, url: string, init: RequestInit) {
     const region = answer.headers.get('x-amz-bucket-region');
     const $metadata = { httpStatusCode: answer.status };
     const error = { name: code ?? 'UnknownError', $metadata, ...(region && { Region: region }) };
-    return { status: answer.status, body, error };
+    return { status: answer.status, date: answer.headers.get('date'), body, error };
   } catch (error) {
     const { name, cause } = error as Error;
     const reached = name === 'TimeoutError' ? error : (cause ?? error);

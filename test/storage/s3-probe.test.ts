@@ -8,8 +8,8 @@ import { S3_RIGHTS } from '../support/s3-rights.ts';
 
 type Settings = Omit<S3StorageOptions, 'clock'>;
 
-async function probe(settings: Settings) {
-  const storage = await S3Storage.open({ ...settings, clock: () => new Date() });
+async function probe(settings: Settings, clock = () => new Date()) {
+  const storage = await S3Storage.open({ ...settings, clock });
   onTestFinished(() => storage.close());
   return storage.probe();
 }
@@ -44,6 +44,25 @@ describeOnS3('the probe of a store', (open) => {
       message: expect.stringContaining('cannot be used with these credentials'),
       hint: expect.stringContaining('AWS_ACCESS_KEY_ID'),
     });
+  });
+});
+
+describe('a store whose clock is not the server’s', () => {
+  const HOUR_MS = 60 * 60 * 1000;
+  const expectTold = async (place: Settings, offset: number) => {
+    await expect(probe(place, () => new Date(Date.now() + offset))).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/^http.* has another time than this server$/),
+      hint: expect.stringContaining('NTP'),
+    });
+  };
+
+  describeOnS3('is told from one that lacks a right', (open) => {
+    test('where the server is behind', async () => expectTold(await open(), -HOUR_MS));
+  });
+
+  test('is told where the server is ahead, by a store that refuses what begins later (Ceph does not)', async () => {
+    await expectTold(await fakeS3Place(), HOUR_MS);
   });
 });
 

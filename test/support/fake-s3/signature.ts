@@ -51,6 +51,8 @@ function verifyQuery(request: SignedRequest, query: Query, rules: SignatureRules
   });
   if (!(rules.now.getTime() < expiresAt))
     throw new S3Error('AccessDenied', { Message: 'Request has expired' });
+  if (parseDate(date).getTime() - rules.now.getTime() > MAX_SKEW_MS)
+    throw new S3Error('AccessDenied', { Message: 'Request is not yet valid' });
 }
 
 function verifyHeader(request: SignedRequest, query: Query, header: string, rules: SignatureRules): void {
