@@ -33,12 +33,13 @@ export async function benchCapacity(folder: string): Promise<void> {
   if (!postgresIsInstalled || !cephIsInstalled) {
     return console.log(`capacity: skipped, needs PostgreSQL and Debian's ${CEPH_PACKAGES.join(', ')}`);
   }
+  Object.assign(process.env, S3_ENVIRONMENT);
   const postgres = await PostgresServer.start();
   const store = join(folder, 'capacity-ceph');
   try {
     const endpoint = await startCeph(store);
     await createBucket(endpoint, 'bench');
-    const env = { ...S3_ENVIRONMENT, SYNCKIT_OTA_DATABASE: await postgres.createDatabase() };
+    const env = { SYNCKIT_OTA_DATABASE: await postgres.createDatabase() };
     const server = await startServe(join(folder, 'none'), storageOptions(placeIn(endpoint, 'bench')), {
       env,
     });
