@@ -82,8 +82,10 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     const waits = request.headers.expect !== undefined && !isUpload(request);
     if (waits) reply.raw.writeContinue();
   });
-  app.addHook('onSend', async (request) => {
+  app.addHook('onSend', async (request, reply) => {
     const { raw, headers } = request;
+    // Caches may keep an answer that says nothing of them, a 404 above all.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     const unread = raw.complete ? 0 : Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
     // A file, or a large body, that was refused: a client in the middle of sending it gets the answer first.
     const refused = isUpload(request) ? unread > 0 : unread > request.routeOptions.bodyLimit;

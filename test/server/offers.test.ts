@@ -218,6 +218,25 @@ test('the answers may be cached for as long as the operator says', async () => {
   expect((await app.check('1.0.0')).headers['cache-control']).toBe('public, max-age=30');
 });
 
+test('nothing else may be cached, however long answers to checks may be', async () => {
+  const server = await startServer({ checkMaxAge: 30 });
+  const app = await Publisher.on(server);
+  const releaseId = await app.publish('1.0.0');
+  const download = `/api/sync/ota/my-app/download/${releaseId}/linux/x86_64`;
+  for (const [url, status] of [
+    [download, 302],
+    [`/api/sync/ota/my-app/download/${releaseId}/windows/x86_64`, 404],
+    ['/api/sync/ota/no-app/linux/x86_64/1.0.0', 404],
+    ['/api/sync/ota/my-app/linux/x86_64/no-version', 400],
+    [`/api/sync/ota/apps/${app.id}/releases`, 401],
+    ['/api/sync/ota', 200],
+    ['/elsewhere', 404],
+  ] as const) {
+    const { statusCode, headers } = await server.app.inject(url);
+    expect([url, statusCode, headers['cache-control']]).toEqual([url, status, 'no-store']);
+  }
+});
+
 /** Bytes on the heap that are still referred to. */
 function usedHeap(): number {
   setFlagsFromString('--expose-gc');

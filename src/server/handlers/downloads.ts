@@ -20,7 +20,7 @@ export function registerDownloads(app: FastifyInstance, { database, storage, clo
       const method = raw.method === 'HEAD' ? 'HEAD' : 'GET';
       const fileName = downloadName(file);
       const location = await storage.downloadUrl({ storageKey, fileName, expiresAt, method });
-      return reply.code(302).headers({ location, 'cache-control': 'no-store' }).send();
+      return reply.code(302).header('location', location).send();
     },
   });
 }
