@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { OtaError } from '../errors.ts';
 
@@ -12,7 +13,11 @@ export interface PlannedFile {
 /** What differs once a file is written or another takes its place; undefined when there is none. */
 export async function identify({ file }: PlannedFile): Promise<string | undefined> {
   const found = await stat(file).catch(() => undefined);
-  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+  return found && identityOf(found);
+}
+
+export function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
+  return `${dev} ${ino} ${size} ${mtimeMs}`;
 }
 
 /** It may not be what is to be published any more. */

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { changedMeanwhile, identify, type PlannedFile, unreadable } from './planned-file.ts';
+import { changedMeanwhile, identify, identityOf, type PlannedFile, unreadable } from './planned-file.ts';
 
 /** Bytes read from the file at once. */
 const READ_SIZE = 1024 * 1024;
@@ -14,11 +14,11 @@ const READ_SIZE = 1024 * 1024;
 export class UnchangedFile {
   readonly #planned: PlannedFile;
   readonly #handle: FileHandle;
-  readonly #identity: string | undefined;
+  readonly #identity: string;
   readonly #hash: Hash = createHash('sha256');
   #position = 0;
 
-  private constructor(planned: PlannedFile, handle: FileHandle, identity: string | undefined) {
+  private constructor(planned: PlannedFile, handle: FileHandle, identity: string) {
     this.#planned = planned;
     this.#handle = handle;
     this.#identity = identity;
@@ -27,7 +27,8 @@ export class UnchangedFile {
   /** The caller closes it. */
   static async open(planned: PlannedFile): Promise<UnchangedFile> {
     const handle = await open(planned.file).catch((error) => Promise.reject(unreadable(planned, error)));
-    return new UnchangedFile(planned, handle, await identify(planned));
+    const stats = await handle.stat().catch((error) => Promise.reject(unreadable(planned, error)));
+    return new UnchangedFile(planned, handle, identityOf(stats));
   }
 
   /** Bytes that were not read yet. */
@@ -56,13 +57,13 @@ export class UnchangedFile {
 
   /** To be called once, when all is read. */
   async requireUnchanged(): Promise<void> {
-    const { bytesRead } = await this.#handle.read(Buffer.alloc(1), 0, 1, this.#position); // it may have grown
-    const isSame = bytesRead === 0 && this.#hash.digest('hex') === this.#planned.sha256;
+    const more = await this.#read(Buffer.alloc(1), 0); // it may have grown
+    const isSame = more === 0 && this.#hash.digest('hex') === this.#planned.sha256;
     if (!isSame || this.#identity !== (await identify(this.#planned))) throw changedMeanwhile(this.#planned);
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    return this.#handle.close().catch(() => {}); // all that is wanted of it was read
   }
 
   async #read(target: Buffer, at: number): Promise<number> {
