@@ -69,13 +69,18 @@ export function commitFailure(cause: unknown): unknown {
   });
 }
 
+/** Whether nothing may be acknowledged any more after this error, of a query or of a file. */
+export function isDurabilityLost(error: unknown): boolean {
+  const failure = error instanceof OtaError ? error : databaseFailure(error);
+  return failure?.code === 'durability_lost';
+}
+
 /**
  * Whether a transaction that ended with this error may have been committed all the same: after a failed fsync, and
  * where the connection was lost while it was.
  */
 export function mayBeCommitted(error: unknown): boolean {
-  const failure = error instanceof OtaError ? error : databaseFailure(error);
-  return failure?.code === 'durability_lost' || failure?.code === 'outcome_unknown';
+  return isDurabilityLost(error) || (error instanceof OtaError && error.code === 'outcome_unknown');
 }
 
 function reasonOf(cause: unknown): string {

@@ -192,14 +192,15 @@ export async function extendClaim(
 /**
  * Lets an upload go, to be looked for again, unless the claim has ended and another node has its own.
  * @param refusal why what arrived was refused, if it was
+ * @returns whether it was still claimed so
  */
 export async function releaseUpload(
   db: Kysely<Schema>,
   claimed: ClaimedUpload,
   lookAt: Date,
   refusal?: UploadRefusal,
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('artifacts')
     .set({
       look_at: lookAt.getTime(),
@@ -207,7 +208,8 @@ export async function releaseUpload(
       ...(refusal && { refusal: JSON.stringify(refusal) }),
     })
     .where((eb) => isClaimed(eb, claimed))
-    .execute();
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
 /** Why what arrived for an upload last was refused; undefined when nothing was. */

@@ -41,6 +41,12 @@ const IDLE_TIMEOUT_MS = 120_000;
  */
 const REMOVAL_WAIT_MS = 5000;
 
+/**
+ * How long a server that stops waits for the store, in milliseconds; then it breaks off what it is doing there, as a
+ * crash would.
+ */
+const STORE_WAIT_MS = 10_000;
+
 /** The server as a function of requests: every route of the API, not yet listening. */
 export function createApp(services: Services, logger: FastifyBaseLogger): FastifyInstance {
   const answerProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
@@ -109,8 +115,8 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   const uploads = isRemote(storage) ? new RemoteUploads(services, storage, logger) : undefined;
   uploads?.start();
   app.addHook('onClose', async () => {
-    await uploads?.stop();
-    await upkeep.stop();
+    const ending = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
+    await Promise.all([uploads?.stop(), upkeep.stop()]).finally(() => clearTimeout(ending));
   });
 
   registerCapabilities(app, services);

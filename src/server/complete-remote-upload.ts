@@ -15,6 +15,7 @@ export interface Completed {
  * Takes an upload from a storage that it arrived in by itself, if it did, and completes it.
  * What is refused leaves nothing behind, neither where it arrived nor where it would be served from.
  * Where another node had it meanwhile, what became of it counts, and not that nothing is left to be taken.
+ * @param record keeps why it is refused, before anything is dropped; resolves to whether that could be recorded
  * @throws Problem as `completeUpload`
  * @throws OtaError `store_unavailable` too when what is wrong is not what arrived, but what the store made of it
  */
@@ -22,10 +23,11 @@ export async function completeRemoteUpload(
   services: Services,
   storage: RemoteStorage,
   upload: PendingUpload,
+  record: (refusal: Problem) => Promise<boolean>,
 ): Promise<Completed | 'not_there' | 'gone'> {
   const settled = () => settledUpload(services, upload.id);
   try {
-    const outcome = await takeUpload(services, storage, upload);
+    const outcome = await takeUpload(services, storage, upload, record);
     return outcome === 'not_there' ? ((await settled()) ?? outcome) : outcome;
   } catch (error) {
     if (mayBeCommitted(error)) throw error; // what the row says now may not last
@@ -39,12 +41,19 @@ async function takeUpload(
   services: Services,
   storage: RemoteStorage,
   upload: PendingUpload,
+  record: (refusal: Problem) => Promise<boolean>,
 ): Promise<Completed | 'not_there'> {
   const { id, fileSize: size, sha256, pubkey } = upload;
   const identified = sha256 !== null || pubkey !== null;
   const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
   if (received === 'not_there') return received;
-  if (received === 'size_differs') throw wrongSize(upload);
+  const refuse = async (refusal: Problem): Promise<never> => {
+    // What nobody recorded stays, to be refused again, unless there is nothing left to be told.
+    const isKnown = (await record(refusal)) || (await settledUpload(services, id)) !== undefined;
+    if (isKnown) await received.discardArrived().catch(() => {}); // upkeep sweeps it
+    throw refusal;
+  };
+  if ('sizeDiffers' in received) return refuse(wrongSize(upload));
   try {
     const wentLive = await completeUpload(services, upload, received);
     await received.discardArrived().catch(() => {}); // upkeep sweeps it
@@ -52,8 +61,7 @@ async function takeUpload(
   } catch (error) {
     if (!(error instanceof Problem)) throw error; // nobody's fault who uploaded: what arrived stays, for another try
     if (error.code === 'content_mismatch') await received.requireFaithful();
-    await received.discardArrived().catch(() => {});
-    throw error;
+    return refuse(error);
   }
 }
 

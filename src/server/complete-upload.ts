@@ -1,6 +1,5 @@
 import { completeArtifact, type PendingUpload } from '../database/artifacts.ts';
-import { mayBeCommitted } from '../database/failure.ts';
-import { OtaError } from '../errors.ts';
+import { isDurabilityLost, mayBeCommitted } from '../database/failure.ts';
 import {
   MAX_UNHASHED_BYTES,
   parsePublicKey,
@@ -50,7 +49,7 @@ export async function completeUpload(
 /** What cannot be dropped now is found by upkeep, and changes nothing of why it is dropped. */
 async function drop(dropping: () => Promise<void>): Promise<void> {
   await dropping().catch((error) => {
-    if (error instanceof OtaError && error.code === 'durability_lost') throw error;
+    if (isDurabilityLost(error)) throw error;
   });
 }
 

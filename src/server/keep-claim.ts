@@ -7,16 +7,20 @@ export const CLAIM_MS = 30_000;
 /**
  * Extends a claim again and again.
  * @param until when it is to end if it is extended now
+ * @param onFailure is told why it could not be extended; that is tried again
  * @returns what ends that, and gives the claim as it is then
  */
 export function keepClaim(
   queries: Queries,
   claimed: ClaimedUpload,
   until: () => Date,
+  onFailure: (error: unknown) => void,
 ): () => Promise<ClaimedUpload> {
   let claim = Promise.resolve(claimed);
-  const extend = async (held: ClaimedUpload) =>
-    (await extendClaim(queries, held, until()).catch(() => undefined)) ?? held;
+  const extend = async (held: ClaimedUpload) => {
+    const extended = extendClaim(queries, held, until());
+    return (await extended.catch(onFailure)) ?? held;
+  };
   const timer = setInterval(() => {
     claim = claim.then(extend);
   }, CLAIM_MS / 3).unref();

@@ -1,7 +1,8 @@
 import type { LookedFor } from '../database/pending-uploads.ts';
 
-/** How long it is until an upload is looked for, in milliseconds: `most` once it is as old as that. */
+/** How long it is until an upload is looked for again, in milliseconds. */
 export interface LookWaits {
+  /** While it is younger than `most`. */
   readonly first: number;
   readonly most: number;
 }

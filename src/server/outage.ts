@@ -1,29 +1,38 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { databaseFailure } from '../database/failure.ts';
 
-/** Logs that something is away, and that it is back: once each, however often it is tried meanwhile. */
+/**
+ * Logs that something is away, and that it is back: once each, however often it is tried meanwhile, and though it works
+ * now and then.
+ */
 export class Outage {
   readonly #logger: FastifyBaseLogger;
   readonly #name: string;
-  #away = false;
+  readonly #quietMs: number;
+  /** By the monotonic clock; undefined while it is not away. */
+  #failedAt: number | undefined;
 
-  /** @param name what is away, to begin a sentence with */
-  constructor(logger: FastifyBaseLogger, name: string) {
+  /**
+   * @param name what is away, to begin a sentence with
+   * @param quietMs how long nothing must fail until it is back, in milliseconds
+   */
+  constructor(logger: FastifyBaseLogger, name: string, quietMs: number) {
     this.#logger = logger;
     this.#name = name;
+    this.#quietMs = quietMs;
   }
 
   failed(error: unknown): void {
-    if (!this.#away)
-      this.#logger.error(
-        { err: databaseFailure(error) ?? error },
-        `${this.#name} cannot be used: uploads are not found`,
-      );
-    this.#away = true;
+    if (this.#failedAt === undefined) {
+      const err = databaseFailure(error) ?? error;
+      this.#logger.error({ err }, `${this.#name} cannot be used: uploads are not found`);
+    }
+    this.#failedAt = performance.now();
   }
 
   worked(): void {
-    if (this.#away) this.#logger.info(`${this.#name} can be used again: uploads are found`);
-    this.#away = false;
+    if (this.#failedAt === undefined || performance.now() - this.#failedAt < this.#quietMs) return;
+    this.#failedAt = undefined;
+    this.#logger.info(`${this.#name} can be used again: uploads are found`);
   }
 }

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { databaseFailure } from '../database/failure.ts';
+import { databaseFailure, isDurabilityLost } from '../database/failure.ts';
 import { OtaError } from '../errors.ts';
 import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../protocol/problem.ts';
 
@@ -20,12 +20,12 @@ export function replyWithProblem(
   reply: FastifyReply,
   onDurabilityLost: (cause: Error) => void,
 ): void {
-  const failure = databaseFailure(error) ?? error;
+  const failure = databaseFailure(error) ?? (error as Error);
   const problem = toProblem(failure, request);
   if (problem.status >= 500) request.log.error({ err: failure }, 'request failed');
   if (problem.code === 'unavailable') reply.header('retry-after', '5');
   reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));
-  if (failure instanceof OtaError && failure.code === 'durability_lost') onDurabilityLost(failure);
+  if (isDurabilityLost(failure)) onDurabilityLost(failure);
 }
 
 function toProblem(error: unknown, request: FastifyRequest): Problem {

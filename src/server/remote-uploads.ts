@@ -54,8 +54,8 @@ export class RemoteUploads {
   constructor(services: Services, storage: RemoteStorage, logger: FastifyBaseLogger) {
     this.#services = services;
     this.#storage = storage;
-    this.#log = new LookLog(logger, services.onDurabilityLost);
     this.#waits = services.lookWaits ?? LOOK_WAITS;
+    this.#log = new LookLog(logger, services.onDurabilityLost, 2 * this.#waits.most);
   }
 
   start(): void {
@@ -143,19 +143,22 @@ export class RemoteUploads {
   async #lookFor(id: string): Promise<void> {
     try {
       const hasArrived = await this.#storage.hasArrived(id);
-      this.#log.store.worked();
+      this.#log.storeWorked();
       if (!hasArrived) return;
     } catch (error) {
-      this.#log.store.failed(error);
+      this.#log.storeFailed(error);
       return;
     }
-    const signal = AbortSignal.any([AbortSignal.timeout(MAX_TURN_MS), this.#stopping.signal]);
+    const turn = new AbortController();
+    const timer = setTimeout(() => turn.abort(), MAX_TURN_MS); // keeps it: `AbortSignal.any` does not, and may lose it
+    const signal = AbortSignal.any([turn.signal, this.#stopping.signal]);
     await new Promise<void>((resolve) => {
       // What becomes of it is logged, and recorded with the upload.
       void this.#take(id, this.#slots.found, signal, resolve)
         .catch(() => {})
         .finally(resolve);
     });
+    clearTimeout(timer);
   }
 
   /**
@@ -171,12 +174,22 @@ export class RemoteUploads {
     const release = await slots.acquire(signal);
     if (release === undefined) return 'busy';
     try {
-      const claimed = await claimUpload(this.#services.database.queries, id, this.#claim());
+      if (this.#running.has(id)) return 'busy'; // by this process, whose claim has ended: it could not be extended
+      const claimed = await this.#claimUpload(id);
       if (claimed === undefined) return 'busy';
       onBegun();
       return await this.#track(claimed);
     } finally {
       release();
+    }
+  }
+
+  async #claimUpload(id: string): Promise<ClaimedUpload | undefined> {
+    try {
+      return await claimUpload(this.#services.database.queries, id, this.#claim());
+    } catch (error) {
+      this.#log.databaseFailed(error);
+      throw error;
     }
   }
 
@@ -189,33 +202,39 @@ export class RemoteUploads {
   async #look(claimed: ClaimedUpload): Promise<Look> {
     const { id } = claimed;
     const { queries } = this.#services.database;
-    const endClaim = keepClaim(queries, claimed, () => this.#claim().until);
+    const until = () => this.#claim().until;
+    const endClaim = keepClaim(queries, claimed, until, (error) => this.#log.databaseFailed(error));
     try {
       const upload = await findUpload(queries, id);
       if (upload === undefined) return 'gone';
       if (upload === 'complete') return { wentLive: undefined };
-      const outcome = await completeRemoteUpload(this.#services, this.#storage, upload);
+      const record = async (refusal: Problem) => this.#recordRefusal(await endClaim(), refusal);
+      const outcome = await completeRemoteUpload(this.#services, this.#storage, upload, record);
       if (outcome === 'not_there') await releaseUpload(queries, await endClaim(), this.#nextLook(claimed));
       return outcome;
     } catch (error) {
-      await this.#recordFailure(await endClaim(), error);
+      if (!(error instanceof Problem)) await this.#recordFailure(await endClaim(), error);
       throw error;
     } finally {
       await endClaim();
     }
   }
 
-  /** Bytes that are refused may be followed by the right ones, and a store that failed may work again. */
+  /**
+   * Bytes that are refused may be followed by the right ones.
+   * @returns whether it is recorded: not when the claim has ended
+   */
+  #recordRefusal(claim: ClaimedUpload, { code, message, errors }: Problem): Promise<boolean> {
+    const refusal = { code, detail: message, errors };
+    this.#log.refused(claim.id, refusal);
+    return releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim), refusal);
+  }
+
+  /** A store that failed may work again. */
   async #recordFailure(claim: ClaimedUpload, error: unknown): Promise<void> {
-    const { id } = claim;
-    const refusal =
-      error instanceof Problem
-        ? { code: error.code, detail: error.message, errors: error.errors }
-        : undefined;
-    if (refusal) this.#log.refused(id, refusal);
-    else this.#log.failed(id, error);
-    await releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim), refusal).catch(
-      () => {}, // the claim ends by itself
+    this.#log.failed(claim.id, error);
+    await releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim)).catch(
+      (failure) => this.#log.databaseFailed(failure), // the claim ends by itself
     );
   }
 

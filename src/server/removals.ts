@@ -1,4 +1,5 @@
 import { forgetDeleted, listDeleting } from '../database/artifacts.ts';
+import { isDurabilityLost } from '../database/failure.ts';
 import type { Services } from './services.ts';
 
 /** How long until what could not be removed is tried again, in milliseconds: doubled each time, up to `MAX_WAIT_MS`. */
@@ -10,6 +11,8 @@ export class Removals {
   readonly #services: Services;
   readonly #report: (error: unknown) => void;
   #running: Promise<void> = Promise.resolve();
+  /** A run that has not begun yet, and so does for all who ask until then. */
+  #next: Promise<void> | undefined;
   #wait = FIRST_WAIT_MS;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -20,10 +23,18 @@ export class Removals {
     this.#report = report;
   }
 
-  /** Removes what is queued in the database. Resolves when all of it was tried. */
+  /** Removes what is queued in the database. Resolves when all of it was tried, or this was stopped. */
   run(): Promise<void> {
-    this.#running = this.#running
-      .then(() => this.#removeQueued())
+    this.#next ??= this.#runAfter(this.#running);
+    return this.#next;
+  }
+
+  #runAfter(before: Promise<void>): Promise<void> {
+    this.#running = before
+      .then(() => {
+        this.#next = undefined;
+        return this.#removeQueued();
+      })
       .then(() => {
         clearTimeout(this.#timer);
         this.#wait = FIRST_WAIT_MS;
@@ -60,6 +71,7 @@ export class Removals {
         await storage.remove(storageKey);
         await forgetDeleted(database.queries, id);
       } catch (error) {
+        if (isDurabilityLost(error)) throw error;
         failures.push(error); // one that cannot be removed does not keep the others
       }
     }

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { forgetExpiredUploads, isReferenced } from '../database/artifacts.ts';
 import { isCopyUnderWay } from '../database/copy-state.ts';
 import { databaseId } from '../database/database-id.ts';
-import { databaseFailure } from '../database/failure.ts';
+import { databaseFailure, isDurabilityLost } from '../database/failure.ts';
 import { isPromisedInParts } from '../database/pending-uploads.ts';
 import { publishLeftWaiting } from '../database/publish-release.ts';
 import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
@@ -45,9 +45,9 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
   const stopping = new AbortController();
   const { signal } = stopping;
   const report = (error: unknown) => {
-    const failure = databaseFailure(error) ?? error;
+    const failure = databaseFailure(error) ?? (error as Error);
     logger.error({ err: failure }, 'upkeep failed');
-    if (failure instanceof OtaError && failure.code === 'durability_lost') services.onDurabilityLost(failure);
+    if (isDurabilityLost(failure)) services.onDurabilityLost(failure);
   };
   const removals = new Removals(services, report); // nobody who deletes waits for left-overs to be listed
   let running: Promise<void> = Promise.resolve();

@@ -8,15 +8,24 @@ export interface ReceiveOptions extends MeasureOptions {
   readonly identified: boolean;
 }
 
+/** What lies where an upload URL can write. */
+export interface ArrivedUpload {
+  /** Drops it, unless something else arrived meanwhile. */
+  discardArrived(): Promise<void>;
+}
+
+/** Not as many bytes as were declared. */
+export interface WrongSizeUpload extends ArrivedUpload {
+  readonly sizeDiffers: true;
+}
+
 /** Bytes that were taken from where their upload URL can write. */
-export interface ReceivedUpload extends StagedUpload {
+export interface ReceivedUpload extends StagedUpload, ArrivedUpload {
   /**
    * To be asked before what was taken is refused: that it is what arrived, unless something else did meanwhile.
    * @throws OtaError `store_unavailable` when it is not, and so nobody's fault who uploaded
    */
   requireFaithful(): Promise<void>;
-  /** Drops what arrived, unless something else did meanwhile. */
-  discardArrived(): Promise<void>;
 }
 
 /**
@@ -34,10 +43,10 @@ export interface RemoteStorage extends ArtifactStorage {
   close(): void;
   /**
    * Takes an upload's bytes, if they arrived, to where no upload URL writes, and measures them there.
-   * @returns `not_there`; or `size_differs` when what arrived has another size, and was dropped
+   * @returns `not_there` when nothing did
    * @throws OtaError `store_unavailable`, also when the store contradicts itself; then what arrived stays
    */
-  receive(uploadId: string, options: ReceiveOptions): Promise<ReceivedUpload | 'not_there' | 'size_differs'>;
+  receive(uploadId: string, options: ReceiveOptions): Promise<ReceivedUpload | WrongSizeUpload | 'not_there'>;
   /** Whether an upload is there as a whole. */
   hasArrived(uploadId: string): Promise<boolean>;
   readonly parts: UploadParts;

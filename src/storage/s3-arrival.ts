@@ -20,7 +20,7 @@ export async function requireSameAsArrived(
 }
 
 /**
- * That so many bytes are not what arrived, though the store says that it has another size.
+ * That what arrived has not so many bytes, as the store says.
  * @throws OtaError `store_unavailable`
  */
 export async function requireOtherSize(bucket: S3Bucket, { key }: S3Object, size: number): Promise<void> {

@@ -74,7 +74,7 @@ export class S3Bucket {
     const input = { Bucket: this.name, Key: key };
     try {
       const { Body } = await this.client.send(new GetObjectCommand(input));
-      if (Body === undefined) throw new Error(`the answer for ${key} has no body`);
+      if (Body === undefined) throw new Error('the answer has no body');
       yield* Body as AsyncIterable<Uint8Array>;
     } catch (error) {
       throw this.failure(error, 'reading objects (s3:GetObject)');
@@ -152,7 +152,7 @@ export class S3Bucket {
       });
       for (const { Key: key = '', Size: size = 0, ETag: etag = '', LastModified } of page.Contents ?? []) {
         if (isOfAnother(key, prefix)) continue;
-        yield { key, size, etag, lastModified: LastModified ?? new Date(0) };
+        yield { key, size, etag, lastModified: LastModified ?? new Date() }; // what does not say how old it is, is not old
       }
       const next = page.IsTruncated ? page.NextContinuationToken : undefined;
       if (!next || next === after) return; // a store that does not get on would list for ever

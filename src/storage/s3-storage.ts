@@ -9,7 +9,13 @@ import type {
   UploadUrlRequest,
 } from './artifact-storage.ts';
 import { measureAll } from './measure.ts';
-import type { ReceivedUpload, ReceiveOptions, RemoteStorage, UploadParts } from './remote-storage.ts';
+import type {
+  ReceivedUpload,
+  ReceiveOptions,
+  RemoteStorage,
+  UploadParts,
+  WrongSizeUpload,
+} from './remote-storage.ts';
 import { isUnchanged, requireOtherSize, requireSameAsArrived, storeContradictsItself } from './s3-arrival.ts';
 import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-bring.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
@@ -103,10 +109,10 @@ export class S3Storage implements RemoteStorage {
   async receive(
     uploadId: string,
     options: ReceiveOptions,
-  ): Promise<ReceivedUpload | 'not_there' | 'size_differs'> {
+  ): Promise<ReceivedUpload | WrongSizeUpload | 'not_there'> {
     const arrived = await this.#bucket.head(this.#staging + uploadId);
     if (arrived === undefined) return 'not_there';
-    if (arrived.size !== options.size) return this.#dropWrongSize(arrived, options.size);
+    if (arrived.size !== options.size) return this.#wrongSize(arrived, options.size);
     await this.#removeLeft();
     const storageKey = randomUUID();
     try {
@@ -202,10 +208,9 @@ export class S3Storage implements RemoteStorage {
     }
   }
 
-  async #dropWrongSize(arrived: S3Object, declared: number): Promise<'size_differs'> {
+  async #wrongSize(arrived: S3Object, declared: number): Promise<WrongSizeUpload> {
     await requireOtherSize(this.#bucket, arrived, declared);
-    await this.#deleteUnchanged(arrived).catch(() => {}); // it is refused all the same, and swept in the end
-    return 'size_differs';
+    return { sizeDiffers: true, discardArrived: () => this.#deleteUnchanged(arrived) };
   }
 
   /** Its URL may have been used again since: what came then is not to be lost. */
@@ -221,7 +226,7 @@ export class S3Storage implements RemoteStorage {
   async #readAll(key: string, measured: MeasuredBytes): Promise<Buffer> {
     const bytes = await this.#bucket.readAll(key);
     if (createHash('sha256').update(bytes).digest('hex') === measured.sha256) return bytes;
-    throw storeContradictsItself(`the store reads ${key} differently each time`);
+    throw storeContradictsItself('the store reads the same file differently each time');
   }
 }
 

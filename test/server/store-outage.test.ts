@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { LookLog } from '../../src/server/look-log.ts';
+import { Outage } from '../../src/server/outage.ts';
 import { RemoteUploads } from '../../src/server/remote-uploads.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
@@ -141,7 +142,7 @@ test('an upload that cannot be taken is logged once for each reason, however oft
   const lines: { upload: string; err: { message: string } }[] = [];
   const lost: unknown[] = [];
   const logger = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
-  const log = new LookLog(logger, (cause) => lost.push(cause));
+  const log = new LookLog(logger, (cause) => lost.push(cause), 0);
   for (let i = 0; i < 3; i++) {
     log.failed('first', new Error('no copy'));
     log.failed('second', new Error('no copy'));
@@ -152,5 +153,39 @@ test('an upload that cannot be taken is logged once for each reason, however oft
     'second: no copy',
     expect.stringContaining("the store's disk failed"),
   ]);
-  expect(lost).toHaveLength(1);
+  expect(lost).toHaveLength(3);
 });
+
+test('a store that fails now and then is logged once, until it has not failed for a while', async () => {
+  const lines: string[] = [];
+  const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
+  const outage = new Outage(logger, 'the store', 100);
+  for (let i = 0; i < 50; i++) {
+    outage.failed(new Error('503'));
+    outage.worked();
+  }
+  expect(lines).toEqual(['the store cannot be used: uploads are not found']);
+  await vi.waitFor(() => {
+    outage.worked();
+    expect(lines).toHaveLength(2);
+  });
+});
+
+test('a server ends though the store does not answer any more', async () => {
+  const place = await fakeS3Place();
+  const { app, server, promise } = await openRemoteWorld(place, { lookWaits: { first: 10, most: 10 } });
+  const deleted = await app.publish('1.0.0', BYTES);
+  const { url } = await promise('2.0.0', BYTES.length);
+  let hanging = 0;
+  place.fake.intercept = ({ method, key }) => {
+    if (!['PUT', 'DELETE'].includes(method) || !key.includes('artifacts/')) return undefined;
+    hanging++;
+    return new Promise(() => {});
+  };
+  await app.put(url, BYTES);
+  const deletion = app.delete(deleted);
+  await vi.waitFor(() => expect(hanging).toBe(2)); // a copy, and a removal
+  await server.app.close();
+  await deletion;
+  expect(hanging).toBe(2);
+}, 30_000);

@@ -5,7 +5,7 @@ import type { S3Storage } from '../../src/storage/s3-storage.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
 import { describeArtifactStorage, keysOf } from './artifact-storage.contract.ts';
-import { openS3 } from './s3-world.ts';
+import { isTaken, openS3 } from './s3-world.ts';
 
 const MIB = 1024 * 1024;
 const HOUR = 60 * 60 * 1000;
@@ -39,7 +39,7 @@ describeOnS3('S3Storage', (open) => {
     const headers = { 'content-type': 'text/html', 'content-encoding': 'gzip', 'cache-control': 'no-cache' };
     expect((await fetch(url, { method: 'PUT', headers, body: 'bytes' })).status).toBe(200);
     const staged = await storage.receive(uploadId, { size: 5, blake2b512: false, identified: true });
-    if (typeof staged === 'string') throw new Error(staged);
+    if (!isTaken(staged)) throw new Error('the upload was not taken');
     const download = {
       storageKey: staged.storageKey,
       fileName: 'my-app-1.2.0+5-linux',
@@ -218,4 +218,20 @@ describe.each([
     await list(storage);
     expect(asked).toBeLessThan(3);
   });
+});
+
+test('what a listing gives no age is not taken for old', async () => {
+  const place = await fakeS3Place();
+  const { storage } = await openS3(place);
+  place.fake.intercept = ({ method, query }) => {
+    if (method !== 'GET' || !query.has('list-type')) return undefined;
+    const key = `${place.location.prefix}artifacts/some`;
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/xml' },
+      body: `<ListBucketResult><Contents><Key>${key}</Key><Size>1</Size></Contents></ListBucketResult>`,
+    };
+  };
+  expect(await keysOf(storage, new Date(Date.now() - 1000))).toEqual([]);
+  expect(await keysOf(storage, new Date(Date.now() + HOUR))).toEqual(['some']);
 });

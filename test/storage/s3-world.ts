@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import type { ReceivedUpload } from '../../src/storage/remote-storage.ts';
 import { S3Storage, type S3StorageOptions } from '../../src/storage/s3-storage.ts';
 import type { S3Place } from '../support/s3-place.ts';
 import type { OpenStorage } from './artifact-storage.contract.ts';
@@ -33,7 +34,7 @@ export async function openS3(place: S3Place, options: Partial<S3StorageOptions> 
       const uploadId = `upload-${uploads++}`;
       await arrive(bytes, uploadId);
       const staged = await receive(uploadId, bytes.length, blake2b512);
-      if (typeof staged === 'string') throw new Error(`the upload was not taken: ${staged}`);
+      if (!isTaken(staged)) throw new Error('the upload was not taken');
       return staged;
     },
     async abandon(bytes) {
@@ -41,7 +42,7 @@ export async function openS3(place: S3Place, options: Partial<S3StorageOptions> 
       await arrive(bytes, uploadId);
       return async () => {
         const staged = await receive(uploadId, bytes.length);
-        if (typeof staged === 'string') return false;
+        if (!isTaken(staged)) return false;
         await staged.discard();
         return true;
       };
@@ -58,4 +59,8 @@ export async function openS3(place: S3Place, options: Partial<S3StorageOptions> 
       return now;
     },
   };
+}
+
+export function isTaken(received: Awaited<ReturnType<S3Storage['receive']>>): received is ReceivedUpload {
+  return received !== 'not_there' && !('sizeDiffers' in received);
 }

@@ -86,6 +86,7 @@ export const initial: Migration = {
       .on('artifacts')
       .columns(['status', 'expires_at'])
       .execute();
+    await db.schema.createIndex('artifacts_look').on('artifacts').columns(['status', 'look_at']).execute();
 
     await db.schema
       .createTable('published_bytes')
