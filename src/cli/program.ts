@@ -265,7 +265,7 @@ function addServe(program: Command, runs: Runs): void {
         'log as text or as JSON lines (default: pretty on a terminal, else json)',
       ).choices(['pretty', 'json']),
     )
-    .option('-v, --verbose', 'log every check too');
+    .option('-v, --verbose', 'log every check and download too');
   runs(serve, async () => (await import('./commands/serve.ts')).runServe);
 }
 

@@ -41,6 +41,8 @@ export interface StartedServer {
   readonly url: string;
   readonly publicUrl: string;
   readonly database: Database;
+  /** Undefined when there is nothing in it. */
+  readonly dataDir: string | undefined;
   /** Answers what is under way, then lets go of the data folder. */
   stop(): Promise<void>;
 }
@@ -102,7 +104,8 @@ export async function startServer(
   try {
     const { url, drain } = await listen(app, settings.host, settings.port);
     publicUrl ??= reachable(url);
-    return { url, publicUrl, database, stop: () => drain().then(letGo) };
+    const folder = usesFolder ? dataDir : undefined;
+    return { url, publicUrl, database, dataDir: folder, stop: () => drain().then(letGo) };
   } catch (cause) {
     await app.close();
     await letGo();

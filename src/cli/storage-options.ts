@@ -19,6 +19,8 @@ export interface S3Settings {
   readonly forcePathStyle: boolean;
 }
 
+const REGION = /^[A-Za-z0-9-]+$/;
+
 /** Where artifacts are kept. @param option what names the place @returns undefined for the disk */
 export function readStorage(
   options: StorageOptions,
@@ -32,7 +34,12 @@ export function readStorage(
     s3ForcePathStyle: forcePathStyle = false,
   } = options;
   if (endpoint !== undefined && !isEndpoint(endpoint)) {
-    problems.add(`--s3-endpoint ${endpoint} is not a plain http(s) URL: give it like https://s3.example.com`);
+    problems.add(
+      `--s3-endpoint ${withoutUser(endpoint)} is not a plain http(s) URL: give it like https://s3.example.com`,
+    );
+  }
+  if (region !== undefined && !REGION.test(region)) {
+    problems.add(`--s3-region ${region} is not a region: give it like eu-central-1`);
   }
   if (storage === 'disk') {
     if (endpoint !== undefined || region !== undefined || forcePathStyle) {
@@ -51,7 +58,10 @@ export function readStorage(
       );
       return undefined;
     }
-    problems.add(`${option} ${storage} is neither disk nor a bucket: give it like s3://bucket/prefix`);
+    problems.add(
+      `${option} ${withoutUser(storage)} is neither disk nor a bucket: give it like s3://bucket/prefix, ` +
+        'with letters, digits and ._~- in the prefix',
+    );
     return undefined;
   }
   return { location, endpoint, region, forcePathStyle };
@@ -60,6 +70,11 @@ export function readStorage(
 /** The bucket as a database knows it: without a slash at its end. */
 export function placeOf({ location: { bucket, prefix } }: S3Settings): string {
   return `s3://${bucket}/${prefix}`.replace(/\/$/, '');
+}
+
+/** Nobody is to give a key there, and it is not to be printed if somebody does. */
+function withoutUser(url: string): string {
+  return url.replace(/\/\/.*@/, '//***@');
 }
 
 function isEndpoint(text: string): boolean {

@@ -34,6 +34,12 @@ function sqliteFailure(code: string, cause: unknown): OtaError | undefined {
 function postgresFailure(code: string, cause: unknown): OtaError | undefined {
   if (code === '53100') return new OtaError('no_space', 'the disk of the database is full', { cause });
   if (POSTGRES_MISTAKES.test(code)) return undefined;
+  if (code === '25006') {
+    return new OtaError('store_unavailable', 'the database cannot be written', {
+      cause,
+      hint: 'Name the primary server in --database; this one is read-only.',
+    });
+  }
   return new OtaError('store_unavailable', `the database cannot answer (${code})`, {
     cause,
     hint: "Try again; if it stays so, look at PostgreSQL's log.",

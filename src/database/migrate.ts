@@ -1,4 +1,4 @@
-import { type Kysely, type Migration, type MigrationProvider, Migrator } from 'kysely';
+import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely';
 import { OtaError } from '../errors.ts';
 import { initial } from './migrations/0001-initial.ts';
 import type { Schema } from './schema.ts';
@@ -9,7 +9,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-initial': initia
 /**
  * Brings the schema to this version's, all steps in one transaction.
  * @param beforeChange called before an existing schema is changed, to back it up
- * @throws OtaError `store_unavailable` when the schema is newer than this program
+ * @throws OtaError `store_unavailable` when the schema is newer than this program, or another program's
  */
 export async function migrate(
   db: Kysely<Schema>,
@@ -25,7 +25,7 @@ export async function migrate(
   if (error !== undefined) {
     throw new OtaError('store_unavailable', 'the store could not be brought to the current schema', {
       cause: error,
-      hint: 'Nothing was changed; see the cause, and report it if it is not the disk.',
+      hint: `Its tables are as they were. What went wrong: ${error instanceof Error ? error.message : error}`,
     });
   }
 }
@@ -45,12 +45,23 @@ export async function requireCurrentSchema(
   });
 }
 
-/** @throws OtaError `store_unavailable` when the store has others too */
+/**
+ * Names of the migrations the store has, oldest first.
+ * @throws OtaError `store_unavailable` when the store has others too, or is another program's
+ */
 async function knownMigrations(
   db: Kysely<Schema>,
   migrations: Readonly<Record<string, Migration>>,
 ): Promise<string[]> {
-  const applied = await appliedMigrations(db);
+  const tables = await tablesOf(db); // once: another process may be at the first migration
+  const applied = tables.includes('kysely_migration') ? await appliedMigrations(db) : [];
+  const isOurs = applied.some((name) => name in migrations);
+  const [foreign] = applied.length > 0 ? applied : tables.filter((name) => !name.startsWith('kysely_'));
+  if (!isOurs && foreign !== undefined) {
+    throw new OtaError('store_unavailable', `the database is another program's: it has ${foreign}`, {
+      hint: 'Give synckit-ota a database of its own, or a folder.',
+    });
+  }
   const unknown = applied.find((name) => !(name in migrations));
   if (unknown === undefined) return applied;
   throw new OtaError(
@@ -62,10 +73,15 @@ async function knownMigrations(
   );
 }
 
-/** Names of the migrations the store has, oldest first. */
-async function appliedMigrations(db: Kysely<Schema>): Promise<string[]> {
+/** Those that tables are created beside: PostgreSQL may have schemas of others. */
+async function tablesOf(db: Kysely<Schema>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  if (!tables.some(({ schema }) => schema !== undefined)) return tables.map(({ name }) => name);
+  const { rows } = await sql<{ current: string }>`select current_schema() as current`.execute(db);
+  return tables.filter(({ schema }) => schema === rows[0]?.current).map(({ name }) => name);
+}
+
+async function appliedMigrations(db: Kysely<Schema>): Promise<string[]> {
   const rows = await db
     .withTables<{ kysely_migration: { name: string } }>()
     .selectFrom('kysely_migration')

@@ -140,9 +140,11 @@ export function notS3(endpoint: string, cause?: unknown, status?: number): OtaEr
   });
 }
 
-function unreachableReason({ errors, message }: SdkError, code: string): string | undefined {
+function unreachableReason(error: SdkError, code: string): string | undefined {
+  const { errors, message } = error;
   const inner = errors?.find((one) => one.code !== undefined)?.code ?? ''; // several addresses were tried
-  const reason = UNREACHABLE[code] ?? UNREACHABLE[inner];
+  // Node's own code first: the SDK calls a connection that was reset a timeout.
+  const reason = UNREACHABLE[error.code ?? ''] ?? UNREACHABLE[code] ?? UNREACHABLE[inner];
   if (reason !== undefined) return reason;
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)) return `its certificate is not good (${code})`;
   if (code.startsWith('ERR_SSL') || code.startsWith('HPE_')) return 'it speaks another protocol there';

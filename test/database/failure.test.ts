@@ -38,6 +38,10 @@ describe('a failure of PostgreSQL', () => {
     expect(databaseFailure(cause)).toMatchObject({ name: 'OtaError', code: expected, cause });
   });
 
+  test('of a server that was demoted says to name another, and not to try again', () => {
+    expect(databaseFailure(ofPostgres('25006'))?.hint).toContain('primary');
+  });
+
   test.each(['22021', '23502', '23505', '23514'])('of %s is a mistake of this program', (code) => {
     expect(databaseFailure(ofPostgres(code))).toBeUndefined();
   });

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type * as Migrate from '../../src/database/migrate.ts';
 import { migrate, requireCurrentSchema } from '../../src/database/migrate.ts';
 import { initial } from '../../src/database/migrations/0001-initial.ts';
-import { type Database, openDatabase } from '../../src/database/open.ts';
+import { DATABASE_FILE, type Database, openDatabase } from '../../src/database/open.ts';
 import { connectSqlite } from '../../src/database/sqlite.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { runElsewhere } from './other-process.ts';
@@ -89,6 +89,20 @@ describe('an existing store', () => {
     });
     expect(await columnsOfApps(database)).toContain('extra');
   });
+});
+
+test('a file of another program is refused, and stays as it is', async () => {
+  const dataDir = await tempFolder();
+  const file = await connectSqlite(join(dataDir, DATABASE_FILE), {});
+  file.exec('create table recipes (name text)');
+  await expect(openDatabase(dataDir)).rejects.toMatchObject({
+    code: 'store_unavailable',
+    message: "the database is another program's: it has recipes",
+    hint: expect.stringContaining('of its own'),
+  });
+  const tables = file.prepare("select name from sqlite_master where type = 'table'").pluck().all();
+  file.close();
+  expect(tables).toEqual(['recipes']);
 });
 
 test('a new store is not backed up', async () => {

@@ -88,6 +88,8 @@ describe('a database that cannot be opened is refused in one sentence, with what
 describeOnPostgres('PostgreSQL', () => {
   const postgres = usePostgres();
   const nameIn = (url: string) => new URL(url).pathname.slice(1);
+  const sqlIn = (url: string, statements: string) =>
+    postgres.server.sql(statements, new URL(url).pathname.slice(1));
   const withPassword = (url: string) =>
     url.replace('postgres://postgres@', `postgres://postgres:${PASSWORD}@`);
 
@@ -150,6 +152,33 @@ describeOnPostgres('PostgreSQL', () => {
       const { message, hint } = await refusalOf(withPassword(proxy.url(url)));
       expect(message).toMatch(/^PostgreSQL at .* does not tell this session of changes$/);
       expect(hint).toContain('pool_mode = session');
+    });
+
+    test.each([
+      ['a table', 'create table users (id int)', 'users'],
+      ['a table that is called as one of ours', 'create table apps (id int)', 'apps'],
+      [
+        'migrations',
+        "create table kysely_migration (name text); insert into kysely_migration values ('2020-users')",
+        '2020-users',
+      ],
+    ])('when it has %s of another program, and stays as it is', async (_, made, name) => {
+      const url = await postgres.server.createDatabase();
+      const tables = () =>
+        sqlIn(url, "select relname from pg_class where relname !~ '^(pg|sql)_' and relkind = 'r'");
+      await sqlIn(url, made);
+      const before = await tables();
+      const { message, hint } = await refusalOf(withPassword(url));
+      expect(message).toBe(`the database is another program's: it has ${name}`);
+      expect(hint).toContain('of its own');
+      expect(await tables()).toEqual(before);
+    });
+
+    test('but not when another program has a schema beside it', async () => {
+      const url = await postgres.server.createDatabase();
+      await sqlIn(url, 'create schema other; create table other.users (id int)');
+      const { queries } = await open(url);
+      expect(await listApps(queries)).toEqual([]);
     });
 
     test('when its schema is newer than this program, and stays as it is', async () => {

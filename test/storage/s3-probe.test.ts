@@ -163,6 +163,14 @@ describe('the probe tells', () => {
     }
   });
 
+  test('that something hangs up there, which is no timeout', async () => {
+    const place = await fakeS3Place();
+    const other = await listenRaw((socket) => socket.once('data', () => socket.destroy()));
+    await expect(probe({ ...place, endpoint: other.href })).rejects.toMatchObject({
+      message: expect.stringMatching(/ cannot be reached: (connection reset|it closed the connection)$/),
+    });
+  });
+
   test('that nobody answers there, within ten seconds', async () => {
     const place = await fakeS3Place();
     const silent = await listenRaw(() => {});

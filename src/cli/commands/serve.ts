@@ -31,9 +31,8 @@ export async function runServe(options: ServeOptions, { signal, output }: Contex
   const level = verbose ? 'debug' : 'info';
   const logger = await createLogger({ format: options.logFormat, level, plain });
   const server = await startServer(settings, logger);
-  const { url, publicUrl } = server;
+  const { url, publicUrl, dataDir } = server;
   const { location } = server.database;
-  const { dataDir } = settings;
   logger.info({ url, publicUrl, database: location, dataDir, version: packageVersion() }, 'listening');
   warnOfPublicUrl(logger, publicUrl);
 
@@ -73,8 +72,24 @@ function readSettings(options: ServeOptions): ServerSettings {
     problems.add(`--trust-proxy ${cidr} is not an address or CIDR: give it like 10.0.0.0/8`);
   }
   problems.attempt(() => requirePostgresUrl(options.database));
+  const { s3, publicUrl } = settings;
+  if (
+    s3?.endpoint &&
+    publicUrl &&
+    URL.canParse(s3.endpoint) &&
+    originOf(s3.endpoint) === originOf(publicUrl)
+  ) {
+    problems.add(
+      `--s3-endpoint and --public-url are both ${originOf(publicUrl)}: the store has to be at another host or port, ` +
+        'so that what an app sends to one is not passed on to the other',
+    );
+  }
   problems.throwIfAny();
   return settings;
+}
+
+function originOf(url: string): string {
+  return new URL(url).origin;
 }
 
 function isCidr(text: string): boolean {
