@@ -32,8 +32,8 @@ export async function forgetCopyUnderWay(db: Queries): Promise<void> {
 }
 
 /**
- * Whether there may be files that no row refers to yet, because a copy brought them and has not ended. One that was cut
- * off counts for a week.
+ * Whether there may be files that no row refers to yet, because a copy brought them and has not ended: for a week from its
+ * begin, because it may have been cut off.
  */
 export async function isCopyUnderWay(db: Queries, now: Date): Promise<boolean> {
   const begun = await setting(db, 'copy-under-way');

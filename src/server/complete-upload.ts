@@ -57,7 +57,8 @@ async function drop(dropping: () => Promise<void>): Promise<void> {
 export function alreadyPublished(upload: Platform & Pick<PendingUpload, 'version'>): Problem {
   return new Problem(
     'immutable',
-    `${upload.version} already has its bytes for ${platformName(upload)}; published bytes never change.`,
+    `${upload.version} already has its bytes for ${platformName(upload)}; published bytes never change, ` +
+      'not even once their release was deleted: give other bytes another version.',
   );
 }
 

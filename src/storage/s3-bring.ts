@@ -3,8 +3,7 @@ import { OtaError } from '../errors.ts';
 import type { MeasuredBytes } from './artifact-storage.ts';
 import { Measure, measureAll } from './measure.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { S3_MAX_PARTS } from './s3-copy.ts';
-import { type MultipartId, S3Multipart } from './s3-multipart.ts';
+import { type MultipartId, S3_MAX_PARTS, S3Multipart } from './s3-multipart.ts';
 
 /** A file that is known by its hash, and is to be in the store. */
 export interface KnownFile {

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
-import { type MultipartId, S3Multipart } from './s3-multipart.ts';
+import { type MultipartId, S3_MAX_PARTS, S3Multipart } from './s3-multipart.ts';
 
 export interface CopySizes {
   /** Larger objects are copied in parts, in bytes. One request copies 5 GiB at most. */
@@ -11,8 +11,6 @@ export interface CopySizes {
 
 /** Small enough for a request to be answered in good time, also where four parts are copied at once by a slow store. */
 export const COPY_SIZES: CopySizes = { inOneGo: 256 * 1024 ** 2, part: 64 * 1024 ** 2 };
-/** S3's limit. */
-export const S3_MAX_PARTS = 10_000;
 const PARTS_AT_ONCE = 4;
 
 /**

@@ -21,6 +21,8 @@ export interface MultipartId {
   readonly id: string;
 }
 
+/** S3's limit of parts for one upload. */
+export const S3_MAX_PARTS = 10_000;
 /** Codes by which a store tells that ETags are not those of its parts, or parts not as they have to be. */
 const NOT_ITS_PARTS = ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall', 'MalformedXML'];
 
