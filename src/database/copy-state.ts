@@ -1,5 +1,6 @@
 import { OtaError } from '../errors.ts';
 import type { Queries } from './schema.ts';
+import { setting } from './setting.ts';
 
 /** How far a copy into a database is: its bytes are on their way, or its rows are there, of such a digest. */
 export type CopyState = { readonly state: 'begun' } | { readonly state: 'done'; readonly digest: string };
@@ -51,14 +52,7 @@ export async function requireNoUnfinishedCopy(db: Queries): Promise<void> {
   });
 }
 
-type CopySetting = 'copy' | 'copy-under-way';
-
-async function setting(db: Queries, name: CopySetting): Promise<string | undefined> {
-  const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();
-  return row?.value;
-}
-
-async function record(db: Queries, name: CopySetting, value: string): Promise<void> {
+async function record(db: Queries, name: 'copy' | 'copy-under-way', value: string): Promise<void> {
   await db
     .insertInto('settings')
     .values({ name, value })

@@ -7,6 +7,9 @@ const POSTGRES_MISTAKES = /^2[23]/;
 /** Classes of errors after which a session is over, or the server itself is in trouble. */
 const POSTGRES_ENDS = /^(08|57P|58|XX|25P0)/;
 
+/** What to do about SQLSTATE 25006. */
+export const READ_ONLY_HINT = 'Name the primary server in --database; this one is read-only.';
+
 /**
  * What a failed query means, or undefined when the error does not come from the database (or says so itself).
  * An I/O error of SQLite leaves the durability of earlier commits unknown (SQLite, "How To Corrupt", and fsync's
@@ -37,7 +40,7 @@ function postgresFailure(code: string, cause: unknown): OtaError | undefined {
   if (code === '25006') {
     return new OtaError('store_unavailable', 'the database cannot be written', {
       cause,
-      hint: 'Name the primary server in --database; this one is read-only.',
+      hint: READ_ONLY_HINT,
     });
   }
   return new OtaError('store_unavailable', `the database cannot answer (${code})`, {

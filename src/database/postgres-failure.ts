@@ -1,4 +1,5 @@
 import { OtaError } from '../errors.ts';
+import { READ_ONLY_HINT } from './failure.ts';
 
 /** What an SQLSTATE means for whoever starts this program, and what to do. */
 const REASONS: Readonly<Record<string, readonly [means: string, hint: string]>> = {
@@ -7,7 +8,7 @@ const REASONS: Readonly<Record<string, readonly [means: string, hint: string]>> 
   '3D000': ['has no such database', 'Create it with createdb, or name another one in --database.'],
   '3F000': ['has no schema to work in', 'Create the schema that search_path names.'],
   '42501': ['does not allow what is needed', 'Make the user in --database the owner of the database.'],
-  '25006': ['cannot be written', 'Name the primary server in --database; this one is read-only.'],
+  '25006': ['cannot be written', READ_ONLY_HINT],
   '53300': ['has no connection left', 'Raise max_connections, or end other clients.'],
   '57P03': ['is not ready', 'Try again in a moment.'],
 };

@@ -1,5 +1,6 @@
 import { OtaError } from '../errors.ts';
 import type { Queries } from './schema.ts';
+import { setting } from './setting.ts';
 
 /**
  * Records where a store's artifacts are, when it is served first, and from then on refuses any other place: there
@@ -30,11 +31,6 @@ export async function refuseOtherPlace(db: Queries, place: string): Promise<void
 }
 
 /** Where a store's artifacts are; undefined as long as it was never served. */
-export async function storagePlace(db: Queries): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('settings')
-    .select('value')
-    .where('name', '=', 'storage')
-    .executeTakeFirst();
-  return row?.value;
+export function storagePlace(db: Queries): Promise<string | undefined> {
+  return setting(db, 'storage');
 }
