@@ -25,12 +25,12 @@ export class Removals {
 
   /** Removes what is queued in the database. Resolves when all of it was tried, or this was stopped. */
   run(): Promise<void> {
-    this.#next ??= this.#runAfter(this.#running);
+    this.#next ??= this.#enqueue();
     return this.#next;
   }
 
-  #runAfter(before: Promise<void>): Promise<void> {
-    this.#running = before
+  #enqueue(): Promise<void> {
+    this.#running = this.#running
       .then(() => {
         this.#next = undefined;
         return this.#removeQueued();

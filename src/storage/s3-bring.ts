@@ -3,7 +3,7 @@ import { OtaError } from '../errors.ts';
 import type { MeasuredBytes } from './artifact-storage.ts';
 import { Measure, measureAll } from './measure.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { type MultipartId, S3_MAX_PARTS, S3Multipart } from './s3-multipart.ts';
+import { type MultipartId, S3Multipart, s3PartSize } from './s3-multipart.ts';
 
 /** A file that is known by its hash, and is to be in the store. */
 export interface KnownFile {
@@ -105,7 +105,7 @@ async function sendParts(
   { partSize: wanted, onBytes }: PartOptions,
   unfinished: MultipartId | undefined,
 ): Promise<SendOutcome> {
-  const partSize = Math.max(wanted, Math.ceil(file.size / S3_MAX_PARTS));
+  const partSize = s3PartSize(file.size, wanted);
   const upload = unfinished ?? (await multipart.start(key));
   const arrived = unfinished && (await multipart.parts(unfinished));
   const measure = measureOf(file);

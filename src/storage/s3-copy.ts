@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
-import { type MultipartId, S3_MAX_PARTS, S3Multipart } from './s3-multipart.ts';
+import { type MultipartId, S3Multipart, s3PartSize } from './s3-multipart.ts';
 
 export interface CopySizes {
   /** Larger objects are copied in parts, in bytes. One request copies 5 GiB at most. */
@@ -62,7 +62,7 @@ async function copyParts(
   wanted: number,
   ifUnchanged: boolean,
 ): Promise<string[] | 'changed'> {
-  const partSize = Math.max(wanted, Math.ceil(source.size / S3_MAX_PARTS));
+  const partSize = s3PartSize(source.size, wanted);
   const starts = Array.from({ length: Math.ceil(source.size / partSize) }, (_, i) => i * partSize);
   const parts = await pMap(
     starts,

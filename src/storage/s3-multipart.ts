@@ -22,9 +22,14 @@ export interface MultipartId {
 }
 
 /** S3's limit of parts for one upload. */
-export const S3_MAX_PARTS = 10_000;
+const MAX_PARTS = 10_000;
 /** Codes by which a store tells that ETags are not those of its parts, or parts not as they have to be. */
 const NOT_ITS_PARTS = ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall', 'MalformedXML'];
+
+/** Bytes of each part: as many as wanted, or more where there would be too many parts. */
+export function s3PartSize(size: number, wanted: number): number {
+  return Math.max(wanted, Math.ceil(size / MAX_PARTS));
+}
 
 /** S3's multipart uploads in one bucket. */
 export class S3Multipart {
