@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
-import { run, type Serving, startServe } from '../support/binary.ts';
+import { type Serving, startServe } from '../support/binary.ts';
 import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/ceph.ts';
 import { PostgresServer, postgresIsInstalled } from '../support/postgres.ts';
 import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
 import { placeIn } from '../support/s3-place.ts';
 import { createBucket } from '../support/shared-ceph.ts';
 import { storageOptions } from '../support/storage-options.ts';
+import { createBenchApp, publishBytes } from './bench-app.ts';
 import { cpuSeconds } from './cpu-seconds.ts';
 
 const SECONDS = Number(process.env.BENCH_CHECK_SECONDS ?? 5);
@@ -21,8 +22,8 @@ interface Bench {
   readonly folder: string;
   readonly server: Serving;
   readonly postgres: PostgresServer;
-  /** Of the client that publishes. */
-  readonly env: Readonly<Record<string, string>>;
+  /** The environment of a client that publishes. */
+  readonly app: Readonly<Record<string, string>>;
 }
 
 /**
@@ -44,10 +45,8 @@ export async function benchCapacity(folder: string): Promise<void> {
       env,
     });
     try {
-      const created = await run(['apps', 'create', 'Bench', '--slug', 'capacity', '--json'], { env });
-      const { id, token } = JSON.parse(created.stdout);
-      const remote = { SYNCKIT_OTA_SERVER: server.url, SYNCKIT_OTA_APP: id, SYNCKIT_OTA_TOKEN: token };
-      await measureAll({ folder, server, postgres, env: remote });
+      const app = await createBenchApp(server, 'capacity', env);
+      await measureAll({ folder, server, postgres, app });
     } finally {
       await server.stop();
     }
@@ -58,13 +57,15 @@ export async function benchCapacity(folder: string): Promise<void> {
 }
 
 async function measureAll(bench: Bench): Promise<void> {
-  const release = await publish(bench, '0.1.0', 1000);
+  const { folder, app } = bench;
+  const publish = (version: string, size: number) => publishBytes(folder, app, version, randomBytes(size));
+  const release = await publish('0.1.0', 1000);
   await tell(bench, 'publish of a small file', async () => {
-    for (let i = 0; i < PUBLISHES; i++) await publish(bench, `1.${i}.0`, 1000);
+    for (let i = 0; i < PUBLISHES; i++) await publish(`1.${i}.0`, 1000);
     return PUBLISHES;
   });
   await tell(bench, 'MiB published', async () => {
-    await publish(bench, '2.0.0', LARGE_FILE_MIB * MIB);
+    await publish('2.0.0', LARGE_FILE_MIB * MIB);
     return LARGE_FILE_MIB;
   });
   for (const [name, path] of [
@@ -88,17 +89,6 @@ async function measureAll(bench: Bench): Promise<void> {
       return requests.total;
     });
   }
-}
-
-/** @returns the release's id */
-async function publish({ folder, env }: Bench, version: string, size: number): Promise<string> {
-  const file = join(folder, 'capacity.bin');
-  await writeFile(file, randomBytes(size));
-  await writeFile(`${file}.sig`, 'not checked here');
-  const args = ['publish', '--version', version, '--artifact', `linux-x86_64=${file}`, '--json'];
-  const { code, stdout, stderr } = await run(args, { env });
-  if (code !== 0) throw new Error(stderr);
-  return JSON.parse(stdout).release.id;
 }
 
 /** @param work resolves to how many were done */

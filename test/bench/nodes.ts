@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import autocannon from 'autocannon';
-import { run, type Serving, startServe } from '../support/binary.ts';
+import { type Serving, startServe } from '../support/binary.ts';
 import { startFakeS3 } from '../support/fake-s3/start-fake-s3.ts';
 import { isInstalled } from '../support/is-installed.ts';
 import { PostgresServer, postgresIsInstalled } from '../support/postgres.ts';
 import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
 import { placeIn } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';
+import { createBenchApp, publishBytes } from './bench-app.ts';
 import { cpuSeconds } from './cpu-seconds.ts';
 import { median } from './figures.ts';
 
@@ -43,7 +43,8 @@ export async function benchNodes(folder: string): Promise<void> {
     const env = { ...S3_ENVIRONMENT, SYNCKIT_OTA_DATABASE: await postgres.createDatabase() };
     const options = storageOptions(placeIn(store.url, store.bucket));
     for (let i = 0; i < NODES; i++) nodes.push(await startServe(join(folder, 'none'), options, { env }));
-    await publishOnce(folder, nodes[0] as Serving, env);
+    const app = await createBenchApp(nodes[0] as Serving, 'nodes', env);
+    await publishBytes(folder, app, '1.0.0', Buffer.from('some bytes'));
     const one: Measured[] = [];
     const all: Measured[] = [];
     for (let round = 0; round < ROUNDS; round++) {
@@ -69,19 +70,6 @@ function tell(one: readonly Measured[], all: readonly Measured[]): void {
     `checks on PostgreSQL, asked by ${wrkIsInstalled ? 'wrk' : 'autocannon'} on the same ${cores} cores: ` +
       `one node ${line(one)}; ${NODES} nodes ${line(all)}; ratio ${ratio.toFixed(2)}`,
   );
-}
-
-async function publishOnce(folder: string, node: Serving, env: Readonly<Record<string, string>>) {
-  const { id, token } = JSON.parse(
-    (await run(['apps', 'create', 'Nodes', '--slug', 'nodes', '--json'], { env })).stdout,
-  );
-  const file = join(folder, 'nodes.bin');
-  await writeFile(file, 'some bytes');
-  await writeFile(`${file}.sig`, 'not checked here');
-  const remote = { SYNCKIT_OTA_SERVER: node.url, SYNCKIT_OTA_APP: id, SYNCKIT_OTA_TOKEN: token };
-  const args = ['publish', '--version', '1.0.0', '--artifact', `linux-x86_64=${file}`];
-  const { code, stderr } = await run(args, { env: remote });
-  if (code !== 0) throw new Error(stderr);
 }
 
 async function measure(nodes: readonly Serving[]): Promise<Measured> {

@@ -24,6 +24,15 @@ const clockAt = (milliseconds: number) => ({ clock: () => new Date(START + milli
 const stored = (dataDir: string) => readdir(join(dataDir, 'artifacts'));
 const staged = (dataDir: string) => readdir(join(dataDir, 'staging'));
 
+/** So many that one left-over beside them is no more than a crash leaves. */
+async function openWithTenFiles() {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir, clockAt(0));
+  const app = await Publisher.on(server);
+  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
+  return { dataDir, server, published: await stored(dataDir) };
+}
+
 /** Opens a server on the folder, and does once all of the upkeep that it does when it starts. */
 async function startOnce(dataDir: string, overrides: Parameters<typeof openTestServer>[1]): Promise<void> {
   const server = await openTestServer(dataDir, overrides);
@@ -175,11 +184,7 @@ test('staged files that a crash left are swept after a day, younger ones stay', 
 });
 
 test('stored files that nothing refers to are removed after a day, what is referred to never is', async () => {
-  const dataDir = await tempFolder();
-  const server = await openTestServer(dataDir, clockAt(0));
-  const app = await Publisher.on(server);
-  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
-  const published = await stored(dataDir);
+  const { dataDir, server, published } = await openWithTenFiles();
   await server.close();
   const orphan = randomUUID();
   await writeFile(join(dataDir, 'artifacts', orphan), 'promoted, but the commit never came');
@@ -193,11 +198,7 @@ test('stored files that nothing refers to are removed after a day, what is refer
 });
 
 test('stored files that nothing refers to stay as long as a copy may go on that brought them', async () => {
-  const dataDir = await tempFolder();
-  const server = await openTestServer(dataDir, clockAt(0));
-  const app = await Publisher.on(server);
-  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
-  const published = await stored(dataDir);
+  const { dataDir, server, published } = await openWithTenFiles();
   await recordCopyBegun(server.database.queries, new Date(START));
   await server.close();
   await writeFile(join(dataDir, 'artifacts', randomUUID()), 'brought by a copy that was cut off');
@@ -211,10 +212,7 @@ test('stored files that nothing refers to stay as long as a copy may go on that 
 });
 
 test('stored files stay that a copy has come to need while left-overs were looked for', async () => {
-  const dataDir = await tempFolder();
-  const server = await openTestServer(dataDir, clockAt(0));
-  const app = await Publisher.on(server);
-  for (let i = 0; i < 10; i++) await app.publish(`1.0.${i}`);
+  const { dataDir, server } = await openWithTenFiles();
   await server.close();
   const brought = randomUUID();
   await writeFile(join(dataDir, 'artifacts', brought), 'brought by a copy');
