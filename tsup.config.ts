@@ -9,7 +9,7 @@ export default defineConfig({
   entry: { main: 'src/cli/main.ts' },
   outDir: DIST,
   format: 'esm',
-  target: 'node20',
+  target: 'node22.19',
   platform: 'node',
   splitting: true, // a command loads only what it needs
   clean: true,

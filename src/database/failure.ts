@@ -1,3 +1,4 @@
+import { AbortedTransactionError } from 'kysely';
 import { OtaError } from '../errors.ts';
 
 /** A query that breaks the schema is a mistake in this program, not a failure of the store. */
@@ -71,7 +72,7 @@ export function unreachable(cause: unknown): OtaError {
 
 /** What it means that a commit failed: refused, and surely rolled back, or nobody knows. */
 export function commitFailure(cause: unknown): unknown {
-  if (!endsSession(cause)) return cause;
+  if (cause instanceof AbortedTransactionError || !endsSession(cause)) return cause;
   return new OtaError('outcome_unknown', `the database went away during a commit: ${reasonOf(cause)}`, {
     cause,
     hint: 'Look at what is there now, and try again if it is missing.',

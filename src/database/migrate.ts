@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import { OtaError } from '../errors.ts';
 import { initial } from './migrations/0001-initial.ts';
 import type { Schema } from './schema.ts';

@@ -43,7 +43,9 @@ class WatchfulPostgresDriver extends PostgresDriver {
     this.#onCommit();
   }
 
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+  override async rollbackTransaction(
+    connection: Parameters<PostgresDriver['rollbackTransaction']>[0],
+  ): Promise<void> {
     try {
       await super.rollbackTransaction(connection);
     } catch {

@@ -17,6 +17,8 @@ const CLOSE_TIMEOUT_MS = 1000;
  * OtaError or with its SQLSTATE; no answer is waited for without end; and a connection that failed is not used again.
  */
 export class WatchfulPool implements PostgresPool {
+  /** Kysely takes from it how a session is to be reached that it cancels; nothing here is cancelled so. */
+  readonly options = {};
   readonly #pool: Pool;
   readonly #answerTimeoutMs: number;
   readonly #open = new Set<PoolClient>();

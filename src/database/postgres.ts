@@ -107,7 +107,7 @@ async function prepare(client: Client, where: string): Promise<void> {
     const { rows } = await answered(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
     requireFit(where, rows[0] as ServerFacts);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
-    const pool = { connect: async () => session, async end() {} };
+    const pool = { connect: async () => session, async end() {}, options: {} };
     await migrate(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }));
   } finally {
     client.end().catch(() => {});

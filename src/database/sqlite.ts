@@ -63,10 +63,10 @@ export async function connectSqlite(file: string, options: Sqlite.Options): Prom
 function missingModule(cause: unknown): OtaError {
   return new OtaError(
     'store_unavailable',
-    'the native module better-sqlite3 is missing or was not built for this Node',
+    'the native module better-sqlite3 is missing or cannot be loaded',
     {
       cause,
-      hint: 'Reinstall with this Node and install scripts on: npm install -g --allow-scripts=better-sqlite3 synckit-ota',
+      hint: 'Reinstall it: npm install --global synckit-ota (Linux, macOS and Windows, on x64 and arm64).',
     },
   );
 }

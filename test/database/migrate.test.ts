@@ -1,6 +1,7 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Kysely, type Migration, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type * as Migrate from '../../src/database/migrate.ts';
 import { migrate, requireCurrentSchema } from '../../src/database/migrate.ts';

@@ -125,14 +125,14 @@ test('a Node that is too old is told so', async () => {
   expect(code).toBe(2);
   expect(stdout).toBe('');
   expect(stderr).toBe(
-    'error: synckit-ota needs Node 20.19 or later; this is 20.18.3. Install a newer Node.\n',
+    'error: synckit-ota needs Node 22.19 or later; this is 20.18.3. Install a newer Node.\n',
   );
   expect(await runJson(['publish'], { env })).toMatchObject({
     code: 2,
     document: {
       error: {
         code: 'usage',
-        message: 'synckit-ota needs Node 20.19 or later; this is 20.18.3',
+        message: 'synckit-ota needs Node 22.19 or later; this is 20.18.3',
         hint: 'Install a newer Node.',
         retryable: false,
       },

@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
 import { notifyOfChanges } from './notify-of-changes.ts';
 
 export const initial: Migration = {
