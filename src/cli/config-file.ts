@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 import { OtaError } from '../errors.ts';
 import { CreateReleaseBody } from '../protocol/messages.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
-import { readSmallFile } from '../publish/small-file.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 
 export const CONFIG_FILE = 'synckit-ota.config.json';
 

@@ -5,7 +5,7 @@ import { changelogSection } from '../publish/changelog-section.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../publish/discover.ts';
 import type { Fault } from '../publish/fault.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
-import { readSmallFile } from '../publish/small-file.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 import { hostTarget } from './host-platform.ts';
 import type { Problems } from './problems.ts';
 

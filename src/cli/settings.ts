@@ -3,7 +3,7 @@ import { OtaError } from '../errors.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../protocol/slug.ts';
 import { isWellFormedToken, TOKEN_PREFIX } from '../protocol/token.ts';
-import { readSmallFile } from '../publish/small-file.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 import type { Problems } from './problems.ts';
 
 /** What every remote command takes, as commander leaves it. */

@@ -4,7 +4,7 @@ import type Sqlite from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { OtaError } from '../errors.ts';
 import type { Clock } from '../protocol/time.ts';
-import { createPrivateFile, syncFolder } from './data-folder.ts';
+import { createPrivateFile, syncFolder } from '../runtime/private-file.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
 import { openSqlite } from './sqlite.ts';

@@ -1,7 +1,7 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { OtaError } from '../errors.ts';
-import { answered } from './answered.ts';
+import { answered } from '../runtime/with-timeout.ts';
 import { endsSession, unreachable } from './failure.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { OtaError } from '../errors.ts';
-import { answered } from './answered.ts';
+import { answered } from '../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from './change-channel.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { endsSession, unreachable } from './failure.ts';

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
 import { OtaError } from '../errors.ts';
-import { answered } from './answered.ts';
+import { answered } from '../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from './change-channel.ts';
 import { migrate } from './migrate.ts';
 import type { Database } from './open.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../errors.ts';
-import { createPrivateFile } from './data-folder.ts';
+import { createPrivateFile } from '../runtime/private-file.ts';
 import { connectSqlite, unopenable } from './sqlite.ts';
 
 const LOCK_FILE = 'serve.lock';

@@ -5,8 +5,8 @@ import { OtaError } from '../errors.ts';
 import type { Target } from '../protocol/platform.ts';
 import { isReservedSlug, isSlug } from '../protocol/slug.ts';
 import { isVersion } from '../protocol/version.ts';
+import { readSmallFile } from '../runtime/small-file.ts';
 import { readToml } from './cargo-manifest.ts';
-import { readSmallFile } from './small-file.ts';
 
 /** The names a configuration may have, in the order Tauri looks for them. */
 export const CONFIG_NAMES = ['tauri.conf.json', 'tauri.conf.json5', 'Tauri.toml'] as const;

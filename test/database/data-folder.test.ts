@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createPrivateFile } from '../../src/database/data-folder.ts';
+import { createPrivateFile } from '../../src/runtime/private-file.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('a data folder', () => {

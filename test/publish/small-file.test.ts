@@ -3,7 +3,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { readSmallFile } from '../../src/publish/small-file.ts';
+import { readSmallFile } from '../../src/runtime/small-file.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const exec = promisify(execFile);

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import { isLoopback } from '../../protocol/loopback.ts';
+import { isLoopback } from '../../runtime/loopback.ts';
 import { aborted } from '../aborted.ts';
 import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
 import { createLogger } from '../logger.ts';

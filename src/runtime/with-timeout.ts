@@ -1,4 +1,4 @@
-import { unreachable } from './failure.ts';
+import { unreachable } from '../database/failure.ts';
 
 /**
  * Resolves as `answer` does, if that is soon enough.
