@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
+import type { Fault } from '../issue.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { chooseForPlatform, type LeftOut } from '../publish/candidate.ts';
 import { changelogSection } from '../publish/changelog-section.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../publish/discover.ts';
-import type { Fault } from '../publish/fault.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 import { hostTarget } from './host-platform.ts';

@@ -1,5 +1,5 @@
 import { OtaError } from '../errors.ts';
-import type { Fault } from '../publish/fault.ts';
+import type { Fault } from '../issue.ts';
 
 type ProblemKind = 'usage' | 'preflight_refused';
 

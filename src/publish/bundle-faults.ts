@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
+import type { Fault } from '../issue.ts';
 import { parseBundleName, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
-import type { Fault } from './fault.ts';
 import type { TauriApp } from './tauri-app.ts';
 import type { TauriConfig } from './tauri-config.ts';
 

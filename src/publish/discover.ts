@@ -1,4 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
+import type { Fault } from '../issue.ts';
 import type { Target } from '../protocol/platform.ts';
 import { clashFaults, judgeUnsigned, nothingFoundFault, onlyDmgFault } from './bundle-faults.ts';
 import { targetOfBundle } from './bundle-name.ts';
@@ -6,7 +7,6 @@ import { type BundleTree, type FoundBundle, readBundleTree } from './bundle-tree
 import type { Candidate, LeftOut } from './candidate.ts';
 import { readCargoManifest } from './cargo-manifest.ts';
 import { findCargoTarget, listBundleFolders } from './cargo-target.ts';
-import type { Fault } from './fault.ts';
 import { judgeBundle } from './judge-bundle.ts';
 import { readTauriApp, type TauriApp } from './tauri-app.ts';
 import { slugOfEndpoints } from './tauri-config.ts';

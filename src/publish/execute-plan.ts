@@ -1,8 +1,8 @@
+import { throwFaults } from '../issue.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
 import { ensureRelease } from './ensure-release.ts';
-import { throwFaults } from './fault.ts';
 import type { GoLive } from './go-live.ts';
 import { joinRelease } from './join-release.ts';
 import type { Plan } from './plan.ts';

@@ -1,6 +1,6 @@
+import type { Fault } from '../issue.ts';
 import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from './candidate.ts';
-import type { Fault } from './fault.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 import { type ServerView, supports } from './server-view.ts';
 

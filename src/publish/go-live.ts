@@ -1,7 +1,7 @@
+import type { Fault } from '../issue.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { missingNames, type Platform } from '../protocol/platform.ts';
-import type { Fault } from './fault.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { type ServerView, storedPlatforms, supports } from './server-view.ts';
 import { yankedFault } from './withdrawn.ts';

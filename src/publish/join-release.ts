@@ -1,6 +1,6 @@
+import type { Fault } from '../issue.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { Fault } from './fault.ts';
 import { type GoLive, goLiveOfExisting } from './go-live.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 import type { ReleaseRequest } from './release-request.ts';

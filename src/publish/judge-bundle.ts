@@ -1,9 +1,9 @@
+import type { Fault } from '../issue.ts';
 import type { BundleType } from '../protocol/platform.ts';
 import { type BundleContent, readBundleContent } from './bundle-content.ts';
 import { folderOfBundle, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
-import type { Fault } from './fault.ts';
 import { msiVersions, type TauriApp } from './tauri-app.ts';
 import type { TauriArch } from './tauri-arch.ts';
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Fault } from '../issue.ts';
 import { MAX_SIGNATURE_LENGTH } from '../protocol/messages.ts';
 import {
   MAX_UNHASHED_BYTES,
@@ -12,7 +13,6 @@ import {
   verifySignature,
 } from '../protocol/minisign.ts';
 import { type Platform, platformName } from '../protocol/platform.ts';
-import type { Fault } from './fault.ts';
 
 /** Bytes read from a file at once. */
 const READ_SIZE = 1024 * 1024;

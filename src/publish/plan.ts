@@ -1,3 +1,4 @@
+import type { Fault } from '../issue.ts';
 import { STABLE } from '../protocol/channel.ts';
 import {
   type CreateArtifactBody,
@@ -8,7 +9,6 @@ import {
 import { MULTIPART_FROM } from '../protocol/multipart.ts';
 import { missingNames, platformName } from '../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
-import type { Fault } from './fault.ts';
 import { findRelease } from './find-release.ts';
 import { type GoLive, goLiveOfNew, missingExtensionFaults } from './go-live.ts';
 import { joinRelease } from './join-release.ts';

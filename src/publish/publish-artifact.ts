@@ -1,5 +1,5 @@
+import { throwFaults } from '../issue.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import { throwFaults } from './fault.ts';
 import { requireRelease } from './find-release.ts';
 import { fitToServer } from './fit-to-server.ts';
 import { joinRelease } from './join-release.ts';

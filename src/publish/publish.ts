@@ -1,11 +1,11 @@
 import { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
+import { type Fault, throwFaults } from '../issue.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from './candidate.ts';
 import { executePlan } from './execute-plan.ts';
-import { type Fault, throwFaults } from './fault.ts';
 import { fitToServer } from './fit-to-server.ts';
 import { type ArtifactInput, type Inspection, inspectArtifacts } from './local-artifact.ts';
 import { type Plan, plan, requestFaults } from './plan.ts';

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
+import { toError } from '../issue.ts';
 import { type SigningKeyPair, signFile } from '../protocol/minisign-signer.ts';
-import { toError } from './fault.ts';
 import { type ArtifactInput, hashFile } from './local-artifact.ts';
 
 export interface RehearsalSigning {

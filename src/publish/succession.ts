@@ -1,8 +1,8 @@
+import type { Fault } from '../issue.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { formatKeyId, parseSignature } from '../protocol/minisign.ts';
 import { compareVersions, isVersion, precedenceOf } from '../protocol/version.ts';
-import type { Fault } from './fault.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 import type { ReleaseRequest } from './release-request.ts';
 

@@ -1,6 +1,6 @@
 import { OtaError } from '../errors.ts';
+import { type Fault, toError } from '../issue.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { type Fault, toError } from './fault.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Why nothing is published into a yanked release. */

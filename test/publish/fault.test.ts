@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Fault, throwFaults, toError } from '../../src/publish/fault.ts';
+import { type Fault, throwFaults, toError } from '../../src/issue.ts';
 
 const fault = (code: Fault['code'], message: string = code): Fault => ({
   code,

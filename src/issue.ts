@@ -1,4 +1,4 @@
-import { OtaError, type OtaErrorCode } from '../errors.ts';
+import { OtaError, type OtaErrorCode } from './errors.ts';
 
 /** Something that keeps a publish from starting. All are found first and reported together. */
 export interface Fault {
