@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { namesPlatform, type Platform } from '../protocol/platform.ts';
-import type { LeftOut } from '../publish/candidate.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
 import { matchFiles } from '../publish/match-files.ts';
+import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { platformsOf, readArtifacts } from './artifact-options.ts';
 import type { ArtifactPatterns } from './config-file.ts';
 import type { Problems } from './problems.ts';

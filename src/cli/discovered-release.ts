@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path';
 import type { Fault } from '../issue.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
-import { chooseForPlatform, type LeftOut } from '../publish/candidate.ts';
-import { changelogSection } from '../publish/changelog-section.ts';
-import { type DiscoverOptions, type Discovery, discoverProject } from '../publish/discover.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
+import { chooseForPlatform, type LeftOut } from '../tauri/bundle/choose-bundles.ts';
+import { type DiscoverOptions, type Discovery, discoverProject } from '../tauri/discover-project.ts';
+import { changelogSection } from '../tauri/project/changelog-section.ts';
 import { hostTarget } from './host-platform.ts';
 import type { Problems } from './problems.ts';
 

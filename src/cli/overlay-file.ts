@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OtaError } from '../errors.ts';
-import { isRehearsalOverlay } from '../publish/rehearsal-overlay.ts';
+import { isRehearsalOverlay } from '../tauri/project/dev-overlay.ts';
 import { atExit } from './at-exit.ts';
 import type { Problems } from './problems.ts';
 

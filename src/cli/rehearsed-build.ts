@@ -1,6 +1,6 @@
-import type { LeftOut } from '../publish/candidate.ts';
 import type { ArtifactInput } from '../publish/local-artifact.ts';
-import { listTauriFolders } from '../publish/tauri-folder.ts';
+import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
+import { listTauriFolders } from '../tauri/project/find-tauri-folder.ts';
 import { discoverRelease } from './discovered-release.ts';
 import type { Problems } from './problems.ts';
 import { makeSampleBuild } from './sample-build.ts';

@@ -1,6 +1,6 @@
 import type { Fault } from '../issue.ts';
 import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { chooseForPlatform, type LeftOut } from './candidate.ts';
+import { chooseForPlatform, type LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 import { type ServerView, supports } from './server-view.ts';
 

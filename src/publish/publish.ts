@@ -4,7 +4,7 @@ import { type Fault, throwFaults } from '../issue.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
-import type { LeftOut } from './candidate.ts';
+import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute-plan.ts';
 import { fitToServer } from './fit-to-server.ts';
 import { type ArtifactInput, type Inspection, inspectArtifacts } from './local-artifact.ts';

@@ -3,7 +3,7 @@ import type { Retry, RetryNotice } from '../client/retry.ts';
 import type { Transport } from '../client/transport.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
-import type { LeftOut } from './candidate.ts';
+import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 
 /** What happens while publishing, for whoever shows it. Nothing in this folder prints. */

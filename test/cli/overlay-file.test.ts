@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { checkOverlayFile, writeOverlayFile } from '../../src/cli/overlay-file.ts';
 import { Problems } from '../../src/cli/problems.ts';
 import { generateSigningKeyPair } from '../../src/protocol/minisign-signer.ts';
-import { formatOverlay, rehearsalOverlay } from '../../src/publish/rehearsal-overlay.ts';
+import { formatOverlay, rehearsalOverlay } from '../../src/tauri/project/dev-overlay.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const overlay = () =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import type { UpdateAnswer } from '../../src/protocol/messages.ts';
-import { mergePatch } from '../../src/publish/tauri-config.ts';
+import { mergePatch } from '../../src/tauri/project/tauri-config.ts';
 import { run } from '../support/binary.ts';
 import { isInstalled } from '../support/is-installed.ts';
 import { deadUrl } from '../support/loopback-server.ts';

@@ -8,8 +8,8 @@ import {
   isRpm,
   parseBinaryHeader,
   readHead,
-} from '../../src/publish/binary-header.ts';
-import type { TauriArch } from '../../src/publish/tauri-arch.ts';
+} from '../../src/tauri/format/binary-header.ts';
+import type { TauriArch } from '../../src/tauri/project/arch-words.ts';
 import { appImage, fatMachO, machO, msi, windowsProgram } from '../support/executables.ts';
 import { debianPackage, rpmPackage } from '../support/packages.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseBundleName } from '../../src/publish/bundle-name.ts';
+import { parseBundleName } from '../../src/tauri/bundle/bundle-name.ts';
 
 describe('the name of a bundle', () => {
   test.each([

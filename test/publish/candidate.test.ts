@@ -1,7 +1,11 @@
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BundleType } from '../../src/protocol/platform.ts';
-import { type Candidate, type ChooseOptions, chooseForPlatform } from '../../src/publish/candidate.ts';
+import {
+  type Candidate,
+  type ChooseOptions,
+  chooseForPlatform,
+} from '../../src/tauri/bundle/choose-bundles.ts';
 
 const FILES = {
   appimage: 'App_1.2.0_amd64.AppImage',

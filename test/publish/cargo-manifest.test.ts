@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readCargoManifest } from '../../src/publish/cargo-manifest.ts';
+import { readCargoManifest } from '../../src/tauri/project/cargo-manifest.ts';
 import { write } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

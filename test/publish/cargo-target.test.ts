@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findCargoTarget, listBundleFolders } from '../../src/publish/cargo-target.ts';
+import { findCargoTarget, listBundleFolders } from '../../src/tauri/project/cargo-target.ts';
 import { write } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { changelogSection } from '../../src/publish/changelog-section.ts';
+import { changelogSection } from '../../src/tauri/project/changelog-section.ts';
 
 const KEPT = `# Changelog
 

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { readDebianPackage } from '../../src/publish/debian-package.ts';
+import { readDebianPackage } from '../../src/tauri/format/debian-package.ts';
 import { tarGz } from '../support/archives.ts';
 import { isInstalled } from '../support/is-installed.ts';
 import { ar, debianPackage } from '../support/packages.ts';

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { type DiscoverOptions, discoverProject } from '../../src/publish/discover.ts';
+import { type DiscoverOptions, discoverProject } from '../../src/tauri/discover-project.ts';
 import { copyProject, write } from '../support/tauri-project.ts';
 
 /** What is discovered, in short: candidates as `linux-x86_64 deb FILE`, what is left out as `FILE: why`. */

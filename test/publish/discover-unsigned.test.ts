@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { list } from 'tar/list';
 import { describe, expect, test } from 'vitest';
-import { readPackedApp } from '../../src/publish/archive-header.ts';
+import { readPackedApp } from '../../src/tauri/format/archive-header.ts';
 import { type BuildOptions, copyProject, layOutBuild } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { discover } from './discover-in-short.ts';

@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DiscoverOptions } from '../../src/publish/discover.ts';
+import type { DiscoverOptions } from '../../src/tauri/discover-project.ts';
 import { msi } from '../support/executables.ts';
 import {
   type BuildOptions,

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatPublicKeyForTauri, generateSigningKeyPair } from '../../src/protocol/minisign-signer.ts';
-import { formatOverlay, isRehearsalOverlay, rehearsalOverlay } from '../../src/publish/rehearsal-overlay.ts';
-import { mergePatch } from '../../src/publish/tauri-config.ts';
+import { formatOverlay, isRehearsalOverlay, rehearsalOverlay } from '../../src/tauri/project/dev-overlay.ts';
+import { mergePatch } from '../../src/tauri/project/tauri-config.ts';
 import { configureWithTauri } from '../support/tauri-cli.ts';
 import { copyProject } from '../support/tauri-project.ts';
 

@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { readRpmPackage } from '../../src/publish/rpm-package.ts';
+import { readRpmPackage } from '../../src/tauri/format/rpm-package.ts';
 import { isInstalled } from '../support/is-installed.ts';
 import { rpmPackage } from '../support/packages.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseArchWord, parseTriple } from '../../src/publish/tauri-arch.ts';
+import { parseArchWord, parseTriple } from '../../src/tauri/project/arch-words.ts';
 
 describe('a word for an arch', () => {
   test.each([

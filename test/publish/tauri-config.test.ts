@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { mergePatch, readTauriConfig, slugOfEndpoints } from '../../src/publish/tauri-config.ts';
+import { mergePatch, readTauriConfig, slugOfEndpoints } from '../../src/tauri/project/tauri-config.ts';
 import { write } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,7 +1,7 @@
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { findTauriFolder } from '../../src/publish/tauri-folder.ts';
+import { findTauriFolder } from '../../src/tauri/project/find-tauri-folder.ts';
 import { write } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,4 +1,4 @@
-import type { TauriArch } from '../../src/publish/tauri-arch.ts';
+import type { TauriArch } from '../../src/tauri/project/arch-words.ts';
 
 /** `cputype` of Mach-O, `e_machine` of ELF and `Machine` of PE, as in the formats' own documents. */
 const MACHINES: Readonly<Record<TauriArch, { machO?: number; elf: number; pe?: number }>> = {

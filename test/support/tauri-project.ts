@@ -2,7 +2,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Target } from '../../src/protocol/platform.ts';
-import type { TauriArch } from '../../src/publish/tauri-arch.ts';
+import type { TauriArch } from '../../src/tauri/project/arch-words.ts';
 import { writeTarGz, zip } from './archives.ts';
 import { appImage, fatMachO, machO, msi, windowsProgram } from './executables.ts';
 import { debianPackage, rpmPackage } from './packages.ts';

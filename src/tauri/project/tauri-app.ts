@@ -1,6 +1,6 @@
-import { OtaError } from '../errors.ts';
-import type { Target } from '../protocol/platform.ts';
-import { isVersion, precedenceOf } from '../protocol/version.ts';
+import { OtaError } from '../../errors.ts';
+import type { Target } from '../../protocol/platform.ts';
+import { isVersion, precedenceOf } from '../../protocol/version.ts';
 import type { CargoManifest } from './cargo-manifest.ts';
 import { readTauriConfig, type TauriConfig } from './tauri-config.ts';
 

@@ -1,11 +1,11 @@
-import type { Fault } from '../issue.ts';
-import type { BundleType } from '../protocol/platform.ts';
+import type { Fault } from '../../issue.ts';
+import type { BundleType } from '../../protocol/platform.ts';
+import type { TauriArch } from '../project/arch-words.ts';
+import { msiVersions, type TauriApp } from '../project/tauri-app.ts';
 import { type BundleContent, readBundleContent } from './bundle-content.ts';
 import { folderOfBundle, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
-import type { Candidate, LeftOut } from './candidate.ts';
-import { msiVersions, type TauriApp } from './tauri-app.ts';
-import type { TauriArch } from './tauri-arch.ts';
+import type { Candidate, LeftOut } from './choose-bundles.ts';
 
 /** What becomes of a bundle that was found. */
 export type Verdict =

@@ -1,8 +1,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { parseTriple, type Triple } from './arch-words.ts';
 import { readToml } from './cargo-manifest.ts';
-import { parseTriple, type Triple } from './tauri-arch.ts';
 
 /** A `bundle` folder, as `tauri build` makes it. */
 export interface BundleFolder {

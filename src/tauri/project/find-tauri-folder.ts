@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 import { entriesOf } from './cargo-target.ts';
 import { CONFIG_NAMES } from './tauri-config.ts';
 

@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
-import type { Fault } from '../issue.ts';
+import type { Fault } from '../../issue.ts';
+import type { TauriApp } from '../project/tauri-app.ts';
+import type { TauriConfig } from '../project/tauri-config.ts';
 import { parseBundleName, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
-import type { Candidate, LeftOut } from './candidate.ts';
-import type { TauriApp } from './tauri-app.ts';
-import type { TauriConfig } from './tauri-config.ts';
+import type { Candidate, LeftOut } from './choose-bundles.ts';
 
 /**
  * What becomes of the bundles of one build that have no signature: beside a signed one for the same platform they are

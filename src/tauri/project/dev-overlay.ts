@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox';
-import type { PublicKey } from '../protocol/minisign.ts';
-import { formatPublicKeyForTauri } from '../protocol/minisign-signer.ts';
-import { API_ROOT, routes } from '../protocol/routes.ts';
-import { matches } from '../protocol/validate.ts';
+import type { PublicKey } from '../../protocol/minisign.ts';
+import { formatPublicKeyForTauri } from '../../protocol/minisign-signer.ts';
+import { API_ROOT, routes } from '../../protocol/routes.ts';
+import { matches } from '../../protocol/validate.ts';
 
 /** What has to be merged into a Tauri configuration (RFC 7396) for an app to ask a server on this machine. */
 export interface RehearsalOverlay {

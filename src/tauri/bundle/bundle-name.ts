@@ -1,5 +1,5 @@
-import type { BundleType, Target } from '../protocol/platform.ts';
-import { parseArchWord, type TauriArch } from './tauri-arch.ts';
+import type { BundleType, Target } from '../../protocol/platform.ts';
+import { parseArchWord, type TauriArch } from '../project/arch-words.ts';
 
 export type Bundle = BundleType;
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { type BundleFolder, entriesOf } from '../project/cargo-target.ts';
 import { type BundleName, folderOfBundle, parseBundleName } from './bundle-name.ts';
-import { type BundleFolder, entriesOf } from './cargo-target.ts';
 
 /** A bundle as it lies in a bundle folder. */
 export interface FoundBundle {

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import JSON5 from 'json5';
-import { OtaError } from '../errors.ts';
-import type { Target } from '../protocol/platform.ts';
-import { isReservedSlug, isSlug } from '../protocol/slug.ts';
-import { isVersion } from '../protocol/version.ts';
-import { readSmallFile } from '../runtime/small-file.ts';
+import { OtaError } from '../../errors.ts';
+import type { Target } from '../../protocol/platform.ts';
+import { isReservedSlug, isSlug } from '../../protocol/slug.ts';
+import { isVersion } from '../../protocol/version.ts';
+import { readSmallFile } from '../../runtime/small-file.ts';
 import { readToml } from './cargo-manifest.ts';
 
 /** The names a configuration may have, in the order Tauri looks for them. */

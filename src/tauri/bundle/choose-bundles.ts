@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { BUNDLE_TYPES, type BundleType, platformName, withoutBundleType } from '../protocol/platform.ts';
+import { BUNDLE_TYPES, type BundleType, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import type { ArtifactInput } from '../../publish/local-artifact.ts';
 import { parseBundleName } from './bundle-name.ts';
-import type { ArtifactInput } from './local-artifact.ts';
 
 /** A signed updater file that was found, and what it is for. A universal macOS app makes two of one file. */
 export interface Candidate extends ArtifactInput {

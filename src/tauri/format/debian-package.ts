@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { PackageData } from './package-data.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from '../../publish/read-exactly.ts';
+import type { PackageData } from './package-metadata.ts';
 import { readTar } from './tar-reader.ts';
 
 /** Of the `ar` itself, and of each member's header. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import type { PackageData } from './package-data.ts';
-import { readExactly } from './read-exactly.ts';
+import { readExactly } from '../../publish/read-exactly.ts';
+import type { PackageData } from './package-metadata.ts';
 
 /*
  * The RPM format, version 3 to 6 (https://rpm.org/docs/latest/manual/format_v4.html): a lead, whose arch nobody fills

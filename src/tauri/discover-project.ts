@@ -1,17 +1,17 @@
 import { isAbsolute, relative } from 'node:path';
 import type { Fault } from '../issue.ts';
 import type { Target } from '../protocol/platform.ts';
-import { clashFaults, judgeUnsigned, nothingFoundFault, onlyDmgFault } from './bundle-faults.ts';
-import { targetOfBundle } from './bundle-name.ts';
-import { type BundleTree, type FoundBundle, readBundleTree } from './bundle-tree.ts';
-import type { Candidate, LeftOut } from './candidate.ts';
-import { readCargoManifest } from './cargo-manifest.ts';
-import { findCargoTarget, listBundleFolders } from './cargo-target.ts';
-import { judgeBundle } from './judge-bundle.ts';
-import { readTauriApp, type TauriApp } from './tauri-app.ts';
-import { slugOfEndpoints } from './tauri-config.ts';
-import { findTauriFolder } from './tauri-folder.ts';
-import { prepareUnsigned } from './unsigned-tree.ts';
+import { clashFaults, judgeUnsigned, nothingFoundFault, onlyDmgFault } from './bundle/bundle-issues.ts';
+import { targetOfBundle } from './bundle/bundle-name.ts';
+import { type BundleTree, type FoundBundle, readBundleTree } from './bundle/bundle-tree.ts';
+import type { Candidate, LeftOut } from './bundle/choose-bundles.ts';
+import { judgeBundle } from './bundle/classify-bundle.ts';
+import { prepareUnsigned } from './bundle/pack-unsigned-apps.ts';
+import { readCargoManifest } from './project/cargo-manifest.ts';
+import { findCargoTarget, listBundleFolders } from './project/cargo-target.ts';
+import { findTauriFolder } from './project/find-tauri-folder.ts';
+import { readTauriApp, type TauriApp } from './project/tauri-app.ts';
+import { slugOfEndpoints } from './project/tauri-config.ts';
 
 export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. What is found has paths like this one: relative or not. */

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { TauriArch } from './tauri-arch.ts';
+import type { TauriArch } from '../project/arch-words.ts';
 
 /** So many bytes at the start of a file tell what it is. */
 export const HEAD_BYTES = 4096;

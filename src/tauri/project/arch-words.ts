@@ -1,4 +1,4 @@
-import { ARCHS, type Arch, type Target } from '../protocol/platform.ts';
+import { ARCHS, type Arch, type Target } from '../../protocol/platform.ts';
 
 export type TauriArch = Arch;
 

@@ -1,7 +1,7 @@
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parse, type TomlTable } from 'smol-toml';
-import { OtaError } from '../errors.ts';
-import { readSmallFile } from '../runtime/small-file.ts';
+import { OtaError } from '../../errors.ts';
+import { readSmallFile } from '../../runtime/small-file.ts';
 
 /** What a Rust package says of itself in its `Cargo.toml`. */
 export interface CargoManifest {

@@ -1,11 +1,18 @@
 import { basename } from 'node:path';
-import { readPackedApp, readPackedAppImage, readZip } from './archive-header.ts';
-import { type BinaryHeader, isAr, isOle, isRpm, parseBinaryHeader, readHead } from './binary-header.ts';
+import { readPackedApp, readPackedAppImage, readZip } from '../format/archive-header.ts';
+import {
+  type BinaryHeader,
+  isAr,
+  isOle,
+  isRpm,
+  parseBinaryHeader,
+  readHead,
+} from '../format/binary-header.ts';
+import { readDebianPackage } from '../format/debian-package.ts';
+import type { PackageData } from '../format/package-metadata.ts';
+import { readRpmPackage } from '../format/rpm-package.ts';
+import { parseArchWord, type TauriArch } from '../project/arch-words.ts';
 import { type BundleName, parseBundleName } from './bundle-name.ts';
-import { readDebianPackage } from './debian-package.ts';
-import type { PackageData } from './package-data.ts';
-import { readRpmPackage } from './rpm-package.ts';
-import { parseArchWord, type TauriArch } from './tauri-arch.ts';
 
 /** What the bytes of a bundle say. */
 export interface BundleContent {
