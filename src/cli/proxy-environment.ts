@@ -1,4 +1,4 @@
-import type { ProxySettings } from '../client/proxy-settings.ts';
+import type { ProxySettings } from '../client/transport/proxy-settings.ts';
 import type { Environment } from './environment.ts';
 import type { Problems } from './problems.ts';
 

@@ -1,5 +1,5 @@
 import type { OtaClient } from '../client/ota-client.ts';
-import { displayUrl } from '../client/transport.ts';
+import { displayUrl } from '../client/transport/transport.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { missingNames, type Platform, platformName } from '../protocol/platform.ts';

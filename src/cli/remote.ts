@@ -1,7 +1,7 @@
 import { OtaClient } from '../client/ota-client.ts';
-import type { ProxySettings } from '../client/proxy-settings.ts';
 import { Retry, type RetryNotice } from '../client/retry.ts';
-import { UndiciTransport } from '../client/transport.ts';
+import type { ProxySettings } from '../client/transport/proxy-settings.ts';
+import { UndiciTransport } from '../client/transport/transport.ts';
 import { isLoopback } from '../runtime/loopback.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
 import { formatRetry } from './format.ts';

@@ -25,8 +25,8 @@ import {
   routes,
 } from '../protocol/routes.ts';
 import type { Clock } from '../protocol/time.ts';
-import { decodeAnswer, decodeIfMatching, failureOf, isPage, notTheApi, readText } from './answer.ts';
-import type { Transport, TransportResponse } from './transport.ts';
+import { decodeAnswer, decodeIfMatching, failureOf, isPage, notTheApi, readText } from './response.ts';
+import type { Transport, TransportResponse } from './transport/transport.ts';
 
 /** How long a server may take to answer a call, in milliseconds. */
 const CALL_TIMEOUT_MS = 60_000;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { changedMeanwhile, identify, type PlannedFile, unreadable } from './planned-file.ts';
+import { changedMeanwhile, identify, type PlannedFile, unreadable } from './transfer/source-file.ts';
 
 /** Bytes read from the file at once. */
 const READ_SIZE = 256 * 1024;

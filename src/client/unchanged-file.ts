@@ -1,6 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { changedMeanwhile, identify, identityOf, type PlannedFile, unreadable } from './planned-file.ts';
+import {
+  changedMeanwhile,
+  identify,
+  identityOf,
+  type PlannedFile,
+  unreadable,
+} from './transfer/source-file.ts';
 
 /** Bytes read from the file at once. */
 const READ_SIZE = 1024 * 1024;

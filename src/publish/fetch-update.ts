@@ -1,5 +1,5 @@
-import { download } from '../client/download.ts';
-import type { Transport } from '../client/transport.ts';
+import { download } from '../client/transfer/download.ts';
+import type { Transport } from '../client/transport/transport.ts';
 import {
   MAX_UNHASHED_BYTES,
   type PublicKey,

@@ -1,4 +1,4 @@
-import type { PartBuffers } from '../client/part-buffers.ts';
+import type { PartBuffers } from '../client/transfer/buffer-pool.ts';
 import type { CreateArtifactAnswer } from '../protocol/messages.ts';
 
 /** What a server promised to take. */

@@ -1,6 +1,6 @@
 import type { OtaClient } from '../client/ota-client.ts';
 import type { Retry, RetryNotice } from '../client/retry.ts';
-import type { Transport } from '../client/transport.ts';
+import type { Transport } from '../client/transport/transport.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';

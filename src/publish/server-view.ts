@@ -1,4 +1,4 @@
-import { download } from '../client/download.ts';
+import { download } from '../client/transfer/download.ts';
 import type { Extension } from '../protocol/extensions.ts';
 import type { ArtifactAnswer, ReleaseAnswer } from '../protocol/messages.ts';
 import { type Platform, parsePlatform, platformName } from '../protocol/platform.ts';

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { PartBuffers } from '../client/part-buffers.ts';
+import { PartBuffers } from '../client/transfer/buffer-pool.ts';
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { PlannedArtifact } from './plan.ts';

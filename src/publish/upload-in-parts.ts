@@ -1,6 +1,6 @@
-import { type FilePart, readParts } from '../client/file-parts.ts';
-import { PartBuffers } from '../client/part-buffers.ts';
-import { put } from '../client/put.ts';
+import { PartBuffers } from '../client/transfer/buffer-pool.ts';
+import { type FilePart, readParts } from '../client/transfer/file-parts.ts';
+import { put } from '../client/transfer/presigned-put.ts';
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { partSizeOf, partsOf } from '../protocol/multipart.ts';

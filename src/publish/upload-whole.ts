@@ -1,4 +1,4 @@
-import { uploadFile } from '../client/upload.ts';
+import { uploadFile } from '../client/transfer/upload-file.ts';
 import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { platformName } from '../protocol/platform.ts';

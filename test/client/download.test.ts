@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { HttpResponse, http } from 'msw';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { download } from '../../src/client/download.ts';
-import { UndiciTransport } from '../../src/client/transport.ts';
+import { download } from '../../src/client/transfer/download.ts';
+import { UndiciTransport } from '../../src/client/transport/transport.ts';
 import { listenHttp } from '../support/loopback-server.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readParts } from '../../src/client/file-parts.ts';
-import { PartBuffers } from '../../src/client/part-buffers.ts';
+import { PartBuffers } from '../../src/client/transfer/buffer-pool.ts';
+import { readParts } from '../../src/client/transfer/file-parts.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const KIB = 1024;

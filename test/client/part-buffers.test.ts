@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type LentBuffer, PartBuffers } from '../../src/client/part-buffers.ts';
+import { type LentBuffer, PartBuffers } from '../../src/client/transfer/buffer-pool.ts';
 
 /** Takes one, and tells whether it was had at once. */
 async function taken(buffers: PartBuffers, size: number) {

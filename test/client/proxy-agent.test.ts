@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { ProxySettings } from '../../src/client/proxy-settings.ts';
-import { type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import type { ProxySettings } from '../../src/client/transport/proxy-settings.ts';
+import { type TransportRequest, UndiciTransport } from '../../src/client/transport/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { deadUrl, listenHttp, listenRaw } from '../support/loopback-server.ts';

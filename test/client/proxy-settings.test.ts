@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { proxyFor } from '../../src/client/proxy-settings.ts';
+import { proxyFor } from '../../src/client/transport/proxy-settings.ts';
 
 const HTTP = new URL('http://proxy.example:3128');
 const HTTPS = new URL('http://proxy.example:3129');

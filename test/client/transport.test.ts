@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { displayUrl, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import { displayUrl, type TransportRequest, UndiciTransport } from '../../src/client/transport/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 import { deadUrl, listenHttp, listenRaw } from '../support/loopback-server.ts';
 

@@ -3,8 +3,12 @@ import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HttpResponse, http } from 'msw';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
-import { type UploadRequest, uploadFile } from '../../src/client/upload.ts';
+import { type UploadRequest, uploadFile } from '../../src/client/transfer/upload-file.ts';
+import {
+  type Transport,
+  type TransportRequest,
+  UndiciTransport,
+} from '../../src/client/transport/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 import { listenHttp, listenRaw } from '../support/loopback-server.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';

@@ -1,5 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import {
+  type Transport,
+  type TransportRequest,
+  UndiciTransport,
+} from '../../src/client/transport/transport.ts';
 import { MULTIPART_FROM } from '../../src/protocol/multipart.ts';
 import { type PublishRequest, publish } from '../../src/publish/publish.ts';
 import { fakeS3Place } from '../support/s3-place.ts';

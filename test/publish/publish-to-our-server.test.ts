@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { TransportRequest } from '../../src/client/transport.ts';
+import type { TransportRequest } from '../../src/client/transport/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 import { platformName } from '../../src/protocol/platform.ts';
 import { publishArtifact } from '../../src/publish/publish-artifact.ts';

@@ -1,4 +1,8 @@
-import { type Transport, type TransportRequest, UndiciTransport } from '../../src/client/transport.ts';
+import {
+  type Transport,
+  type TransportRequest,
+  UndiciTransport,
+} from '../../src/client/transport/transport.ts';
 
 /** Real HTTP that is recorded, and that something can happen to on the way there and back. */
 export class RecordingTransport implements Transport {

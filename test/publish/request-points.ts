@@ -1,4 +1,4 @@
-import type { TransportRequest } from '../../src/client/transport.ts';
+import type { TransportRequest } from '../../src/client/transport/transport.ts';
 
 /** A request of a publish to our server, by what it is for. */
 export type Point = (request: TransportRequest) => boolean;

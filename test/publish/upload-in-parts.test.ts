@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { appendFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { PartBuffers } from '../../src/client/part-buffers.ts';
+import { PartBuffers } from '../../src/client/transfer/buffer-pool.ts';
 import { OtaError } from '../../src/errors.ts';
 import type { PlannedArtifact } from '../../src/publish/plan.ts';
 import { uploadArtifact } from '../../src/publish/upload-artifact.ts';

@@ -1,6 +1,6 @@
 import { getResponse, type HttpHandler } from 'msw';
 import { onTestFinished } from 'vitest';
-import type { Transport, TransportRequest, TransportResponse } from '../../src/client/transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../../src/client/transport/transport.ts';
 import { OtaError } from '../../src/errors.ts';
 
 /** A request as it left the client, its body read to the end. */

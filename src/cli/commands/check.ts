@@ -1,4 +1,4 @@
-import { displayUrl } from '../../client/transport.ts';
+import { displayUrl } from '../../client/transport/transport.ts';
 import { OtaError } from '../../errors.ts';
 import type { UpdateAnswer } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { type Transport, UndiciTransport } from '../../../src/client/transport.ts';
+import { type Transport, UndiciTransport } from '../../../src/client/transport/transport.ts';
 import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
 import type { ProxiedRequest } from '../../support/fault.ts';

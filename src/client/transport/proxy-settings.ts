@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { isLoopback } from '../runtime/loopback.ts';
+import { isLoopback } from '../../runtime/loopback.ts';
 
 /** Which requests go through a proxy. */
 export interface ProxySettings {

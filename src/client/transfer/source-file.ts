@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 
 /** A file as it was when it was planned. */
 export interface PlannedFile {

@@ -1,10 +1,10 @@
-import type { OtaError } from '../errors.ts';
-import { UploadAnswer } from '../protocol/messages.ts';
-import { decodeIfMatching } from './answer.ts';
-import type { PlannedFile } from './planned-file.ts';
-import { put } from './put.ts';
-import { readUnchanged } from './read-unchanged.ts';
-import type { Transport } from './transport.ts';
+import type { OtaError } from '../../errors.ts';
+import { UploadAnswer } from '../../protocol/messages.ts';
+import { readUnchanged } from '../read-unchanged.ts';
+import { decodeIfMatching } from '../response.ts';
+import type { Transport } from '../transport/transport.ts';
+import { put } from './presigned-put.ts';
+import type { PlannedFile } from './source-file.ts';
 
 /** What the file was when it was planned; one that changed since is not sent to its end. */
 export interface UploadRequest extends PlannedFile {

@@ -3,7 +3,7 @@ import { OtaError, type OtaErrorCode } from '../errors.ts';
 import { ProblemBody } from '../protocol/problem.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
 import { parseRetryAfter } from './retry.ts';
-import { displayUrl, type TransportResponse } from './transport.ts';
+import { displayUrl, type TransportResponse } from './transport/transport.ts';
 
 /** Largest answer that is read, in bytes: a list of some ten thousand releases. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
-import type { LentBuffer, PartBuffers } from './part-buffers.ts';
-import type { PlannedFile } from './planned-file.ts';
-import { UnchangedFile } from './unchanged-file.ts';
+import { UnchangedFile } from '../unchanged-file.ts';
+import type { LentBuffer, PartBuffers } from './buffer-pool.ts';
+import type { PlannedFile } from './source-file.ts';
 
 /** A part of a file, in memory until it is released. */
 export interface FilePart extends LentBuffer {

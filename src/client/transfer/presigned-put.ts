@@ -1,6 +1,6 @@
-import { OtaError } from '../errors.ts';
-import { failureOf, readText } from './answer.ts';
-import { displayUrl, type Transport, type TransportResponse } from './transport.ts';
+import { OtaError } from '../../errors.ts';
+import { failureOf, readText } from '../response.ts';
+import { displayUrl, type Transport, type TransportResponse } from '../transport/transport.ts';
 
 /** How long an upload may stand still, in milliseconds. There is no limit to all of it. */
 const IDLE_TIMEOUT_MS = 120_000;

@@ -1,5 +1,5 @@
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
-import { OtaError, type OtaErrorCode } from '../errors.ts';
+import { OtaError, type OtaErrorCode } from '../../errors.ts';
 import { networkError } from './network-error.ts';
 
 /** How long a proxy may take to open a tunnel, in milliseconds: it connects to the server meanwhile. */

@@ -1,4 +1,4 @@
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 
 /**
  * What a request that got no answer failed of, for people.

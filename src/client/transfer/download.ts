@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { OtaError } from '../errors.ts';
-import { failureOf, notTheApi, readText } from './answer.ts';
-import { displayUrl, type Transport, type TransportResponse } from './transport.ts';
+import { OtaError } from '../../errors.ts';
+import { failureOf, notTheApi, readText } from '../response.ts';
+import { displayUrl, type Transport, type TransportResponse } from '../transport/transport.ts';
 
 /** As Tauri's updater: at most so many hops. */
 const MAX_REDIRECTS = 10;
