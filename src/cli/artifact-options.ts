@@ -8,7 +8,7 @@ import {
   platformName,
   TARGETS,
 } from '../protocol/platform.ts';
-import type { ArtifactInput } from '../publish/local-artifact.ts';
+import type { ArtifactInput } from '../publish/inspect/inspect-artifacts.ts';
 import { CONFIG_FILE } from './config-file.ts';
 import type { Problems } from './problems.ts';
 

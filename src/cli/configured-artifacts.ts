@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { namesPlatform, type Platform } from '../protocol/platform.ts';
-import type { ArtifactInput } from '../publish/local-artifact.ts';
+import type { ArtifactInput } from '../publish/inspect/inspect-artifacts.ts';
 import { matchFiles } from '../publish/match-files.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { platformsOf, readArtifacts } from './artifact-options.ts';

@@ -2,14 +2,14 @@ import { OtaError } from '../errors.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { missingNames } from '../protocol/platform.ts';
-import { requireRelease } from './find-release.ts';
+import { liveBefore } from './plan/previous-release.ts';
 import type { Publisher } from './publisher.ts';
 import { requiredOf } from './required-artifacts.ts';
-import { listedFiles, type PublishedFile } from './servable.ts';
-import { readExtensions, readServerView, type ServerView, supports } from './server-view.ts';
-import { liveBefore } from './succession.ts';
-import { type Verified, verifyAll } from './verify-all.ts';
-import { requireKept, whileThere } from './withdrawn.ts';
+import { requireRelease } from './server-state/find-release.ts';
+import { listedFiles, type PublishedFile } from './server-state/published-file.ts';
+import { readExtensions, readServerView, type ServerView, supports } from './server-state/server-state.ts';
+import { requireKept, whileThere } from './server-state/withdrawal.ts';
+import { type Verified, verifyAll } from './verify/verify-release.ts';
 
 export interface FinishRequest {
   /** Id or version of a draft. */

@@ -1,13 +1,13 @@
 import { throwFaults } from '../issue.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import { requireRelease } from './find-release.ts';
-import { fitToServer } from './fit-to-server.ts';
-import { joinRelease } from './join-release.ts';
-import { type ArtifactInput, inspectArtifacts } from './local-artifact.ts';
-import { type PlannedArtifact, planArtifact, signatureFaults } from './plan.ts';
+import { type ArtifactInput, inspectArtifacts } from './inspect/inspect-artifacts.ts';
+import { joinRelease } from './plan/existing-release.ts';
+import { type PlannedArtifact, planArtifact, signatureFaults } from './plan/plan.ts';
+import { fitToServer } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
-import { readExtensions, readServerView } from './server-view.ts';
-import { uploadArtifact } from './upload-artifact.ts';
+import { requireRelease } from './server-state/find-release.ts';
+import { readExtensions, readServerView } from './server-state/server-state.ts';
+import { uploadArtifact } from './upload/upload-artifact.ts';
 
 export interface PublishArtifactRequest extends ArtifactInput {
   /** Id or version of a release that exists. */

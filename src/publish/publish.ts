@@ -5,17 +5,17 @@ import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
-import { executePlan } from './execute-plan.ts';
-import { fitToServer } from './fit-to-server.ts';
-import { type ArtifactInput, type Inspection, inspectArtifacts } from './local-artifact.ts';
-import { type Plan, plan, requestFaults } from './plan.ts';
-import { plannedRequests } from './planned-requests.ts';
+import { executePlan } from './execute/execute-plan.ts';
+import { type ArtifactInput, type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
+import { type Plan, plan, requestFaults } from './plan/plan.ts';
+import { liveBefore } from './plan/previous-release.ts';
+import { plannedRequests } from './plan/request-preview.ts';
+import { fitToServer } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
-import type { PublishedFile } from './servable.ts';
-import { readExtensions, readServerView, type ServerView } from './server-view.ts';
-import { liveBefore } from './succession.ts';
-import { unverified, type Verified } from './verify-all.ts';
+import type { PublishedFile } from './server-state/published-file.ts';
+import { readExtensions, readServerView, type ServerView } from './server-state/server-state.ts';
+import { unverified, type Verified } from './verify/verify-release.ts';
 
 export interface PublishRequest extends ReleaseRequest {
   readonly artifacts: readonly ArtifactInput[];

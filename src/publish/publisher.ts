@@ -4,7 +4,7 @@ import type { Transport } from '../client/transport/transport.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
-import type { LocalArtifact } from './local-artifact.ts';
+import type { LocalArtifact } from './inspect/inspect-artifacts.ts';
 
 /** What happens while publishing, for whoever shows it. Nothing in this folder prints. */
 export type PublishEvent =

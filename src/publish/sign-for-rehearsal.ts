@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { toError } from '../issue.ts';
 import { type SigningKeyPair, signFile } from '../protocol/minisign-signer.ts';
-import { type ArtifactInput, hashFile } from './local-artifact.ts';
+import { type ArtifactInput, hashFile } from './inspect/inspect-artifacts.ts';
 
 export interface RehearsalSigning {
   readonly keyPair: SigningKeyPair;

@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { ensureRelease } from '../../src/publish/ensure-release.ts';
+import { ensureRelease } from '../../src/publish/execute/ensure-release.ts';
 import { inOrder, ScriptedTransport } from '../support/scripted-transport.ts';
 import { APP_ID, SERVER } from './base-server.ts';
 import { publisherOver } from './test-publisher.ts';

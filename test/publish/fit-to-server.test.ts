@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Platform, platformName } from '../../src/protocol/platform.ts';
-import { fitToServer } from '../../src/publish/fit-to-server.ts';
+import { fitToServer } from '../../src/publish/plan/server-compatibility.ts';
 import { DEB, LINUX, MAC } from './local-file.ts';
 import { artifact, BASE, OURS } from './plan-inputs.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { goLiveOfExisting, goLiveOfNew, missingExtensionFaults } from '../../src/publish/go-live.ts';
+import { goLiveOfExisting, goLiveOfNew, missingExtensionFaults } from '../../src/publish/plan/visibility.ts';
 import type { ReleaseRequest } from '../../src/publish/release-request.ts';
 import { DEB, LINUX, MAC } from './local-file.ts';
 import { artifact, BASE, OURS, REQUEST, release } from './plan-inputs.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { joinRelease } from '../../src/publish/join-release.ts';
+import { joinRelease } from '../../src/publish/plan/existing-release.ts';
 import { artifact, BASE, OURS, REQUEST, release } from './plan-inputs.ts';
 
 const FILE = artifact();

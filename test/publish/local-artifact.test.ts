@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_SIGNATURE_LENGTH } from '../../src/protocol/messages.ts';
 import { parsePublicKey } from '../../src/protocol/minisign.ts';
-import { type InspectOptions, inspectArtifacts } from '../../src/publish/local-artifact.ts';
+import { type InspectOptions, inspectArtifacts } from '../../src/publish/inspect/inspect-artifacts.ts';
 import { generateKey, type SigningKey, signFile } from '../support/signer.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LINUX, MAC, WINDOWS, writeArtifact } from './local-file.ts';

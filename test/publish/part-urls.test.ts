@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { PartUrls, UploadEnded } from '../../src/publish/part-urls.ts';
+import { PartUrls, UploadEnded } from '../../src/publish/upload/part-urls.ts';
 import { inOrder, ScriptedTransport } from '../support/scripted-transport.ts';
 import { APP_ID, SERVER } from './base-server.ts';
 import { LINUX } from './local-file.ts';

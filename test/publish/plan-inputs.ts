@@ -1,9 +1,9 @@
 import { EXTENSIONS } from '../../src/protocol/extensions.ts';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { platformName } from '../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
+import type { LocalArtifact } from '../../src/publish/inspect/inspect-artifacts.ts';
 import type { ReleaseRequest } from '../../src/publish/release-request.ts';
-import type { ServerView } from '../../src/publish/server-view.ts';
+import type { ServerView } from '../../src/publish/server-state/server-state.ts';
 import { LINUX } from './local-file.ts';
 
 /*

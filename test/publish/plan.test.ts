@@ -3,11 +3,11 @@ import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../src/protocol/extensions.ts'
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { MULTIPART_FROM } from '../../src/protocol/multipart.ts';
 import { platformName } from '../../src/protocol/platform.ts';
-import { findRelease } from '../../src/publish/find-release.ts';
-import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
-import { plan, requestFaults } from '../../src/publish/plan.ts';
+import type { LocalArtifact } from '../../src/publish/inspect/inspect-artifacts.ts';
+import { plan, requestFaults } from '../../src/publish/plan/plan.ts';
 import type { ReleaseRequest } from '../../src/publish/release-request.ts';
-import type { ServerView } from '../../src/publish/server-view.ts';
+import { findRelease } from '../../src/publish/server-state/find-release.ts';
+import type { ServerView } from '../../src/publish/server-state/server-state.ts';
 import { LINUX, MAC, WINDOWS } from './local-file.ts';
 import { artifact, BASE, OURS, REQUEST } from './plan-inputs.ts';
 

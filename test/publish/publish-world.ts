@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { type Platform, platformName } from '../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
+import type { LocalArtifact } from '../../src/publish/inspect/inspect-artifacts.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../src/publish/publish.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';

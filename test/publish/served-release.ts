@@ -1,5 +1,5 @@
 import { API_ROOT } from '../../src/protocol/routes.ts';
-import type { Expected } from '../../src/publish/verify.ts';
+import type { Expected } from '../../src/publish/verify/verify-platform.ts';
 import { SERVER } from './base-server.ts';
 import { LINUX, sha256Of } from './local-file.ts';
 

@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { expect, test } from 'vitest';
-import { readServerView } from '../../src/publish/server-view.ts';
+import { readServerView } from '../../src/publish/server-state/server-state.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { APP_ID, SERVER } from './base-server.ts';
 import { LINUX } from './local-file.ts';

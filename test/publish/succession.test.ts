@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 import { formatKeyId, parsePublicKey } from '../../src/protocol/minisign.ts';
-import type { ReleaseRequest } from '../../src/publish/release-request.ts';
 import {
   highestLive,
   keyChangeFaults,
   keyIdOf,
   liveBefore,
   orderFaults,
-} from '../../src/publish/succession.ts';
+} from '../../src/publish/plan/previous-release.ts';
+import type { ReleaseRequest } from '../../src/publish/release-request.ts';
 import { generateKey, type SigningKey, signFile } from '../support/signer.ts';
 import { LINUX, MAC } from './local-file.ts';
 import { artifact, REQUEST, release } from './plan-inputs.ts';

@@ -1,7 +1,7 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import type { Platform } from '../../src/protocol/platform.ts';
-import { takeBack } from '../../src/publish/take-back.ts';
+import { takeBack } from '../../src/publish/execute/rollback.ts';
 import { inOrder, ScriptedTransport } from '../support/scripted-transport.ts';
 import { APP_ID, BaseServer, SERVER } from './base-server.ts';
 import { DEB, LINUX, MAC } from './local-file.ts';

@@ -1,8 +1,8 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import { platformName } from '../../src/protocol/platform.ts';
-import type { PlannedArtifact } from '../../src/publish/plan.ts';
-import { uploadAll } from '../../src/publish/upload-all.ts';
+import type { PlannedArtifact } from '../../src/publish/plan/plan.ts';
+import { uploadAll } from '../../src/publish/upload/upload-all.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { APP_ID, BUCKET, SERVER } from './base-server.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import type { LocalArtifact } from '../../src/publish/local-artifact.ts';
-import type { PromisedUpload } from '../../src/publish/promised-upload.ts';
-import { uploadArtifact } from '../../src/publish/upload-artifact.ts';
+import type { LocalArtifact } from '../../src/publish/inspect/inspect-artifacts.ts';
+import { uploadArtifact } from '../../src/publish/upload/upload-artifact.ts';
+import type { PromisedUpload } from '../../src/publish/upload/upload-grant.ts';
 import { inOrder, ScriptedTransport } from '../support/scripted-transport.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { APP_ID, BUCKET, SERVER } from './base-server.ts';

@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { type Expected, verifyServed } from '../../src/publish/verify.ts';
+import { type Expected, verifyServed } from '../../src/publish/verify/verify-platform.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { DEB } from './local-file.ts';
 import { BYTES, CHECK, EXPECTED, FILE, OFFER } from './served-release.ts';

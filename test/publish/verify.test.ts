@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { verificationError, verifyServed } from '../../src/publish/verify.ts';
+import { verificationError, verifyServed } from '../../src/publish/verify/verify-platform.ts';
 import { ScriptedTransport } from '../support/scripted-transport.ts';
 import { BUCKET, SERVER } from './base-server.ts';
 import { LINUX, MAC } from './local-file.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { platformName } from '../../protocol/platform.ts';
-import { presenceFaults } from '../../publish/local-artifact.ts';
+import { presenceFaults } from '../../publish/inspect/inspect-artifacts.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
 import { readPlatform } from '../artifact-options.ts';
 import { Problems } from '../problems.ts';

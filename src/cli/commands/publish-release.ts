@@ -1,5 +1,5 @@
-import { ensureRelease } from '../../publish/ensure-release.ts';
-import { requestFaults } from '../../publish/plan.ts';
+import { ensureRelease } from '../../publish/execute/ensure-release.ts';
+import { requestFaults } from '../../publish/plan/plan.ts';
 import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
 import { type ReleaseOptions, readNotes, readVersion } from '../release-options.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetryNotice } from '../../client/retry.ts';
-import { presenceFaults } from '../../publish/local-artifact.ts';
+import { presenceFaults } from '../../publish/inspect/inspect-artifacts.ts';
 import { publish } from '../../publish/publish.ts';
 import { readArtifacts, readExpected } from '../artifact-options.ts';
 import { readConfigFile } from '../config-file.ts';

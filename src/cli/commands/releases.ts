@@ -1,7 +1,7 @@
 import { OtaError } from '../../errors.ts';
 import type { ReleaseAnswer } from '../../protocol/messages.ts';
-import { requireRelease } from '../../publish/find-release.ts';
-import { listedName } from '../../publish/server-view.ts';
+import { requireRelease } from '../../publish/server-state/find-release.ts';
+import { listedName } from '../../publish/server-state/server-state.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import type { Context } from '../program.ts';
 import { connectForApp, type Remote } from '../remote.ts';

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { BUNDLE_TYPES, type BundleType, platformName, withoutBundleType } from '../../protocol/platform.ts';
-import type { ArtifactInput } from '../../publish/local-artifact.ts';
+import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
 import { parseBundleName } from './bundle-name.ts';
 
 /** A signed updater file that was found, and what it is for. A universal macOS app makes two of one file. */

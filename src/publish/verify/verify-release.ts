@@ -1,13 +1,13 @@
 import pMap from 'p-map';
-import { OtaError } from '../errors.ts';
-import { STABLE } from '../protocol/channel.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { PublicKey } from '../protocol/minisign.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
-import type { Publisher } from './publisher.ts';
-import type { Servable } from './servable.ts';
-import { verificationError, verifyServed } from './verify.ts';
-import { findKept } from './withdrawn.ts';
+import { OtaError } from '../../errors.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { PublicKey } from '../../protocol/minisign.ts';
+import { type Platform, platformName } from '../../protocol/platform.ts';
+import type { Publisher } from '../publisher.ts';
+import type { Servable } from '../server-state/published-file.ts';
+import { findKept } from '../server-state/withdrawal.ts';
+import { verificationError, verifyServed } from './verify-platform.ts';
 
 /** A file that was asked for as installed apps do, or could not be. */
 export type Verified<T extends Servable> = T & {

@@ -1,9 +1,9 @@
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { SentArtifact, UploadOptions } from './promised-upload.ts';
-import type { Publisher } from './publisher.ts';
-import { uploadInParts } from './upload-in-parts.ts';
-import { uploadWhole } from './upload-whole.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import type { SentArtifact, UploadOptions } from './upload-grant.ts';
+import { uploadInParts } from './upload-multipart.ts';
+import { uploadWhole } from './upload-single.ts';
 
 /**
  * Brings one file to the server, in one piece or (extension `multipart`) in parts.

@@ -1,8 +1,8 @@
-import { STABLE } from '../protocol/channel.ts';
-import { partsOf } from '../protocol/multipart.ts';
-import { type Platform, withoutBundleType } from '../protocol/platform.ts';
-import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
-import { LOWEST_VERSION } from '../protocol/version.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import { partsOf } from '../../protocol/multipart.ts';
+import { type Platform, withoutBundleType } from '../../protocol/platform.ts';
+import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../../protocol/routes.ts';
+import { LOWEST_VERSION } from '../../protocol/version.ts';
 import type { Plan, PlannedArtifact } from './plan.ts';
 
 /** What stands for an id or a URL that only the server's answer will tell. */

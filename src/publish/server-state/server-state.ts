@@ -1,9 +1,9 @@
-import { download } from '../client/transfer/download.ts';
-import type { Extension } from '../protocol/extensions.ts';
-import type { ArtifactAnswer, ReleaseAnswer } from '../protocol/messages.ts';
-import { type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
+import { download } from '../../client/transfer/download.ts';
+import type { Extension } from '../../protocol/extensions.ts';
+import type { ArtifactAnswer, ReleaseAnswer } from '../../protocol/messages.ts';
+import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
+import type { Publisher } from '../publisher.ts';
 import { findRelease } from './find-release.ts';
-import type { Publisher } from './publisher.ts';
 
 /** An artifact as the server has it. */
 export interface StoredArtifact {

@@ -1,9 +1,9 @@
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../protocol/platform.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { Publisher } from './publisher.ts';
-import { listedArtifacts, type StoredArtifact, servedArtifacts } from './server-view.ts';
+import { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../../protocol/platform.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import { listedArtifacts, type StoredArtifact, servedArtifacts } from '../server-state/server-state.ts';
 
 export interface TakeBackRequest {
   /** A release that this run created. */

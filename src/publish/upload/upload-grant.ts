@@ -1,5 +1,5 @@
-import type { PartBuffers } from '../client/transfer/buffer-pool.ts';
-import type { CreateArtifactAnswer } from '../protocol/messages.ts';
+import type { PartBuffers } from '../../client/transfer/buffer-pool.ts';
+import type { CreateArtifactAnswer } from '../../protocol/messages.ts';
 
 /** What a server promised to take. */
 export type PromisedUpload = Pick<CreateArtifactAnswer, 'upload_url' | 'upload_id' | 'multipart'>;

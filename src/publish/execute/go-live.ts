@@ -1,9 +1,9 @@
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { GoLive } from './go-live.ts';
-import type { Publisher } from './publisher.ts';
-import { requiredOf } from './required-artifacts.ts';
-import type { Uploaded } from './upload-all.ts';
-import { findKept, requireKept, whileThere } from './withdrawn.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { GoLive } from '../plan/visibility.ts';
+import type { Publisher } from '../publisher.ts';
+import { requiredOf } from '../required-artifacts.ts';
+import { findKept, requireKept, whileThere } from '../server-state/withdrawal.ts';
+import type { Uploaded } from '../upload/upload-all.ts';
 
 /** A release whose files are uploaded, as it is from here on. */
 export interface Filled {

@@ -1,12 +1,12 @@
-import { download } from '../client/transfer/download.ts';
-import type { Transport } from '../client/transport/transport.ts';
+import { download } from '../../client/transfer/download.ts';
+import type { Transport } from '../../client/transport/transport.ts';
 import {
   MAX_UNHASHED_BYTES,
   type PublicKey,
   parseSignature,
   type Verification,
   verifySignature,
-} from '../protocol/minisign.ts';
+} from '../../protocol/minisign.ts';
 
 export interface FetchRequest {
   readonly url: URL;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Fault } from '../issue.ts';
-import { MAX_SIGNATURE_LENGTH } from '../protocol/messages.ts';
+import type { Fault } from '../../issue.ts';
+import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
 import {
   MAX_UNHASHED_BYTES,
   otherVersion,
@@ -11,8 +11,8 @@ import {
   type SignedContent,
   trustedCommentFields,
   verifySignature,
-} from '../protocol/minisign.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
+} from '../../protocol/minisign.ts';
+import { type Platform, platformName } from '../../protocol/platform.ts';
 
 /** Bytes read from a file at once. */
 const READ_SIZE = 1024 * 1024;

@@ -1,10 +1,10 @@
-import type { Fault } from '../issue.ts';
-import { STABLE } from '../protocol/channel.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { formatKeyId, parseSignature } from '../protocol/minisign.ts';
-import { compareVersions, isVersion, precedenceOf } from '../protocol/version.ts';
-import type { LocalArtifact } from './local-artifact.ts';
-import type { ReleaseRequest } from './release-request.ts';
+import type { Fault } from '../../issue.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { formatKeyId, parseSignature } from '../../protocol/minisign.ts';
+import { compareVersions, isVersion, precedenceOf } from '../../protocol/version.ts';
+import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { ReleaseRequest } from '../release-request.ts';
 
 /** The release that installed apps of a channel are at most on: the highest live one but the version itself. */
 export function highestLive(

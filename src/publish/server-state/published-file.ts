@@ -1,6 +1,6 @@
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { type Platform, parsePlatform } from '../protocol/platform.ts';
-import { listedName } from './server-view.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { type Platform, parsePlatform } from '../../protocol/platform.ts';
+import { listedName } from './server-state.ts';
 
 /** A file that is to be served. */
 export interface Servable extends Platform {

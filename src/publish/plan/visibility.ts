@@ -1,10 +1,10 @@
-import type { Fault } from '../issue.ts';
-import { STABLE } from '../protocol/channel.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { missingNames, type Platform } from '../protocol/platform.ts';
-import type { ReleaseRequest } from './release-request.ts';
-import { type ServerView, storedPlatforms, supports } from './server-view.ts';
-import { yankedFault } from './withdrawn.ts';
+import type { Fault } from '../../issue.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { missingNames, type Platform } from '../../protocol/platform.ts';
+import type { ReleaseRequest } from '../release-request.ts';
+import { type ServerView, storedPlatforms, supports } from '../server-state/server-state.ts';
+import { yankedFault } from '../server-state/withdrawal.ts';
 
 /** How what is uploaded gets to users. */
 export type GoLive =

@@ -1,7 +1,7 @@
-import { OtaError } from '../errors.ts';
-import { type Fault, toError } from '../issue.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { Publisher } from './publisher.ts';
+import { OtaError } from '../../errors.ts';
+import { type Fault, toError } from '../../issue.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { Publisher } from '../publisher.ts';
 
 /** Why nothing is published into a yanked release. */
 export function yankedFault(version: string): Fault {

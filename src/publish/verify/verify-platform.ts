@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { OtaError } from '../errors.ts';
-import type { UpdateAnswer } from '../protocol/messages.ts';
-import type { PublicKey } from '../protocol/minisign.ts';
-import { type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { compareVersions, isVersion, LOWEST_VERSION, precedenceOf } from '../protocol/version.ts';
+import { OtaError } from '../../errors.ts';
+import type { UpdateAnswer } from '../../protocol/messages.ts';
+import type { PublicKey } from '../../protocol/minisign.ts';
+import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { compareVersions, isVersion, LOWEST_VERSION, precedenceOf } from '../../protocol/version.ts';
+import type { Publisher } from '../publisher.ts';
 import { fetchUpdate } from './fetch-update.ts';
-import { offeredFile, unusableBecause } from './installed-client.ts';
-import type { Publisher } from './publisher.ts';
+import { offeredFile, unusableBecause } from './update-check.ts';
 
 /** A server that looks for uploads by itself may take a while: so long it is waited for, in milliseconds. */
 const PATIENCE_MS = 30_000;

@@ -1,7 +1,7 @@
-import { OtaError } from '../errors.ts';
-import type { CompleteUploadBody, ReleaseAnswer } from '../protocol/messages.ts';
-import type { Publisher } from './publisher.ts';
-import { whileThere } from './withdrawn.ts';
+import { OtaError } from '../../errors.ts';
+import type { CompleteUploadBody, ReleaseAnswer } from '../../protocol/messages.ts';
+import type { Publisher } from '../publisher.ts';
+import { whileThere } from '../server-state/withdrawal.ts';
 
 /** How long to wait before a server is asked again that is still taking an upload's bytes, in milliseconds. */
 const ASK_AGAIN_MS = 1000;

@@ -1,12 +1,12 @@
 import pMap from 'p-map';
-import { PartBuffers } from '../client/transfer/buffer-pool.ts';
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { PromisedUpload } from './promised-upload.ts';
-import type { Publisher } from './publisher.ts';
+import { PartBuffers } from '../../client/transfer/buffer-pool.ts';
+import { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import { whileThere } from '../server-state/withdrawal.ts';
 import { uploadArtifact } from './upload-artifact.ts';
-import { whileThere } from './withdrawn.ts';
+import type { PromisedUpload } from './upload-grant.ts';
 
 export interface UploadOptions {
   /** Uploads at once. */

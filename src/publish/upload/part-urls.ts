@@ -1,9 +1,9 @@
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { PromisedUpload } from './promised-upload.ts';
-import type { Publisher } from './publisher.ts';
-import { whileThere } from './withdrawn.ts';
+import { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import { whileThere } from '../server-state/withdrawal.ts';
+import type { PromisedUpload } from './upload-grant.ts';
 
 type Promised = PromisedUpload & Required<Pick<PromisedUpload, 'upload_id' | 'multipart'>>;
 

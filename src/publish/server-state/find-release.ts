@@ -1,6 +1,6 @@
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { precedenceOf } from '../protocol/version.ts';
+import { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { precedenceOf } from '../../protocol/version.ts';
 
 /** The release of equal precedence, which the version is unique by. */
 export function findRelease(releases: readonly ReleaseAnswer[], version: string): ReleaseAnswer | undefined {

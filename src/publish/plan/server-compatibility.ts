@@ -1,8 +1,8 @@
-import type { Fault } from '../issue.ts';
-import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { chooseForPlatform, type LeftOut } from '../tauri/bundle/choose-bundles.ts';
-import type { LocalArtifact } from './local-artifact.ts';
-import { type ServerView, supports } from './server-view.ts';
+import type { Fault } from '../../issue.ts';
+import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
+import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import { type ServerView, supports } from '../server-state/server-state.ts';
 
 /** What of the files a server can hold. */
 export interface Fitted {

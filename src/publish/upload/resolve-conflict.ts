@@ -1,11 +1,11 @@
-import { Retry } from '../client/retry.ts';
-import type { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { platformName } from '../protocol/platform.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { Publisher } from './publisher.ts';
-import { listedArtifacts, servedArtifacts } from './server-view.ts';
-import { findKept } from './withdrawn.ts';
+import { Retry } from '../../client/retry.ts';
+import type { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { platformName } from '../../protocol/platform.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import { listedArtifacts, servedArtifacts } from '../server-state/server-state.ts';
+import { findKept } from '../server-state/withdrawal.ts';
 
 /**
  * An earlier try that got no answer, or another job, may have stored these very bytes: then all is well.

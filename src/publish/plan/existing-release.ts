@@ -1,10 +1,10 @@
-import type { Fault } from '../issue.ts';
-import { STABLE } from '../protocol/channel.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { type GoLive, goLiveOfExisting } from './go-live.ts';
-import type { LocalArtifact } from './local-artifact.ts';
-import type { ReleaseRequest } from './release-request.ts';
-import { type ServerView, supports } from './server-view.ts';
+import type { Fault } from '../../issue.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { ReleaseRequest } from '../release-request.ts';
+import { type ServerView, supports } from '../server-state/server-state.ts';
+import { type GoLive, goLiveOfExisting } from './visibility.ts';
 
 /** How files go live that are added to a release that is there, or every reason why they must not be added. Pure. */
 export function joinRelease(

@@ -1,9 +1,9 @@
-import type { OtaClient } from '../client/ota-client.ts';
-import type { Retry } from '../client/retry.ts';
-import { OtaError } from '../errors.ts';
-import type { UpdateAnswer } from '../protocol/messages.ts';
-import { type Platform, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { isVersion, LOWEST_VERSION } from '../protocol/version.ts';
+import type { OtaClient } from '../../client/ota-client.ts';
+import type { Retry } from '../../client/retry.ts';
+import { OtaError } from '../../errors.ts';
+import type { UpdateAnswer } from '../../protocol/messages.ts';
+import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { isVersion, LOWEST_VERSION } from '../../protocol/version.ts';
 
 /** RFC 3339 with an offset, which is all that Tauri's updater reads. */
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;

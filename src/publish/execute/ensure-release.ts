@@ -1,7 +1,7 @@
-import { OtaError } from '../errors.ts';
-import type { CreateReleaseBody, ReleaseAnswer } from '../protocol/messages.ts';
-import { findRelease } from './find-release.ts';
-import type { Publisher } from './publisher.ts';
+import { OtaError } from '../../errors.ts';
+import type { CreateReleaseBody, ReleaseAnswer } from '../../protocol/messages.ts';
+import type { Publisher } from '../publisher.ts';
+import { findRelease } from '../server-state/find-release.ts';
 
 type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 

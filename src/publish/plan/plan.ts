@@ -1,21 +1,21 @@
-import type { Fault } from '../issue.ts';
-import { STABLE } from '../protocol/channel.ts';
+import type { Fault } from '../../issue.ts';
+import { STABLE } from '../../protocol/channel.ts';
 import {
   type CreateArtifactBody,
   type CreateReleaseBody,
   MAX_JSON_BODY_BYTES,
   type ReleaseAnswer,
-} from '../protocol/messages.ts';
-import { MULTIPART_FROM } from '../protocol/multipart.ts';
-import { missingNames, platformName } from '../protocol/platform.ts';
-import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../protocol/version.ts';
-import { findRelease } from './find-release.ts';
-import { type GoLive, goLiveOfNew, missingExtensionFaults } from './go-live.ts';
-import { joinRelease } from './join-release.ts';
-import type { LocalArtifact } from './local-artifact.ts';
-import type { ReleaseRequest } from './release-request.ts';
-import { type ServerView, storedPlatforms, supports } from './server-view.ts';
-import { highestLive, keyChangeFaults, orderFaults } from './succession.ts';
+} from '../../protocol/messages.ts';
+import { MULTIPART_FROM } from '../../protocol/multipart.ts';
+import { missingNames, platformName } from '../../protocol/platform.ts';
+import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../../protocol/version.ts';
+import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { ReleaseRequest } from '../release-request.ts';
+import { findRelease } from '../server-state/find-release.ts';
+import { type ServerView, storedPlatforms, supports } from '../server-state/server-state.ts';
+import { joinRelease } from './existing-release.ts';
+import { highestLive, keyChangeFaults, orderFaults } from './previous-release.ts';
+import { type GoLive, goLiveOfNew, missingExtensionFaults } from './visibility.ts';
 
 export interface PlannedArtifact extends LocalArtifact {
   readonly action: 'upload' | 'skip';

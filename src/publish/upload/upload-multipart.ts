@@ -1,17 +1,17 @@
-import { PartBuffers } from '../client/transfer/buffer-pool.ts';
-import { type FilePart, readParts } from '../client/transfer/file-parts.ts';
-import { put } from '../client/transfer/presigned-put.ts';
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { partSizeOf, partsOf } from '../protocol/multipart.ts';
-import { platformName } from '../protocol/platform.ts';
-import { completeArrived } from './complete-arrived.ts';
+import { PartBuffers } from '../../client/transfer/buffer-pool.ts';
+import { type FilePart, readParts } from '../../client/transfer/file-parts.ts';
+import { put } from '../../client/transfer/presigned-put.ts';
+import { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { partSizeOf, partsOf } from '../../protocol/multipart.ts';
+import { platformName } from '../../protocol/platform.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import { storageRefused } from '../storage-refused.ts';
+import { completeArrived } from './complete-upload.ts';
 import { PartUrls, UploadEnded } from './part-urls.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { PromisedUpload, SentArtifact, UploadOptions } from './promised-upload.ts';
-import type { Publisher } from './publisher.ts';
-import { settleConflict } from './settle-conflict.ts';
-import { storageRefused } from './storage-refused.ts';
+import { settleConflict } from './resolve-conflict.ts';
+import type { PromisedUpload, SentArtifact, UploadOptions } from './upload-grant.ts';
 
 /** Bytes handed to the network at once. */
 const CHUNK = 256 * 1024;

@@ -1,19 +1,19 @@
-import { throwFaults } from '../issue.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import type { PublicKey } from '../protocol/minisign.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
+import { throwFaults } from '../../issue.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { PublicKey } from '../../protocol/minisign.ts';
+import { type Platform, platformName } from '../../protocol/platform.ts';
+import { joinRelease } from '../plan/existing-release.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { GoLive } from '../plan/visibility.ts';
+import type { Publisher } from '../publisher.ts';
+import type { ReleaseRequest } from '../release-request.ts';
+import { listedFiles, type PublishedFile } from '../server-state/published-file.ts';
+import type { ServerView } from '../server-state/server-state.ts';
+import { uploadAll } from '../upload/upload-all.ts';
+import { unverified, type Verified, verifyAll } from '../verify/verify-release.ts';
 import { ensureRelease } from './ensure-release.ts';
-import type { GoLive } from './go-live.ts';
-import { joinRelease } from './join-release.ts';
-import type { Plan } from './plan.ts';
-import type { Publisher } from './publisher.ts';
-import type { ReleaseRequest } from './release-request.ts';
-import { listedFiles, type PublishedFile } from './servable.ts';
-import type { ServerView } from './server-view.ts';
-import { takeBack } from './take-back.ts';
-import { takeLive } from './take-live.ts';
-import { uploadAll } from './upload-all.ts';
-import { unverified, type Verified, verifyAll } from './verify-all.ts';
+import { takeLive } from './go-live.ts';
+import { takeBack } from './rollback.ts';
 
 export interface ExecuteOptions {
   readonly request: ReleaseRequest & {

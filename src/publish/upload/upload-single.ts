@@ -1,14 +1,14 @@
-import { uploadFile } from '../client/transfer/upload-file.ts';
-import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { platformName } from '../protocol/platform.ts';
-import { completeArrived } from './complete-arrived.ts';
-import type { PlannedArtifact } from './plan.ts';
-import type { SentArtifact, UploadOptions } from './promised-upload.ts';
-import type { Publisher } from './publisher.ts';
-import { settleConflict } from './settle-conflict.ts';
-import { storageRefused } from './storage-refused.ts';
-import { findKept, whileThere } from './withdrawn.ts';
+import { uploadFile } from '../../client/transfer/upload-file.ts';
+import { OtaError } from '../../errors.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { platformName } from '../../protocol/platform.ts';
+import type { PlannedArtifact } from '../plan/plan.ts';
+import type { Publisher } from '../publisher.ts';
+import { findKept, whileThere } from '../server-state/withdrawal.ts';
+import { storageRefused } from '../storage-refused.ts';
+import { completeArrived } from './complete-upload.ts';
+import { settleConflict } from './resolve-conflict.ts';
+import type { SentArtifact, UploadOptions } from './upload-grant.ts';
 
 /**
  * Brings one file to the server in one piece: asks for a URL just before each try, so that none is too old, sends the
