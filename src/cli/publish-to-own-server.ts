@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaClient } from '../client/ota-client.ts';
 import { Retry } from '../client/retry.ts';
 import { UndiciTransport } from '../client/transport/transport.ts';
-import { createAppWithToken } from '../database/apps.ts';
+import { createAppWithToken } from '../database/queries/apps.ts';
 import { formatPublicKey, type PublicKey } from '../protocol/minisign.ts';
 import { generateSigningKeyPair } from '../protocol/minisign-signer.ts';
 import { SCOPES } from '../protocol/token.ts';

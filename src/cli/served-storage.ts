@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Database } from '../database/open.ts';
+import type { Database } from '../database/sqlite/open-sqlite.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import { dataFolderId } from '../storage/data-folder-id.ts';

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import { requireNoUnfinishedCopy } from '../database/copy-state.ts';
+import { databaseFailure } from '../database/database-error.ts';
 import { databaseId } from '../database/database-id.ts';
-import { databaseFailure } from '../database/failure.ts';
-import type { Database } from '../database/open.ts';
-import { lockForServing } from '../database/serve-lock.ts';
-import { refuseOtherPlace, requireStoragePlace } from '../database/storage-place.ts';
-import { urlSigningKeys } from '../database/url-signing-keys.ts';
+import { requireNoUnfinishedCopy } from '../database/queries/copy-state.ts';
+import { refuseOtherPlace, requireStoragePlace } from '../database/queries/storage-binding.ts';
+import { urlSigningKeys } from '../database/queries/url-signing-keys.ts';
+import type { Database } from '../database/sqlite/open-sqlite.ts';
+import { lockForServing } from '../database/sqlite/serve-lock.ts';
 import { OtaError } from '../errors.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/listen.ts';

@@ -1,6 +1,6 @@
-import { databaseFailure } from '../database/failure.ts';
-import { type Database, openDatabase } from '../database/open.ts';
-import { isPostgresUrl, openPostgres } from '../database/postgres.ts';
+import { databaseFailure } from '../database/database-error.ts';
+import { isPostgresUrl, openPostgres } from '../database/postgres/open-postgres.ts';
+import { type Database, openDatabase } from '../database/sqlite/open-sqlite.ts';
 import { OtaError } from '../errors.ts';
 
 export interface StoreOptions {

@@ -1,8 +1,8 @@
 import { OtaError } from '../errors.ts';
-import { completeRows, descendsFrom, digestOf, readRows, type StoreRows } from './carried-rows.ts';
-import { type CopyState, copyState } from './copy-state.ts';
+import { type CopyState, copyState } from './queries/copy-state.ts';
+import { completeRows, descendsFrom, digestOf, readRows, type StoreRows } from './queries/snapshot.ts';
+import { storagePlace } from './queries/storage-binding.ts';
 import type { Queries } from './schema.ts';
-import { storagePlace } from './storage-place.ts';
 
 /** A database that a store is to be copied into, as it was found. */
 export interface CopyTarget {

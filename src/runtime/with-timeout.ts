@@ -1,4 +1,4 @@
-import { unreachable } from '../database/failure.ts';
+import { unreachable } from '../database/database-error.ts';
 
 /**
  * Resolves as `answer` does, if that is soon enough.

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { findApp } from '../database/apps.ts';
-import { findValidToken, type TokenRecord } from '../database/tokens.ts';
+import { findApp } from '../database/queries/apps.ts';
+import { findValidToken, type TokenRecord } from '../database/queries/tokens.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { Scope } from '../protocol/token.ts';
 import { verifyTarget } from '../storage/signed-url.ts';

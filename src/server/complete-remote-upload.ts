@@ -1,5 +1,5 @@
-import { findUpload, type PendingUpload } from '../database/artifacts.ts';
-import { mayBeCommitted } from '../database/failure.ts';
+import { mayBeCommitted } from '../database/database-error.ts';
+import { findUpload, type PendingUpload } from '../database/queries/artifacts.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { completeUpload, wrongSize } from './complete-upload.ts';

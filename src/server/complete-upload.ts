@@ -1,5 +1,5 @@
-import { completeArtifact, type PendingUpload } from '../database/artifacts.ts';
-import { isDurabilityLost, mayBeCommitted } from '../database/failure.ts';
+import { isDurabilityLost, mayBeCommitted } from '../database/database-error.ts';
+import { completeArtifact, type PendingUpload } from '../database/queries/artifacts.ts';
 import {
   MAX_UNHASHED_BYTES,
   parsePublicKey,

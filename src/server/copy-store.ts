@@ -1,6 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import pMap from 'p-map';
+import { databaseFailure } from '../database/database-error.ts';
+import { databaseId } from '../database/database-id.ts';
+import { type CopyTarget, judgeCopy, readTarget, verifiedKeys } from '../database/judge-copy.ts';
+import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/queries/copy-state.ts';
 import {
   type CompleteRow,
   completeRows,
@@ -10,13 +14,9 @@ import {
   readRows,
   replaceRows,
   type StoreRows,
-} from '../database/carried-rows.ts';
-import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/copy-state.ts';
-import { databaseId } from '../database/database-id.ts';
-import { databaseFailure } from '../database/failure.ts';
-import { type CopyTarget, judgeCopy, readTarget, verifiedKeys } from '../database/judge-copy.ts';
-import type { Database } from '../database/open.ts';
-import { requireStoragePlace } from '../database/storage-place.ts';
+} from '../database/queries/snapshot.ts';
+import { requireStoragePlace } from '../database/queries/storage-binding.ts';
+import type { Database } from '../database/sqlite/open-sqlite.ts';
 import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
 import { servedFolder } from '../storage/disk-storage.ts';

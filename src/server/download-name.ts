@@ -1,4 +1,4 @@
-import type { StoredFile } from '../database/artifacts.ts';
+import type { StoredFile } from '../database/queries/artifacts.ts';
 import { platformName } from '../protocol/platform.ts';
 
 /** What a downloaded file is called where it is saved: `my-app-1.2.0-linux-x86_64`. */

@@ -1,4 +1,4 @@
-import { type ClaimedUpload, extendClaim } from '../database/pending-uploads.ts';
+import { type ClaimedUpload, extendClaim } from '../database/queries/pending-uploads.ts';
 import type { Queries } from '../database/schema.ts';
 
 /** How long a claim holds, in milliseconds; it is extended three times as often. */

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../database/failure.ts';
-import type { UploadRefusal } from '../database/pending-uploads.ts';
+import { databaseFailure, isDurabilityLost } from '../database/database-error.ts';
+import type { UploadRefusal } from '../database/queries/pending-uploads.ts';
 import { Outage } from './outage.ts';
 import type { Services } from './services.ts';
 

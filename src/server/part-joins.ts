@@ -1,4 +1,4 @@
-import type { UploadState } from '../database/pending-uploads.ts';
+import type { UploadState } from '../database/queries/pending-uploads.ts';
 import { partsOf } from '../protocol/multipart.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { UploadParts } from '../storage/remote-storage.ts';

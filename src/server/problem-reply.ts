@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../database/failure.ts';
+import { databaseFailure, isDurabilityLost } from '../database/database-error.ts';
 import { OtaError } from '../errors.ts';
 import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../protocol/problem.ts';
 

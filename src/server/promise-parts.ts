@@ -1,5 +1,5 @@
-import { createPendingArtifact, type NewArtifact } from '../database/artifacts.ts';
-import { findResumableUpload, recordMultipart } from '../database/pending-uploads.ts';
+import { createPendingArtifact, type NewArtifact } from '../database/queries/artifacts.ts';
+import { findResumableUpload, recordMultipart } from '../database/queries/pending-uploads.ts';
 import type { CreateArtifactAnswer } from '../protocol/messages.ts';
 import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../protocol/multipart.ts';
 import type { ArrivedPart, PartedUpload, RemoteStorage } from '../storage/remote-storage.ts';

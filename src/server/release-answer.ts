@@ -1,4 +1,4 @@
-import type { CompleteArtifact, Release } from '../database/releases.ts';
+import type { CompleteArtifact, Release } from '../database/queries/releases.ts';
 import type { ReleaseAnswer } from '../protocol/messages.ts';
 import { formatTimestamp } from '../protocol/time.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import { findUpload } from '../database/artifacts.ts';
+import { findUpload } from '../database/queries/artifacts.ts';
 import {
   type Claim,
   type ClaimedUpload,
@@ -9,7 +9,7 @@ import {
   releaseUpload,
   takeDueLooks,
   uploadRefusal,
-} from '../database/pending-uploads.ts';
+} from '../database/queries/pending-uploads.ts';
 import { Problem, type ProblemCode } from '../protocol/problem.ts';
 import type { RemoteStorage } from '../storage/remote-storage.ts';
 import { type Completed, completeRemoteUpload } from './complete-remote-upload.ts';

@@ -1,5 +1,5 @@
-import { forgetDeleted, listDeleting } from '../database/artifacts.ts';
-import { isDurabilityLost } from '../database/failure.ts';
+import { isDurabilityLost } from '../database/database-error.ts';
+import { forgetDeleted, listDeleting } from '../database/queries/artifacts.ts';
 import type { Services } from './services.ts';
 
 /** How long until what could not be removed is tried again, in milliseconds: doubled each time, up to `MAX_WAIT_MS`. */

@@ -1,4 +1,9 @@
-import { type OfferCandidate, type OfferDetails, offerCandidates, offerDetails } from '../database/offers.ts';
+import {
+  type OfferCandidate,
+  type OfferDetails,
+  offerCandidates,
+  offerDetails,
+} from '../database/queries/offers.ts';
 import type { Queries } from '../database/schema.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { UpdateAnswer } from '../protocol/messages.ts';

@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { forgetExpiredUploads, isReferenced } from '../database/artifacts.ts';
-import { isCopyUnderWay } from '../database/copy-state.ts';
+import { databaseFailure, isDurabilityLost } from '../database/database-error.ts';
 import { databaseId } from '../database/database-id.ts';
-import { databaseFailure, isDurabilityLost } from '../database/failure.ts';
-import { isPromisedInParts } from '../database/pending-uploads.ts';
-import { publishLeftWaiting } from '../database/publish-release.ts';
-import { rotateUrlSigningKeys } from '../database/url-signing-keys.ts';
+import { forgetExpiredUploads, isReferenced } from '../database/queries/artifacts.ts';
+import { isCopyUnderWay } from '../database/queries/copy-state.ts';
+import { isPromisedInParts } from '../database/queries/pending-uploads.ts';
+import { publishLeftWaiting } from '../database/queries/publish-release.ts';
+import { rotateUrlSigningKeys } from '../database/queries/url-signing-keys.ts';
 import { OtaError } from '../errors.ts';
 import { isRemote, type RemoteStorage } from '../storage/remote-storage.ts';
 import { Removals } from './removals.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createToken, revokeToken } from '../../src/database/tokens.ts';
+import { createToken, revokeToken } from '../../src/database/queries/tokens.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
 import { openTestServer, type TestServer } from '../support/server.ts';
 import { fetchRequest } from './fetch-request.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { setSlug } from '../../src/database/apps.ts';
+import { setSlug } from '../../src/database/queries/apps.ts';
 import {
   findDownload,
   findStoredFile,
@@ -8,15 +8,15 @@ import {
   isComplete,
   isReferenced,
   publishedBytes,
-} from '../../src/database/artifacts.ts';
-import { findOfferingApp, offerCandidates, offerDetails } from '../../src/database/offers.ts';
-import { deleteRelease } from '../../src/database/releases.ts';
+} from '../../src/database/queries/artifacts.ts';
+import { findOfferingApp, offerCandidates, offerDetails } from '../../src/database/queries/offers.ts';
+import { deleteRelease } from '../../src/database/queries/releases.ts';
 import {
   addUrlSigningKey,
   currentUrlSigningKey,
   findUrlSigningKey,
   rotateUrlSigningKeys,
-} from '../../src/database/url-signing-keys.ts';
+} from '../../src/database/queries/url-signing-keys.ts';
 import type { OpenStore } from './database.contract.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, SHA_A, SHA_B, StoreWithApp } from './store-with-app.ts';
 

@@ -1,5 +1,8 @@
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { type CopyTarget, judgeCopy } from '../../src/database/judge-copy.ts';
+import { openPostgres } from '../../src/database/postgres/open-postgres.ts';
+import { createRelease, deleteRelease } from '../../src/database/queries/releases.ts';
 import {
   CARRIED_TABLES,
   countPromised,
@@ -7,12 +10,9 @@ import {
   readRows,
   replaceRows,
   type StoreRows,
-} from '../../src/database/carried-rows.ts';
-import { type CopyTarget, judgeCopy } from '../../src/database/judge-copy.ts';
-import { type Database, openDatabase } from '../../src/database/open.ts';
-import { openPostgres } from '../../src/database/postgres.ts';
-import { createRelease, deleteRelease } from '../../src/database/releases.ts';
-import { createToken } from '../../src/database/tokens.ts';
+} from '../../src/database/queries/snapshot.ts';
+import { createToken } from '../../src/database/queries/tokens.ts';
+import { type Database, openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { MAC, NOW, SHA_B, StoreWithApp } from './store-with-app.ts';

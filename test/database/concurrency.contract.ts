@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { createApp, setSlug } from '../../src/database/apps.ts';
+import { databaseId } from '../../src/database/database-id.ts';
+import { createApp, setSlug } from '../../src/database/queries/apps.ts';
 import {
   createPendingArtifact,
   findDownload,
   forgetExpiredUploads,
   listDeleting,
   publishedBytes,
-} from '../../src/database/artifacts.ts';
-import { databaseId } from '../../src/database/database-id.ts';
-import { offerCandidates } from '../../src/database/offers.ts';
-import type { Database } from '../../src/database/open.ts';
-import { publishRelease } from '../../src/database/publish-release.ts';
-import { createRelease, deleteRelease, findRelease } from '../../src/database/releases.ts';
-import { requireStoragePlace } from '../../src/database/storage-place.ts';
+} from '../../src/database/queries/artifacts.ts';
+import { offerCandidates } from '../../src/database/queries/offers.ts';
+import { publishRelease } from '../../src/database/queries/publish-release.ts';
+import { createRelease, deleteRelease, findRelease } from '../../src/database/queries/releases.ts';
+import { requireStoragePlace } from '../../src/database/queries/storage-binding.ts';
+import type { Database } from '../../src/database/sqlite/open-sqlite.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from './store-with-app.ts';
 
 const ROUNDS = 10;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DatabaseClock } from '../../src/database/database-clock.ts';
+import { DatabaseClock } from '../../src/database/postgres/database-clock.ts';
 
 /** What the database says at this process's moment 0. */
 const START = Date.parse('2026-03-13T12:00:00Z');

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createApp, findApp, listApps, setSlug } from '../../src/database/apps.ts';
+import { createApp, findApp, listApps, setSlug } from '../../src/database/queries/apps.ts';
 import {
   findDownload,
   findStoredFile,
@@ -7,11 +7,16 @@ import {
   forgetDeleted,
   isReferenced,
   listDeleting,
-} from '../../src/database/artifacts.ts';
-import type { Database } from '../../src/database/open.ts';
-import { updateRelease } from '../../src/database/publish-release.ts';
-import { createRelease, deleteRelease, findRelease, listReleases } from '../../src/database/releases.ts';
-import { createToken, findValidToken, listTokens, revokeToken } from '../../src/database/tokens.ts';
+} from '../../src/database/queries/artifacts.ts';
+import { updateRelease } from '../../src/database/queries/publish-release.ts';
+import {
+  createRelease,
+  deleteRelease,
+  findRelease,
+  listReleases,
+} from '../../src/database/queries/releases.ts';
+import { createToken, findValidToken, listTokens, revokeToken } from '../../src/database/queries/tokens.ts';
+import type { Database } from '../../src/database/sqlite/open-sqlite.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
 import { describeArtifactQueries } from './artifact-queries.contract.ts';
 import { describePendingUploads } from './pending-uploads.contract.ts';

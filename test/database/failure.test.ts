@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { commitFailure, databaseFailure, endsSession, mayBeCommitted } from '../../src/database/failure.ts';
+import {
+  commitFailure,
+  databaseFailure,
+  endsSession,
+  mayBeCommitted,
+} from '../../src/database/database-error.ts';
 import { OtaError } from '../../src/errors.ts';
 
 const failure = (fields: object) => Object.assign(new Error('failed'), fields);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { forgetExpiredUploads } from '../../src/database/artifacts.ts';
+import { forgetExpiredUploads } from '../../src/database/queries/artifacts.ts';
 import {
   type ClaimedUpload,
   claimUpload,
@@ -12,8 +12,8 @@ import {
   releaseUpload,
   takeDueLooks,
   uploadRefusal,
-} from '../../src/database/pending-uploads.ts';
-import { deleteRelease } from '../../src/database/releases.ts';
+} from '../../src/database/queries/pending-uploads.ts';
+import { deleteRelease } from '../../src/database/queries/releases.ts';
 import type { OpenStore } from './database.contract.ts';
 import { HOUR, LINUX, later, MAC, NOW, SHA_A, SHA_B, StoreWithApp } from './store-with-app.ts';
 

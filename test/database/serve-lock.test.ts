@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
-import { lockForServing } from '../../src/database/serve-lock.ts';
+import { lockForServing } from '../../src/database/sqlite/serve-lock.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { runElsewhere } from './other-process.ts';
 

@@ -1,7 +1,11 @@
-import { createApp } from '../../src/database/apps.ts';
-import { completeArtifact, createPendingArtifact, type NewArtifact } from '../../src/database/artifacts.ts';
-import type { Database } from '../../src/database/open.ts';
-import { createRelease } from '../../src/database/releases.ts';
+import { createApp } from '../../src/database/queries/apps.ts';
+import {
+  completeArtifact,
+  createPendingArtifact,
+  type NewArtifact,
+} from '../../src/database/queries/artifacts.ts';
+import { createRelease } from '../../src/database/queries/releases.ts';
+import type { Database } from '../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../src/protocol/platform.ts';
 
 export const NOW = new Date('2026-03-13T12:00:00Z');

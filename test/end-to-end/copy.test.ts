@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
-import { openReadOnly } from '../../src/database/read-only.ts';
+import { openReadOnly } from '../../src/database/sqlite/open-read-only.ts';
 import { startServe } from '../support/binary.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
 import { objectsIn } from '../support/s3-objects.ts';

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDatabase } from '../../src/database/open.ts';
-import { requireStoragePlace } from '../../src/database/storage-place.ts';
+import { requireStoragePlace } from '../../src/database/queries/storage-binding.ts';
+import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import { servedFolder } from '../../src/storage/disk-storage.ts';
 import { keyOf, LINUX, StoreWithApp } from '../database/store-with-app.ts';
 import type { S3Place } from '../support/s3-place.ts';

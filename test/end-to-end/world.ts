@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { openDatabase } from '../../src/database/open.ts';
+import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import { addApp } from '../support/add-app.ts';
 import { type Finished, type RunOptions, run, type Serving, startServe } from '../support/binary.ts';
 import type { Store } from '../support/stores.ts';

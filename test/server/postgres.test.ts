@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { openPostgres } from '../../src/database/postgres.ts';
+import { openPostgres } from '../../src/database/postgres/open-postgres.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres.ts';
 import { PostgresProxy } from '../support/postgres-proxy.ts';
 import type { TestServer } from '../support/server.ts';

@@ -1,6 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { onTestFinished, vi } from 'vitest';
-import type { NewApp } from '../../src/database/apps.ts';
+import type { NewApp } from '../../src/database/queries/apps.ts';
 import { type Platform, platformName } from '../../src/protocol/platform.ts';
 import { API_ROOT, pathOf } from '../../src/protocol/routes.ts';
 import type { Services } from '../../src/server/services.ts';

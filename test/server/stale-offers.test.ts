@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openDatabase } from '../../src/database/open.ts';
+import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import { Offers } from '../../src/server/offers.ts';
 import { StoreWithApp } from '../database/store-with-app.ts';
 import { tempFolder } from '../support/temp-folder.ts';

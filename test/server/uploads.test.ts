@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { isComplete } from '../../src/database/artifacts.ts';
+import { isComplete } from '../../src/database/queries/artifacts.ts';
 import type { TestServer } from '../support/server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from './publisher.ts';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
-import type { Database } from '../../src/database/open.ts';
-import { openPostgres } from '../../src/database/postgres.ts';
+import { openPostgres } from '../../src/database/postgres/open-postgres.ts';
+import type { Database } from '../../src/database/sqlite/open-sqlite.ts';
 import { cephIsInstalled } from './ceph.ts';
 import { FleetNode } from './fleet-node.ts';
 import { freePorts } from './free-ports.ts';

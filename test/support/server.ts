@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
-import { createApp as createAppRecord, type NewApp } from '../../src/database/apps.ts';
-import { type Database, openDatabase } from '../../src/database/open.ts';
-import { createToken } from '../../src/database/tokens.ts';
-import { urlSigningKeys } from '../../src/database/url-signing-keys.ts';
+import { createApp as createAppRecord, type NewApp } from '../../src/database/queries/apps.ts';
+import { createToken } from '../../src/database/queries/tokens.ts';
+import { urlSigningKeys } from '../../src/database/queries/url-signing-keys.ts';
+import { type Database, openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import { SCOPES, type Scope } from '../../src/protocol/token.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Listening, listen } from '../../src/server/listen.ts';

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, onTestFinished } from 'vitest';
-import { type Database, openDatabase } from '../../src/database/open.ts';
-import { openPostgres } from '../../src/database/postgres.ts';
+import { openPostgres } from '../../src/database/postgres/open-postgres.ts';
+import { type Database, openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import type { Services } from '../../src/server/services.ts';
 import { type FakeS3, startFakeS3 } from './fake-s3/start-fake-s3.ts';
 import { describeOnPostgres, usePostgres } from './postgres.ts';

@@ -1,4 +1,4 @@
-import { createAppWithToken, listApps } from '../../database/apps.ts';
+import { createAppWithToken, listApps } from '../../database/queries/apps.ts';
 import { OtaError } from '../../errors.ts';
 import { formatPublicKey } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';

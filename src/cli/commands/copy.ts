@@ -1,8 +1,8 @@
-import { databaseFailure } from '../../database/failure.ts';
-import { openPostgres } from '../../database/postgres.ts';
-import { openReadOnly } from '../../database/read-only.ts';
-import { lockForServing } from '../../database/serve-lock.ts';
-import { storagePlace } from '../../database/storage-place.ts';
+import { databaseFailure } from '../../database/database-error.ts';
+import { openPostgres } from '../../database/postgres/open-postgres.ts';
+import { storagePlace } from '../../database/queries/storage-binding.ts';
+import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
+import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
 import {
   type CopyPlan,

@@ -1,5 +1,5 @@
-import { findApp } from '../../database/apps.ts';
-import { createToken, listTokens, revokeToken, type TokenRecord } from '../../database/tokens.ts';
+import { findApp } from '../../database/queries/apps.ts';
+import { createToken, listTokens, revokeToken, type TokenRecord } from '../../database/queries/tokens.ts';
 import { OtaError } from '../../errors.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES, type Scope } from '../../protocol/token.ts';

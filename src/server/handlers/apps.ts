@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { findApp, setSlug } from '../../database/apps.ts';
-import { listReleases } from '../../database/releases.ts';
+import { findApp, setSlug } from '../../database/queries/apps.ts';
+import { listReleases } from '../../database/queries/releases.ts';
 import { type AppAnswer, AppQuery, SetSlugBody } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { findApp } from '../../database/apps.ts';
-import { createPendingArtifact, isComplete, publishedBytes } from '../../database/artifacts.ts';
-import { findRelease } from '../../database/releases.ts';
+import { findApp } from '../../database/queries/apps.ts';
+import { createPendingArtifact, isComplete, publishedBytes } from '../../database/queries/artifacts.ts';
+import { findRelease } from '../../database/queries/releases.ts';
 import { type CreateArtifactAnswer, CreateArtifactBody } from '../../protocol/messages.ts';
 import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platform.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { findDownload } from '../../database/artifacts.ts';
+import { findDownload } from '../../database/queries/artifacts.ts';
 import { DownloadQuery } from '../../protocol/messages.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';

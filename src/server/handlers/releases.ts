@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { publishRelease, updateRelease } from '../../database/publish-release.ts';
+import { publishRelease, updateRelease } from '../../database/queries/publish-release.ts';
 import {
   createRelease,
   deleteRelease,
   findRelease,
   listReleases,
   type Release,
-} from '../../database/releases.ts';
+} from '../../database/queries/releases.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
   CreateReleaseBody,

@@ -1,6 +1,6 @@
 import { send } from '@fastify/send';
 import type { FastifyInstance } from 'fastify';
-import { findStoredFile } from '../../database/artifacts.ts';
+import { findStoredFile } from '../../database/queries/artifacts.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { DiskStorage } from '../../storage/disk-storage.ts';
 import { downloadName } from '../download-name.ts';

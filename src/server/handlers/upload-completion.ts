@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { findUploadState, type UploadState } from '../../database/pending-uploads.ts';
+import { findUploadState, type UploadState } from '../../database/queries/pending-uploads.ts';
 import {
   type CompleteUploadAnswer,
   CompleteUploadBody,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { findUpload, type PendingUpload } from '../../database/artifacts.ts';
+import { findUpload, type PendingUpload } from '../../database/queries/artifacts.ts';
 import type { UploadAnswer } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { DiskStorage } from '../../storage/disk-storage.ts';

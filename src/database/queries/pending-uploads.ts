@@ -1,7 +1,7 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import type { Platform } from '../protocol/platform.ts';
+import type { Platform } from '../../protocol/platform.ts';
+import type { Queries, Schema } from '../schema.ts';
 import { platformColumns } from './platform-columns.ts';
-import type { Queries, Schema } from './schema.ts';
 
 /*
  * Uploads whose bytes arrive out of the server's sight are looked for. Of several nodes one takes what has

@@ -1,6 +1,6 @@
-import { OtaError } from '../errors.ts';
-import type { Queries } from './schema.ts';
-import { setting } from './setting.ts';
+import { OtaError } from '../../errors.ts';
+import type { Queries } from '../schema.ts';
+import { setting } from './settings.ts';
 
 /**
  * Records where a store's artifacts are, when it is served first, and from then on refuses any other place: there

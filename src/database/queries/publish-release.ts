@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely';
-import { namesPlatform, type Platform, platformName, platformOf } from '../protocol/platform.ts';
+import { namesPlatform, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
+import type { Queries, ReleasesTable, Schema } from '../schema.ts';
+import { transact } from '../transaction.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import { findRelease } from './releases.ts';
-import type { Queries, ReleasesTable, Schema } from './schema.ts';
-import { transact } from './transaction.ts';
 
 /** An artifact that a release must have to be published. */
 export interface RequiredArtifact extends Platform {

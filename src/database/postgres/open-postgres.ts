@@ -1,15 +1,15 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
-import { OtaError } from '../errors.ts';
-import { answered } from '../runtime/with-timeout.ts';
-import { CHANGE_CHANNEL } from './change-channel.ts';
-import { migrate } from './migrate.ts';
-import type { Database } from './open.ts';
+import { OtaError } from '../../errors.ts';
+import { answered } from '../../runtime/with-timeout.ts';
+import { CHANGE_CHANNEL } from '../change-channel.ts';
+import { migrate } from '../migrate.ts';
+import type { Schema } from '../schema.ts';
+import type { Database } from '../sqlite/open-sqlite.ts';
+import { PostgresSentinel, type SentinelOptions } from './change-listener.ts';
 import { WatchfulPostgresDialect } from './postgres-dialect.ts';
-import { cannotOpen, requireFit, type ServerFacts } from './postgres-failure.ts';
 import { WatchfulPool } from './postgres-pool.ts';
-import { PostgresSentinel, type SentinelOptions } from './postgres-sentinel.ts';
-import type { Schema } from './schema.ts';
+import { cannotOpen, requireFit, type ServerFacts } from './startup-error.ts';
 
 /** How long a connection may take to be made, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;

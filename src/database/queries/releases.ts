@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { STABLE } from '../protocol/channel.ts';
-import { type Platform, platformOf } from '../protocol/platform.ts';
-import { compareVersions, precedenceOf } from '../protocol/version.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import { type Platform, platformOf } from '../../protocol/platform.ts';
+import { compareVersions, precedenceOf } from '../../protocol/version.ts';
+import type { Queries, ReleaseStatus, ReleasesTable, Schema } from '../schema.ts';
+import { transact } from '../transaction.ts';
 import { raiseRevision } from './apps.ts';
-import type { Queries, ReleaseStatus, ReleasesTable, Schema } from './schema.ts';
-import { transact } from './transaction.ts';
 
 export interface Release {
   readonly id: string;

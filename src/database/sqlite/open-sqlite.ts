@@ -2,12 +2,12 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { Kysely } from 'kysely';
-import { OtaError } from '../errors.ts';
-import type { Clock } from '../protocol/time.ts';
-import { createPrivateFile, syncFolder } from '../runtime/private-file.ts';
-import { migrate } from './migrate.ts';
-import type { Schema } from './schema.ts';
-import { openSqlite } from './sqlite.ts';
+import { OtaError } from '../../errors.ts';
+import type { Clock } from '../../protocol/time.ts';
+import { createPrivateFile, syncFolder } from '../../runtime/private-file.ts';
+import { migrate } from '../migrate.ts';
+import type { Schema } from '../schema.ts';
+import { openSqlite } from './sqlite-connection.ts';
 import { ImmediateSqliteDialect } from './sqlite-dialect.ts';
 
 /** The metadata store, open and at the current schema. */

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely, SqliteDialect } from 'kysely';
-import { OtaError } from '../errors.ts';
-import { requireCurrentSchema } from './migrate.ts';
-import { DATABASE_FILE } from './open.ts';
-import type { Schema } from './schema.ts';
-import { openSqlite } from './sqlite.ts';
+import { OtaError } from '../../errors.ts';
+import { requireCurrentSchema } from '../migrate.ts';
+import type { Schema } from '../schema.ts';
+import { DATABASE_FILE } from './open-sqlite.ts';
+import { openSqlite } from './sqlite-connection.ts';
 
 /**
  * Opens the SQLite store of a data folder to read it, whoever else has it open. The caller destroys it.

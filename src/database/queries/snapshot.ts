@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Transaction } from 'kysely';
-import type { AppsTable, ArtifactsTable, Queries, ReleasesTable, Schema } from './schema.ts';
+import type { AppsTable, ArtifactsTable, Queries, ReleasesTable, Schema } from '../schema.ts';
 
 /**
  * What of a store is carried to another database, in an order in which rows come after those they refer to. What signs

@@ -1,6 +1,6 @@
 import type Sqlite from 'better-sqlite3';
-import { OtaError } from '../errors.ts';
-import { compareVersions } from '../protocol/version.ts';
+import { OtaError } from '../../errors.ts';
+import { compareVersions } from '../../protocol/version.ts';
 
 /** Oldest SQLite with the WAL-reset fix; 3.52.0 was withdrawn. */
 const MINIMUM_SQLITE = '3.51.3';

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { equalDigests, generateToken, hashToken, isWellFormedToken, type Scope } from '../protocol/token.ts';
-import type { Queries, TokensTable } from './schema.ts';
+import {
+  equalDigests,
+  generateToken,
+  hashToken,
+  isWellFormedToken,
+  type Scope,
+} from '../../protocol/token.ts';
+import type { Queries, TokensTable } from '../schema.ts';
 
 export interface TokenRecord {
   readonly id: string;

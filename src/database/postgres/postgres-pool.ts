@@ -1,8 +1,8 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
-import { OtaError } from '../errors.ts';
-import { answered } from '../runtime/with-timeout.ts';
-import { endsSession, unreachable } from './failure.ts';
+import { OtaError } from '../../errors.ts';
+import { answered } from '../../runtime/with-timeout.ts';
+import { endsSession, unreachable } from '../database-error.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
 /** How long an answer is waited for, in milliseconds: longer than the server lets a statement run. */

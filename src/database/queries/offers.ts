@@ -1,6 +1,6 @@
-import { type Platform, platformOf } from '../protocol/platform.ts';
+import { type Platform, platformOf } from '../../protocol/platform.ts';
+import type { Queries } from '../schema.ts';
 import { platformColumns } from './platform-columns.ts';
-import type { Queries } from './schema.ts';
 
 /** One platform's complete artifact in one published release: what a check may offer. */
 export interface OfferCandidate extends Platform {

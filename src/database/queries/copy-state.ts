@@ -1,6 +1,6 @@
-import { OtaError } from '../errors.ts';
-import type { Queries } from './schema.ts';
-import { setting } from './setting.ts';
+import { OtaError } from '../../errors.ts';
+import type { Queries } from '../schema.ts';
+import { setting } from './settings.ts';
 
 /** How far a copy into a database is: its bytes are on their way, or its rows are there, of such a digest. */
 export type CopyState = { readonly state: 'begun' } | { readonly state: 'done'; readonly digest: string };

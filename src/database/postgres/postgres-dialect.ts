@@ -5,7 +5,7 @@ import {
   PostgresDriver,
   type PostgresPool,
 } from 'kysely';
-import { commitFailure } from './failure.ts';
+import { commitFailure } from '../database-error.ts';
 
 /**
  * Kysely's PostgreSQL dialect with three differences: it tells of each commit, it says when a commit's outcome is not

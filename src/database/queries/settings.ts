@@ -1,4 +1,4 @@
-import type { Queries, SettingsTable } from './schema.ts';
+import type { Queries, SettingsTable } from '../schema.ts';
 
 /** What a store remembers of itself under a name; undefined when it was never recorded. */
 export async function setting(db: Queries, name: SettingsTable['name']): Promise<string | undefined> {

@@ -1,5 +1,5 @@
-import type { Platform } from '../protocol/platform.ts';
-import type { ArtifactsTable } from './schema.ts';
+import type { Platform } from '../../protocol/platform.ts';
+import type { ArtifactsTable } from '../schema.ts';
 
 /** A platform as the columns of a row, to be inserted or looked for. */
 export function platformColumns({

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { OtaError } from '../errors.ts';
-import { answered } from '../runtime/with-timeout.ts';
-import { CHANGE_CHANNEL } from './change-channel.ts';
+import { OtaError } from '../../errors.ts';
+import { answered } from '../../runtime/with-timeout.ts';
+import { CHANGE_CHANNEL } from '../change-channel.ts';
+import { endsSession, unreachable } from '../database-error.ts';
 import { DatabaseClock } from './database-clock.ts';
-import { endsSession, unreachable } from './failure.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
 /** How often the database is asked whether it is there, and for its time, in milliseconds. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import { compareByPreference, type Platform, platformOf } from '../protocol/platform.ts';
-import { precedenceOf } from '../protocol/version.ts';
+import { compareByPreference, type Platform, platformOf } from '../../protocol/platform.ts';
+import { precedenceOf } from '../../protocol/version.ts';
+import type { Queries, Schema } from '../schema.ts';
+import { transact } from '../transaction.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import { publishIfExpectedAreComplete, recordPublishedBytes } from './publish-release.ts';
-import type { Queries, Schema } from './schema.ts';
-import { transact } from './transaction.ts';
 
 export interface NewArtifact extends Platform {
   readonly releaseId: string;

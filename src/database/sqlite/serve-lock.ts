@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
-import { OtaError } from '../errors.ts';
-import { createPrivateFile } from '../runtime/private-file.ts';
-import { connectSqlite, unopenable } from './sqlite.ts';
+import { OtaError } from '../../errors.ts';
+import { createPrivateFile } from '../../runtime/private-file.ts';
+import { connectSqlite, unopenable } from './sqlite-connection.ts';
 
 const LOCK_FILE = 'serve.lock';
 

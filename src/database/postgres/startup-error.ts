@@ -1,5 +1,5 @@
-import { OtaError } from '../errors.ts';
-import { READ_ONLY_HINT } from './failure.ts';
+import { OtaError } from '../../errors.ts';
+import { READ_ONLY_HINT } from '../database-error.ts';
 
 /** What an SQLSTATE means for whoever starts this program, and what to do. */
 const REASONS: Readonly<Record<string, readonly [means: string, hint: string]>> = {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../protocol/time.ts';
-import type { Queries } from './schema.ts';
+import type { Clock } from '../../protocol/time.ts';
+import type { Queries } from '../schema.ts';
 
 export interface UrlSigningKey {
   /** 8 hexadecimal digits, named in each URL it signs. */

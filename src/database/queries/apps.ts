@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import type { AppsTable, Queries, Schema } from './schema.ts';
+import type { AppsTable, Queries, Schema } from '../schema.ts';
+import { transact } from '../transaction.ts';
 import { createToken, type NewToken } from './tokens.ts';
-import { transact } from './transaction.ts';
 
 export interface App {
   readonly id: string;
