@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import type { Database } from '../database/sqlite/open-sqlite.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ArtifactStorage } from '../storage/artifact-storage.ts';
-import { dataFolderId } from '../storage/data-folder-id.ts';
-import { DiskStorage, type DiskStorageOptions } from '../storage/disk-storage.ts';
+import { dataFolderId } from '../storage/disk/data-folder-id.ts';
+import { DiskStorage, type DiskStorageOptions } from '../storage/disk/disk-storage.ts';
 import { placeOf, type S3Settings } from './storage-options.ts';
 
 /** Where artifacts are kept, and how a database knows the place. */
@@ -46,7 +46,7 @@ export async function openS3(
 export async function openProbedS3(settings: S3Settings, clock: Clock) {
   // It is about the SDK's coming versions; the one that is used here is in the bundle.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-  const { S3Storage } = await import('../storage/s3-storage.ts');
+  const { S3Storage } = await import('../storage/s3/s3-storage.ts');
   const storage = await S3Storage.open({ ...settings, clock });
   try {
     return { storage, refuses: await storage.probe() };

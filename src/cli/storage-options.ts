@@ -1,4 +1,4 @@
-import { ownFolderIn, parseS3Location, type S3Location } from '../storage/s3-location.ts';
+import { ownFolderIn, parseS3Location, type S3Location } from '../storage/s3/s3-location.ts';
 import type { Problems } from './problems.ts';
 
 /** As commander leaves them. */

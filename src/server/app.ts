@@ -11,7 +11,7 @@ import type { TSchema } from 'typebox';
 import { MAX_JSON_BODY_BYTES } from '../protocol/messages.ts';
 import { Problem } from '../protocol/problem.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
-import { DiskStorage } from '../storage/disk-storage.ts';
+import { DiskStorage } from '../storage/disk/disk-storage.ts';
 import { isRemote } from '../storage/remote-storage.ts';
 import { createAuthenticator } from './auth.ts';
 import { registerApps } from './handlers/apps.ts';

@@ -19,8 +19,8 @@ import { requireStoragePlace } from '../database/queries/storage-binding.ts';
 import type { Database } from '../database/sqlite/open-sqlite.ts';
 import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
-import { servedFolder } from '../storage/disk-storage.ts';
-import type { S3Storage } from '../storage/s3-storage.ts';
+import { servedFolder } from '../storage/disk/disk-storage.ts';
+import type { S3Storage } from '../storage/s3/s3-storage.ts';
 
 /** Small ones wait for the store's answers more than for bytes. */
 const FILES_AT_ONCE = 3;

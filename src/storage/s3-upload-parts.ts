@@ -1,5 +1,5 @@
 import type { ArrivedPart, PartedUpload, PartUrlRequest, UploadParts } from './remote-storage.ts';
-import type { MultipartId, S3Multipart } from './s3-multipart.ts';
+import type { MultipartId, S3Multipart } from './s3/s3-multipart.ts';
 
 /** Uploads in parts, by S3's multipart uploads to where single PUTs go too. */
 export class S3UploadParts implements UploadParts {

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireStoragePlace } from '../../src/database/queries/storage-binding.ts';
 import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
-import { servedFolder } from '../../src/storage/disk-storage.ts';
+import { servedFolder } from '../../src/storage/disk/disk-storage.ts';
 import { keyOf, LINUX, StoreWithApp } from '../database/store-with-app.ts';
 import type { S3Place } from '../support/s3-place.ts';
 import { storageOptions } from '../support/storage-options.ts';

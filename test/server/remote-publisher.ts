@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Services } from '../../src/server/services.ts';
-import type { CopySizes } from '../../src/storage/s3-copy.ts';
+import type { CopySizes } from '../../src/storage/s3/s3-copy.ts';
 import type { S3Place } from '../support/s3-place.ts';
 import { type S3TestServer, startS3Server } from '../support/s3-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';

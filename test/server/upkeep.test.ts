@@ -8,7 +8,7 @@ import { recordCopyBegun } from '../../src/database/queries/copy-state.ts';
 import { urlSigningKeys } from '../../src/database/queries/url-signing-keys.ts';
 import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../src/server/services.ts';
-import { DiskStorage } from '../../src/storage/disk-storage.ts';
+import { DiskStorage } from '../../src/storage/disk/disk-storage.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
 import { startS3Server } from '../support/s3-server.ts';
 import { openTestServer, TEST_PUBLIC_URL } from '../support/server.ts';

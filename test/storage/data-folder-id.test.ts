@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { dataFolderId } from '../../src/storage/data-folder-id.ts';
+import { dataFolderId } from '../../src/storage/disk/data-folder-id.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 test('a folder has an id of its own, and keeps it where it is moved', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { MeasureOptions } from '../../src/storage/artifact-storage.ts';
-import { DiskStorage } from '../../src/storage/disk-storage.ts';
+import { DiskStorage } from '../../src/storage/disk/disk-storage.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { describeArtifactStorage, keysOf, type OpenStorage } from './artifact-storage.contract.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseS3Location } from '../../src/storage/s3-location.ts';
+import { parseS3Location } from '../../src/storage/s3/s3-location.ts';
 
 test.each([
   ['s3://bucket', 'bucket', ''],

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { S3Storage, type S3StorageOptions } from '../../src/storage/s3-storage.ts';
+import { S3Storage, type S3StorageOptions } from '../../src/storage/s3/s3-storage.ts';
 import type { Defect } from '../support/fake-s3/defect.ts';
 import { deadUrl, listenHttp, listenRaw } from '../support/loopback-server.ts';
 import { objectsIn } from '../support/s3-objects.ts';

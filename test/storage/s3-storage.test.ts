@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import type { S3Storage } from '../../src/storage/s3-storage.ts';
+import type { S3Storage } from '../../src/storage/s3/s3-storage.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { describeOnS3, fakeS3Place, type S3Place } from '../support/s3-place.ts';
 import { describeArtifactStorage, keysOf } from './artifact-storage.contract.ts';

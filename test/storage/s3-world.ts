@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { ReceivedUpload } from '../../src/storage/remote-storage.ts';
-import { S3Storage, type S3StorageOptions } from '../../src/storage/s3-storage.ts';
+import { S3Storage, type S3StorageOptions } from '../../src/storage/s3/s3-storage.ts';
 import type { S3Place } from '../support/s3-place.ts';
 import type { OpenStorage } from './artifact-storage.contract.ts';
 

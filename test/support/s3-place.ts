@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
-import type { S3Location } from '../../src/storage/s3-location.ts';
+import type { S3Location } from '../../src/storage/s3/s3-location.ts';
 import { CEPH_PACKAGES, cephIsInstalled } from './ceph.ts';
 import { type FakeS3, type FakeS3Options, startFakeS3 } from './fake-s3/start-fake-s3.ts';
 import { CEPH_BUCKET, sharedCeph } from './shared-ceph.ts';

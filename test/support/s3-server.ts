@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { Services } from '../../src/server/services.ts';
-import { S3Storage, type S3StorageOptions } from '../../src/storage/s3-storage.ts';
+import { S3Storage, type S3StorageOptions } from '../../src/storage/s3/s3-storage.ts';
 import type { S3Place } from './s3-place.ts';
 import { openTestServer, type TestServer } from './server.ts';
 

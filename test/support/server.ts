@@ -8,7 +8,7 @@ import { SCOPES, type Scope } from '../../src/protocol/token.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Listening, listen } from '../../src/server/listen.ts';
 import type { Services } from '../../src/server/services.ts';
-import { DiskStorage } from '../../src/storage/disk-storage.ts';
+import { DiskStorage } from '../../src/storage/disk/disk-storage.ts';
 
 /** The real server on a real store, in this process; `now` can be moved. */
 export interface TestServer {

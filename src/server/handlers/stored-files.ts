@@ -2,7 +2,7 @@ import { send } from '@fastify/send';
 import type { FastifyInstance } from 'fastify';
 import { findStoredFile } from '../../database/queries/artifacts.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { DiskStorage } from '../../storage/disk-storage.ts';
+import type { DiskStorage } from '../../storage/disk/disk-storage.ts';
 import { downloadName } from '../download-name.ts';
 import { registerRoute } from '../register-route.ts';
 import type { Services } from '../services.ts';

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { findUpload, type PendingUpload } from '../../database/queries/artifacts.ts';
 import type { UploadAnswer } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { DiskStorage } from '../../storage/disk-storage.ts';
+import type { DiskStorage } from '../../storage/disk/disk-storage.ts';
 import { completeUpload, wrongSize } from '../complete-upload.ts';
 import { registerRoute } from '../register-route.ts';
 import type { Services } from '../services.ts';

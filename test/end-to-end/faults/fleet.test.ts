@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { S3Storage } from '../../../src/storage/s3-storage.ts';
+import { S3Storage } from '../../../src/storage/s3/s3-storage.ts';
 import { sha256Of } from '../../publish/local-file.ts';
 import { addApp } from '../../support/add-app.ts';
 import { describeOnFleet, type Fleet } from '../../support/fleet.ts';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { CompleteMultipartUploadCommand } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { S3Bucket, type S3Object } from '../../../src/storage/s3-bucket.ts';
-import { createS3Client } from '../../../src/storage/s3-client.ts';
-import { copyObject } from '../../../src/storage/s3-copy.ts';
-import { s3ErrorCode } from '../../../src/storage/s3-failure.ts';
+import { S3Bucket, type S3Object } from '../../../src/storage/s3/s3-bucket.ts';
+import { createS3Client } from '../../../src/storage/s3/s3-client.ts';
+import { copyObject } from '../../../src/storage/s3/s3-copy.ts';
+import { s3ErrorCode } from '../../../src/storage/s3/s3-error.ts';
 import { DEFECTS, type Defect } from './defect.ts';
 import { startFakeS3 } from './start-fake-s3.ts';
 

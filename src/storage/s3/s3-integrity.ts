@@ -1,6 +1,6 @@
-import { OtaError } from '../errors.ts';
-import type { MeasuredBytes } from './artifact-storage.ts';
-import { measureAll } from './measure.ts';
+import { OtaError } from '../../errors.ts';
+import type { MeasuredBytes } from '../artifact-storage.ts';
+import { measureAll } from '../stream-digest.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 
 /**

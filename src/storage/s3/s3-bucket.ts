@@ -8,9 +8,9 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { Clock } from '../protocol/time.ts';
+import type { Clock } from '../../protocol/time.ts';
 import { SLOW_REQUEST } from './s3-client.ts';
-import { isConditionRefused, isNotThere, s3Failure } from './s3-failure.ts';
+import { isConditionRefused, isNotThere, s3Failure } from './s3-error.ts';
 import { isOfAnother } from './s3-location.ts';
 
 /** What is stored under a key. */

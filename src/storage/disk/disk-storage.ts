@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, opendir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OtaError } from '../errors.ts';
-import { pathOf } from '../protocol/routes.ts';
+import { OtaError } from '../../errors.ts';
+import { pathOf } from '../../protocol/routes.ts';
 import type {
   ArtifactStorage,
   DownloadUrlRequest,
@@ -11,9 +11,9 @@ import type {
   MeasureOptions,
   StagedUpload,
   UploadUrlRequest,
-} from './artifact-storage.ts';
-import { Measure } from './measure.ts';
-import { type SigningKeys, signPath } from './signed-url.ts';
+} from '../artifact-storage.ts';
+import { type SigningKeys, signPath } from '../signed-url.ts';
+import { Measure } from '../stream-digest.ts';
 
 /** Bytes gathered before a write: at 16 KiB a PUT takes twice as long. */
 const WRITE_SIZE = 1024 * 1024;

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
-import { OtaError } from '../errors.ts';
-import type { MeasuredBytes } from './artifact-storage.ts';
-import { Measure, measureAll } from './measure.ts';
+import { OtaError } from '../../errors.ts';
+import type { MeasuredBytes } from '../artifact-storage.ts';
+import { Measure, measureAll } from '../stream-digest.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { type MultipartId, S3Multipart, s3PartSize } from './s3-multipart.ts';
 

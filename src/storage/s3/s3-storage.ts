@@ -1,31 +1,36 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OtaError } from '../errors.ts';
-import type { Clock } from '../protocol/time.ts';
+import { OtaError } from '../../errors.ts';
+import type { Clock } from '../../protocol/time.ts';
 import type {
   DownloadUrlRequest,
   MeasuredBytes,
   MeasureOptions,
   UploadUrlRequest,
-} from './artifact-storage.ts';
-import { measureAll } from './measure.ts';
+} from '../artifact-storage.ts';
 import type {
   ReceivedUpload,
   ReceiveOptions,
   RemoteStorage,
   UploadParts,
   WrongSizeUpload,
-} from './remote-storage.ts';
-import { isUnchanged, requireOtherSize, requireSameAsArrived, storeContradictsItself } from './s3-arrival.ts';
-import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-bring.ts';
+} from '../remote-storage.ts';
+import { S3UploadParts } from '../s3-upload-parts.ts';
+import { measureAll } from '../stream-digest.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
+import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-import.ts';
+import {
+  isUnchanged,
+  requireOtherSize,
+  requireSameAsArrived,
+  storeContradictsItself,
+} from './s3-integrity.ts';
 import { OWNER_NAME, type S3Location } from './s3-location.ts';
 import { S3Multipart } from './s3-multipart.ts';
 import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
-import { S3UploadParts } from './s3-upload-parts.ts';
 
 /** How long a store may take to show that it can be used, in milliseconds. */
 const PROBE_TIMEOUT_MS = 8000;

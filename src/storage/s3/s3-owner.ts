@@ -1,4 +1,4 @@
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
 /** Larger than an id, in bytes: what is there may be anything. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 
 const FILE = 'storage-id';
 

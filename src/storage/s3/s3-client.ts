@@ -1,5 +1,5 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 
 export interface S3ClientSettings {
   /** Undefined: AWS's own, for the region. */

@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 import { copyObject } from './s3-copy.ts';
-import { notS3 } from './s3-failure.ts';
+import { notS3 } from './s3-error.ts';
 import { S3Multipart } from './s3-multipart.ts';
 
 /** What a store was found to refuse, as S3 does. Nothing depends on any of it; whoever runs the server may want to know. */

@@ -1,4 +1,4 @@
-import { OtaError } from '../errors.ts';
+import { OtaError } from '../../errors.ts';
 
 /** What was being done, as it stands in an error's message. */
 export interface S3Attempt {

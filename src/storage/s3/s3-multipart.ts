@@ -8,10 +8,10 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { ArrivedPart } from './remote-storage.ts';
+import type { ArrivedPart } from '../remote-storage.ts';
 import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
 import { SLOW_REQUEST } from './s3-client.ts';
-import { isConditionRefused, isNotThere, notS3, s3ErrorCode, s3Status } from './s3-failure.ts';
+import { isConditionRefused, isNotThere, notS3, s3ErrorCode, s3Status } from './s3-error.ts';
 import { isOfAnother } from './s3-location.ts';
 
 /** A multipart upload by what S3 knows it by. */
