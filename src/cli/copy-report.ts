@@ -1,4 +1,4 @@
-import type { CopyPlan } from '../server/copy-store.ts';
+import type { CopyPlan } from '../copy/copy-store.ts';
 import { formatBytes } from './format.ts';
 import type { S3Settings } from './storage-options.ts';
 import { placeOf } from './storage-options.ts';

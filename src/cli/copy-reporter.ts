@@ -1,5 +1,5 @@
 import type { Ora } from 'ora';
-import type { CopyPlan, CopyProgress } from '../server/copy-store.ts';
+import type { CopyPlan, CopyProgress } from '../copy/copy-store.ts';
 import { formatBytes, formatDuration, formatSpeed } from './format.ts';
 import type { Output } from './output.ts';
 import { createSpinner } from './spinner.ts';

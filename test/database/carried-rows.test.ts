@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type CopyTarget, judgeCopy } from '../../src/database/judge-copy.ts';
+import { type CopyTarget, judgeCopy } from '../../src/copy/copy-preconditions.ts';
 import { openPostgres } from '../../src/database/postgres/open-postgres.ts';
 import { createRelease, deleteRelease } from '../../src/database/queries/releases.ts';
 import {

@@ -1,16 +1,16 @@
-import { databaseFailure } from '../../database/database-error.ts';
-import { openPostgres } from '../../database/postgres/open-postgres.ts';
-import { storagePlace } from '../../database/queries/storage-binding.ts';
-import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
-import { lockForServing } from '../../database/sqlite/serve-lock.ts';
-import { OtaError } from '../../errors.ts';
 import {
   type CopyPlan,
   type CopySource,
   copyStore,
   planCopy,
   requireFitTarget,
-} from '../../server/copy-store.ts';
+} from '../../copy/copy-store.ts';
+import { databaseFailure } from '../../database/database-error.ts';
+import { openPostgres } from '../../database/postgres/open-postgres.ts';
+import { storagePlace } from '../../database/queries/storage-binding.ts';
+import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
+import { lockForServing } from '../../database/sqlite/serve-lock.ts';
+import { OtaError } from '../../errors.ts';
 import { type CopyResult, copyDocument, formatCopy } from '../copy-report.ts';
 import { CopyReporter } from '../copy-reporter.ts';
 import { Problems } from '../problems.ts';

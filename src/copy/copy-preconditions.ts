@@ -1,8 +1,14 @@
+import { type CopyState, copyState } from '../database/queries/copy-state.ts';
+import {
+  completeRows,
+  descendsFrom,
+  digestOf,
+  readRows,
+  type StoreRows,
+} from '../database/queries/snapshot.ts';
+import { storagePlace } from '../database/queries/storage-binding.ts';
+import type { Queries } from '../database/schema.ts';
 import { OtaError } from '../errors.ts';
-import { type CopyState, copyState } from './queries/copy-state.ts';
-import { completeRows, descendsFrom, digestOf, readRows, type StoreRows } from './queries/snapshot.ts';
-import { storagePlace } from './queries/storage-binding.ts';
-import type { Queries } from './schema.ts';
 
 /** A database that a store is to be copied into, as it was found. */
 export interface CopyTarget {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import pMap from 'p-map';
 import { databaseFailure } from '../database/database-error.ts';
 import { databaseId } from '../database/database-id.ts';
-import { type CopyTarget, judgeCopy, readTarget, verifiedKeys } from '../database/judge-copy.ts';
 import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/queries/copy-state.ts';
 import {
   type CompleteRow,
@@ -21,6 +20,7 @@ import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
 import { servedFolder } from '../storage/disk/disk-storage.ts';
 import type { S3Storage } from '../storage/s3/s3-storage.ts';
+import { type CopyTarget, judgeCopy, readTarget, verifiedKeys } from './copy-preconditions.ts';
 
 /** Small ones wait for the store's answers more than for bytes. */
 const FILES_AT_ONCE = 3;
