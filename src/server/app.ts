@@ -13,20 +13,20 @@ import { Problem } from '../protocol/problem.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
 import { DiskStorage } from '../storage/disk/disk-storage.ts';
 import { isRemote } from '../storage/remote-storage.ts';
-import { createAuthenticator } from './auth.ts';
 import { registerApps } from './handlers/apps.ts';
 import { registerArtifacts } from './handlers/artifacts.ts';
 import { registerCapabilities } from './handlers/capabilities.ts';
 import { registerCheck } from './handlers/check.ts';
+import { registerUploadCompletion } from './handlers/complete-upload.ts';
 import { registerDownloads } from './handlers/downloads.ts';
 import { registerReleases } from './handlers/releases.ts';
 import { registerStoredFiles } from './handlers/stored-files.ts';
-import { registerUploadCompletion } from './handlers/upload-completion.ts';
 import { registerUploads } from './handlers/uploads.ts';
-import { InvalidRequest, replyWithProblem } from './problem-reply.ts';
-import { RemoteUploads } from './remote-uploads.ts';
+import { createAuthenticator } from './http/auth.ts';
+import { InvalidRequest, replyWithProblem } from './http/error-reply.ts';
+import { startUpkeep } from './maintenance/maintenance.ts';
 import type { Services } from './services.ts';
-import { startUpkeep } from './upkeep.ts';
+import { RemoteUploads } from './uploads/upload-poller.ts';
 
 /** How long a JSON body may take to arrive, in milliseconds. Uploads have no total limit, only an idle one. */
 const JSON_BODY_TIMEOUT_MS = 15_000;

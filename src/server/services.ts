@@ -2,7 +2,7 @@ import type { Database } from '../database/sqlite/open-sqlite.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import type { SigningKeys } from '../storage/signed-url.ts';
-import type { LookWaits } from './look-waits.ts';
+import type { LookWaits } from './uploads/poll-schedule.ts';
 
 /** What the handlers work with: everything outside the process, and the operator's decisions. */
 export interface Services {

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { LOOK_WAITS } from '../../src/server/look-waits.ts';
+import { LOOK_WAITS } from '../../src/server/uploads/poll-schedule.ts';
 import { describeOnEachStore } from '../support/stores.ts';
 import { bytesOf, Publisher, requireStatus } from './publisher.ts';
 

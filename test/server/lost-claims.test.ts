@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { uploadRefusal } from '../../src/database/queries/pending-uploads.ts';
-import { RemoteUploads } from '../../src/server/remote-uploads.ts';
+import { RemoteUploads } from '../../src/server/uploads/upload-poller.ts';
 import { fakeS3Place } from '../support/s3-place.ts';
 import { NEVER } from '../support/s3-server.ts';
 import { openRemoteWorld, sha256Of } from './remote-publisher.ts';

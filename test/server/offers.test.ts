@@ -8,7 +8,7 @@ import { completeArtifact, createPendingArtifact } from '../../src/database/quer
 import { createRelease, deleteRelease } from '../../src/database/queries/releases.ts';
 import { type Database, openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../src/protocol/platform.ts';
-import { Offers } from '../../src/server/offers.ts';
+import { Offers } from '../../src/server/update-check/offer-cache.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LINUX, Publisher, startServer } from './publisher.ts';
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Platform } from '../../src/protocol/platform.ts';
-import { LOOK_WAITS } from '../../src/server/look-waits.ts';
+import { LOOK_WAITS } from '../../src/server/uploads/poll-schedule.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import type { Answer } from '../support/fake-s3/operations.ts';
 import { objectsIn } from '../support/s3-objects.ts';

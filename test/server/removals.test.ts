@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { Removals } from '../../src/server/removals.ts';
+import { Removals } from '../../src/server/maintenance/deletion-queue.ts';
 import type { ArtifactStorage } from '../../src/storage/artifact-storage.ts';
 import { Publisher, startServer } from './publisher.ts';
 

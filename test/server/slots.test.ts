@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../src/server/slots.ts';
+import { Slots } from '../../src/server/uploads/semaphore.ts';
 
 const FOREVER = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
-import { Offers } from '../../src/server/offers.ts';
+import { Offers } from '../../src/server/update-check/offer-cache.ts';
 import { StoreWithApp } from '../database/store-with-app.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LINUX } from './publisher.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { LookLog } from '../../src/server/look-log.ts';
-import { Outage } from '../../src/server/outage.ts';
-import { RemoteUploads } from '../../src/server/remote-uploads.ts';
+import { Outage } from '../../src/server/uploads/outage-log.ts';
+import { LookLog } from '../../src/server/uploads/poll-log.ts';
+import { RemoteUploads } from '../../src/server/uploads/upload-poller.ts';
 import { flipped } from '../support/fake-s3/object-store.ts';
 import { objectsIn } from '../support/s3-objects.ts';
 import { fakeS3Place } from '../support/s3-place.ts';

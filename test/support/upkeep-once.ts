@@ -1,6 +1,6 @@
 import pino from 'pino';
+import { startUpkeep } from '../../src/server/maintenance/maintenance.ts';
 import type { Services } from '../../src/server/services.ts';
-import { startUpkeep } from '../../src/server/upkeep.ts';
 
 /** Does once what the server does beside answering. @returns what was logged of failures, a line each */
 export async function upkeepOnce(services: Services): Promise<readonly string[]> {

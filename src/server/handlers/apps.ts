@@ -4,8 +4,8 @@ import { listReleases } from '../../database/queries/releases.ts';
 import { type AppAnswer, AppQuery, SetSlugBody } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
-import { registerRoute } from '../register-route.ts';
-import { toListed } from '../release-answer.ts';
+import { registerRoute } from '../http/register-route.ts';
+import { toListed } from '../http/release-response.ts';
 import type { Services } from '../services.ts';
 
 export function registerApps(app: FastifyInstance, { database, clock }: Services): void {

@@ -7,11 +7,11 @@ import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
-import { alreadyPublished } from '../complete-upload.ts';
-import { type PromisedParts, promiseParts } from '../promise-parts.ts';
-import { registerRoute } from '../register-route.ts';
-import type { RemoteUploads } from '../remote-uploads.ts';
+import { registerRoute } from '../http/register-route.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
+import { alreadyPublished } from '../uploads/finalize-upload.ts';
+import { type PromisedParts, promiseParts } from '../uploads/multipart-grant.ts';
+import type { RemoteUploads } from '../uploads/upload-poller.ts';
 
 /** @param uploads who looks for uploads, where they do not arrive here */
 export function registerArtifacts(

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../protocol/extensions.ts';
 import type { CapabilitiesAnswer } from '../../protocol/messages.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
-import { registerRoute } from '../register-route.ts';
+import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
 
 /** `GET /api/sync/ota` (design 4): tells our client which extensions it may use. */

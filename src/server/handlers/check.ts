@@ -3,9 +3,9 @@ import { STABLE } from '../../protocol/channel.ts';
 import { CheckQuery, UNKNOWN_BUNDLE_TYPES } from '../../protocol/messages.ts';
 import { type BundleType, type Platform, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { Offers } from '../offers.ts';
-import { registerRoute } from '../register-route.ts';
+import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
+import { Offers } from '../update-check/offer-cache.ts';
 
 /** api.md, "Update Check Endpoint". */
 export function registerCheck(app: FastifyInstance, services: Services): void {

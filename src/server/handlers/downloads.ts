@@ -3,8 +3,8 @@ import { findDownload } from '../../database/queries/artifacts.ts';
 import { DownloadQuery } from '../../protocol/messages.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { downloadName } from '../download-name.ts';
-import { registerRoute } from '../register-route.ts';
+import { downloadName } from '../http/download-name.ts';
+import { registerRoute } from '../http/register-route.ts';
 import { DOWNLOAD_URL_LIFE_MS, type Services } from '../services.ts';
 
 export function registerDownloads(app: FastifyInstance, { database, storage, clock }: Services): void {

@@ -17,8 +17,8 @@ import {
 } from '../../protocol/messages.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { registerRoute } from '../register-route.ts';
-import { toAnswer, toExtendedAnswer, toListed } from '../release-answer.ts';
+import { registerRoute } from '../http/register-route.ts';
+import { toAnswer, toExtendedAnswer, toListed } from '../http/release-response.ts';
 import type { Services } from '../services.ts';
 
 /** @param onDeleted called when bytes are to be removed, after the release is invisible; the answer waits for it */

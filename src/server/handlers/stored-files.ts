@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { findStoredFile } from '../../database/queries/artifacts.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { DiskStorage } from '../../storage/disk/disk-storage.ts';
-import { downloadName } from '../download-name.ts';
-import { registerRoute } from '../register-route.ts';
+import { downloadName } from '../http/download-name.ts';
+import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
 
 /** Bytes read from disk at once. */

@@ -4,9 +4,9 @@ import { findUpload, type PendingUpload } from '../../database/queries/artifacts
 import type { UploadAnswer } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { DiskStorage } from '../../storage/disk/disk-storage.ts';
-import { completeUpload, wrongSize } from '../complete-upload.ts';
-import { registerRoute } from '../register-route.ts';
+import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
+import { completeUpload, wrongSize } from '../uploads/finalize-upload.ts';
 
 /** api.md, "Upload Artifacts": the PUT to the presigned URL, which on disk is this server's own. */
 export function registerUploads(app: FastifyInstance, services: Services, disk: DiskStorage): void {

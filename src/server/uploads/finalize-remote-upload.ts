@@ -1,9 +1,9 @@
-import { mayBeCommitted } from '../database/database-error.ts';
-import { findUpload, type PendingUpload } from '../database/queries/artifacts.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { RemoteStorage } from '../storage/remote-storage.ts';
-import { completeUpload, wrongSize } from './complete-upload.ts';
-import type { Services } from './services.ts';
+import { mayBeCommitted } from '../../database/database-error.ts';
+import { findUpload, type PendingUpload } from '../../database/queries/artifacts.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { RemoteStorage } from '../../storage/remote-storage.ts';
+import type { Services } from '../services.ts';
+import { completeUpload, wrongSize } from './finalize-upload.ts';
 
 /** An upload that is complete. */
 export interface Completed {

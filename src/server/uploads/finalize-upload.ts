@@ -1,16 +1,16 @@
-import { isDurabilityLost, mayBeCommitted } from '../database/database-error.ts';
-import { completeArtifact, type PendingUpload } from '../database/queries/artifacts.ts';
+import { isDurabilityLost, mayBeCommitted } from '../../database/database-error.ts';
+import { completeArtifact, type PendingUpload } from '../../database/queries/artifacts.ts';
 import {
   MAX_UNHASHED_BYTES,
   parsePublicKey,
   parseSignature,
   type SignedContent,
   verifySignature,
-} from '../protocol/minisign.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { StagedUpload } from '../storage/artifact-storage.ts';
-import type { Services } from './services.ts';
+} from '../../protocol/minisign.ts';
+import { type Platform, platformName } from '../../protocol/platform.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { StagedUpload } from '../../storage/artifact-storage.ts';
+import type { Services } from '../services.ts';
 
 /**
  * The second half of an upload: holds the staged bytes against what was declared, moves them to where they are

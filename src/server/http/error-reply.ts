@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../database/database-error.ts';
-import { OtaError } from '../errors.ts';
-import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../protocol/problem.ts';
+import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
+import { OtaError } from '../../errors.ts';
+import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../../protocol/problem.ts';
 
 /** What the request validator rejects with: `validation` is Fastify's word for it. */
 export class InvalidRequest extends Error {

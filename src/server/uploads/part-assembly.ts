@@ -1,7 +1,7 @@
-import type { UploadState } from '../database/queries/pending-uploads.ts';
-import { partsOf } from '../protocol/multipart.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { UploadParts } from '../storage/remote-storage.ts';
+import type { UploadState } from '../../database/queries/pending-uploads.ts';
+import { partsOf } from '../../protocol/multipart.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { UploadParts } from '../../storage/remote-storage.ts';
 
 /** Extension `multipart`: has the store put parts together, which may take minutes. */
 export class PartJoins {

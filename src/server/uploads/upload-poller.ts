@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
-import { findUpload } from '../database/queries/artifacts.ts';
+import { findUpload } from '../../database/queries/artifacts.ts';
 import {
   type Claim,
   type ClaimedUpload,
@@ -9,15 +9,15 @@ import {
   releaseUpload,
   takeDueLooks,
   uploadRefusal,
-} from '../database/queries/pending-uploads.ts';
-import { Problem, type ProblemCode } from '../protocol/problem.ts';
-import type { RemoteStorage } from '../storage/remote-storage.ts';
-import { type Completed, completeRemoteUpload } from './complete-remote-upload.ts';
-import { CLAIM_MS, keepClaim } from './keep-claim.ts';
-import { LookLog } from './look-log.ts';
-import { LOOK_WAITS, type LookWaits, lookWait } from './look-waits.ts';
-import type { Services } from './services.ts';
-import { Slots } from './slots.ts';
+} from '../../database/queries/pending-uploads.ts';
+import { Problem, type ProblemCode } from '../../protocol/problem.ts';
+import type { RemoteStorage } from '../../storage/remote-storage.ts';
+import type { Services } from '../services.ts';
+import { type Completed, completeRemoteUpload } from './finalize-remote-upload.ts';
+import { CLAIM_MS, keepClaim } from './lease-renewal.ts';
+import { LookLog } from './poll-log.ts';
+import { LOOK_WAITS, type LookWaits, lookWait } from './poll-schedule.ts';
+import { Slots } from './semaphore.ts';
 
 /** So many uploads are looked for at once, which is one small request to the store each. */
 const LOOKS_AT_ONCE = 64;

@@ -1,6 +1,6 @@
-import { isDurabilityLost } from '../database/database-error.ts';
-import { forgetDeleted, listDeleting } from '../database/queries/artifacts.ts';
-import type { Services } from './services.ts';
+import { isDurabilityLost } from '../../database/database-error.ts';
+import { forgetDeleted, listDeleting } from '../../database/queries/artifacts.ts';
+import type { Services } from '../services.ts';
 
 /** How long until what could not be removed is tried again, in milliseconds: doubled each time, up to `MAX_WAIT_MS`. */
 const FIRST_WAIT_MS = 1000;

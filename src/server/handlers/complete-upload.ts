@@ -7,10 +7,10 @@ import {
 } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { RemoteStorage } from '../../storage/remote-storage.ts';
-import { PartJoins } from '../part-joins.ts';
-import { registerRoute } from '../register-route.ts';
-import type { RemoteUploads } from '../remote-uploads.ts';
+import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
+import { PartJoins } from '../uploads/part-assembly.ts';
+import type { RemoteUploads } from '../uploads/upload-poller.ts';
 
 /** How long a request waits until parts are joined and the bytes are taken, in milliseconds: less than proxies wait for an answer. */
 const ANSWER_WITHIN_MS = 25_000;

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { findApp } from '../database/queries/apps.ts';
-import { findValidToken, type TokenRecord } from '../database/queries/tokens.ts';
-import { Problem } from '../protocol/problem.ts';
-import type { Scope } from '../protocol/token.ts';
-import { verifyTarget } from '../storage/signed-url.ts';
-import type { Services } from './services.ts';
+import { findApp } from '../../database/queries/apps.ts';
+import { findValidToken, type TokenRecord } from '../../database/queries/tokens.ts';
+import { Problem } from '../../protocol/problem.ts';
+import type { Scope } from '../../protocol/token.ts';
+import { verifyTarget } from '../../storage/signed-url.ts';
+import type { Services } from '../services.ts';
 
 /** Bad tokens one address may send in a minute before it is told to wait. */
 const FAILURES_A_MINUTE = 10;

@@ -1,15 +1,15 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../database/database-error.ts';
-import { databaseId } from '../database/database-id.ts';
-import { forgetExpiredUploads, isReferenced } from '../database/queries/artifacts.ts';
-import { isCopyUnderWay } from '../database/queries/copy-state.ts';
-import { isPromisedInParts } from '../database/queries/pending-uploads.ts';
-import { publishLeftWaiting } from '../database/queries/publish-release.ts';
-import { rotateUrlSigningKeys } from '../database/queries/url-signing-keys.ts';
-import { OtaError } from '../errors.ts';
-import { isRemote, type RemoteStorage } from '../storage/remote-storage.ts';
-import { Removals } from './removals.ts';
-import { type Services, UPLOAD_URL_LIFE_MS } from './services.ts';
+import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
+import { databaseId } from '../../database/database-id.ts';
+import { forgetExpiredUploads, isReferenced } from '../../database/queries/artifacts.ts';
+import { isCopyUnderWay } from '../../database/queries/copy-state.ts';
+import { isPromisedInParts } from '../../database/queries/pending-uploads.ts';
+import { publishLeftWaiting } from '../../database/queries/publish-release.ts';
+import { rotateUrlSigningKeys } from '../../database/queries/url-signing-keys.ts';
+import { OtaError } from '../../errors.ts';
+import { isRemote, type RemoteStorage } from '../../storage/remote-storage.ts';
+import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
+import { Removals } from './deletion-queue.ts';
 
 /** How often expired uploads and what they leave is looked for, in milliseconds. */
 const INTERVAL_MS = 60 * 60 * 1000;

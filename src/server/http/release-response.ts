@@ -1,6 +1,6 @@
-import type { CompleteArtifact, Release } from '../database/queries/releases.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
-import { formatTimestamp } from '../protocol/time.ts';
+import type { CompleteArtifact, Release } from '../../database/queries/releases.ts';
+import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { formatTimestamp } from '../../protocol/time.ts';
 
 /** api.md, "Create a Release", response. */
 export function toAnswer({ id, version, notes, signature, pubDate, createdAt }: Release): ReleaseAnswer {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static, type TSchema } from 'typebox';
-import { PathParameters } from '../protocol/messages.ts';
-import { type Access, type RouteName, type RouteParameters, routes } from '../protocol/routes.ts';
+import { PathParameters } from '../../protocol/messages.ts';
+import { type Access, type RouteName, type RouteParameters, routes } from '../../protocol/routes.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

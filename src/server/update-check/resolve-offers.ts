@@ -3,14 +3,14 @@ import {
   type OfferDetails,
   offerCandidates,
   offerDetails,
-} from '../database/queries/offers.ts';
-import type { Queries } from '../database/schema.ts';
-import { STABLE } from '../protocol/channel.ts';
-import type { UpdateAnswer } from '../protocol/messages.ts';
-import { compareByPreference, platformName, withoutBundleType } from '../protocol/platform.ts';
-import { downloadPath } from '../protocol/routes.ts';
-import { formatTimestamp } from '../protocol/time.ts';
-import { compareVersions } from '../protocol/version.ts';
+} from '../../database/queries/offers.ts';
+import type { Queries } from '../../database/schema.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import type { UpdateAnswer } from '../../protocol/messages.ts';
+import { compareByPreference, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { downloadPath } from '../../protocol/routes.ts';
+import { formatTimestamp } from '../../protocol/time.ts';
+import { compareVersions } from '../../protocol/version.ts';
 
 /** The newest update of one platform, ready to be sent. */
 export interface Offer {

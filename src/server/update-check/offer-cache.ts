@@ -1,10 +1,10 @@
-import { findOfferingApp } from '../database/queries/offers.ts';
-import type { Database } from '../database/sqlite/open-sqlite.ts';
-import { STABLE } from '../protocol/channel.ts';
-import { type Platform, platformName } from '../protocol/platform.ts';
-import type { Clock } from '../protocol/time.ts';
-import { compareVersions } from '../protocol/version.ts';
-import { answered } from '../runtime/with-timeout.ts';
+import { findOfferingApp } from '../../database/queries/offers.ts';
+import type { Database } from '../../database/sqlite/open-sqlite.ts';
+import { STABLE } from '../../protocol/channel.ts';
+import { type Platform, platformName } from '../../protocol/platform.ts';
+import type { Clock } from '../../protocol/time.ts';
+import { compareVersions } from '../../protocol/version.ts';
+import { answered } from '../../runtime/with-timeout.ts';
 import { type Offer, type OffersByChannel, resolveOffers } from './resolve-offers.ts';
 
 /** How long a check waits for the database when there is something else to answer with, in milliseconds. */

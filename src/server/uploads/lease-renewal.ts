@@ -1,5 +1,5 @@
-import { type ClaimedUpload, extendClaim } from '../database/queries/pending-uploads.ts';
-import type { Queries } from '../database/schema.ts';
+import { type ClaimedUpload, extendClaim } from '../../database/queries/pending-uploads.ts';
+import type { Queries } from '../../database/schema.ts';
 
 /** How long a claim holds, in milliseconds; it is extended three times as often. */
 export const CLAIM_MS = 30_000;

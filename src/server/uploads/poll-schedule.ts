@@ -1,4 +1,4 @@
-import type { LookedFor } from '../database/queries/pending-uploads.ts';
+import type { LookedFor } from '../../database/queries/pending-uploads.ts';
 
 /** How long it is until an upload is looked for again, in milliseconds. */
 export interface LookWaits {

@@ -1,9 +1,9 @@
-import { createPendingArtifact, type NewArtifact } from '../database/queries/artifacts.ts';
-import { findResumableUpload, recordMultipart } from '../database/queries/pending-uploads.ts';
-import type { CreateArtifactAnswer } from '../protocol/messages.ts';
-import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../protocol/multipart.ts';
-import type { ArrivedPart, PartedUpload, RemoteStorage } from '../storage/remote-storage.ts';
-import type { Services } from './services.ts';
+import { createPendingArtifact, type NewArtifact } from '../../database/queries/artifacts.ts';
+import { findResumableUpload, recordMultipart } from '../../database/queries/pending-uploads.ts';
+import type { CreateArtifactAnswer } from '../../protocol/messages.ts';
+import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../../protocol/multipart.ts';
+import type { ArrivedPart, PartedUpload, RemoteStorage } from '../../storage/remote-storage.ts';
+import type { Services } from '../services.ts';
 
 /** An upload in parts that was promised. */
 export interface PromisedParts {

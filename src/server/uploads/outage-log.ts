@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { databaseFailure } from '../database/database-error.ts';
+import { databaseFailure } from '../../database/database-error.ts';
 
 /**
  * Logs that something is away, and that it is back: once each, however often it is tried meanwhile, and though it works

@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../database/database-error.ts';
-import type { UploadRefusal } from '../database/queries/pending-uploads.ts';
-import { Outage } from './outage.ts';
-import type { Services } from './services.ts';
+import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
+import type { UploadRefusal } from '../../database/queries/pending-uploads.ts';
+import type { Services } from '../services.ts';
+import { Outage } from './outage-log.ts';
 
 /** So many failures are remembered, to be logged once. */
 const MAX_LOGGED = 1000;
