@@ -2,10 +2,10 @@ import { type Command, CommanderError } from 'commander';
 import { OtaError } from '../errors.ts';
 import { type Environment, isPlain } from './environment.ts';
 import { EXIT } from './exit-codes.ts';
-import { reportFailure } from './failure.ts';
-import { createOutput } from './output.ts';
+import { StepReport } from './github/step-report.ts';
+import { reportFailure } from './output/error-report.ts';
+import { createOutput } from './output/output.ts';
 import { createProgram } from './program.ts';
-import { StepReport } from './step-report.ts';
 
 /**
  * Runs the command line.

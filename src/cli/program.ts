@@ -4,7 +4,7 @@ import { ARCHS, BUNDLE_TYPES, TARGETS } from '../protocol/platform.ts';
 import { SCOPES } from '../protocol/token.ts';
 import { DEFAULT_CONCURRENCY, DEFAULT_STALE_IF_ERROR, DEFAULT_TOKEN_DAYS } from './defaults.ts';
 import type { Environment } from './environment.ts';
-import type { Output, OutputOptions } from './output.ts';
+import type { Output, OutputOptions } from './output/output.ts';
 import { packageVersion } from './package-version.ts';
 
 /** What a command runs with, besides its options. */

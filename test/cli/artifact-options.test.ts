@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readArtifacts, readExpected, readPlatform } from '../../src/cli/artifact-options.ts';
+import { readArtifacts, readExpected, readPlatform } from '../../src/cli/options/platform-options.ts';
 import { collectProblems } from './collect-problems.ts';
 
 describe('--artifact', () => {

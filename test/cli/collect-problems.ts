@@ -1,4 +1,4 @@
-import { Problems } from '../../src/cli/problems.ts';
+import { Problems } from '../../src/cli/options/option-errors.ts';
 
 /** What a read gives, and the words for every problem it finds; none are ''. */
 export function collectProblems<T>(read: (problems: Problems) => T): { value: T; found: string } {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { CONFIG_FILE, readConfigFile } from '../../src/cli/config-file.ts';
+import { CONFIG_FILE, readConfigFile } from '../../src/cli/options/config-file.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 afterEach(() => vi.restoreAllMocks());

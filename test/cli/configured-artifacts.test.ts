@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readConfiguredArtifacts } from '../../src/cli/configured-artifacts.ts';
+import { readConfiguredArtifacts } from '../../src/cli/project/configured-artifacts.ts';
 import { platformName } from '../../src/protocol/platform.ts';
 import { write } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-codes.ts';
-import { reportFailure } from '../../src/cli/failure.ts';
-import { createOutput, type OutputOptions } from '../../src/cli/output.ts';
+import { reportFailure } from '../../src/cli/output/error-report.ts';
+import { createOutput, type OutputOptions } from '../../src/cli/output/output.ts';
 import { OtaError, type OtaErrorCode } from '../../src/errors.ts';
 import { captureOutput } from '../support/captured-output.ts';
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GitHubActions } from '../../src/cli/github-actions.ts';
+import { GitHubActions } from '../../src/cli/github/github-actions.ts';
 import { captureOutput } from '../support/captured-output.ts';
 import { commandsIn, startStep } from '../support/github-runner.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,8 +1,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkOverlayFile, writeOverlayFile } from '../../src/cli/overlay-file.ts';
-import { Problems } from '../../src/cli/problems.ts';
+import { checkOverlayFile, writeOverlayFile } from '../../src/cli/dev/overlay-file.ts';
+import { Problems } from '../../src/cli/options/option-errors.ts';
 import { generateSigningKeyPair } from '../../src/protocol/minisign-signer.ts';
 import { formatOverlay, rehearsalOverlay } from '../../src/tauri/project/dev-overlay.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { formatPlan, formatRefused } from '../../src/cli/plan-table.ts';
+import { formatPlan, formatRefused } from '../../src/cli/output/plan-table.ts';
 import { formatKeyId, parsePublicKey } from '../../src/protocol/minisign.ts';
 import { generateKey, signFile } from '../support/signer.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Problems } from '../../src/cli/problems.ts';
+import { Problems } from '../../src/cli/options/option-errors.ts';
 import { OtaError } from '../../src/errors.ts';
 
 describe('problems', () => {

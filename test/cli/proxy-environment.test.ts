@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Environment } from '../../src/cli/environment.ts';
-import { readProxies } from '../../src/cli/proxy-environment.ts';
+import { readProxies } from '../../src/cli/options/proxy-environment.ts';
 import { collectProblems } from './collect-problems.ts';
 
 function read(environment: Environment) {

@@ -1,5 +1,10 @@
 import { expect, describe as suite, test } from 'vitest';
-import { describe, type Reported, type ReportedArtifact, toDocument } from '../../src/cli/publish-report.ts';
+import {
+  describe,
+  type Reported,
+  type ReportedArtifact,
+  toDocument,
+} from '../../src/cli/output/publish-report.ts';
 import type { ReleaseAnswer } from '../../src/protocol/messages.ts';
 
 const OWN: ReportedArtifact = {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, describe as group, test } from 'vitest';
-import type { ReportedArtifact } from '../../src/cli/publish-report.ts';
-import { describe, type Rehearsal, toDocument } from '../../src/cli/rehearsal-report.ts';
+import { describe, type Rehearsal, toDocument } from '../../src/cli/dev/dev-report.ts';
+import type { ReportedArtifact } from '../../src/cli/output/publish-report.ts';
 import { parsePublicKey } from '../../src/protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../src/protocol/minisign-signer.ts';
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type ReleaseOptions, readNotes, readVersion } from '../../src/cli/release-options.ts';
+import { type ReleaseOptions, readNotes, readVersion } from '../../src/cli/options/release-options.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { collectProblems } from './collect-problems.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createOutput, type OutputOptions } from '../../src/cli/output.ts';
-import { Reporter } from '../../src/cli/reporter.ts';
+import { createOutput, type OutputOptions } from '../../src/cli/output/output.ts';
+import { Reporter } from '../../src/cli/output/publish-reporter.ts';
 import { OtaError } from '../../src/errors.ts';
 import type { PublishEvent } from '../../src/publish/publisher.ts';
 

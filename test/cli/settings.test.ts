@@ -9,7 +9,7 @@ import {
   readSlug,
   readTextFile,
   readToken,
-} from '../../src/cli/settings.ts';
+} from '../../src/cli/options/remote-options.ts';
 import { formatKeyId } from '../../src/protocol/minisign.ts';
 import { generateToken } from '../../src/protocol/token.ts';
 import { tempFolder } from '../support/temp-folder.ts';

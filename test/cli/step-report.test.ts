@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { createOutput, type OutputOptions } from '../../src/cli/output.ts';
-import { Reporter } from '../../src/cli/reporter.ts';
-import { StepReport } from '../../src/cli/step-report.ts';
-import type { StepResult } from '../../src/cli/step-summary.ts';
+import { StepReport } from '../../src/cli/github/step-report.ts';
+import type { StepResult } from '../../src/cli/github/step-summary.ts';
+import { createOutput, type OutputOptions } from '../../src/cli/output/output.ts';
+import { Reporter } from '../../src/cli/output/publish-reporter.ts';
 import { captureOutput } from '../support/captured-output.ts';
 import { commandsIn, startStep } from '../support/github-runner.ts';
 import { tempFolder } from '../support/temp-folder.ts';

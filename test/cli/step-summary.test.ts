@@ -5,7 +5,7 @@ import {
   resultSummary,
   type StepArtifact,
   type StepResult,
-} from '../../src/cli/step-summary.ts';
+} from '../../src/cli/github/step-summary.ts';
 
 const ARTIFACT: StepArtifact = {
   target: 'linux',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { expiryAfterDays, readExpiry } from '../../src/cli/token-expiry.ts';
+import { expiryAfterDays, readExpiry } from '../../src/cli/options/token-expiry.ts';
 import { collectProblems } from './collect-problems.ts';
 
 describe('--expires', () => {

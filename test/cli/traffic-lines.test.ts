@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeTraffic } from '../../src/cli/traffic-lines.ts';
+import { describeTraffic } from '../../src/cli/dev/traffic-lines.ts';
 import type { Traffic } from '../../src/server/traffic.ts';
 
 const OFFERED = {

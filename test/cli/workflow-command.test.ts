@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonWithoutCommands, withoutCommands, workflowCommand } from '../../src/cli/workflow-command.ts';
+import {
+  jsonWithoutCommands,
+  withoutCommands,
+  workflowCommand,
+} from '../../src/cli/github/workflow-command.ts';
 import { commandIn, commandsIn } from '../support/github-runner.ts';
 
 /** Texts that are made of what commands are made of. */

@@ -1,7 +1,7 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { matchFiles } from '../../src/publish/match-files.ts';
+import { matchFiles } from '../../src/cli/project/match-files.ts';
 import { write } from '../support/tauri-project.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { signForRehearsal } from '../../src/cli/dev/sign-build.ts';
 import { generateSigningKeyPair } from '../../src/protocol/minisign-signer.ts';
 import { inspectArtifacts } from '../../src/publish/inspect/inspect-artifacts.ts';
-import { signForRehearsal } from '../../src/publish/sign-for-rehearsal.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const keyPair = generateSigningKeyPair();

@@ -5,11 +5,11 @@ import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
 import { DEFAULT_TOKEN_DAYS } from '../defaults.ts';
 import { formatTable } from '../format.ts';
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readPublicKey, readSlug } from '../options/remote-options.ts';
+import { expiryAfterDays } from '../options/token-expiry.ts';
 import type { Context } from '../program.ts';
-import { readPublicKey, readSlug } from '../settings.ts';
-import { type StoreOptions, withStore } from '../store.ts';
-import { expiryAfterDays } from '../token-expiry.ts';
+import { type StoreOptions, withStore } from '../wiring/open-store.ts';
 
 interface AppsCreateOptions extends StoreOptions {
   readonly slug?: string;

@@ -5,13 +5,13 @@ import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
 import { askForUpdate } from '../../publish/verify/update-check.ts';
-import { readPlatform } from '../artifact-options.ts';
 import { formatBytes } from '../format.ts';
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readPlatform } from '../options/platform-options.ts';
+import { readChannel } from '../options/release-options.ts';
+import { readPublicKey, readServer } from '../options/remote-options.ts';
 import type { Context } from '../program.ts';
-import { readChannel } from '../release-options.ts';
-import { connectPublicly, type Remote } from '../remote.ts';
-import { readPublicKey, readServer } from '../settings.ts';
+import { connectPublicly, type Remote } from '../wiring/connect.ts';
 
 interface CheckOptions {
   readonly server?: string;

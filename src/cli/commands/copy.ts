@@ -11,13 +11,13 @@ import { storagePlace } from '../../database/queries/storage-binding.ts';
 import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
-import { type CopyResult, copyDocument, formatCopy } from '../copy-report.ts';
-import { CopyReporter } from '../copy-reporter.ts';
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { placeOf, readStorage, type S3Settings, type StorageOptions } from '../options/storage-options.ts';
+import { type CopyResult, copyDocument, formatCopy } from '../output/copy-report.ts';
+import { CopyReporter } from '../output/copy-reporter.ts';
 import type { Context } from '../program.ts';
-import { openProbedS3 } from '../served-storage.ts';
-import { placeOf, readStorage, type S3Settings, type StorageOptions } from '../storage-options.ts';
-import { requirePostgresUrl } from '../store.ts';
+import { requirePostgresUrl } from '../wiring/open-store.ts';
+import { openProbedS3 } from '../wiring/server-storage.ts';
 
 interface CopyOptions extends Omit<StorageOptions, 'storage'> {
   readonly fromDataDir?: string;

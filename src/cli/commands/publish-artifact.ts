@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { platformName } from '../../protocol/platform.ts';
 import { presenceFaults } from '../../publish/inspect/inspect-artifacts.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
-import { readPlatform } from '../artifact-options.ts';
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readPlatform } from '../options/platform-options.ts';
+import { type RemoteOptions, readPublicKey, readSlug } from '../options/remote-options.ts';
+import { platformFields } from '../output/publish-report.ts';
+import { Reporter } from '../output/publish-reporter.ts';
 import type { Context } from '../program.ts';
-import { platformFields } from '../publish-report.ts';
-import { connectForApp } from '../remote.ts';
-import { Reporter } from '../reporter.ts';
-import { type RemoteOptions, readPublicKey, readSlug } from '../settings.ts';
+import { connectForApp } from '../wiring/connect.ts';
 
 interface PublishArtifactOptions extends RemoteOptions {
   readonly release?: string;

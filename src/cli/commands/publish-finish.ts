@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetryNotice } from '../../client/retry.ts';
 import { finishRelease } from '../../publish/finish-release.ts';
-import { readExpected } from '../artifact-options.ts';
-import { readConfigFile } from '../config-file.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
-import { Problems } from '../problems.ts';
+import { readConfigFile } from '../options/config-file.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readExpected } from '../options/platform-options.ts';
+import { type RemoteOptions, readPublicKey, readSlug } from '../options/remote-options.ts';
+import { describe, toDocument, toStepResult } from '../output/publish-report.ts';
+import { Reporter } from '../output/publish-reporter.ts';
 import type { Context } from '../program.ts';
-import { describe, toDocument, toStepResult } from '../publish-report.ts';
-import { connectForApp } from '../remote.ts';
-import { Reporter } from '../reporter.ts';
-import { type RemoteOptions, readPublicKey, readSlug } from '../settings.ts';
+import { connectForApp } from '../wiring/connect.ts';
 
 interface PublishFinishOptions extends RemoteOptions {
   readonly release?: string;

@@ -1,10 +1,10 @@
 import { ensureRelease } from '../../publish/execute/ensure-release.ts';
 import { requestFaults } from '../../publish/plan/plan.ts';
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { type ReleaseOptions, readNotes, readVersion } from '../options/release-options.ts';
+import { type RemoteOptions, readTextFile } from '../options/remote-options.ts';
 import type { Context } from '../program.ts';
-import { type ReleaseOptions, readNotes, readVersion } from '../release-options.ts';
-import { connectForApp } from '../remote.ts';
-import { type RemoteOptions, readTextFile } from '../settings.ts';
+import { connectForApp } from '../wiring/connect.ts';
 
 interface PublishReleaseOptions extends RemoteOptions, ReleaseOptions {
   readonly signatureFile?: string;

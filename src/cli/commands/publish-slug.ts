@@ -1,7 +1,7 @@
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { type RemoteOptions, readSlug } from '../options/remote-options.ts';
 import type { Context } from '../program.ts';
-import { connectForApp } from '../remote.ts';
-import { type RemoteOptions, readSlug } from '../settings.ts';
+import { connectForApp } from '../wiring/connect.ts';
 
 /** api.md, "Register a Slug". */
 export async function runPublishSlug(options: RemoteOptions, context: Context, slug: string): Promise<void> {

@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetryNotice } from '../../client/retry.ts';
 import { presenceFaults } from '../../publish/inspect/inspect-artifacts.ts';
 import { publish } from '../../publish/publish.ts';
-import { readArtifacts, readExpected } from '../artifact-options.ts';
-import { readConfigFile } from '../config-file.ts';
-import { readConfiguredArtifacts } from '../configured-artifacts.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
-import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../discovered-release.ts';
-import { Problems } from '../problems.ts';
+import { readConfigFile } from '../options/config-file.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readArtifacts, readExpected } from '../options/platform-options.ts';
+import { type ReleaseOptions, readChannel, readNotes, readVersion } from '../options/release-options.ts';
+import { type RemoteOptions, readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
+import { describe, toDocument, toStepResult } from '../output/publish-report.ts';
+import { Reporter } from '../output/publish-reporter.ts';
 import type { Context } from '../program.ts';
-import { describe, toDocument, toStepResult } from '../publish-report.ts';
-import { type ReleaseOptions, readChannel, readNotes, readVersion } from '../release-options.ts';
-import { connectForApp } from '../remote.ts';
-import { Reporter } from '../reporter.ts';
-import { type RemoteOptions, readInteger, readPublicKey, readSlug } from '../settings.ts';
+import { readConfiguredArtifacts } from '../project/configured-artifacts.ts';
+import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../project/project-release.ts';
+import { connectForApp } from '../wiring/connect.ts';
 
 interface PublishOptions extends RemoteOptions, ReleaseOptions {
   readonly project: string;

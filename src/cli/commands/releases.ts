@@ -3,9 +3,9 @@ import type { ReleaseAnswer } from '../../protocol/messages.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
 import { listedName } from '../../publish/server-state/server-state.ts';
 import { formatBytes, formatTable } from '../format.ts';
+import type { RemoteOptions } from '../options/remote-options.ts';
 import type { Context } from '../program.ts';
-import { connectForApp, type Remote } from '../remote.ts';
-import type { RemoteOptions } from '../settings.ts';
+import { connectForApp, type Remote } from '../wiring/connect.ts';
 
 /** api.md, "List Releases". */
 export async function runReleasesList(options: RemoteOptions, context: Context): Promise<void> {

@@ -1,16 +1,16 @@
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import { isLoopback } from '../../runtime/loopback.ts';
-import { aborted } from '../aborted.ts';
 import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
-import { createLogger } from '../logger.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readInteger } from '../options/remote-options.ts';
+import { readStorage, type StorageOptions } from '../options/storage-options.ts';
+import { createLogger } from '../output/logger.ts';
 import { packageVersion } from '../package-version.ts';
-import { Problems } from '../problems.ts';
 import type { Context } from '../program.ts';
-import { readInteger } from '../settings.ts';
-import { type ServerSettings, startServer } from '../start-server.ts';
-import { readStorage, type StorageOptions } from '../storage-options.ts';
-import { requirePostgresUrl, type StoreOptions } from '../store.ts';
+import { requirePostgresUrl, type StoreOptions } from '../wiring/open-store.ts';
+import { type ServerSettings, startServer } from '../wiring/start-server.ts';
+import { aborted } from '../wiring/until-aborted.ts';
 
 interface ServeOptions extends StoreOptions, StorageOptions {
   readonly host: string;

@@ -4,11 +4,11 @@ import { OtaError } from '../../errors.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES, type Scope } from '../../protocol/token.ts';
 import { formatTable } from '../format.ts';
-import { Problems } from '../problems.ts';
+import { Problems } from '../options/option-errors.ts';
+import { readApp } from '../options/remote-options.ts';
+import { expiryAfterDays, readExpiry } from '../options/token-expiry.ts';
 import type { Context } from '../program.ts';
-import { readApp } from '../settings.ts';
-import { type StoreOptions, withStore } from '../store.ts';
-import { expiryAfterDays, readExpiry } from '../token-expiry.ts';
+import { type StoreOptions, withStore } from '../wiring/open-store.ts';
 
 interface TokensCreateOptions extends StoreOptions {
   readonly app?: string;

@@ -1,0 +1,31 @@
+import { basename } from 'node:path';
+import { toError } from '../../issue.ts';
+import { type SigningKeyPair, signFile } from '../../protocol/minisign-signer.ts';
+import { type ArtifactInput, hashFile } from '../../publish/inspect/inspect-artifacts.ts';
+
+export interface RehearsalSigning {
+  readonly keyPair: SigningKeyPair;
+  /** What the files are announced as. */
+  readonly version: string;
+  readonly now: Date;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Signs each file with a rehearsal's own key. Whatever lies beside the files is neither read nor changed.
+ * @throws OtaError `usage` when a file cannot be read
+ */
+export async function signForRehearsal(
+  artifacts: readonly ArtifactInput[],
+  { keyPair, version, now, signal }: RehearsalSigning,
+): Promise<ArtifactInput[]> {
+  const signatures = new Map<string, string>(); // a universal bundle stands for two platforms
+  for (const { file } of artifacts) {
+    if (signatures.has(file)) continue;
+    const hashes = await hashFile(file, signal);
+    if ('code' in hashes) throw toError([hashes]);
+    const { blake2b512 } = hashes;
+    signatures.set(file, signFile(keyPair, { blake2b512, fileName: basename(file), version }, now));
+  }
+  return artifacts.map((artifact) => ({ ...artifact, givenSignature: signatures.get(artifact.file) ?? '' }));
+}

@@ -1,0 +1,48 @@
+import type { ProxySettings } from '../../client/transport/proxy-settings.ts';
+import type { Environment } from '../environment.ts';
+import type { Problems } from './option-errors.ts';
+
+/** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as curl reads them: in small letters first; set to nothing is not set. */
+export function readProxies(environment: Environment, problems: Problems): ProxySettings {
+  const [, bypass = ''] = find('NO_PROXY', environment) ?? [];
+  return {
+    http: readProxy('HTTP_PROXY', environment, problems),
+    https: readProxy('HTTPS_PROXY', environment, problems),
+    bypass: bypass.split(/[\s,]+/).filter((entry) => entry !== ''),
+  };
+}
+
+/** What is wrong is said without the value, which may hold a password. */
+function readProxy(variable: string, environment: Environment, problems: Problems): URL | undefined {
+  const found = find(variable, environment);
+  if (found === undefined) return undefined;
+  const [name, value] = found;
+  const text = value.includes('://') ? value : `http://${value}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    problems.add(`${name} is not the URL of an http(s) proxy: set it like http://proxy.example:3128`);
+    return undefined;
+  }
+  if (!isDecodable(url.username) || !isDecodable(url.password)) {
+    problems.add(`${name} has a % in its user or password that stands for nothing: write it as %25`);
+    return undefined;
+  }
+  return url;
+}
+
+function find(variable: string, environment: Environment): [name: string, value: string] | undefined {
+  for (const name of [variable.toLowerCase(), variable]) {
+    const value = environment[name]?.trim();
+    if (value) return [name, value];
+  }
+  return undefined;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Platform } from '../../protocol/platform.ts';
+import { keyIdOf } from '../../publish/plan/previous-release.ts';
+import type { RefusedArtifact } from '../../publish/publisher.ts';
+import { formatBytes, formatTable } from '../format.ts';
+
+/** A file in a plan, and what would become of it. */
+export interface PlanRow extends Platform {
+  readonly file?: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  /** The text of its signature. */
+  readonly signature?: string;
+}
+
+const HEADER = ['platform', 'bundle', 'size', 'sha256', 'key id', 'action', 'file'];
+
+/** A plan as people read it: each file, and what would be done with it. */
+export function formatPlan(rows: readonly (PlanRow & { readonly action: string })[]): string {
+  const cells = rows.map(
+    ({ target, arch, bundleType = '-', size, sha256, signature = '', action, file = '' }) => [
+      `${target}-${arch}`,
+      bundleType,
+      formatBytes(size),
+      sha256,
+      keyIdOf(signature) ?? '-',
+      action,
+      file,
+    ],
+  );
+  return formatTable([HEADER, ...cells]);
+}
+
+/** A plan that must not be carried out: each file, and which of them are among the reasons. */
+export function formatRefused(artifacts: readonly RefusedArtifact[]): string {
+  return formatPlan(
+    artifacts.map((artifact) => ({ ...artifact, action: artifact.refused ? 'refused' : 'sound' })),
+  );
+}

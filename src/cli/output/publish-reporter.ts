@@ -1,0 +1,125 @@
+import { basename } from 'node:path';
+import type { Ora } from 'ora';
+import { platformName } from '../../protocol/platform.ts';
+import type { PublishEvent, ShownArtifact } from '../../publish/publisher.ts';
+import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from '../format.ts';
+import type { Output } from './output.ts';
+import { formatRefused } from './plan-table.ts';
+import { createSpinner } from './spinner.ts';
+
+interface Upload {
+  readonly artifact: ShownArtifact;
+  readonly startedAt: number;
+  sentBytes: number;
+}
+
+/** Shows what happens while publishing: a moving line for each upload on a terminal, plain lines elsewhere. */
+export class Reporter {
+  readonly #output: Output;
+  readonly #spinner: Ora | undefined;
+  readonly #uploads = new Map<string, Upload>();
+
+  constructor(output: Output) {
+    this.#output = output;
+    this.#spinner = createSpinner(output);
+  }
+
+  readonly report = (event: PublishEvent): void => {
+    this.#output.step?.follow(event);
+    const line = this.#follow(event);
+    if (line !== undefined) {
+      this.#spinner?.clear();
+      if (event.type === 'warning') this.#output.warning(line);
+      else this.#output.note(line);
+    }
+    this.#redraw();
+  };
+
+  /** Takes what moves off the screen. */
+  stop(): void {
+    this.#uploads.clear();
+    this.#spinner?.stop();
+  }
+
+  /** Keeps the uploads' state. @returns the line that stays, if the event is worth one */
+  #follow(event: PublishEvent): string | undefined {
+    if (event.type === 'upload_progress') {
+      const upload = this.#uploads.get(platformName(event.artifact));
+      if (upload) upload.sentBytes = event.sentBytes;
+      return undefined;
+    }
+    if (event.type === 'upload_started') {
+      const { artifact } = event;
+      this.#uploads.set(platformName(artifact), { artifact, startedAt: Date.now(), sentBytes: 0 });
+      return this.#spinner ? undefined : lineFor(event);
+    }
+    if (event.type === 'uploaded') {
+      const name = platformName(event.artifact);
+      const elapsed = Date.now() - (this.#uploads.get(name)?.startedAt ?? Date.now());
+      this.#uploads.delete(name);
+      return `${lineFor(event)} in ${formatElapsed(elapsed)} (${formatSpeed(event.artifact.size, elapsed)})`;
+    }
+    if (event.type === 'hashing' && !this.#output.verbose) return undefined;
+    if (event.type === 'left_out' && !event.leftOut.usual) return undefined; // a warning tells of it
+    return lineFor(event);
+  }
+
+  #redraw(): void {
+    if (!this.#spinner) return;
+    const text = [...this.#uploads.values()].map(progressLine).join('\n  ');
+    if (text === '') this.#spinner.stop();
+    else if (this.#spinner.isSpinning) this.#spinner.text = text;
+    else this.#spinner.start(text);
+  }
+}
+
+function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): string {
+  switch (event.type) {
+    case 'hashing':
+      return `hashing ${event.file}`;
+    case 'warning':
+      return event.message;
+    case 'slug_set':
+      return `slug ${event.slug} registered`;
+    case 'release_created':
+      return `release ${event.release.version} created (${event.release.id})`;
+    case 'release_found':
+      return `release ${event.release.version} is there already (${event.release.id})`;
+    case 'left_out':
+      return `left out: ${event.leftOut.file} (${event.leftOut.reason})`;
+    case 'refused':
+      return formatRefused(event.artifacts);
+    case 'went_live':
+      return `release ${event.release.version} is live`;
+    case 'taken_back':
+      return `release ${event.release.version} was taken back: it is deleted`;
+    case 'skipped':
+      return `${platformName(event.artifact)}: the same bytes are there already, nothing to upload`;
+    case 'upload_started':
+      return `${platformName(event.artifact)}: uploading ${fileAndSize(event.artifact)}`;
+    case 'uploaded':
+      return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
+    case 'verified':
+      return `${platformName(event.platform)}: offered, downloaded, and the same`;
+    case 'retrying':
+      return formatRetry(event.notice);
+  }
+}
+
+function fileAndSize({ file, size }: ShownArtifact): string {
+  return `${basename(file)} (${formatBytes(size)})`;
+}
+
+function progressLine({ artifact, startedAt, sentBytes }: Upload): string {
+  const elapsed = Date.now() - startedAt;
+  const left = sentBytes > 0 ? formatDuration((elapsed * (artifact.size - sentBytes)) / sentBytes) : '-:--';
+  const percent = Math.floor((100 * sentBytes) / artifact.size);
+  return [
+    platformName(artifact).padEnd(15),
+    `${percent}%`.padStart(4),
+    `${formatBytes(sentBytes)} of ${formatBytes(artifact.size)}`,
+    formatSpeed(sentBytes, elapsed),
+    `${left} left`,
+    basename(artifact.file),
+  ].join('  ');
+}

@@ -1,0 +1,67 @@
+import { resolve } from 'node:path';
+import { namesPlatform, type Platform } from '../../protocol/platform.ts';
+import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
+import type { LeftOut } from '../../tauri/bundle/choose-bundles.ts';
+import type { ArtifactPatterns } from '../options/config-file.ts';
+import type { Problems } from '../options/option-errors.ts';
+import { platformsOf, readArtifacts } from '../options/platform-options.ts';
+import { matchFiles } from './match-files.ts';
+
+/** Stands in a pattern for the version that is published. */
+const VERSION = '{version}';
+
+export interface ConfiguredArtifacts {
+  readonly artifacts: readonly ArtifactInput[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/**
+ * Finds the files that the config file has patterns for. Each pattern has to match one file; among jobs that wait for
+ * each other (`--expect`) those without a match are left out, as long as there is one with.
+ * @param version empty where it is missing, which is a problem of its own
+ */
+export async function readConfiguredArtifacts(
+  { file, folder, patterns }: ArtifactPatterns,
+  { version, expect }: { readonly version: string; readonly expect?: readonly string[] | undefined },
+  problems: Problems,
+): Promise<ConfiguredArtifacts> {
+  const source = `artifacts in ${file}`;
+  const found: string[] = [];
+  const leftOut: LeftOut[] = [];
+  const missing: string[] = [];
+  for (const [word, text] of Object.entries(patterns)) {
+    const platforms = platformsOf(word, `${source}: ${word}`, problems);
+    if (platforms === undefined || (version === '' && text.includes(VERSION))) continue;
+    const pattern = text.replaceAll(VERSION, version);
+    const files = await matchFiles(folder, pattern);
+    const [only] = files;
+    if (only === undefined) {
+      leftOut.push({ file: pattern, ...notHere(word, platforms, expect) });
+      missing.push(`"${pattern}" for ${word} matches no file in ${resolve(folder)}. ${remedyFor(pattern)}`);
+    } else if (files.length === 1) found.push(`${word}=${only}`);
+    else {
+      const several = `"${pattern}" for ${word} matches ${files.length} files: ${files.join(', ')}`;
+      problems.add(`${source}: ${several}. Make it match one; ${VERSION} stands for the version`);
+    }
+  }
+  if (expect === undefined || found.length === 0) {
+    for (const text of missing) problems.add(`${source}: ${text}`);
+  }
+  return { artifacts: readArtifacts(found, problems, source), leftOut };
+}
+
+/** A job of a matrix has its own platform's files only. */
+function notHere(
+  word: string,
+  platforms: readonly Platform[],
+  expect: readonly string[] = [],
+): Omit<LeftOut, 'file'> {
+  const expected = platforms.some((platform) => expect.some((name) => namesPlatform(name, platform)));
+  const who = expected ? 'another job' : 'no other job';
+  return { reason: `it matches no file here, and ${word} is expected of ${who}`, usual: expected };
+}
+
+function remedyFor(pattern: string): string {
+  if (pattern.includes('\\')) return 'Write folders with /';
+  return 'Build it first, or correct the pattern; wildcards go through no links';
+}

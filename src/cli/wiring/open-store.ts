@@ -1,0 +1,48 @@
+import { databaseFailure } from '../../database/database-error.ts';
+import { isPostgresUrl, openPostgres } from '../../database/postgres/open-postgres.ts';
+import { type Database, openDatabase } from '../../database/sqlite/open-sqlite.ts';
+import { OtaError } from '../../errors.ts';
+
+export interface StoreOptions {
+  readonly dataDir: string;
+  /** A `postgres://` URL; the data folder's own SQLite without one. */
+  readonly database?: string | undefined;
+}
+
+/** Opens the server's own store for one command; `serve` may be running on it. */
+export async function withStore<T>(
+  options: StoreOptions,
+  use: (database: Database) => Promise<T>,
+): Promise<T> {
+  process.umask(0o077); // what is created in the store is for this user only
+  const database = await openStore(options);
+  try {
+    return await use(database);
+  } catch (error) {
+    throw databaseFailure(error) ?? error;
+  } finally {
+    await database.close();
+  }
+}
+
+/**
+ * Opens what `--database` names, else the data folder's own store.
+ * @throws OtaError `usage`, `store_unavailable`
+ */
+export async function openStore(
+  { dataDir, database }: StoreOptions,
+  options: Parameters<typeof openPostgres>[1] = {},
+): Promise<Database> {
+  if (!database) return openDatabase(dataDir);
+  requirePostgresUrl(database);
+  return openPostgres(database, options);
+}
+
+/** @throws OtaError `usage`; it does not repeat what was given, which may hold a password all the same */
+export function requirePostgresUrl(database: string | undefined, option = '--database'): void {
+  if (!database || isPostgresUrl(database)) return;
+  const like = 'Give it like postgres://user@host:5432/database';
+  throw new OtaError('usage', `${option} is not a postgres:// URL`, {
+    hint: option === '--database' ? `${like}, or leave it out for SQLite in --data-dir.` : `${like}.`,
+  });
+}
