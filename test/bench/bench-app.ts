@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, type Serving } from '../support/binary.ts';
+import { run, type Serving } from '../support/process/binary.ts';
 
 /** Variables of a process: here those by which a client knows server, app and token. */
 type Environment = Readonly<Record<string, string>>;

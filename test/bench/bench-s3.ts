@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { run, type Serving, startServe } from '../support/binary.ts';
-import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/ceph.ts';
-import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
-import { createBucket } from '../support/shared-ceph.ts';
+import { run, type Serving, startServe } from '../support/process/binary.ts';
+import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/s3/ceph.ts';
+import { S3_ENVIRONMENT } from '../support/s3/s3-credentials.ts';
+import { createBucket } from '../support/s3/shared-ceph.ts';
 import { elapsed, median } from './figures.ts';
 
 const MIB = 1024 * 1024;

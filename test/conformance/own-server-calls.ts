@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { TestServer } from '../support/server.ts';
+import type { TestServer } from '../support/server/server.ts';
 import { fetchRequest } from './fetch-request.ts';
 import type { Send } from './own-server.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createToken, revokeToken } from '../../src/database/queries/tokens.ts';
 import { SCOPES } from '../../src/protocol/token.ts';
-import { openTestServer, type TestServer } from '../support/server.ts';
+import { openTestServer, type TestServer } from '../support/server/server.ts';
 import { fetchRequest } from './fetch-request.ts';
 import type { OpenTarget } from './run-scenarios.ts';
 import type { CallOptions, Reply, Target } from './target.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import type { S3Place } from '../support/s3-place.ts';
-import type { TestServer } from '../support/server.ts';
-import type { Combination, Store } from '../support/stores.ts';
+import type { S3Place } from '../support/s3/s3-place.ts';
+import type { TestServer } from '../support/server/server.ts';
+import type { Combination, Store } from '../support/server/stores.ts';
 import { openOwnServer } from './own-server.ts';
 import { callInProcess } from './own-server-calls.ts';
 import type { OpenTarget } from './run-scenarios.ts';

@@ -1,4 +1,4 @@
-import { describeOnEachStore } from '../support/stores.ts';
+import { describeOnEachStore } from '../support/server/stores.ts';
 import { runScenarios } from './run-scenarios.ts';
 import { LACKS, openOnStore } from './store-target.ts';
 

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run, startServe } from '../support/binary.ts';
-import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/ceph.ts';
-import { S3_ENVIRONMENT } from '../support/s3-credentials.ts';
-import { createBucket } from '../support/shared-ceph.ts';
-import { generateKey, signFile } from '../support/signer.ts';
+import { run, startServe } from '../support/process/binary.ts';
+import { CEPH_PACKAGES, cephIsInstalled, startCeph, stopCeph } from '../support/s3/ceph.ts';
+import { S3_ENVIRONMENT } from '../support/s3/s3-credentials.ts';
+import { createBucket } from '../support/s3/shared-ceph.ts';
+import { generateKey, signFile } from '../support/tauri/signer.ts';
 
 /*
  * The main job from one end to the other, on this machine: a real server, a real key, real signatures, a real

@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest';
+import { setSlug } from '../../../src/database/queries/apps.ts';
+import {
+  findDownload,
+  findStoredFile,
+  findUpload,
+  forgetExpiredUploads,
+  isComplete,
+  isReferenced,
+  publishedBytes,
+} from '../../../src/database/queries/artifacts.ts';
+import { findOfferingApp, offerCandidates, offerDetails } from '../../../src/database/queries/offers.ts';
+import { deleteRelease } from '../../../src/database/queries/releases.ts';
+import {
+  addUrlSigningKey,
+  currentUrlSigningKey,
+  findUrlSigningKey,
+  rotateUrlSigningKeys,
+} from '../../../src/database/queries/url-signing-keys.ts';
+import {
+  HOUR,
+  keyOf,
+  LINUX,
+  later,
+  MAC,
+  NOW,
+  SHA_A,
+  SHA_B,
+  StoreWithApp,
+} from '../../support/server/store-with-app.ts';
+import type { OpenStore } from './database.contract.ts';
+
+/** The half of `describeDatabase` that is about artifacts, what is offered, and URL keys. */
+export function describeArtifactQueries(name: string, open: () => Promise<OpenStore>): void {
+  const openStore = async () => StoreWithApp.in((await open()).database);
+  const revisionOf = async ({ db }: StoreWithApp) => (await findOfferingApp(db, 'my-app'))?.revision;
+
+  describe(`${name}: artifacts`, () => {
+    test('an upload is found with all that its bytes must satisfy, the release’s signature where it has none', async () => {
+      const store = await openStore();
+      const releaseId = await store.release('1.0.0+5');
+      const plain = await store.promise(releaseId, MAC);
+      const signed = await store.promise(releaseId, MAC, {
+        signature: 'its own',
+        sha256: SHA_B,
+        fileSize: 2 ** 52,
+      });
+      const common = { appId: store.appId, pubkey: null, version: '1.0.0+5', ...MAC };
+      expect(await findUpload(store.db, plain)).toEqual({
+        ...common,
+        id: plain,
+        fileSize: 5,
+        sha256: null,
+        signature: 'of release',
+      });
+      expect(await findUpload(store.db, signed)).toEqual({
+        ...common,
+        id: signed,
+        fileSize: 2 ** 52,
+        sha256: SHA_B,
+        signature: 'its own',
+      });
+      expect(await findUpload(store.db, 'unknown')).toBeUndefined();
+    });
+
+    test('a complete artifact is served by its key and by every slug the app has or had', async () => {
+      const store = await openStore();
+      const releaseId = await store.release('1.0.0');
+      const uploadId = await store.promise(releaseId);
+      expect(await isComplete(store.db, releaseId, LINUX)).toBe(false);
+      expect(await findDownload(store.db, 'my-app', releaseId, LINUX)).toBeUndefined();
+
+      expect(await store.complete(uploadId)).toBe('completed');
+      expect(await findUpload(store.db, uploadId)).toBe('complete');
+      expect(await isComplete(store.db, releaseId, LINUX)).toBe(true);
+      expect(await isComplete(store.db, releaseId, MAC)).toBe(false);
+      await setSlug(store.db, store.appId, 'next-app', NOW);
+      const bytes = { storageKey: keyOf(uploadId), sha256: SHA_A };
+      const file = { ...bytes, slug: 'next-app', version: '1.0.0', ...LINUX };
+      expect(await findStoredFile(store.db, keyOf(uploadId))).toEqual(file);
+      for (const slug of ['my-app', 'next-app'])
+        expect(await findDownload(store.db, slug, releaseId, LINUX)).toMatchObject(file);
+      expect(await findDownload(store.db, 'other', releaseId, LINUX)).toBeUndefined();
+      expect(await findDownload(store.db, 'my-app', releaseId, MAC)).toBeUndefined();
+      expect(await findDownload(store.db, 'my-app', 'unknown', LINUX)).toBeUndefined();
+    });
+
+    test('another app’s slug does not lead to a download', async () => {
+      const { database } = await open();
+      const store = await StoreWithApp.in(database);
+      await StoreWithApp.in(database, 'other-app');
+      const releaseId = await store.release('1.0.0');
+      await store.publish(releaseId);
+      expect(await findDownload(store.db, 'other-app', releaseId, LINUX)).toBeUndefined();
+    });
+
+    test('of several uploads for one platform the first to be complete stays, also of two at once', async () => {
+      const store = await openStore();
+      const releaseId = await store.release('1.0.0');
+      const uploads = await Promise.all([1, 2, 3].map(() => store.promise(releaseId)));
+      const outcomes = await Promise.all(uploads.map((id) => store.complete(id)));
+      expect(outcomes.toSorted()).toEqual(['completed', 'immutable', 'immutable']);
+      const stored = uploads[outcomes.indexOf('completed')] ?? '';
+      expect(await findDownload(store.db, 'my-app', releaseId, LINUX)).toMatchObject({
+        storageKey: keyOf(stored),
+      });
+    });
+
+    test('nothing is completed that is not pending', async () => {
+      const store = await openStore();
+      const releaseId = await store.release('1.0.0');
+      const deleted = await store.promise(releaseId);
+      await deleteRelease(store.db, store.appId, releaseId);
+      expect(await store.complete(deleted)).toBe('gone');
+      expect(await store.complete('unknown')).toBe('gone');
+      expect(await isReferenced(store.db, keyOf(deleted))).toBe(false);
+    });
+
+    test('a version that was live takes the same bytes only, by precedence and platform, unless reuse is allowed', async () => {
+      const store = await openStore();
+      const first = await store.release('1.0.0+a');
+      await store.publish(first, LINUX, SHA_A);
+      await deleteRelease(store.db, store.appId, first);
+      expect(await publishedBytes(store.db, store.appId, '1.0.0+b', LINUX)).toBe(SHA_A);
+      expect(await publishedBytes(store.db, store.appId, '1.0.0', MAC)).toBeUndefined();
+      expect(await publishedBytes(store.db, store.appId, '1.0.1', LINUX)).toBeUndefined();
+      expect(await publishedBytes(store.db, 'other', '1.0.0', LINUX)).toBeUndefined();
+
+      const second = await store.release('1.0.0+b');
+      const upload = await store.promise(second);
+      expect(await store.complete(upload, SHA_B)).toBe('immutable');
+      expect(await isComplete(store.db, second, LINUX)).toBe(false);
+      expect(await store.complete(await store.promise(second, MAC), SHA_B)).toBe('completed');
+      expect(await store.complete(upload, SHA_B, true)).toBe('completed');
+      expect(await publishedBytes(store.db, store.appId, '1.0.0', LINUX)).toBe(SHA_B);
+    });
+
+    test('uploads are forgotten when they expired, and complete ones never', async () => {
+      const store = await openStore();
+      const releaseId = await store.release('1.0.0');
+      const expired = await store.promise(releaseId, LINUX, { expiresAt: later(HOUR) });
+      const young = await store.promise(releaseId, LINUX, { expiresAt: later(3 * HOUR) });
+      const complete = await store.publish(releaseId, MAC);
+      await forgetExpiredUploads(store.db, later(HOUR));
+      expect(await findUpload(store.db, expired)).toMatchObject({ id: expired });
+      await forgetExpiredUploads(store.db, later(2 * HOUR));
+      expect(await findUpload(store.db, expired)).toBeUndefined();
+      expect(await findUpload(store.db, young)).toMatchObject({ id: young });
+      await forgetExpiredUploads(store.db, later(1e6 * HOUR));
+      expect(await findUpload(store.db, young)).toBeUndefined();
+      expect(await findUpload(store.db, complete)).toBe('complete');
+    });
+  });
+
+  describe(`${name}: offers`, () => {
+    test('what a check may offer are complete artifacts, with the artifact’s signature, else the release’s', async () => {
+      const { database } = await open();
+      const store = await StoreWithApp.in(database);
+      const other = await StoreWithApp.in(database, 'other-app');
+      const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
+      await store.publish(first, LINUX);
+      await store.complete(await store.promise(second, LINUX, { signature: 'its own' }));
+      await store.promise(second, MAC);
+      await other.publish(await other.release('3.0.0'));
+      const candidates = await offerCandidates(store.db, store.appId);
+      expect(candidates.toSorted((a, b) => a.version.localeCompare(b.version))).toEqual([
+        { releaseId: first, version: '1.0.0', channel: 'stable', ...LINUX },
+        { releaseId: second, version: '2.0.0', channel: 'stable', ...LINUX },
+      ]);
+      const details = (releaseId: string, platform = LINUX) =>
+        offerDetails(store.db, { releaseId, ...platform });
+      const common = { notes: 'n', pubDate: NOW.getTime() };
+      expect(await details(first)).toEqual({ ...common, signature: 'of release' });
+      expect(await details(second)).toEqual({ ...common, signature: 'its own' });
+      expect(await details(second, MAC)).toBeUndefined();
+    });
+
+    test('the revision of an app rises with all that changes what is offered', async () => {
+      const { database } = await open();
+      const store = await StoreWithApp.in(database);
+      const releaseId = await store.release('1.0.0');
+      const uploadId = await store.promise(releaseId);
+      const revisions = [await revisionOf(store)];
+      for (const change of [
+        () => store.complete(uploadId),
+        () => setSlug(store.db, store.appId, 'next-app', NOW),
+        () => deleteRelease(store.db, store.appId, releaseId),
+      ]) {
+        await change();
+        revisions.push(await revisionOf(store));
+      }
+      expect(revisions).toEqual([...new Set(revisions)].toSorted((a = 0, b = 0) => a - b));
+      await StoreWithApp.in(database, 'other-app');
+      expect(await revisionOf(store)).toBe(revisions.at(-1));
+    });
+
+    test('every slug the app has or had leads to it and to its current slug', async () => {
+      const store = await openStore();
+      await setSlug(store.db, store.appId, 'next-app', NOW);
+      for (const slug of ['my-app', 'next-app'])
+        expect(await findOfferingApp(store.db, slug)).toMatchObject({ appId: store.appId, slug: 'next-app' });
+      expect(await findOfferingApp(store.db, 'unknown')).toBeUndefined();
+    });
+  });
+
+  describe(`${name}: URL signing keys`, () => {
+    test('the newest key is current, and earlier ones are found', async () => {
+      const { database } = await open();
+      const first = await currentUrlSigningKey(database.queries, NOW);
+      expect(first.id).toMatch(/^[0-9a-f]{8}$/);
+      expect(first.secret).toHaveLength(32);
+      expect(await currentUrlSigningKey(database.queries, later(HOUR))).toEqual(first);
+      const second = await addUrlSigningKey(database.queries, later(HOUR));
+      expect(second.secret).not.toEqual(first.secret);
+      expect(await currentUrlSigningKey(database.queries, later(HOUR))).toEqual(second);
+      expect(await findUrlSigningKey(database.queries, first.id)).toEqual(first);
+      expect(await findUrlSigningKey(database.queries, '00000000')).toBeUndefined();
+    });
+
+    test('a key is replaced at its age, and forgotten at twice that', async () => {
+      const { database } = await open();
+      const db = database.queries;
+      const rotate = (milliseconds: number) => rotateUrlSigningKeys(db, HOUR, later(milliseconds));
+      await rotate(0);
+      const first = await currentUrlSigningKey(db, NOW);
+      await rotate(HOUR);
+      expect(await currentUrlSigningKey(db, later(HOUR))).toEqual(first);
+      await rotate(HOUR + 1);
+      expect(await currentUrlSigningKey(db, later(HOUR + 1))).not.toEqual(first);
+      await rotate(2 * HOUR);
+      expect(await findUrlSigningKey(db, first.id)).toEqual(first);
+      await rotate(2 * HOUR + 1);
+      expect(await findUrlSigningKey(db, first.id)).toBeUndefined();
+    });
+  });
+}

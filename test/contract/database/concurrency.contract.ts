@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest';
+import { databaseId } from '../../../src/database/database-id.ts';
+import { createApp, setSlug } from '../../../src/database/queries/apps.ts';
+import {
+  createPendingArtifact,
+  findDownload,
+  forgetExpiredUploads,
+  listDeleting,
+  publishedBytes,
+} from '../../../src/database/queries/artifacts.ts';
+import { offerCandidates } from '../../../src/database/queries/offers.ts';
+import { publishRelease } from '../../../src/database/queries/publish-release.ts';
+import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
+import { requireStoragePlace } from '../../../src/database/queries/storage-binding.ts';
+import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
+
+const ROUNDS = 10;
+const AT_ONCE = 20;
+
+/** As many as there are to be at once. */
+const numbered = Array.from({ length: AT_ONCE }, (_, i) => i);
+const shaOf = (i: number) => i.toString(16).padStart(64, '0');
+
+/**
+ * What holds whoever else is at it at the same moment.
+ * @param open gives one empty store, opened as by so many processes
+ */
+export function describeConcurrency(name: string, open: () => Promise<readonly Database[]>): void {
+  async function openWithApp() {
+    const databases = await open();
+    const [first] = databases;
+    if (first === undefined) throw new Error('there is at least one');
+    const store = await StoreWithApp.in(first);
+    /** One process after the other. */
+    const queriesOf = (i: number) => databases[i % databases.length]?.queries ?? first.queries;
+    return { store, db: first.queries, appId: store.appId, queriesOf };
+  }
+
+  describe(`${name}: at once`, () => {
+    test('of many who create a version one does, and the others are told that it is taken', async () => {
+      const { appId, queriesOf } = await openWithApp();
+      const release = { appId, version: '1.0.0', notes: null, signature: 's' };
+      const outcomes = await Promise.all(numbered.map((i) => createRelease(queriesOf(i), release, NOW)));
+      expect(outcomes.filter((outcome) => outcome !== 'version_taken')).toHaveLength(1);
+    });
+
+    test('of many who claim a slug one gets it', async () => {
+      const { queriesOf } = await openWithApp();
+      const outcomes = await Promise.all(
+        numbered.map((i) => createApp(queriesOf(i), { name: 'Test', slug: 'wanted' }, NOW)),
+      );
+      expect(outcomes.filter((outcome) => outcome !== 'slug_taken')).toHaveLength(1);
+    });
+
+    test('of many uploads for a platform, with other bytes each, one is completed, and recorded', async () => {
+      const { store, db, appId, queriesOf } = await openWithApp();
+      const releaseId = await store.release('1.0.0');
+      const uploads = await Promise.all(numbered.map(() => store.promise(releaseId)));
+      const outcomes = await Promise.all(
+        uploads.map((id, i) => store.on(queriesOf(i)).complete(id, shaOf(i))),
+      );
+      expect(outcomes.filter((outcome) => outcome !== 'immutable')).toEqual(['completed']);
+      const winner = outcomes.indexOf('completed');
+      expect(await findDownload(db, 'my-app', releaseId, LINUX)).toMatchObject({
+        storageKey: keyOf(uploads[winner] ?? ''),
+        sha256: shaOf(winner),
+      });
+      expect(await publishedBytes(db, appId, '1.0.0', LINUX)).toBe(shaOf(winner));
+    });
+
+    test('the last platforms that a draft waits for take it live, also when none sees the other', async () => {
+      const { store, db, appId, queriesOf } = await openWithApp();
+      for (let round = 0; round < ROUNDS; round++) {
+        const draft = { appId, version: `1.0.${round}`, notes: null, signature: 's' };
+        const release = await createRelease(
+          db,
+          { ...draft, expect: ['linux-x86_64', 'darwin-aarch64'] },
+          NOW,
+        );
+        if (release === 'version_taken') throw new Error(release);
+        const uploads = [await store.promise(release.id, LINUX), await store.promise(release.id, MAC)];
+        const outcomes = await Promise.all(uploads.map((id, i) => store.on(queriesOf(i)).complete(id)));
+        expect(outcomes.toSorted(), 'one of them tells so').toEqual(['completed', 'went_live']);
+        expect(await findRelease(db, appId, release.id)).toMatchObject({ status: 'published' });
+      }
+    });
+
+    test('what is published and deleted is one or the other: offered whole, or gone with its bytes queued', async () => {
+      const { store, db, appId, queriesOf } = await openWithApp();
+      for (let round = 0; round < ROUNDS; round++) {
+        const releaseId = await store.release(`1.0.${round}`);
+        const uploads = [await store.promise(releaseId, LINUX), await store.promise(releaseId, MAC)];
+        const [deleted, ...completed] = await Promise.all([
+          deleteRelease(queriesOf(0), appId, releaseId, round % 2),
+          ...uploads.map((id, i) => store.on(queriesOf(i + 1)).complete(id)),
+        ]);
+        const stored = uploads.filter((_, i) => completed[i] === 'completed').map(keyOf);
+        const queued = (await listDeleting(db)).map(({ storageKey }) => storageKey);
+        const offered = (await offerCandidates(db, appId)).filter((offer) => offer.releaseId === releaseId);
+        if (deleted === 'deleted') {
+          expect(await findRelease(db, appId, releaseId)).toBeUndefined();
+          expect(offered).toEqual([]);
+          expect(queued).toEqual(expect.arrayContaining(stored));
+        } else {
+          expect(completed).toEqual(['completed', 'completed']);
+          expect(offered).toHaveLength(2);
+          for (const key of stored) expect(queued).not.toContain(key);
+        }
+      }
+    });
+
+    test('a draft that is taken live while its last file is completed offers that file too', async () => {
+      const { store, db, appId, queriesOf } = await openWithApp();
+      for (let round = 0; round < ROUNDS; round++) {
+        const version = `1.0.${round}`;
+        const draft = { appId, version, notes: null, signature: 's', draft: true };
+        const release = await createRelease(db, draft, NOW);
+        if (release === 'version_taken') throw new Error(release);
+        await store.publish(release.id, MAC);
+        const uploadId = await store.promise(release.id, LINUX);
+        const outcomes = await Promise.all([
+          publishRelease(queriesOf(0), appId, release.id, null, NOW),
+          store.on(queriesOf(1)).complete(uploadId),
+        ]);
+        expect(outcomes).toEqual(['published', 'completed']);
+        for (const platform of [LINUX, MAC])
+          expect(await publishedBytes(db, appId, version, platform)).toBeDefined();
+      }
+    });
+
+    test('an upload that is promised while its release is deleted is promised or told so, and leaves nothing', async () => {
+      const { store, db, appId, queriesOf } = await openWithApp();
+      const fields = {
+        fileSize: 5,
+        sha256: null,
+        signature: null,
+        expiresAt: later(HOUR),
+        lookAt: null,
+        ...LINUX,
+      };
+      for (let round = 0; round < ROUNDS; round++) {
+        const releaseId = await store.release(`1.0.${round}`);
+        const [deleted] = await Promise.all([
+          deleteRelease(queriesOf(0), appId, releaseId),
+          ...numbered
+            .slice(0, 5)
+            .map((i) => createPendingArtifact(queriesOf(i + 1), { releaseId, ...fields }, NOW)),
+        ]);
+        expect(deleted).toBe('deleted');
+      }
+      expect(await db.selectFrom('artifacts').selectAll().execute()).toEqual([]);
+    });
+
+    test('an upload that is completed while it is forgotten is one or the other', async () => {
+      const { store, db, queriesOf } = await openWithApp();
+      const releaseId = await store.release('1.0.0');
+      for (let round = 0; round < ROUNDS; round++) {
+        const platform = { ...LINUX, bundleType: 'deb' } as const;
+        const uploadId = await store.promise(releaseId, round === 0 ? LINUX : platform);
+        const [outcome] = await Promise.all([
+          store.on(queriesOf(0)).complete(uploadId),
+          forgetExpiredUploads(queriesOf(1), later(2 * HOUR)),
+        ]);
+        const row = await db
+          .selectFrom('artifacts')
+          .select('status')
+          .where('id', '=', uploadId)
+          .executeTakeFirst();
+        expect(row).toEqual(outcome === 'completed' ? { status: 'complete' } : undefined);
+      }
+    });
+
+    test('of many who say where the artifacts are, with other places each, one is right', async () => {
+      const { queriesOf } = await openWithApp();
+      const outcomes = await Promise.allSettled(
+        numbered.map((i) => requireStoragePlace(queriesOf(i), `disk:${i}`)),
+      );
+      const right = outcomes.findIndex(({ status }) => status === 'fulfilled');
+      for (const [i, outcome] of outcomes.entries()) {
+        if (i === right) continue;
+        expect(outcome).toMatchObject({
+          reason: {
+            code: 'store_unavailable',
+            message: `the artifacts of this database are in disk:${right}, not in disk:${i}`,
+          },
+        });
+      }
+      await requireStoragePlace(queriesOf(0), `disk:${right}`);
+    });
+
+    test('of many who ask what the database is called, all are told the same, also later', async () => {
+      const { queriesOf } = await openWithApp();
+      const ids = await Promise.all(numbered.map((i) => databaseId(queriesOf(i))));
+      expect(new Set([...ids, await databaseId(queriesOf(0))]).size).toBe(1);
+    });
+
+    test('changes of many apps all come to pass', async () => {
+      const { queriesOf } = await openWithApp();
+      const ids = await Promise.all(
+        numbered.map(async (i) => {
+          const app = await createApp(queriesOf(i), { name: 'Test', slug: `app-${i}` }, NOW);
+          if (app === 'slug_taken') throw new Error(app);
+          expect(await setSlug(queriesOf(i + 1), app.id, `next-${i}`, NOW)).toBe('set');
+          return app.id;
+        }),
+      );
+      expect(new Set(ids).size).toBe(AT_ONCE);
+    });
+  });
+}

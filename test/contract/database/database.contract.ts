@@ -1,0 +1,289 @@
+import { describe, expect, test, vi } from 'vitest';
+import { createApp, findApp, listApps, setSlug } from '../../../src/database/queries/apps.ts';
+import {
+  findDownload,
+  findStoredFile,
+  findUpload,
+  forgetDeleted,
+  isReferenced,
+  listDeleting,
+} from '../../../src/database/queries/artifacts.ts';
+import { updateRelease } from '../../../src/database/queries/publish-release.ts';
+import {
+  createRelease,
+  deleteRelease,
+  findRelease,
+  listReleases,
+} from '../../../src/database/queries/releases.ts';
+import {
+  createToken,
+  findValidToken,
+  listTokens,
+  revokeToken,
+} from '../../../src/database/queries/tokens.ts';
+import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+import { SCOPES } from '../../../src/protocol/token.ts';
+import {
+  HOUR,
+  keyOf,
+  LINUX,
+  later,
+  MAC,
+  NOW,
+  SHA_A,
+  StoreWithApp,
+} from '../../support/server/store-with-app.ts';
+import { describeArtifactQueries } from './artifact-queries.contract.ts';
+import { describePendingUploads } from './pending-uploads.contract.ts';
+
+/** An empty store. It closes itself when the test is finished. */
+export interface OpenStore {
+  readonly database: Database;
+  /** Opens the same store once more, as another process would. */
+  openAgain(): Promise<Database>;
+}
+
+/** The counter once reading does not change it: what is told of earlier changes may be on its way yet. */
+async function settledCounter({ queries, changeCounter }: Database): Promise<number> {
+  return vi.waitFor(async () => {
+    const counter = changeCounter();
+    for (let i = 0; i < 5; i++) {
+      await findApp(queries, 'unknown');
+      expect(changeCounter()).toBe(counter);
+    }
+    return counter;
+  });
+}
+
+/** What the queries do on every engine. */
+export function describeDatabase(name: string, open: () => Promise<OpenStore>): void {
+  async function openWithApp(slug?: string) {
+    const { database } = await open();
+    const store = await StoreWithApp.in(database, slug);
+    const newApp = async (ofSlug: string) => (await StoreWithApp.in(database, ofSlug)).appId;
+    return { database, store, db: store.db, appId: store.appId, newApp };
+  }
+
+  describe(name, () => {
+    describe('apps', () => {
+      test('an app comes back as it was created', async () => {
+        const { database } = await open();
+        const app = await createApp(
+          database.queries,
+          { name: 'Ünïcode 🎉', slug: 'my-app', pubkey: 'key' },
+          NOW,
+        );
+        expect(app).toMatchObject({
+          name: 'Ünïcode 🎉',
+          slug: 'my-app',
+          pubkey: 'key',
+          createdAt: NOW.getTime(),
+        });
+        if (app === 'slug_taken') throw new Error(app);
+        expect(await findApp(database.queries, app.id)).toEqual(app);
+        expect(await findApp(database.queries, 'unknown')).toBeUndefined();
+      });
+
+      test('apps need no slug, and are listed oldest first', async () => {
+        const { database } = await open();
+        for (const [i, appName] of ['b', 'c', 'a'].entries())
+          await createApp(database.queries, { name: appName }, later(i));
+        const apps = await listApps(database.queries);
+        expect(apps.map((app) => [app.name, app.slug])).toEqual([
+          ['b', null],
+          ['c', null],
+          ['a', null],
+        ]);
+      });
+
+      test('a slug that another app has or had is taken, also for a new app, and one’s own never is', async () => {
+        const { db, appId, newApp } = await openWithApp('first');
+        const otherId = await newApp('other');
+        expect(await setSlug(db, appId, 'second', NOW)).toBe('set');
+        for (const slug of ['first', 'second']) {
+          expect(await setSlug(db, otherId, slug, NOW)).toBe('slug_taken');
+          expect(await createApp(db, { name: 'New', slug }, NOW)).toBe('slug_taken');
+        }
+        expect(await setSlug(db, appId, 'first', NOW)).toBe('set');
+        expect((await findApp(db, appId))?.slug).toBe('first');
+        expect(await listApps(db)).toHaveLength(2);
+      });
+
+      test('of two apps that claim one slug at once, one gets it', async () => {
+        const { db, appId, newApp } = await openWithApp('first');
+        const otherId = await newApp('other');
+        const outcomes = await Promise.all([
+          setSlug(db, appId, 'new', NOW),
+          setSlug(db, otherId, 'new', NOW),
+        ]);
+        expect(outcomes.sort()).toEqual(['set', 'slug_taken']);
+      });
+    });
+
+    describe('tokens', () => {
+      const fields = { name: 'ci', scopes: [...SCOPES].slice(0, 2), expiresAt: later(HOUR) };
+
+      test('a token is valid until it expires, with what it was created with', async () => {
+        const { db, appId } = await openWithApp();
+        const { record, token } = await createToken(db, { appId, ...fields }, NOW);
+        expect(record).toMatchObject({ appId, name: 'ci', scopes: fields.scopes, revokedAt: null });
+        expect(await findValidToken(db, token, NOW)).toEqual(record);
+        expect(await findValidToken(db, token, later(HOUR - 1))).toEqual(record);
+        expect(await findValidToken(db, token, later(HOUR))).toBeUndefined();
+      });
+
+      test('a token without an expiry stays valid', async () => {
+        const { db, appId } = await openWithApp();
+        const { record, token } = await createToken(db, { appId, ...fields, expiresAt: null }, NOW);
+        expect(await findValidToken(db, token, later(1e12))).toEqual(record);
+      });
+
+      test('a revoked token is not valid, and keeps the time when it was first revoked', async () => {
+        const { db, appId } = await openWithApp();
+        const { record, token } = await createToken(db, { appId, ...fields }, NOW);
+        const kept = await createToken(db, { appId, ...fields }, NOW);
+        expect(await revokeToken(db, record.id, later(1))).toBe(true);
+        expect(await revokeToken(db, record.id, later(2))).toBe(true);
+        expect(await revokeToken(db, 'unknown', NOW)).toBe(false);
+        expect(await findValidToken(db, token, NOW)).toBeUndefined();
+        expect(await findValidToken(db, kept.token, NOW)).toEqual(kept.record);
+        const listed = await listTokens(db, appId);
+        expect(listed.find(({ id }) => id === record.id)?.revokedAt).toBe(later(1).getTime());
+      });
+
+      test('a token is found by its whole text only', async () => {
+        const { db, appId } = await openWithApp();
+        const { token } = await createToken(db, { appId, ...fields }, NOW);
+        for (const other of ['', token.slice(0, -1), `${token}a`, token.toLowerCase(), ` ${token}`])
+          expect(await findValidToken(db, other, NOW)).toBeUndefined();
+      });
+
+      test('tokens are listed by app, or all', async () => {
+        const { db, appId, newApp } = await openWithApp();
+        const otherId = await newApp('other');
+        await createToken(db, { appId, ...fields }, NOW);
+        await createToken(db, { appId: otherId, ...fields }, NOW);
+        expect((await listTokens(db, appId)).map((token) => token.appId)).toEqual([appId]);
+        expect(await listTokens(db)).toHaveLength(2);
+      });
+    });
+
+    describe('releases', () => {
+      test('a version is unique in its app by precedence, and free in others', async () => {
+        const { db, appId, newApp } = await openWithApp();
+        const otherId = await newApp('other');
+        const create = (version: string, ofApp = appId) =>
+          createRelease(db, { appId: ofApp, version, notes: 'n', signature: 's' }, NOW);
+        const first = await create('1.0.0+a');
+        expect(first).toMatchObject({
+          version: '1.0.0+a',
+          notes: 'n',
+          signature: 's',
+          pubDate: NOW.getTime(),
+        });
+        for (const version of ['1.0.0+a', '1.0.0', '1.0.0+b'])
+          expect(await create(version)).toBe('version_taken');
+        expect(await create('1.0.0-rc.1')).not.toBe('version_taken');
+        expect(await create('1.0.0', otherId)).not.toBe('version_taken');
+        if (first === 'version_taken') throw new Error(first);
+        expect(await findRelease(db, appId, first.id)).toEqual(first);
+        expect(await findRelease(db, otherId, first.id)).toBeUndefined();
+      });
+
+      test('are listed highest first with their complete artifacts', async () => {
+        const { database, store, db, appId } = await openWithApp();
+        const [nine, ten] = [await store.release('1.9.0'), await store.release('1.10.0')];
+        await store.release('1.10.0-rc.1');
+        await (await StoreWithApp.in(database, 'other')).release('7.0.0');
+        await store.complete(await store.promise(ten, MAC, { signature: 'of mac' }));
+        await store.publish(nine, LINUX);
+        await store.publish(nine, MAC);
+        await store.promise(ten, LINUX);
+        const listed = await listReleases(db, appId);
+        expect(
+          listed.map(({ version, artifacts }) => [version, artifacts.map(({ target }) => target)]),
+        ).toEqual([
+          ['1.10.0', ['darwin']],
+          ['1.10.0-rc.1', []],
+          ['1.9.0', ['darwin', 'linux']],
+        ]);
+        expect(listed[0]?.artifacts).toEqual([{ ...MAC, fileSize: 5, sha256: SHA_A, signature: 'of mac' }]);
+      });
+
+      test('one that is deleted takes its uploads with it, and queues its bytes until they are forgotten', async () => {
+        const { store, db, appId, newApp } = await openWithApp();
+        const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
+        const stored = await store.publish(first, LINUX);
+        const pending = await store.promise(first, MAC);
+        const other = await store.publish(second, LINUX);
+        expect(await deleteRelease(db, await newApp('other'), first)).toBe('not_found');
+        expect(await listDeleting(db)).toEqual([]);
+
+        expect(await deleteRelease(db, appId, first)).toBe('deleted');
+        expect(await deleteRelease(db, appId, first)).toBe('not_found');
+        expect(await findUpload(db, pending)).toBeUndefined();
+        expect(await findUpload(db, stored)).toBeUndefined();
+        expect(await findStoredFile(db, keyOf(stored))).toBeUndefined();
+        expect(await findDownload(db, 'my-app', first, LINUX)).toBeUndefined();
+        expect(await listDeleting(db)).toEqual([{ id: stored, storageKey: keyOf(stored) }]);
+        expect(await isReferenced(db, keyOf(stored))).toBe(true);
+
+        await forgetDeleted(db, other);
+        await forgetDeleted(db, stored);
+        expect(await listDeleting(db)).toEqual([]);
+        expect(await isReferenced(db, keyOf(stored))).toBe(false);
+        expect(await findStoredFile(db, keyOf(other))).toBeDefined();
+      });
+    });
+
+    describe('the change counter', () => {
+      test('differs at once after a change by this connection, and soon after one by another', async () => {
+        const { database, openAgain } = await open();
+        const other = await openAgain();
+        const before = database.changeCounter();
+        await StoreWithApp.in(database, 'first');
+        expect(database.changeCounter()).not.toBe(before);
+        const between = await settledCounter(database);
+        await StoreWithApp.in(other, 'second');
+        await vi.waitFor(() => expect(database.changeCounter()).not.toBe(between));
+      });
+
+      test('differs after what changes offers: a new slug, a release that goes live or is deleted', async () => {
+        const { database, openAgain } = await open();
+        const store = await StoreWithApp.in(await openAgain());
+        const { db, appId } = store;
+        const releaseId = await store.release('1.0.0');
+        const uploadId = await store.promise(releaseId);
+        for (const change of [
+          () => store.complete(uploadId),
+          () => setSlug(db, appId, 'next-app', NOW),
+          () => updateRelease(db, appId, releaseId, { status: 'yanked' }),
+          () => deleteRelease(db, appId, releaseId),
+        ]) {
+          const before = await settledCounter(database);
+          await change();
+          await vi.waitFor(() => expect(database.changeCounter()).not.toBe(before));
+        }
+      });
+
+      test('does not differ while nothing changes', async () => {
+        const { database } = await open();
+        await StoreWithApp.in(database);
+        await settledCounter(database);
+      });
+
+      test('does not differ after a transaction that is rolled back', async () => {
+        const { database } = await open();
+        const before = database.changeCounter();
+        const transaction = database.queries.transaction().execute(async (db) => {
+          await db.insertInto('slugs').values({ slug: 's', app_id: 'unknown', created_at: 0 }).execute();
+        });
+        await expect(transaction).rejects.toThrow();
+        expect(database.changeCounter()).toBe(before);
+      });
+    });
+  });
+
+  describeArtifactQueries(name, open);
+  describePendingUploads(name, open);
+}

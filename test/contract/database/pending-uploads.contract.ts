@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'vitest';
+import { forgetExpiredUploads } from '../../../src/database/queries/artifacts.ts';
+import {
+  type ClaimedUpload,
+  claimUpload,
+  extendClaim,
+  findResumableUpload,
+  findUploadState,
+  isPromisedInParts,
+  type ResumableUpload,
+  recordMultipart,
+  releaseUpload,
+  takeDueLooks,
+  uploadRefusal,
+} from '../../../src/database/queries/pending-uploads.ts';
+import { deleteRelease } from '../../../src/database/queries/releases.ts';
+import {
+  HOUR,
+  LINUX,
+  later,
+  MAC,
+  NOW,
+  SHA_A,
+  SHA_B,
+  StoreWithApp,
+} from '../../support/server/store-with-app.ts';
+import type { OpenStore } from './database.contract.ts';
+
+const SECOND = 1000;
+const WAIT = 30 * SECOND;
+/** A claim that begins so many milliseconds from now, and holds half a minute. */
+const claimAt = (milliseconds: number) => ({ now: later(milliseconds), until: later(milliseconds + 30_000) });
+
+/** Claims an upload that is free by then. */
+async function claim(
+  db: Parameters<typeof claimUpload>[0],
+  id: string,
+  milliseconds = 0,
+): Promise<ClaimedUpload> {
+  const claimed = await claimUpload(db, id, claimAt(milliseconds));
+  if (claimed === undefined) throw new Error(`${id} is not free`);
+  return claimed;
+}
+
+/** The part of `describeDatabase` that is about uploads whose bytes are looked for. */
+export function describePendingUploads(name: string, open: () => Promise<OpenStore>): void {
+  const openStore = async () => {
+    const { database, openAgain } = await open();
+    const store = await StoreWithApp.in(database);
+    const releaseId = await store.release('1.0.0');
+    const promise = (lookAt: Date | null, fields = {}) =>
+      store.promise(releaseId, LINUX, { lookAt, ...fields });
+    const due = async (milliseconds: number, limit = 10) =>
+      (await takeDueLooks(store.db, later(milliseconds), { limit, waitOf: () => WAIT })).map(({ id }) => id);
+    return { store, db: store.db, releaseId, promise, due, openAgain };
+  };
+
+  describe(`${name}: uploads that are looked for`, () => {
+    test('are due from their time on, those first that wait longest, and no more than are asked for', async () => {
+      const { promise, due } = await openStore();
+      const second = await promise(later(2 * SECOND));
+      const first = await promise(later(SECOND));
+      await promise(null);
+      expect(await due(SECOND - 1)).toEqual([]);
+      expect(await due(SECOND)).toEqual([first]);
+      const third = await promise(later(3 * SECOND));
+      expect(await due(3 * SECOND, 1)).toEqual([second]);
+      expect(await due(3 * SECOND)).toEqual([third]);
+    });
+
+    test('come with the times of their row', async () => {
+      const { db, promise } = await openStore();
+      const id = await promise(NOW);
+      const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
+      expect(await takeDueLooks(db, NOW, { limit: 10, waitOf: () => WAIT })).toEqual([upload]);
+      expect(await claimUpload(db, id, claimAt(0))).toEqual({ ...upload, claimedUntil: later(30_000) });
+    });
+
+    test('are due again after the wait of each, whoever looked', async () => {
+      const { db, promise, due } = await openStore();
+      const [soon, late] = [await promise(NOW), await promise(later(1))];
+      const waitOf = ({ id }: { id: string }) => (id === soon ? SECOND : 2 * SECOND);
+      const looks = await takeDueLooks(db, later(1), { limit: 10, waitOf });
+      expect(looks.map(({ id }) => id)).toEqual([soon, late]);
+      expect(await due(SECOND)).toEqual([]);
+      expect(await due(SECOND + 1)).toEqual([soon]);
+      expect(await due(2 * SECOND)).toEqual([]);
+      expect(await due(2 * SECOND + 1)).toEqual([late]);
+    });
+
+    test('are had by one until the claim ends, and not looked for meanwhile', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(NOW);
+      const claimed = await claim(db, id);
+      expect(await due(29_999)).toEqual([]);
+      expect(await claimUpload(db, id, claimAt(29_999))).toBeUndefined();
+      expect(await extendClaim(db, claimed, later(60_000))).toEqual({
+        ...claimed,
+        claimedUntil: later(60_000),
+      });
+      expect(await due(59_999)).toEqual([]);
+      expect(await due(60_000)).toEqual([id]);
+    });
+
+    test('are neither kept nor let go by whom another followed once the claim had ended', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(NOW);
+      const slept = await claim(db, id);
+      const second = await claim(db, id, 30_000);
+      expect(await extendClaim(db, slept, later(90_000))).toBeUndefined();
+      await releaseUpload(db, slept, later(30_001), { code: 'content_mismatch', detail: 'No.', errors: [] });
+      expect(await due(59_999)).toEqual([]);
+      expect(await claimUpload(db, id, claimAt(59_999))).toBeUndefined();
+      expect(await uploadRefusal(db, id)).toBeUndefined();
+      await releaseUpload(db, second, later(40_000));
+      expect(await due(40_000)).toEqual([id]);
+    });
+
+    test('that are not due can be had by name', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(later(HOUR));
+      expect(await claimUpload(db, id, claimAt(0))).toMatchObject({ id });
+      expect(await due(2 * HOUR)).toEqual([id]);
+      expect(await claimUpload(db, 'unknown', claimAt(0))).toBeUndefined();
+    });
+
+    test('that are let go are due again when it was said, with why they were refused', async () => {
+      const { db, promise, due } = await openStore();
+      const id = await promise(NOW);
+      const refusal = {
+        code: 'content_mismatch',
+        detail: 'No.',
+        errors: [{ field: 'sha256', message: 'is' }],
+      };
+      await releaseUpload(db, await claim(db, id), later(5 * SECOND), refusal);
+      expect(await due(5 * SECOND - 1)).toEqual([]);
+      expect(await due(5 * SECOND)).toEqual([id]);
+      expect(await uploadRefusal(db, id)).toEqual(refusal);
+      await releaseUpload(db, await claim(db, id, 5 * SECOND), later(6 * SECOND));
+      expect(await uploadRefusal(db, id)).toEqual(refusal);
+    });
+
+    test('are not looked for once they are complete, or their release is deleted', async () => {
+      const { store, db, releaseId, promise, due } = await openStore();
+      const id = await promise(NOW);
+      const claimed = await claim(db, id);
+      await store.complete(id);
+      await store.promise(releaseId, MAC, { lookAt: NOW });
+      await deleteRelease(db, store.appId, releaseId);
+      expect(await due(HOUR)).toEqual([]);
+      expect(await extendClaim(db, claimed, later(HOUR))).toBeUndefined();
+      await releaseUpload(db, claimed, NOW);
+      expect(await uploadRefusal(db, id)).toBeUndefined();
+    });
+
+    test('of several that claim at once, each is had by one', async () => {
+      const { promise, openAgain } = await openStore();
+      const ids: string[] = [];
+      for (let i = 0; i < 20; i++) ids.push(await promise(NOW));
+      const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
+      const claims = await Promise.all(
+        others.flatMap(({ queries }) =>
+          [0, 1].map(() => takeDueLooks(queries, NOW, { limit: 20, waitOf: () => WAIT })),
+        ),
+      );
+      expect(
+        claims
+          .flat()
+          .map(({ id }) => id)
+          .sort(),
+      ).toEqual(ids.sort());
+    });
+
+    test('are told of by their app and release only', async () => {
+      const { store, db, releaseId, promise } = await openStore();
+      const id = await promise(NOW, { sha256: SHA_A });
+      const of = { appId: store.appId, releaseId };
+      expect(await findUploadState(db, of, id)).toEqual({
+        status: 'pending',
+        fileSize: 5,
+        sha256: SHA_A,
+        multipartId: null,
+      });
+      await store.complete(id, SHA_B);
+      expect(await findUploadState(db, of, id)).toMatchObject({ status: 'complete', sha256: SHA_B });
+      expect(await findUploadState(db, of, 'unknown')).toBeUndefined();
+      expect(await findUploadState(db, { ...of, appId: 'other' }, id)).toBeUndefined();
+      const other = await store.release('2.0.0');
+      expect(await findUploadState(db, { ...of, releaseId: other }, id)).toBeUndefined();
+    });
+  });
+
+  describe(`${name}: uploads in parts`, () => {
+    const parted = { fileSize: 5, sha256: SHA_A, signature: 'signature' };
+    const record = (multipartId: string, before: string | null = null, expiresAt = later(HOUR)) => ({
+      before,
+      multipartId,
+      expiresAt,
+    });
+    const openParted = async () => {
+      const opened = await openStore();
+      const { db, releaseId, promise } = opened;
+      const id = await promise(NOW, parted);
+      const find = (fields: Partial<ResumableUpload> = {}) =>
+        findResumableUpload(db, { releaseId, ...LINUX, ...parted, ...fields });
+      return { ...opened, id, find };
+    };
+
+    test('are gone on with as what the store calls them, once that is recorded', async () => {
+      const { store, db, releaseId, id, find } = await openParted();
+      expect(await find()).toBeUndefined();
+      expect(await recordMultipart(db, id, record('m1'))).toBe(true);
+      expect(await find()).toEqual({ id, multipartId: 'm1' });
+      expect(await findUploadState(db, { appId: store.appId, releaseId }, id)).toMatchObject({
+        status: 'pending',
+        multipartId: 'm1',
+      });
+    });
+
+    test.each<[string, Partial<ResumableUpload>]>([
+      ['platform', MAC],
+      ['kind of bundle', { bundleType: 'deb' }],
+      ['size', { fileSize: 6 }],
+      ['hash', { sha256: SHA_B }],
+      ['signature', { signature: 'another' }],
+      ['signature, which is none,', { signature: null }],
+      ['release', { releaseId: 'another' }],
+    ])('of another %s are other uploads', async (_, fields) => {
+      const { db, id, find } = await openParted();
+      await recordMultipart(db, id, record('m1'));
+      expect(await find(fields)).toBeUndefined();
+    });
+
+    test('without a signature of their own, and of a kind of bundle, are gone on with too', async () => {
+      const { db, promise, releaseId, store, find } = await openParted();
+      const unsigned = await promise(NOW, { ...parted, signature: null });
+      await recordMultipart(db, unsigned, record('m1'));
+      expect(await find({ signature: null })).toEqual({ id: unsigned, multipartId: 'm1' });
+      const deb = await store.promise(releaseId, { ...LINUX, bundleType: 'deb' }, parted);
+      await recordMultipart(db, deb, record('m2'));
+      expect(await find({ bundleType: 'deb' })).toEqual({ id: deb, multipartId: 'm2' });
+    });
+
+    test('are promised for longer when they are recorded again', async () => {
+      const { db, id, due } = await openParted();
+      await recordMultipart(db, id, record('m1'));
+      await due(0);
+      await recordMultipart(db, id, record('m1', 'm1', later(3 * HOUR)));
+      await forgetExpiredUploads(db, later(2 * HOUR));
+      expect(await claimUpload(db, id, claimAt(HOUR))).toMatchObject({ expiresAt: later(3 * HOUR) });
+      await forgetExpiredUploads(db, later(4 * HOUR));
+      expect(await recordMultipart(db, id, record('m1', 'm1'))).toBe(false);
+    });
+
+    test('that two begin at once, or anew, are what was recorded first', async () => {
+      const { openAgain, id, db, find } = await openParted();
+      const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
+      for (const before of [null, 'first'] as const) {
+        const names = ['a', 'b', 'c'].map((letter) => `${letter} after ${before}`);
+        const recorded = await Promise.all(
+          others.map(({ queries }, i) => recordMultipart(queries, id, record(names[i] ?? '', before))),
+        );
+        expect(recorded.filter(Boolean)).toHaveLength(1);
+        const winner = names[recorded.indexOf(true)] ?? '';
+        expect(await find()).toEqual({ id, multipartId: winner });
+        await recordMultipart(db, id, record('first', winner));
+      }
+    });
+
+    test('are not gone on with, and not referred to, once they are complete or their release is deleted', async () => {
+      const { store, db, releaseId, id, find } = await openParted();
+      await recordMultipart(db, id, record('m1'));
+      const other = await store.promise(releaseId, MAC, parted);
+      await recordMultipart(db, other, record('m2'));
+      expect(await isPromisedInParts(db, id, 'm1')).toBe(true);
+      expect(await isPromisedInParts(db, id, 'm2')).toBe(false);
+      expect(await isPromisedInParts(db, 'unknown', 'm1')).toBe(false);
+      await store.complete(id);
+      expect(await find()).toBeUndefined();
+      expect(await isPromisedInParts(db, id, 'm1')).toBe(false);
+      expect(await recordMultipart(db, id, record('m3', 'm1'))).toBe(false);
+      expect(await isPromisedInParts(db, other, 'm2')).toBe(true);
+      await deleteRelease(db, store.appId, releaseId);
+      expect(await isPromisedInParts(db, other, 'm2')).toBe(false);
+    });
+  });
+}

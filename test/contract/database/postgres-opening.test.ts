@@ -1,0 +1,274 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { sql } from 'kysely';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
+import { listApps } from '../../../src/database/queries/apps.ts';
+import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+import { deadUrl, listenRaw } from '../../support/network/loopback-server.ts';
+import { listenAsPostgres } from '../../support/postgres/old-postgres.ts';
+import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
+
+const PASSWORD = 'canary-in-the-url';
+
+async function open(url: string): Promise<Database> {
+  const database = await openPostgres(url);
+  onTestFinished(() => database.close());
+  return database;
+}
+
+/** The sentence and the hint that a person gets; nowhere in the error is the password. */
+async function refusalOf(url: string): Promise<{ message: string; hint: string }> {
+  const opened = await openPostgres(url).then(
+    (database) => database.close(),
+    (error) => error,
+  );
+  expect(opened).toMatchObject({
+    name: 'OtaError',
+    code: 'store_unavailable',
+    hint: expect.stringMatching(/\.$/),
+  });
+  expect(inspect(opened, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
+  expect(JSON.stringify(opened)).not.toContain(PASSWORD);
+  return opened;
+}
+
+const to = ({ host }: URL, rest = '/updates') => `postgres://somebody:${PASSWORD}@${host}${rest}`;
+
+describe('a database that cannot be opened is refused in one sentence, with what to do', () => {
+  test('when nothing listens', async () => {
+    const url = await deadUrl();
+    const { message, hint } = await refusalOf(to(url));
+    expect(message).toContain(`PostgreSQL at ${url.host}/updates cannot be reached: connect ECONNREFUSED`);
+    expect(hint).toContain('host, port and sslmode');
+  });
+
+  test('when there is no such host', async () => {
+    const { message } = await refusalOf(`postgres://somebody:${PASSWORD}@no-such-host.invalid/updates`);
+    expect(message).toContain('PostgreSQL at no-such-host.invalid:5432/updates cannot be reached');
+  });
+
+  test('when something else listens', async () => {
+    const { message } = await refusalOf(
+      to(await listenRaw((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'))),
+    );
+    expect(message).toContain('cannot be reached');
+  });
+
+  test('when nobody answers', { timeout: 20_000 }, async () => {
+    const { message } = await refusalOf(to(await listenRaw((socket) => socket.resume())));
+    expect(message).toContain('cannot be reached: timeout expired');
+  });
+
+  test('when the server is too old', async () => {
+    const { message, hint } = await refusalOf(to(await listenAsPostgres(120_022, 'UTF8')));
+    expect(message).toMatch(/^PostgreSQL at 127\.0\.0\.1:\d+\/updates is version 12$/);
+    expect(hint).toBe('Bring it to version 13 or later.');
+  });
+
+  test('when it cannot hold all text', async () => {
+    const { message, hint } = await refusalOf(to(await listenAsPostgres(150_000, 'SQL_ASCII')));
+    expect(message).toContain('cannot hold all text: it is SQL_ASCII');
+    expect(hint).toContain('UTF8');
+  });
+
+  test.each([
+    ['a port that is none', '@host:99999999/updates'],
+    ['percent signs that stand for nothing', '@%ff/updates'],
+    ['a certificate that is not there', '@host/updates?sslmode=verify-full&sslrootcert=/no/such.pem'],
+  ])('when the URL has %s', async (_, rest) => {
+    const { message, hint } = await refusalOf(`postgres://somebody:${PASSWORD}${rest}`);
+    expect(message).toMatch(/^--database cannot be understood: ./);
+    expect(hint).toContain('postgres://user@host:5432/database');
+  });
+});
+
+describeOnPostgres('PostgreSQL', () => {
+  const postgres = usePostgres();
+  const nameIn = (url: string) => new URL(url).pathname.slice(1);
+  const sqlIn = (url: string, statements: string) =>
+    postgres.server.sql(statements, new URL(url).pathname.slice(1));
+  const withPassword = (url: string) =>
+    url.replace('postgres://postgres@', `postgres://postgres:${PASSWORD}@`);
+
+  describe('a database that cannot be opened is refused in one sentence, with what to do', () => {
+    test('when it is not there', async () => {
+      const { message, hint } = await refusalOf(withPassword(postgres.server.url('missing')));
+      expect(message).toContain('has no such database: database "missing" does not exist');
+      expect(hint).toContain('createdb');
+    });
+
+    test('when the user or the password is wrong', async () => {
+      await writeFile(
+        join(postgres.server.dataFolder, 'pg_hba.conf'),
+        'local all guarded scram-sha-256\nlocal all rejected reject\nlocal all all trust\n',
+      );
+      await postgres.server.sql("create role guarded login password 'right'; select pg_reload_conf()");
+      const as = (user: string) => postgres.server.url('postgres', user);
+      await vi.waitFor(async () => {
+        const wrong = await refusalOf(as(`guarded:${PASSWORD}`));
+        expect(wrong.message).toContain('does not let this user in: password authentication failed');
+        expect(wrong.hint).toContain('password');
+      });
+      const rejected = await refusalOf(as(`rejected:${PASSWORD}`));
+      expect(rejected.hint).toContain('pg_hba.conf');
+      expect((await refusalOf(as('guarded'))).message).toContain('password must be a string');
+    });
+
+    test('when this user may not create tables in it', async () => {
+      const url = await postgres.server.createDatabase();
+      await postgres.server.sql('create role stranger login');
+      const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
+      expect(message).toContain('does not allow what is needed: permission denied');
+      expect(hint).toContain('owner');
+    });
+
+    test('when it can only be read', async () => {
+      const url = await postgres.server.createDatabase();
+      await postgres.server.sql(`alter database ${nameIn(url)} set default_transaction_read_only = on`);
+      const { message, hint } = await refusalOf(withPassword(url));
+      expect(message).toContain('cannot be written');
+      expect(hint).toContain('primary');
+    });
+
+    test('when its encoding cannot hold all text', async () => {
+      await postgres.server.sql("create database ascii encoding 'SQL_ASCII' template template0");
+      expect((await refusalOf(withPassword(postgres.server.url('ascii')))).message).toContain('SQL_ASCII');
+    });
+
+    test('when the server has no TLS, and it was asked for', async () => {
+      const proxy = await PostgresProxy.to(postgres.server);
+      const url = proxy.url(await postgres.server.createDatabase());
+      const { message } = await refusalOf(`${withPassword(url)}?sslmode=verify-full`);
+      expect(message).toContain('cannot be reached: The server does not support SSL connections');
+    });
+
+    test('when a pooler between loses what is told without being asked', async () => {
+      const proxy = await PostgresProxy.to(postgres.server);
+      proxy.isDeaf = true;
+      const url = await postgres.server.createDatabase();
+      const { message, hint } = await refusalOf(withPassword(proxy.url(url)));
+      expect(message).toMatch(/^PostgreSQL at .* does not tell this session of changes$/);
+      expect(hint).toContain('pool_mode = session');
+    });
+
+    test.each([
+      ['a table', 'create table users (id int)', 'users'],
+      ['a table that is called as one of ours', 'create table apps (id int)', 'apps'],
+      [
+        'migrations',
+        "create table kysely_migration (name text); insert into kysely_migration values ('2020-users')",
+        '2020-users',
+      ],
+    ])('when it has %s of another program, and stays as it is', async (_, made, name) => {
+      const url = await postgres.server.createDatabase();
+      const tables = () =>
+        sqlIn(url, "select relname from pg_class where relname !~ '^(pg|sql)_' and relkind = 'r'");
+      await sqlIn(url, made);
+      const before = await tables();
+      const { message, hint } = await refusalOf(withPassword(url));
+      expect(message).toBe(`the database is another program's: it has ${name}`);
+      expect(hint).toContain('of its own');
+      expect(await tables()).toEqual(before);
+    });
+
+    test('but not when another program has a schema beside it', async () => {
+      const url = await postgres.server.createDatabase();
+      await sqlIn(url, 'create schema other; create table other.users (id int)');
+      const { queries } = await open(url);
+      expect(await listApps(queries)).toEqual([]);
+    });
+
+    test('when its schema is newer than this program, and stays as it is', async () => {
+      const url = await postgres.server.createDatabase();
+      const database = await open(url);
+      await sql`insert into kysely_migration values ('9999-later', '2030-01-01')`.execute(database.queries);
+      const { message, hint } = await refusalOf(withPassword(url));
+      expect(message).toBe('the store is newer than this program (it has migration 9999-later)');
+      expect(hint).toContain('newer');
+    });
+  });
+
+  describe('a new database', () => {
+    test('that many open at once is made once, and all find it ready', async () => {
+      const url = await postgres.server.createDatabase();
+      const opened = await Promise.all(Array.from({ length: 10 }, () => open(url)));
+      for (const { queries } of opened) expect(await listApps(queries)).toEqual([]);
+      const { rows } = await sql`select name from kysely_migration`.execute(
+        opened[0]?.queries as Database['queries'],
+      );
+      expect(rows).toEqual([{ name: '0001-initial' }]);
+    });
+
+    test('tells where it is without its secrets', async () => {
+      const proxy = await PostgresProxy.to(postgres.server);
+      const url = await postgres.server.createDatabase();
+      const { location } = await open(withPassword(proxy.url(url)));
+      expect(location).toBe(`${new URL(proxy.url(url)).host}/${nameIn(url)}`);
+    });
+  });
+
+  describe('the time', () => {
+    test('is the server’s, not this machine’s', async () => {
+      const url = await postgres.server.createDatabase();
+      // Found before the real one, this stands for a machine whose clock is an hour ahead.
+      await postgres.server.sql(
+        `create function public.clock_timestamp() returns timestamptz language sql as
+           $$ select pg_catalog.clock_timestamp() + interval '1 hour' $$;
+         alter database ${nameIn(url)} set search_path = public, pg_catalog`,
+        nameIn(url),
+      );
+      const { clock, queries } = await open(url);
+      const before = clock().getTime();
+      const { rows } = await sql<{ told: number }>`
+        select (extract(epoch from clock_timestamp()) * 1000)::float8 as told`.execute(queries);
+      const after = clock().getTime();
+      const told = rows[0]?.told ?? 0;
+      const uncertainty = after - before + 5;
+      expect(told).toBeGreaterThan(before - uncertainty);
+      expect(told).toBeLessThan(after + uncertainty);
+      expect(Math.round((told - Date.now()) / 60_000)).toBe(60);
+    });
+  });
+
+  describe('the settings of a session', () => {
+    const settingsOf = async ({ queries }: Database, names: string[]) => {
+      const { rows } = await sql<{ name: string; setting: string }>`
+        select name, setting from pg_settings where name in (${sql.join(names)})`.execute(queries);
+      return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
+    };
+
+    test('end what would wait without end, also where the database’s own do not', async () => {
+      const url = await postgres.server.createDatabase();
+      const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+      for (const name of names) await postgres.server.sql(`alter database ${nameIn(url)} set ${name} = 0`);
+      expect(await settingsOf(await open(url), names)).toEqual({
+        statement_timeout: '8000',
+        lock_timeout: '5000',
+        idle_in_transaction_session_timeout: '3000',
+      });
+    });
+
+    test.each([
+      ['off', 'on'],
+      ['remote_apply', 'remote_apply'],
+    ])('make each commit durable: %s becomes %s', async (ofDatabase, ofSession) => {
+      const url = await postgres.server.createDatabase();
+      await postgres.server.sql(`alter database ${nameIn(url)} set synchronous_commit = ${ofDatabase}`);
+      expect(await settingsOf(await open(url), ['synchronous_commit'])).toEqual({
+        synchronous_commit: ofSession,
+      });
+    });
+
+    test('name this program, for whoever looks at the server', async () => {
+      const url = await postgres.server.createDatabase();
+      await listApps((await open(url)).queries);
+      const rows = await postgres.server.sql(
+        `select application_name as name from pg_stat_activity where datname = '${nameIn(url)}' order by 1`,
+      );
+      expect(rows).toEqual([{ name: 'synckit-ota' }, { name: 'synckit-ota listener' }]);
+    });
+  });
+});

@@ -1,0 +1,26 @@
+import { onTestFinished } from 'vitest';
+import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
+import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeConcurrency } from './concurrency.contract.ts';
+import { describeDatabase } from './database.contract.ts';
+
+async function open(url: string): Promise<Database> {
+  const database = await openPostgres(url);
+  onTestFinished(() => database.close());
+  return database;
+}
+
+describeOnPostgres('PostgreSQL', () => {
+  const postgres = usePostgres();
+
+  describeDatabase('PostgreSQL', async () => {
+    const url = await postgres.server.createDatabase();
+    return { database: await open(url), openAgain: () => open(url) };
+  });
+
+  describeConcurrency('PostgreSQL', async () => {
+    const url = await postgres.server.createDatabase();
+    return [await open(url), await open(url), await open(url)];
+  });
+});

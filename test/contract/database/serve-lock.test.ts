@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+import { lockForServing } from '../../../src/database/sqlite/serve-lock.ts';
+import { runElsewhere } from '../../support/process/other-process.ts';
+import { tempFolder } from '../../support/process/temp-folder.ts';
+
+/** Takes the lock in another process, which holds it while it lives. It says `locked`, or why not. */
+function lockElsewhere(dataDir: string, then = '') {
+  return runElsewhere(`
+    import { lockForServing } from '~/sqlite/serve-lock.ts';
+    try {
+      await lockForServing(${JSON.stringify(dataDir)});
+      ${then}
+      console.log('locked');
+      setInterval(() => {}, 1000);
+    } catch (error) {
+      console.log(error.code + ': ' + error.message);
+    }`);
+}
+
+test('R9: a folder that another process serves is refused within a second, with its name and what to do', async () => {
+  const dataDir = await tempFolder();
+  expect((await lockElsewhere(dataDir)).said).toBe('locked');
+  const started = Date.now();
+  await expect(lockForServing(dataDir)).rejects.toMatchObject({
+    code: 'store_unavailable',
+    message: expect.stringContaining(dataDir),
+    hint: expect.stringMatching(/./),
+  });
+  expect(Date.now() - started).toBeLessThan(1000);
+});
+
+test('a folder that this process serves is refused to another', async () => {
+  const dataDir = await tempFolder();
+  onTestFinished(await lockForServing(dataDir));
+  expect((await lockElsewhere(dataDir)).said).toMatch(/^store_unavailable: /);
+});
+
+test('a process that is killed leaves no lock', async () => {
+  const dataDir = await tempFolder();
+  const { child, said } = await lockElsewhere(dataDir);
+  expect(said).toBe('locked');
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  (await lockForServing(dataDir))();
+});
+
+test('a lock that is given back can be taken again', async () => {
+  const dataDir = await tempFolder();
+  for (let i = 0; i < 3; i++) (await lockForServing(dataDir))();
+});
+
+test('two folders can be served at once', async () => {
+  onTestFinished(await lockForServing(await tempFolder()));
+  onTestFinished(await lockForServing(await tempFolder()));
+});
+
+test('the lock is held for as long as the process lives, also when nobody keeps what gives it back', async () => {
+  const dataDir = await tempFolder();
+  const collectGarbage =
+    'for (let i = 0; i < 10; i++) { gc(); await new Promise((r) => setTimeout(r, 10)); }';
+  expect((await lockElsewhere(dataDir, collectGarbage)).said).toBe('locked');
+  await expect(lockForServing(dataDir)).rejects.toMatchObject({ code: 'store_unavailable' });
+});

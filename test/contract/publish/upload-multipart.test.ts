@@ -1,0 +1,302 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { appendFile } from 'node:fs/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PartBuffers } from '../../../src/client/transfer/buffer-pool.ts';
+import { OtaError } from '../../../src/errors.ts';
+import type { PlannedArtifact } from '../../../src/publish/plan/plan.ts';
+import { uploadArtifact } from '../../../src/publish/upload/upload-artifact.ts';
+import { uploadInParts } from '../../../src/publish/upload/upload-multipart.ts';
+import { RecordingTransport } from '../../support/network/recording-transport.ts';
+import { tempFolder } from '../../support/process/temp-folder.ts';
+import { publisherOver } from '../../support/publish/test-publisher.ts';
+import { flipped } from '../../support/s3/fake-s3/object-store.ts';
+import type { Answer, Operation } from '../../support/s3/fake-s3/operations.ts';
+import { objectsIn } from '../../support/s3/s3-objects.ts';
+import { fakeS3Place } from '../../support/s3/s3-place.ts';
+import { NEVER, startS3Server } from '../../support/s3/s3-server.ts';
+import { LINUX, sha256Of, writeArtifact } from '../../support/tauri/local-file.ts';
+
+const MIB = 1024 * 1024;
+/** Four parts: three of 16 MiB and one of 5 bytes. */
+const BYTES = randomBytes(48 * MIB + 5);
+
+/** A file that is planned to go in parts, a real server on the fake store with its release, and jobs that publish it. */
+async function openWorld() {
+  const place = await fakeS3Place();
+  const { fake } = place;
+  const server = await startS3Server(await tempFolder(), place, { lookWaits: NEVER });
+  const { url } = await server.listen();
+  const { id: appId, token } = await server.createApp({ slug: 'my-app' });
+  const local = await writeArtifact(await tempFolder(), LINUX, 'signature', BYTES);
+  const { target, arch, size: file_size, sha256, signature } = local;
+  const body = { target, arch, file_size, sha256, signature, multipart: true };
+  const artifact: PlannedArtifact = {
+    ...local,
+    action: 'upload',
+    body,
+    servedSignature: signature,
+    completed: true,
+  };
+  const job = () => {
+    const transport = new RecordingTransport();
+    onTestFinished(() => transport.close());
+    return { transport, publisher: publisherOver(transport, { server: url, appId, token }) };
+  };
+  const { client } = job().publisher;
+  const release = await client.createRelease(appId, { version: '1.2.0', signature: 'of release' });
+  const upload = async ({ transport, publisher } = job()) => {
+    const outcome = await uploadArtifact(publisher, release, artifact).catch((error: unknown) => error);
+    return { outcome, transport, publisher };
+  };
+  /** Numbers of the parts that were taken, in the order that they were. */
+  const taken: number[] = [];
+  const intercept = (act: (operation: Operation, number: number) => Answer | undefined) => {
+    fake.intercept = (operation) => {
+      const { method, query } = operation;
+      const number = query.has('partNumber') && method === 'PUT' ? Number(query.get('partNumber')) : 0;
+      const answer = act(operation, number);
+      if (number > 0 && answer === undefined) taken.push(number);
+      return answer;
+    };
+  };
+  intercept(() => undefined);
+  return {
+    place,
+    fake,
+    client,
+    appId,
+    release,
+    artifact,
+    job,
+    upload,
+    taken,
+    intercept,
+    /** That the file is there, and nothing else. */
+    async expectServed() {
+      const [listed] = await client.listReleases(appId);
+      expect(listed?.artifacts).toMatchObject([{ sha256, file_size }]);
+      expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
+    },
+  };
+}
+
+type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** The first so many requests for a part are answered so. */
+function strike(world: World, part: number, count: number, answer: Answer): void {
+  let left = count;
+  world.intercept((_, number) => (number === part && left-- > 0 ? answer : undefined));
+}
+
+const isCompletion = ({ url }: { url: URL }) => url.pathname.endsWith('/complete');
+
+describe('a file that goes in parts', () => {
+  test('is read once, sent part by part, taken, and told of from beginning to end', async () => {
+    const world = await openWorld();
+    const { outcome, publisher, transport } = await world.upload();
+    expect(outcome).toEqual({ servedSignature: 'signature', wentLive: false });
+    expect(world.taken.sort()).toEqual([1, 2, 3, 4]);
+    expect(transport.writes).toHaveLength(1 + 4 + 1);
+    const sent = publisher.events.flatMap((event) =>
+      event.type === 'upload_progress' ? [event.sentBytes] : [],
+    );
+    expect(sent).toEqual([...sent].sort((a, b) => a - b));
+    expect(sent.at(-1)).toBe(BYTES.length);
+    const types = publisher.events.map(({ type }) => type);
+    expect([types[0], types.at(-1)]).toEqual(['upload_started', 'uploaded']);
+    await world.expectServed();
+  });
+
+  test('has no more parts under way than there is memory for', async () => {
+    const world = await openWorld();
+    const { transport, publisher } = world.job();
+    let underWay = 0;
+    let most = 0;
+    const events = new EventEmitter();
+    const secondBegan = once(events, 'second');
+    transport.before = async ({ method }) => {
+      if (method !== 'PUT') return;
+      most = Math.max(most, ++underWay);
+      if (underWay === 2) events.emit('second');
+      await secondBegan;
+    };
+    transport.after = ({ method }) => {
+      if (method === 'PUT') underWay -= 1;
+    };
+    await uploadInParts(publisher, world.release, world.artifact, { buffers: new PartBuffers(32 * MIB) });
+    expect(most).toBe(2);
+    await world.expectServed();
+  });
+
+  test.each<[string, Answer]>([
+    ['fails with 500', { status: 500 }],
+    ['fails with 503', { status: 503, headers: { 'retry-after': '1' } }],
+    ['has no answer', { status: 200, body: 'cut off', cutAt: 0 }],
+    [
+      'is answered with half an answer',
+      { status: 200, body: 'cut off', headers: { 'content-length': '7' }, cutAt: 3 },
+    ],
+  ])('R55: has a part sent again whose PUT %s, and no other', async (_, answer) => {
+    const world = await openWorld();
+    strike(world, 2, 2, answer);
+    const { outcome, publisher } = await world.upload();
+    expect(outcome).toMatchObject({ servedSignature: 'signature' });
+    expect(world.taken.sort()).toEqual([1, 2, 3, 4]);
+    expect(publisher.events.filter(({ type }) => type === 'retrying')).toHaveLength(2);
+    await world.expectServed();
+  });
+
+  test('R56: is given up when a part fails again and again, and what is there is not sent again by the next run', async () => {
+    const world = await openWorld();
+    strike(world, 3, Number.POSITIVE_INFINITY, { status: 500 });
+    const { outcome, publisher } = await world.upload();
+    expect(outcome).toMatchObject({ code: 'network' });
+    const tries = world.fake.requests.filter(({ line }) => line.includes('partNumber=3'));
+    expect(tries.length).toBeLessThanOrEqual(6);
+    expect(publisher.events.at(-1)?.type).not.toBe('uploaded');
+    expect(world.taken.sort()).toEqual([1, 2, 4]);
+    world.intercept(() => undefined);
+    world.taken.length = 0;
+    const again = await world.upload();
+    expect(again.outcome).toMatchObject({ servedSignature: 'signature' });
+    expect(world.taken).toEqual([3]);
+    const first = again.publisher.events.find(({ type }) => type === 'upload_progress');
+    expect(first).toMatchObject({ sentBytes: expect.any(Number) });
+    expect((first as { sentBytes: number }).sentBytes).toBeGreaterThan(32 * MIB);
+    await world.expectServed();
+  });
+
+  test('has a fresh URL for a part whose URL is refused, once', async () => {
+    const world = await openWorld();
+    strike(world, 1, 1, { status: 403 });
+    expect((await world.upload()).outcome).toMatchObject({ servedSignature: 'signature' });
+    await world.expectServed();
+  });
+
+  test('is given up when a fresh URL is refused too', async () => {
+    const world = await openWorld();
+    strike(world, 1, 2, { status: 403 });
+    expect((await world.upload()).outcome).toMatchObject({
+      code: 'unauthorized',
+      message: expect.stringContaining('the storage refuses'),
+    });
+    expect(await objectsIn(world.place)).toMatchObject({ staging: 0, artifacts: 0 });
+  });
+
+  test('is sent anew when the store ends what was begun, and given up when it does so again', async () => {
+    const world = await openWorld();
+    let endings = 1;
+    world.intercept((_, number) => {
+      if (number === 4 && endings-- > 0) world.fake.store.uploads.clear();
+      return undefined;
+    });
+    expect((await world.upload()).outcome).toMatchObject({ servedSignature: 'signature' });
+    await world.expectServed();
+
+    const other = await openWorld();
+    other.intercept((_, number) => {
+      if (number === 4) other.fake.store.uploads.clear();
+      return undefined;
+    });
+    expect((await other.upload()).outcome).toMatchObject({
+      code: 'network',
+      message: expect.stringContaining('twice'),
+    });
+  });
+
+  test('R63: is not put together when it changes meanwhile', async () => {
+    const world = await openWorld();
+    const way = world.job();
+    way.transport.before = async ({ url }) => {
+      if (url.search.includes('partNumber=1')) await appendFile(world.artifact.file, 'more');
+    };
+    expect((await world.upload(way)).outcome).toMatchObject({
+      code: 'preflight_refused',
+      message: expect.stringContaining('changed while'),
+    });
+    expect(way.transport.requests.some(isCompletion)).toBe(false);
+    expect(await objectsIn(world.place)).toMatchObject({
+      staging: 0,
+      artifacts: 0,
+      uploads: [expect.any(String)],
+    });
+  });
+
+  test('is sent anew where an earlier run brought other bytes', async () => {
+    const world = await openWorld();
+    strike(world, 2, Number.POSITIVE_INFINITY, { status: 500 });
+    await world.upload();
+    for (const { parts } of world.fake.store.uploads.values()) {
+      const part = parts.get(1);
+      if (part) parts.set(1, { ...part, bytes: flipped(part.bytes) });
+    }
+    world.intercept(() => undefined);
+    world.taken.length = 0;
+    expect((await world.upload()).outcome).toMatchObject({ servedSignature: 'signature' });
+    expect(world.taken).toContain(1);
+    await world.expectServed();
+  });
+
+  test('is refused when it arrives as other bytes, and not sent again by that run', async () => {
+    const world = await openWorld();
+    world.fake.defects.add('put_flips_a_bit');
+    expect((await world.upload()).outcome).toMatchObject({ code: 'preflight_refused' });
+    expect(world.taken).toHaveLength(4);
+    expect(await objectsIn(world.place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
+  });
+
+  test.each([
+    ['was not sent', 'before'],
+    ['was answered, and nobody heard it,', 'after'],
+  ] as const)('is complete though the call to put it together %s at first', async (_, when) => {
+    const world = await openWorld();
+    const way = world.job();
+    let failures = 1;
+    way.transport[when] = (request) => {
+      if (isCompletion(request) && failures-- > 0) throw new OtaError('network', 'the answer was lost');
+    };
+    expect((await world.upload(way)).outcome).toMatchObject({ servedSignature: 'signature' });
+    expect(world.taken).toHaveLength(4);
+    await world.expectServed();
+  });
+
+  test('is taken where it was put together before, without sending any of it', async () => {
+    const world = await openWorld();
+    const way = world.job();
+    const cannotBeTaken = ({ header }: Operation) => header('x-amz-copy-source') !== undefined;
+    world.intercept((operation) => (cannotBeTaken(operation) ? { status: 400 } : undefined));
+    expect((await world.upload(way)).outcome).toMatchObject({ code: 'network' });
+    expect(await objectsIn(world.place)).toMatchObject({ staging: 1, artifacts: 0 });
+    world.taken.length = 0;
+    world.intercept(() => undefined);
+    expect((await world.upload()).outcome).toMatchObject({ servedSignature: 'signature' });
+    expect(world.taken).toEqual([]);
+    await world.expectServed();
+  });
+
+  test('and that another job sends at the same time is complete for both', async () => {
+    const world = await openWorld();
+    const outcomes = await Promise.all([world.upload(), world.upload(), world.upload()]);
+    for (const { outcome } of outcomes) expect(outcome).toMatchObject({ servedSignature: 'signature' });
+    await world.expectServed();
+  });
+
+  test('of which another job brought other bytes meanwhile is a conflict', async () => {
+    const world = await openWorld();
+    const way = world.job();
+    const other = Buffer.from('other');
+    way.transport.before = async (request) => {
+      if (!isCompletion(request)) return;
+      way.transport.before = () => {};
+      const { client, appId, release } = world;
+      const sha256 = sha256Of(other);
+      const body = { target: 'linux', arch: 'x86_64', file_size: 5, sha256, signature: 's' } as const;
+      const promised = await client.createArtifact(appId, release.id, body);
+      await fetch(promised.upload_url, { method: 'PUT', body: other });
+      await client.completeUpload(appId, release.id, promised.upload_id ?? '');
+    };
+    expect((await world.upload(way)).outcome).toMatchObject({ code: 'conflict' });
+    expect(await objectsIn(world.place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
+  });
+});

@@ -1,0 +1,48 @@
+import { expect, test, vi } from 'vitest';
+import { LOOK_WAITS } from '../../../src/server/uploads/poll-schedule.ts';
+import { bytesOf, Publisher, requireStatus } from '../../support/publish/publisher.ts';
+import { describeOnEachStore } from '../../support/server/stores.ts';
+
+/** How old an upload is that is looked for as seldom as any. */
+const LATE_MS = 30 * 60 * 1000;
+
+describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => {
+  /** As many nodes as can be on one store, which look for uploads as often as `serve` does. */
+  async function startNodes() {
+    const store = await start();
+    const open = () => store.open({ lookWaits: LOOK_WAITS });
+    const nodes = [await open(), ...(engine === 'PostgreSQL' && files !== 'disk' ? [await open()] : [])];
+    const app = await Publisher.on(nodes[0] as (typeof nodes)[number]);
+    return { store, app, apps: nodes.map((node) => app.at(node)) };
+  }
+
+  test(`R26: is in sight on every node within ${files === 'disk' ? 5 : 10} s, also when it comes late`, async () => {
+    const { app, apps } = await startNodes();
+    const { queries } = app.server.database;
+    const options = { timeout: files === 'disk' ? 5000 : 10_000, interval: 50 };
+    for (const version of ['1.0.0', '2.0.0']) {
+      const url = await app.promise(version, bytesOf(version).length);
+      if (version === '2.0.0') {
+        const created_at = app.server.services.clock().getTime() - LATE_MS;
+        await queries.updateTable('artifacts').set({ created_at }).where('status', '=', 'pending').execute();
+        await untilLookedFor();
+      }
+      requireStatus(await app.put(url, bytesOf(version)), 200);
+      await vi.waitFor(async () => {
+        for (const one of apps) expect(await one.offered()).toBe(version);
+      }, options);
+      for (const one of apps) expect(await one.fetchOffer()).toEqual(bytesOf(version));
+    }
+
+    /** Once looked for in vain, an upload of that age waits as long as any for the next look. */
+    async function untilLookedFor() {
+      if (files === 'disk') return; // where nobody looks
+      const lookAt = async () => {
+        const query = queries.selectFrom('artifacts').select('look_at').where('status', '=', 'pending');
+        return (await query.executeTakeFirstOrThrow()).look_at ?? 0;
+      };
+      const first = await lookAt();
+      await vi.waitFor(async () => expect(await lookAt()).toBeGreaterThan(first), { timeout: 5000 });
+    }
+  });
+});

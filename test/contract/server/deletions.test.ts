@@ -1,0 +1,28 @@
+import { expect, test, vi } from 'vitest';
+import { bytesOf, Publisher } from '../../support/publish/publisher.ts';
+import { describeOnEachStore } from '../../support/server/stores.ts';
+
+describeOnEachStore('R25: a deleted release', ({ engine, files, start }) => {
+  test('is neither offered nor served on any node, its bytes go, and what is to be served stays', async () => {
+    const store = await start();
+    const app = await Publisher.on(await store.open());
+    const nodes = engine === 'PostgreSQL' && files !== 'disk' ? [app, app.at(await store.open())] : [app];
+    await app.publish('1.0.0');
+    const releaseId = await app.publish('2.0.0');
+    const url = await app.downloadUrl(releaseId);
+    for (const node of nodes) await vi.waitFor(async () => expect(await node.offered()).toBe('2.0.0'));
+
+    await app.delete(releaseId);
+    expect(await app.offered()).toBe('1.0.0');
+    for (const node of nodes) {
+      expect((await node.download(releaseId)).statusCode).toBe(404); // asked of the database each time
+      await vi.waitFor(async () => expect(await node.offered()).toBe('1.0.0'), {
+        timeout: 1000,
+        interval: 10,
+      });
+      expect(await node.fetchOffer()).toEqual(bytesOf('1.0.0'));
+    }
+    await vi.waitFor(async () => expect((await app.follow('GET', url)).statusCode).toBe(404));
+    expect(await store.kept()).toEqual({ staging: 0, artifacts: 1 });
+  });
+});

@@ -1,0 +1,100 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LINUX, Publisher, startServer } from '../../support/publish/publisher.ts';
+import { generateKey, type SigningKey, signFile } from '../../support/tauri/signer.ts';
+
+const BYTES = Buffer.from('the app, version 1.2.0');
+
+let folder: string;
+let key: SigningKey;
+let otherKey: SigningKey;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
+  [key, otherKey] = await Promise.all([generateKey(folder, 'own'), generateKey(folder, 'other')]);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+let files = 0;
+async function sign(bytes: Buffer, by: SigningKey, appVersion?: string): Promise<string> {
+  const file = join(folder, `app-${files++}`);
+  await writeFile(file, bytes);
+  return readFile(await signFile(by, file, appVersion === undefined ? {} : { appVersion }), 'utf8');
+}
+
+async function put(signature: string, { version = '1.2.0', bytes = BYTES, pubkey = key.publicKey } = {}) {
+  const app = await Publisher.on(await startServer(), { pubkey });
+  const url = await app.promise(version, bytes.length, { signature });
+  return { app, reply: await app.put(url, bytes) };
+}
+
+describe('for an app with a public key', () => {
+  test('an upload that its signature is of is taken, and offered with that signature', async () => {
+    const signature = await sign(BYTES, key, '1.2.0');
+    const { app, reply } = await put(signature);
+    expect(reply.statusCode).toBe(200);
+    expect((await app.check('1.1.0')).json()).toMatchObject({ version: '1.2.0', signature });
+    expect(await app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test('a signature that names no version is good for any', async () => {
+    const { reply } = await put(await sign(BYTES, key), { version: '7.0.0' });
+    expect(reply.statusCode).toBe(200);
+  });
+
+  test('the release’s signature counts where the artifact has none', async () => {
+    const app = await Publisher.on(await startServer(), { pubkey: key.publicKey });
+    const releaseId = await app.createRelease('1.2.0', await sign(BYTES, key));
+    const other = Buffer.from('THE APP, version 1.2.0');
+    const url = await app.requestUpload(releaseId, BYTES.length);
+    expect((await app.put(url, other)).statusCode).toBe(422);
+    expect((await app.put(url, BYTES)).statusCode).toBe(200);
+  });
+
+  const refused: [string, () => Promise<string>, RegExp][] = [
+    ['of other bytes', () => sign(Buffer.from('THE APP, version 1.2.0'), key), /other bytes/],
+    ['by another key', () => sign(BYTES, otherKey), /public key is/],
+    ['for another version', () => sign(BYTES, key, '1.2.1'), /signed for version 1\.2\.1/],
+    ['for other build metadata', () => sign(BYTES, key, '1.2.0+5'), /signed for version 1\.2\.0\+5/],
+    ['that is no signature', async () => 'nonsense', /base64|minisign/],
+    ['cut short', async () => (await sign(BYTES, key)).slice(0, 100), /./],
+    ['with a line end after it', async () => `${await sign(BYTES, key)}\n`, /white space/],
+    [
+      'in bare minisign text',
+      async () => Buffer.from(await sign(BYTES, key), 'base64').toString(),
+      /base64|white space/,
+    ],
+  ];
+
+  test.each(refused)(
+    'an upload with a signature %s is refused, and nothing is offered',
+    async (_what, signature, reason) => {
+      const { app, reply } = await put(await signature());
+      expect(reply.statusCode).toBe(422);
+      expect(reply.json()).toMatchObject({
+        code: 'content_mismatch',
+        errors: [{ field: 'signature', message: expect.stringMatching(reason) }],
+      });
+      expect(await app.offered()).toBeUndefined();
+    },
+  );
+
+  test('an upload with a wrong signature can be followed by one with the right one', async () => {
+    const app = await Publisher.on(await startServer(), { pubkey: key.publicKey });
+    const releaseId = await app.createRelease('1.2.0', await sign(BYTES, otherKey));
+    const promise = (fields: object) => app.requestUpload(releaseId, BYTES.length, LINUX, fields);
+    expect((await app.put(await promise({}), BYTES)).statusCode).toBe(422);
+    const signature = await sign(BYTES, key);
+    expect((await app.put(await promise({ signature }), BYTES)).statusCode).toBe(200);
+    expect((await app.check('1.1.0')).json()).toMatchObject({ signature });
+  });
+});
+
+test('without a public key any text is passed through as the signature', async () => {
+  const app = await Publisher.on(await startServer());
+  const url = await app.promise('1.2.0', BYTES.length, { signature: 'any scheme at all' });
+  expect((await app.put(url, BYTES)).statusCode).toBe(200);
+  expect((await app.check('1.1.0')).json()).toMatchObject({ signature: 'any scheme at all' });
+});

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { isWellFormedToken } from '../../src/protocol/token.ts';
+import { checkLinux, runJson, startWorld } from '../support/publish/world.ts';
+
+const TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/);
+
+describe('apps', () => {
+  test('that are created while serve runs are there at once', async () => {
+    const { run, server, dataDir } = await startWorld();
+    const store = ['--data-dir', dataDir];
+    const check = checkLinux('1.0.0', '--server', server.url).map((arg) =>
+      arg === 'my-app' ? 'other-app' : arg,
+    );
+    expect(await run(check)).toMatchObject({ code: 2 });
+
+    const created = await runJson(['apps', 'create', 'Other App', '--slug', 'other-app', ...store]);
+    expect(created).toMatchObject({ code: 0 });
+    const { token } = created.document;
+    expect(created.document).toEqual({ id: expect.any(String), name: 'Other App', slug: 'other-app', token });
+    expect(isWellFormedToken(token)).toBe(true);
+    expect(created.stderr).not.toContain(token); // which ends up in logs
+    expect(await runJson(check)).toMatchObject({ code: 0, document: { update: false } });
+    const remote = ['--server', server.url, '--app', created.document.id, '--token', token];
+    expect(await runJson(['releases', 'list', ...remote])).toMatchObject({ code: 0, document: [] });
+
+    const { document: apps } = await runJson(['apps', 'list', ...store]);
+    expect(apps).toContainEqual({
+      id: created.document.id,
+      name: 'Other App',
+      slug: 'other-app',
+      pubkey: null,
+      created_at: TIME,
+    });
+    expect(apps).toHaveLength(2);
+    const taken = await runJson(['apps', 'create', 'Third', '--slug', 'other-app', ...store]);
+    expect(taken).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
+  });
+
+  test('are shown to people too, and the token once', async () => {
+    const { run, dataDir } = await startWorld();
+    const env = { SYNCKIT_OTA_DATA: dataDir };
+    const { stdout } = await run(['apps', 'create', 'Other App'], { env });
+    const token = /\bsko_\w+/.exec(stdout)?.[0] ?? '';
+    expect(isWellFormedToken(token)).toBe(true);
+    const lists = await Promise.all([run(['apps', 'list'], { env }), run(['tokens', 'list'], { env })]);
+    for (const { code, stdout: list } of lists) {
+      expect(code).toBe(0);
+      expect(list).not.toContain(token.slice(4));
+    }
+    expect(lists[0].stdout).toContain('Other App');
+  });
+});
+
+describe('tokens', () => {
+  test('are created, listed, and refused at once when revoked', async () => {
+    const { run, runJson: inWorld, app, dataDir } = await startWorld();
+    const store = ['--data-dir', dataDir];
+    const created = await inWorld(['tokens', 'create', '--name', 'CI', ...store]);
+    const { token, ...record } = created.document;
+    expect(isWellFormedToken(token)).toBe(true);
+    expect(record).toEqual({
+      id: expect.any(String),
+      app: app.id,
+      name: 'CI',
+      scopes: ['release:read', 'release:write', 'release:delete', 'app:admin'],
+      created_at: TIME,
+      expires_at: TIME,
+      revoked_at: null,
+    });
+    const days = (Date.parse(record.expires_at) - Date.parse(record.created_at)) / 86_400_000;
+    expect(days).toBe(90);
+    expect((await inWorld(['tokens', 'list', ...store])).document).toContainEqual(record);
+    expect(await run(['releases', 'list', '--token', token])).toMatchObject({ code: 0 });
+
+    const revoked = await inWorld(['tokens', 'revoke', record.id, ...store]);
+    expect(revoked).toMatchObject({ code: 0, document: { id: record.id, revoked: true } });
+    expect(await run(['releases', 'list', '--token', token])).toMatchObject({ code: 3 });
+    expect((await inWorld(['tokens', 'list', ...store])).document).toContainEqual({
+      ...record,
+      revoked_at: TIME,
+    });
+    expect(await run(['tokens', 'revoke', 'unknown', ...store])).toMatchObject({ code: 2 });
+  });
+
+  test('may do what their scopes say, and no more', async () => {
+    const { run, runJson: inWorld, dataDir } = await startWorld();
+    const create = [
+      'tokens',
+      'create',
+      '--scope',
+      'release:read',
+      '--expires',
+      'never',
+      '--data-dir',
+      dataDir,
+    ];
+    const { document } = await inWorld(create);
+    expect(document).toMatchObject({ scopes: ['release:read'], expires_at: null });
+    expect(await run(['releases', 'list', '--token', document.token])).toMatchObject({ code: 0 });
+    const slug = await run(['publish', 'slug', 'my-app'], { env: { SYNCKIT_OTA_TOKEN: document.token } });
+    expect(slug).toMatchObject({ code: 3, stderr: expect.stringContaining('right') });
+  });
+
+  test('come from stdin or a file, before the environment', async () => {
+    const { run, app } = await startWorld();
+    const env = { SYNCKIT_OTA_TOKEN: 'wrong' };
+    const list = ['releases', 'list'];
+    expect(await run(list, { env })).toMatchObject({ code: 3 });
+    expect(await run([...list, '--token-file', '-'], { env, input: `${app.token}\n` })).toMatchObject({
+      code: 0,
+    });
+    expect(await run([...list, '--token', app.token], { env })).toMatchObject({ code: 0 });
+  });
+});

@@ -1,0 +1,168 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test, vi } from 'vitest';
+import type { UpdateAnswer } from '../../src/protocol/messages.ts';
+import { mergePatch } from '../../src/tauri/project/tauri-config.ts';
+import { deadUrl } from '../support/network/loopback-server.ts';
+import { run } from '../support/process/binary.ts';
+import { isInstalled } from '../support/process/is-installed.ts';
+import {
+  APP_IMAGE,
+  BUNDLES,
+  startDev,
+  startRehearsal,
+  unsignedProject,
+} from '../support/process/rehearsal.ts';
+import { tempFolder } from '../support/process/temp-folder.ts';
+import { runJson } from '../support/publish/world.ts';
+import { copyProject, layOutBuild } from '../support/tauri/tauri-project.ts';
+
+/** The project's configuration as an app has it that is built with `--config FILE`. */
+async function configWith(project: string, overlay: string) {
+  const [base, patch] = await Promise.all(
+    [join(project, 'src-tauri/tauri.conf.json'), overlay].map(async (file) =>
+      JSON.parse(await readFile(file, 'utf8')),
+    ),
+  );
+  // biome-ignore lint/suspicious/noExplicitAny: the test states what it expects of it
+  return mergePatch(base, patch) as any;
+}
+
+/** What a check of the sample project's app is answered. */
+async function ask(endpoint: string, values: Readonly<Record<string, string>>) {
+  const answer = await fetch(fillIn(endpoint, { ...ASKING, ...values }));
+  return {
+    status: answer.status,
+    update: answer.status === 200 ? ((await answer.json()) as UpdateAnswer) : undefined,
+  };
+}
+
+/** What Tauri's updater makes of an endpoint: what it does not know stays as it is. */
+function fillIn(endpoint: string, values: Readonly<Record<string, string>>): string {
+  return endpoint.replace(/\{\{(\w+)\}\}/g, (unfilled, name: string) => values[name] ?? unfilled);
+}
+
+const ASKING = { target: 'linux', arch: 'x86_64', current_version: '1.2.0' };
+
+describe('pains 10: an update can be rehearsed on one machine', () => {
+  test('an app with the overlay finds, downloads and verifies the last build as the next version', async () => {
+    const project = await unsignedProject({ bundle: { active: true } });
+    const before = await readdir(project, { recursive: true });
+    const { dev, document, lines, leftovers } = await startRehearsal([], { cwd: project });
+    expect(document).toMatchObject({ slug: 'note-taker', current_version: '1.2.0', version: '1.2.1' });
+    expect(document.artifacts).toEqual(
+      ['appimage', 'deb', 'rpm'].map((bundle_type) =>
+        expect.objectContaining({ target: 'linux', arch: 'x86_64', bundle_type }),
+      ),
+    );
+
+    const config = await configWith(project, document.overlay);
+    expect(config).toMatchObject({
+      productName: 'Note Taker',
+      version: '../package.json',
+      bundle: { active: true, createUpdaterArtifacts: false },
+    });
+    const { pubkey, endpoints, ...more } = config.plugins.updater;
+    expect(more).toEqual({ dangerousInsecureTransportProtocol: true });
+    expect(pubkey).toBe(document.pubkey);
+    expect(endpoints).toHaveLength(1);
+
+    const { update } = await ask(endpoints[0], { bundle_type: 'appimage' });
+    expect(update).toMatchObject({ version: '1.2.1', notes: expect.stringContaining('Notes can be pinned') });
+    const checked = await runJson([
+      ...['check', '--server', document.url, '--slug', document.slug, '--download', '--pubkey', pubkey],
+      ...['--target', 'linux', '--arch', 'x86_64', '--bundle-type', 'appimage', '--current-version', '1.2.0'],
+    ]);
+    expect(checked).toMatchObject({ code: 0, document: { download: { signature_valid: true } } });
+    expect(await fetchBytes(update)).toEqual(await readFile(join(project, BUNDLES, 'appimage', APP_IMAGE)));
+
+    // As an older updater asks, which knows no bundle types; and as those ask who are not to be updated.
+    expect(await ask(endpoints[0], {})).toMatchObject({ update: { version: '1.2.1' } });
+    expect(await ask(endpoints[0], { current_version: '1.2.1' })).toMatchObject({ status: 204 });
+    expect(await ask(endpoints[0], { arch: 'aarch64' })).toMatchObject({ status: 204 });
+    const [check, download] = [
+      'check by linux-x86_64-appimage at 1.2.0: offered 1.2.1',
+      'download of note-taker-1.2.1-linux-x86_64-appimage (64 B): complete',
+    ];
+    await vi.waitFor(() => expect(lines()).toHaveLength(7));
+    expect(lines()).toEqual([
+      check,
+      check,
+      download,
+      download,
+      'check by linux-x86_64 at 1.2.0: offered 1.2.1',
+      'check by linux-x86_64 at 1.2.1: no update, because 1.2.1 is not newer',
+      'check by linux-aarch64 at 1.2.0: no update, because nothing was built for linux-aarch64',
+    ]);
+
+    dev.kill('SIGINT');
+    expect(await dev.finished).toMatchObject({ code: 0 });
+    expect(await leftovers()).toEqual([]);
+    expect(await readdir(project, { recursive: true })).toEqual(before);
+    expect((await stat(document.overlay).catch(({ code }) => code)).toString()).toBe('ENOENT');
+  });
+
+  test.skipIf(!isInstalled('minisign'))(
+    "minisign accepts what is served by the overlay's key (needs minisign)",
+    async () => {
+      const folder = await tempFolder();
+      const { document } = await startRehearsal([], { cwd: await unsignedProject() });
+      const overlay = JSON.parse(await readFile(document.overlay, 'utf8'));
+      const { pubkey, endpoints } = overlay.plugins.updater;
+      const { update } = await ask(endpoints[0], { bundle_type: 'deb' });
+      const [file, key] = [join(folder, 'update'), join(folder, 'key.pub')];
+      await writeFile(file, await fetchBytes(update));
+      await writeFile(`${file}.minisig`, Buffer.from(update?.signature ?? '', 'base64'));
+      await writeFile(key, Buffer.from(pubkey, 'base64'));
+      const { stdout } = await promisify(execFile)('minisign', ['-V', '-m', file, '-p', key]);
+      expect(stdout).toContain('Signature and comment signature verified');
+      expect(stdout).toMatch(/file:Note Taker_1\.2\.0_amd64\.deb\tversion:1\.2\.1$/m);
+    },
+  );
+
+  test('whatever the project signed with, its signatures stay as they are', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'linux');
+    const { document } = await startRehearsal(['--version', 'v2.0.0-rc.1'], { cwd: project });
+    expect(document).toMatchObject({ version: '2.0.0-rc.1' });
+    const signature = await readFile(join(project, BUNDLES, 'appimage', `${APP_IMAGE}.sig`), 'utf8');
+    expect(signature).toBe(`signature of ${APP_IMAGE}`);
+  });
+
+  test('outside of a project there is a sample, and what is printed can be run as it is', async () => {
+    const folder = await tempFolder();
+    const dev = startDev([], { cwd: folder });
+    const printed = await vi.waitUntil(
+      () => /check --download.*\n {2}curl -i .*\n/.exec(dev.output.stdout),
+      20_000,
+    );
+    const [check = '', curl = ''] = printed[0].trim().split(/\n\s*/);
+    const checked = await run(check.split(' '));
+    expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('The signature is valid.') });
+    expect((await fetch(curl.replace('curl -i ', ''))).status).toBe(200);
+    await vi.waitFor(() => {
+      expect(dev.output.stdout).toMatch(/ {2}download of sample-1\.0\.1-\S+ \(65 kB\): complete\n/);
+    });
+    dev.kill('SIGTERM');
+    expect(await dev.finished).toMatchObject({ code: 0, stdout: expect.not.stringContaining('--config') });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+async function fetchBytes(update: UpdateAnswer | undefined): Promise<Buffer> {
+  return Buffer.from(await (await fetch(update?.url ?? '')).arrayBuffer());
+}
+
+test('what the environment says of servers, tokens and proxies is not for dev', async () => {
+  const elsewhere = await deadUrl();
+  const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'SYNCKIT_OTA_SERVER'];
+  const env = {
+    ...Object.fromEntries(names.map((name) => [name, elsewhere.href])),
+    SYNCKIT_OTA_TOKEN: 'of-production',
+    SYNCKIT_OTA_APP: 'of-production',
+  };
+  const { document } = await startRehearsal(['--sample'], { env });
+  expect(document).toMatchObject({ slug: 'sample', overlay: null, artifacts: [{ size: 65_000 }] });
+});

@@ -1,0 +1,268 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BINARY, run } from '../support/process/binary.ts';
+import { writeBundle } from '../support/publish/world.ts';
+
+/** Nothing listens there: each of these is found before anything is sent. */
+const REMOTE = ['--server', 'http://127.0.0.1:9', '--app', 'a1', '--token', 't'];
+const PUBLISH = ['publish', '--version', '1.2.0', ...REMOTE];
+const CHECK = ['check', '--server', 'http://127.0.0.1:9', '--slug', 'my-app', '--arch', 'x86_64'];
+
+/** What is wrong, the arguments, the exit code, what is named, and what to do about it. */
+const MISTAKES: readonly [string, string[], number, string, string][] = [
+  ['no artifact', PUBLISH, 2, 'there is no Tauri project', 'the files with --artifact TARGET-ARCH=FILE'],
+  [
+    'a file that is not there',
+    [...PUBLISH, '--artifact', 'linux-x86_64=gone.bin'],
+    2,
+    'gone.bin does not exist',
+    'Build it first',
+  ],
+  [
+    'a folder as file',
+    [...PUBLISH, '--artifact', 'linux-x86_64=folder'],
+    2,
+    'folder is not a file',
+    'Name the bundle itself',
+  ],
+  [
+    'an empty file',
+    [...PUBLISH, '--artifact', 'linux-x86_64=empty.bin'],
+    2,
+    'empty.bin is empty',
+    'Build it again',
+  ],
+  [
+    'a file without signature',
+    [...PUBLISH, '--artifact', 'linux-x86_64=unsigned.bin'],
+    2,
+    'unsigned.bin.sig does not exist',
+    'createUpdaterArtifacts',
+  ],
+  [
+    'a folder as signature',
+    [...PUBLISH, '--artifact', 'linux-x86_64=folder-sig.bin'],
+    2,
+    'folder-sig.bin.sig',
+    'Sign the bundle',
+  ],
+  [
+    'a platform that is none',
+    [...PUBLISH, '--artifact', 'linux-arm=ok.bin'],
+    2,
+    'linux-arm=ok.bin',
+    'use linux, darwin, windows with x86_64, aarch64',
+  ],
+  [
+    'a version that is none',
+    ['publish', ...REMOTE, '--version', '1.2', '--artifact', 'linux-x86_64=ok.bin'],
+    4,
+    '--version 1.2',
+    'did you mean 1.2.0?',
+  ],
+  [
+    'a pre-release',
+    ['publish', ...REMOTE, '--version', '1.2.0-rc.1', '--artifact', 'linux-x86_64=ok.bin'],
+    4,
+    '1.2.0-rc.1',
+    'pass --allow-prerelease',
+  ],
+  [
+    'a pre-release, alone',
+    ['publish', 'release', ...REMOTE, '--version', '1.2.0-rc.1'],
+    4,
+    '1.2.0-rc.1',
+    'pass --allow-prerelease',
+  ],
+  [
+    'a key that is none',
+    [...PUBLISH, '--artifact', 'linux-x86_64=ok.bin', '--pubkey', 'gone.pub'],
+    2,
+    '--pubkey gone.pub',
+    'give plugins.updater.pubkey',
+  ],
+  [
+    'a folder as key',
+    [...PUBLISH, '--artifact', 'linux-x86_64=ok.bin', '--pubkey', 'folder'],
+    2,
+    '--pubkey folder',
+    'give plugins.updater.pubkey',
+  ],
+  [
+    'a folder as key of a new app',
+    ['apps', 'create', 'A', '--pubkey', 'folder', '--data-dir', 'store'],
+    2,
+    '--pubkey folder',
+    'give plugins.updater.pubkey',
+  ],
+  [
+    'a folder as key of a check',
+    [...CHECK, '--target', 'linux', '--current-version', '1.0.0', '--download', '--pubkey', 'folder'],
+    2,
+    '--pubkey folder',
+    'give plugins.updater.pubkey',
+  ],
+  [
+    'a token file that is not there',
+    ['releases', 'list', '--server', 'http://127.0.0.1:9', '--app', 'a1', '--token-file', 'gone'],
+    2,
+    '--token-file gone',
+    'does not exist',
+  ],
+  [
+    'an empty token',
+    ['releases', 'list', '--server', 'http://127.0.0.1:9', '--app', 'a1', '--token-file', 'empty.bin'],
+    2,
+    'the token is empty',
+    'give it alone',
+  ],
+  [
+    'a token in the configuration',
+    [...PUBLISH, '--project', 'with-token', '--artifact', 'linux-x86_64=ok.bin'],
+    2,
+    'synckit-ota.config.json holds a token',
+    'revoke that token',
+  ],
+  [
+    'notes that are not there',
+    [...PUBLISH, '--artifact', 'linux-x86_64=ok.bin', '--notes-file', 'gone.md'],
+    2,
+    '--notes-file gone.md',
+    'does not exist',
+  ],
+  [
+    'a slug that is none',
+    ['publish', 'slug', 'My_App', ...REMOTE],
+    2,
+    '"My_App" is not a slug',
+    'use 3 to 40 characters',
+  ],
+  [
+    'a target that is none',
+    [...CHECK, '--target', 'mac', '--current-version', '1.0.0'],
+    2,
+    '--target mac',
+    'one of linux, darwin, windows',
+  ],
+  [
+    'an installed version that is none',
+    [...CHECK, '--target', 'linux', '--current-version', 'v1'],
+    2,
+    '--current-version v1',
+    'like 1.2.0',
+  ],
+  [
+    'a key with nothing to check',
+    [
+      ...CHECK,
+      '--target',
+      'linux',
+      '--current-version',
+      '1.0.0',
+      '--pubkey',
+      'RWQBAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJico',
+    ],
+    2,
+    '--pubkey',
+    'pass --download too',
+  ],
+  [
+    'an app without a name',
+    ['apps', 'create', ' ', '--data-dir', 'store'],
+    2,
+    'the app needs a name',
+    'give one',
+  ],
+  [
+    'an app that is not there',
+    ['tokens', 'create', '--app', 'gone', '--data-dir', 'store'],
+    2,
+    'there is no app gone',
+    'apps list',
+  ],
+  [
+    'a token that is not there',
+    ['tokens', 'revoke', 'gone', '--data-dir', 'store'],
+    2,
+    'no token with the id gone',
+    'tokens list',
+  ],
+  ['a file as store', ['apps', 'list', '--data-dir', 'ok.bin'], 9, 'ok.bin', 'Give --data-dir a folder'],
+  [
+    'a file as store to serve',
+    ['serve', '--port', '0', '--data-dir', 'ok.bin'],
+    9,
+    'ok.bin',
+    'Give --data-dir a folder',
+  ],
+  [
+    'a store that is none',
+    ['apps', 'list', '--data-dir', 'not-a-store'],
+    9,
+    'synckit-ota.sqlite',
+    'holds a synckit-ota store',
+  ],
+  [
+    'a host that is none',
+    ['serve', '--host', '203.0.113.1', '--port', '0', '--data-dir', 'store'],
+    2,
+    '203.0.113.1',
+    'Choose another with --host',
+  ],
+];
+
+describe("a user's mistake is said in one sentence that names it and what to do", () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
+    await mkdir(join(folder, 'folder'));
+    await writeFile(join(folder, 'empty.bin'), '');
+    await writeFile(join(folder, 'unsigned.bin'), 'bytes');
+    await writeFile(join(folder, 'folder-sig.bin'), 'bytes');
+    await mkdir(join(folder, 'folder-sig.bin.sig'));
+    await mkdir(join(folder, 'with-token'));
+    await writeFile(join(folder, 'with-token', 'synckit-ota.config.json'), '{"token":"sko_canary"}');
+    await mkdir(join(folder, 'not-a-store'));
+    await writeFile(join(folder, 'not-a-store', 'synckit-ota.sqlite'), 'this is no database '.repeat(100));
+    await writeBundle(folder, 'ok.bin');
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each(MISTAKES)('%s', async (_, args, exit, named, remedy) => {
+    const { code, stdout, stderr } = await run(args, { cwd: folder });
+    expect(stdout.replace(/^\{.*\}$/gm, '').trim()).toBe(''); // serve may have logged
+    expect(stderr.match(/^error: /gm), stderr).toHaveLength(1);
+    expect(stderr).toContain(named);
+    expect(stderr).toContain(remedy);
+    expect(stderr).not.toMatch(/^\s+at |canary|problems:/m);
+    expect(code).toBe(exit);
+  });
+});
+
+test('a reader that has gone away is no reason for a stack trace', async () => {
+  const child = spawn(process.execPath, [BINARY, 'publish', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  await once(child, 'close');
+  expect(stderr).toBe('');
+});
+
+test('stdin cannot give the notes and the token both', async () => {
+  const args = [
+    ...PUBLISH.filter((arg) => arg !== '--token' && arg !== 't'),
+    '--artifact',
+    'linux-x86_64=ok.bin',
+  ];
+  const both = ['--notes-file', '-', '--token-file', '-'];
+  const { code, stderr } = await run([...args, ...both], { input: 'one of them\n' });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/--notes-file.*--token-file|--token-file.*--notes-file/s);
+});

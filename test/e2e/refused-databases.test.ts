@@ -1,0 +1,194 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { listenAsPostgres } from '../support/postgres/old-postgres.ts';
+import { describeOnPostgres, PostgresServer, serverUser, usePostgres } from '../support/postgres/postgres.ts';
+import { freePorts } from '../support/process/free-ports.ts';
+import { isInstalled } from '../support/process/is-installed.ts';
+import { serveRefusal } from '../support/process/refusal.ts';
+import { tempFolder } from '../support/process/temp-folder.ts';
+import { serveUntilFinished } from '../support/publish/world.ts';
+
+const PASSWORD = 'canary-in-the-url';
+/** All that is wrong is told within ten seconds. */
+const WITHIN = { timeout: 10_000 };
+
+const refusalOf = (database: string) => serveRefusal(['--database', database], PASSWORD);
+
+const canServe = async (database: string) => {
+  const server = await serveUntilFinished(join(await tempFolder(), 'data'), ['--database', database]);
+  expect((await fetch(`${server.url}/api/sync/ota`)).status).toBe(200);
+  return server;
+};
+
+describeOnPostgres('serve tells in one sentence, and ends with 9, that a database', () => {
+  const postgres = usePostgres();
+  const nameIn = (url: string) => new URL(url).pathname.slice(1);
+  const withPassword = (url: string) => url.replace('postgres@', `postgres:${PASSWORD}@`);
+
+  test('is not there', WITHIN, async () => {
+    const { message } = await refusalOf(withPassword(postgres.server.url('missing')));
+    expect(message).toMatch(/has no such database: database "missing" does not exist$/);
+  });
+
+  test('does not let it in', WITHIN, async () => {
+    const rules = 'local all guarded scram-sha-256\nlocal all all trust\n';
+    await writeFile(join(postgres.server.dataFolder, 'pg_hba.conf'), rules);
+    await postgres.server.sql("create role guarded login password 'right'; select pg_reload_conf()");
+    const { message, hint } = await refusalOf(postgres.server.url('postgres', `guarded:${PASSWORD}`));
+    expect(message).toMatch(/does not let this user in: password authentication failed for user "guarded"$/);
+    expect(hint).toContain('password');
+  });
+
+  test('is not its to make tables in', WITHIN, async () => {
+    const url = await postgres.server.createDatabase();
+    await postgres.server.sql('create role stranger login');
+    const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
+    expect(message).toContain('does not allow what is needed: permission denied');
+    expect(hint).toContain('owner');
+  });
+
+  test('is newer than it', WITHIN, async () => {
+    const url = await postgres.server.createDatabase();
+    expect(await (await canServe(url)).stop()).toBe(0);
+    await postgres.server.sql(
+      "insert into kysely_migration values ('9999-later', '2030-01-01')",
+      nameIn(url),
+    );
+    const { message, hint } = await refusalOf(withPassword(url));
+    expect(message).toBe('the store is newer than this program (it has migration 9999-later)');
+    expect(hint).toContain('newer');
+  });
+
+  test('is of a PostgreSQL that is too old', WITHIN, async () => {
+    const { host } = await listenAsPostgres(120_022, 'UTF8');
+    const { message, hint } = await refusalOf(`postgres://me:${PASSWORD}@${host}/updates`);
+    expect(message).toContain('is version 12');
+    expect(hint).toBe('Bring it to version 13 or later.');
+  });
+
+  test('at a host that there is not', WITHIN, async () => {
+    const { message } = await refusalOf(`postgres://me:${PASSWORD}@no-such-host.invalid/updates`);
+    expect(message).toContain('PostgreSQL at no-such-host.invalid:5432/updates cannot be reached');
+  });
+
+  test('is of a standby, which can only be read, also where its tables are there', async () => {
+    const url = await postgres.server.createDatabase();
+    const empty = await postgres.server.createDatabase();
+    expect(await (await canServe(url)).stop()).toBe(0);
+    await postgres.server.pause();
+    const signal = join(postgres.server.dataFolder, 'standby.signal');
+    await writeFile(signal, '');
+    await postgres.server.resume();
+    onTestFinished(async () => {
+      await postgres.server.pause();
+      rmSync(signal);
+      await postgres.server.resume();
+    });
+    for (const database of [url, empty]) {
+      const { message, hint } = await refusalOf(withPassword(database));
+      expect(message).toContain('cannot be written: cannot execute ');
+      expect(hint).toContain('primary');
+    }
+  });
+});
+
+describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
+  describeOnPostgres('serve and a PostgreSQL that speaks TLS', () => {
+    let server: PostgresServer;
+    let ca: string;
+    let port: number;
+    let folder: string;
+
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'synckit-ota-tls-'));
+      const { uid = -1, gid = -1 } = serverUser();
+      ca = createCertificate(folder, { uid, gid });
+      [port = 0] = await freePorts(1);
+      const settings = { ssl: 'on', ssl_cert_file: ca, ssl_key_file: `${ca}.key`, port };
+      const listening = ['listen_addresses=127.0.0.1'];
+      const pairs = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+      server = await PostgresServer.start([...listening, ...pairs]);
+    });
+    afterAll(async () => {
+      await server?.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const urlOf = async (query: string, host = 'localhost') => {
+      const { pathname } = new URL(await server.createDatabase());
+      return `postgres://postgres:${PASSWORD}@${host}:${port}${pathname}?${query}`;
+    };
+    const encryptedSessions = async (url: string) => {
+      const [row] = await server.sql(
+        `select count(*)::int4 as all, count(*) filter (where ssl)::int4 as encrypted
+         from pg_stat_activity join pg_stat_ssl using (pid)
+         where datname = '${new URL(url).pathname.slice(1)}'`,
+      );
+      return row;
+    };
+
+    test.each([
+      ['verify-full, with the root that vouches for it', () => `sslmode=verify-full&sslrootcert=${ca}`],
+      ['require, with the root that vouches for it', () => `sslmode=require&sslrootcert=${ca}`],
+      ['no-verify, with none', () => 'sslmode=no-verify'],
+    ])('use it on every connection by sslmode=%s', async (_, query) => {
+      const url = await urlOf(query());
+      const serving = await canServe(url);
+      const sessions = await encryptedSessions(url);
+      expect(sessions?.all).toBeGreaterThan(0);
+      expect(sessions?.encrypted).toBe(sessions?.all);
+      expect(await serving.stop()).toBe(0);
+      expect(JSON.stringify(serving.logs())).not.toContain(PASSWORD);
+    });
+
+    test.each(['require', 'verify-full'])(
+      'do not by sslmode=%s where nobody vouches for its certificate',
+      WITHIN,
+      async (mode) => {
+        const { message, hint } = await refusalOf(await urlOf(`sslmode=${mode}`));
+        expect(message).toMatch(/cannot be trusted: self.signed certificate$/);
+        expect(hint).toContain('sslrootcert');
+      },
+    );
+
+    test('do not by another name than its certificate has', WITHIN, async () => {
+      const query = `sslmode=verify-full&sslrootcert=${ca}`;
+      const { message } = await refusalOf(await urlOf(query, '127.0.0.1'));
+      expect(message).toContain('cannot be trusted: Hostname/IP does not match');
+    });
+
+    test('do not without it where that is asked for', WITHIN, async () => {
+      const rules = 'local all all trust\nhostssl all all 127.0.0.1/32 trust\n';
+      await writeFile(join(server.dataFolder, 'pg_hba.conf'), rules);
+      await server.sql('select pg_reload_conf()');
+      const { message, hint } = await refusalOf(await urlOf('sslmode=disable', '127.0.0.1'));
+      expect(message).toContain('does not let this user in: no pg_hba.conf entry');
+      expect(hint).toContain('pg_hba.conf');
+    });
+  });
+});
+
+/** A certificate for `localhost` that vouches for itself, and its key beside it, which belongs to the server. */
+function createCertificate(folder: string, { uid, gid }: { uid: number; gid: number }): string {
+  const file = join(folder, 'server.pem');
+  const key = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-keyout',
+    `${file}.key`,
+  ];
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  execFileSync('openssl', ['req', '-x509', ...key, ...names, '-days', '2', '-out', file], {
+    stdio: 'ignore',
+  });
+  chmodSync(`${file}.key`, 0o600);
+  if (uid >= 0) for (const path of [folder, file, `${file}.key`]) chownSync(path, uid, gid);
+  return file;
+}

@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
+import { describe, expect, inject, test } from 'vitest';
+import { deadUrl, listenHttp, listenRaw, listenUntilFinished } from '../support/network/loopback-server.ts';
+import { serveRefusal } from '../support/process/refusal.ts';
+import { createCephUser } from '../support/s3/ceph.ts';
+import { S3_CREDENTIALS } from '../support/s3/s3-credentials.ts';
+import { describeOnCeph, describeOnS3, fakeS3Place, placeIn, type S3Place } from '../support/s3/s3-place.ts';
+import { S3_RIGHTS } from '../support/s3/s3-rights.ts';
+import { createBucket } from '../support/s3/shared-ceph.ts';
+import { storageOptions } from '../support/server/storage-options.ts';
+
+const refusalOf = (place: S3Place, env: Record<string, string> = {}) =>
+  serveRefusal(storageOptions(place), S3_CREDENTIALS.secretKey, { env });
+
+const certificate = async () => ({
+  key: await readFile(new URL('../fixtures/tls/key.pem', import.meta.url)),
+  cert: await readFile(new URL('../fixtures/tls/cert.pem', import.meta.url)),
+});
+
+/** All that is wrong is told within ten seconds. */
+const WITHIN = { timeout: 10_000 };
+
+describeOnS3('serve tells in one sentence, and ends with 9, with its files', (open) => {
+  test('in a bucket that is not there', WITHIN, async () => {
+    const place = await open();
+    const { message, hint } = await refusalOf({
+      ...place,
+      location: { ...place.location, bucket: 'other-bucket' },
+    });
+    expect(message).toBe(`there is no bucket other-bucket at ${place.endpoint}`);
+    expect(hint).toContain('--storage');
+  });
+
+  test.each([
+    ['a key that nobody has', { AWS_ACCESS_KEY_ID: 'AKIANOBODYHASTHIS00' }, 'InvalidAccessKeyId'],
+    ['another secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, 'SignatureDoesNotMatch'],
+  ])('by %s', WITHIN, async (_, env, code) => {
+    const place = await open();
+    const { message, hint } = await refusalOf(place, env);
+    expect(message).toBe(`${place.endpoint} cannot be used with these credentials (${code})`);
+    expect(hint).toContain('AWS_ACCESS_KEY_ID');
+  });
+
+  test('where it is asked to speak TLS, and does not', WITHIN, async () => {
+    const place = await open();
+    const { message, hint } = await refusalOf({
+      ...place,
+      endpoint: place.endpoint.replace('http:', 'https:'),
+    });
+    expect(message).toMatch(/^https:.* cannot be reached: it does not speak TLS there$/);
+    expect(hint).toContain('--s3-endpoint');
+  });
+});
+
+describeOnCeph('serve tells in one sentence, and ends with 9, with its files', () => {
+  const KEY = { accessKey: 'AKIASTRANGER00000000', secretKey: 'the-secret-of-a-stranger' };
+  const env = { AWS_ACCESS_KEY_ID: KEY.accessKey, AWS_SECRET_ACCESS_KEY: KEY.secretKey };
+
+  test('in a bucket without the rights it needs, whichever it lacks', async () => {
+    const folder = inject('cephFolder');
+    await createCephUser(folder, 'stranger', KEY);
+    const endpoint = await readFile(join(folder, 'ready'), 'utf8');
+    const place = placeIn(endpoint, 'guarded');
+    await createBucket(endpoint, 'guarded');
+    expect((await refusalOf(place, env)).message).toContain('(s3:ListBucket)');
+
+    // Denied, because whoever uploads an object here may do all with it that no policy denies.
+    for (const lacking of S3_RIGHTS) {
+      await setPolicy(endpoint, lacking);
+      const { message, hint } = await refusalOf(place, env);
+      expect(message).toContain(`(${lacking})`);
+      expect(hint).toContain('policy');
+    }
+  }, 60_000);
+
+  /** Everything is allowed to the stranger in the bucket, but one. */
+  async function setPolicy(endpoint: string, lacking: string): Promise<void> {
+    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });
+    const statement = (Effect: string, Action: string) => ({
+      Effect,
+      Principal: { AWS: ['arn:aws:iam:::user/stranger'] },
+      Action,
+      Resource: ['arn:aws:s3:::guarded', 'arn:aws:s3:::guarded/*'],
+    });
+    const Statement = [statement('Allow', 's3:*'), statement('Deny', lacking)];
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    await client.send(new PutBucketPolicyCommand({ Bucket: 'guarded', Policy }));
+    client.destroy();
+  }
+});
+
+describe('serve tells in one sentence, and ends with 9, where its files are to be', () => {
+  const refusalAt = async (endpoint: string) => refusalOf({ ...(await fakeS3Place()), endpoint });
+
+  test('in another region', WITHIN, async () => {
+    const { message, hint } = await refusalOf({ ...(await fakeS3Place()), region: 'eu-west-9' });
+    expect(message).toBe('the bucket bucket is in another region: us-east-1');
+    expect(hint).toContain('--s3-region us-east-1');
+  });
+
+  test('at a port that nothing listens on', WITHIN, async () => {
+    expect((await refusalAt((await deadUrl()).origin)).message).toMatch(
+      /cannot be reached: connection refused$/,
+    );
+  });
+
+  test('at a host that there is not', WITHIN, async () => {
+    expect((await refusalAt('http://no-such-host.invalid')).message).toMatch(/cannot be reached: /);
+  });
+
+  test('at a port where nobody answers', WITHIN, async () => {
+    const { message } = await refusalAt((await listenRaw((socket) => socket.resume())).origin);
+    expect(message).toMatch(/does not answer in time$/);
+  });
+
+  test('at a port where nobody answers to TLS', WITHIN, async () => {
+    const { port } = await listenRaw((socket) => socket.resume());
+    expect((await refusalAt(`https://127.0.0.1:${port}`)).message).toMatch(
+      /cannot be reached|not answer in time/,
+    );
+  });
+
+  test('at a port that speaks TLS, and is not asked to', WITHIN, async () => {
+    const { origin } = await listenUntilFinished(tls.createServer(await certificate()));
+    expect((await refusalAt(origin)).message).toMatch(/cannot be reached: /);
+  });
+
+  test('at a port whose certificate nobody vouches for', WITHIN, async () => {
+    const { port } = await listenUntilFinished(tls.createServer(await certificate()));
+    expect((await refusalAt(`https://127.0.0.1:${port}`)).message).toMatch(/its certificate is not good/);
+  });
+
+  test('at a port where something else answers', WITHIN, async () => {
+    const { origin } = await listenHttp((_, response) => response.end('<html>Welcome</html>'));
+    expect((await refusalAt(origin)).message).toContain('does not answer as an S3 store does');
+  });
+});

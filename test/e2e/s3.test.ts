@@ -1,0 +1,207 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
+import { run, startServe } from '../support/process/binary.ts';
+import { isInstalled } from '../support/process/is-installed.ts';
+import { tempFolder } from '../support/process/temp-folder.ts';
+import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from '../support/publish/world.ts';
+import { describeOnS3, fakeS3Place } from '../support/s3/s3-place.ts';
+import { storageOptions } from '../support/server/storage-options.ts';
+import { describeOnEachStore } from '../support/server/stores.ts';
+
+describeOnEachStore('serve', ({ files, start }) => {
+  test('publishes and checks, and keeps one file', async () => {
+    const store = await start();
+    const world = await startWorld([], undefined, store);
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    const published = await world.runJson(publishLinux('1.2.0', file));
+    expect(published, published.stderr).toMatchObject({ code: 0, document: { status: 'published' } });
+    expect(await world.runJson(checkLinux('1.1.0', '--download'))).toMatchObject({
+      code: 0,
+      document: { update: true, download: { size: (await readFile(file)).length } },
+    });
+    expect(await store.kept()).toEqual({ staging: 0, artifacts: 1 });
+    expect(JSON.stringify(world.server.logs())).not.toMatch(/X-Amz-Signature|not-a-secret/);
+    expect(await world.server.stop()).toBe(0);
+  });
+
+  const withinMs = files === 'disk' ? 5000 : 10_000;
+
+  test.skipIf(!isInstalled('curl'))(
+    `R26: shows a file that a plain curl -T brought, for an app that names no SHA-256, within ${withinMs / 1000} s`,
+    async () => {
+      const world = await startWorld([], undefined, await start());
+      const { SYNCKIT_OTA_SERVER: server, SYNCKIT_OTA_APP: app, SYNCKIT_OTA_TOKEN: token } = world.env;
+      const file = await writeBundle(world.folder, 'App.AppImage');
+      const root = `${server}/api/sync/ota`;
+      const call = async (method: string, path: string, body: object) => {
+        const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+        const answer = await fetch(root + path, { method, headers, body: JSON.stringify(body) });
+        return JSON.parse((await answer.text()) || '{}');
+      };
+      await call('PUT', `/apps/${app}/slug`, { slug: 'my-app' });
+      const { id } = await call('POST', `/apps/${app}/releases`, { version: '1.2.0', signature: 's' });
+      const bytes = await readFile(file);
+      const platform = { target: 'linux', arch: 'x86_64', file_size: bytes.length };
+      const answer = await call('POST', `/apps/${app}/releases/${id}/artifacts`, platform);
+      expect(answer).toEqual({ upload_url: expect.any(String), s3_key: 'ota/my-app/1.2.0/linux-x86_64' });
+      await promisify(execFile)('curl', ['-sS', '--fail', '-T', file, answer.upload_url]);
+      const check = () => fetch(`${root}/my-app/linux/x86_64/1.1.0`);
+      await vi.waitFor(async () => expect((await check()).status).toBe(200), {
+        timeout: withinMs,
+        interval: 200,
+      });
+      const { url } = (await (await check()).json()) as { url: string };
+      const downloaded = Buffer.from(await (await fetch(url)).arrayBuffer());
+      expect(downloaded.equals(bytes)).toBe(true);
+    },
+  );
+});
+
+describe('serve logs what a store refuses', () => {
+  const allRefused = { length: true, chunked: true, checksum: true, twoAuthorizations: true };
+
+  describeOnS3('which is', (open) => {
+    test('all that uploads rely on', async () => {
+      const { server } = await startWorld(storageOptions(await open()));
+      expect(server.logs()).toContainEqual(
+        expect.objectContaining({
+          msg: 'the store can be used',
+          refuses: { ...allRefused, copyCondition: expect.any(Boolean) }, // Ceph copies all the same
+        }),
+      );
+    });
+  });
+
+  test('which may be nothing at all', async () => {
+    const place = await fakeS3Place();
+    for (const defect of [
+      'length_not_enforced',
+      'chunked_accepted',
+      'checksum_not_enforced',
+      'two_auth_accepted',
+      'conditions_ignored',
+    ] as const)
+      place.fake.defects.add(defect);
+    const { server } = await startWorld(storageOptions(place));
+    const line = server.logs().find(({ msg }) => msg === 'the store can be used');
+    expect(Object.values(line?.refuses ?? {})).toEqual([false, false, false, false, false]);
+  });
+});
+
+describe('serve tells in one sentence, and ends with 9, when', () => {
+  test('the artifacts of its database are in another place', async () => {
+    const place = await fakeS3Place();
+    const dataDir = join(await tempFolder(), 'data');
+    const server = await startServe(dataDir, storageOptions(place));
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    expect(await server.stop()).toBe(0);
+    const { code, stderr } = await run(['serve', '--port', '0', '--data-dir', dataDir]);
+    expect(code).toBe(9);
+    expect(stderr).toContain(`s3://${place.location.bucket}/`);
+  });
+
+  test('the place has the artifacts of another database', async () => {
+    const folder = await tempFolder();
+    const options = storageOptions(await fakeS3Place());
+    const server = await startServe(join(folder, 'data'), options);
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    const { code, stderr } = await run([
+      'serve',
+      '--port',
+      '0',
+      '--data-dir',
+      join(folder, 'other'),
+      ...options,
+    ]);
+    expect(code).toBe(9);
+    expect(stderr).toMatch(/belongs to another database/);
+    // As the hint says, it goes to a place of its own: the one that was refused is not remembered.
+    const own = options.map((option) => option.replace(/^(s3:\/\/[^/]+)\/.*$/, '$1/own'));
+    const other = await startServe(join(folder, 'other'), own);
+    expect(await other.stop()).toBe(0);
+    expect(await server.stop()).toBe(0);
+  });
+});
+
+describeOnPostgres('serve with nothing on disk', () => {
+  const postgres = usePostgres();
+
+  test('runs as often as one likes on one database and one bucket, and each node shows what came by another', async () => {
+    const folder = await tempFolder();
+    const dataDir = join(folder, 'data');
+    const options = storageOptions(await fakeS3Place());
+    const env = { SYNCKIT_OTA_DATABASE: await postgres.server.createDatabase() };
+    const start = async () => {
+      const server = await startServe(dataDir, options, { env });
+      onTestFinished(async () => void (await server.stop('SIGKILL')));
+      return server;
+    };
+    const [first, second] = await Promise.all([start(), start()]);
+    const { document: app } = await runJson(['apps', 'create', 'My App'], { env });
+    const file = await writeBundle(folder, 'App.AppImage');
+    const remote = { SYNCKIT_OTA_SERVER: first.url, SYNCKIT_OTA_APP: app.id, SYNCKIT_OTA_TOKEN: app.token };
+    const published = await runJson(publishLinux('1.2.0', file), { cwd: folder, env: remote });
+    expect(published, published.stderr).toMatchObject({ code: 0, document: { status: 'published' } });
+    const check = [...checkLinux('1.1.0', '--download'), '--server', second.url];
+    await vi.waitFor(
+      async () => expect(await runJson(check)).toMatchObject({ code: 0, document: { update: true } }),
+      { timeout: 5000 },
+    );
+    expect(await readdir(folder)).not.toContain('data');
+    expect([await first.stop(), await second.stop()]).toEqual([0, 0]);
+  });
+});
+
+test('a wrong bucket does not keep the right one from being served afterwards', async () => {
+  const place = await fakeS3Place();
+  const wrong = { ...place, location: { ...place.location, bucket: 'mistyped' } };
+  const dataDir = join(await tempFolder(), 'data');
+  const base = ['serve', '--port', '0', '--data-dir', dataDir];
+  expect((await run([...base, ...storageOptions(wrong)])).code).toBe(9);
+  const server = await startServe(dataDir, storageOptions(place));
+  expect(await server.stop()).toBe(0);
+});
+
+test.each([
+  [['--storage', 's3://bucket/staging'], '--storage s3://bucket/staging has staging in its prefix'],
+  [['--storage', 's3://bucket/../other'], '--storage s3://bucket/../other is neither disk nor a bucket'],
+  [['--storage', 'tape'], '--storage tape is neither'],
+  [['--storage', 's3://key:secret@bucket'], '--storage s3://***@bucket is neither'],
+  [
+    ['--storage', 's3://bucket', '--s3-endpoint', 'https://key:secret@x'],
+    '--s3-endpoint https://***@x is not',
+  ],
+  [['--storage', 's3://bucket', '--s3-region', 'not a region!'], '--s3-region not a region! is not'],
+  [
+    [
+      '--storage',
+      's3://bucket',
+      '--s3-endpoint',
+      'https://a.example',
+      '--public-url',
+      'https://a.example/updates',
+    ],
+    '--s3-endpoint and --public-url are both https://a.example',
+  ],
+  [['--storage', 's3://bucket', '--s3-endpoint', 'ftp://x'], '--s3-endpoint ftp://x is not'],
+  [['--s3-region', 'eu-central-1'], 'go with --storage s3://'],
+])('the options %s are refused with what to do', async (options, message) => {
+  const { code, stderr } = await run(['serve', ...options]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stderr).not.toContain('secret');
+});
+
+test('apps and tokens administer the store of a server whose files are elsewhere, without asking there', async () => {
+  const dataDir = join(await tempFolder(), 'data');
+  const created = await runJson(['apps', 'create', 'My App', '--slug', 'my-app', '--data-dir', dataDir]);
+  expect(created).toMatchObject({ code: 0, document: { slug: 'my-app' } });
+  const server = await startServe(dataDir, storageOptions(await fakeS3Place()));
+  const reply = await fetch(`${server.url}/api/sync/ota/my-app/linux/x86_64/1.0.0`);
+  expect(reply.status).toBe(204);
+  expect(await server.stop()).toBe(0);
+});

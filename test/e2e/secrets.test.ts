@@ -1,0 +1,70 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { listenHttp } from '../support/network/loopback-server.ts';
+import { checkLinux, publishLinux, startWorld, writeBundle } from '../support/publish/world.ts';
+
+test('the token is nowhere but where it was given: not printed, not logged, not stored', async () => {
+  const world = await startWorld(['--verbose']);
+  const { token, id } = world.app;
+  const file = await writeBundle(world.folder, 'App.AppImage');
+  const collector: string[] = [];
+  const evil = await listenHttp((request, response) => {
+    collector.push(JSON.stringify(request.headers));
+    response.end();
+  });
+  const redirecting = await listenHttp((_, response) =>
+    response.writeHead(307, { location: evil.href }).end(),
+  );
+
+  const printed: string[] = [];
+  const run = async (args: string[], exit: number) => {
+    const { code, stdout, stderr } = await world.run(args);
+    printed.push(stdout, stderr);
+    expect(code, stderr).toBe(exit);
+  };
+  await run(publishLinux('1.2.0', file, '--verbose'), 0);
+  await run(publishLinux('1.2.0', file, '--json', '--verbose', '--token', token), 0);
+  await run(['releases', 'list', '--verbose', '--token', `${token}x`], 2);
+  await run(['releases', 'list', '--verbose', '--app', 'unknown'], 2);
+  await run(['releases', 'list', '--verbose', '--server', redirecting.href], 8);
+  await run(['publish', '--token', token, '--bogus'], 2);
+  await run(checkLinux('1.1.0', '--download', '--verbose'), 0);
+  await run(['releases', 'delete', '1.2.0', '--verbose'], 0);
+  await fetch(`${world.server.url}/api/sync/ota/apps/${id}/releases`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  await world.server.stop();
+
+  const stored = await Promise.all(
+    (await readdir(world.dataDir, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => ({
+        name: entry.name,
+        bytes: await readFile(join(entry.parentPath, entry.name)),
+      })),
+  );
+  expect(stored.map(({ name }) => name)).toContain('synckit-ota.sqlite');
+  expect(printed.join('')).toContain('1.2.0');
+  const logs = JSON.stringify(world.server.logs());
+  expect(logs).toContain('stopped');
+
+  expect(logs).toContain('/uploads/');
+  expect(logs + printed.join(''), 'a signed URL with its query').not.toContain('signature=');
+  const secret = token.slice(4); // not the prefix, which may be named
+  expect(collector.join('')).not.toContain(secret);
+  expect(printed.join('')).not.toContain(secret);
+  expect(logs).not.toContain(secret);
+  for (const { name, bytes } of stored) expect(bytes.includes(secret), name).toBe(false);
+});
+
+test("the store is its owner's only", async () => {
+  const { dataDir } = await startWorld();
+  expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+  const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
+  expect(entries.length).toBeGreaterThan(2);
+  for (const entry of entries) {
+    const { mode } = await stat(join(entry.parentPath, entry.name));
+    expect(mode & 0o077, entry.name).toBe(0);
+  }
+});

@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import net from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { startFaultProxy } from '../support/network/fault-proxy.ts';
+import { listenHttp } from '../support/network/loopback-server.ts';
+import { run } from '../support/process/binary.ts';
+import { tempFolder } from '../support/process/temp-folder.ts';
+import {
+  checkLinux,
+  publishLinux,
+  serveUntilFinished,
+  startWorld,
+  type World,
+  writeBundle,
+} from '../support/publish/world.ts';
+
+/** Asks the server for an upload URL, as anyone who only knows api.md does. */
+async function mintUploadUrl({ env, app }: World, size: number): Promise<string> {
+  const post = async (path: string, body: object) => {
+    const response = await fetch(`${env.SYNCKIT_OTA_SERVER}/api/sync/ota/apps/${app.id}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return (await response.json()) as { id: string; upload_url: string };
+  };
+  const { id } = await post('/releases', { version: '1.2.0', notes: '', signature: 'sig' });
+  const artifact = { target: 'linux', arch: 'x86_64', file_size: size };
+  return (await post(`/releases/${id}/artifacts`, artifact)).upload_url;
+}
+
+describe('serve', () => {
+  test('answers an upload that is under way when SIGTERM comes, then exits with 0', async () => {
+    const world = await startWorld();
+    expect(await world.run(['publish', 'slug', 'my-app'])).toMatchObject({ code: 0 });
+    const bytes = Buffer.alloc(500_000, 'x');
+    const put = http.request(await mintUploadUrl(world, bytes.length), {
+      method: 'PUT',
+      headers: { 'content-length': bytes.length },
+    });
+    const answered = once(put, 'response') as Promise<[IncomingMessage]>;
+    await new Promise((resolve) => put.write(bytes.subarray(0, 100_000), resolve));
+    const stopped = world.server.stop('SIGTERM');
+    await vi.waitFor(() => {
+      expect(world.server.logs().map(({ msg }) => msg)).toContainEqual(expect.stringContaining('draining'));
+    }, 10_000);
+    const newcomer = net.connect(Number(new URL(world.server.url).port), '127.0.0.1');
+    expect(await once(newcomer, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+    put.end(bytes.subarray(100_000));
+    const [response] = await answered;
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    expect(await stopped).toBe(0);
+
+    await serveUntilFinished(world.dataDir, ['--port', new URL(world.server.url).port]);
+    expect(await world.runJson(checkLinux('1.1.0'))).toMatchObject({
+      code: 0,
+      document: { version: '1.2.0' },
+    });
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('ends at a second %s at once', async (signal) => {
+    const world = await startWorld();
+    const put = http.request(await mintUploadUrl(world, 10), {
+      method: 'PUT',
+      headers: { 'content-length': 10 },
+    });
+    put.on('error', () => {});
+    await new Promise((resolve) => put.write('12345', resolve));
+    void world.server.stop(signal);
+    await vi.waitFor(() => {
+      expect(world.server.logs().map(({ msg }) => msg)).toContainEqual(expect.stringContaining('draining'));
+    }, 10_000);
+    expect(await world.server.stop(signal)).toBe(signal === 'SIGTERM' ? 143 : 130);
+  });
+
+  test('refuses a folder that another one serves, within a second', async () => {
+    const dataDir = join(await tempFolder(), 'data');
+    const first = await serveUntilFinished(dataDir);
+    const startedAt = Date.now();
+    const second = await run(['serve', '--port', '0', '--data-dir', dataDir]);
+    expect(Date.now() - startedAt).toBeLessThan(1000);
+    expect(second).toMatchObject({ code: 9, stderr: expect.stringContaining(`is using ${dataDir}`) });
+    expect(await first.stop('SIGKILL')).toBeNull();
+    const third = await serveUntilFinished(dataDir);
+    expect(await third.stop()).toBe(0);
+  });
+
+  test('says which port is in use, and what to do', async () => {
+    const { port } = await listenHttp((_, response) => response.end());
+    const { code, stderr } = await run([
+      'serve',
+      '--port',
+      port,
+      '--data-dir',
+      join(await tempFolder(), 'data'),
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`cannot listen on 127.0.0.1 port ${port}: the port is in use`);
+    expect(stderr).toContain('--port');
+  });
+
+  test('names every bad option at once', async () => {
+    const wrong = {
+      '--port': '99999',
+      '--public-url': 'updates.example.com',
+      '--check-max-age': 'day',
+      '--stale-if-error': '-1',
+      '--max-artifact-size': '2GiB',
+      '--trust-proxy': '10.0.0.0/99',
+    };
+    const { code, stderr } = await run(['serve', '--data-dir', '/nowhere', ...Object.entries(wrong).flat()]);
+    expect(code).toBe(2);
+    for (const [flag, value] of Object.entries(wrong)) expect(stderr).toContain(`${flag} ${value}`);
+  });
+
+  test('builds every URL from --public-url, with its path prefix', async () => {
+    const proxy = await startFaultProxy();
+    const publicUrl = new URL('/tools/updates', proxy.url);
+    const world = await startWorld(['--public-url', `${publicUrl.href}/`], publicUrl);
+    Object.assign(proxy, { target: world.server.url, prefix: '/tools/updates' });
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    const published = await world.runJson(publishLinux('1.2.0', file));
+    expect(published.code, published.stderr).toBe(0);
+    const { url } = published.document.artifacts[0];
+    expect(url).toMatch(new RegExp(`^${publicUrl.href}/api/sync/ota/my-app/download/`));
+    const redirect = await fetch(url, { redirect: 'manual' });
+    expect(redirect.status).toBe(302);
+    expect(redirect.headers.get('location')).toContain(`${publicUrl.href}/api/sync/ota/downloads/`);
+    const paths = proxy.requests.map((request) => request.url);
+    expect(paths.some((path) => path.includes('/uploads/'))).toBe(true);
+    for (const path of paths) expect(path).toMatch(/^\/tools\/updates\/api\/sync\/ota\b/);
+  });
+});

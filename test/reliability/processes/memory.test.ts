@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { peakOf, runMeasured, writeLargeBundle } from '../../support/process/resident-memory.ts';
+import { publishLinux, startWorld } from '../../support/publish/world.ts';
+import { describeOnCeph } from '../../support/s3/s3-place.ts';
+import { storageOptions } from '../../support/server/storage-options.ts';
+
+const SIZE = 1024 ** 3;
+const TIMEOUT_MS = 180_000;
+
+/** Publishes 1 GiB. @returns the largest resident sizes on the way, in MiB */
+async function publishLarge(serveArgs: readonly string[] = []) {
+  const world = await startWorld(serveArgs);
+  const file = await writeLargeBundle(world.folder, 'Large.AppImage', SIZE);
+  const publish = [...publishLinux('1.2.0', file), '--json'];
+  const { code, stdout, stderr, peaks } = await runMeasured(publish, { env: world.env });
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(stdout).artifacts).toMatchObject([{ size: SIZE, action: 'uploaded', verified: true }]);
+  expect(peaks.length).toBeGreaterThan(5);
+  return { publish: Math.max(...peaks), serve: peakOf(world.server.pid) ?? Number.NaN };
+}
+
+function tell(where: string, { publish, serve }: { publish: number; serve: number }): void {
+  console.log(
+    `1 GiB to ${where}: publish ${publish.toFixed(0)} MiB, serve ${serve.toFixed(0)} MiB resident at most`,
+  );
+}
+
+test.skipIf(process.platform !== 'linux')(
+  'a 1 GiB file is published in 150 MiB and served in 200 MiB (reads /proc: Linux only)',
+  async () => {
+    const peak = await publishLarge();
+    tell('disk', peak);
+    expect(peak.publish).toBeLessThan(150);
+    expect(peak.serve).toBeLessThan(200);
+  },
+  TIMEOUT_MS,
+);
+
+describeOnCeph('a 1 GiB file', (open) => {
+  test(
+    'is published in parts in 200 MiB, and taken by the server in as much',
+    async () => {
+      const peak = await publishLarge(storageOptions(await open()));
+      tell('Ceph', peak);
+      expect(peak.publish).toBeLessThan(200);
+      expect(peak.serve).toBeLessThan(200);
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import type { Fault, Point, ProxiedRequest } from '../../support/network/fault.ts';
+import { routeOf } from '../../support/network/route-of.ts';
+import { tempFolder } from '../../support/process/temp-folder.ts';
+import { spread, times } from '../../support/process/torture.ts';
+import { startFaultWorld } from '../../support/publish/fault-world.ts';
+import { LINUX, writeArtifact } from '../../support/tauri/local-file.ts';
+
+/** Requests of a publish that each silence is tried on; all of them in torture. */
+const REQUESTS = times(2, Number.POSITIVE_INFINITY);
+/** Stands for the minute that a client is really patient. */
+const PATIENCE_MS = 300;
+
+const SILENCES: readonly (readonly [string, (answerSize: number) => Point])[] = [
+  ['never begins', () => 'applied'],
+  ['stands still in its head', () => ({ answerByte: 20 })],
+  ['stands still before its last byte', (answerSize) => ({ answerByte: answerSize - 1 })],
+];
+
+/** An upload may take as long as it moves: test/client/upload.test.ts stops the time for that. */
+const isLimited = (request: ProxiedRequest) => routeOf(request) !== 'upload';
+
+async function startRound() {
+  const world = await startFaultWorld();
+  const artifacts = [await writeArtifact(await tempFolder(), LINUX)];
+  const publishWith = async (faultOf: (nth: number, request: ProxiedRequest) => Fault | undefined) => {
+    const app = await world.createApp();
+    const { length } = world.proxy.requests;
+    world.proxy.inject = (request) => faultOf(request.number - length, request);
+    return app.publish({ artifacts }, PATIENCE_MS);
+  };
+  return { publishWith, recorded: (await publishWith(() => undefined)).requests };
+}
+
+describe('R57 a publish to a silent server', () => {
+  test.each(SILENCES)(
+    'of which one answer %s goes on',
+    async (_, pointOf) => {
+      const { publishWith, recorded } = await startRound();
+      for (const { number, answer } of spread(recorded.filter(isLimited), REQUESTS)) {
+        const fault: Fault = { at: pointOf(answer?.size ?? 0), outcome: 'hold' };
+        const { outcome, requests } = await publishWith((nth) => (nth === number ? fault : undefined));
+        expect(requests[number - 1]?.struck).toBe(true);
+        expect(outcome).toMatchObject({ status: 'published' });
+      }
+    },
+    times(60_000, 300_000),
+  );
+
+  test('of which no answer comes ends after 6 tries', async () => {
+    const { publishWith } = await startRound();
+    const { outcome, requests } = await publishWith(() => ({ at: 'before', outcome: 'hold' }));
+    expect(outcome).toMatchObject({ code: 'network', message: expect.stringContaining('timeout') });
+    expect(requests).toHaveLength(6);
+  });
+});

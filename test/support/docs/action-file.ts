@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+
+const ACTION = fileURLToPath(new URL('../../../action.yml', import.meta.url));
+
+/** `action.yml`, as far as GitHub's runner reads it. */
+export interface ActionFile {
+  readonly name: string;
+  readonly description: string;
+  readonly inputs: Readonly<Record<string, { description: string; default?: string }>>;
+  readonly outputs: Readonly<Record<string, { description: string; value: string }>>;
+  readonly runs: { readonly using: string; readonly steps: readonly ActionStep[] };
+}
+
+export interface ActionStep {
+  readonly id: string;
+  readonly shell: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly run: string;
+}
+
+export async function readAction(): Promise<ActionFile> {
+  return parse(await readFile(ACTION, 'utf8'));
+}
+
+/** The one step of the action. */
+export function stepOf({ runs }: ActionFile): ActionStep {
+  const [step] = runs.steps;
+  if (step === undefined || runs.steps.length !== 1) throw new Error('the action has one step');
+  return step;
+}
+
+/** The name of the input that an expression stands for: `${{ inputs.name }}` and nothing else. */
+export function inputIn(expression: string): string | undefined {
+  return /^\$\{\{ inputs\.([a-z-]+) \}\}$/.exec(expression)?.[1];
+}
+
+/** The step's environment when the action is used with these inputs, as the runner fills it in. */
+export function environmentOf(
+  action: ActionFile,
+  given: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(stepOf(action).env).map(([variable, expression]) => {
+      const input = inputIn(expression);
+      if (input === undefined) throw new Error(`${variable} is no input`);
+      return [variable, given[input] ?? action.inputs[input]?.default ?? ''];
+    }),
+  );
+}

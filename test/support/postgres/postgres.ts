@@ -1,0 +1,172 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { UNTIL_INPUT_ENDS } from '../process/until-input-ends.ts';
+
+/** Where Debian keeps the binaries of each version. */
+const DEBIAN = '/usr/lib/postgresql';
+
+/** The folder of `initdb` and `postgres`; undefined on a machine without them. */
+const BINARIES = existsSync(DEBIAN)
+  ? readdirSync(DEBIAN)
+      .sort((a, b) => Number(b) - Number(a))
+      .map((version) => join(DEBIAN, version, 'bin'))
+      .find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+  : undefined;
+
+export const postgresIsInstalled = BINARIES !== undefined;
+
+/** Declares a suite that runs where there is a PostgreSQL to start, and says elsewhere that it did not. */
+export function describeOnPostgres(name: string, suite: () => void): void {
+  describe.skipIf(!postgresIsInstalled)(`${name} (needs Debian's postgresql)`, suite);
+}
+
+const START_TIMEOUT_MS = 30_000;
+
+/** For data that nobody needs when the machine is gone. It listens on a socket in its own folder only. */
+const SETTINGS = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=200'];
+
+/** A PostgreSQL of one's own, with an empty cluster. */
+export class PostgresServer {
+  /** Holds the cluster and the socket; may be entered by the user that the server runs as. */
+  readonly #folder: string;
+  readonly #settings: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(folder: string, settings: readonly string[]) {
+    this.#folder = folder;
+    this.#settings = settings;
+  }
+
+  /** @param settings `name=value`, beside those that suit tests */
+  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
+    const folder = mkdtempSync(join(tmpdir(), 'synckit-ota-postgres-'));
+    const { uid, gid } = serverUser();
+    if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+    const server = new PostgresServer(folder, settings);
+    const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
+    execFileSync(join(BINARIES ?? '', 'initdb'), ['-D', join(folder, 'data'), ...options], {
+      ...serverUser(),
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    await server.resume();
+    return server;
+  }
+
+  /** The URL of a database, which need not be there. */
+  url(database: string, user = 'postgres'): string {
+    return `postgres://${user}@localhost:${this.#port}/${database}?host=${encodeURIComponent(this.#folder)}`;
+  }
+
+  /** Where it listens: a Unix socket. */
+  get socket(): string {
+    return join(this.#folder, `.s.PGSQL.${this.#port}`);
+  }
+
+  get #port(): string {
+    const setting = this.#settings.find((one) => one.startsWith('port='));
+    return setting?.slice('port='.length) ?? '5432';
+  }
+
+  /** The folder of `postgresql.conf` and `pg_hba.conf`. */
+  get dataFolder(): string {
+    return join(this.#folder, 'data');
+  }
+
+  /** @returns the URL of a new, empty database */
+  async createDatabase(): Promise<string> {
+    const name = `test_${randomBytes(6).toString('hex')}`;
+    await this.sql(`create database ${name} strategy file_copy`);
+    return this.url(name);
+  }
+
+  /** Runs statements on a connection of their own, as the server's owner. */
+  async sql(statements: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: this.url(database) });
+    await client.connect();
+    try {
+      return (await client.query(statements)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Runs statements while this process does nothing else, not even take note of what happens to its connections. */
+  sqlStandingStill(statements: string, database: string): void {
+    const url = this.url(database);
+    execFileSync(join(BINARIES ?? '', 'psql'), [url, '--no-psqlrc', '--quiet', '--command', statements], {
+      stdio: 'ignore',
+    });
+  }
+
+  /** Ends it as an operator does, or as a crash; connections break. The data stays. */
+  async pause(how: 'fast' | 'crash' = 'fast'): Promise<void> {
+    const server = this.#process;
+    if (server === undefined) return;
+    this.#process = undefined;
+    const closed = once(server, 'close');
+    if (how === 'crash') process.kill(this.pid, 'SIGQUIT');
+    server.stdin?.end();
+    await closed;
+  }
+
+  /** Starts it again on the same data. */
+  async resume(): Promise<void> {
+    const settings = [...SETTINGS, ...this.#settings].flatMap((setting) => ['-c', setting]);
+    const args = ['-D', this.dataFolder, '-k', this.#folder, ...settings];
+    const server = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', join(BINARIES ?? '', 'postgres'), ...args], {
+      ...serverUser(),
+      cwd: this.#folder,
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
+    let log = '';
+    server.stderr.setEncoding('utf8').on('data', (text) => {
+      log += text;
+    });
+    this.#process = server;
+    for (const deadline = Date.now() + START_TIMEOUT_MS; ; await sleep(20)) {
+      if (await this.sql('select 1').catch(() => undefined)) return;
+      if (Date.now() > deadline || server.exitCode !== null)
+        throw new Error(`PostgreSQL did not start: ${log}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.pause();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Of the process that all its others belong to. */
+  get pid(): number {
+    return Number(readFileSync(join(this.dataFolder, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
+  }
+}
+
+/** A PostgreSQL for the tests of a suite, there from before the first until after the last. */
+export function usePostgres(): { readonly server: PostgresServer } {
+  let server: PostgresServer | undefined;
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+  });
+  afterAll(() => server?.stop());
+  return {
+    get server() {
+      if (server === undefined) throw new Error('it runs while tests do');
+      return server;
+    },
+  };
+}
+
+/** Whom PostgreSQL's files have to belong to: it refuses to run as root. */
+export function serverUser(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}

@@ -1,0 +1,75 @@
+import type { KyselyPlugin } from 'kysely';
+import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+
+/** A database whose queries fail or wait at will. Its counter differs only where a test says so. */
+export class UnreliableDatabase {
+  /** What every query fails with; undefined: none does. */
+  failure: Error | undefined;
+  /** How many queries were tried. */
+  queries = 0;
+  readonly #database: Database;
+  #counter = 0;
+  #counterFailure: Error | undefined;
+  #held: Promise<void> | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get database(): Database {
+    const plugin: KyselyPlugin = {
+      transformQuery: ({ node }) => {
+        this.queries++;
+        if (this.failure !== undefined) throw this.failure;
+        return node;
+      },
+      transformResult: async ({ result }) => {
+        await this.#held;
+        return result;
+      },
+    };
+    return {
+      ...this.#database,
+      queries: this.#database.queries.withPlugin(plugin),
+      changeCounter: () => {
+        if (this.#counterFailure !== undefined) throw this.#counterFailure;
+        return this.#counter;
+      },
+    };
+  }
+
+  /** As after a change, and as once a second where nobody can tell of changes. */
+  raiseCounter(): void {
+    this.#counter++;
+  }
+
+  /** Neither queries nor the counter can be asked, until `mend`. */
+  break(failure = new Error('away')): void {
+    this.failure = failure;
+    this.raiseCounter();
+  }
+
+  mend(): void {
+    this.failure = undefined;
+    this.#counterFailure = undefined;
+    this.raiseCounter();
+  }
+
+  breakCounter(): void {
+    this.#counterFailure = new Error('the counter cannot be read');
+  }
+
+  /** Keeps what queries found until the returned function is called, with what becomes of them instead. */
+  hold(): (failure?: Error) => void {
+    let letGo: (failure?: Error) => void = () => {};
+    this.#held = new Promise((resolve, reject) => {
+      letGo = (failure) => {
+        this.#held = undefined;
+        if (failure === undefined) resolve();
+        else reject(failure);
+      };
+    });
+    this.#held.catch(() => {}); // also where no query waits
+    return letGo;
+  }
+}

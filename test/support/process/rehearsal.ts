@@ -1,0 +1,57 @@
+import { readdir } from 'node:fs/promises';
+import { onTestFinished, vi } from 'vitest';
+import { copyProject, layOutBuild } from '../tauri/tauri-project.ts';
+import { type Running, type RunOptions, start } from './binary.ts';
+import { tempFolder } from './temp-folder.ts';
+
+/** `dev --json`, ready for apps. */
+export interface Rehearsal {
+  readonly dev: Running;
+  /** What it printed on stdout. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
+  readonly document: any;
+  /** What it said of each check and download so far. */
+  lines(): string[];
+  /** What it has among the system's temporary files. */
+  leftovers(): Promise<string[]>;
+}
+
+/** Where a Linux build of the sample project lies. */
+export const BUNDLES = 'src-tauri/target/release/bundle';
+export const APP_IMAGE = 'Note Taker_1.2.0_amd64.AppImage';
+
+/** The sample project with a Linux build that nobody signed. */
+export async function unsignedProject(config: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const project = await copyProject(config);
+  await layOutBuild(project, 'linux', { updaterArtifacts: false });
+  return project;
+}
+
+/** Starts `dev`, and ends it with the test at the latest. */
+export function startDev(args: readonly string[], options: RunOptions = {}): Running {
+  const dev = start(['dev', ...args], options);
+  onTestFinished(async () => {
+    dev.kill('SIGKILL');
+    await dev.finished;
+  });
+  return dev;
+}
+
+/** Starts `dev --json` with temporary files of its own, and waits until it is ready. */
+export async function startRehearsal(args: readonly string[], options: RunOptions = {}): Promise<Rehearsal> {
+  const temporary = await tempFolder();
+  const env = { ...options.env, TMPDIR: temporary };
+  const dev = startDev(['--json', ...args], { ...options, env });
+  const ended = dev.finished.then(({ code, stderr }) => {
+    throw new Error(`dev ended with ${code} before it was ready: ${stderr}`);
+  });
+  ended.catch(() => {});
+  const ready = vi.waitUntil(() => dev.output.stderr.includes('Ctrl-C ends it'), 20_000);
+  await Promise.race([ready, ended]);
+  return {
+    dev,
+    document: JSON.parse(dev.output.stdout),
+    lines: () => [...dev.output.stderr.matchAll(/^\d\d:\d\d:\d\d {2}(.*)$/gm)].map(([, line = '']) => line),
+    leftovers: () => readdir(temporary),
+  };
+}

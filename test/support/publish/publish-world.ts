@@ -1,0 +1,98 @@
+import { onTestFinished } from 'vitest';
+import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import { type Platform, platformName } from '../../../src/protocol/platform.ts';
+import type { LocalArtifact } from '../../../src/publish/inspect/inspect-artifacts.ts';
+import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
+import { RecordingTransport } from '../network/recording-transport.ts';
+import type { Point } from '../network/request-points.ts';
+import { tempFolder } from '../process/temp-folder.ts';
+import { openTestServer, type TestServer } from '../server/server.ts';
+import { writeArtifact } from '../tauri/local-file.ts';
+import { publisherOver, publishRequest, type TestPublisher } from './test-publisher.ts';
+
+/** A way to the server, as one process has it. */
+export interface Way {
+  readonly transport: RecordingTransport;
+  readonly publisher: TestPublisher;
+}
+
+/** What became of a publish: its result, or what it threw. */
+export interface Ended extends Way {
+  // biome-ignore lint/suspicious/noExplicitAny: a result or an error; tests state what they expect of it
+  readonly outcome: any;
+}
+
+/** Our real server on loopback with one app, and a folder with a signed file for each platform. */
+export interface PublishWorld {
+  readonly server: TestServer;
+  readonly url: string;
+  readonly app: { readonly id: string; readonly token: string };
+  readonly folder: string;
+  readonly artifacts: readonly LocalArtifact[];
+  /** The files of some of the platforms. */
+  filesOf(...platforms: readonly Platform[]): LocalArtifact[];
+  connect(token?: string): Way;
+  /** Publishes all files under the slug `my-app`, or what `fields` say, on a way of its own or this one. */
+  run(fields?: Partial<PublishRequest>, way?: Way): Promise<Ended>;
+  /** What the server has. */
+  releases(): Promise<ReleaseAnswer[]>;
+  /** The version that an app of 0.0.0-0 is offered; undefined for none, also where there is no such app yet. */
+  offered(platform: Platform, channel?: string): Promise<string | undefined>;
+}
+
+/** A way to the server on which something happens once, just before a certain request arrives. */
+export function wayWhere(world: PublishWorld, isThis: Point, act: () => unknown): Way {
+  const way = world.connect();
+  let done = false;
+  way.transport.before = async (request) => {
+    if (done || !isThis(request)) return;
+    done = true;
+    await act();
+  };
+  return way;
+}
+
+/** @param open the server on an empty folder, where it is not one with everything in there */
+export async function startPublishWorld(
+  platforms: readonly Platform[],
+  open: (dataDir: string) => Promise<TestServer> = openTestServer,
+): Promise<PublishWorld> {
+  const server = await open(await tempFolder());
+  onTestFinished(() => server.close());
+  const { url } = await server.listen();
+  const app = await server.createApp();
+  const folder = await tempFolder();
+  const artifacts = await Promise.all(platforms.map((platform) => writeArtifact(folder, platform)));
+
+  function connect(token = app.token): Way {
+    const transport = new RecordingTransport();
+    onTestFinished(() => transport.close());
+    return { transport, publisher: publisherOver(transport, { server: url, appId: app.id, token }) };
+  }
+  const looking = connect().publisher.client;
+  return {
+    server,
+    url,
+    app,
+    folder,
+    artifacts,
+    filesOf: (...some) =>
+      artifacts.filter((artifact) => some.map(platformName).includes(platformName(artifact))),
+    connect,
+    async run(fields = {}, way = connect()) {
+      const request = publishRequest({ artifacts, ...fields });
+      const outcome: PublishResult | unknown = await publish(way.publisher, request).catch(
+        (error: unknown) => error,
+      );
+      return { outcome, ...way };
+    },
+    releases: () => looking.listReleases(app.id),
+    async offered(platform, channel) {
+      const update = await looking.check('my-app', platform, '0.0.0-0', channel).catch((error) => {
+        if (error.code === 'usage') return undefined; // 404
+        throw error;
+      });
+      return update?.version;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { API_ROOT } from '../../../src/protocol/routes.ts';
+import type { Expected } from '../../../src/publish/verify/verify-platform.ts';
+import { LINUX, sha256Of } from '../tauri/local-file.ts';
+import { SERVER } from './base-server.ts';
+
+/*
+ * A release of one file, as it is to be served.
+ */
+
+export const BYTES = Buffer.from('the very bytes that were signed');
+export const EXPECTED: Expected = {
+  ...LINUX,
+  slug: 'my-app',
+  releaseId: 'r1',
+  version: '1.2.0',
+  size: BYTES.length,
+  sha256: sha256Of(BYTES),
+  signature: 'sig',
+  publicKey: undefined,
+};
+/** Where apps of its platform ask; their version follows. */
+export const CHECK = `${SERVER}${API_ROOT}/my-app/linux/x86_64`;
+/** Its file's own address. */
+export const FILE = `${SERVER}${API_ROOT}/my-app/download/r1/linux/x86_64`;
+export const OFFER = { version: '1.2.0', url: FILE, signature: 'sig' };

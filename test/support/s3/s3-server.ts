@@ -1,0 +1,39 @@
+import { onTestFinished } from 'vitest';
+import type { Services } from '../../../src/server/services.ts';
+import { S3Storage, type S3StorageOptions } from '../../../src/storage/s3/s3-storage.ts';
+import { openTestServer, type TestServer } from '../server/server.ts';
+import type { S3Place } from './s3-place.ts';
+
+export interface S3TestServer extends TestServer {
+  readonly storage: S3Storage;
+}
+
+/** Uploads are looked for so soon, in milliseconds, so that tests need not wait. */
+const LOOK_WAITS = { first: 20, most: 100 };
+
+/** The server looks for nothing by itself: only a call to complete an upload makes it look. */
+export const NEVER = { first: 1e9, most: 1e9 };
+
+/** The server with its files in an S3 store, which has a clock of its own: so both have the real one. */
+export async function openS3Server(
+  dataDir: string,
+  place: S3Place,
+  overrides: Partial<Services & Pick<S3StorageOptions, 'copySizes'>> = {},
+): Promise<S3TestServer> {
+  const { copySizes, clock = () => new Date(), ...services } = overrides;
+  const storage = await S3Storage.open({ ...place, clock, ...(copySizes && { copySizes }) });
+  const server = await openTestServer(dataDir, { storage, clock, lookWaits: LOOK_WAITS, ...services });
+  const closeServer = server.close;
+  const close = async () => {
+    await closeServer();
+    storage.close();
+  };
+  return Object.assign(server, { storage, close });
+}
+
+/** As `openS3Server`; it closes when the test is finished. */
+export async function startS3Server(...parameters: Parameters<typeof openS3Server>): Promise<S3TestServer> {
+  const server = await openS3Server(...parameters);
+  onTestFinished(() => server.close());
+  return server;
+}

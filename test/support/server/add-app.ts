@@ -1,0 +1,14 @@
+import { createAppWithToken, type NewApp } from '../../../src/database/queries/apps.ts';
+import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+import { SCOPES } from '../../../src/protocol/token.ts';
+
+/** As `apps create` does, without the time a process takes. The token may do everything. */
+export async function addApp(
+  { queries, clock }: Database,
+  app: NewApp = { name: 'My App' },
+): Promise<{ readonly id: string; readonly token: string }> {
+  const token = { name: 'publish', scopes: SCOPES, expiresAt: null };
+  const created = await createAppWithToken(queries, app, token, clock());
+  if (created === 'slug_taken') throw new Error(`the slug ${app.slug} is taken`);
+  return { id: created.app.id, token: created.token };
+}

@@ -1,0 +1,147 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, onTestFinished } from 'vitest';
+import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
+import { type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import type { Services } from '../../../src/server/services.ts';
+import { describeOnPostgres, usePostgres } from '../postgres/postgres.ts';
+import { tempFolder } from '../process/temp-folder.ts';
+import { type FakeS3, startFakeS3 } from '../s3/fake-s3/start-fake-s3.ts';
+import { objectsIn } from '../s3/s3-objects.ts';
+import { describeOnCeph, placeIn, type S3Place } from '../s3/s3-place.ts';
+import { openS3Server } from '../s3/s3-server.ts';
+import { openTestServer, type TestServer } from './server.ts';
+import { storageOptions } from './storage-options.ts';
+
+/** An empty database, and an empty place for files. */
+export interface Store {
+  /** A node of the server on it, in this process. The caller closes it. */
+  open(overrides?: Partial<Services>): Promise<TestServer>;
+  openDatabase(): Promise<Database>;
+  readonly dataDir: string;
+  /** Names the store to `serve`, beside `--data-dir`. */
+  readonly serveArgs: readonly string[];
+  /** How many files are where uploads arrive, and where downloads read. */
+  kept(): Promise<{ readonly staging: number; readonly artifacts: number }>;
+  /** Where files are, if not on the disk. */
+  readonly place?: S3Place;
+  readonly fake?: FakeS3;
+  /** Moves all clocks, where that can be done. */
+  advance?(milliseconds: number): void;
+  close(): Promise<void>;
+}
+
+/** One of the ways to keep what the server keeps. */
+export interface Combination {
+  readonly engine: 'SQLite' | 'PostgreSQL';
+  readonly files: 'disk' | 'fake' | 'Ceph';
+  /** The caller closes it. @param dataDir an empty folder */
+  create(dataDir: string): Promise<Store>;
+  /** As `create`; it closes when the test is finished, and so do the nodes on it. */
+  start(): Promise<Store>;
+}
+
+/** Opens a place for files; its `open` makes a node of them and a database. */
+type OpenFiles = (dataDir: string) => Promise<Omit<Store, 'open' | 'openDatabase' | 'dataDir'> & Files>;
+
+interface Files {
+  node(overrides: Partial<Services>): Promise<TestServer>;
+}
+
+/** A new database: gives the URL of one that is not in the data folder. */
+type NewDatabase = () => Promise<string | undefined>;
+
+/**
+ * Declares tests for each engine with each storage: {SQLite, PostgreSQL} × {disk, the fake store, Ceph}. Those that need
+ * what is not installed are skipped, and say so by their name.
+ */
+export function describeOnEachStore(name: string, tests: (combination: Combination) => void): void {
+  const onEachStorage = (engine: Combination['engine'], newDatabase: NewDatabase) => {
+    const combine = (files: Combination['files'], openFiles: OpenFiles) =>
+      tests(combination(engine, files, newDatabase, openFiles));
+    describe('and disk', () => combine('disk', openOnDisk));
+    describe('and the fake store', () => combine('fake', openOnFake));
+    describeOnCeph('and its files', (open) =>
+      combine('Ceph', async (dataDir) => onS3(dataDir, await open())),
+    );
+  };
+  describe(`${name} with SQLite`, () => onEachStorage('SQLite', async () => undefined));
+  describeOnPostgres(`${name} with PostgreSQL`, () => {
+    const postgres = usePostgres();
+    onEachStorage('PostgreSQL', () => postgres.server.createDatabase());
+  });
+}
+
+function combination(
+  engine: Combination['engine'],
+  files: Combination['files'],
+  newDatabase: NewDatabase,
+  openFiles: OpenFiles,
+): Combination {
+  const create = async (dataDir: string): Promise<Store> => {
+    const { node, serveArgs, ...rest } = await openFiles(dataDir);
+    const url = await newDatabase();
+    const open = () => (url === undefined ? openDatabase(dataDir) : openPostgres(url));
+    return {
+      ...rest,
+      dataDir,
+      openDatabase: open,
+      serveArgs: [...serveArgs, ...(url === undefined ? [] : ['--database', url])],
+      open: async (overrides = {}) => node({ database: await open(), ...overrides }),
+    };
+  };
+  const start = async () => {
+    const store = await create(await tempFolder());
+    onTestFinished(() => store.close());
+    const open: Store['open'] = async (overrides) => {
+      const server = await store.open(overrides);
+      onTestFinished(() => server.close());
+      return server;
+    };
+    return { ...store, open };
+  };
+  return { engine, files, create, start };
+}
+
+async function openOnDisk(dataDir: string): ReturnType<OpenFiles> {
+  const { now, advance } = movableClock();
+  const count = async (folder: string) => (await readdir(join(dataDir, folder))).length;
+  return {
+    serveArgs: [],
+    node: (overrides) => openTestServer(dataDir, { clock: now, ...overrides }),
+    kept: async () => ({ staging: await count('staging'), artifacts: await count('artifacts') }),
+    advance,
+    close: async () => {},
+  };
+}
+
+async function openOnFake(dataDir: string): ReturnType<OpenFiles> {
+  const { now, advance } = movableClock();
+  const fake = await startFakeS3({ now });
+  const close = () => fake.close();
+  return { ...onS3(dataDir, placeIn(fake.url, fake.bucket), now), fake, advance, close };
+}
+
+function onS3(dataDir: string, place: S3Place, clock?: () => Date) {
+  return {
+    place,
+    serveArgs: storageOptions(place),
+    node: (overrides: Partial<Services>) =>
+      openS3Server(dataDir, place, { ...(clock && { clock }), ...overrides }),
+    kept: async () => {
+      const { staging, artifacts } = await objectsIn(place);
+      return { staging, artifacts };
+    },
+    close: async () => {},
+  };
+}
+
+function movableClock() {
+  let offset = 0;
+  return {
+    now: () => new Date(Date.now() + offset),
+    advance(milliseconds: number) {
+      offset += milliseconds;
+    },
+  };
+}

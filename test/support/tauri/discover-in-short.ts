@@ -1,0 +1,29 @@
+import { basename, join } from 'node:path';
+import { type DiscoverOptions, discoverProject } from '../../../src/tauri/discover-project.ts';
+import { copyProject, write } from './tauri-project.ts';
+
+/** What is discovered, in short: candidates as `linux-x86_64 deb FILE`, what is left out as `FILE: why`. */
+export async function discover(project: string, options: Partial<DiscoverOptions> = {}) {
+  const discovery = await discoverProject({ project, hostTarget: 'linux', ...options });
+  return {
+    discovery,
+    found: discovery.candidates
+      .map(({ target, arch, bundleType, file }) => `${target}-${arch} ${bundleType} ${basename(file)}`)
+      .sort(),
+    leftOut: discovery.leftOut.map(({ file, reason }) => `${basename(file)}: ${reason}`).sort(),
+    faults: discovery.faults.map(({ message }) => message.replaceAll(`${project}/`, '')),
+  };
+}
+
+/** A path in the bundle folder of a build without a triple. */
+export function release(project: string, path = ''): string {
+  return join(project, 'src-tauri/target/release/bundle', path);
+}
+
+/** A project with a file at a path in its bundle folder, and something beside it that looks like a signature. */
+export async function projectWith(path: string, content: Buffer | string): Promise<string> {
+  const project = await copyProject();
+  await write(release(project, path), content);
+  await write(release(project, `${path}.sig`), 'signature');
+  return project;
+}

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { expect, describe as group, test } from 'vitest';
+import { describe, type Rehearsal, toDocument } from '../../../../src/cli/dev/dev-report.ts';
+import type { ReportedArtifact } from '../../../../src/cli/output/publish-report.ts';
+import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
+import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
+
+const { publicKey } = generateSigningKeyPair();
+
+const artifact = (target: ReportedArtifact['target']): ReportedArtifact => ({
+  target,
+  arch: 'x86_64',
+  file: `target/${target}.bundle`,
+  size: 52_428_800,
+  sha256: 'abc',
+  signature: 'signature',
+  servedSignature: 'signature',
+  action: 'upload',
+  verified: true,
+});
+
+const rehearsal: Rehearsal = {
+  build: {
+    name: 'Note Taker',
+    isSample: false,
+    version: '1.2.0+7',
+    slug: 'note-taker',
+    notes: undefined,
+    artifacts: [],
+    leftOut: [],
+  },
+  version: '1.2.1',
+  url: 'http://127.0.0.1:4680',
+  publicKey,
+  overlayFile: '/tmp/overlay.json',
+  artifacts: [artifact('linux'), artifact('darwin'), artifact('windows')],
+};
+
+group('describe', () => {
+  test('says what there is, and how to see it', () => {
+    const text = describe(rehearsal);
+    expect(text).toContain('Note Taker from 1.2.0+7 to 1.2.1 at http://127.0.0.1:4680\n');
+    expect(text).toContain('  darwin-x86_64   52.4 MB  target/darwin.bundle\n');
+    expect(text).toContain('  npx tauri dev --config /tmp/overlay.json\n');
+    expect(text).toContain('  npx tauri build --debug --config /tmp/overlay.json\n');
+    expect(text).toMatch(
+      / {2}curl -i http:\/\/127\.0\.0\.1:4680\/api\/sync\/ota\/note-taker\/\w+\/x86_64\/1\.2\.0%2B7\n/,
+    );
+    expect(text).not.toContain('is not offered');
+  });
+
+  test.skipIf(process.platform === 'win32')('names a file as a shell takes it', () => {
+    const overlayFile = "/tmp/my app's $HOME/overlay.json";
+    const quoted = /tauri dev --config (.*)\n/.exec(describe({ ...rehearsal, overlayFile }))?.[1];
+    expect(execFileSync('sh', ['-c', `printf %s ${quoted}`], { encoding: 'utf8' })).toBe(overlayFile);
+  });
+
+  test('asks as a platform that something was built for', () => {
+    const text = describe({ ...rehearsal, artifacts: [{ ...artifact('windows'), bundleType: 'nsis' }] });
+    expect(text).toContain('--target windows --arch x86_64 --bundle-type nsis');
+  });
+
+  test('says so when the version is no update', () => {
+    expect(describe({ ...rehearsal, version: '1.2.0' })).toContain(
+      'An app of 1.2.0+7 is not offered 1.2.0: ',
+    );
+  });
+});
+
+test('toDocument has what a script needs', () => {
+  const document = toDocument(rehearsal);
+  expect(document).toMatchObject({
+    url: 'http://127.0.0.1:4680',
+    slug: 'note-taker',
+    current_version: '1.2.0+7',
+    version: '1.2.1',
+    overlay: '/tmp/overlay.json',
+    artifacts: [
+      { target: 'linux', arch: 'x86_64', bundle_type: null, file: 'target/linux.bundle', size: 52_428_800 },
+      { target: 'darwin' },
+      { target: 'windows' },
+    ],
+  });
+  expect(parsePublicKey(document.pubkey)).toEqual(publicKey);
+  expect(toDocument({ ...rehearsal, overlayFile: undefined }).overlay).toBeNull();
+});

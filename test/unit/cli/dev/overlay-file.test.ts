@@ -1,0 +1,76 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkOverlayFile, writeOverlayFile } from '../../../../src/cli/dev/overlay-file.ts';
+import { Problems } from '../../../../src/cli/options/option-errors.ts';
+import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
+import { formatOverlay, rehearsalOverlay } from '../../../../src/tauri/project/dev-overlay.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+const overlay = () =>
+  formatOverlay(rehearsalOverlay('http://127.0.0.1:4680', 'my-app', generateSigningKeyPair().publicKey));
+
+const isThere = (file: string) =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );
+
+describe('checkOverlayFile', () => {
+  const check = (file: string) => () => {
+    const problems = new Problems();
+    checkOverlayFile(file, problems);
+    problems.throwIfAny();
+  };
+
+  test('lets one be written where nothing is, and in place of one that was left behind', async () => {
+    const file = join(await tempFolder(), 'overlay.json');
+    expect(check(file)).not.toThrow();
+    await writeFile(file, overlay());
+    expect(check(file)).not.toThrow();
+  });
+
+  test('keeps what somebody else wrote', async () => {
+    const file = join(await tempFolder(), 'tauri.conf.json');
+    await writeFile(file, '{"productName":"App"}');
+    expect(check(file)).toThrow(`--overlay ${file} is there already`);
+    expect(check(await tempFolder())).toThrow('is there already');
+  });
+
+  test('says so where the folder is missing', async () => {
+    const file = join(await tempFolder(), 'missing/overlay.json');
+    expect(check(file)).toThrow(`--overlay ${file} is in a folder that does not exist`);
+  });
+});
+
+describe('writeOverlayFile', () => {
+  test('writes it, and removes it again', async () => {
+    const file = join(await tempFolder(), 'overlay.json');
+    const text = overlay();
+    const remove = writeOverlayFile(file, text);
+    expect(await readFile(file, 'utf8')).toBe(text);
+    remove();
+    expect(await isThere(file)).toBe(false);
+  });
+
+  test('removes nothing that was changed or written anew meanwhile', async () => {
+    const file = join(await tempFolder(), 'overlay.json');
+    const remove = writeOverlayFile(file, overlay());
+    const others = overlay();
+    await writeFile(file, others);
+    remove();
+    expect(await readFile(file, 'utf8')).toBe(others);
+  });
+
+  test('does not mind that somebody removed it', async () => {
+    const file = join(await tempFolder(), 'overlay.json');
+    const remove = writeOverlayFile(file, overlay());
+    writeOverlayFile(file, overlay())();
+    expect(remove).not.toThrow();
+  });
+
+  test('says which file cannot be written', async () => {
+    const folder = await tempFolder();
+    expect(() => writeOverlayFile(folder, overlay())).toThrow(`${folder} cannot be written: `);
+  });
+});

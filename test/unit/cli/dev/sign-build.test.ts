@@ -1,0 +1,53 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { signForRehearsal } from '../../../../src/cli/dev/sign-build.ts';
+import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
+import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+const keyPair = generateSigningKeyPair();
+const SIGNING = { keyPair, version: '1.2.1', now: new Date('2026-03-13T12:00:00Z') };
+
+test('files are signed for the announced version, whatever their .sig holds, and that stays as it is', async () => {
+  const file = join(await tempFolder(), 'App.AppImage');
+  await writeFile(file, 'the app');
+  await writeFile(`${file}.sig`, 'signed for 1.2.0');
+  const signed = await signForRehearsal([{ target: 'linux', arch: 'x86_64', file }], SIGNING);
+  const check = { publicKey: keyPair.publicKey, version: '1.2.1' };
+  expect(await inspectArtifacts(signed, check)).toMatchObject({
+    artifacts: signed,
+    faults: [],
+    warnings: [],
+  });
+  expect(await inspectArtifacts(signed, { ...check, version: '1.2.0' })).toMatchObject({
+    faults: [{ message: expect.stringContaining('signed for version 1.2.1') }],
+  });
+  expect(await readFile(`${file}.sig`, 'utf8')).toBe('signed for 1.2.0');
+});
+
+test('a universal bundle has one signature for both archs', async () => {
+  const file = join(await tempFolder(), 'App.app.tar.gz');
+  await writeFile(file, 'the app');
+  const [a, b] = await signForRehearsal(
+    [
+      { target: 'darwin', arch: 'x86_64', bundleType: 'app', file },
+      { target: 'darwin', arch: 'aarch64', bundleType: 'app', file },
+    ],
+    SIGNING,
+  );
+  expect(a).toMatchObject({ arch: 'x86_64', bundleType: 'app', givenSignature: b?.givenSignature });
+  expect(b).toMatchObject({
+    arch: 'aarch64',
+    bundleType: 'app',
+    givenSignature: expect.stringMatching(/^dW50/),
+  });
+});
+
+test('a file that is gone is an error that names it', async () => {
+  const file = join(await tempFolder(), 'gone');
+  await expect(signForRehearsal([{ target: 'linux', arch: 'x86_64', file }], SIGNING)).rejects.toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining(`${file} cannot be read`),
+  });
+});

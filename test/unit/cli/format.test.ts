@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import {
+  formatBytes,
+  formatDuration,
+  formatElapsed,
+  formatSpeed,
+  formatTable,
+} from '../../../src/cli/format.ts';
+
+describe('figures for people', () => {
+  test.each([
+    [0, '0:00'],
+    [1, '0:01'],
+    [59_000, '0:59'],
+    [59_001, '1:00'],
+    [750_000, '12:30'],
+    [3_723_000, '1:02:03'],
+    [36_000_000, '10:00:00'],
+  ])('%i ms left is %s', (milliseconds, text) => {
+    expect(formatDuration(milliseconds)).toBe(text);
+  });
+
+  test.each([
+    [0, '0.0 s'],
+    [349, '0.3 s'],
+    [42_000, '42.0 s'],
+    [65_000, '1:05'],
+  ])('%i ms took %s', (milliseconds, text) => {
+    expect(formatElapsed(milliseconds)).toBe(text);
+  });
+
+  test.each([
+    [1, '1 B'],
+    [1000, '1 kB'],
+    [52_428_800, '52.4 MB'],
+  ])('%i bytes is %s', (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
+  });
+
+  test.each([
+    [1000, 1000, '1 kB/s'],
+    [1000, 500, '2 kB/s'],
+    [1000, 0, '1 MB/s'],
+  ])('%i bytes in %i ms is %s', (bytes, milliseconds, text) => {
+    expect(formatSpeed(bytes, milliseconds)).toBe(text);
+  });
+
+  test('rows stand in columns, without spaces at their ends', () => {
+    const rows = [
+      ['a', 'long', ''],
+      ['bbb', 'c', 'd'],
+    ];
+    expect(formatTable(rows)).toBe('a    long\nbbb  c     d');
+    expect(formatTable([])).toBe('');
+  });
+});

@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { main } from '../../../src/cli/main.ts';
+import { packageVersion } from '../../../src/cli/package-version.ts';
+import { captureOutput } from '../../support/process/captured-output.ts';
+
+const written = captureOutput();
+
+beforeEach(() => {
+  for (const name of Object.keys(process.env).filter((key) => key.startsWith('SYNCKIT_OTA_'))) {
+    vi.stubEnv(name, undefined);
+  }
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** Outside of any CI. */
+const run = (...args: string[]) => main(['node', 'synckit-ota', ...args], {});
+
+const COMMANDS = [
+  'publish',
+  'publish slug',
+  'publish release',
+  'publish artifact',
+  'releases list',
+  'releases show',
+  'releases delete',
+  'check',
+  'serve',
+  'apps create',
+  'apps list',
+  'tokens create',
+  'tokens list',
+  'tokens revoke',
+];
+const REMOTE = COMMANDS.filter((name) => /^(publish|releases)/.test(name));
+const STORE = COMMANDS.filter((name) => /^(apps|tokens|serve)/.test(name));
+
+/** What a command needs besides options. */
+function argumentsOf(command: string): string[] {
+  if (command === 'publish slug') return ['my-app'];
+  if (command === 'publish artifact') return ['a.bin'];
+  return /show|delete/.test(command) ? ['1.2.0'] : [];
+}
+
+/** Help is broken into lines by the terminal's width. */
+function unwrapped(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}
+
+describe('the command line', () => {
+  test('tells its version', async () => {
+    expect(await run('--version')).toBe(0);
+    expect(written).toEqual({ stdout: `${packageVersion()}\n`, stderr: '' });
+  });
+
+  test.each(COMMANDS)('%s explains itself', async (command) => {
+    expect(await run(...command.split(' '), '--help')).toBe(0);
+    expect(written.stdout).toContain(`Usage: synckit-ota ${command}`);
+    expect(written.stderr).toBe('');
+  });
+
+  test.each([
+    ...REMOTE.flatMap((name) => ['SERVER', 'APP', 'TOKEN'].map((variable) => [name, variable])),
+    ['check', 'SERVER'],
+    ...STORE.map((name) => [name, 'DATA']),
+    ['serve', 'PUBLIC_URL'],
+    ['tokens create', 'APP'],
+    ['tokens list', 'APP'],
+  ])('%s --help names SYNCKIT_OTA_%s', async (command = '', variable) => {
+    await run(...command.split(' '), '--help');
+    expect(unwrapped(written.stdout)).toMatch(new RegExp(`env: SYNCKIT_OTA_${variable}\\b`));
+  });
+
+  test.each(REMOTE)('%s --help says what keeps the token out of process lists', async (command) => {
+    await run(...command.split(' '), '--help');
+    expect(unwrapped(written.stdout)).toMatch(/--token-file <path>.*keeps? it out of process lists/);
+  });
+});
+
+describe('a wrong command line exits with 2, in one sentence', () => {
+  test.each([
+    ['no command', [], /a command is missing/],
+    ['an unknown command', ['pubish'], /unknown command 'pubish'.*publish/s],
+    ['an unknown subcommand', ['releases', 'lst'], /unknown command 'lst'.*list/s],
+    ['an unknown option', ['publish', '--sever', 'x'], /unknown option '--sever'.*--server/s],
+    ['an option without its value', ['publish', '--version'], /'--version <version>' argument missing/],
+    ['a missing argument', ['publish', 'slug'], /missing required argument 'slug'/],
+    ['an argument too many', ['check', 'x'], /too many arguments/],
+    ['a choice that is none', ['serve', '--log-format', 'xml'], /'xml' is invalid.*pretty, json/s],
+    ['a scope that is none', ['tokens', 'create', '--scope', 'all'], /'all' is invalid.*release:read/s],
+  ])('%s', async (_, args, words) => {
+    expect(await run(...args)).toBe(2);
+    expect(written.stdout).toBe('');
+    expect(written.stderr).toMatch(words);
+    expect(written.stderr.match(/^error: /gm)).toHaveLength(1);
+    expect(written.stderr).not.toContain('    at ');
+  });
+
+  test.each<[string, string[]]>([
+    ...[...REMOTE, 'check', 'tokens create'].map((command): [string, string[]] => [
+      command,
+      argumentsOf(command),
+    ]),
+    ['an unknown option', ['publish', '--sever', 'x']],
+    ['an unknown command', ['pubish']],
+    ['no command', []],
+    ['a missing argument', ['publish', 'slug']],
+    ['a name that is empty', ['apps', 'create', '']],
+  ])('as exactly one JSON document where that is asked for: %s', async (command, args) => {
+    const words = COMMANDS.includes(command) ? [...command.split(' '), ...args] : args;
+    expect(await run(...words, '--json')).toBe(2);
+    expect(written.stdout).toMatch(/^\{.*\}\n$/);
+    expect(JSON.parse(written.stdout)).toEqual({
+      error: {
+        code: 'usage',
+        message: expect.any(String),
+        hint: expect.toSatisfy((hint: unknown) => hint === null || typeof hint === 'string'),
+        retryable: false,
+      },
+    });
+  });
+
+  test('with all the problems at once', async () => {
+    expect(
+      await run('publish', '--concurrency', '0', '--artifact', 'x', '--slug', 'A', '--version', '1'),
+    ).toBe(2);
+    for (const name of [
+      '--concurrency',
+      '--artifact',
+      'slug',
+      '--version',
+      '--server',
+      '--app',
+      '--token-file',
+    ]) {
+      expect(written.stderr).toContain(name);
+    }
+    expect(written.stderr).toContain('error: 7 problems:');
+  });
+});
+
+describe('the environment', () => {
+  test.each(REMOTE)('set to nothing is as if not set: %s', async (command) => {
+    for (const name of ['SERVER', 'APP', 'TOKEN']) vi.stubEnv(`SYNCKIT_OTA_${name}`, '');
+    expect(await run(...command.split(' '), ...argumentsOf(command))).toBe(2);
+    for (const words of ['no server is given', 'no app is given', 'no token is given']) {
+      expect(written.stderr).toContain(words);
+    }
+  });
+
+  test.each(REMOTE)('gives what is not on the command line: %s', async (command) => {
+    vi.stubEnv('SYNCKIT_OTA_SERVER', 'ftp://from-environment');
+    vi.stubEnv('SYNCKIT_OTA_APP', 'a1');
+    vi.stubEnv('SYNCKIT_OTA_TOKEN', 't');
+    expect(await run(...command.split(' '), ...argumentsOf(command))).toBe(2);
+    expect(written.stderr).toContain('--server ftp://from-environment is not an http(s) URL');
+    expect(written.stderr).not.toMatch(/no app|no token/);
+  });
+
+  test.each(REMOTE)('gives way to the command line: %s', async (command) => {
+    vi.stubEnv('SYNCKIT_OTA_SERVER', 'https://from-environment.invalid');
+    const args = [...command.split(' '), ...argumentsOf(command), '--server', 'ftp://from-flag'];
+    expect(await run(...args)).toBe(2);
+    expect(written.stderr).toContain('--server ftp://from-flag is not an http(s) URL');
+  });
+});

@@ -1,0 +1,94 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { CONFIG_FILE, readConfigFile } from '../../../../src/cli/options/config-file.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+async function folderWith(content: string): Promise<string> {
+  const folder = await tempFolder();
+  await writeFile(join(folder, CONFIG_FILE), content);
+  return folder;
+}
+
+describe('the configuration file', () => {
+  const full = {
+    server: 'https://ota.example',
+    app: 'a1',
+    slug: 'my-app',
+    pubkey: 'key',
+    concurrency: 2,
+    expect: ['linux-x86_64', 'darwin-aarch64'],
+    channel: 'beta',
+  };
+
+  test('may hold every setting', async () => {
+    expect(readConfigFile(await folderWith(JSON.stringify(full)))).toEqual(full);
+  });
+
+  test('has patterns of files, meant from its folder', async () => {
+    const patterns = { 'linux-x86_64': 'dist/*.AppImage' };
+    const folder = await folderWith(JSON.stringify({ artifacts: patterns }));
+    const file = join(folder, CONFIG_FILE);
+    const inner = join(folder, 'inner');
+    await mkdir(inner);
+    expect(readConfigFile(inner)).toEqual({ artifacts: { file, folder, patterns } });
+    expect(readConfigFile(relative('', inner)).artifacts?.folder).toBe(relative('', folder));
+  });
+
+  test('has patterns of files from here where it is here', async () => {
+    const folder = await folderWith('{"artifacts":{"linux-x86_64":"a"}}');
+    vi.spyOn(process, 'cwd').mockReturnValue(folder);
+    expect(readConfigFile('.').artifacts?.folder).toBe('.');
+    expect(readConfigFile('..').artifacts).toBeUndefined();
+  });
+
+  test('may be empty, or not be there', async () => {
+    expect(readConfigFile(await folderWith('{}'))).toEqual({});
+    expect(readConfigFile(await tempFolder())).toEqual({});
+  });
+
+  test('is the nearest one, upwards', async () => {
+    const folder = await folderWith('{"app":"outer"}');
+    const inner = join(folder, 'inner');
+    const deep = join(inner, 'deep', 'deeper');
+    await mkdir(deep, { recursive: true });
+    expect(readConfigFile(deep)).toEqual({ app: 'outer' });
+    await writeFile(join(inner, CONFIG_FILE), '{"app":"inner"}');
+    expect(readConfigFile(deep)).toEqual({ app: 'inner' });
+  });
+
+  test('with a token is refused, and the token not shown', async () => {
+    const folder = await folderWith(JSON.stringify({ ...full, token: 'sko_canary' }));
+    const read = () => readConfigFile(folder);
+    expect(read).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        message: `${join(folder, CONFIG_FILE)} holds a token, and would be committed with it`,
+        hint: expect.stringContaining('SYNCKIT_OTA_TOKEN'),
+      }),
+    );
+    expect(read).not.toThrow(/canary/);
+  });
+
+  test.each([
+    ['an unknown setting', '{"sever":"https://ota.example"}', /sever/],
+    ['a number as text', '{"concurrency":"4"}', /concurrency/],
+    ['a list of files', '{"artifacts":["dist/*"]}', /artifacts must be an object of platforms/],
+    ['no files at all', '{"artifacts":{}}', /artifacts must be an object of platforms/],
+    ['an empty pattern', '{"artifacts":{"linux-x86_64":""}}', /artifacts\.linux-x86_64/],
+    ['a platform as text', '{"expect":"linux-x86_64"}', /expect must be a list/],
+    ['no platform to expect', '{"expect":[]}', /expect must be a list/],
+    ['a channel in capitals', '{"channel":"Beta"}', /channel must be 1 to 40 lowercase/],
+    ['a list', '[]', /body/],
+    ['null', 'null', /body/],
+    ['broken JSON', '{"app":', /cannot be read/],
+    ['nothing', '', /cannot be read/],
+  ])('with %s is refused, by its name', async (_, content, words) => {
+    const folder = await folderWith(content);
+    expect(() => readConfigFile(folder)).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => readConfigFile(folder)).toThrow(words);
+    expect(() => readConfigFile(folder)).toThrow(join(folder, CONFIG_FILE));
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { Problems } from '../../../../src/cli/options/option-errors.ts';
+import { OtaError } from '../../../../src/errors.ts';
+
+describe('problems', () => {
+  test('that are none throw nothing', () => {
+    expect(() => new Problems().throwIfAny()).not.toThrow();
+  });
+
+  test('of one kind are said in one sentence', () => {
+    const problems = new Problems();
+    problems.add('no app is given: pass --app ID');
+    expect(() => problems.throwIfAny()).toThrow(
+      expect.objectContaining({ code: 'usage', message: 'no app is given: pass --app ID' }),
+    );
+  });
+
+  test('are all said at once, those of failing reads among them', () => {
+    const problems = new Problems();
+    problems.add('first');
+    const value = problems.attempt(() => {
+      throw new OtaError('usage', 'second', { hint: 'Mend it.' });
+    });
+    expect(value).toBeUndefined();
+    expect(problems.attempt(() => 7)).toBe(7);
+    expect(() => problems.throwIfAny()).toThrow(
+      expect.objectContaining({ code: 'usage', message: '2 problems:\n  - first\n  - second. Mend it.' }),
+    );
+  });
+
+  test('are gathered from what takes its time, too', async () => {
+    const problems = new Problems();
+    const failing = async () => {
+      throw new OtaError('usage', 'late');
+    };
+    expect(await problems.attemptAsync(failing)).toBeUndefined();
+    expect(await problems.attemptAsync(async () => 7)).toBe(7);
+    expect(() => problems.throwIfAny()).toThrow(expect.objectContaining({ code: 'usage', message: 'late' }));
+    const surprise = new TypeError('x is not a function');
+    await expect(problems.attemptAsync(() => Promise.reject(surprise))).rejects.toBe(surprise);
+  });
+
+  test('do not swallow a surprise', () => {
+    const surprise = new TypeError('x is not a function');
+    expect(() =>
+      new Problems().attempt(() => {
+        throw surprise;
+      }),
+    ).toThrow(surprise);
+  });
+});

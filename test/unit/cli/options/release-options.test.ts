@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type ReleaseOptions, readNotes, readVersion } from '../../../../src/cli/options/release-options.ts';
+import { collectProblems } from '../../../support/process/collect-problems.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+describe('--version', () => {
+  test.each([
+    ['1.2.0', '1.2.0'],
+    ['v1.2.0', '1.2.0'],
+    ['1.2.0-rc.1+b', '1.2.0-rc.1+b'],
+  ])('%s is %s', (text, version) => {
+    expect(collectProblems((problems) => readVersion(text, problems))).toEqual({ value: version, found: '' });
+  });
+
+  test.each([
+    [undefined, 'no version is given: pass --version X.Y.Z'],
+    ['', 'no version is given'],
+    ['1.2', '--version 1.2 is not strict semver (X.Y.Z): did you mean 1.2.0?'],
+    ['v1', 'did you mean 1.0.0?'],
+    ['0.44.0.5', 'did you mean 0.44.0?'],
+    ['01.2.0', 'is not strict semver'],
+    [' 1.2.0', 'is not strict semver'],
+    ['vv1.2.0', 'is not strict semver'],
+    ['latest', '--version latest is not strict semver (X.Y.Z)'],
+    [`1.2.0-${'a'.repeat(60)}`, 'is not strict semver'],
+  ])('%j is refused', (text, words) => {
+    expect(collectProblems((problems) => readVersion(text, problems)).found).toContain(words);
+  });
+});
+
+describe('the notes', () => {
+  async function read(options: ReleaseOptions, content?: string) {
+    const notesFile = join(await tempFolder(), 'notes.md');
+    if (content !== undefined) await writeFile(notesFile, content);
+    const given = content === undefined ? options : { ...options, notesFile };
+    return collectProblems((problems) => readNotes(given, problems));
+  }
+
+  test.each([
+    ['are left out where none are given', {}, undefined, undefined],
+    ['are the text', { notes: 'Fixes – all of them.' }, undefined, 'Fixes – all of them.'],
+    ['may be empty', { notes: '' }, undefined, ''],
+    ['come from a file, without BOM and line end', {}, '\ufeff# New\n\n- thing\n\n', '# New\n\n- thing'],
+  ])('%s', async (_, options, content, expected) => {
+    expect(await read(options, content)).toEqual({ value: expected, found: '' });
+  });
+
+  test.each([
+    ['a flag and a file at once', { notes: 'a' }, 'b', '--notes and --notes-file exclude each other'],
+    ['a file that is not there', { notesFile: '/nowhere/notes' }, undefined, 'does not exist'],
+    ['NUL', { notes: 'a\0b' }, undefined, 'NUL or half of a surrogate pair'],
+    ['half of a surrogate pair', { notes: 'a\ud800b' }, undefined, 'NUL or half of a surrogate pair'],
+  ])('with %s are refused', async (_, options, content, words) => {
+    expect((await read(options, content)).found).toContain(words);
+  });
+});

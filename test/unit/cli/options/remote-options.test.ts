@@ -1,0 +1,210 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  readApp,
+  readInteger,
+  readPublicKey,
+  readServer,
+  readSlug,
+  readTextFile,
+  readToken,
+} from '../../../../src/cli/options/remote-options.ts';
+import { formatKeyId } from '../../../../src/protocol/minisign.ts';
+import { generateToken } from '../../../../src/protocol/token.ts';
+import { collectProblems } from '../../../support/process/collect-problems.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+describe('--server', () => {
+  test.each(['https://ota.example', 'http://127.0.0.1:4680/prefix/'])('%s is taken', (text) => {
+    const { value, found } = collectProblems((problems) => readServer(text, problems));
+    expect(found).toBe('');
+    expect(value).toEqual(new URL(text));
+  });
+
+  test.each([
+    [undefined, 'no server is given: pass --server URL or set SYNCKIT_OTA_SERVER'],
+    ['', 'no server is given'],
+    ['ota.example', '--server ota.example is not an http(s) URL'],
+    ['ftp://ota.example', '--server ftp://ota.example is not an http(s) URL'],
+    ['https://ota.example?a=b', '--server may have no credentials, query or fragment'],
+    ['https://ota.example#a', '--server may have no credentials, query or fragment'],
+  ])('%j is refused', (text, words) => {
+    expect(collectProblems((problems) => readServer(text, problems)).found).toContain(words);
+  });
+
+  test('with credentials is refused without showing them', () => {
+    const { found } = collectProblems((problems) => readServer('https://me:hunter2@ota.example', problems));
+    expect(found).toContain('credentials');
+    expect(found).not.toContain('hunter2');
+  });
+});
+
+test.each([undefined, ''])('--app %j is missing', (text) => {
+  expect(collectProblems((problems) => readApp(text, problems)).found).toContain(
+    'pass --app ID or set SYNCKIT_OTA_APP',
+  );
+});
+
+describe('--slug', () => {
+  test.each([
+    ['my-app', ''],
+    [undefined, ''],
+    ['My App', '"My App" is not a slug: use 3 to 40 characters'],
+    ['ab', 'is not a slug'],
+    ['-ab', 'is not a slug'],
+    ['apps', 'the slug apps is reserved: choose another'],
+  ])('%j: %j', (slug, words) => {
+    const { value, found } = collectProblems((problems) => readSlug(slug, problems));
+    expect(found).toContain(words);
+    expect(found === '').toBe(words === '');
+    expect(value).toBe(slug);
+  });
+});
+
+describe('the token', () => {
+  async function fileWith(text: string): Promise<string> {
+    const file = join(await tempFolder(), 'token');
+    await writeFile(file, text);
+    return file;
+  }
+
+  test.each(['opaque-of-another-server', generateToken()])('%s is taken as it is', (token) => {
+    expect(collectProblems((problems) => readToken({ token }, problems))).toEqual({
+      value: token,
+      found: '',
+    });
+  });
+
+  test('comes from its file before anything else, without the line end', async () => {
+    const tokenFile = await fileWith('from-file\r\n');
+    const read = collectProblems((problems) => readToken({ token: 'from-flag', tokenFile }, problems));
+    expect(read).toEqual({ value: 'from-file', found: '' });
+  });
+
+  test.each([
+    ['nothing', {}, 'no token is given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN'],
+    ['an empty text', { token: '' }, 'no token is given'],
+    ['spaces in it', { token: 'a b' }, 'has spaces or line breaks in it'],
+    ['an umlaut', { token: 'tökén' }, 'give it alone'],
+  ])('as %s is refused', (_, options, words) => {
+    expect(collectProblems((problems) => readToken(options, problems)).found).toContain(words);
+  });
+
+  test.each(['', ' \n', 'one\ntwo\n'])('in a file that holds %j is refused', async (text) => {
+    const tokenFile = await fileWith(text);
+    expect(collectProblems((problems) => readToken({ tokenFile }, problems)).found).toMatch(
+      /^the token is empty or has/,
+    );
+  });
+
+  test('in a file that is not there is one problem', () => {
+    const { found } = collectProblems((problems) => readToken({ tokenFile: '/nowhere/token' }, problems));
+    expect(found).toBe('--token-file /nowhere/token cannot be read: does not exist');
+  });
+
+  test('that is mistyped or cut off is refused, and not shown', () => {
+    const token = generateToken();
+    for (const wrong of [token.slice(0, -1), token.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'))]) {
+      const { found } = collectProblems((problems) => readToken({ token: wrong }, problems));
+      expect(found).toContain('checksum');
+      expect(found).not.toContain(wrong.slice(4, 30));
+    }
+  });
+});
+
+describe('--pubkey', () => {
+  const line = 'RWQBAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4fICEiIyQlJico';
+  const text = `untrusted comment: minisign public key: 807060504030201\n${line}\n`;
+  const wrapped = Buffer.from(text).toString('base64');
+  const config = JSON.stringify({ plugins: { updater: { pubkey: wrapped, endpoints: [] } } }, undefined, 2);
+  const keyId = '0807060504030201';
+
+  test.each([
+    ['the bare line', line],
+    ["minisign's two lines", text],
+    ['the form of tauri.conf.json', wrapped],
+  ])('takes %s', (_, value) => {
+    const { value: key, found } = collectProblems((problems) => readPublicKey(value, problems));
+    expect(found).toBe('');
+    expect(key && formatKeyId(key.keyId)).toBe(keyId);
+  });
+
+  test.each([
+    ['minisign.pub', text],
+    ['app.key.pub', wrapped],
+    ['app.key.pub with a line end', `${wrapped}\n`],
+    ['tauri.conf.json', config],
+  ])('takes the file %s', async (name, content) => {
+    const file = join(await tempFolder(), name);
+    await writeFile(file, content);
+    const { value: key, found } = collectProblems((problems) => readPublicKey(file, problems));
+    expect(found).toBe('');
+    expect(key && formatKeyId(key.keyId)).toBe(keyId);
+  });
+
+  test.each([undefined, ''])('%j is no key', (value) => {
+    expect(collectProblems((problems) => readPublicKey(value, problems))).toEqual({
+      value: undefined,
+      found: '',
+    });
+  });
+
+  test.each([
+    ['a file that is not there', undefined],
+    ['a configuration without a key', '{"plugins":{}}'],
+    ['a configuration with a broken key', '{"plugins":{"updater":{"pubkey":"abc"}}}'],
+    ['something else', 'hello'],
+    ['an empty file', ''],
+  ])('refuses %s', async (_, content) => {
+    const file = join(await tempFolder(), 'pubkey');
+    if (content !== undefined) await writeFile(file, content);
+    const { value, found } = collectProblems((problems) => readPublicKey(file, problems));
+    expect(value).toBeUndefined();
+    expect(found).toContain('is neither a minisign public key nor a file that holds one');
+  });
+
+  test('refuses a folder', async () => {
+    const folder = join(await tempFolder(), 'keys');
+    await mkdir(folder);
+    expect(collectProblems((problems) => readPublicKey(folder, problems)).found).toContain(
+      `--pubkey ${folder.slice(0, 60)}`,
+    );
+  });
+});
+
+describe('a number', () => {
+  test.each([
+    ['1', 1],
+    ['64', 64],
+    ['007', 7],
+  ])('%s is %i', (text, number) => {
+    const read = collectProblems((problems) =>
+      readInteger('--concurrency', text, { min: 1, max: 64 }, problems),
+    );
+    expect(read).toEqual({ value: number, found: '' });
+  });
+
+  test.each(['0', '65', '-1', '1.5', '1e1', '', ' 1', 'many', '99999999999999999999'])(
+    '%j is refused',
+    (text) => {
+      const { found } = collectProblems((problems) =>
+        readInteger('--concurrency', text, { min: 1, max: 64 }, problems),
+      );
+      expect(found).toBe(`--concurrency ${text} must be a whole number from 1 to 64`);
+    },
+  );
+});
+
+test.each([
+  ['a file that is not there', 'missing', 'does not exist'],
+  ['a folder', '.', 'EISDIR'],
+])('reading %s is a problem that names the flag', async (_, path, words) => {
+  const full = join(await tempFolder(), path);
+  expect(() => readTextFile(full, '--notes-file')).toThrow(
+    expect.objectContaining({
+      code: 'usage',
+      message: expect.stringMatching(new RegExp(`^--notes-file ${full} cannot be read: .*${words}`)),
+    }),
+  );
+});

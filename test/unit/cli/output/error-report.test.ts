@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { exitCodeOf } from '../../../../src/cli/exit-codes.ts';
+import { reportFailure } from '../../../../src/cli/output/error-report.ts';
+import { createOutput, type OutputOptions } from '../../../../src/cli/output/output.ts';
+import { OtaError, type OtaErrorCode } from '../../../../src/errors.ts';
+import { captureOutput } from '../../../support/process/captured-output.ts';
+
+const written = captureOutput();
+
+/** Design 3: what scripts rely on. */
+const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {
+  usage: 2,
+  unauthorized: 3,
+  preflight_refused: 4,
+  conflict: 5,
+  verification_failed: 6,
+  network: 7,
+  not_the_api: 8,
+  store_unavailable: 9,
+  durability_lost: 9,
+  outcome_unknown: 9,
+  no_space: 9,
+  interrupted: 130,
+};
+
+function report(error: unknown, options: OutputOptions = {}, signal?: NodeJS.Signals): number {
+  return reportFailure(error, createOutput(options), signal);
+}
+
+describe('a failure', () => {
+  test.each(Object.entries(EXIT_CODES) as [OtaErrorCode, number][])('%s exits with %i', (code, exit) => {
+    expect(exitCodeOf(code)).toBe(exit);
+    expect(report(new OtaError(code, 'It went wrong', { hint: 'Do this.' }))).toBe(exit);
+    expect(written).toEqual({ stdout: '', stderr: 'error: It went wrong.\n  Do this.\n' });
+  });
+
+  test('with --json is one document on stdout, and words on stderr', () => {
+    report(new OtaError('network', 'no answer', { hint: 'Again.' }), { json: true });
+    expect(JSON.parse(written.stdout)).toEqual({
+      error: { code: 'network', message: 'no answer', hint: 'Again.', retryable: true },
+    });
+    expect(written.stderr).toBe('error: no answer.\n  Again.\n');
+  });
+
+  test('without a hint says null with --json', () => {
+    report(new OtaError('conflict', 'taken'), { json: true });
+    expect(JSON.parse(written.stdout).error).toEqual({
+      code: 'conflict',
+      message: 'taken',
+      hint: null,
+      retryable: false,
+    });
+  });
+
+  test.each([
+    [{}, false],
+    [{ verbose: true }, true],
+  ])('with %j tells its cause: %s', (options, tells) => {
+    report(new OtaError('network', 'no answer', { cause: new Error('ECONNREFUSED') }), options);
+    expect(written.stderr.includes('ECONNREFUSED')).toBe(tells);
+    expect(written.stderr).not.toContain('    at ');
+  });
+
+  test.each(['A sentence.', 'A question?', 'Lines:\n  - a\n'])('%j gets no second full stop', (message) => {
+    report(new OtaError('usage', message));
+    expect(written.stderr).toBe(`error: ${message}\n`);
+  });
+
+  test('by a signal says how to go on', () => {
+    expect(report(new Error('aborted'), { json: true }, 'SIGINT')).toBe(130);
+    expect(JSON.parse(written.stdout).error).toMatchObject({ code: 'interrupted' });
+    expect(written.stderr).toContain('Run the same command again');
+    expect(report(new Error('aborted'), {}, 'SIGTERM')).toBe(143);
+  });
+
+  test.each([
+    ['an error', new TypeError('x is not a function'), 'x is not a function'],
+    ['a text', 'thrown', 'thrown'],
+  ])('that is a bug (%s) exits with 1, with its stack and a plea', (_, error, words) => {
+    expect(report(error, { json: true })).toBe(1);
+    expect(written.stderr).toContain(words);
+    expect(written.stderr).toContain('    at ');
+    expect(written.stderr).toContain('Please report it');
+    expect(JSON.parse(written.stdout).error).toMatchObject({ code: 'bug', retryable: false });
+  });
+});
+
+describe('output', () => {
+  function say(options: OutputOptions): typeof written {
+    const output = createOutput(options);
+    output.note('note');
+    output.result('result');
+    output.document({ a: 1 });
+    output.document({ b: 2 });
+    return { ...written };
+  }
+
+  test.each([
+    [{}, { stdout: 'result\n', stderr: 'note\n' }],
+    [{ quiet: true }, { stdout: 'result\n', stderr: '' }],
+    [{ verbose: true }, { stdout: 'result\n', stderr: 'note\n' }],
+    [{ json: true }, { stdout: '{"a":1}\n', stderr: 'note\nresult\n' }],
+    [
+      { json: true, quiet: true },
+      { stdout: '{"a":1}\n', stderr: '' },
+    ],
+  ])('with %j', (options, expected) => {
+    expect(say(options)).toEqual(expected);
+  });
+});

@@ -1,0 +1,53 @@
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { type LentBuffer, PartBuffers } from '../../../../src/client/transfer/buffer-pool.ts';
+
+/** Takes one, and tells whether it was had at once. */
+async function taken(buffers: PartBuffers, size: number) {
+  let had: LentBuffer | undefined;
+  const taking = buffers.take(size).then((lent) => {
+    had = lent;
+    return lent;
+  });
+  await setImmediate();
+  return { isHad: () => had !== undefined, taking };
+}
+
+describe('memory for parts', () => {
+  test('is lent up to the budget, and to the next once some is given back', async () => {
+    const buffers = new PartBuffers(10);
+    const first = await buffers.take(4);
+    const second = await buffers.take(6);
+    expect([first.bytes.length, second.bytes.length]).toEqual([4, 6]);
+    const third = await taken(buffers, 5);
+    const fourth = await taken(buffers, 5);
+    first.release();
+    await setImmediate();
+    expect([third.isHad(), fourth.isHad()]).toEqual([false, false]);
+    second.release();
+    expect((await third.taking).bytes.length).toBe(5);
+    expect((await fourth.taking).bytes.length).toBe(5);
+  });
+
+  test('of more than the budget is lent to one who is alone', async () => {
+    const buffers = new PartBuffers(10);
+    const small = await buffers.take(1);
+    const large = await taken(buffers, 11);
+    expect(large.isHad()).toBe(false);
+    small.release();
+    expect((await large.taking).bytes.length).toBe(11);
+    expect((await taken(buffers, 1)).isHad()).toBe(false);
+  });
+
+  test('is used again where the size is the same, and never by two', async () => {
+    const buffers = new PartBuffers(8);
+    const [first, second] = [await buffers.take(4), await buffers.take(4)];
+    expect(first.bytes).not.toBe(second.bytes);
+    first.release();
+    const third = await buffers.take(4);
+    expect(third.bytes).toBe(first.bytes);
+    third.release();
+    second.release();
+    expect((await buffers.take(3)).bytes.length).toBe(3);
+  });
+});

@@ -1,0 +1,104 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { PartBuffers } from '../../../../src/client/transfer/buffer-pool.ts';
+import { readParts } from '../../../../src/client/transfer/file-parts.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+const KIB = 1024;
+
+async function plannedFile(size: number) {
+  const bytes = randomBytes(size);
+  const file = join(await tempFolder(), 'app.bin');
+  await writeFile(file, bytes);
+  return { bytes, planned: { file, size, sha256: createHash('sha256').update(bytes).digest('hex') } };
+}
+
+const all = { isWanted: () => true, partSize: 300 * KIB };
+
+describe('a file that is read in parts', () => {
+  test.each([1, 300 * KIB - 1, 300 * KIB, 300 * KIB + 1, 512 * KIB, 600 * KIB, 1000 * KIB])(
+    'of %i bytes gives all of them, in order',
+    async (size) => {
+      const { bytes, planned } = await plannedFile(size);
+      const buffers = new PartBuffers(2 * 300 * KIB);
+      const parts: Buffer[] = [];
+      for await (const { number, bytes: part, release } of readParts(planned, { ...all, buffers })) {
+        expect(number).toBe(parts.length + 1);
+        parts.push(Buffer.from(part));
+        release();
+      }
+      expect(parts.map(({ length }) => length)).toEqual([
+        ...Array(Math.ceil(size / (300 * KIB)) - 1).fill(300 * KIB),
+        size % (300 * KIB) || 300 * KIB,
+      ]);
+      expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+    },
+  );
+
+  test('gives only the parts that are wanted, and takes no memory for the others', async () => {
+    const { bytes, planned } = await plannedFile(1000 * KIB);
+    const buffers = new PartBuffers(300 * KIB);
+    const options = { ...all, buffers, isWanted: (number: number) => number % 2 === 0 };
+    const parts = [];
+    for await (const { number, bytes: part, release } of readParts(planned, options)) {
+      const offset = (number - 1) * 300 * KIB;
+      expect(part.equals(bytes.subarray(offset, offset + 300 * KIB))).toBe(true);
+      parts.push(number);
+      release();
+    }
+    expect(parts).toEqual([2, 4]);
+    for await (const _ of readParts(planned, { ...all, buffers, isWanted: () => false })) {
+      expect.unreachable('nothing was wanted');
+    }
+  });
+
+  test('waits for memory, and begins no part without', async () => {
+    const { planned } = await plannedFile(600 * KIB);
+    const parts = readParts(planned, { ...all, buffers: new PartBuffers(300 * KIB) });
+    const first = await parts.next();
+    const second = parts.next();
+    const had = await Promise.race([
+      second.then(() => 'had'),
+      new Promise((done) => setTimeout(done, 50, 'waits')),
+    ]);
+    expect(had).toBe('waits');
+    first.value?.release();
+    expect((await second).value?.number).toBe(2);
+  });
+
+  test.each<[string, (file: string, bytes: Buffer) => Promise<void>]>([
+    ['longer', (file) => appendFile(file, 'x')],
+    ['shorter', (file, bytes) => writeFile(file, bytes.subarray(0, -1))],
+    ['another', (file, bytes) => writeFile(file, Buffer.from(bytes).reverse())],
+  ])('and is %s by now never ends, and its last part is not given', async (_, change) => {
+    const { bytes, planned } = await plannedFile(600 * KIB);
+    await change(planned.file, bytes);
+    const buffers = new PartBuffers(10 * 300 * KIB);
+    const given: number[] = [];
+    const read = async () => {
+      for await (const { number, release } of readParts(planned, { ...all, buffers })) {
+        given.push(number);
+        release();
+      }
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'preflight_refused' });
+    expect(given).not.toContain(2);
+    const isWanted = () => false; // also where all of it is on the server
+    const unread = readParts(planned, { ...all, buffers, isWanted }).next();
+    await expect(unread).rejects.toMatchObject({ code: 'preflight_refused' });
+  });
+
+  test('gives its memory back when it cannot be read, or is not read to its end', async () => {
+    const { planned } = await plannedFile(600 * KIB);
+    const buffers = new PartBuffers(300 * KIB);
+    for await (const { release } of readParts(planned, { ...all, buffers })) {
+      release();
+      break;
+    }
+    await rm(planned.file);
+    await expect(readParts(planned, { ...all, buffers }).next()).rejects.toMatchObject({ code: 'usage' });
+    expect((await buffers.take(300 * KIB)).bytes.length).toBe(300 * KIB);
+  });
+});

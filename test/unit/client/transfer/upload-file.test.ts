@@ -1,0 +1,241 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HttpResponse, http } from 'msw';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type UploadRequest, uploadFile } from '../../../../src/client/transfer/upload-file.ts';
+import {
+  type Transport,
+  type TransportRequest,
+  UndiciTransport,
+} from '../../../../src/client/transport/transport.ts';
+import { OtaError } from '../../../../src/errors.ts';
+import { listenHttp, listenRaw } from '../../../support/network/loopback-server.ts';
+import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+
+const SIGNED = 'https://s3.example/bucket/key?X-Amz-Signature=secret';
+const KIB = 1024;
+
+/** A file on disk, and the request to upload it as it is now. */
+async function fileToUpload(size: number): Promise<UploadRequest & { bytes: Buffer }> {
+  const bytes = randomBytes(size);
+  const file = join(await tempFolder(), 'bundle.bin');
+  await writeFile(file, bytes);
+  return { url: SIGNED, file, size, sha256: createHash('sha256').update(bytes).digest('hex'), bytes };
+}
+
+function openTransport(): UndiciTransport {
+  const transport = new UndiciTransport();
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+describe('an upload', () => {
+  test.each([1, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 1000 * KIB])(
+    'of %i bytes is one PUT of exactly the file, with its length and no token',
+    async (size) => {
+      const request = await fileToUpload(size);
+      const transport = new ScriptedTransport(
+        http.put('https://s3.example/bucket/key', () => new HttpResponse()),
+      );
+      const progress: number[] = [];
+      const onProgress = (sent: number) => progress.push(sent);
+      expect(await uploadFile(transport, { ...request, onProgress })).toEqual({ wentLive: undefined });
+      const [sent, ...others] = transport.requests;
+      expect(others).toEqual([]);
+      expect(sent?.url.href).toBe(SIGNED);
+      expect(sent?.body.equals(request.bytes)).toBe(true);
+      expect(sent?.headers).toEqual({
+        'content-length': String(size),
+        'content-type': 'application/octet-stream',
+      });
+      expect(progress.at(-1)).toBe(size);
+      expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    },
+  );
+
+  test.each([
+    ['true', { status: 'complete', size: 10, sha256: 'ab', went_live: true }, true],
+    ['false', { status: 'complete', size: 10, sha256: 'ab', went_live: false }, false],
+    ['nothing', { status: 'complete', size: 10, sha256: 'ab' }, undefined],
+    ['something else', { ok: true, went_live: true }, undefined],
+  ])('tells %s of the release having gone live as the server does', async (_, answer, wentLive) => {
+    const transport = new ScriptedTransport(http.put('*', () => HttpResponse.json(answer)));
+    expect(await uploadFile(transport, await fileToUpload(10))).toEqual({ wentLive });
+  });
+
+  test('with 403 means that the URL is not good any more', async () => {
+    const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
+    expect(await uploadFile(transport, await fileToUpload(10))).toMatchObject({
+      urlRefused: { code: 'unauthorized' },
+    });
+  });
+
+  test.each([
+    [409, 'conflict'],
+    [413, 'preflight_refused'],
+    [422, 'preflight_refused'],
+    [302, 'not_the_api'],
+    [500, 'network'],
+    [503, 'network'],
+  ])('with %i is %s, and shows no signature', async (status, code) => {
+    const answer = () =>
+      new HttpResponse('<Error/>', { status, headers: { location: 'https://evil.example/' } });
+    const transport = new ScriptedTransport(http.put('https://s3.example/bucket/key', answer));
+    const error = await uploadFile(transport, await fileToUpload(10)).catch((reason: Error) => reason);
+    expect(error).toMatchObject({ code, message: expect.stringContaining('https://s3.example/bucket/key') });
+    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
+  });
+
+  test.each(['', '/uploads/1', 'file:///tmp/x', 'ftp://s3.example/x', 'not a url'])(
+    'to the URL %j is refused',
+    async (url) => {
+      const request = { ...(await fileToUpload(10)), url };
+      await expect(uploadFile(new ScriptedTransport(), request)).rejects.toMatchObject({
+        code: 'not_the_api',
+      });
+    },
+  );
+});
+
+describe.each([
+  ['of a part of a read', 1000 * KIB],
+  ['of whole reads', 1024 * KIB],
+])('R63 a file %s that changes before it is all sent', (_, size) => {
+  test.each<[string, (upload: { file: string; bytes: Buffer }) => Promise<void>]>([
+    ['grows', ({ file }) => appendFile(file, 'more')],
+    ['shrinks', ({ file }) => truncate(file, size - 1)],
+    ['is emptied', ({ file }) => truncate(file, 0)],
+    ['gets other bytes', ({ file }) => writeFile(file, randomBytes(size))],
+    ['gets another last byte', ({ file, bytes }) => writeFile(file, bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1))],
+  ])('%s: the upload ends before its last bytes', async (__, change) => {
+    const received: number[] = [];
+    const url = await listenHttp((request) => request.on('data', (chunk) => received.push(chunk.length)));
+    const request = await fileToUpload(size);
+    await change(request);
+    await expect(uploadFile(openTransport(), { ...request, url: url.href })).rejects.toMatchObject({
+      code: 'preflight_refused',
+      message: `${request.file} changed while it was being uploaded`,
+    });
+    expect(received.reduce((sum, length) => sum + length, 0)).toBeLessThan(size);
+  });
+});
+
+test('R63 a file that grows behind its last whole read is not sent to the length it had', async () => {
+  const size = 1024 * KIB;
+  const request = await fileToUpload(size);
+  await appendFile(request.file, 'more');
+  let taken = 0;
+  const transport: Transport = {
+    async send({ body }) {
+      for await (const chunk of body as AsyncIterable<Uint8Array>) taken += chunk.length;
+      throw new Error('the body came to its end');
+    },
+  };
+  await expect(uploadFile(transport, request)).rejects.toMatchObject({ code: 'preflight_refused' });
+  expect(taken).toBe(size - 256 * KIB);
+});
+
+describe('a server that answers before it has everything', () => {
+  test.each([
+    [409, 'conflict'],
+    [413, 'preflight_refused'],
+  ])('with %i is heard', async (status, code) => {
+    const url = await listenHttp((_, response) => response.writeHead(status).end('{}'));
+    const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
+    await expect(uploadFile(openTransport(), request)).rejects.toMatchObject({ code });
+  });
+
+  test('with 403 is heard', async () => {
+    const url = await listenHttp((_, response) => response.writeHead(403).end());
+    const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
+    expect(await uploadFile(openTransport(), request)).toMatchObject({
+      urlRefused: { code: 'unauthorized' },
+    });
+  });
+
+  test.each([
+    ['closes the connection', (socket: { end(): void }) => socket.end()],
+    ['resets the connection', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+  ])('or %s instead is a failure of the network', async (_, act) => {
+    const url = await listenRaw((socket) => socket.once('data', () => act(socket)));
+    const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
+    await expect(uploadFile(openTransport(), request)).rejects.toMatchObject({ code: 'network' });
+  });
+});
+
+describe('R57 an upload that stands still', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** Takes so many pieces of the body, or all of it, and then never answers. */
+  class StalledTransport implements Transport {
+    readonly stalled: Promise<void>;
+    readonly #pieces: number;
+    #onStall: () => void = () => {};
+
+    constructor(pieces: number) {
+      this.#pieces = pieces;
+      this.stalled = new Promise((resolve) => {
+        this.#onStall = resolve;
+      });
+    }
+
+    async send({ body, signal }: TransportRequest): Promise<never> {
+      const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      for (let taken = 0; taken < this.#pieces && !(await pieces.next()).done; taken++);
+      this.#onStall();
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    }
+  }
+
+  test.each([
+    ['before the first byte', 0, 120_000],
+    ['in the middle', 2, 120_000],
+    ['after the last byte, while the server hashes and syncs,', Number.POSITIVE_INFINITY, 120_245],
+  ])('%s is given up after as long as it may', async (_, pieces, patienceMs) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const transport = new StalledTransport(pieces);
+    const outcome = uploadFile(transport, await fileToUpload(1000 * KIB)).catch((error: Error) => error);
+    await transport.stalled;
+    let ended = false;
+    void outcome.then(() => {
+      ended = true;
+    });
+    await vi.advanceTimersByTimeAsync(patienceMs - 1);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await outcome).toMatchObject({
+      code: 'network',
+      message: 'the upload to https://s3.example/bucket/key stood still',
+    });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('and whose body is read on after it ended keeps no timer, and so no process, alive', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let body: AsyncIterator<Uint8Array> | undefined;
+    const transport: Transport = {
+      async send(request) {
+        body = (request.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+        await body.next();
+        throw new OtaError('network', 'cut');
+      },
+    };
+    await expect(uploadFile(transport, await fileToUpload(1000 * KIB))).rejects.toThrow('cut');
+    await body?.next();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('but was told to stop is interrupted, not a failure of the network', async () => {
+    const abort = new AbortController();
+    const transport = new StalledTransport(1);
+    const request = { ...(await fileToUpload(1000 * KIB)), signal: abort.signal };
+    const outcome = uploadFile(transport, request).catch((error: Error) => error);
+    await transport.stalled;
+    abort.abort();
+    expect(await outcome).toMatchObject({ name: 'AbortError' });
+  });
+});

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { packageVersion } from '../../../src/cli/package-version.ts';
+import { inputIn, readAction, stepOf } from '../../support/docs/action-file.ts';
+import { optionsOf } from '../../support/docs/command-tree.ts';
+
+const action = await readAction();
+const step = stepOf(action);
+const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+
+describe('the action', () => {
+  test('is a composite of one step in bash', () => {
+    expect(action).toMatchObject({ name: expect.any(String), description: expect.any(String) });
+    expect(action.runs.using).toBe('composite');
+    expect(step.shell).toBe('bash');
+  });
+
+  test('calls the package of its own version', () => {
+    expect(step.run.match(/synckit-ota@\S+/g)).toEqual([`synckit-ota@${packageVersion()}`]);
+  });
+
+  test('puts nothing into its script: inputs come through the environment, each of them', () => {
+    expect(step.run).not.toContain('${{');
+    const used = Object.values(step.env).map(inputIn);
+    expect(used.toSorted()).toEqual(Object.keys(action.inputs).toSorted());
+    for (const variable of Object.keys(step.env)) expect(step.run).toContain(`"$${variable}"`);
+  });
+
+  test('passes inputs on as options that there are, by their own names', () => {
+    const { options } = optionsOf(['publish']);
+    const passed = [...step.run.matchAll(/^(?:option|flag) ([a-z-]+) "\$(\w+)"$/gm)];
+    expect(passed.length).toBeGreaterThan(10);
+    for (const [line, name = '', variable = ''] of passed) {
+      expect(options, line).toContain(`--${name}`);
+      expect(inputIn(step.env[variable] ?? ''), line).toBe(name);
+    }
+    const lists = [...step.run.matchAll(/^lines (--[a-z-]+)= /gm)].map(([, name]) => name);
+    expect(lists).toEqual(['--artifact']);
+    for (const name of lists) expect(options).toContain(name);
+  });
+
+  test('hands out what the command sets', () => {
+    expect(Object.entries(action.outputs).map(([name, { value }]) => [name, value])).toEqual(
+      ['release-id', 'version', 'status', 'check-url'].map((name) => [
+        name,
+        `\${{ steps.${step.id}.outputs.${name} }}`,
+      ]),
+    );
+  });
+
+  test('has inputs and outputs that say what they are, here and in the README', () => {
+    const documented = readme.slice(readme.indexOf('### As an action'));
+    const section = documented.slice(0, documented.indexOf('\nPublishing needs no native code'));
+    for (const [name, { description }] of [
+      ...Object.entries(action.inputs),
+      ...Object.entries(action.outputs),
+    ]) {
+      expect(description, name).toMatch(/^\S.+\.$/);
+      expect(section).toContain(`\`${name}\``);
+    }
+  });
+});

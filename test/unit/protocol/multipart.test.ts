@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import { MAX_JSON_BODY_BYTES } from '../../../src/protocol/messages.ts';
+import { MAX_PARTS, partSizeOf, partsOf } from '../../../src/protocol/multipart.ts';
+
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+const TIB = 1024 ** 4;
+
+describe('the parts of a file', () => {
+  test.each([
+    1,
+    16 * MIB - 1,
+    16 * MIB,
+    16 * MIB + 1,
+    32 * MIB,
+    256 * MIB,
+    5 * GIB + 1,
+    MAX_PARTS * 16 * MIB,
+    MAX_PARTS * 16 * MIB + 1,
+    100 * GIB + 7,
+    4 * TIB,
+  ])('of %i bytes are those bytes, as S3 takes them', (fileSize) => {
+    const parts = partsOf(fileSize);
+    expect(parts.map(({ number }) => number)).toEqual(parts.map((_, i) => i + 1));
+    expect(parts.reduce((sum, { size }) => sum + size, 0)).toBe(fileSize);
+    expect(parts.length).toBeLessThanOrEqual(MAX_PARTS);
+    const partSize = partSizeOf(fileSize);
+    expect(partSize).toBeGreaterThanOrEqual(16 * MIB);
+    expect(partSize).toBeLessThanOrEqual(5 * GIB);
+    expect(partSize % MIB).toBe(0);
+    expect(parts.slice(0, -1).every(({ size }) => size === partSize)).toBe(true);
+    expect(parts.at(-1)?.size).toBeGreaterThan(0);
+  });
+
+  test('are of 16 MiB up to 15.6 GiB, and of a whole number of MiB above', () => {
+    expect(partSizeOf(MAX_PARTS * 16 * MIB)).toBe(16 * MIB);
+    expect(partSizeOf(MAX_PARTS * 16 * MIB + 1)).toBe(17 * MIB);
+    expect(partsOf(33 * MIB).map(({ size }) => size / MIB)).toEqual([16, 16, 1]);
+  });
+
+  test('are so few that their ETags fit into one body', () => {
+    const body = JSON.stringify({ parts: Array(MAX_PARTS).fill(`"${'a'.repeat(32)}"`) });
+    expect(body.length).toBeLessThan(MAX_JSON_BODY_BYTES);
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import {
+  ARCHS,
+  BUNDLE_TYPES,
+  compareByPreference,
+  DOCUMENTED_ARCHS,
+  isBundleTypeOf,
+  namesPlatform,
+  type Platform,
+  parsePlatform,
+  platformName,
+  platformOf,
+  TARGETS,
+} from '../../../src/protocol/platform.ts';
+
+// api.md, "Upload Artifacts": the last part of a documented `s3_key`.
+const DOCUMENTED = [
+  { name: 'linux-x86_64', platform: { target: 'linux', arch: 'x86_64' } },
+  { name: 'linux-aarch64', platform: { target: 'linux', arch: 'aarch64' } },
+  { name: 'darwin-x86_64', platform: { target: 'darwin', arch: 'x86_64' } },
+  { name: 'darwin-aarch64', platform: { target: 'darwin', arch: 'aarch64' } },
+  { name: 'windows-x86_64', platform: { target: 'windows', arch: 'x86_64' } },
+  { name: 'windows-aarch64', platform: { target: 'windows', arch: 'aarch64' } },
+] as const;
+
+test('the documented platforms are those that are called so', () => {
+  const all = TARGETS.flatMap((target) => DOCUMENTED_ARCHS.map((arch) => platformName({ target, arch })));
+  expect(all.sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
+});
+
+test('every platform that Tauri’s updater asks for has a name that can be read back', () => {
+  const archs = ['x86_64', 'i686', 'aarch64', 'armv7', 'riscv64'] as const;
+  expect(ARCHS.toSorted()).toEqual(archs.toSorted());
+  for (const target of TARGETS) {
+    for (const arch of archs) {
+      for (const bundleType of BUNDLE_TYPES) {
+        const platform = { target, arch, bundleType };
+        const name = platformName(platform);
+        expect(name).toBe(`${target}-${arch}-${bundleType}`);
+        expect(parsePlatform(name), name).toEqual(isBundleTypeOf(target, bundleType) ? platform : undefined);
+      }
+    }
+  }
+});
+
+test('each kind of bundle is for one system', () => {
+  const systems = Object.fromEntries(
+    BUNDLE_TYPES.map((type) => [type, TARGETS.filter((target) => isBundleTypeOf(target, type))]),
+  );
+  expect(systems).toEqual({
+    appimage: ['linux'],
+    deb: ['linux'],
+    rpm: ['linux'],
+    app: ['darwin'],
+    nsis: ['windows'],
+    msi: ['windows'],
+  });
+});
+
+const DEB: Platform = { target: 'linux', arch: 'x86_64', bundleType: 'deb' };
+
+test('a platform’s name stands for all its kinds of bundle, the name of a kind for that', () => {
+  expect(namesPlatform('linux-x86_64', DEB)).toBe(true);
+  expect(namesPlatform('linux-x86_64-deb', DEB)).toBe(true);
+  expect(namesPlatform('linux-x86_64-rpm', DEB)).toBe(false);
+  expect(namesPlatform('linux-x86_64-deb', { target: 'linux', arch: 'x86_64' })).toBe(false);
+  expect(namesPlatform('linux-aarch64', DEB)).toBe(false);
+});
+
+test('what is for every kind of bundle comes first, then AppImage, deb, rpm', () => {
+  const linux = (bundleType?: Platform['bundleType']) => platformOf({ ...DEB, bundle_type: bundleType });
+  const sorted = [linux('rpm'), linux('deb'), linux(), linux('appimage')].sort(compareByPreference);
+  expect(sorted.map(({ bundleType }) => bundleType)).toEqual([undefined, 'appimage', 'deb', 'rpm']);
+});
+
+test.each([undefined, null, ''] as const)('a field of %j is no kind of bundle', (bundle_type) => {
+  expect(platformOf({ target: 'linux', arch: 'x86_64', bundle_type })).toEqual({
+    target: 'linux',
+    arch: 'x86_64',
+  });
+});
+
+describe('parsePlatform', () => {
+  test.each(DOCUMENTED)('reads $name, and platformName writes it', ({ name, platform }) => {
+    expect(parsePlatform(name)).toEqual(platform);
+    expect(platformName(platform)).toBe(name);
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a target alone', 'darwin'],
+    ['an arch alone', 'aarch64'],
+    ['an empty arch', 'darwin-'],
+    ['an unknown target', 'freebsd-x86_64'],
+    ['the name of another system for a target', 'macos-aarch64'],
+    ['the name of another system for an arch', 'darwin-arm64'],
+    ['both archs in one', 'darwin-universal'],
+    ['upper case', 'Linux-x86_64'],
+    ['another separator', 'linux/x86_64'],
+    ['the two parts swapped', 'x86_64-linux'],
+    ['something after it', 'linux-x86_64-deb-'],
+    ['a kind of bundle of another system', 'darwin-aarch64-deb'],
+    ['a kind of bundle that is never an update', 'darwin-aarch64-dmg'],
+    ['space around it', ' linux-x86_64 '],
+    ['a Rust triple', 'x86_64-unknown-linux-gnu'],
+  ])('refuses %s', (_, name) => {
+    expect(parsePlatform(name)).toBeUndefined();
+  });
+});

@@ -1,0 +1,296 @@
+import fc from 'fast-check';
+import semver from 'semver';
+import { describe, expect, test } from 'vitest';
+import {
+  compareVersions,
+  isPrerelease,
+  isVersion,
+  MAX_VERSION_LENGTH,
+  nextRelease,
+  precedenceOf,
+  VERSION_PATTERN,
+} from '../../../src/protocol/version.ts';
+
+// The two lists behind the regular expression that semver.org suggests (https://regex101.com/r/vkijKf/1/).
+const VALID = [
+  '0.0.4',
+  '1.2.3',
+  '10.20.30',
+  '1.1.2-prerelease+meta',
+  '1.1.2+meta',
+  '1.1.2+meta-valid',
+  '1.0.0-alpha',
+  '1.0.0-beta',
+  '1.0.0-alpha.beta',
+  '1.0.0-alpha.beta.1',
+  '1.0.0-alpha.1',
+  '1.0.0-alpha0.valid',
+  '1.0.0-alpha.0valid',
+  '1.0.0-alpha-a.b-c-somethinglong+build.1-aef.1-its-okay',
+  '1.0.0-rc.1+build.1',
+  '2.0.0-rc.1+build.123',
+  '1.2.3-beta',
+  '10.2.3-DEV-SNAPSHOT',
+  '1.2.3-SNAPSHOT-123',
+  '1.0.0',
+  '2.0.0',
+  '1.1.7',
+  '2.0.0+build.1848',
+  '2.0.1-alpha.1227',
+  '1.0.0-alpha+beta',
+  '1.2.3----RC-SNAPSHOT.12.9.1--.12+788',
+  '1.2.3----R-S.12.9.1--.12+meta',
+  '1.2.3----RC-SNAPSHOT.12.9.1--.12',
+  '1.0.0+0.build.1-rc.10000aaa-kk-0.1',
+  '99999999999999999999999.999999999999999999.99999999999999999',
+  '1.0.0-0A.is.legal',
+];
+const INVALID = [
+  '1',
+  '1.2',
+  '1.2.3-0123',
+  '1.2.3-0123.0123',
+  '1.1.2+.123',
+  '+invalid',
+  '-invalid',
+  '-invalid+invalid',
+  '-invalid.01',
+  'alpha',
+  'alpha.beta',
+  'alpha.beta.1',
+  'alpha.1',
+  'alpha+beta',
+  'alpha_beta',
+  'alpha.',
+  'alpha..',
+  'beta',
+  '1.0.0-alpha_beta',
+  '-alpha.',
+  '1.0.0-alpha..',
+  '1.0.0-alpha..1',
+  '1.0.0-alpha...1',
+  '1.0.0-alpha....1',
+  '1.0.0-alpha.....1',
+  '1.0.0-alpha......1',
+  '1.0.0-alpha.......1',
+  '01.1.1',
+  '1.01.1',
+  '1.1.01',
+  '1.2.3.DEV',
+  '1.2-SNAPSHOT',
+  '1.2.31.2.3----RC-SNAPSHOT.12.09.1--..12+788',
+  '1.2-RC-SNAPSHOT',
+  '-1.0.3-gamma+b7718',
+  '+justmeta',
+  '9.8.7+meta+meta',
+  '9.8.7-whatever+meta+meta',
+  '99999999999999999999999.999999999999999999.99999999999999999----RC-SNAPSHOT.12.09.1--------------------------------..12',
+];
+
+const number = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(2) },
+  fc.nat(100),
+  fc.nat(Number.MAX_SAFE_INTEGER - 1),
+);
+const identifier = fc.oneof(
+  number.map(String),
+  fc.constantFrom('a', 'b', 'A', '-', '0a', '10a', 'alpha', 'rc-1', '-1'),
+);
+const dotted = fc.array(identifier, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('.'));
+/** Versions that often share their first parts. */
+const version = fc
+  .tuple(number, number, number, fc.option(dotted), fc.option(dotted))
+  .map(([major, minor, patch, prerelease, build]) => {
+    const core = `${major}.${minor}.${patch}`;
+    return core + (prerelease === null ? '' : `-${prerelease}`) + (build === null ? '' : `+${build}`);
+  })
+  .filter(isVersion);
+
+describe('isVersion', () => {
+  test.each(VALID)('accepts %s', (text) => {
+    expect(isVersion(text)).toBe(true);
+  });
+
+  test.each(INVALID)('refuses %s', (text) => {
+    expect(isVersion(text)).toBe(false);
+    // By its form, whatever its length: the schemas use the bare pattern.
+    expect(new RegExp(VERSION_PATTERN).test(text)).toBe(false);
+  });
+
+  test.each([
+    ['a leading v', 'v1.2.0'],
+    ['a leading equals sign', '=1.2.0'],
+    ['space before it', ' 1.2.0'],
+    ['space after it', '1.2.0 '],
+    ['a trailing line end', '1.2.0\n'],
+    ['all of these', ' v1.2.0\n'],
+    ['a second line', '1.2.0\n1.2.0'],
+  ])('refuses a version with %s, which the semver package would clean', (_, text) => {
+    expect(isVersion(text)).toBe(false);
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['an empty pre-release', '1.2.0-'],
+    ['empty build metadata', '1.2.0+'],
+    ['an empty number', '1..0'],
+    ['a fourth number', '1.2.0.0'],
+    ['a negative number', '1.-2.0'],
+    ['a hexadecimal number', '0x1.2.0'],
+    ['digits of another script', '1.2.\u0663'],
+    ['a letter outside ASCII', '1.2.0-b\u00eata'],
+    ['a NUL', '1.2.0\0'],
+    ['a slash', '1.2.0-a/b'],
+    ['an encoded plus', '1.2.0%2B1'],
+  ])('refuses %s', (_, text) => {
+    expect(isVersion(text)).toBe(false);
+  });
+
+  test('accepts a version of the greatest length and refuses one character more', () => {
+    const longest = `1.2.0-${'a'.repeat(MAX_VERSION_LENGTH - 6)}`;
+    expect(longest).toHaveLength(64);
+    expect(isVersion(longest)).toBe(true);
+    expect(isVersion(`${longest}a`)).toBe(false);
+  });
+});
+
+describe('precedenceOf', () => {
+  test.each([
+    ['1.2.0', '1.2.0'],
+    ['1.2.0+build.1', '1.2.0'],
+    ['1.2.0-rc.1+build-2', '1.2.0-rc.1'],
+    ['1.2.0-rc-1', '1.2.0-rc-1'],
+  ])('of %s is %s', (version, precedence) => {
+    expect(precedenceOf(version)).toBe(precedence);
+  });
+});
+
+describe('isPrerelease', () => {
+  test.each([
+    ['1.2.0-rc.1', true],
+    ['1.2.0-0', true],
+    ['1.2.0--', true],
+    ['1.2.0-rc.1+build', true],
+    ['1.2.0', false],
+    ['1.2.0+build', false],
+    ['1.2.0+build-1', false],
+  ])('of %s is %s', (version, expected) => {
+    expect(isPrerelease(version)).toBe(expected);
+  });
+});
+
+/** Every pair of an ascending list, the earlier one first. */
+function ascendingPairs(versions: readonly string[]): [string, string][] {
+  return versions.flatMap((a, i) => versions.slice(i + 1).map((b): [string, string] => [a, b]));
+}
+
+describe('compareVersions', () => {
+  test.each(
+    ascendingPairs([
+      // SemVer 11.2 and 11.4, the specification's own chains joined
+      '1.0.0-alpha',
+      '1.0.0-alpha.1',
+      '1.0.0-alpha.beta',
+      '1.0.0-beta',
+      '1.0.0-beta.2',
+      '1.0.0-beta.11',
+      '1.0.0-rc.1',
+      '1.0.0',
+      '2.0.0',
+      '2.1.0',
+      '2.1.1',
+    ]),
+  )('puts %s before %s', (a, b) => {
+    expect(compareVersions(a, b)).toBeLessThan(0);
+    expect(compareVersions(b, a)).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['numbers as numbers, not as text', '1.9.0', '1.10.0'],
+    ['numeric identifiers as numbers', '1.0.0-rc.9', '1.0.0-rc.10'],
+    ['a numeric identifier before an alphanumeric one', '1.0.0-999', '1.0.0--'],
+    ['an identifier with a digit in front as text', '1.0.0-10a', '1.0.0-9a'],
+    ['upper case before lower case', '1.0.0-RC', '1.0.0-rc'],
+    ['a pre-release of the next version after this one', '1.0.0', '1.0.1-0'],
+    ['core numbers past 2^53', '9007199254740992.0.0', '9007199254740993.0.0'],
+    ['core numbers of different length past 2^53', '1.99999999999999999999.0', '1.100000000000000000000.0'],
+    ['pre-release numbers past 2^53', '1.0.0-9007199254740992', '1.0.0-9007199254740993'],
+    [
+      'pre-release numbers of different length past 2^53',
+      '1.0.0-a.99999999999999999999',
+      '1.0.0-a.100000000000000000000',
+    ],
+    ['a number past 2^53 before an alphanumeric identifier', '1.0.0-99999999999999999999', '1.0.0-a'],
+  ])('orders %s', (_, a, b) => {
+    expect([a, b].every(isVersion)).toBe(true);
+    expect(compareVersions(a, b)).toBeLessThan(0);
+    expect(compareVersions(b, a)).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['1.2.0', '1.2.0'],
+    ['1.2.0+1', '1.2.0+2'],
+    ['1.2.0-rc.1+a-b', '1.2.0-rc.1'],
+    ['9007199254740993.0.0', '9007199254740993.0.0+b'],
+  ])('gives %s and %s equal precedence', (a, b) => {
+    expect(compareVersions(a, b)).toBe(0);
+    expect(compareVersions(b, a)).toBe(0);
+  });
+
+  // Few distinct values, so that long common beginnings and equal versions come up.
+  test('agrees with the semver package on numbers it can hold', () => {
+    fc.assert(
+      fc.property(version, version, (a, b) => {
+        expect(Math.sign(compareVersions(a, b))).toBe(semver.compare(a, b));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('is antisymmetric, and zero exactly at equal precedence', () => {
+    fc.assert(
+      fc.property(version, version, (a, b) => {
+        expect(Math.sign(compareVersions(a, b)) + Math.sign(compareVersions(b, a))).toBe(0);
+        expect(compareVersions(a, b) === 0).toBe(precedenceOf(a) === precedenceOf(b));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('is transitive', () => {
+    fc.assert(
+      fc.property(version, version, version, (...three) => {
+        const [a, b, c] = three.sort(compareVersions);
+        expect(compareVersions(a, b)).toBeLessThanOrEqual(0);
+        expect(compareVersions(b, c)).toBeLessThanOrEqual(0);
+        expect(compareVersions(a, c)).toBeLessThanOrEqual(0);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('nextRelease', () => {
+  test.each([
+    ['1.2.0', '1.2.1'],
+    ['1.2.9', '1.2.10'],
+    ['0.0.0', '0.0.1'],
+    ['1.2.0+7', '1.2.1'],
+    ['1.3.0-beta.1', '1.3.0'],
+    ['1.3.0-0+x', '1.3.0'],
+    ['1.2.9007199254740993', '1.2.9007199254740994'],
+  ])('of %s is %s', (current, next) => {
+    expect(nextRelease(current)).toBe(next);
+  });
+
+  test('is a higher version, and no pre-release', () => {
+    fc.assert(
+      fc.property(version, (current) => {
+        const next = nextRelease(current);
+        expect(isVersion(next) && !isPrerelease(next)).toBe(true);
+        expect(compareVersions(next, current)).toBeGreaterThan(0);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import { type FinishRequest, finishRelease } from '../../../src/publish/finish-release.ts';
+import { atGoingLive, atUploadUrl } from '../../support/network/request-points.ts';
+import { ScriptedTransport } from '../../support/network/scripted-transport.ts';
+import { BaseServer } from '../../support/publish/base-server.ts';
+import { type PublishWorld, startPublishWorld, wayWhere } from '../../support/publish/publish-world.ts';
+import { publisherOver } from '../../support/publish/test-publisher.ts';
+import { DEB, LINUX, MAC, WINDOWS, writeArtifact } from '../../support/tauri/local-file.ts';
+
+async function finish(world: PublishWorld, fields: Partial<FinishRequest> = {}, way = world.connect()) {
+  const request = { release: '1.2.0', concurrency: 2, ...fields };
+  const outcome = await finishRelease(way.publisher, request).catch((error: unknown) => error);
+  return { outcome, ...way };
+}
+
+/** A draft that three jobs have put their files into. */
+async function startWithDraft(): Promise<PublishWorld> {
+  const world = await startPublishWorld([LINUX, DEB, MAC]);
+  for (const job of [[LINUX, DEB], [MAC]]) {
+    const { outcome } = await world.run({ artifacts: world.filesOf(...job), draft: true });
+    expect(outcome).toMatchObject({ status: 'draft', release: { status: 'draft' } });
+  }
+  return world;
+}
+
+describe('a draft', () => {
+  test('is offered to nobody until it is finished, then to all, verified', async () => {
+    const world = await startWithDraft();
+    for (const platform of [LINUX, DEB, MAC]) expect(await world.offered(platform)).toBeUndefined();
+    const { outcome, publisher } = await finish(world, { expect: ['linux-x86_64', 'darwin-aarch64'] });
+    expect(outcome).toMatchObject({
+      status: 'published',
+      slug: 'my-app',
+      release: { version: '1.2.0', status: 'published' },
+      artifacts: [
+        { ...MAC, action: 'skip', verified: true },
+        { ...LINUX, action: 'skip', verified: true },
+        { ...DEB, action: 'skip', verified: true },
+      ],
+    });
+    expect(publisher.events.map(({ type }) => type)).toEqual([
+      'went_live',
+      'verified',
+      'verified',
+      'verified',
+    ]);
+    for (const platform of [LINUX, DEB, MAC]) expect(await world.offered(platform)).toBe('1.2.0');
+  });
+
+  test('is found by its id, and by its version with a v', async () => {
+    const world = await startWithDraft();
+    const [draft] = await world.releases();
+    expect((await finish(world, { release: draft?.id ?? '' })).outcome).toMatchObject({
+      status: 'published',
+    });
+    expect((await finish(world, { release: 'v1.2.0' })).outcome).toMatchObject({ status: 'unchanged' });
+  });
+
+  test('that lacks an expected platform stays a draft, and says which', async () => {
+    const world = await startWithDraft();
+    const expected = ['linux-x86_64', 'linux-x86_64-rpm', 'windows-x86_64', 'linux-x86_64-deb'];
+    const { outcome, transport } = await finish(world, { expect: expected });
+    expect(outcome).toMatchObject({
+      code: 'preflight_refused',
+      message: '1.2.0 lacks linux-x86_64-rpm, windows-x86_64',
+    });
+    expect(transport.writes).toEqual([]);
+    expect(await world.offered(LINUX)).toBeUndefined();
+  });
+
+  test('without any file stays a draft', async () => {
+    const world = await startPublishWorld([LINUX]);
+    const { publisher } = world.connect();
+    await publisher.client.createRelease(world.app.id, { version: '1.2.0', draft: true });
+    const { outcome } = await finish(world);
+    expect(outcome).toMatchObject({ code: 'preflight_refused', message: '1.2.0 has no files yet' });
+  });
+
+  test('that waits for platforms can be finished without the rest of them', async () => {
+    const world = await startPublishWorld([LINUX]);
+    await world.run({ expect: ['linux-x86_64', 'windows-x86_64'] });
+    expect((await finish(world)).outcome).toMatchObject({ status: 'published' });
+    expect(await world.offered(LINUX)).toBe('1.2.0');
+  });
+
+  test('that another job adds to at that moment goes live with what it has got', async () => {
+    const world = await startWithDraft();
+    const windows = await writeArtifact(world.folder, WINDOWS);
+    const way = wayWhere(world, atGoingLive, () => world.run({ artifacts: [windows], draft: true }));
+    expect((await finish(world, {}, way)).outcome).toMatchObject({ status: 'published' });
+    expect(await world.offered(WINDOWS)).toBe('1.2.0');
+  });
+
+  test('that was finished by a run which was killed then is only verified by the next', async () => {
+    const world = await startWithDraft();
+    const way = world.connect();
+    way.transport.after = (request) => {
+      if (atGoingLive(request)) throw new Error('killed');
+    };
+    expect((await finish(world, {}, way)).outcome).toMatchObject({ message: 'killed' });
+    expect((await finish(world)).outcome).toMatchObject({
+      status: 'unchanged',
+      artifacts: [{ verified: true }, { verified: true }, { verified: true }],
+    });
+  });
+});
+
+describe('a draft is added to', () => {
+  test('by a publish that then takes it live, with all that is in it', async () => {
+    const world = await startWithDraft();
+    const windows = await writeArtifact(world.folder, WINDOWS);
+    expect((await world.run({ artifacts: [windows] })).outcome).toMatchObject({ status: 'published' });
+    expect(await world.offered(MAC)).toBe('1.2.0');
+  });
+
+  test('but not with other bytes for what it has', async () => {
+    const world = await startWithDraft();
+    const changed = await writeArtifact(world.folder, MAC);
+    const { outcome, transport } = await world.run({ artifacts: [changed], draft: true });
+    expect(outcome).toMatchObject({ code: 'conflict', message: expect.stringContaining('darwin-aarch64') });
+    expect(transport.writes).toEqual([]);
+  });
+
+  test('while another job finishes it: then it is told that it is live, and verified', async () => {
+    const world = await startWithDraft();
+    const windows = await writeArtifact(world.folder, WINDOWS);
+    const way = wayWhere(world, atUploadUrl, () => finish(world));
+    expect((await world.run({ artifacts: [windows], draft: true }, way)).outcome).toMatchObject({
+      status: 'draft',
+      release: { status: 'published' },
+      artifacts: [{ ...WINDOWS, verified: true }],
+    });
+  });
+
+  test('not any more once it is live', async () => {
+    const world = await startWithDraft();
+    await finish(world);
+    const windows = await writeArtifact(world.folder, WINDOWS);
+    const { outcome } = await world.run({ artifacts: [windows], draft: true });
+    expect(outcome).toMatchObject({
+      code: 'conflict',
+      message: '1.2.0 is live already, and cannot be a draft',
+    });
+    expect(await world.offered(WINDOWS)).toBeUndefined();
+  });
+});
+
+test('a release that is not there is not finished', async () => {
+  const world = await startPublishWorld([]);
+  expect((await finish(world)).outcome).toMatchObject({
+    code: 'usage',
+    message: 'the app has no release 1.2.0',
+  });
+});
+
+test('a server without drafts has none to finish', async () => {
+  const publisher = publisherOver(new ScriptedTransport(...new BaseServer().handlers));
+  await expect(finishRelease(publisher, { release: '1.2.0', concurrency: 1 })).rejects.toMatchObject({
+    code: 'preflight_refused',
+    message: expect.stringContaining('no drafts'),
+  });
+});

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MAX_SIGNATURE_LENGTH } from '../../../../src/protocol/messages.ts';
+import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
+import { type InspectOptions, inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+import { LINUX, MAC, WINDOWS, writeArtifact } from '../../../support/tauri/local-file.ts';
+import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
+
+const SIGN = 'Sign the bundle';
+
+/** Inspects one file of a fresh folder, after it was made worse. */
+async function inspect(spoil: (file: string) => Promise<unknown>, options: Partial<InspectOptions> = {}) {
+  const artifact = await writeArtifact(await tempFolder(), LINUX);
+  await spoil(artifact.file);
+  const found = await inspectArtifacts([artifact], { version: '1.2.0', ...options });
+  return { ...found, artifact };
+}
+
+describe('a file without a key to check by', () => {
+  test('is measured, hashed, and its signature trimmed', async () => {
+    const { artifacts, faults, artifact } = await inspect((file) => appendFile(`${file}.sig`, ' \r\n\n'));
+    expect(artifacts).toEqual([artifact]);
+    expect(faults).toEqual([]);
+  });
+
+  test('is warned of where its signature is none that Tauri reads', async () => {
+    const { warnings, artifact } = await inspect(async () => {});
+    expect(warnings).toEqual([`${artifact.file}.sig is not base64, so Tauri's updater would refuse it`]);
+  });
+
+  test.each<[string, string, (file: string) => Promise<unknown>, string, string]>([
+    ['is missing', 'usage', (file) => rm(file), 'does not exist', 'Build it'],
+    ['is a folder', 'usage', (file) => rm(file).then(() => mkdir(file)), 'is not a file', 'not its folder'],
+    ['is empty', 'usage', (file) => writeFile(file, ''), 'is empty', 'Build it again'],
+    ['has no signature', 'usage', (file) => rm(`${file}.sig`), '.sig does not exist', SIGN],
+    ['has an empty signature', 'usage', (file) => writeFile(`${file}.sig`, ' \n'), '.sig is empty', SIGN],
+    [
+      'has a folder as signature',
+      'usage',
+      (file) => rm(`${file}.sig`).then(() => mkdir(`${file}.sig`)),
+      '.sig is not a file',
+      SIGN,
+    ],
+    [
+      'has a signature that is too large to be one',
+      'preflight_refused',
+      (file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH + 1)),
+      '.sig is too large for a signature',
+      SIGN,
+    ],
+  ])('is a fault where it %s', async (_, code, spoil, message, hint) => {
+    const { artifacts, faults, artifact } = await inspect(spoil);
+    expect(artifacts).toEqual([]);
+    expect(faults).toEqual([
+      {
+        code,
+        message: expect.stringContaining(`${artifact.file}${message.startsWith('.') ? '' : ' '}${message}`),
+        hint: expect.stringContaining(hint),
+      },
+    ]);
+  });
+
+  test('with the largest signature that is taken is no fault', async () => {
+    const { faults } = await inspect((file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH)));
+    expect(faults).toEqual([]);
+  });
+});
+
+test('the faults of all files are found together, and whole files still inspected', async () => {
+  const folder = await tempFolder();
+  const [whole, unsigned, missing] = await Promise.all(
+    [LINUX, MAC, WINDOWS].map((platform) => writeArtifact(folder, platform)),
+  );
+  if (!whole || !unsigned || !missing) throw new Error('three files were written');
+  await rm(`${unsigned.file}.sig`);
+  await rm(missing.file);
+  await rm(`${missing.file}.sig`);
+  const hashed: string[] = [];
+  const found = await inspectArtifacts([unsigned, missing, whole], {
+    version: '1.2.0',
+    onHashing: (file) => hashed.push(file),
+  });
+  expect(found.faults.map(({ message }) => message)).toEqual([
+    `${unsigned.file}.sig does not exist`,
+    `${missing.file} does not exist`,
+  ]);
+  expect(found.artifacts).toEqual([whole]);
+  expect(hashed).toEqual([whole.file]);
+});
+
+describe('a file with a key to check by', () => {
+  let folder: string;
+  let key: SigningKey;
+  let otherKey: SigningKey;
+  let signature: string;
+  const bytes = randomBytes(100_000);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
+    [key, otherKey] = await Promise.all([generateKey(folder, 'right'), generateKey(folder, 'other')]);
+    const { file } = await writeArtifact(folder, LINUX, undefined, bytes);
+    signature = await readFile(await signFile(key, file, { appVersion: '1.2.0' }), 'utf8');
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function judge(
+    fields: { bytes?: Buffer; signature?: string; key?: SigningKey; version?: string } = {},
+  ) {
+    const { version = '1.2.0' } = fields;
+    const artifact = await writeArtifact(
+      await tempFolder(),
+      LINUX,
+      fields.signature ?? signature,
+      fields.bytes ?? bytes,
+    );
+    const publicKey = parsePublicKey((fields.key ?? key).publicKey);
+    const { faults, warnings } = await inspectArtifacts([artifact], { version, publicKey });
+    expect(warnings).toEqual([]);
+    return faults;
+  }
+
+  test('that signed it is no fault', async () => {
+    expect(await judge()).toEqual([]);
+  });
+
+  test.each([
+    [
+      'was signed with another key',
+      () => judge({ key: otherKey }),
+      /signed with key \w{16}, but the public key is \w{16}/,
+    ],
+    [
+      'is of other bytes',
+      () => judge({ bytes: bytes.with(0, (bytes[0] ?? 0) ^ 1) as Buffer }),
+      /is of other bytes/,
+    ],
+    [
+      'was signed for another version',
+      () => judge({ version: '1.3.0' }),
+      /signed for version 1\.2\.0, but .* 1\.3\.0/,
+    ],
+    ['has a signature that is none', () => judge({ signature: 'dist/bundle.sig' }), /\.sig is not base64/],
+    ['has a signature cut off', () => judge({ signature: signature.slice(0, 200) }), /\.sig /],
+  ])('is a fault where it %s', async (_, found, message) => {
+    expect(await found()).toEqual([
+      {
+        code: 'preflight_refused',
+        message: expect.stringMatching(message),
+        hint: expect.any(String),
+        file: expect.stringMatching(/\.bin$/),
+      },
+    ]);
+  });
+
+  test.each([
+    ['with the key', () => parsePublicKey(key.publicKey)],
+    ['without a key', () => undefined],
+  ])('that was signed under another name is no fault, but a warning, %s', async (_, publicKey) => {
+    const file = join(await tempFolder(), 'App.AppImage');
+    await writeFile(file, bytes);
+    await writeFile(`${file}.sig`, signature);
+    // As a universal bundle: one file for two platforms.
+    const inputs = [LINUX, MAC].map((platform) => ({ ...platform, file }));
+    const { artifacts, faults, warnings } = await inspectArtifacts(inputs, {
+      version: '1.2.0',
+      publicKey: publicKey(),
+    });
+    expect(artifacts).toHaveLength(2);
+    expect(faults).toEqual([]);
+    expect(warnings).toEqual([
+      `${file}.sig is of a file called linux-x86_64.bin, not App.AppImage: that is fine if it was renamed`,
+    ]);
+  });
+});

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { joinRelease } from '../../../../src/publish/plan/existing-release.ts';
+import { artifact, BASE, OURS, REQUEST, release } from '../../../support/publish/plan-inputs.ts';
+
+const FILE = artifact();
+const files = { all: [FILE], uploads: [FILE] };
+
+test('files are added to a draft of the same channel, and go live as it does', () => {
+  const draft = release('1.2.0', { status: 'draft', channel: 'beta' });
+  expect(joinRelease(draft, { ...REQUEST, channel: 'beta' }, files, OURS)).toBe('on_request');
+});
+
+test('a server that does not tell channels has only the one', () => {
+  expect(joinRelease(release('1.2.0'), { ...REQUEST, channel: 'stable' }, files, BASE)).toBe('at_once');
+});
+
+test.each([
+  ['another channel', { channel: 'beta' }, {}, '1.2.0 exists in the channel beta, not in stable'],
+  [
+    'the channel of everyone',
+    { channel: 'stable' },
+    { channel: 'beta' },
+    '1.2.0 exists in the channel stable, not in beta',
+  ],
+  ['other build metadata', { version: '1.2.0+2' }, {}, /1\.2\.0\+2 exists, and build metadata/],
+  [
+    'those that are live, where it is to be a draft',
+    { status: 'published' },
+    { draft: true },
+    '1.2.0 is live already, and cannot be a draft',
+  ],
+  ['those that are yanked', { status: 'yanked' }, {}, '1.2.0 is yanked'],
+])('files are not added to a release of %s', (_, fields, request, message) => {
+  expect(joinRelease(release('1.2.0', fields), { ...REQUEST, ...request }, files, OURS)).toEqual({
+    faults: [
+      { code: 'conflict', message: expect.stringMatching(message), hint: expect.stringMatching(/\.$/) },
+    ],
+  });
+});
+
+test('a live release that lacks nothing may be named a draft: nothing is done', () => {
+  const live = release('1.2.0', { status: 'published' });
+  expect(joinRelease(live, { ...REQUEST, draft: true }, { all: [FILE], uploads: [] }, OURS)).toBe('at_once');
+});
+
+test('all reasons are told together', () => {
+  const outcome = joinRelease(
+    release('1.2.0', { status: 'draft', channel: 'beta' }),
+    { ...REQUEST, expect: ['linux-x86_64'] },
+    files,
+    OURS,
+  );
+  expect(outcome).toMatchObject({
+    faults: [
+      { message: expect.stringContaining('waits for a request') },
+      { message: expect.stringContaining('channel beta') },
+    ],
+  });
+});

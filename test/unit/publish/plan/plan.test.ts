@@ -1,0 +1,289 @@
+import { describe, expect, test } from 'vitest';
+import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../../src/protocol/extensions.ts';
+import type { ReleaseAnswer } from '../../../../src/protocol/messages.ts';
+import { MULTIPART_FROM } from '../../../../src/protocol/multipart.ts';
+import { platformName } from '../../../../src/protocol/platform.ts';
+import type { LocalArtifact } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import { plan, requestFaults } from '../../../../src/publish/plan/plan.ts';
+import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
+import { findRelease } from '../../../../src/publish/server-state/find-release.ts';
+import type { ServerView } from '../../../../src/publish/server-state/server-state.ts';
+import { artifact, BASE, OURS, REQUEST } from '../../../support/publish/plan-inputs.ts';
+import { LINUX, MAC, WINDOWS } from '../../../support/tauri/local-file.ts';
+
+const EXISTING: ReleaseAnswer = { id: 'r1', version: '1.2.0', notes: 'Fixes.', signature: 'same' };
+
+function planned(
+  request: Partial<ReleaseRequest>,
+  artifacts: LocalArtifact[],
+  server: Partial<ServerView>,
+  on = OURS,
+) {
+  const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
+  if ('faults' in outcome) throw new Error(outcome.faults.map(({ message }) => message).join('; '));
+  return outcome.plan;
+}
+
+function faults(
+  request: Partial<ReleaseRequest>,
+  artifacts: LocalArtifact[],
+  server: Partial<ServerView>,
+  on = OURS,
+) {
+  const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
+  return 'faults' in outcome ? outcome.faults.map(({ code, message }) => [code, message]) : [];
+}
+
+describe('a first publish', () => {
+  test("to our server creates a release without a signature, and sends each file's own", () => {
+    const { release, artifacts, warnings } = planned(
+      { notes: 'Fixes.' },
+      [artifact(LINUX), artifact(MAC)],
+      {},
+    );
+    expect(release).toEqual({ create: { version: '1.2.0', notes: 'Fixes.', draft: true } });
+    expect(artifacts.map(({ action, body, servedSignature }) => ({ action, body, servedSignature }))).toEqual(
+      [LINUX, MAC].map((platform) => ({
+        action: 'upload',
+        servedSignature: `sig of ${platformName(platform)}`,
+        body: {
+          ...platform,
+          file_size: 7,
+          sha256: 'a'.repeat(64),
+          signature: `sig of ${platformName(platform)}`,
+        },
+      })),
+    );
+    expect(warnings).toEqual([]);
+  });
+
+  test('to our server leaves notes out that were not given', () => {
+    expect(planned({}, [artifact()], {}).release).toEqual({ create: { version: '1.2.0', draft: true } });
+  });
+
+  test.each([
+    ['Fixes.', 'Fixes.'],
+    [undefined, ''],
+  ])('to a base server with notes %j sends all documented fields and no other', (notes, sent) => {
+    const { release, artifacts } = planned({ notes, slug: 'my-app' }, [artifact()], {}, BASE);
+    expect(release).toEqual({ create: { version: '1.2.0', notes: sent, signature: 'sig of linux-x86_64' } });
+    expect(artifacts.map(({ body }) => body)).toEqual([{ ...LINUX, file_size: 7 }]);
+  });
+});
+
+describe('a file', () => {
+  const remote = { extensions: new Set([...EXTENSIONS, ...REMOTE_EXTENSIONS]) };
+  const withoutParts = { extensions: new Set([...EXTENSIONS, 'complete-upload'] as const) };
+
+  test.each([
+    ['of 256 MiB goes in parts', MULTIPART_FROM, remote, true],
+    ['of a byte less goes in one piece', MULTIPART_FROM - 1, remote, undefined],
+    ['goes in one piece where the server takes no parts', MULTIPART_FROM, withoutParts, undefined],
+    ['goes in one piece to a server with storage of its own', MULTIPART_FROM, {}, undefined],
+  ])('%s', (_, size, server, multipart) => {
+    const [only] = planned({}, [artifact(LINUX, { size })], server).artifacts;
+    expect(only?.body.multipart).toBe(multipart);
+    expect(only?.body.file_size).toBe(size);
+  });
+
+  test('goes in one piece, and nothing is said of parts, to a base server', () => {
+    const [only] = planned({}, [artifact(LINUX, { size: MULTIPART_FROM })], { ...BASE }).artifacts;
+    expect(only?.body).toEqual({ ...LINUX, file_size: MULTIPART_FROM });
+  });
+});
+
+describe('several signatures', () => {
+  const three = [LINUX, MAC, WINDOWS].map((platform) => artifact(platform));
+
+  test('are refused by a server that holds one for a release', () => {
+    expect(faults({}, three, {}, BASE)).toEqual([
+      ['preflight_refused', expect.stringMatching(/one signature for a release, but the 3 files have 3/)],
+    ]);
+  });
+
+  test('are fine on ours', () => {
+    expect(planned({}, three, {}).artifacts).toHaveLength(3);
+  });
+
+  test('count once where they are the same', () => {
+    const universal = three.map((file) => ({ ...file, signature: 'same' }));
+    expect(planned({ slug: 's-1' }, universal, {}, BASE).artifacts).toHaveLength(3);
+  });
+});
+
+describe('a version that exists', () => {
+  const same = new Map([['linux-x86_64', { sha256: 'a'.repeat(64), signature: 'as first signed' }]]);
+  const other = new Map([['linux-x86_64', { sha256: 'b'.repeat(64) }]]);
+
+  test('with the same bytes is skipped, and is to be served with the signature it has', () => {
+    const { release, artifacts } = planned({}, [artifact()], { releases: [EXISTING], stored: same });
+    expect(release).toEqual({ existing: EXISTING });
+    expect(artifacts.map(({ action, servedSignature }) => [action, servedSignature])).toEqual([
+      ['skip', 'as first signed'],
+    ]);
+  });
+
+  test('and lacks a platform gets only that one', () => {
+    const { artifacts } = planned({}, [artifact(LINUX), artifact(MAC)], {
+      releases: [EXISTING],
+      stored: same,
+    });
+    expect(artifacts.map(({ action, target }) => [target, action])).toEqual([
+      ['linux', 'skip'],
+      ['darwin', 'upload'],
+    ]);
+  });
+
+  test('with other bytes is a conflict that names the platform and the bytes there', () => {
+    expect(faults({}, [artifact(LINUX), artifact(MAC)], { releases: [EXISTING], stored: other })).toEqual([
+      ['conflict', `linux-x86_64 is already published with other bytes (SHA-256 ${'b'.repeat(64)})`],
+    ]);
+  });
+
+  test('that is a draft with other bytes is a conflict that can be undone', () => {
+    const releases = [{ ...EXISTING, status: 'draft' }];
+    const outcome = plan(REQUEST, [artifact()], { ...OURS, releases, stored: other });
+    expect(outcome).toMatchObject({
+      faults: [
+        {
+          message: `linux-x86_64 is already in the draft with other bytes (SHA-256 ${'b'.repeat(64)})`,
+          hint: expect.stringContaining('releases delete'),
+        },
+      ],
+    });
+  });
+
+  test.each([
+    ['1.2.0+2', '1.2.0+1'],
+    ['1.2.0', '1.2.0+1'],
+    ['1.2.0+2', '1.2.0'],
+  ])('as %s where %s is there is a conflict', (version, existing) => {
+    expect(faults({ version }, [artifact()], { releases: [{ ...EXISTING, version: existing }] })).toEqual([
+      ['conflict', `${existing} exists, and build metadata does not make ${version} another version`],
+    ]);
+  });
+
+  test('that is yanked is a conflict', () => {
+    const releases = [{ ...EXISTING, status: 'yanked' }];
+    expect(faults({}, [artifact()], { releases })).toEqual([['conflict', '1.2.0 is yanked']]);
+  });
+
+  test('with another signature on a base server is a conflict', () => {
+    expect(faults({ slug: 'my-app' }, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
+      ['conflict', '1.2.0 exists with another signature'],
+    ]);
+  });
+
+  test('with the same signature on a base server is gone on with', () => {
+    const file = artifact(LINUX, { signature: 'same' });
+    expect(planned({ slug: 'my-app' }, [file], { releases: [EXISTING] }, BASE)).toMatchObject({
+      release: { existing: EXISTING },
+      artifacts: [{ action: 'upload' }],
+    });
+  });
+
+  test.each([
+    ['Fixes.', []],
+    [undefined, []],
+    ['Other.', ['the notes of 1.2.0 stay as they were first published']],
+    ['', ['the notes of 1.2.0 stay as they were first published']],
+  ])('keeps its notes where %j is given', (notes, warnings) => {
+    const file = artifact(LINUX, { signature: 'as first signed' });
+    expect(planned({ notes }, [file], { releases: [EXISTING], stored: same }).warnings).toEqual(warnings);
+  });
+
+  test('without notes differs from none in nothing', () => {
+    const releases = [{ ...EXISTING, notes: null }];
+    const file = artifact(LINUX, { signature: 'as first signed' });
+    expect(planned({ notes: '' }, [file], { releases, stored: same }).warnings).toEqual([]);
+  });
+
+  test('keeps the signature of a file that was signed anew, and says so', () => {
+    expect(planned({}, [artifact()], { releases: [EXISTING], stored: same }).warnings).toEqual([
+      'linux-x86_64 keeps the signature it was first published with, not this .sig',
+    ]);
+  });
+});
+
+describe('the slug', () => {
+  test.each([
+    ['is left as it is where none is given', 'my-app', undefined, { newSlug: undefined, slug: 'my-app' }],
+    ['is left as it is where the same is given', 'my-app', 'my-app', { newSlug: undefined, slug: 'my-app' }],
+    ['is changed where another is given', 'my-app', 'other', { newSlug: 'other', slug: 'other' }],
+    ['is registered where there was none', null, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
+    ['is registered where nobody knows', undefined, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
+    ['stays unknown where nobody knows', undefined, undefined, { newSlug: undefined, slug: undefined }],
+  ])('%s', (_, registered, given, expected) => {
+    expect(planned({ slug: given }, [artifact()], { slug: registered })).toMatchObject(expected);
+  });
+
+  test('is demanded where the app has none', () => {
+    expect(faults({}, [artifact()], { slug: null })).toEqual([['usage', expect.stringContaining('no slug')]]);
+  });
+});
+
+describe('warnings', () => {
+  test('name what is expected of a release that is live without it', () => {
+    const server = { releases: [{ ...EXISTING, status: 'published' }], stored: new Map() };
+    const names = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
+    const { warnings } = planned({ expect: names }, [artifact(LINUX)], server);
+    expect(warnings).toContain(
+      '1.2.0 is live already, without darwin-aarch64, windows-x86_64: it waited for nobody',
+    );
+    expect(planned({ expect: ['linux-x86_64'] }, [artifact(LINUX)], server).warnings.join()).not.toContain(
+      'live already',
+    );
+  });
+
+  test('say that build metadata updates nobody', () => {
+    const { warnings } = planned({ version: '1.2.0+2' }, [artifact()], {});
+    expect(warnings).toEqual([expect.stringContaining('1.2.0+2 updates nobody on 1.2.0')]);
+  });
+
+  test.each([
+    ['1.3.0', 1],
+    ['1.2.1-rc.1', 1],
+    ['1.2.0-rc.1', 0],
+    ['1.1.9', 0],
+    ['not a version', 0],
+  ])('tell of a higher version only, where it is allowed: with %s there, %i', (version, count) => {
+    const { warnings } = planned({ allowLower: true }, [artifact()], { releases: [{ id: 'r2', version }] });
+    expect(warnings).toHaveLength(count);
+    expect(warnings.join()).toContain(count > 0 ? `${version} is already there` : '');
+  });
+});
+
+test('all faults are found together', () => {
+  const stored = new Map([['linux-x86_64', { sha256: 'b'.repeat(64) }]]);
+  const found = faults(
+    {},
+    [artifact(LINUX), artifact(MAC)],
+    { releases: [EXISTING], stored, slug: null },
+    BASE,
+  );
+  expect(found.map(([code]) => code)).toEqual(['preflight_refused', 'conflict', 'conflict', 'usage']);
+});
+
+describe('before the server is asked', () => {
+  test.each([
+    ['1.2.0', false, []],
+    ['1.2.0+b', false, []],
+    ['1.2.0-rc.1', true, []],
+    ['1.2.0-rc.1', false, ['1.2.0-rc.1 is a pre-release, and would be offered to everyone']],
+    ['1.2', false, ['1.2 is not a version']],
+    ['v1.2.0', true, ['v1.2.0 is not a version']],
+  ])('version %s (pre-releases allowed: %s): %j', (version, allowPrerelease, messages) => {
+    const found = requestFaults({ version, allowPrerelease });
+    expect(found.map(({ message }) => message)).toEqual(messages);
+    expect(found.every(({ code }) => code === 'preflight_refused')).toBe(true);
+  });
+});
+
+test.each([
+  ['1.2.0', '1.2.0'],
+  ['1.2.0+x', '1.2.0'],
+  ['1.2.0-rc.1', undefined],
+  ['1.3.0', undefined],
+])('the release of equal precedence with %s is %s', (version, found) => {
+  expect(findRelease([{ id: 'r0', version: '1.1.0' }, EXISTING], version)?.version).toBe(found);
+});

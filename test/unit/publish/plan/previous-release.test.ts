@@ -1,0 +1,194 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ReleaseAnswer } from '../../../../src/protocol/messages.ts';
+import { formatKeyId, parsePublicKey } from '../../../../src/protocol/minisign.ts';
+import {
+  highestLive,
+  keyChangeFaults,
+  keyIdOf,
+  liveBefore,
+  orderFaults,
+} from '../../../../src/publish/plan/previous-release.ts';
+import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
+import { artifact, REQUEST, release } from '../../../support/publish/plan-inputs.ts';
+import { LINUX, MAC } from '../../../support/tauri/local-file.ts';
+import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
+
+const RELEASES = [
+  release('1.0.0', { status: 'published', channel: 'stable' }),
+  release('1.10.0', { status: 'published', channel: 'stable' }),
+  release('1.9.0', { status: 'published', channel: 'stable' }),
+  release('1.11.0', { status: 'yanked', channel: 'stable' }),
+  release('1.12.0', { status: 'draft', channel: 'stable' }),
+  release('1.13.0-beta.1', { status: 'published', channel: 'beta' }),
+  release('1.14.0', { status: 'published', channel: 'nightly' }),
+  release('latest', { status: 'published', channel: 'stable' }),
+];
+
+describe('what is live', () => {
+  test.each([
+    ['for everyone: neither drafts, yanked ones, other channels nor what is no version', {}, '1.10.0'],
+    ['for a channel: its own too', { channel: 'beta' }, '1.13.0-beta.1'],
+    ['for a channel without any: what everyone has', { channel: 'none-yet' }, '1.10.0'],
+    ['beside the version itself', { version: '1.10.0' }, '1.9.0'],
+    ['beside the version itself, whatever its build metadata', { version: '1.10.0+2' }, '1.9.0'],
+  ])('at the highest %s', (_, request, expected) => {
+    expect(highestLive(RELEASES, { version: '2.0.0', ...request })?.version).toBe(expected);
+  });
+
+  test.each([
+    ['1.9.5', {}, '1.9.0'],
+    ['1.10.0', {}, '1.9.0'],
+    ['2.0.0', {}, '1.10.0'],
+    ['2.0.0', { channel: 'beta' }, '1.13.0-beta.1'],
+    ['1.13.0-alpha', { channel: 'beta' }, '1.10.0'],
+    ['1.0.0', {}, undefined],
+    ['0.9.0', {}, undefined],
+  ])('before %s, for %j, is %s', (version, request, expected) => {
+    expect(liveBefore(RELEASES, { version, ...request })?.version).toBe(expected);
+  });
+
+  test('is everything on a server that tells neither status nor channel', () => {
+    expect(highestLive([release('1.0.0'), release('1.1.0')], { version: '2.0.0' })?.version).toBe('1.1.0');
+    expect(liveBefore([], { version: '2.0.0' })).toBeUndefined();
+  });
+});
+
+describe('a version', () => {
+  const faults = (request: Partial<ReleaseRequest>) => orderFaults({ ...REQUEST, ...request }, RELEASES);
+
+  test.each([
+    ['1.10.1', {}],
+    ['1.11.0', {}],
+    ['1.13.0-beta.2', { channel: 'beta' }],
+    ['1.13.0', { channel: 'beta' }],
+    ['1.9.5', { allowLower: true }],
+  ])('%s, for %j, follows what is live, or may be lower', (version, request) => {
+    expect(faults({ version, ...request })).toEqual([]);
+  });
+
+  test.each([
+    ['1.9.5', {}, '1.10.0'],
+    ['1.10.0-rc.1', {}, '1.10.0'],
+    ['1.12.0', { channel: 'beta' }, '1.13.0-beta.1'],
+    ['1.9.5', { channel: 'beta' }, '1.13.0-beta.1'],
+    ['1.10.0-rc.1', { channel: 'none-yet' }, '1.10.0'],
+  ])('%s, for %j, is refused where %s is live', (version, request, live) => {
+    expect(faults({ version, ...request })).toEqual([
+      {
+        code: 'preflight_refused',
+        message: `${live} is live, and ${version} is lower: apps on it are never offered that`,
+        hint: expect.stringContaining('--allow-lower'),
+      },
+    ]);
+  });
+
+  test('is the first of an app where nothing is live', () => {
+    expect(orderFaults(REQUEST, [release('9.0.0', { status: 'draft' })])).toEqual([]);
+  });
+});
+
+describe('a key', () => {
+  let folder: string;
+  let keys: Record<'old' | 'new' | 'third', { id: string; signature: string }>;
+
+  async function signedBy(key: SigningKey, name: string) {
+    const file = join(folder, name);
+    await writeFile(file, 'bytes');
+    const signature = (await readFile(await signFile(key, file), 'utf8')).trim();
+    const publicKey = parsePublicKey(key.publicKey);
+    if (publicKey === undefined) throw new Error('the signer makes keys that are ones');
+    return { id: formatKeyId(publicKey.keyId), signature };
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
+    const made = ['old', 'new', 'third'].map(async (name) => [
+      name,
+      await signedBy(await generateKey(folder, name), name),
+    ]);
+    keys = Object.fromEntries(await Promise.all(made));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const live = (version: string, ...signatures: (string | null)[]): ReleaseAnswer =>
+    release(version, {
+      status: 'published',
+      signature: null,
+      artifacts: signatures.map((signature) => ({ ...LINUX, file_size: 7, sha256: 'ab', signature })),
+    });
+  const faults = (signatures: string[], releases: ReleaseAnswer[], request: Partial<ReleaseRequest> = {}) =>
+    keyChangeFaults(
+      { ...REQUEST, ...request },
+      signatures.map((signature, i) => artifact(i === 0 ? LINUX : MAC, { signature })),
+      releases,
+    );
+
+  test('is told by its id, as the signer prints it', () => {
+    expect(keyIdOf(keys.old.signature)).toBe(keys.old.id);
+    expect(keys.old.id).toMatch(/^[0-9A-F]{16}$/);
+    expect(keyIdOf('of another scheme')).toBeUndefined();
+  });
+
+  test('that is the one of the release before may sign the next', () => {
+    expect(faults([keys.old.signature, keys.old.signature], [live('1.1.0', keys.old.signature)])).toEqual([]);
+  });
+
+  test('that is another is refused, with both ids', () => {
+    const found = faults([keys.new.signature, keys.old.signature], [live('1.1.0', keys.old.signature)]);
+    expect(found).toEqual([
+      {
+        code: 'preflight_refused',
+        message:
+          `signed with key ${keys.new.id}, but 1.1.0 was with ${keys.old.id}: ` +
+          'apps on it would refuse the update',
+        hint: expect.stringContaining('--allow-key-change'),
+      },
+    ]);
+    expect(
+      faults([keys.new.signature], [live('1.1.0', keys.old.signature)], { allowKeyChange: true }),
+    ).toEqual([]);
+  });
+
+  test('that is one of several that the release before has may sign the next, a third may not', () => {
+    const before = [live('1.1.0', keys.old.signature, keys.new.signature)];
+    expect(faults([keys.new.signature, keys.old.signature], before)).toEqual([]);
+    expect(faults([keys.third.signature], before)).toMatchObject([
+      { message: expect.stringMatching(`${keys.third.id}, but 1.1.0 was with .*${keys.old.id}`) },
+    ]);
+  });
+
+  test('is held against the highest release that has any', () => {
+    const releases = [
+      live('1.0.0', keys.new.signature),
+      live('1.1.0', keys.old.signature),
+      live('1.1.5', 'x', null),
+    ];
+    expect(faults([keys.old.signature], releases)).toEqual([]);
+    expect(faults([keys.new.signature], releases)).toMatchObject([
+      { message: expect.stringContaining('1.1.0 was with') },
+    ]);
+  });
+
+  test('is held against what apps of the channel can be on', () => {
+    const beta = { ...live('1.2.0-beta.1', keys.old.signature), channel: 'beta' };
+    expect(faults([keys.new.signature], [beta])).toEqual([]);
+    expect(faults([keys.new.signature], [beta], { channel: 'beta' })).toHaveLength(1);
+    const yanked = { ...live('1.1.0', keys.old.signature), status: 'yanked' };
+    expect(faults([keys.new.signature], [yanked])).toEqual([]);
+  });
+
+  test('is told by the signature of the release itself on a server that holds no other', () => {
+    const base = release('1.1.0', { signature: keys.old.signature });
+    expect(faults([keys.old.signature], [base])).toEqual([]);
+    expect(faults([keys.new.signature], [base])).toHaveLength(1);
+  });
+
+  test('is none where signatures are not minisign’s, on either side', () => {
+    expect(faults(['of another scheme'], [live('1.1.0', keys.old.signature)])).toEqual([]);
+    expect(faults([keys.new.signature], [live('1.1.0', 'of another scheme')])).toEqual([]);
+    expect(faults([keys.new.signature], [])).toEqual([]);
+  });
+});

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { type Platform, platformName } from '../../../../src/protocol/platform.ts';
+import { fitToServer } from '../../../../src/publish/plan/server-compatibility.ts';
+import { artifact, BASE, OURS } from '../../../support/publish/plan-inputs.ts';
+import { DEB, LINUX, MAC } from '../../../support/tauri/local-file.ts';
+
+const APPIMAGE: Platform = { ...LINUX, bundleType: 'appimage' };
+const APP: Platform = { ...MAC, bundleType: 'app' };
+const ARMV7: Platform = { target: 'linux', arch: 'armv7' };
+const files = (...platforms: Platform[]) => platforms.map((platform) => artifact(platform));
+const ALL = files(DEB, APPIMAGE, APP, ARMV7);
+
+test('our server takes every kind of bundle and every arch as they are', () => {
+  for (const discovered of [true, false]) {
+    expect(fitToServer(ALL, OURS, { discovered })).toEqual({ artifacts: ALL, leftOut: [], faults: [] });
+  }
+});
+
+describe('a server that holds one file for each documented platform', () => {
+  test('gets of what was discovered the kind that suits most apps, and the rest is left out', () => {
+    const { artifacts, leftOut, faults } = fitToServer(ALL, BASE, { discovered: true });
+    expect(faults).toEqual([]);
+    expect(artifacts.map(({ file, ...fields }) => [file, fields.target, fields.arch])).toEqual([
+      ['linux-x86_64-appimage.bin', 'linux', 'x86_64'],
+      ['darwin-aarch64-app.bin', 'darwin', 'aarch64'],
+    ]);
+    for (const fitted of artifacts) expect(fitted).not.toHaveProperty('bundleType');
+    expect(leftOut).toEqual([
+      {
+        file: 'linux-x86_64-deb.bin',
+        reason: 'linux-x86_64-appimage.bin is published for linux-x86_64',
+        usual: true,
+      },
+      {
+        file: 'linux-armv7.bin',
+        reason: 'this server knows the archs x86_64 and aarch64 only',
+        usual: false,
+      },
+    ]);
+  });
+
+  test('refuses of what somebody named all that has no place', () => {
+    const { leftOut, faults } = fitToServer(ALL, BASE, { discovered: false });
+    expect(leftOut).toEqual([]);
+    expect(faults).toEqual([
+      {
+        code: 'preflight_refused',
+        message: 'linux-armv7 has no place: this server knows the archs x86_64 and aarch64 only',
+        hint: expect.stringContaining('extension platforms'),
+        file: 'linux-armv7.bin',
+      },
+      {
+        code: 'preflight_refused',
+        message: expect.stringMatching(/^linux-x86_64-deb\.bin has no place: .*linux-x86_64-appimage\.bin/),
+        hint: expect.stringContaining('extension platforms'),
+        file: 'linux-x86_64-deb.bin',
+      },
+    ]);
+  });
+
+  test('takes a single kind of bundle, named or discovered, for the whole platform', () => {
+    for (const discovered of [true, false]) {
+      const { artifacts, leftOut, faults } = fitToServer(files(DEB, MAC), BASE, { discovered });
+      expect([leftOut, faults]).toEqual([[], []]);
+      expect(artifacts.map(platformName).toSorted()).toEqual(['darwin-aarch64', 'linux-x86_64']);
+    }
+  });
+});

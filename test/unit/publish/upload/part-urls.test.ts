@@ -1,0 +1,119 @@
+import { HttpResponse, http } from 'msw';
+import { describe, expect, test } from 'vitest';
+import { PartUrls, UploadEnded } from '../../../../src/publish/upload/part-urls.ts';
+import { inOrder, ScriptedTransport } from '../../../support/network/scripted-transport.ts';
+import { APP_ID, SERVER } from '../../../support/publish/base-server.ts';
+import { publisherOver } from '../../../support/publish/test-publisher.ts';
+import { LINUX } from '../../../support/tauri/local-file.ts';
+
+interface Told {
+  upload_id?: string;
+  id?: string;
+  parts?: number[];
+  done?: number[];
+}
+
+let answers = 0;
+/** An answer, whose URLs are other ones each time. */
+function told({ upload_id = 'u1', id = 'm1', parts = [], done = [] }: Told) {
+  const n = ++answers;
+  return {
+    upload_url: 'https://s3.example/whole',
+    s3_key: 'k',
+    upload_id,
+    multipart: {
+      id,
+      part_size: 16,
+      parts: parts.map((number) => ({ number, url: `https://s3.example/${number}?answer=${n}` })),
+      done: done.map((number) => ({ number, etag: `"etag ${number}"` })),
+    },
+  };
+}
+
+/** Who asks a server that answers so, one after the other. */
+function ask(...script: (Told | (() => Response))[]) {
+  const handlers = script.map((one) =>
+    typeof one === 'function' ? one : () => HttpResponse.json(told(one)),
+  );
+  const url = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases/r1/artifacts`;
+  const transport = new ScriptedTransport(http.post(url, inOrder(...handlers)));
+  const file = { ...LINUX, file: 'app', size: 48, sha256: 'a', signature: 's', servedSignature: 's' };
+  const body = { target: 'linux', arch: 'x86_64', file_size: 48, multipart: true } as const;
+  const artifact = { ...file, action: 'upload', body } as const;
+  const asked = PartUrls.ask(publisherOver(transport), { id: 'r1', version: '1.2.0' }, artifact);
+  return { asked, transport };
+}
+
+describe('the URLs of parts', () => {
+  test('are those of one answer, until one is missing', async () => {
+    const { asked, transport } = ask({ parts: [1, 2] }, { parts: [3] });
+    const urls = await asked;
+    expect(urls.uploadId).toBe('u1');
+    expect(await urls.of(2)).toEqual({ url: expect.stringContaining('/2?') });
+    expect(await urls.of(1)).toEqual({ url: expect.stringContaining('/1?') });
+    expect(transport.calls).toHaveLength(1);
+    expect(await urls.of(3)).toEqual({ url: expect.stringContaining('/3?') });
+    expect(transport.calls).toHaveLength(2);
+  });
+
+  test('are asked for once by all who miss some at the same time', async () => {
+    const { asked, transport } = ask({ parts: [1] }, { parts: [2, 3, 4] });
+    const urls = await asked;
+    await Promise.all([urls.of(2), urls.of(3), urls.of(4)]);
+    expect(transport.calls).toHaveLength(2);
+  });
+
+  test('are fresh once one was refused, but not when a fresh one came since', async () => {
+    const { asked, transport } = ask({ parts: [1, 2] }, { parts: [1, 2] });
+    const urls = await asked;
+    const before = [await urls.of(1), await urls.of(2)] as { url: string }[];
+    urls.forget(1, before[0]?.url ?? '');
+    expect(await urls.of(1)).not.toEqual(before[0]);
+    const fresh = await urls.of(2);
+    urls.forget(2, before[1]?.url ?? '');
+    expect(await urls.of(2)).toEqual(fresh);
+    expect(transport.calls).toHaveLength(2);
+  });
+
+  test('are not needed for what is there, also when it came meanwhile', async () => {
+    const { asked } = ask({ parts: [1, 2], done: [3] }, { parts: [1], done: [2, 3] });
+    const urls = await asked;
+    expect(await urls.of(3)).toEqual({ etag: '"etag 3"' });
+    const { url } = (await urls.of(2)) as { url: string };
+    urls.forget(2, url);
+    expect(await urls.of(2)).toEqual({ etag: '"etag 2"' });
+    expect([...urls.done.keys()]).toEqual([2, 3]);
+  });
+
+  test.each<[string, Told]>([
+    ['another upload was begun', { id: 'm2', parts: [1, 2] }],
+    ['the promise is another', { upload_id: 'u2', parts: [1, 2] }],
+    ['the parts were put together meanwhile', {}],
+  ])('end when %s', async (_, then) => {
+    const { asked } = ask({ parts: [1] }, then);
+    await expect((await asked).of(2)).rejects.toBeInstanceOf(UploadEnded);
+  });
+
+  test('are none when the parts were put together before', async () => {
+    const { asked } = ask({});
+    expect(await asked).toMatchObject({ isWhole: true });
+  });
+
+  test.each<[string, () => Response, string]>([
+    [
+      'promises no parts',
+      () => HttpResponse.json({ upload_url: 'https://s3.example/1', s3_key: 'k' }),
+      'not_the_api',
+    ],
+    ['has no such release any more', () => new HttpResponse(null, { status: 404 }), 'conflict'],
+    ['has the platform’s bytes', () => new HttpResponse(null, { status: 409 }), 'conflict'],
+  ])('are given up when the server %s', async (_, answer, code) => {
+    const { asked } = ask(answer);
+    await expect(asked).rejects.toMatchObject({ code });
+  });
+
+  test('of a part that the server knows nothing of are given up', async () => {
+    const { asked } = ask({ parts: [1] }, { parts: [1] }, { parts: [1] });
+    await expect((await asked).of(9)).rejects.toMatchObject({ code: 'not_the_api' });
+  });
+});

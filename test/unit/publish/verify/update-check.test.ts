@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpResponse, http } from 'msw';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
+import { fetchUpdate } from '../../../../src/publish/verify/fetch-update.ts';
+import { askForUpdate } from '../../../../src/publish/verify/update-check.ts';
+import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
+import { publisherOver } from '../../../support/publish/test-publisher.ts';
+import { LINUX, sha256Of } from '../../../support/tauri/local-file.ts';
+import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
+
+const CHECK = 'https://ota.example/api/sync/ota/my-app/linux/x86_64';
+const FILE = 'https://ota.example/api/sync/ota/my-app/download/r1/linux/x86_64';
+const OFFER = {
+  version: '1.2.0',
+  url: FILE,
+  signature: 'sig',
+  notes: null,
+  pub_date: '2026-03-13T12:00:00Z',
+};
+const none = () => new HttpResponse(null, { status: 204 });
+
+describe('asking for an update', () => {
+  function ask(current: () => Response, lowest: () => Response = none) {
+    const transport = new ScriptedTransport(
+      http.get(`${CHECK}/1.1.0`, current),
+      http.get(`${CHECK}/0.0.0-0`, lowest),
+    );
+    return askForUpdate(publisherOver(transport), { ...LINUX, slug: 'my-app', currentVersion: '1.1.0' });
+  }
+
+  test('gives the update there is', async () => {
+    expect(await ask(() => HttpResponse.json(OFFER))).toEqual({ update: OFFER });
+  });
+
+  test.each([
+    ['nothing is published for the platform', none, /nothing is published for linux-x86_64/],
+    [
+      'the newest is not newer',
+      () => HttpResponse.json({ ...OFFER, version: '1.1.0' }),
+      /^1\.1\.0 is the newest .* 1\.1\.0$/,
+    ],
+  ])('pains 9: says why there is none: %s', async (_, lowest, reason) => {
+    expect(await ask(none, lowest)).toEqual({ reason: expect.stringMatching(reason) });
+  });
+
+  test.each([
+    ['version', 'latest', 'is not strict semver'],
+    ['version', '1.2', 'is not strict semver'],
+    ['url', '/download', 'is not an absolute http(s) URL'],
+    ['url', 'ftp://ota.example/file', 'is not an absolute http(s) URL'],
+    ['pub_date', '', 'is not RFC 3339'],
+    ['pub_date', '2026-03-13 12:00:00', 'is not RFC 3339'],
+  ])('pains 9: names the %s %j that installed apps would stumble over', async (field, value, words) => {
+    await expect(ask(() => HttpResponse.json({ ...OFFER, [field]: value }))).rejects.toMatchObject({
+      code: 'not_the_api',
+      message: expect.stringContaining(`${field} "${value}" ${words}`),
+    });
+  });
+
+  test.each([
+    { version: 'v1.2.0' },
+    { pub_date: null },
+    { pub_date: '2026-03-13T12:00:00.5+01:00' },
+    { notes: 'n' },
+  ])('takes %j, which Tauri takes', async (fields) => {
+    expect(await ask(() => HttpResponse.json({ ...OFFER, ...fields }))).toEqual({
+      update: { ...OFFER, ...fields },
+    });
+  });
+
+  test.each([
+    [404, 'usage'],
+    [503, 'network'],
+  ])('does not take %i for "no update"', async (status, code) => {
+    await expect(ask(() => new HttpResponse(null, { status }))).rejects.toMatchObject({ code });
+  });
+});
+
+describe('fetching an update', () => {
+  let folder: string;
+  let key: SigningKey;
+  let otherKey: SigningKey;
+  let signature: string;
+  const bytes = randomBytes(50_000);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
+    [key, otherKey] = await Promise.all([generateKey(folder, 'right'), generateKey(folder, 'other')]);
+    const file = join(folder, 'bundle.bin');
+    await writeFile(file, bytes);
+    signature = await readFile(await signFile(key, file, { appVersion: '1.2.0' }), 'utf8');
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  function fetchSigned(
+    fields: { served?: Buffer; signature?: string; version?: string; key?: SigningKey | null } = {},
+  ) {
+    const { served = bytes, version = '1.2.0' } = fields;
+    const answer = () => HttpResponse.arrayBuffer(new Uint8Array(served).buffer);
+    const transport = new ScriptedTransport(http.get(FILE, answer));
+    const publicKey = fields.key === null ? undefined : parsePublicKey((fields.key ?? key).publicKey);
+    const offered = { url: new URL(FILE), version, signature: fields.signature ?? signature };
+    return fetchUpdate(transport, { ...offered, publicKey });
+  }
+
+  test('measures it, and verifies it as Tauri does', async () => {
+    expect(await fetchSigned()).toEqual({
+      size: bytes.length,
+      sha256: sha256Of(bytes),
+      announcedSha256: undefined,
+      signature: { valid: true },
+    });
+  });
+
+  test('verifies nothing without a key', async () => {
+    expect(await fetchSigned({ key: null })).toMatchObject({ signature: undefined });
+  });
+
+  test.each([
+    ['other bytes', () => ({ served: randomBytes(50_000) }), /other bytes/],
+    ['another key', () => ({ key: otherKey }), /signed with key/],
+    ['another version than the signed one', () => ({ version: '1.3.0' }), /signed for version 1\.2\.0/],
+    ['a newline after the signature', () => ({ signature: `${signature}\n` }), /white space/],
+    ['no signature', () => ({ signature: '' }), /the signature is/],
+  ])('finds %s', async (_, fields, reason) => {
+    expect(await fetchSigned(fields())).toMatchObject({
+      signature: { valid: false, reason: expect.stringMatching(reason) },
+    });
+  });
+});

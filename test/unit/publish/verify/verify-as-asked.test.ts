@@ -1,0 +1,150 @@
+import { HttpResponse, http } from 'msw';
+import { describe, expect, test } from 'vitest';
+import { type Expected, verifyServed } from '../../../../src/publish/verify/verify-platform.ts';
+import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
+import { BYTES, CHECK, EXPECTED, FILE, OFFER } from '../../../support/publish/served-release.ts';
+import { publisherOver } from '../../../support/publish/test-publisher.ts';
+import { DEB } from '../../../support/tauri/local-file.ts';
+
+/*
+ * Installed apps ask from the version before, in their channel, with or without their kind of bundle.
+ */
+
+const DEB_OFFER = { version: '1.2.0', url: `${FILE}?bundle_type=deb`, signature: 'sig' };
+/** What our server answers an app that does not tell its kind, where there are several. */
+const BOTH = {
+  version: '1.2.0',
+  url: `${FILE}?bundle_type=appimage`,
+  signature: 'sig of appimage',
+  platforms: {
+    'linux-x86_64-appimage': { url: `${FILE}?bundle_type=appimage`, signature: 'sig of appimage' },
+    'linux-x86_64-deb': { url: `${FILE}?bundle_type=deb`, signature: 'sig' },
+    'linux-x86_64': { url: `${FILE}?bundle_type=appimage`, signature: 'sig of appimage' },
+  },
+};
+
+/**
+ * Verifies against a server that answers checks by what stands after the platform, build metadata aside; anything else
+ * is 204.
+ */
+async function verify(expected: Partial<Expected>, answers: Readonly<Record<string, object>>) {
+  const transport = new ScriptedTransport(
+    http.get(FILE, () => HttpResponse.arrayBuffer(new Uint8Array(BYTES).buffer)),
+    http.get(`${CHECK}/:version`, ({ request }) => {
+      const answer = answers[request.url.slice(CHECK.length + 1).replace(/\+[0-9a-f]+/, '')];
+      return answer ? HttpResponse.json(answer) : new HttpResponse(null, { status: 204 });
+    }),
+  );
+  const publisher = publisherOver(transport);
+  const verdict = await verifyServed(publisher, { ...EXPECTED, ...expected });
+  const asked = transport.requests
+    .map(({ url }) => url.href)
+    .filter((url) => url.startsWith(CHECK))
+    .map((url) => url.slice(CHECK.length + 1));
+  return { verdict, asked, waits: publisher.waits };
+}
+
+describe('what is served is verified', () => {
+  test('from the version before, and from the version itself', async () => {
+    const { verdict, asked } = await verify({ previousVersion: '1.1.0' }, { '1.1.0': OFFER });
+    expect(verdict).toEqual({ verified: true, url: FILE });
+    expect(asked).toEqual(['1.1.0', '1.2.0']);
+  });
+
+  test('from the lowest version there is, where nothing was live before', async () => {
+    const { verdict, asked } = await verify({}, { '0.0.0-0': OFFER });
+    expect(verdict).toMatchObject({ verified: true });
+    expect(asked).toEqual(['0.0.0-0', '1.2.0']);
+  });
+
+  test('in its channel', async () => {
+    const { verdict, asked } = await verify({ channel: 'beta' }, { '0.0.0-0?channel=beta': OFFER });
+    expect(verdict).toMatchObject({ verified: true });
+    expect(asked).toEqual(['0.0.0-0?channel=beta', '1.2.0?channel=beta']);
+  });
+
+  test.each([
+    ['where several kinds are offered', BOTH],
+    ['where it is the only kind', DEB_OFFER],
+    ['where a higher version is offered to others', { ...BOTH, version: '1.3.0', signature: 'x' }],
+    [
+      'where the entry is the platform’s own',
+      { ...BOTH, platforms: { 'linux-x86_64': { url: DEB_OFFER.url, signature: 'sig' } } },
+    ],
+  ])('for a kind of bundle, with and without asking for it: %s', async (_, plain) => {
+    const answers = { '1.1.0?bundle_type=deb': DEB_OFFER, '1.1.0': plain };
+    const { verdict, asked } = await verify({ ...DEB, previousVersion: '1.1.0' }, answers);
+    expect(verdict).toEqual({ verified: true, url: DEB_OFFER.url });
+    expect(asked).toEqual(['1.1.0?bundle_type=deb', '1.1.0', '1.2.0?bundle_type=deb']);
+  });
+
+  test('for a kind of bundle by its own address, where a higher version has that kind', async () => {
+    const answers = { '0.0.0-0?bundle_type=deb': { ...DEB_OFFER, version: '1.3.0', signature: 'new' } };
+    const { verdict, asked } = await verify(DEB, answers);
+    expect(verdict).toEqual({ verified: true, url: `${FILE}?bundle_type=deb` });
+    expect(asked).toEqual(['0.0.0-0?bundle_type=deb']);
+  });
+
+  test('where a higher version was published meanwhile and is offered to the version itself', async () => {
+    const answers = { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version: '1.3.0' } };
+    expect((await verify({}, answers)).verdict).toMatchObject({ verified: true });
+  });
+});
+
+describe('what is served is not what was published', () => {
+  test.each([
+    ['to the version itself', '1.2.0'],
+    ['lower to the version itself', '1.1.9'],
+    ['with other build metadata to the version itself', '1.2.0+2'],
+  ])('where it is offered %s, so that apps would loop', async (_, version) => {
+    const { verdict } = await verify({}, { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version } });
+    expect(verdict).toEqual({
+      verified: false,
+      wait: false,
+      reason: `${version} is offered to 1.2.0, so apps would loop`,
+    });
+  });
+
+  test.each([
+    [
+      'another signature in the entry of its kind',
+      { ...BOTH, platforms: { ...BOTH.platforms, 'linux-x86_64-deb': { url: FILE, signature: 'other' } } },
+    ],
+    [
+      'no entry for its kind or its platform',
+      { ...BOTH, platforms: { 'darwin-aarch64': { url: FILE, signature: 'sig' } } },
+    ],
+    ['only another kind', { ...OFFER, signature: 'sig of appimage' }],
+  ])('where apps that do not ask for their kind are offered %s', async (_, plain) => {
+    const { verdict } = await verify(DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER, '0.0.0-0': plain });
+    expect(verdict).toEqual({
+      verified: false,
+      wait: false,
+      reason: 'apps that do not ask for deb are offered another signature',
+    });
+  });
+
+  test('where an entry of platforms has no absolute URL: every client fails then', async () => {
+    const platforms = { ...BOTH.platforms, 'linux-x86_64-rpm': { url: '/relative', signature: 'sig' } };
+    const { verdict } = await verify(DEB, {
+      '0.0.0-0?bundle_type=deb': DEB_OFFER,
+      '0.0.0-0': { ...BOTH, platforms },
+    });
+    expect(verdict).toMatchObject({
+      verified: false,
+      wait: false,
+      reason: expect.stringContaining('url "/relative" is not an absolute'),
+    });
+  });
+
+  test.each([
+    ['to apps of its channel', { channel: 'beta' }, { '0.0.0-0': OFFER }],
+    ['to apps of its kind', DEB, { '0.0.0-0': DEB_OFFER }],
+    ['to apps that do not ask for their kind', DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER }],
+    ['to apps of the version before', { previousVersion: '1.1.0' }, { '0.0.0-0': OFFER }],
+  ])('where it is not offered %s, for half a minute', async (_, expected, answers) => {
+    const { verdict, waits } = await verify(expected, answers);
+    expect(verdict).toEqual({ verified: false, wait: true, reason: 'no update is offered' });
+    expect(waits).toEqual(Array(30).fill(1000));
+  });
+});

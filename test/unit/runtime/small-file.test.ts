@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { readSmallFile } from '../../../src/runtime/small-file.ts';
+import { tempFolder } from '../../support/process/temp-folder.ts';
+
+const exec = promisify(execFile);
+
+test('a small file is read as text', async () => {
+  const file = join(await tempFolder(), 'notes.md');
+  await writeFile(file, 'Fixes. ü\n');
+  expect(readSmallFile(file)).toBe('Fixes. ü\n');
+});
+
+test.each([
+  ['a folder', async (path: string) => exec('mkdir', [path]), 'EISDIR'],
+  ['a pipe that nobody writes to', async (path: string) => exec('mkfifo', [path]), 'it is no regular file'],
+  [
+    'a device without end',
+    async (path: string) => exec('ln', ['-s', '/dev/zero', path]),
+    'it is no regular file',
+  ],
+  [
+    'a file that is far too large',
+    async (path: string) => {
+      await writeFile(path, '');
+      await truncate(path, 17 * 1024 * 1024);
+    },
+    'it is larger than',
+  ],
+])('%s is refused at once', async (_, make, reason) => {
+  const path = join(await tempFolder(), 'thing');
+  await make(path);
+  expect(() => readSmallFile(path)).toThrow(reason);
+});
+
+test('what is not there is told with its code', async () => {
+  const path = join(await tempFolder(), 'gone');
+  expect(() => readSmallFile(path)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+});

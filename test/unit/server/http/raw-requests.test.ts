@@ -1,0 +1,143 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import type { Services } from '../../../../src/server/services.ts';
+import { RawConnection } from '../../../support/network/raw-connection.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+import { Publisher, startServer } from '../../../support/publish/publisher.ts';
+
+const BYTES = Buffer.from('bytes');
+
+async function listening(overrides: Partial<Services> = {}) {
+  const dataDir = await tempFolder();
+  const server = await startServer(overrides, dataDir);
+  const { url } = await server.listen();
+  const app = await Publisher.on(server);
+  const uploadUrl = new URL(await app.promise('1.0.0', BYTES.length));
+  const connection = await RawConnection.to(url);
+  return { server, app, url, connection, uploadPath: uploadUrl.pathname + uploadUrl.search, dataDir };
+}
+
+const EXPECT = 'Expect: 100-continue';
+
+describe('a request that asks before it sends its body (Expect: 100-continue)', () => {
+  test('is told to go on when its upload URL and length are good', async () => {
+    const { app, connection, uploadPath } = await listening();
+    connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, EXPECT, `Content-Length: ${BYTES.length}`);
+    expect(await connection.until(/\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    connection.send(BYTES);
+    expect(await connection.until(/HTTP\/1\.1 [2-5]\d\d/)).toMatch(/HTTP\/1\.1 200 /);
+    expect(await app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test.each([
+    ['the URL is altered', (path: string) => `${path}x`, BYTES.length, 403],
+    ['the length is another', (path: string) => path, BYTES.length + 1, 422],
+  ])('is answered without being told to go on when %s', async (_why, alter, length, status) => {
+    const { connection, uploadPath } = await listening();
+    connection.sendHead(`PUT ${alter(uploadPath)} HTTP/1.1`, EXPECT, `Content-Length: ${length}`);
+    expect(await connection.untilClosed()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  test('is answered without being told to go on when its URL was used', async () => {
+    const { app, connection, uploadPath } = await listening();
+    expect((await app.put(`http://localhost${uploadPath}`, BYTES)).statusCode).toBe(200);
+    connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, EXPECT, `Content-Length: ${BYTES.length}`);
+    expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 409 /);
+  });
+
+  test('is answered without being told to go on when there is no room', async () => {
+    const { app, connection } = await listening({ maxArtifactSize: Number.MAX_SAFE_INTEGER });
+    const { pathname, search } = new URL(await app.promise('2.0.0', 2 ** 52));
+    connection.sendHead(`PUT ${pathname}${search} HTTP/1.1`, EXPECT, `Content-Length: ${2 ** 52}`);
+    expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 507 /);
+  });
+
+  test('is answered without being told to go on when its token is bad', async () => {
+    const { app, connection } = await listening();
+    const path = `/api/sync/ota/apps/${app.id}/releases`;
+    const type = 'Content-Type: application/json';
+    connection.sendHead(
+      `POST ${path} HTTP/1.1`,
+      EXPECT,
+      type,
+      'Authorization: Bearer bad',
+      'Content-Length: 19',
+    );
+    expect(await connection.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  test('is told to go on when its token is good', async () => {
+    const { app, connection } = await listening();
+    const body = JSON.stringify({ version: '2.0.0', signature: 's' });
+    connection.sendHead(
+      `POST /api/sync/ota/apps/${app.id}/releases HTTP/1.1`,
+      EXPECT,
+      'Content-Type: application/json',
+      `Authorization: Bearer ${app.token}`,
+      `Content-Length: ${body.length}`,
+    );
+    expect(await connection.until(/\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    connection.send(body);
+    expect(await connection.until(/HTTP\/1\.1 [2-5]\d\d/)).toMatch(/HTTP\/1\.1 201 /);
+  });
+});
+
+describe('R11: before its body is sent, an upload is refused', () => {
+  test.each([
+    ['of another length', 'Content-Length: 4', 422],
+    ['that is chunked', 'Transfer-Encoding: chunked', 411],
+    ['of a length and chunked', 'Content-Length: 5\r\nTransfer-Encoding: chunked', 400],
+    ['of two lengths', 'Content-Length: 5\r\nContent-Length: 6', 400],
+    ['of a length that is no number', 'Content-Length: 5x', 400],
+    ['of a negative length', 'Content-Length: -5', 400],
+  ])('%s, and the connection is closed', async (_what, framing, status) => {
+    const { app, connection, uploadPath } = await listening();
+    connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, framing);
+    expect(await connection.untilClosed()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(await app.offered()).toBeUndefined();
+  });
+});
+
+test('an upload of no length and no body is refused', async () => {
+  const { app, connection, uploadPath } = await listening();
+  connection.sendHead(`PUT ${uploadPath} HTTP/1.1`);
+  expect(await connection.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 411 /);
+  expect(await app.offered()).toBeUndefined();
+});
+
+test('an upload that breaks off leaves nothing, and its URL is still good', async () => {
+  const { app, connection, uploadPath, dataDir } = await listening();
+  connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, `Content-Length: ${BYTES.length}`);
+  connection.send(BYTES.subarray(0, 3));
+  await vi.waitFor(async () => expect(await readdir(join(dataDir, 'staging'))).toHaveLength(1));
+  connection.destroy();
+  await vi.waitFor(async () => expect(await readdir(join(dataDir, 'staging'))).toEqual([]));
+  expect(await app.offered()).toBeUndefined();
+  expect((await app.put(`http://localhost${uploadPath}`, BYTES)).statusCode).toBe(200);
+  expect(await app.fetchOffer()).toEqual(BYTES);
+});
+
+describe('absolute URLs are built from the public URL only', () => {
+  const requests: [string, (path: string) => string][] = [
+    ['another Host', (path) => `GET ${path} HTTP/1.1\r\nHost: evil.example\r\n`],
+    [
+      'an absolute-form target',
+      (path) => `GET http://evil.example${path} HTTP/1.1\r\nHost: evil.example\r\n`,
+    ],
+    ['two Host headers', (path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n`],
+    [
+      'X-Forwarded-Host',
+      (path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: evil.example\r\n`,
+    ],
+  ];
+  test.each(requests)('also with %s', async (_what, request) => {
+    const { app, url, connection } = await listening();
+    await app.publish('2.0.0');
+    connection.send(`${request('/api/sync/ota/my-app/linux/x86_64/1.0.0')}Connection: close\r\n\r\n`);
+    const reply = await connection.untilClosed();
+    expect(reply).not.toContain('evil.example');
+    if (reply.startsWith('HTTP/1.1 200 ')) expect(reply).toContain(`"url":"${url}/api/sync/ota/`);
+    else expect(reply).toMatch(/^HTTP\/1\.1 4\d\d /);
+  });
+});

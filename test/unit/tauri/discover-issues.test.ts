@@ -1,0 +1,248 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { machO, msi, windowsProgram } from '../../support/process/executables.ts';
+import { writeTarGz, zip } from '../../support/tauri/archives.ts';
+import { discover, projectWith, release } from '../../support/tauri/discover-in-short.ts';
+import { rpmPackage } from '../../support/tauri/packages.ts';
+import { type BuildOptions, copyProject, layOutBuild, write } from '../../support/tauri/tauri-project.ts';
+
+describe('a file that is not what its name and path say is a fault:', () => {
+  const appImage = 'appimage/Note Taker_1.2.0_amd64.AppImage';
+  const app = 'macos/Note Taker.app.tar.gz';
+  const deb = 'deb/Note Taker_1.2.0_amd64.deb';
+  const rpm = 'rpm/Note Taker-1.2.0-1.x86_64.rpm';
+  const setup = 'nsis/Note Taker_1.2.0_x64-setup.exe';
+
+  test.each<[string, string, Buffer | string, string]>([
+    ['an AppImage that is text', appImage, 'not found', 'it is no AppImage'],
+    ['an AppImage that is a Mac program', appImage, machO('x86_64'), 'it is no AppImage'],
+    ['an installer that is text', setup, '<html>', 'it is no Windows program'],
+    [
+      'an MSI that is a program',
+      'msi/Note Taker_1.2.0_x64_en-US.msi',
+      windowsProgram('x86_64'),
+      'it is no MSI',
+    ],
+    ['a deb that is an MSI', deb, msi(), 'it is no Debian package'],
+    ['an rpm that is text', rpm, 'x', 'it is no RPM package'],
+    [
+      'a deb that is an empty ar',
+      deb,
+      Buffer.from('!<arch>\n'),
+      'it cannot be read: there is no control data in it',
+    ],
+    [
+      'an rpm that is cut off',
+      rpm,
+      rpmPackage().subarray(0, 200),
+      'it cannot be read: unexpected end of file',
+    ],
+    ['an app that is text', app, 'not found', 'it cannot be read: '],
+    [
+      'a zip with another installer inside',
+      'nsis/Note Taker_1.2.0_x64-setup.nsis.zip',
+      zip({ 'Note Taker_1.1.0_x64-setup.exe': windowsProgram('i686') }),
+      'it holds Note Taker_1.1.0_x64-setup.exe, not Note Taker_1.2.0_x64-setup.exe',
+    ],
+    [
+      'a zip with nothing to install',
+      'msi/Note Taker_1.2.0_x64_en-US.msi.zip',
+      zip({ 'readme.txt': Buffer.from('hello') }),
+      'it holds no installer of this name',
+    ],
+    [
+      "a file in another kind's folder",
+      'rpm/Note Taker_1.2.0_amd64.deb',
+      Buffer.from('!<arch>\n'),
+      'the folder rpm is for other files',
+    ],
+  ])('%s', async (_, path, content, reason) => {
+    const { discovery, found, faults } = await discover(await projectWith(path, content));
+    expect(found).toEqual([]);
+    expect(faults).toEqual([
+      expect.stringContaining(`src-tauri/target/release/bundle/${path} is not what it seems: ${reason}`),
+    ]);
+    expect(discovery.faults[0]).toMatchObject({
+      code: 'preflight_refused',
+      hint: expect.stringContaining('--artifact'),
+    });
+  });
+
+  test.each<[string, Parameters<typeof layOutBuild>[1], BuildOptions, RegExp]>([
+    [
+      'bytes for another arch than the name says',
+      'linux',
+      { archs: ['x86_64'], archsInside: ['aarch64'] },
+      /AppImage is not what it seems: its name says x86_64, its header says aarch64$/,
+    ],
+    [
+      'bytes for another arch than the path says',
+      'darwin',
+      { triple: 'aarch64-apple-darwin', archsInside: ['x86_64'] },
+      /the folder aarch64-apple-darwin says aarch64, its header says x86_64$/,
+    ],
+    [
+      'a universal path with half an app',
+      'darwin',
+      { triple: 'universal-apple-darwin', archs: ['x86_64', 'aarch64'], archsInside: ['aarch64'] },
+      /the folder universal-apple-darwin says aarch64 and x86_64, its header says aarch64$/,
+    ],
+    [
+      'a name for another arch than the path says',
+      'windows',
+      { triple: 'aarch64-pc-windows-msvc', archs: ['x86_64'] },
+      /its name says x86_64, the folder aarch64-pc-windows-msvc says aarch64$/,
+    ],
+    [
+      'a name for another system than the path says',
+      'windows',
+      { triple: 'x86_64-unknown-linux-gnu' },
+      /the folder x86_64-unknown-linux-gnu says linux, its name windows$/,
+    ],
+  ])('%s', async (_, system, options, words) => {
+    const project = await copyProject();
+    await layOutBuild(project, system, options);
+    const { faults } = await discover(project);
+    expect(faults).toContainEqual(expect.stringMatching(words));
+  });
+
+  test('a macOS app without an executable', async () => {
+    const project = await copyProject();
+    const file = release(project, app);
+    await write(`${file}.sig`, 'signature');
+    await writeTarGz(file, { 'Note Taker.app/Contents/Resources/a': 'a' });
+    expect((await discover(project)).faults).toEqual([expect.stringMatching(/it holds no macOS app$/)]);
+  });
+
+  test('a file for a machine that no updater knows', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'linux');
+    const file = release(project, appImage);
+    const bytes = await readFile(file);
+    bytes.writeUInt16LE(21, 18); // PowerPC
+    await writeFile(file, bytes);
+    expect((await discover(project)).faults).toEqual([
+      expect.stringMatching(/it is for a machine that no updater knows$/),
+    ]);
+  });
+});
+
+describe('two files for one place are a fault', () => {
+  test('as where a build with a triple lies beside one without', async () => {
+    const project = await copyProject();
+    const { 'Note Taker_1.2.0_x64-setup.exe': first } = await layOutBuild(project, 'windows');
+    const triple = 'x86_64-pc-windows-msvc';
+    const { 'Note Taker_1.2.0_x64-setup.exe': second } = await layOutBuild(project, 'windows', { triple });
+    const { discovery } = await discover(project);
+    expect(discovery.faults).toContainEqual({
+      code: 'preflight_refused',
+      message: `windows-x86_64 has 2 files of the same kind: ${first}, ${second}`,
+      hint: expect.stringContaining('--artifact'),
+    });
+  });
+
+  test('but an MSI in two languages is none', async () => {
+    const project = await copyProject();
+    for (const language of ['en-US', 'de-DE']) {
+      await write(release(project, `msi/Note Taker_1.2.0_x64_${language}.msi`), msi());
+      await write(release(project, `msi/Note Taker_1.2.0_x64_${language}.msi.sig`), 'signature');
+    }
+    const { found, faults } = await discover(project);
+    expect(found).toHaveLength(2);
+    expect(faults).toEqual([]);
+  });
+});
+
+describe('without signatures', () => {
+  const off = { bundle: { active: true } };
+
+  test.each(['linux', 'windows', 'darwin'] as const)(
+    'it is a fault for %s that createUpdaterArtifacts is off',
+    async (system) => {
+      const project = await copyProject(off);
+      await layOutBuild(project, system, { updaterArtifacts: false });
+      const { discovery, found } = await discover(project);
+      expect(found).toEqual([]);
+      expect(discovery.faults).toEqual([
+        {
+          code: 'usage',
+          message: expect.stringMatching(
+            /^there is no \.sig for .*Note Taker.*, because bundle\.createUpdaterArtifacts is off in .*tauri\.conf\.json$/,
+          ),
+          hint: expect.stringContaining('Set bundle.createUpdaterArtifacts to true'),
+        },
+      ]);
+    },
+  );
+
+  test('where createUpdaterArtifacts is on, the key was missing', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'windows', { updaterArtifacts: false });
+    expect((await discover(project)).discovery.faults).toEqual([
+      {
+        code: 'usage',
+        message: expect.stringContaining('although bundle.createUpdaterArtifacts is on'),
+        hint: expect.stringContaining('TAURI_SIGNING_PRIVATE_KEY'),
+      },
+    ]);
+  });
+
+  test('one platform is a fault, although another is signed', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'linux');
+    await layOutBuild(project, 'windows', { updaterArtifacts: false });
+    const { found, faults } = await discover(project);
+    expect(found).toHaveLength(3);
+    expect(faults).toEqual([expect.stringMatching(/^there is no \.sig for .*setup\.exe, .*\.msi, although/)]);
+  });
+
+  test('leftovers of other versions are none', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'linux');
+    await layOutBuild(project, 'linux', { version: '1.1.0', updaterArtifacts: false });
+    expect((await discover(project)).faults).toEqual([]);
+  });
+
+  test('a Mac of which only the disk image is there is a fault', async () => {
+    const project = await copyProject(off);
+    await layOutBuild(project, 'darwin', { updaterArtifacts: false });
+    await rm(release(project, 'macos'), { recursive: true });
+    expect((await discover(project)).discovery.faults).toEqual([
+      {
+        code: 'usage',
+        message: expect.stringMatching(
+          /_aarch64\.dmg is for a first installation, and there is no \.app\.tar\.gz/,
+        ),
+        hint: expect.stringContaining('Put "app" into bundle.targets. Set bundle.createUpdaterArtifacts'),
+      },
+    ]);
+  });
+});
+
+describe('nothing found is a fault', () => {
+  test('where nothing was built', async () => {
+    const project = await copyProject();
+    expect((await discover(project)).discovery).toMatchObject({
+      version: '1.2.0',
+      candidates: [],
+      faults: [
+        {
+          code: 'usage',
+          message: `no signed bundle of Note Taker 1.2.0 was found in ${project}/src-tauri/target`,
+          hint: expect.stringContaining('tauri build'),
+        },
+      ],
+    });
+  });
+
+  test('where all that was built is of another version, which is named', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'linux', { version: '1.1.0' });
+    expect((await discover(project)).discovery.faults).toEqual([
+      expect.objectContaining({ hint: expect.stringContaining('Those there are of 1.1.0: build 1.2.0') }),
+    ]);
+    const asked = await discover(project, { version: '1.1.0' });
+    expect(asked.discovery).toMatchObject({ version: '1.1.0', faults: [] });
+    expect(asked.found).toHaveLength(3);
+  });
+});

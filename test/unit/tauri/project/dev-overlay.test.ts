@@ -1,0 +1,78 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { formatPublicKeyForTauri, generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
+import {
+  formatOverlay,
+  isRehearsalOverlay,
+  rehearsalOverlay,
+} from '../../../../src/tauri/project/dev-overlay.ts';
+import { mergePatch } from '../../../../src/tauri/project/tauri-config.ts';
+import { configureWithTauri } from '../../../support/tauri/tauri-cli.ts';
+import { copyProject } from '../../../support/tauri/tauri-project.ts';
+
+const { publicKey } = generateSigningKeyPair();
+const overlay = rehearsalOverlay('http://127.0.0.1:4680', 'note-taker', publicKey);
+const text = formatOverlay(overlay);
+
+const ENDPOINT =
+  'http://127.0.0.1:4680/api/sync/ota/note-taker/{{target}}/{{arch}}/{{current_version}}?bundle_type={{bundle_type}}';
+
+describe('rehearsalOverlay', () => {
+  test("merged with a project's configuration changes what an update needs, and nothing else", async () => {
+    const file = join(await copyProject(), 'src-tauri/tauri.conf.json');
+    const config = JSON.parse(await readFile(file, 'utf8'));
+    expect(mergePatch(config, JSON.parse(text))).toEqual({
+      ...config,
+      bundle: { ...config.bundle, createUpdaterArtifacts: false },
+      plugins: {
+        updater: {
+          pubkey: formatPublicKeyForTauri(publicKey),
+          endpoints: [ENDPOINT],
+          dangerousInsecureTransportProtocol: true,
+        },
+      },
+    });
+  });
+
+  test.each(['dev', 'build'] as const)(
+    "is taken by Tauri's own command line: %s --config",
+    async (command) => {
+      const project = await copyProject();
+      const file = join(project, 'overlay of mine.json');
+      await writeFile(file, text);
+      const flags = command === 'build' ? ['--debug'] : ['--no-dev-server'];
+      expect(await configureWithTauri(project, [command, ...flags, '--config', file])).toEqual(overlay);
+      const older = ['--config', '{"version":"0.0.1"}'];
+      expect(await configureWithTauri(project, [command, ...flags, '--config', file, ...older])).toEqual({
+        ...overlay,
+        version: '0.0.1',
+      });
+      await writeFile(file, JSON.stringify({ ...overlay, unheardOf: true }));
+      await expect(configureWithTauri(project, [command, ...flags, '--config', file])).rejects.toThrow(
+        'unheardOf',
+      );
+    },
+  );
+});
+
+describe('isRehearsalOverlay', () => {
+  test('knows what was written for another server and key', () => {
+    expect(isRehearsalOverlay(text)).toBe(true);
+  });
+
+  test.each<[string, string]>([
+    ['nothing', ''],
+    ['null', 'null'],
+    ['text', 'my notes'],
+    ['a configuration', '{"productName":"App"}'],
+    ['one that somebody added to', text.replace('{', '{"version":"1.0.0",')],
+    ['one that somebody formatted', JSON.stringify(overlay)],
+    ['one with a second endpoint', text.replace(/"http.*"/, (endpoint) => `${endpoint}, ${endpoint}`)],
+    ['one of another server', text.replace('127.0.0.1', 'updates.example.com')],
+    ['endpoints that are none', text.replace(/\[[^\]]*\]/, '"http://127.0.0.1:1/api/sync/ota/a/b"')],
+  ])('is not misled by %s', (_, other) => {
+    expect(other).not.toBe(text);
+    expect(isRehearsalOverlay(other)).toBe(false);
+  });
+});

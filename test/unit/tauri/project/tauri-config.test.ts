@@ -1,0 +1,186 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { mergePatch, readTauriConfig, slugOfEndpoints } from '../../../../src/tauri/project/tauri-config.ts';
+import { tempFolder } from '../../../support/process/temp-folder.ts';
+import { write } from '../../../support/tauri/tauri-project.ts';
+
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await tempFolder();
+  for (const [name, content] of Object.entries(files)) await write(join(folder, name), content);
+  return folder;
+}
+
+const JSON_CONFIG = `{
+  "productName": "My App",
+  "version": "1.2.0",
+  "bundle": { "createUpdaterArtifacts": true, "windows": { "wix": { "version": "1.2.0.9" } } },
+  "plugins": { "updater": { "pubkey": "the key\\n", "endpoints": ["https://a", "https://b"] } }
+}`;
+
+const JSON5_CONFIG = `{
+  // a comment
+  productName: 'My App',
+  version: '1.2.0',
+  bundle: { createUpdaterArtifacts: true, windows: { wix: { version: '1.2.0.9' } } },
+  plugins: { updater: { pubkey: 'the key', endpoints: ['https://a', 'https://b'], } },
+}`;
+
+const TOML_CONFIG = `
+product-name = "My App"
+version = "1.2.0"
+
+[bundle]
+create-updater-artifacts = true
+
+[bundle.windows.wix]
+version = "1.2.0.9"
+
+[plugins.updater]
+pubkey = "the key"
+endpoints = ["https://a", "https://b"]
+`;
+
+describe('a Tauri configuration', () => {
+  test.each([
+    ['tauri.conf.json', JSON_CONFIG],
+    ['tauri.conf.json', JSON5_CONFIG],
+    ['tauri.conf.json', `\ufeff${JSON_CONFIG}`],
+    ['tauri.conf.json5', JSON5_CONFIG],
+    ['Tauri.toml', TOML_CONFIG],
+  ])('is read from %s', async (name, content) => {
+    const folder = await folderWith({ [name]: content });
+    expect(await readTauriConfig(folder, 'linux')).toEqual({
+      file: join(folder, name),
+      productName: 'My App',
+      version: '1.2.0',
+      wixVersion: '1.2.0.9',
+      pubkey: 'the key',
+      endpoints: ['https://a', 'https://b'],
+      updaterArtifacts: true,
+    });
+  });
+
+  test('is the JSON one where there are several', async () => {
+    const folder = await folderWith({
+      'Tauri.toml': 'version = "3.0.0"',
+      'tauri.conf.json5': '{version: "2.0.0"}',
+      'tauri.conf.json': '{"version":"1.0.0"}',
+    });
+    expect((await readTauriConfig(folder, 'linux')).version).toBe('1.0.0');
+  });
+
+  test('that says nothing leaves everything open', async () => {
+    const folder = await folderWith({ 'tauri.conf.json': '{}' });
+    expect(await readTauriConfig(folder, 'linux')).toEqual({
+      file: join(folder, 'tauri.conf.json'),
+      productName: undefined,
+      version: undefined,
+      wixVersion: undefined,
+      pubkey: undefined,
+      endpoints: [],
+      updaterArtifacts: false,
+    });
+  });
+
+  test.each([
+    ['true', true],
+    ['"v1Compatible"', 'v1Compatible'],
+    ['false', false],
+  ])('with createUpdaterArtifacts %s', async (value, meant) => {
+    const folder = await folderWith({ 'tauri.conf.json': `{"bundle":{"createUpdaterArtifacts":${value}}}` });
+    expect((await readTauriConfig(folder, 'linux')).updaterArtifacts).toBe(meant);
+  });
+
+  test.each([
+    ['linux', 'linux', 'tauri.linux.conf.json', '{"productName":"Other","version":null}'],
+    ['darwin', 'macos', 'tauri.macos.conf.json5', "{productName:'Other',version:null}"],
+    ['windows', 'windows', 'Tauri.windows.toml', 'productName = "Other"'],
+  ] as const)('for %s has the overlay for %s merged into it', async (target, _, name, overlay) => {
+    const folder = await folderWith({ 'tauri.conf.json': JSON_CONFIG, [name]: overlay });
+    const config = await readTauriConfig(folder, target);
+    expect(config).toMatchObject({ productName: 'Other', pubkey: 'the key' });
+    expect(config.version).toBe(name.endsWith('toml') ? '1.2.0' : undefined);
+    const other = await readTauriConfig(folder, target === 'linux' ? 'windows' : 'linux');
+    expect(other.productName).toBe('My App');
+  });
+
+  test('may take its version from a JSON file', async () => {
+    const folder = await folderWith({
+      'src-tauri/tauri.conf.json': '{"version":"../package.json"}',
+      'package.json': '{"version":"1.2.3"}',
+    });
+    expect((await readTauriConfig(join(folder, 'src-tauri'), 'linux')).version).toBe('1.2.3');
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['that is not there', {}, /has none of tauri\.conf\.json, tauri\.conf\.json5, Tauri\.toml/],
+    ['that is broken JSON', { 'tauri.conf.json': '{"version":' }, /tauri\.conf\.json cannot be read: JSON5/],
+    ['that is broken TOML', { 'Tauri.toml': 'version = ' }, /Tauri\.toml is not valid TOML: /],
+    [
+      'with a broken overlay',
+      { 'tauri.conf.json': '{}', 'tauri.linux.conf.json': '{' },
+      /tauri\.linux\.conf\.json cannot be read/,
+    ],
+    [
+      'whose version file has none',
+      { 'tauri.conf.json': '{"version":"package.json"}', 'package.json': '{}' },
+      /package\.json has no version, and tauri\.conf\.json takes it from there/,
+    ],
+    [
+      'of Tauri 1',
+      { 'tauri.conf.json': '{"package":{"version":"1.0.0"},"tauri":{"updater":{}}}' },
+      /is a configuration of Tauri 1/,
+    ],
+  ])('%s is refused', async (_, files, words) => {
+    const read = readTauriConfig(await folderWith(files), 'linux');
+    await expect(read).rejects.toThrow(expect.objectContaining({ code: 'usage' }));
+    await expect(read).rejects.toThrow(words);
+  });
+});
+
+describe('a merge patch (RFC 7396, appendix A)', () => {
+  test.each([
+    ['{"a":"b"}', '{"a":"c"}', '{"a":"c"}'],
+    ['{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}'],
+    ['{"a":"b"}', '{"a":null}', '{}'],
+    ['{"a":"b","b":"c"}', '{"a":null}', '{"b":"c"}'],
+    ['{"a":["b"]}', '{"a":"c"}', '{"a":"c"}'],
+    ['{"a":"c"}', '{"a":["b"]}', '{"a":["b"]}'],
+    ['{"a":{"b":"c"}}', '{"a":{"b":"d","c":null}}', '{"a":{"b":"d"}}'],
+    ['{"a":[{"b":"c"}]}', '{"a":[1]}', '{"a":[1]}'],
+    ['["a","b"]', '["c","d"]', '["c","d"]'],
+    ['{"a":"b"}', '["c"]', '["c"]'],
+    ['{"a":"foo"}', 'null', 'null'],
+    ['{"a":"foo"}', '"bar"', '"bar"'],
+    ['{"e":null}', '{"a":1}', '{"e":null,"a":1}'],
+    ['[1,2]', '{"a":"b","c":null}', '{"a":"b"}'],
+    ['{}', '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'],
+  ])('of %s by %s is %s', (target, patch, result) => {
+    expect(mergePatch(JSON.parse(target), JSON.parse(patch))).toEqual(JSON.parse(result));
+  });
+
+  test('with a field called __proto__ changes no other object', () => {
+    mergePatch({}, JSON.parse('{"__proto__":{"polluted":true}}'));
+    expect({}).not.toHaveProperty('polluted');
+  });
+});
+
+describe('the slug in the endpoints', () => {
+  const rest = '{{target}}/{{arch}}/{{current_version}}';
+  test.each([
+    [[`https://a.example/api/sync/ota/my-app/${rest}`], 'my-app'],
+    [[`https://a.example/prefix/api/sync/ota/my-app/${rest}?channel=beta`], 'my-app'],
+    [['https://github.com/o/r/latest.json', `https://a.example/api/sync/ota/second/${rest}`], 'second'],
+    [
+      [`https://a.example/api/sync/ota/first/${rest}`, `https://a.example/api/sync/ota/second/${rest}`],
+      'first',
+    ],
+    [['https://github.com/o/r/latest.json'], undefined],
+    [[`https://a.example/api/sync/ota/${rest}`], undefined],
+    [['https://a.example/api/sync/ota/apps/x'], undefined],
+    [['https://a.example/api/sync/ota/my-app'], undefined],
+    [[], undefined],
+  ])('of %j is %s', (endpoints, slug) => {
+    expect(slugOfEndpoints(endpoints)).toBe(slug);
+  });
+});
