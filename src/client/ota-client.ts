@@ -1,19 +1,19 @@
 import type { Static, TSchema } from 'typebox';
 import type { OtaError } from '../errors.ts';
 import {
-  AppAnswer,
   type AppQuery,
-  CapabilitiesAnswer,
-  CompleteUploadAnswer,
+  AppResponse,
+  CapabilitiesResponse,
   type CompleteUploadBody,
-  CreateArtifactAnswer,
+  CompleteUploadResponse,
   type CreateArtifactBody,
+  CreateArtifactResponse,
   type CreateReleaseBody,
   type PublishReleaseBody,
-  ReleaseAnswer,
-  ReleaseListAnswer,
-  UpdateAnswer,
+  ReleaseListResponse,
+  ReleaseResponse,
   type UpdateReleaseBody,
+  UpdateResponse,
 } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import {
@@ -25,7 +25,7 @@ import {
   routes,
 } from '../protocol/routes.ts';
 import type { Clock } from '../protocol/time.ts';
-import { decodeAnswer, decodeIfMatching, failureOf, isPage, notTheApi, readText } from './response.ts';
+import { decodeIfMatching, decodeResponse, failureOf, isPage, notTheApi, readText } from './response.ts';
 import type { Transport, TransportResponse } from './transport/transport.ts';
 
 /** How long a server may take to answer a call, in milliseconds. */
@@ -66,18 +66,18 @@ export class OtaClient {
   }
 
   /** What our server can do; undefined for a base server, which knows api.md only. */
-  async capabilities(): Promise<CapabilitiesAnswer | undefined> {
+  async capabilities(): Promise<CapabilitiesResponse | undefined> {
     const call = { route: 'capabilities', parameters: {} } as const;
     const url = this.#url(call);
     const { response, text } = await this.#send(call, url);
     if (response.status === 429 || response.status >= 500) throw this.#failure(response, text, url);
     // A base server may answer an unknown path with anything, also with a page and 200: that is no capability.
-    return response.status === 200 ? decodeIfMatching(CapabilitiesAnswer, text) : undefined;
+    return response.status === 200 ? decodeIfMatching(CapabilitiesResponse, text) : undefined;
   }
 
   /** Extension `app`. @param include `releases` to get them too, from a server that knows how */
-  async getApp(appId: string, include?: AppQuery['include']): Promise<AppAnswer> {
-    return this.#call(AppAnswer, { route: 'getApp', parameters: { app_id: appId }, query: { include } });
+  async getApp(appId: string, include?: AppQuery['include']): Promise<AppResponse> {
+    return this.#call(AppResponse, { route: 'getApp', parameters: { app_id: appId }, query: { include } });
   }
 
   /** api.md, "Register a Slug" */
@@ -87,8 +87,8 @@ export class OtaClient {
   }
 
   /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` tells. */
-  async createRelease(appId: string, body: CreateReleaseBody): Promise<ReleaseAnswer> {
-    return this.#call(ReleaseAnswer, { route: 'createRelease', parameters: { app_id: appId }, body });
+  async createRelease(appId: string, body: CreateReleaseBody): Promise<ReleaseResponse> {
+    return this.#call(ReleaseResponse, { route: 'createRelease', parameters: { app_id: appId }, body });
   }
 
   /** api.md, "Upload Artifacts": asks for a presigned URL. */
@@ -96,9 +96,9 @@ export class OtaClient {
     appId: string,
     releaseId: string,
     body: CreateArtifactBody,
-  ): Promise<CreateArtifactAnswer> {
+  ): Promise<CreateArtifactResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
-    return this.#call(CreateArtifactAnswer, { route: 'createArtifact', parameters, body });
+    return this.#call(CreateArtifactResponse, { route: 'createArtifact', parameters, body });
   }
 
   /**
@@ -110,15 +110,15 @@ export class OtaClient {
     releaseId: string,
     uploadId: string,
     body?: CompleteUploadBody,
-  ): Promise<CompleteUploadAnswer> {
+  ): Promise<CompleteUploadResponse> {
     const parameters = { app_id: appId, release_id: releaseId, upload_id: uploadId };
-    return this.#call(CompleteUploadAnswer, { route: 'completeUpload', parameters, body });
+    return this.#call(CompleteUploadResponse, { route: 'completeUpload', parameters, body });
   }
 
   /** api.md, "List Releases" */
-  async listReleases(appId: string): Promise<ReleaseAnswer[]> {
+  async listReleases(appId: string): Promise<ReleaseResponse[]> {
     const call = { route: 'listReleases', parameters: { app_id: appId } } as const;
-    const answer = await this.#call(ReleaseListAnswer, call);
+    const answer = await this.#call(ReleaseListResponse, call);
     return Array.isArray(answer) ? answer : answer.releases;
   }
 
@@ -127,15 +127,15 @@ export class OtaClient {
     appId: string,
     releaseId: string,
     required: PublishReleaseBody,
-  ): Promise<ReleaseAnswer> {
+  ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
-    return this.#call(ReleaseAnswer, { route: 'publishRelease', parameters, body: required });
+    return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, body: required });
   }
 
   /** Extension `yank`: changes the notes of a release, or whether it is offered. */
-  async updateRelease(appId: string, releaseId: string, change: UpdateReleaseBody): Promise<ReleaseAnswer> {
+  async updateRelease(appId: string, releaseId: string, change: UpdateReleaseBody): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
-    return this.#call(ReleaseAnswer, { route: 'updateRelease', parameters, body: change });
+    return this.#call(ReleaseResponse, { route: 'updateRelease', parameters, body: change });
   }
 
   /**
@@ -158,7 +158,7 @@ export class OtaClient {
     { target, arch, bundleType }: Platform,
     currentVersion: string,
     channel?: string,
-  ): Promise<UpdateAnswer | undefined> {
+  ): Promise<UpdateResponse | undefined> {
     const call = {
       route: 'check',
       parameters: { slug, target, arch, current_version: currentVersion },
@@ -168,7 +168,7 @@ export class OtaClient {
     const { response, text } = await this.#send(call, url);
     if (response.status === 204) return undefined;
     if (response.status !== 200) throw this.#failure(response, text, url);
-    return decodeAnswer(UpdateAnswer, text, url, response.proxy);
+    return decodeResponse(UpdateResponse, text, url, response.proxy);
   }
 
   /** api.md, "Download Endpoint": where a release's file for a platform is fetched. */
@@ -184,7 +184,7 @@ export class OtaClient {
   async #call<T extends TSchema, Name extends RouteName>(schema: T, call: Call<Name>): Promise<Static<T>> {
     const url = this.#url(call);
     const { text, response } = await this.#sendForSuccess(call, url);
-    return decodeAnswer(schema, text, url, response.proxy);
+    return decodeResponse(schema, text, url, response.proxy);
   }
 
   /** For calls whose answer api.md does not show: any is fine, but a page does not come from the API. */

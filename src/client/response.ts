@@ -35,7 +35,7 @@ export async function readText(response: TransportResponse, url: URL): Promise<s
  * @param proxy what it came through, as `TransportResponse` says
  * @throws OtaError `not_the_api`, naming what came instead
  */
-export function decodeAnswer<T extends TSchema>(
+export function decodeResponse<T extends TSchema>(
   schema: T,
   text: string,
   url: URL,
@@ -49,8 +49,8 @@ export function decodeAnswer<T extends TSchema>(
     throw notTheApi(url, `${what} instead of JSON`, proxy);
   }
   if (matches(schema, value)) return value;
-  const faults = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
-  throw notTheApi(url, `JSON of another shape (${faults.slice(0, 3).join('; ')})`, proxy);
+  const issues = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
+  throw notTheApi(url, `JSON of another shape (${issues.slice(0, 3).join('; ')})`, proxy);
 }
 
 /** The text as what the schema says, or undefined: for answers that may be anything. */

@@ -6,7 +6,7 @@ import {
   readRows,
   type StoreRows,
 } from '../database/queries/snapshot.ts';
-import { storagePlace } from '../database/queries/storage-binding.ts';
+import { storageBinding } from '../database/queries/storage-binding.ts';
 import type { Queries } from '../database/schema.ts';
 import { OtaError } from '../errors.ts';
 
@@ -23,7 +23,7 @@ export async function readTarget(transaction: Queries): Promise<CopyTarget> {
   return {
     rows: await readRows(transaction),
     copy: await copyState(transaction),
-    place: await storagePlace(transaction),
+    place: await storageBinding(transaction),
   };
 }
 
@@ -34,7 +34,11 @@ export async function readTarget(transaction: Queries): Promise<CopyTarget> {
  * @returns `same` when everything is there
  * @throws OtaError `conflict`
  */
-export function judgeCopy(source: StoreRows, target: CopyTarget, place: string): 'same' | 'differs' {
+export function checkCopyPreconditions(
+  source: StoreRows,
+  target: CopyTarget,
+  place: string,
+): 'same' | 'differs' {
   const { rows, copy } = target;
   if (target.place !== undefined && target.place !== place) {
     throw new OtaError('conflict', `the artifacts of the database are in ${target.place}, not in ${place}`, {
@@ -58,7 +62,7 @@ export function judgeCopy(source: StoreRows, target: CopyTarget, place: string):
     'conflict',
     'the database holds the copy of another store, or of a later state of this one',
     {
-      hint: 'Look whether --from-data-dir and --to-database are the ones you mean; else use an empty database.',
+      hint: 'Poll whether --from-data-dir and --to-database are the ones you mean; else use an empty database.',
     },
   );
 }

@@ -14,13 +14,13 @@ import {
   replaceRows,
   type StoreRows,
 } from '../database/queries/snapshot.ts';
-import { requireStoragePlace } from '../database/queries/storage-binding.ts';
+import { requireStorageBinding } from '../database/queries/storage-binding.ts';
 import type { Database } from '../database/sqlite/open-sqlite.ts';
 import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
 import { servedFolder } from '../storage/disk/disk-storage.ts';
 import type { S3Storage } from '../storage/s3/s3-storage.ts';
-import { type CopyTarget, judgeCopy, readTarget, verifiedKeys } from './copy-preconditions.ts';
+import { type CopyTarget, checkCopyPreconditions, readTarget, verifiedKeys } from './copy-preconditions.ts';
 
 /** Small ones wait for the store's answers more than for bytes. */
 const FILES_AT_ONCE = 3;
@@ -65,9 +65,9 @@ export async function planCopy({ queries }: CopySource): Promise<CopyPlan> {
   return { rows, files, bytes, promised: countPromised(rows) };
 }
 
-/** Judges a database before anything is written; see `judgeCopy`. @throws OtaError `conflict` */
+/** Judges a database before anything is written; see `checkCopyPreconditions`. @throws OtaError `conflict` */
 export async function requireFitTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
-  judgeCopy(plan.rows, await transact(target.queries, readTarget), place);
+  checkCopyPreconditions(plan.rows, await transact(target.queries, readTarget), place);
 }
 
 /**
@@ -75,13 +75,13 @@ export async function requireFitTarget(plan: CopyPlan, target: Database, place: 
  * Before that nothing of it is to be seen, and what a run that was cut off brought is not sent again by the next.
  * @returns `same` when everything was there already
  * @throws OtaError `network` when the database or the store went away: the same call goes on;
- *   `verification_failed` when files are not what was recorded; `conflict`, as `judgeCopy`; `store_unavailable` when
+ *   `verification_failed` when files are not what was recorded; `conflict`, as `checkCopyPreconditions`; `store_unavailable` when
  *   the bucket belongs to another database
  */
 export async function copyStore(plan: CopyPlan, options: CopyOptions): Promise<'copied' | 'same'> {
   const { target, storage, place } = options;
   await storage.requireOwner(await databaseId(target.queries));
-  await requireStoragePlace(target.queries, place);
+  await requireStorageBinding(target.queries, place);
   try {
     return await copyAll(plan, options);
   } catch (error) {
@@ -93,17 +93,17 @@ async function copyAll(plan: CopyPlan, options: CopyOptions): Promise<'copied' |
   const { source, target, place, signal } = options;
   const found = await transact(target.queries, async (transaction) => {
     const state = await readTarget(transaction);
-    judgeCopy(plan.rows, state, place);
+    checkCopyPreconditions(plan.rows, state, place);
     await recordCopyBegun(transaction, target.clock());
     return state;
   });
-  await bringFiles(plan, found, options);
+  await importFiles(plan, found, options);
   signal.throwIfAborted();
   const { rows } = await planCopy(source); // tokens may have been revoked meanwhile
   requireBrought(rows, plan);
   await requireStillThere(plan, options);
   return transact(target.queries, async (transaction) => {
-    if (judgeCopy(rows, await readTarget(transaction), place) === 'same') {
+    if (checkCopyPreconditions(rows, await readTarget(transaction), place) === 'same') {
       await forgetCopyUnderWay(transaction);
       return 'same';
     }
@@ -114,7 +114,7 @@ async function copyAll(plan: CopyPlan, options: CopyOptions): Promise<'copied' |
 }
 
 /** @throws OtaError `verification_failed`, naming every file that is not what was recorded of it */
-async function bringFiles(plan: CopyPlan, target: CopyTarget, options: CopyOptions): Promise<void> {
+async function importFiles(plan: CopyPlan, target: CopyTarget, options: CopyOptions): Promise<void> {
   const { source, storage, signal, onBytes, onFile } = options;
   const verified = verifiedKeys(target);
   const damaged: string[] = [];

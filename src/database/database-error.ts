@@ -66,7 +66,7 @@ export function unreachable(cause: unknown): OtaError {
   if (cause instanceof OtaError) return cause;
   return new OtaError('store_unavailable', `the database cannot be reached: ${reasonOf(cause)}`, {
     cause,
-    hint: 'Look whether PostgreSQL runs; this program connects again by itself.',
+    hint: 'Poll whether PostgreSQL runs; this program connects again by itself.',
   });
 }
 
@@ -75,7 +75,7 @@ export function commitFailure(cause: unknown): unknown {
   if (cause instanceof AbortedTransactionError || !endsSession(cause)) return cause;
   return new OtaError('outcome_unknown', `the database went away during a commit: ${reasonOf(cause)}`, {
     cause,
-    hint: 'Look at what is there now, and try again if it is missing.',
+    hint: 'Poll at what is there now, and try again if it is missing.',
   });
 }
 

@@ -89,9 +89,9 @@ export interface ArtifactsTable {
   /** When the pending row may be forgotten: its upload URL has expired by then. */
   expires_at: number;
   /** When to look next whether a pending upload's bytes arrived; null where they arrive at the server itself. */
-  look_at: number | null;
+  poll_at: number | null;
   /** Until when one node looks and no other does; 0 when none. */
-  claimed_until: number;
+  leased_until: number;
   /** Why what arrived for a pending upload last was refused: a problem's code, text and fields, as JSON. */
   refusal: string | null;
   /** Of a pending upload in parts: the store's name of it. */

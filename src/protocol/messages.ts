@@ -197,7 +197,7 @@ export type CompleteUploadBody = Static<typeof CompleteUploadBody>;
  */
 
 /** An artifact as our server lists it with its release (extension `artifact-signature`). Complete ones only. */
-export const ArtifactAnswer = Type.Object({
+export const ArtifactResponse = Type.Object({
   target: Type.String(),
   arch: Type.String(),
   /** Extension `platforms`. */
@@ -206,17 +206,17 @@ export const ArtifactAnswer = Type.Object({
   sha256: Type.String(),
   signature: Nullable(Type.String()),
 });
-export type ArtifactAnswer = Static<typeof ArtifactAnswer>;
+export type ArtifactResponse = Static<typeof ArtifactResponse>;
 
 /** api.md, "Create a Release", response. */
-export const ReleaseAnswer = Type.Object({
+export const ReleaseResponse = Type.Object({
   id: Type.String({ minLength: 1 }),
   version: Type.String({ minLength: 1 }),
   notes: Type.Optional(Nullable(Type.String())),
   signature: Type.Optional(Nullable(Type.String())),
   pub_date: Type.Optional(Nullable(Type.String())),
   created_at: Type.Optional(Nullable(Type.String())),
-  artifacts: Type.Optional(Type.Array(ArtifactAnswer)),
+  artifacts: Type.Optional(Type.Array(ArtifactResponse)),
   /** Extensions `draft` and `yank`: `draft`, `published` or `yanked`. */
   status: Type.Optional(Type.String()),
   /** Extension `channel`. */
@@ -224,17 +224,17 @@ export const ReleaseAnswer = Type.Object({
   /** Extension `expect`: platforms that a draft waits for. */
   expect: Type.Optional(Type.Array(Type.String())),
 });
-export type ReleaseAnswer = Static<typeof ReleaseAnswer>;
+export type ReleaseResponse = Static<typeof ReleaseResponse>;
 
 /** api.md does not show the answer of "List Releases": a bare array (ours) and a wrapped one are both understood. */
-export const ReleaseListAnswer = Type.Union([
-  Type.Array(ReleaseAnswer),
-  Type.Object({ releases: Type.Array(ReleaseAnswer) }),
+export const ReleaseListResponse = Type.Union([
+  Type.Array(ReleaseResponse),
+  Type.Object({ releases: Type.Array(ReleaseResponse) }),
 ]);
-export type ReleaseListAnswer = Static<typeof ReleaseListAnswer>;
+export type ReleaseListResponse = Static<typeof ReleaseListResponse>;
 
 /** api.md, "Upload Artifacts", response. */
-export const CreateArtifactAnswer = Type.Object({
+export const CreateArtifactResponse = Type.Object({
   upload_url: Type.String({ minLength: 1 }),
   s3_key: Type.Optional(Type.String()),
   bundle_type: Type.Optional(Type.String()),
@@ -258,10 +258,10 @@ export const CreateArtifactAnswer = Type.Object({
     }),
   ),
 });
-export type CreateArtifactAnswer = Static<typeof CreateArtifactAnswer>;
+export type CreateArtifactResponse = Static<typeof CreateArtifactResponse>;
 
 /** The PUT to an upload URL of our server. api.md shows no answer to it, so whatever else comes is as good. */
-export const UploadAnswer = Type.Object({
+export const UploadResponse = Type.Object({
   status: Type.String(),
   /** Bytes. */
   size: Type.Integer(),
@@ -269,41 +269,41 @@ export const UploadAnswer = Type.Object({
   /** Extension `expect`: whether its release went live with this upload. */
   went_live: Type.Boolean(),
 });
-export type UploadAnswer = Static<typeof UploadAnswer>;
+export type UploadResponse = Static<typeof UploadResponse>;
 
 /**
  * Extension `complete-upload`: as the answer to a PUT of ours; or `pending`, with 202, while the bytes are being taken.
  */
-export const CompleteUploadAnswer = Type.Object({
+export const CompleteUploadResponse = Type.Object({
   status: Type.Enum(['complete', 'pending']),
   size: Type.Optional(Type.Integer()),
   sha256: Type.Optional(Type.String()),
   /** Absent where the upload was complete before it was asked for. */
   went_live: Type.Optional(Type.Boolean()),
 });
-export type CompleteUploadAnswer = Static<typeof CompleteUploadAnswer>;
+export type CompleteUploadResponse = Static<typeof CompleteUploadResponse>;
 
 /** `GET /api/sync/ota/apps/{app_id}` of our server (extension `app`). */
-export const AppAnswer = Type.Object({
+export const AppResponse = Type.Object({
   id: Type.String(),
   name: Type.String(),
   slug: Nullable(Type.String()),
   pubkey: Nullable(Type.String()),
   /** As "List Releases" has them, where they were asked for. */
-  releases: Type.Optional(Type.Array(ReleaseAnswer)),
+  releases: Type.Optional(Type.Array(ReleaseResponse)),
 });
-export type AppAnswer = Static<typeof AppAnswer>;
+export type AppResponse = Static<typeof AppResponse>;
 
 /** `GET /api/sync/ota` of our server: design 4. */
-export const CapabilitiesAnswer = Type.Object({
+export const CapabilitiesResponse = Type.Object({
   name: Type.String(),
   version: Type.String(),
   extensions: Type.Array(Type.String()),
 });
-export type CapabilitiesAnswer = Static<typeof CapabilitiesAnswer>;
+export type CapabilitiesResponse = Static<typeof CapabilitiesResponse>;
 
 /** api.md, "Update Available (200)". */
-export const UpdateAnswer = Type.Object({
+export const UpdateResponse = Type.Object({
   version: Type.String({ minLength: 1 }),
   url: Type.String({ minLength: 1 }),
   signature: Type.String(),
@@ -314,4 +314,4 @@ export const UpdateAnswer = Type.Object({
     Type.Record(Type.String(), Type.Object({ url: Type.String({ minLength: 1 }), signature: Type.String() })),
   ),
 });
-export type UpdateAnswer = Static<typeof UpdateAnswer>;
+export type UpdateResponse = Static<typeof UpdateResponse>;

@@ -1,5 +1,5 @@
 import { OtaError } from '../errors.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { ReleaseResponse } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { missingNames } from '../protocol/platform.ts';
 import { liveBefore } from './plan/previous-release.ts';
@@ -7,9 +7,9 @@ import type { Publisher } from './publisher.ts';
 import { requiredOf } from './required-artifacts.ts';
 import { requireRelease } from './server-state/find-release.ts';
 import { listedFiles, type PublishedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerView, type ServerView, supports } from './server-state/server-state.ts';
+import { readExtensions, readServerState, type ServerState, supports } from './server-state/server-state.ts';
 import { requireKept, whileThere } from './server-state/withdrawal.ts';
-import { type Verified, verifyAll } from './verify/verify-release.ts';
+import { type Verified, verifyRelease } from './verify/verify-release.ts';
 
 export interface FinishRequest {
   /** Id or version of a draft. */
@@ -26,7 +26,7 @@ export interface FinishRequest {
 
 export interface FinishResult {
   readonly status: 'published' | 'unchanged';
-  readonly release: ReleaseAnswer;
+  readonly release: ReleaseResponse;
   /** The app's; undefined when nobody knows it. */
   readonly slug: string | undefined;
   readonly artifacts: readonly Verified<PublishedFile>[];
@@ -48,18 +48,18 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
   const artifacts = listedFiles(found);
   requireComplete(found, artifacts, request.expect);
   const view = { version: found.version, platforms: artifacts, extensions, releases };
-  const server = await readServerView(publisher, view);
+  const server = await readServerState(publisher, view);
   const wasLive = found.status === 'published';
-  const goLive = () => retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
-  const release = wasLive ? found : requireKept(found.version, await whileThere(found.version, goLive));
+  const visibility = () => retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
+  const release = wasLive ? found : requireKept(found.version, await whileThere(found.version, visibility));
   if (!wasLive) report({ type: 'went_live', release });
   const options = verifyOptions(request, server, release);
-  const verified = await verifyAll(publisher, release, artifacts, options);
+  const verified = await verifyRelease(publisher, release, artifacts, options);
   const { slug } = options;
   return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts: verified };
 }
 
-function verifyOptions(request: FinishRequest, server: ServerView, release: ReleaseAnswer) {
+function verifyOptions(request: FinishRequest, server: ServerState, release: ReleaseResponse) {
   return {
     slug: server.slug ?? request.slug,
     publicKey: request.publicKey ?? parsePublicKey(server.pubkey ?? ''),
@@ -69,7 +69,7 @@ function verifyOptions(request: FinishRequest, server: ServerView, release: Rele
 }
 
 function requireComplete(
-  { version }: ReleaseAnswer,
+  { version }: ReleaseResponse,
   artifacts: readonly PublishedFile[],
   expected: readonly string[] = [],
 ): void {

@@ -1,12 +1,12 @@
-import { throwFaults } from '../issue.ts';
+import { throwIssues } from '../issue.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { type ArtifactInput, inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import { joinRelease } from './plan/existing-release.ts';
-import { type PlannedArtifact, planArtifact, signatureFaults } from './plan/plan.ts';
-import { fitToServer } from './plan/server-compatibility.ts';
+import { type PlannedArtifact, planArtifact, signatureIssues } from './plan/plan.ts';
+import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';
-import { readExtensions, readServerView } from './server-state/server-state.ts';
+import { readExtensions, readServerState } from './server-state/server-state.ts';
 import { uploadArtifact } from './upload/upload-artifact.ts';
 
 export interface PublishArtifactRequest extends ArtifactInput {
@@ -31,13 +31,17 @@ export async function publishArtifact(
   const release = requireRelease(releases, idOrVersion);
   const { version } = release;
   const inspection = await inspectArtifacts([input], { publicKey, version, signal });
-  throwFaults(inspection.faults);
+  throwIssues(inspection.issues);
   for (const message of inspection.warnings) report({ type: 'warning', message });
 
   const extensions = await readExtensions(publisher);
-  const { artifacts, faults } = fitToServer(inspection.artifacts, { extensions }, { discovered: false });
-  throwFaults(faults);
-  const server = await readServerView(publisher, {
+  const { artifacts, issues } = checkServerCompatibility(
+    inspection.artifacts,
+    { extensions },
+    { discovered: false },
+  );
+  throwIssues(issues);
+  const server = await readServerState(publisher, {
     version,
     slug,
     platforms: artifacts,
@@ -48,13 +52,13 @@ export async function publishArtifact(
   if (local === undefined) throw new Error('one file was inspected');
   const artifact = planArtifact(local, release, server);
   const files = { all: artifacts, uploads: artifacts };
-  const goLive = joinRelease(release, { version, channel: release.channel }, files, server);
-  throwFaults([
-    ...signatureFaults(artifacts, server),
-    ...(typeof goLive === 'string' ? [] : goLive.faults),
+  const visibility = joinRelease(release, { version, channel: release.channel }, files, server);
+  throwIssues([
+    ...signatureIssues(artifacts, server),
+    ...(typeof visibility === 'string' ? [] : visibility.issues),
     ...('action' in artifact ? [] : [artifact]),
   ]);
-  if (!('action' in artifact)) throw new Error('a file without faults has an action');
+  if (!('action' in artifact)) throw new Error('a file without issues has an action');
   if (artifact.action === 'upload') {
     await uploadArtifact(publisher, release, artifact, { slug: slug ?? server.slug ?? undefined });
   } else report({ type: 'skipped', artifact });

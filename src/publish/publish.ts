@@ -1,20 +1,20 @@
 import { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
-import { type Fault, throwFaults } from '../issue.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
+import { type Issue, throwIssues } from '../issue.ts';
+import type { ReleaseResponse } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
 import { type ArtifactInput, type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
-import { type Plan, plan, requestFaults } from './plan/plan.ts';
+import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { liveBefore } from './plan/previous-release.ts';
-import { plannedRequests } from './plan/request-preview.ts';
-import { fitToServer } from './plan/server-compatibility.ts';
+import { previewRequests } from './plan/request-preview.ts';
+import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import type { PublishedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerView, type ServerView } from './server-state/server-state.ts';
+import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
 import { unverified, type Verified } from './verify/verify-release.ts';
 
 export interface PublishRequest extends ReleaseRequest {
@@ -25,7 +25,7 @@ export interface PublishRequest extends ReleaseRequest {
   readonly leftOut?: readonly LeftOut[];
   readonly publicKey?: PublicKey | undefined;
   /** What was found wrong before, to be reported with the rest. */
-  readonly faults?: readonly Fault[];
+  readonly issues?: readonly Issue[];
   /** Uploads at once. */
   readonly concurrency: number;
   /** Decide everything, change nothing. */
@@ -37,7 +37,7 @@ export interface PublishRequest extends ReleaseRequest {
 export interface PublishResult {
   readonly status: 'published' | 'draft' | 'unchanged' | 'planned';
   /** Undefined when only planned and not there yet. */
-  readonly release: ReleaseAnswer | undefined;
+  readonly release: ReleaseResponse | undefined;
   /** The app's; undefined when nobody knows it. */
   readonly slug: string | undefined;
   readonly artifacts: readonly Verified<PublishedFile>[];
@@ -51,7 +51,7 @@ const NOT_VERIFIED = 'what is served is not verified, because no slug is known: 
 
 /**
  * The whole walk: inspect, look, plan, then slug, release, uploads, going live, and the check that installed apps get
- * what was signed. Every fault is found before the first write. Running it again finishes what an earlier run began.
+ * what was signed. Every issue is found before the first write. Running it again finishes what an earlier run began.
  */
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;
@@ -79,7 +79,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     const release = 'existing' in decided.plan.release ? decided.plan.release.existing : undefined;
     const artifacts = unverified(decided.plan.artifacts);
     const { version, channel } = request;
-    const requests = plannedRequests(decided.plan, {
+    const requests = previewRequests(decided.plan, {
       appId: publisher.appId,
       version,
       channel,
@@ -93,7 +93,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
 
 interface Decided {
   readonly plan: Plan;
-  readonly server: ServerView;
+  readonly server: ServerState;
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -106,29 +106,29 @@ async function decide(
   request: PublishRequest,
   inspection: Inspection,
 ): Promise<Decided> {
-  const local = [...requestFaults(request), ...(request.faults ?? []), ...inspection.faults];
-  if (!isVersion(request.version)) throwFaults(local);
+  const local = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
+  if (!isVersion(request.version)) throwIssues(local);
   // What is wrong already is not kept waiting for a server that is slow to answer.
   const asker = local.length > 0 ? { ...publisher, retry: new Retry({ maxTries: 1 }) } : publisher;
   const look = async () => {
     const extensions = await readExtensions(asker);
-    const fitted = fitToServer(
+    const fitted = checkServerCompatibility(
       inspection.artifacts,
       { extensions },
       { discovered: request.discovered ?? false },
     );
     const { version, slug } = request;
     const platforms = fitted.artifacts;
-    return { fitted, server: await readServerView(asker, { version, slug, platforms, extensions }) };
+    return { fitted, server: await readServerState(asker, { version, slug, platforms, extensions }) };
   };
   const { fitted, server } = await look().catch((error) => {
-    if (error instanceof OtaError) throwFaults(local);
+    if (error instanceof OtaError) throwIssues(local);
     throw error;
   });
   const planned = plan(request, fitted.artifacts, server);
-  const faults = [...local, ...fitted.faults, ...('faults' in planned ? planned.faults : [])];
-  if (request.dryRun && faults.length > 0) {
-    const refused = new Set(faults.map(({ file }) => file));
+  const issues = [...local, ...fitted.issues, ...('issues' in planned ? planned.issues : [])];
+  if (request.dryRun && issues.length > 0) {
+    const refused = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? fitted.artifacts : inspection.artifacts;
     const artifacts = considered.map((artifact) => ({
       ...artifact,
@@ -136,7 +136,7 @@ async function decide(
     }));
     publisher.report({ type: 'refused', artifacts });
   }
-  throwFaults(faults);
-  if (!('plan' in planned)) throw new Error('a plan without faults is one');
+  throwIssues(issues);
+  if (!('plan' in planned)) throw new Error('a plan without issues is one');
   return { plan: planned.plan, server, leftOut: [...(request.leftOut ?? []), ...fitted.leftOut] };
 }

@@ -1,7 +1,7 @@
 import type { OtaClient } from '../client/ota-client.ts';
 import type { Retry, RetryNotice } from '../client/retry.ts';
 import type { Transport } from '../client/transport/transport.ts';
-import type { ReleaseAnswer } from '../protocol/messages.ts';
+import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from './inspect/inspect-artifacts.ts';
@@ -16,7 +16,7 @@ export type PublishEvent =
   | { readonly type: 'refused'; readonly artifacts: readonly RefusedArtifact[] }
   | {
       readonly type: 'release_created' | 'release_found' | 'went_live' | 'taken_back';
-      readonly release: ReleaseAnswer;
+      readonly release: ReleaseResponse;
     }
   | { readonly type: 'skipped'; readonly artifact: ShownArtifact }
   | { readonly type: 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }

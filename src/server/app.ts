@@ -24,9 +24,9 @@ import { registerStoredFiles } from './handlers/stored-files.ts';
 import { registerUploads } from './handlers/uploads.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { InvalidRequest, replyWithProblem } from './http/error-reply.ts';
-import { startUpkeep } from './maintenance/maintenance.ts';
+import { startMaintenance } from './maintenance/maintenance.ts';
 import type { Services } from './services.ts';
-import { RemoteUploads } from './uploads/upload-poller.ts';
+import { UploadPoller } from './uploads/upload-poller.ts';
 
 /** How long a JSON body may take to arrive, in milliseconds. Uploads have no total limit, only an idle one. */
 const JSON_BODY_TIMEOUT_MS = 15_000;
@@ -111,8 +111,8 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   });
 
   const { storage } = services;
-  const upkeep = startUpkeep(services, logger);
-  const uploads = isRemote(storage) ? new RemoteUploads(services, storage, logger) : undefined;
+  const upkeep = startMaintenance(services, logger);
+  const uploads = isRemote(storage) ? new UploadPoller(services, storage, logger) : undefined;
   uploads?.start();
   app.addHook('onClose', async () => {
     const ending = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);

@@ -2,7 +2,7 @@ import type { Database } from '../database/sqlite/open-sqlite.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import type { SigningKeys } from '../storage/signed-url.ts';
-import type { LookWaits } from './uploads/poll-schedule.ts';
+import type { PollSchedule } from './uploads/poll-schedule.ts';
 
 /** What the handlers work with: everything outside the process, and the operator's decisions. */
 export interface Services {
@@ -23,7 +23,7 @@ export interface Services {
   /** Addresses of proxies whose `X-Forwarded-For` is believed, in CIDR notation. */
   readonly trustProxy: readonly string[];
   /** How long until uploads that arrive elsewhere are looked for. */
-  readonly lookWaits?: LookWaits;
+  readonly lookWaits?: PollSchedule;
   /** This program's version. */
   readonly version: string;
   /** Called when nothing may be acknowledged any more (a failed fsync): the process has to end. */

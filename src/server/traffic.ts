@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { CheckQuery, UpdateAnswer } from '../protocol/messages.ts';
+import type { CheckQuery, UpdateResponse } from '../protocol/messages.ts';
 import { type Platform, platformOf } from '../protocol/platform.ts';
 import type { ProblemBody } from '../protocol/problem.ts';
 import type { RouteParameters } from '../protocol/routes.ts';
@@ -57,7 +57,7 @@ function trafficOf(request: FastifyRequest, reply: FastifyReply, body: string): 
     const { target, arch, current_version: currentVersion } = request.params as RouteParameters<'check'>;
     const bundle_type = knownBundleType(request.query as CheckQuery);
     const platform = platformOf({ ...({ target, arch } as Platform), bundle_type });
-    const offered = status === 200 ? (JSON.parse(body) as UpdateAnswer).version : undefined;
+    const offered = status === 200 ? (JSON.parse(body) as UpdateResponse).version : undefined;
     return { type: 'check', platform, currentVersion, offered };
   }
   if (route === 'storedFile' && (status === 200 || status === 206)) {

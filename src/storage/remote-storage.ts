@@ -23,7 +23,7 @@ export interface WrongSizeUpload extends ArrivedUpload {
 export interface ReceivedUpload extends StagedUpload, ArrivedUpload {
   /**
    * To be asked before what was taken is refused: that it is what arrived, unless something else did meanwhile.
-   * @throws OtaError `store_unavailable` when it is not, and so nobody's fault who uploaded
+   * @throws OtaError `store_unavailable` when it is not, which is not the uploader's fault
    */
   requireFaithful(): Promise<void>;
 }
@@ -53,14 +53,14 @@ export interface RemoteStorage extends ArtifactStorage {
 }
 
 /** An upload in parts. */
-export interface PartedUpload {
+export interface MultipartUploadKey {
   readonly uploadId: string;
   /** What the store calls it: `start` said so. */
   readonly multipartId: string;
 }
 
 /** A part of an upload to be presigned. */
-export interface PartUrlRequest extends PartedUpload {
+export interface PartUrlRequest extends MultipartUploadKey {
   /** From 1. */
   readonly number: number;
   /** Exactly so many bytes are to come. */
@@ -83,16 +83,16 @@ export interface UploadParts {
   /** An absolute URL that takes one PUT of a part until it expires. */
   url(request: PartUrlRequest): Promise<string>;
   /** What has arrived of it, by number; undefined when the store knows of no such upload (any more). */
-  arrived(upload: PartedUpload): Promise<ReadonlyMap<number, ArrivedPart> | undefined>;
+  arrived(upload: MultipartUploadKey): Promise<ReadonlyMap<number, ArrivedPart> | undefined>;
   /**
    * Puts the parts together, whose ETags come in order.
    * @returns `differ` when they are not those that arrived; `gone` when the store knows of no such upload (any more)
    */
-  join(upload: PartedUpload, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'>;
+  join(upload: MultipartUploadKey, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'>;
   /** Drops one and its parts; resolves also when there is none. */
-  end(upload: PartedUpload): Promise<void>;
+  end(upload: MultipartUploadKey): Promise<void>;
   /** Those that were started before `olderThan`, and neither joined nor ended. */
-  unfinished(olderThan: Date): AsyncIterable<PartedUpload>;
+  unfinished(olderThan: Date): AsyncIterable<MultipartUploadKey>;
 }
 
 /** Whether uploads arrive out of the server's sight. */

@@ -1,4 +1,4 @@
-import type { ArrivedPart, PartedUpload, PartUrlRequest, UploadParts } from './remote-storage.ts';
+import type { ArrivedPart, MultipartUploadKey, PartUrlRequest, UploadParts } from './remote-storage.ts';
 import type { MultipartId, S3Multipart } from './s3/s3-multipart.ts';
 
 /** Uploads in parts, by S3's multipart uploads to where single PUTs go too. */
@@ -20,25 +20,25 @@ export class S3UploadParts implements UploadParts {
     return this.#multipart.presignPart(this.#named(upload), number, size, expiresAt);
   }
 
-  arrived(upload: PartedUpload): Promise<ReadonlyMap<number, ArrivedPart> | undefined> {
+  arrived(upload: MultipartUploadKey): Promise<ReadonlyMap<number, ArrivedPart> | undefined> {
     return this.#multipart.parts(this.#named(upload));
   }
 
-  join(upload: PartedUpload, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'> {
+  join(upload: MultipartUploadKey, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'> {
     return this.#multipart.complete(this.#named(upload), etags);
   }
 
-  end(upload: PartedUpload): Promise<void> {
+  end(upload: MultipartUploadKey): Promise<void> {
     return this.#multipart.abort(this.#named(upload));
   }
 
-  async *unfinished(olderThan: Date): AsyncIterable<PartedUpload> {
+  async *unfinished(olderThan: Date): AsyncIterable<MultipartUploadKey> {
     for await (const { key, id } of this.#multipart.unfinished(this.#staging, olderThan)) {
       yield { uploadId: key.slice(this.#staging.length), multipartId: id };
     }
   }
 
-  #named({ uploadId, multipartId }: PartedUpload): MultipartId {
+  #named({ uploadId, multipartId }: MultipartUploadKey): MultipartId {
     return { key: this.#staging + uploadId, id: multipartId };
   }
 }

@@ -1,11 +1,11 @@
 import { isAbsolute, relative } from 'node:path';
-import type { Fault } from '../issue.ts';
+import type { Issue } from '../issue.ts';
 import type { Target } from '../protocol/platform.ts';
-import { clashFaults, judgeUnsigned, nothingFoundFault, onlyDmgFault } from './bundle/bundle-issues.ts';
+import { clashIssues, classifyUnsigned, nothingFoundIssue, onlyDmgIssue } from './bundle/bundle-issues.ts';
 import { targetOfBundle } from './bundle/bundle-name.ts';
 import { type BundleTree, type FoundBundle, readBundleTree } from './bundle/bundle-tree.ts';
 import type { Candidate, LeftOut } from './bundle/choose-bundles.ts';
-import { judgeBundle } from './bundle/classify-bundle.ts';
+import { classifyBundle } from './bundle/classify-bundle.ts';
 import { prepareUnsigned } from './bundle/pack-unsigned-apps.ts';
 import { readCargoManifest } from './project/cargo-manifest.ts';
 import { findCargoTarget, listBundleFolders } from './project/cargo-target.ts';
@@ -43,12 +43,12 @@ export interface Discovery {
   readonly v1Compatible: boolean;
   readonly candidates: readonly Candidate[];
   readonly leftOut: readonly LeftOut[];
-  readonly faults: readonly Fault[];
+  readonly issues: readonly Issue[];
 }
 
 /**
  * Finds every signed updater file that `tauri build` left for one version of a project, and says of everything else
- * why it is left out. What is wrong with files is among the faults.
+ * why it is left out. What is wrong with files is among the issues.
  * @throws OtaError `usage` when there is no Tauri project, or its configuration cannot be used
  */
 export async function discoverProject(options: DiscoverOptions): Promise<Discovery> {
@@ -87,14 +87,14 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     built.includes(options.hostTarget) ? options.hostTarget : (built[0] ?? options.hostTarget),
   );
   const candidates = trees.flatMap((tree) => tree.candidates);
-  const faults = [
-    ...versionFaults(apps),
-    ...trees.flatMap((tree) => tree.faults),
-    ...clashFaults(candidates),
+  const issues = [
+    ...versionIssues(apps),
+    ...trees.flatMap((tree) => tree.issues),
+    ...clashIssues(candidates),
   ];
-  if (candidates.length === 0 && faults.length === 0) {
+  if (candidates.length === 0 && issues.length === 0) {
     const others = new Set(trees.flatMap((tree) => tree.otherVersions));
-    faults.push(nothingFoundFault(app, targetFolder, [...others], options.packInto !== undefined));
+    issues.push(nothingFoundIssue(app, targetFolder, [...others], options.packInto !== undefined));
   }
   return {
     tauriFolder,
@@ -106,7 +106,7 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     v1Compatible: [...apps.values()].some(({ config }) => config.updaterArtifacts === 'v1Compatible'),
     candidates,
     leftOut: trees.flatMap((tree) => tree.leftOut),
-    faults,
+    issues,
   };
 }
 
@@ -114,13 +114,13 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
 interface Judged {
   readonly candidates: readonly Candidate[];
   readonly leftOut: readonly LeftOut[];
-  readonly faults: readonly Fault[];
+  readonly issues: readonly Issue[];
   /** Of this app, but not the one looked for. */
   readonly otherVersions: readonly string[];
 }
 
 function passedOver(file: string, reason: string, usual: boolean): Judged {
-  return { candidates: [], leftOut: [{ file, reason, usual }], faults: [], otherVersions: [] };
+  return { candidates: [], leftOut: [{ file, reason, usual }], issues: [], otherVersions: [] };
 }
 
 async function judgeTree(
@@ -129,14 +129,14 @@ async function judgeTree(
 ): Promise<Judged> {
   const candidates: Candidate[] = [];
   const leftOut: LeftOut[] = orphans.map((file) => ({ file, reason: 'its file is gone', usual: false }));
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   const unsigned: FoundBundle[] = [];
   const signed: FoundBundle[] = [];
   const otherVersions: string[] = [];
   for (const found of [...bundles, ...unpackedApps]) {
     const { version, product } = found.name;
     const app = await appFor(targetOfBundle(found.name.bundle));
-    const verdict = await judgeBundle(found, app);
+    const verdict = await classifyBundle(found, app);
     if ('unsigned' in verdict) {
       unsigned.push(found);
     } else if ('leftOut' in verdict) {
@@ -145,24 +145,24 @@ async function judgeTree(
         otherVersions.push(version);
     } else {
       signed.push(found);
-      if ('fault' in verdict) faults.push(verdict.fault);
+      if ('issue' in verdict) issues.push(verdict.issue);
       else candidates.push(...verdict.candidates);
     }
   }
   for (const target of new Set(unsigned.map(({ name }) => targetOfBundle(name.bundle)))) {
     const { config } = await appFor(target);
-    const verdict = judgeUnsigned(
+    const verdict = classifyUnsigned(
       unsigned.filter(({ name }) => targetOfBundle(name.bundle) === target),
       signed,
       config,
     );
     leftOut.push(...verdict.leftOut);
-    faults.push(...verdict.faults);
+    issues.push(...verdict.issues);
   }
   const dmg = await currentDmg(bundles, appFor);
   const hasApp = [...bundles, ...unpackedApps].some(({ name }) => name.bundle === 'app');
-  if (dmg !== undefined && !hasApp) faults.push(onlyDmgFault(dmg.file, (await appFor('darwin')).config));
-  return { candidates, leftOut, faults, otherVersions };
+  if (dmg !== undefined && !hasApp) issues.push(onlyDmgIssue(dmg.file, (await appFor('darwin')).config));
+  return { candidates, leftOut, issues, otherVersions };
 }
 
 /** A disk image of the version that is looked for. */
@@ -177,7 +177,7 @@ async function currentDmg(
 }
 
 /** A release has one version, whatever the overlays say. */
-function versionFaults(apps: ReadonlyMap<Target, TauriApp>): Fault[] {
+function versionIssues(apps: ReadonlyMap<Target, TauriApp>): Issue[] {
   const versions = [...apps].map(([target, { version }]) => `${version} for ${target}`);
   if (new Set([...apps.values()].map(({ version }) => version)).size < 2) return [];
   const message = `the configuration has different versions: ${versions.sort().join(', ')}`;

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { basename, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import type { UpdateAnswer } from '../../src/protocol/messages.ts';
+import type { UpdateResponse } from '../../src/protocol/messages.ts';
 import { listenHttp } from '../support/network/loopback-server.ts';
 import { run } from '../support/process/binary.ts';
 import {
@@ -35,7 +35,7 @@ describe('what dev makes is gone', () => {
     await writeFile(app, Buffer.concat([await readFile(app), Buffer.alloc(64 * 1024 * 1024)]));
     const { dev, document, leftovers } = await startRehearsal(['--overlay', overlay], { cwd: project });
     const check = `${document.url}/api/sync/ota/note-taker/linux/x86_64/1.2.0?bundle_type=appimage`;
-    const { url } = (await (await fetch(check)).json()) as UpdateAnswer;
+    const { url } = (await (await fetch(check)).json()) as UpdateResponse;
     const { headers } = await fetch(url, { redirect: 'manual' });
     const stalled = http.get(headers.get('location') ?? '', (response) => response.pause());
     stalled.on('error', () => {});

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
-import type { UpdateAnswer } from '../../src/protocol/messages.ts';
+import type { UpdateResponse } from '../../src/protocol/messages.ts';
 import { mergePatch } from '../../src/tauri/project/tauri-config.ts';
 import { deadUrl } from '../support/network/loopback-server.ts';
 import { run } from '../support/process/binary.ts';
@@ -35,7 +35,7 @@ async function ask(endpoint: string, values: Readonly<Record<string, string>>) {
   const answer = await fetch(fillIn(endpoint, { ...ASKING, ...values }));
   return {
     status: answer.status,
-    update: answer.status === 200 ? ((await answer.json()) as UpdateAnswer) : undefined,
+    update: answer.status === 200 ? ((await answer.json()) as UpdateResponse) : undefined,
   };
 }
 
@@ -151,7 +151,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
   });
 });
 
-async function fetchBytes(update: UpdateAnswer | undefined): Promise<Buffer> {
+async function fetchBytes(update: UpdateResponse | undefined): Promise<Buffer> {
   return Buffer.from(await (await fetch(update?.url ?? '')).arrayBuffer());
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Fault, throwFaults, toError } from '../../src/issue.ts';
+import { type Issue, throwIssues, toError } from '../../src/issue.ts';
 
-const fault = (code: Fault['code'], message: string = code): Fault => ({
+const fault = (code: Issue['code'], message: string = code): Issue => ({
   code,
   message,
   hint: `Mend ${code}.`,
@@ -9,7 +9,7 @@ const fault = (code: Fault['code'], message: string = code): Fault => ({
 
 describe('faults', () => {
   test('that are none throw nothing', () => {
-    expect(() => throwFaults([])).not.toThrow();
+    expect(() => throwIssues([])).not.toThrow();
   });
 
   test('of one kind keep message and hint', () => {
@@ -29,13 +29,13 @@ describe('faults', () => {
     ]);
   });
 
-  test.each<[Fault['code'], Fault['code'], Fault['code']]>([
+  test.each<[Issue['code'], Issue['code'], Issue['code']]>([
     ['conflict', 'usage', 'usage'],
     ['conflict', 'preflight_refused', 'preflight_refused'],
     ['preflight_refused', 'usage', 'usage'],
     ['conflict', 'conflict', 'conflict'],
   ])('%s and %s together are %s', (first, second, expected) => {
-    expect(() => throwFaults([fault(first), fault(second)])).toThrow(
+    expect(() => throwIssues([fault(first), fault(second)])).toThrow(
       expect.objectContaining({ code: expected }),
     );
   });

@@ -5,7 +5,7 @@ import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
 import { DEFAULT_TOKEN_DAYS } from '../defaults.ts';
 import { formatTable } from '../format.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
 import { expiryAfterDays } from '../options/token-expiry.ts';
 import type { Context } from '../program.ts';
@@ -21,7 +21,7 @@ export async function runAppsCreate(
   { output }: Context,
   name: string,
 ): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   if (name.trim() === '') problems.add('the app needs a name: give one');
   const slug = readSlug(options.slug, problems);
   const publicKey = readPublicKey(options.pubkey, problems);

@@ -1,12 +1,12 @@
 import { displayUrl } from '../../client/transport/transport.ts';
 import { OtaError } from '../../errors.ts';
-import type { UpdateAnswer } from '../../protocol/messages.ts';
+import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
 import { askForUpdate } from '../../publish/verify/update-check.ts';
 import { formatBytes } from '../format.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { readChannel } from '../options/release-options.ts';
 import { readPublicKey, readServer } from '../options/remote-options.ts';
@@ -27,7 +27,7 @@ interface CheckOptions {
 
 /** api.md, "Update Check Endpoint", as an installed app uses it. */
 export async function runCheck(options: CheckOptions, context: Context): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const server = readServer(options.server, problems);
   const platform = readPlatform(options, problems);
   const publicKey = readPublicKey(options.pubkey, problems);
@@ -61,7 +61,7 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
 }
 
 /** Design 3, "JSON of `check --json`". `signature_valid` is null when there was no key to check by. */
-function toDocument(update: UpdateAnswer, fetched: FetchedUpdate | undefined) {
+function toDocument(update: UpdateResponse, fetched: FetchedUpdate | undefined) {
   const { version, url, signature, notes = null, pub_date = null } = update;
   return {
     update: true,
@@ -80,7 +80,7 @@ function toDocument(update: UpdateAnswer, fetched: FetchedUpdate | undefined) {
   };
 }
 
-function describe(update: UpdateAnswer, fetched: FetchedUpdate | undefined): string {
+function describe(update: UpdateResponse, fetched: FetchedUpdate | undefined): string {
   const lines = [`Update to ${update.version}: ${displayUrl(new URL(update.url))}`];
   if (update.notes) lines.push(update.notes);
   if (fetched) lines.push(`Downloaded ${formatBytes(fetched.size)}, sha256:${fetched.sha256}`);
@@ -90,7 +90,7 @@ function describe(update: UpdateAnswer, fetched: FetchedUpdate | undefined): str
 
 async function fetchOffered(
   { transport, signal }: Remote,
-  update: UpdateAnswer,
+  update: UpdateResponse,
   publicKey: PublicKey | undefined,
 ): Promise<FetchedUpdate> {
   const fetched = await fetchUpdate(transport, { ...update, url: new URL(update.url), publicKey, signal });

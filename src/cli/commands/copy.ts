@@ -7,11 +7,11 @@ import {
 } from '../../copy/copy-store.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { openPostgres } from '../../database/postgres/open-postgres.ts';
-import { storagePlace } from '../../database/queries/storage-binding.ts';
+import { storageBinding } from '../../database/queries/storage-binding.ts';
 import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { placeOf, readStorage, type S3Settings, type StorageOptions } from '../options/storage-options.ts';
 import { type CopyResult, copyDocument, formatCopy } from '../output/copy-report.ts';
 import { CopyReporter } from '../output/copy-reporter.ts';
@@ -64,7 +64,7 @@ export async function runCopy(options: CopyOptions, context: Context): Promise<v
 }
 
 function readSettings(options: CopyOptions): CopySettings {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const { fromDataDir: dataDir, toDatabase: database, toStorage: storage } = options;
   if (!dataDir) problems.add('name the store to be copied: --from-data-dir DIR');
   if (!database) {
@@ -88,7 +88,7 @@ function readSettings(options: CopyOptions): CopySettings {
 }
 
 async function requireOnDisk(queries: CopySource['queries'], dataDir: string): Promise<void> {
-  const place = await storagePlace(queries);
+  const place = await storageBinding(queries);
   if (place === undefined || place === 'disk') return;
   throw new OtaError('usage', `the files of ${dataDir} are in ${place}, not in the folder`, {
     hint: 'Only a store that has both its database and its files in one folder can be copied.',

@@ -3,14 +3,14 @@ import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../protocol/messages.ts';
 import { nextRelease } from '../../protocol/version.ts';
 import type { PublishEvent } from '../../publish/publisher.ts';
 import type { Traffic } from '../../server/traffic.ts';
-import { formatOverlay, OVERLAY_NAME, rehearsalOverlay } from '../../tauri/project/dev-overlay.ts';
+import { devOverlay, formatOverlay, OVERLAY_NAME } from '../../tauri/project/dev-overlay.ts';
 import { publishToOwnServer } from '../dev/dev-publish.ts';
 import { describe, toDocument } from '../dev/dev-report.ts';
-import { findRehearsedBuild, type RehearsedBuild } from '../dev/find-dev-build.ts';
+import { type DevBuild, findDevBuild } from '../dev/find-dev-build.ts';
 import { checkOverlayFile, writeOverlayFile } from '../dev/overlay-file.ts';
-import { makeThrowawayFolder } from '../dev/temp-dir.ts';
+import { makeTempDir } from '../dev/temp-dir.ts';
 import { describeTraffic, type Offered } from '../dev/traffic-lines.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readVersion } from '../options/release-options.ts';
 import { readInteger } from '../options/remote-options.ts';
 import { createLogger } from '../output/logger.ts';
@@ -28,7 +28,7 @@ interface DevOptions {
 }
 
 interface DevSettings {
-  readonly build: RehearsedBuild;
+  readonly build: DevBuild;
   /** What it is announced as. */
   readonly version: string;
   readonly port: number;
@@ -39,7 +39,7 @@ interface DevSettings {
 /** Rehearses an update until it is told to stop, which is its normal end, whenever it comes. Nothing of it stays. */
 export async function runDev(options: DevOptions, context: Context): Promise<void> {
   const { signal, release } = abortedByHangup(context.signal);
-  const { folder, remove } = makeThrowawayFolder();
+  const { folder, remove } = makeTempDir();
   try {
     const settings = await readSettings(options, folder);
     await rehearse(settings, folder, { ...context, signal });
@@ -50,10 +50,10 @@ export async function runDev(options: DevOptions, context: Context): Promise<voi
 }
 
 async function readSettings(options: DevOptions, folder: string): Promise<DevSettings> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const port = readInteger('--port', options.port, { min: 0, max: 65_535 }, problems);
   const given = options.version === undefined ? undefined : readVersion(options.version, problems);
-  const build = await findRehearsedBuild(options, folder, problems);
+  const build = await findDevBuild(options, folder, problems);
   if (build?.isSample && options.overlay !== undefined) {
     problems.add('--overlay is for a Tauri project, and the sample is none: leave it out');
   } else if (options.overlay !== undefined) checkOverlayFile(options.overlay, problems);
@@ -94,7 +94,7 @@ async function rehearse(
     if (published === 'stopped') return;
     const { publicKey, artifacts } = published;
     if (overlayFile !== undefined) {
-      const overlay = rehearsalOverlay(server.url, build.slug, publicKey);
+      const overlay = devOverlay(server.url, build.slug, publicKey);
       removeOverlay = writeOverlayFile(overlayFile, formatOverlay(overlay));
     }
     offered = { version, platforms: artifacts };
@@ -123,7 +123,7 @@ const SERVER_SETTINGS = {
 /** What goes well while publishing is not what somebody rehearses for. */
 async function publishQuietly(
   server: StartedServer,
-  build: RehearsedBuild,
+  build: DevBuild,
   version: string,
   { output, signal }: Pick<Context, 'output' | 'signal'>,
 ) {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { platformName } from '../../protocol/platform.ts';
-import { presenceFaults } from '../../publish/inspect/inspect-artifacts.ts';
+import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { type RemoteOptions, readPublicKey, readSlug } from '../options/remote-options.ts';
 import { platformFields } from '../output/publish-report.ts';
@@ -25,12 +25,12 @@ export async function runPublishArtifact(
   context: Context,
   file: string,
 ): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   if (!options.release) problems.add('no release is given: pass --release with its id or version');
   const platform = readPlatform(options, problems);
   const publicKey = readPublicKey(options.pubkey, problems);
   const slug = readSlug(options.slug || undefined, problems);
-  if (platform) problems.addFaults(await presenceFaults([{ ...platform, file }]));
+  if (platform) problems.addIssues(await presenceIssues([{ ...platform, file }]));
   const { output, signal } = context;
   const reporter = new Reporter(output);
   const remote = connectForApp(options, context, problems, (notice) =>

@@ -3,7 +3,7 @@ import type { RetryNotice } from '../../client/retry.ts';
 import { finishRelease } from '../../publish/finish-release.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { readConfigFile } from '../options/config-file.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readExpected } from '../options/platform-options.ts';
 import { type RemoteOptions, readPublicKey, readSlug } from '../options/remote-options.ts';
 import { describe, toDocument, toStepResult } from '../output/publish-report.ts';
@@ -20,7 +20,7 @@ interface PublishFinishOptions extends RemoteOptions {
 
 /** Extension `draft`: takes a draft live. One that is live already is only verified. */
 export async function runPublishFinish(options: PublishFinishOptions, context: Context): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const config = problems.attempt(() => readConfigFile('.')) ?? {};
   if (!options.release) problems.add('no draft is given: pass --release with its id or version');
   const request = {

@@ -1,6 +1,6 @@
 import { ensureRelease } from '../../publish/execute/ensure-release.ts';
-import { requestFaults } from '../../publish/plan/plan.ts';
-import { Problems } from '../options/option-errors.ts';
+import { requestIssues } from '../../publish/plan/plan.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { type ReleaseOptions, readNotes, readVersion } from '../options/release-options.ts';
 import { type RemoteOptions, readTextFile } from '../options/remote-options.ts';
 import type { Context } from '../program.ts';
@@ -12,13 +12,13 @@ interface PublishReleaseOptions extends RemoteOptions, ReleaseOptions {
 
 /** api.md, "Create a Release". A release that is there with the same content is printed as it is. */
 export async function runPublishRelease(options: PublishReleaseOptions, context: Context): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const version = readVersion(options.version, problems);
   const notes = readNotes(options, problems);
   const { signatureFile: file } = options;
   const signature = file && problems.attempt(() => readTextFile(file, '--signature-file'))?.trim();
   if (file && signature === '') problems.add(`--signature-file ${file} is empty: sign the bundle first`);
-  problems.addFaults(requestFaults({ version, allowPrerelease: options.allowPrerelease ?? false }));
+  problems.addIssues(requestIssues({ version, allowPrerelease: options.allowPrerelease ?? false }));
   const { output } = context;
   const remote = connectForApp(options, context, problems);
   try {

@@ -1,11 +1,11 @@
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { type RemoteOptions, readSlug } from '../options/remote-options.ts';
 import type { Context } from '../program.ts';
 import { connectForApp } from '../wiring/connect.ts';
 
 /** api.md, "Register a Slug". */
 export async function runPublishSlug(options: RemoteOptions, context: Context, slug: string): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   readSlug(slug, problems);
   const { client, retry, appId, transport } = connectForApp(options, context, problems);
   try {

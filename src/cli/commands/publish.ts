@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetryNotice } from '../../client/retry.ts';
-import { presenceFaults } from '../../publish/inspect/inspect-artifacts.ts';
+import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { publish } from '../../publish/publish.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { readConfigFile } from '../options/config-file.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
 import { type ReleaseOptions, readChannel, readNotes, readVersion } from '../options/release-options.ts';
 import { type RemoteOptions, readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
@@ -31,7 +31,7 @@ interface PublishOptions extends RemoteOptions, ReleaseOptions {
 }
 
 export async function runPublish(options: PublishOptions, context: Context): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const config = problems.attempt(() => readConfigFile(options.project)) ?? {};
   const settings = {
     ...options,
@@ -63,7 +63,7 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
     publicKey: settings.pubkey
       ? readPublicKey(settings.pubkey, problems)
       : readProjectKey(discovered, problems),
-    faults: discovered?.faults ?? [],
+    issues: discovered?.issues ?? [],
     allowPrerelease: settings.allowPrerelease ?? false,
     allowLower: settings.allowLower ?? false,
     allowKeyChange: settings.allowKeyChange ?? false,
@@ -74,8 +74,8 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
   if (request.draft && request.expect !== undefined) {
     problems.add('--draft and --expect exclude each other: a draft waits for a request, or for platforms');
   }
-  // Where flags are at fault too; otherwise it is found with all that is wrong with the files.
-  if (problems.any) problems.addFaults(await presenceFaults(request.artifacts));
+  // Where options are wrong too; otherwise it is found with all that is wrong with the files.
+  if (problems.any) problems.addIssues(await presenceIssues(request.artifacts));
   const { output, signal } = context;
   const reporter = new Reporter(output);
   const onRetry = (notice: RetryNotice) => reporter.report({ type: 'retrying', notice });

@@ -1,5 +1,5 @@
 import { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
 import { listedName } from '../../publish/server-state/server-state.ts';
 import { formatBytes, formatTable } from '../format.ts';
@@ -92,7 +92,7 @@ export async function runReleasesDelete(
 async function withReleases(
   options: RemoteOptions,
   context: Context,
-  use: (releases: ReleaseAnswer[], remote: Remote & { appId: string }) => Promise<void>,
+  use: (releases: ReleaseResponse[], remote: Remote & { appId: string }) => Promise<void>,
 ): Promise<void> {
   const remote = connectForApp(options, context);
   try {
@@ -102,7 +102,7 @@ async function withReleases(
   }
 }
 
-function describe(release: ReleaseAnswer): string {
+function describe(release: ReleaseResponse): string {
   const artifacts = (release.artifacts ?? []).map((artifact) => [
     `  ${listedName(artifact)}`,
     formatBytes(artifact.file_size),

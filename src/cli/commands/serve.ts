@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import { isLoopback } from '../../runtime/loopback.ts';
 import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readInteger } from '../options/remote-options.ts';
 import { readStorage, type StorageOptions } from '../options/storage-options.ts';
 import { createLogger } from '../output/logger.ts';
@@ -43,7 +43,7 @@ export async function runServe(options: ServeOptions, { signal, output }: Contex
 }
 
 function readSettings(options: ServeOptions): ServerSettings {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const most = Number.MAX_SAFE_INTEGER;
   const settings = {
     dataDir: options.dataDir,
@@ -99,7 +99,7 @@ function isCidr(text: string): boolean {
   return bits > 0 && rest.length === 0 && fits;
 }
 
-function readPublicUrl(text: string | undefined, problems: Problems): string | undefined {
+function readPublicUrl(text: string | undefined, problems: OptionErrors): string | undefined {
   if (!text) return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {

@@ -4,7 +4,7 @@ import { OtaError } from '../../errors.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES, type Scope } from '../../protocol/token.ts';
 import { formatTable } from '../format.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readApp } from '../options/remote-options.ts';
 import { expiryAfterDays, readExpiry } from '../options/token-expiry.ts';
 import type { Context } from '../program.ts';
@@ -18,7 +18,7 @@ interface TokensCreateOptions extends StoreOptions {
 }
 
 export async function runTokensCreate(options: TokensCreateOptions, { output }: Context): Promise<void> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const appId = readApp(options.app, problems);
   const days = readExpiry(options.expires, problems);
   problems.throwIfAny();

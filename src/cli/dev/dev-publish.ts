@@ -10,20 +10,20 @@ import { type PublishResult, publish } from '../../publish/publish.ts';
 import type { PublishEvent } from '../../publish/publisher.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { StartedServer } from '../wiring/start-server.ts';
-import type { RehearsedBuild } from './find-dev-build.ts';
-import { signForRehearsal } from './sign-build.ts';
+import type { DevBuild } from './find-dev-build.ts';
+import { signBuild } from './sign-build.ts';
 
 /** Signs a build with a key of this moment, and publishes it to a server of this process, over HTTP as ever. */
 export async function publishToOwnServer(
   { url, database }: Pick<StartedServer, 'url' | 'database'>,
-  build: RehearsedBuild,
+  build: DevBuild,
   version: string,
   { report, signal }: { report: (event: PublishEvent) => void; signal: AbortSignal },
 ): Promise<PublishResult & { readonly publicKey: PublicKey }> {
   const now = new Date();
   const keyPair = generateSigningKeyPair();
   const { publicKey } = keyPair;
-  const artifacts = await signForRehearsal(build.artifacts, { keyPair, version, now, signal });
+  const artifacts = await signBuild(build.artifacts, { keyPair, version, now, signal });
   const app = { name: build.name, slug: build.slug, pubkey: formatPublicKey(publicKey) };
   const firstToken = { name: 'rehearsal', scopes: SCOPES, expiresAt: null };
   const created = await createAppWithToken(database.queries, app, firstToken, now);

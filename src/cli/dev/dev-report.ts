@@ -6,11 +6,11 @@ import { compareVersions } from '../../protocol/version.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import { platformFields, type ReportedArtifact } from '../output/publish-report.ts';
 import { hostPlatform } from '../project/host-platform.ts';
-import type { RehearsedBuild } from './find-dev-build.ts';
+import type { DevBuild } from './find-dev-build.ts';
 
 /** A rehearsal that is ready. */
 export interface Rehearsal {
-  readonly build: RehearsedBuild;
+  readonly build: DevBuild;
   /** What the build is announced as. */
   readonly version: string;
   /** The server's base URL. */

@@ -1,12 +1,12 @@
 import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
 import type { LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { listTauriFolders } from '../../tauri/project/find-tauri-folder.ts';
-import type { Problems } from '../options/option-errors.ts';
+import type { OptionErrors } from '../options/option-errors.ts';
 import { discoverRelease } from '../project/project-release.ts';
 import { makeSampleBuild } from './sample-build.ts';
 
 /** What a rehearsal publishes. */
-export interface RehearsedBuild {
+export interface DevBuild {
   readonly name: string;
   readonly isSample: boolean;
   /** Its own, which the app that is to be updated has too. */
@@ -17,7 +17,7 @@ export interface RehearsedBuild {
   readonly leftOut: readonly LeftOut[];
 }
 
-export interface RehearsedBuildOptions {
+export interface DevBuildOptions {
   /** Here, when undefined; and where that is no Tauri project, the sample. */
   readonly project?: string;
   readonly sample?: boolean;
@@ -31,11 +31,11 @@ const FALLBACK_SLUG = 'rehearsal';
  * @param folder for what has to be written
  * @returns undefined when there is none; why is among the problems
  */
-export async function findRehearsedBuild(
-  { project, sample = false }: RehearsedBuildOptions,
+export async function findDevBuild(
+  { project, sample = false }: DevBuildOptions,
   folder: string,
-  problems: Problems,
-): Promise<RehearsedBuild | undefined> {
+  problems: OptionErrors,
+): Promise<DevBuild | undefined> {
   if (sample && project !== undefined) {
     problems.add('--sample and --project exclude each other: give one');
     return undefined;
@@ -51,7 +51,7 @@ export async function findRehearsedBuild(
     problems,
   );
   if (discovered === undefined) return undefined;
-  problems.addFaults(discovered.faults);
+  problems.addIssues(discovered.issues);
   return {
     ...discovered,
     name: discovered.productName,

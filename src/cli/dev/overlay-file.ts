@@ -1,13 +1,13 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OtaError } from '../../errors.ts';
-import { isRehearsalOverlay } from '../../tauri/project/dev-overlay.ts';
-import type { Problems } from '../options/option-errors.ts';
+import { isDevOverlay } from '../../tauri/project/dev-overlay.ts';
+import type { OptionErrors } from '../options/option-errors.ts';
 import { atExit } from './at-exit.ts';
 
 /** Sees that an overlay may be written there: where nothing is, or one that a rehearsal could not remove. */
-export function checkOverlayFile(file: string, problems: Problems): void {
-  if (existsSync(file) && !isRehearsalOverlay(readIfPossible(file) ?? '')) {
+export function checkOverlayFile(file: string, problems: OptionErrors): void {
+  if (existsSync(file) && !isDevOverlay(readIfPossible(file) ?? '')) {
     problems.add(`--overlay ${file} is there already, and was not written by this command: name another`);
   } else if (!existsSync(dirname(file))) {
     problems.add(`--overlay ${file} is in a folder that does not exist: create it, or name another`);

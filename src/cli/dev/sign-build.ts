@@ -3,7 +3,7 @@ import { toError } from '../../issue.ts';
 import { type SigningKeyPair, signFile } from '../../protocol/minisign-signer.ts';
 import { type ArtifactInput, hashFile } from '../../publish/inspect/inspect-artifacts.ts';
 
-export interface RehearsalSigning {
+export interface DevSigning {
   readonly keyPair: SigningKeyPair;
   /** What the files are announced as. */
   readonly version: string;
@@ -15,9 +15,9 @@ export interface RehearsalSigning {
  * Signs each file with a rehearsal's own key. Whatever lies beside the files is neither read nor changed.
  * @throws OtaError `usage` when a file cannot be read
  */
-export async function signForRehearsal(
+export async function signBuild(
   artifacts: readonly ArtifactInput[],
-  { keyPair, version, now, signal }: RehearsalSigning,
+  { keyPair, version, now, signal }: DevSigning,
 ): Promise<ArtifactInput[]> {
   const signatures = new Map<string, string>(); // a universal bundle stands for two platforms
   for (const { file } of artifacts) {

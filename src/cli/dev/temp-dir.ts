@@ -18,7 +18,7 @@ function makeTemporaryFolder(): string {
 }
 
 /** A folder among the system's temporary ones that is gone with the process; after SIGKILL the system cleans it up. */
-export function makeThrowawayFolder(): { readonly folder: string; readonly remove: () => void } {
+export function makeTempDir(): { readonly folder: string; readonly remove: () => void } {
   const folder = makeTemporaryFolder();
   return { folder, remove: atExit(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })) };
 }

@@ -68,11 +68,11 @@ export function readConfigFile(folder: string): ConfigFile {
   }
   const known = Object.keys(Settings.properties);
   const unknown = Object.keys(value ?? {}).filter((name) => !known.includes(name));
-  const faults =
+  const issues =
     unknown.length > 0
       ? [`it has no setting ${unknown.join(', ')}`]
       : fieldErrors(Settings, value).map(({ field, message }) => `${field} ${message}`);
-  throw new OtaError('usage', `${file} is not as it should be: ${faults.join('; ')}`, {
+  throw new OtaError('usage', `${file} is not as it should be: ${issues.join('; ')}`, {
     hint: `It may have ${known.join(', ')}.`,
   });
 }

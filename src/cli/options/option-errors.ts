@@ -1,10 +1,10 @@
 import { OtaError } from '../../errors.ts';
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 
 type ProblemKind = 'usage' | 'preflight_refused';
 
 /** Gathers what is wrong with flags, settings and files, so that all of it is said at once. */
-export class Problems {
+export class OptionErrors {
   readonly #found: { readonly text: string; readonly kind: ProblemKind }[] = [];
 
   /** @param text a sentence that names the flag and what to do */
@@ -16,8 +16,8 @@ export class Problems {
     return this.#found.length > 0;
   }
 
-  addFaults(faults: readonly Fault[]): void {
-    for (const { code, message, hint } of faults) {
+  addIssues(issues: readonly Issue[]): void {
+    for (const { code, message, hint } of issues) {
       this.add(`${message}. ${hint}`, code === 'usage' ? 'usage' : 'preflight_refused');
     }
   }

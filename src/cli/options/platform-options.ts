@@ -10,7 +10,7 @@ import {
 } from '../../protocol/platform.ts';
 import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
 import { CONFIG_FILE } from './config-file.ts';
-import type { Problems } from './option-errors.ts';
+import type { OptionErrors } from './option-errors.ts';
 
 /** A universal macOS bundle runs on both archs, and becomes an artifact for each. */
 const UNIVERSAL = /^darwin-universal(?<bundle>-app)?$/;
@@ -26,7 +26,7 @@ const PLATFORM_WORDS =
  */
 export function readArtifacts(
   values: readonly string[],
-  problems: Problems,
+  problems: OptionErrors,
   source = '--artifact',
 ): ArtifactInput[] {
   const inputs = values.flatMap((value) => readArtifact(value, source, problems));
@@ -42,7 +42,7 @@ export function readArtifacts(
  */
 export function readExpected(
   list: string | undefined,
-  problems: Problems,
+  problems: OptionErrors,
   configured?: readonly string[],
 ): string[] | undefined {
   const source = list === undefined ? `expect in ${CONFIG_FILE}` : '--expect';
@@ -61,7 +61,7 @@ export function readExpected(
  * The platforms a word stands for: one, or both of a universal macOS bundle. Undefined when it stands for none.
  * @param given how it was given, for the message
  */
-export function platformsOf(word: string, given: string, problems: Problems): Platform[] | undefined {
+export function platformsOf(word: string, given: string, problems: OptionErrors): Platform[] | undefined {
   const universal = UNIVERSAL.exec(word);
   if (universal !== null) {
     const bundleType = universal.groups?.bundle === undefined ? {} : { bundleType: 'app' as const };
@@ -76,7 +76,7 @@ export function platformsOf(word: string, given: string, problems: Problems): Pl
 /** `--target`, `--arch` and `--bundle-type`. */
 export function readPlatform(
   options: { target?: string; arch?: string; bundleType?: string },
-  problems: Problems,
+  problems: OptionErrors,
 ): Platform | undefined {
   const { target = '', arch = '', bundleType } = options;
   const known = parsePlatform(`${target}-${arch}`);
@@ -97,7 +97,7 @@ export function readPlatform(
   return platform;
 }
 
-function readArtifact(value: string, source: string, problems: Problems): ArtifactInput[] {
+function readArtifact(value: string, source: string, problems: OptionErrors): ArtifactInput[] {
   const equals = value.indexOf('=');
   const [word, file] = [value.slice(0, equals), value.slice(equals + 1)];
   if (equals < 1 || file === '') {

@@ -1,9 +1,9 @@
 import type { ProxySettings } from '../../client/transport/proxy-settings.ts';
 import type { Environment } from '../environment.ts';
-import type { Problems } from './option-errors.ts';
+import type { OptionErrors } from './option-errors.ts';
 
 /** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as curl reads them: in small letters first; set to nothing is not set. */
-export function readProxies(environment: Environment, problems: Problems): ProxySettings {
+export function readProxies(environment: Environment, problems: OptionErrors): ProxySettings {
   const [, bypass = ''] = find('NO_PROXY', environment) ?? [];
   return {
     http: readProxy('HTTP_PROXY', environment, problems),
@@ -13,7 +13,7 @@ export function readProxies(environment: Environment, problems: Problems): Proxy
 }
 
 /** What is wrong is said without the value, which may hold a password. */
-function readProxy(variable: string, environment: Environment, problems: Problems): URL | undefined {
+function readProxy(variable: string, environment: Environment, problems: OptionErrors): URL | undefined {
   const found = find(variable, environment);
   if (found === undefined) return undefined;
   const [name, value] = found;

@@ -1,7 +1,7 @@
 import semver from 'semver';
 import { CHANNEL_RULE, isChannel } from '../../protocol/channel.ts';
 import { isPrerelease, isVersion } from '../../protocol/version.ts';
-import type { Problems } from './option-errors.ts';
+import type { OptionErrors } from './option-errors.ts';
 import { readTextFile } from './remote-options.ts';
 
 export interface ReleaseOptions {
@@ -12,7 +12,7 @@ export interface ReleaseOptions {
 }
 
 /** The version without the `v` of a git tag. */
-export function readVersion(text: string | undefined, problems: Problems): string {
+export function readVersion(text: string | undefined, problems: OptionErrors): string {
   if (!text) {
     problems.add('no version is given: pass --version X.Y.Z');
     return '';
@@ -29,13 +29,13 @@ export function readVersion(text: string | undefined, problems: Problems): strin
 }
 
 /** `--channel`; undefined when none is given. */
-export function readChannel(channel: string | undefined, problems: Problems): string | undefined {
+export function readChannel(channel: string | undefined, problems: OptionErrors): string | undefined {
   if (channel !== undefined && !isChannel(channel))
     problems.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
   return channel;
 }
 
-export function readNotes({ notes, notesFile }: ReleaseOptions, problems: Problems): string | undefined {
+export function readNotes({ notes, notesFile }: ReleaseOptions, problems: OptionErrors): string | undefined {
   if (notes !== undefined && notesFile !== undefined)
     problems.add('--notes and --notes-file exclude each other: give one');
   const text =

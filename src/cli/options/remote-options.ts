@@ -4,7 +4,7 @@ import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../../protocol/slug.ts';
 import { isWellFormedToken, TOKEN_PREFIX } from '../../protocol/token.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
-import type { Problems } from './option-errors.ts';
+import type { OptionErrors } from './option-errors.ts';
 
 /** What every remote command takes, as commander leaves it. */
 export interface RemoteOptions {
@@ -15,7 +15,7 @@ export interface RemoteOptions {
 }
 
 /** The base URL of the server. */
-export function readServer(text: string | undefined, problems: Problems): URL | undefined {
+export function readServer(text: string | undefined, problems: OptionErrors): URL | undefined {
   if (!text) {
     problems.add('no server is given: pass --server URL or set SYNCKIT_OTA_SERVER');
     return undefined;
@@ -32,13 +32,13 @@ export function readServer(text: string | undefined, problems: Problems): URL | 
   return url;
 }
 
-export function readApp(text: string | undefined, problems: Problems): string {
+export function readApp(text: string | undefined, problems: OptionErrors): string {
   if (!text) problems.add('no app is given: pass --app ID or set SYNCKIT_OTA_APP');
   return text ?? '';
 }
 
 /** A slug that may be registered; undefined when none is given. */
-export function readSlug(slug: string | undefined, problems: Problems): string | undefined {
+export function readSlug(slug: string | undefined, problems: OptionErrors): string | undefined {
   if (slug === undefined) return undefined;
   if (!isSlug(slug)) problems.add(`"${slug}" is not a slug: use ${SLUG_RULE}`);
   else if (isReservedSlug(slug)) problems.add(`the slug ${slug} is reserved: choose another`);
@@ -46,7 +46,7 @@ export function readSlug(slug: string | undefined, problems: Problems): string |
 }
 
 /** The bearer token: from its file (`-` is stdin), else the flag, else the environment. */
-export function readToken({ token, tokenFile }: RemoteOptions, problems: Problems): string {
+export function readToken({ token, tokenFile }: RemoteOptions, problems: OptionErrors): string {
   const given = tokenFile ? problems.attempt(() => readTextFile(tokenFile, '--token-file')) : (token ?? '');
   if (given === undefined) return '';
   const text = given.trim();
@@ -64,7 +64,7 @@ export function readToken({ token, tokenFile }: RemoteOptions, problems: Problem
  * A minisign public key from its text, from a file that holds it, or from a `tauri.conf.json`.
  * Undefined when none is given.
  */
-export function readPublicKey(value: string | undefined, problems: Problems): PublicKey | undefined {
+export function readPublicKey(value: string | undefined, problems: OptionErrors): PublicKey | undefined {
   if (!value) return undefined;
   const key = parsePublicKey(value) ?? keyInFile(value);
   if (key === undefined) {
@@ -81,7 +81,7 @@ export function readInteger(
   flag: string,
   text: string,
   range: { min: number; max: number },
-  problems: Problems,
+  problems: OptionErrors,
 ): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= range.min && value <= range.max) return value;

@@ -1,5 +1,5 @@
 import { ownFolderIn, parseS3Location, type S3Location } from '../../storage/s3/s3-location.ts';
-import type { Problems } from './option-errors.ts';
+import type { OptionErrors } from './option-errors.ts';
 
 /** As commander leaves them. */
 export interface StorageOptions {
@@ -24,7 +24,7 @@ const REGION = /^[A-Za-z0-9-]+$/;
 /** Where artifacts are kept. @param option what names the place @returns undefined for the disk */
 export function readStorage(
   options: StorageOptions,
-  problems: Problems,
+  problems: OptionErrors,
   option = '--storage',
 ): S3Settings | undefined {
   const {

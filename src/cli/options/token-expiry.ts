@@ -1,10 +1,10 @@
-import type { Problems } from './option-errors.ts';
+import type { OptionErrors } from './option-errors.ts';
 
 const MAX_TOKEN_DAYS = 3650;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Reads `--expires`: `90`, `90d` or `never` (null). @returns days */
-export function readExpiry(text: string, problems: Problems): number | null {
+export function readExpiry(text: string, problems: OptionErrors): number | null {
   if (text === 'never') return null;
   const days = /^(\d{1,4})d?$/.exec(text)?.[1];
   if (days === undefined || Number(days) < 1 || Number(days) > MAX_TOKEN_DAYS) {

@@ -1,7 +1,7 @@
 import type { OtaClient } from '../../client/ota-client.ts';
 import { displayUrl } from '../../client/transport/transport.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform, platformName } from '../../protocol/platform.ts';
 import type { PublishResult } from '../../publish/publish.ts';
 import type { PublishedFile } from '../../publish/server-state/published-file.ts';
@@ -17,7 +17,7 @@ export type ReportedArtifact = Verified<PublishedFile>;
 /** What is told of a publish, or of taking a draft live. */
 export interface Reported {
   readonly status: PublishResult['status'];
-  readonly release: ReleaseAnswer | undefined;
+  readonly release: ReleaseResponse | undefined;
   /** The app's; undefined when nobody knows it. */
   readonly slug: string | undefined;
   readonly artifacts: readonly ReportedArtifact[];
@@ -60,7 +60,7 @@ export function toStepResult(
 }
 
 /** What apps ask for their channel by. */
-function queryOf(release: ReleaseAnswer | undefined): string {
+function queryOf(release: ReleaseResponse | undefined): string {
   const { channel = STABLE } = release ?? {};
   return channel === STABLE ? '' : `?channel=${channel}`;
 }
@@ -107,7 +107,7 @@ export function describe(reported: Reported, version: string): string {
 }
 
 /** What takes a draft live. */
-function nextStep(release: ReleaseAnswer): string {
+function nextStep(release: ReleaseResponse): string {
   if (release.expect === undefined) return '`synckit-ota publish finish` takes it live';
   const missing = missingNames(release.expect, storedPlatforms(listedArtifacts(release)));
   return missing.length > 0

@@ -3,7 +3,7 @@ import { namesPlatform, type Platform } from '../../protocol/platform.ts';
 import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
 import type { LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import type { ArtifactPatterns } from '../options/config-file.ts';
-import type { Problems } from '../options/option-errors.ts';
+import type { OptionErrors } from '../options/option-errors.ts';
 import { platformsOf, readArtifacts } from '../options/platform-options.ts';
 import { matchFiles } from './match-files.ts';
 
@@ -23,7 +23,7 @@ export interface ConfiguredArtifacts {
 export async function readConfiguredArtifacts(
   { file, folder, patterns }: ArtifactPatterns,
   { version, expect }: { readonly version: string; readonly expect?: readonly string[] | undefined },
-  problems: Problems,
+  problems: OptionErrors,
 ): Promise<ConfiguredArtifacts> {
   const source = `artifacts in ${file}`;
   const found: string[] = [];

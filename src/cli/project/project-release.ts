@@ -1,12 +1,12 @@
 import { dirname, join } from 'node:path';
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';
 import { changelogSection } from '../../tauri/project/changelog-section.ts';
-import type { Problems } from '../options/option-errors.ts';
+import type { OptionErrors } from '../options/option-errors.ts';
 import { hostTarget } from './host-platform.ts';
 
 /** What a publish takes from a Tauri project where it is not told otherwise. */
@@ -20,13 +20,13 @@ export interface DiscoveredRelease {
   readonly notes: string | undefined;
   readonly artifacts: readonly ArtifactInput[];
   readonly leftOut: readonly LeftOut[];
-  readonly faults: readonly Fault[];
+  readonly issues: readonly Issue[];
 }
 
 /** Discovers what to publish. What keeps it from being discovered is among the problems. */
 export async function discoverRelease(
   { project, version, packInto }: Pick<DiscoverOptions, 'project' | 'version' | 'packInto'>,
-  problems: Problems,
+  problems: OptionErrors,
 ): Promise<DiscoveredRelease | undefined> {
   const discovery = await problems.attemptAsync(() =>
     discoverProject({
@@ -52,14 +52,14 @@ export async function discoverRelease(
     notes: findNotes(project, discovery),
     artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
-    faults: discovery.faults,
+    issues: discovery.issues,
   };
 }
 
 /** The project's own key; undefined when it has none. */
 export function readProjectKey(
   discovered: DiscoveredRelease | undefined,
-  problems: Problems,
+  problems: OptionErrors,
 ): PublicKey | undefined {
   if (discovered?.pubkey === undefined) return undefined;
   const { text, file } = discovered.pubkey;

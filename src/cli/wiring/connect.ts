@@ -5,7 +5,7 @@ import { UndiciTransport } from '../../client/transport/transport.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
 import { formatRetry } from '../format.ts';
 import { type ConfigFile, readConfigFile } from '../options/config-file.ts';
-import { Problems } from '../options/option-errors.ts';
+import { OptionErrors } from '../options/option-errors.ts';
 import { readProxies } from '../options/proxy-environment.ts';
 import { type RemoteOptions, readApp, readServer, readToken } from '../options/remote-options.ts';
 import type { Output } from '../output/output.ts';
@@ -25,7 +25,7 @@ export function connectPublicly(
   context: Context,
   onRetry?: (notice: RetryNotice) => void,
 ): Remote {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const proxies = readProxies(context.environment, problems);
   problems.throwIfAny();
   return connect({ server, proxies }, context, onRetry);
@@ -39,7 +39,7 @@ export function connectPublicly(
 export function connectForApp(
   options: RemoteOptions & { readonly project?: string },
   context: Context,
-  problems = new Problems(),
+  problems = new OptionErrors(),
   onRetry?: (notice: RetryNotice) => void,
   known?: ConfigFile,
 ): Remote & { readonly appId: string } {

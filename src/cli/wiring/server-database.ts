@@ -25,7 +25,7 @@ export async function openServedDatabase(
   });
   try {
     if (ownsFiles) {
-      await database.claimDisk((err) => {
+      await database.lockDisk((err) => {
         logger.fatal({ err }, 'another node took over while the database was away; stopping');
         process.exit(EXIT.store);
       });

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { databaseFailure } from '../../database/database-error.ts';
 import { databaseId } from '../../database/database-id.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
-import { refuseOtherPlace, requireStoragePlace } from '../../database/queries/storage-binding.ts';
+import { refuseOtherPlace, requireStorageBinding } from '../../database/queries/storage-binding.ts';
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import type { Database } from '../../database/sqlite/open-sqlite.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
@@ -82,7 +82,7 @@ export async function startServer(
     await refuseOtherPlace(database.queries, opened.place);
     await requireNoUnfinishedCopy(database.queries);
     if (isRemote(storage)) await storage.requireOwner(await databaseId(database.queries));
-    await requireStoragePlace(database.queries, opened.place); // only now: a place that is refused is not remembered
+    await requireStorageBinding(database.queries, opened.place); // only now: a place that is refused is not remembered
   } catch (error) {
     await letGo(); // an open database keeps the process alive
     throw databaseFailure(error) ?? error;

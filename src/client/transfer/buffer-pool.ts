@@ -12,7 +12,7 @@ export interface LentBuffer {
  * The memory that all uploads in parts of a run share: so much and no more, whatever runs at once. A single part may
  * exceed it when there is no other.
  */
-export class PartBuffers {
+export class BufferPool {
   readonly #budget: number;
   readonly #waiting: (() => void)[] = [];
   #free: Buffer[] = [];

@@ -1,5 +1,5 @@
 import { UnchangedFile } from '../unchanged-file.ts';
-import type { LentBuffer, PartBuffers } from './buffer-pool.ts';
+import type { BufferPool, LentBuffer } from './buffer-pool.ts';
 import type { PlannedFile } from './source-file.ts';
 
 /** A part of a file, in memory until it is released. */
@@ -13,7 +13,7 @@ export interface ReadPartsOptions {
   readonly partSize: number;
   /** Whether a part is to be sent; the others are only read. */
   readonly isWanted: (number: number) => boolean;
-  readonly buffers: PartBuffers;
+  readonly buffers: BufferPool;
 }
 
 /**

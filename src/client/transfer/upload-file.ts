@@ -1,5 +1,5 @@
 import type { OtaError } from '../../errors.ts';
-import { UploadAnswer } from '../../protocol/messages.ts';
+import { UploadResponse } from '../../protocol/messages.ts';
 import { readUnchanged } from '../read-unchanged.ts';
 import { decodeIfMatching } from '../response.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -31,7 +31,7 @@ export async function uploadFile(transport: Transport, request: UploadRequest): 
   const { url, size, signal } = request;
   const outcome = await put(transport, { url, size, body: withProgress(request), signal });
   if ('urlRefused' in outcome) return outcome;
-  return { wentLive: decodeIfMatching(UploadAnswer, outcome.text)?.went_live };
+  return { wentLive: decodeIfMatching(UploadResponse, outcome.text)?.went_live };
 }
 
 async function* withProgress({ onProgress, ...planned }: UploadRequest): AsyncIterable<Uint8Array> {

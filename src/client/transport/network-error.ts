@@ -3,7 +3,7 @@ import { OtaError } from '../../errors.ts';
 /**
  * What a request that got no answer failed of, for people.
  * @param whom who did not answer, as it may be shown
- * @returns OtaError `network`; the error itself, where it is not the network's fault: an abort, or a mistake of ours
+ * @returns OtaError `network`; the error itself, where it is not the network's fault: an abort, or a bug of ours
  */
 export function networkError(
   error: unknown,

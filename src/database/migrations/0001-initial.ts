@@ -63,8 +63,8 @@ export const initial: Migration = {
       .addColumn('storage_key', 'text', (c) => c.unique())
       .addColumn('created_at', 'bigint', (c) => c.notNull())
       .addColumn('expires_at', 'bigint', (c) => c.notNull())
-      .addColumn('look_at', 'bigint')
-      .addColumn('claimed_until', 'bigint', (c) => c.notNull())
+      .addColumn('poll_at', 'bigint')
+      .addColumn('leased_until', 'bigint', (c) => c.notNull())
       .addColumn('refusal', 'text')
       .addColumn('multipart_id', 'text')
       .addCheckConstraint(
@@ -87,7 +87,7 @@ export const initial: Migration = {
       .on('artifacts')
       .columns(['status', 'expires_at'])
       .execute();
-    await db.schema.createIndex('artifacts_look').on('artifacts').columns(['status', 'look_at']).execute();
+    await db.schema.createIndex('artifacts_look').on('artifacts').columns(['status', 'poll_at']).execute();
 
     await db.schema
       .createTable('published_bytes')

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { answered } from '../../runtime/with-timeout.ts';
+import { withTimeout } from '../../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import { endsSession, unreachable } from '../database-error.ts';
 import { DatabaseClock } from './database-clock.ts';
@@ -20,7 +20,7 @@ const DISK_PATIENCE_MS = 20_000;
 /** Names the lock of whoever serves files of a disk; any number, but for ever the same. */
 const DISK_LOCK = 0x6f746101;
 
-export interface SentinelOptions {
+export interface ChangeListenerOptions {
   /** A client that is not connected yet. */
   readonly newClient: () => Client;
   /** Told when the database is away, and when it is back. */
@@ -33,9 +33,9 @@ export interface SentinelOptions {
  * A connection that is always there, or sought: it listens for changes, asks for the time, and holds the lock of a
  * node that serves files of a disk.
  */
-export class PostgresSentinel {
+export class ChangeListener {
   readonly clock = new DatabaseClock();
-  readonly #options: SentinelOptions;
+  readonly #options: ChangeListenerOptions;
   #client: Client | undefined;
   #counter = 0;
   /** When the last beat that was answered was sent; monotonic, as are all times here. */
@@ -46,13 +46,13 @@ export class PostgresSentinel {
   #watching: Promise<void> = Promise.resolve();
   readonly #closing = new AbortController();
 
-  private constructor(options: SentinelOptions) {
+  private constructor(options: ChangeListenerOptions) {
     this.#options = options;
   }
 
   /** Connects once; from then on it connects again by itself. @throws what pg does when it cannot */
-  static async start(options: SentinelOptions): Promise<PostgresSentinel> {
-    const sentinel = new PostgresSentinel(options);
+  static async start(options: ChangeListenerOptions): Promise<ChangeListener> {
+    const sentinel = new ChangeListener(options);
     await sentinel.#connect();
     sentinel.#watching = sentinel.#watch();
     return sentinel;
@@ -77,14 +77,14 @@ export class PostgresSentinel {
   async hears(notify: () => Promise<unknown>): Promise<boolean> {
     const heard = new Promise((resolve) => this.#client?.once('notification', resolve));
     await notify();
-    return answered(heard, BEAT_TIMEOUT_MS).then(
+    return withTimeout(heard, BEAT_TIMEOUT_MS).then(
       () => true,
       () => false,
     );
   }
 
-  /** `Database.claimDisk`. */
-  async claimDisk(onLost: (cause: OtaError) => void): Promise<void> {
+  /** `Database.lockDisk`. */
+  async lockDisk(onLost: (cause: OtaError) => void): Promise<void> {
     if (this.#client === undefined || !(await this.#takeDiskLock(this.#client))) throw diskTaken();
     this.#onDiskLost = onLost;
   }
@@ -94,7 +94,7 @@ export class PostgresSentinel {
     await this.#watching;
     const client = this.#client;
     if (client === undefined) return;
-    await answered(client.end(), BEAT_TIMEOUT_MS).catch(() => client.connection.stream.destroy());
+    await withTimeout(client.end(), BEAT_TIMEOUT_MS).catch(() => client.connection.stream.destroy());
   }
 
   async #watch(): Promise<void> {
@@ -178,7 +178,7 @@ export class PostgresSentinel {
 
 async function ask(client: Client, sql: string): Promise<Record<string, unknown>[]> {
   try {
-    return (await answered(client.query(sql), BEAT_TIMEOUT_MS)).rows;
+    return (await withTimeout(client.query(sql), BEAT_TIMEOUT_MS)).rows;
   } catch (error) {
     throw endsSession(error) ? unreachable(error) : error;
   }

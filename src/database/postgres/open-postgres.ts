@@ -1,12 +1,12 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { answered } from '../../runtime/with-timeout.ts';
+import { withTimeout } from '../../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import { migrate } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
 import type { Database } from '../sqlite/open-sqlite.ts';
-import { PostgresSentinel, type SentinelOptions } from './change-listener.ts';
+import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
 import { WatchfulPostgresDialect } from './postgres-dialect.ts';
 import { WatchfulPool } from './postgres-pool.ts';
 import { cannotOpen, requireFit, type ServerFacts } from './startup-error.ts';
@@ -37,7 +37,7 @@ export function isPostgresUrl(text: string): boolean {
  */
 export async function openPostgres(
   url: string,
-  options: Omit<SentinelOptions, 'newClient'> = {},
+  options: Omit<ChangeListenerOptions, 'newClient'> = {},
 ): Promise<Database> {
   const { default: pg } = await import('pg'); // not before: nothing but this needs it
   const config: ClientConfig = {
@@ -56,7 +56,7 @@ export async function openPostgres(
   const where = whereIs(newClient);
   try {
     await prepare(newClient(), where);
-    const sentinel = await PostgresSentinel.start({ newClient: newListener, ...options });
+    const sentinel = await ChangeListener.start({ newClient: newListener, ...options });
     const pool = new WatchfulPool(
       new pg.Pool({ ...config, max: POOL_SIZE, idleTimeoutMillis: IDLE_TIMEOUT_MS }),
     );
@@ -72,7 +72,7 @@ export async function openPostgres(
       location: where,
       clock: () => sentinel.clock.now(),
       changeCounter: () => sentinel.changeCounter(),
-      claimDisk: (onLost) => sentinel.claimDisk(onLost),
+      lockDisk: (onLost) => sentinel.lockDisk(onLost),
       close,
     };
   } catch (error) {
@@ -104,7 +104,7 @@ async function prepare(client: Client, where: string): Promise<void> {
   client.on('error', () => {}); // whoever waits for an answer gets it
   try {
     await client.connect();
-    const { rows } = await answered(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
+    const { rows } = await withTimeout(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
     requireFit(where, rows[0] as ServerFacts);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
     const pool = { connect: async () => session, async end() {}, options: {} };
@@ -115,7 +115,7 @@ async function prepare(client: Client, where: string): Promise<void> {
 }
 
 /** A pooler that gives a session to whoever comes next takes the queries, and loses what is told. */
-async function requireNews(sentinel: PostgresSentinel, db: Kysely<Schema>, where: string): Promise<void> {
+async function requireNews(sentinel: ChangeListener, db: Kysely<Schema>, where: string): Promise<void> {
   const tell = () => sql`select pg_notify(${CHANGE_CHANNEL}, '')`.execute(db);
   if (await sentinel.hears(tell)) return;
   throw new OtaError('store_unavailable', `PostgreSQL at ${where} does not tell this session of changes`, {

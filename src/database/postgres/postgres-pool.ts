@@ -1,7 +1,7 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { answered } from '../../runtime/with-timeout.ts';
+import { withTimeout } from '../../runtime/with-timeout.ts';
 import { endsSession, unreachable } from '../database-error.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
@@ -68,7 +68,7 @@ export class WatchfulPool implements PostgresPool {
   async #isThere(client: PoolClient, usedAt: number): Promise<boolean> {
     if (performance.now() - usedAt < SILENCE_MS) return true;
     try {
-      await answered(client.query('select 1'), this.#answerTimeoutMs);
+      await withTimeout(client.query('select 1'), this.#answerTimeoutMs);
       return true;
     } catch (error) {
       client.release(true);
@@ -117,7 +117,7 @@ class WatchfulSession implements PostgresPoolClient {
     if (this.#over !== undefined) throw unreachable(this.#over);
     try {
       const answer: Promise<unknown> = this.#client.query(sql, [...parameters]);
-      return (await answered(answer, this.#answerTimeoutMs)) as PostgresQueryResult<R>;
+      return (await withTimeout(answer, this.#answerTimeoutMs)) as PostgresQueryResult<R>;
     } catch (error) {
       if (endsSession(error)) this.#over = error;
       throw this.#isLost() ? unreachable(error) : error;

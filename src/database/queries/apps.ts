@@ -56,7 +56,7 @@ async function insertApp(transaction: Queries, app: NewApp, now: Date): Promise<
     .insertInto('apps')
     .values({ ...columns, created_at: createdAt, revision: 0 })
     .execute();
-  if (app.slug !== undefined) await claimSlug(transaction, created.id, app.slug, now);
+  if (app.slug !== undefined) await reserveSlug(transaction, created.id, app.slug, now);
   return created;
 }
 
@@ -83,7 +83,7 @@ export async function setSlug(
   return transact(db, async (transaction) => {
     const owner = await slugOwner(transaction, slug);
     if (owner !== undefined && owner !== appId) return 'slug_taken';
-    if (owner === undefined) await claimSlug(transaction, appId, slug, now);
+    if (owner === undefined) await reserveSlug(transaction, appId, slug, now);
     await transaction.updateTable('apps').set({ slug }).where('id', '=', appId).execute();
     await raiseRevision(transaction, appId);
     return 'set';
@@ -104,7 +104,7 @@ async function slugOwner(db: Queries, slug: string): Promise<string | undefined>
   return row?.app_id;
 }
 
-async function claimSlug(db: Queries, appId: string, slug: string, now: Date): Promise<void> {
+async function reserveSlug(db: Queries, appId: string, slug: string, now: Date): Promise<void> {
   await db.insertInto('slugs').values({ slug, app_id: appId, created_at: now.getTime() }).execute();
 }
 

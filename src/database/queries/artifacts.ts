@@ -17,7 +17,7 @@ export interface NewArtifact extends Platform {
   /** When the upload's URL has surely expired. */
   readonly expiresAt: Date;
   /** When to look first whether its bytes arrived; null where they arrive at the server itself. */
-  readonly lookAt: Date | null;
+  readonly pollAt: Date | null;
 }
 
 /** An upload that was promised and is not complete, with all that its bytes must satisfy. */
@@ -55,7 +55,7 @@ export async function createPendingArtifact(
   now: Date,
 ): Promise<{ readonly id: string } | 'release_gone'> {
   const id = randomUUID();
-  const { releaseId, fileSize, sha256, signature, expiresAt, lookAt } = artifact;
+  const { releaseId, fileSize, sha256, signature, expiresAt, pollAt } = artifact;
   return transact(db, async (transaction) => {
     const release = transaction.selectFrom('releases').select('id').where('id', '=', releaseId);
     if ((await release.executeTakeFirst()) === undefined) return 'release_gone';
@@ -72,8 +72,8 @@ export async function createPendingArtifact(
         storage_key: null,
         created_at: now.getTime(),
         expires_at: expiresAt.getTime(),
-        look_at: lookAt?.getTime() ?? null,
-        claimed_until: 0,
+        poll_at: pollAt?.getTime() ?? null,
+        leased_until: 0,
         refusal: null,
         multipart_id: null,
       })

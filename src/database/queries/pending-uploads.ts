@@ -9,7 +9,7 @@ import { platformColumns } from './platform-columns.ts';
  */
 
 /** An upload that is looked for. */
-export interface LookedFor {
+export interface AwaitedUpload {
   readonly id: string;
   readonly createdAt: Date;
   /** When its URL has surely expired. */
@@ -17,12 +17,12 @@ export interface LookedFor {
 }
 
 /** An upload that was claimed. */
-export interface ClaimedUpload extends LookedFor {
+export interface LeasedUpload extends AwaitedUpload {
   /** Until when: tells this claim from one that another node made after it ended. */
-  readonly claimedUntil: Date;
+  readonly leasedUntil: Date;
 }
 
-export interface Claim {
+export interface Lease {
   readonly now: Date;
   readonly until: Date;
 }
@@ -117,7 +117,7 @@ export async function recordMultipart(
 }
 
 /** Whether an upload that is promised still is the one in parts that the store calls so. */
-export async function isPromisedInParts(db: Queries, id: string, multipartId: string): Promise<boolean> {
+export async function isMultipartGrant(db: Queries, id: string, multipartId: string): Promise<boolean> {
   const row = await db
     .selectFrom('artifacts')
     .select('id')
@@ -133,20 +133,20 @@ export async function isPromisedInParts(db: Queries, id: string, multipartId: st
  * wait, whatever comes of it: a look needs no claim, only who takes what has arrived does.
  * @param waitOf in milliseconds
  */
-export async function takeDueLooks(
+export async function takeDuePolls(
   db: Kysely<Schema>,
   now: Date,
-  { limit, waitOf }: { readonly limit: number; readonly waitOf: (upload: LookedFor) => number },
-): Promise<LookedFor[]> {
-  const isDue = (eb: Artifacts) => eb.and([isFree(eb, now), eb('look_at', '<=', now.getTime())]);
+  { limit, waitOf }: { readonly limit: number; readonly waitOf: (upload: AwaitedUpload) => number },
+): Promise<AwaitedUpload[]> {
+  const isDue = (eb: Artifacts) => eb.and([isFree(eb, now), eb('poll_at', '<=', now.getTime())]);
   const due = db.selectFrom('artifacts').select(['id', 'created_at', 'expires_at']).where(isDue);
-  const uploads = (await due.orderBy('look_at').limit(limit).execute()).map(toLookedFor);
+  const uploads = (await due.orderBy('poll_at').limit(limit).execute()).map(toAwaitedUpload);
   const taken = new Set<string>();
   for (const wait of new Set(uploads.map(waitOf))) {
     const ids = uploads.filter((upload) => waitOf(upload) === wait).map(({ id }) => id);
     const rows = await db
       .updateTable('artifacts')
-      .set({ look_at: now.getTime() + wait })
+      .set({ poll_at: now.getTime() + wait })
       .where('id', 'in', ids)
       .where(isDue) // by now another node may have been quicker
       .returning('id')
@@ -157,36 +157,36 @@ export async function takeDueLooks(
 }
 
 /** Claims one upload, due or not. @returns undefined when another node has it, or it is not pending */
-export async function claimUpload(
+export async function acquireLease(
   db: Kysely<Schema>,
   id: string,
-  claim: Claim,
-): Promise<ClaimedUpload | undefined> {
+  claim: Lease,
+): Promise<LeasedUpload | undefined> {
   const row = await db
     .updateTable('artifacts')
-    .set({ claimed_until: claim.until.getTime() })
+    .set({ leased_until: claim.until.getTime() })
     .where('id', '=', id)
     .where((eb) => isFree(eb, claim.now))
     .returning(['id', 'created_at', 'expires_at'])
     .executeTakeFirst();
-  return row && { ...toLookedFor(row), claimedUntil: claim.until };
+  return row && { ...toAwaitedUpload(row), leasedUntil: claim.until };
 }
 
 /**
  * Keeps a claim for longer.
  * @returns the claim as it is now; undefined when it has ended, and maybe another node has its own
  */
-export async function extendClaim(
+export async function renewLease(
   db: Kysely<Schema>,
-  claimed: ClaimedUpload,
+  claimed: LeasedUpload,
   until: Date,
-): Promise<ClaimedUpload | undefined> {
+): Promise<LeasedUpload | undefined> {
   const { numUpdatedRows } = await db
     .updateTable('artifacts')
-    .set({ claimed_until: until.getTime() })
-    .where((eb) => isClaimed(eb, claimed))
+    .set({ leased_until: until.getTime() })
+    .where((eb) => isLeased(eb, claimed))
     .executeTakeFirstOrThrow();
-  return numUpdatedRows > 0n ? { ...claimed, claimedUntil: until } : undefined;
+  return numUpdatedRows > 0n ? { ...claimed, leasedUntil: until } : undefined;
 }
 
 /**
@@ -194,20 +194,20 @@ export async function extendClaim(
  * @param refusal why what arrived was refused, if it was
  * @returns whether it was still claimed so
  */
-export async function releaseUpload(
+export async function releaseLease(
   db: Kysely<Schema>,
-  claimed: ClaimedUpload,
-  lookAt: Date,
+  claimed: LeasedUpload,
+  pollAt: Date,
   refusal?: UploadRefusal,
 ): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('artifacts')
     .set({
-      look_at: lookAt.getTime(),
-      claimed_until: 0,
+      poll_at: pollAt.getTime(),
+      leased_until: 0,
       ...(refusal && { refusal: JSON.stringify(refusal) }),
     })
-    .where((eb) => isClaimed(eb, claimed))
+    .where((eb) => isLeased(eb, claimed))
     .executeTakeFirstOrThrow();
   return numUpdatedRows > 0n;
 }
@@ -221,13 +221,13 @@ export async function uploadRefusal(db: Queries, id: string): Promise<UploadRefu
 type Artifacts = ExpressionBuilder<Schema, 'artifacts'>;
 
 function isFree(eb: Artifacts, now: Date) {
-  return eb.and([eb('status', '=', 'pending'), eb('claimed_until', '<=', now.getTime())]);
+  return eb.and([eb('status', '=', 'pending'), eb('leased_until', '<=', now.getTime())]);
 }
 
-function isClaimed(eb: Artifacts, { id, claimedUntil }: ClaimedUpload) {
-  return eb.and({ id, status: 'pending', claimed_until: claimedUntil.getTime() });
+function isLeased(eb: Artifacts, { id, leasedUntil }: LeasedUpload) {
+  return eb.and({ id, status: 'pending', leased_until: leasedUntil.getTime() });
 }
 
-function toLookedFor(row: { id: string; created_at: number; expires_at: number }): LookedFor {
+function toAwaitedUpload(row: { id: string; created_at: number; expires_at: number }): AwaitedUpload {
   return { id: row.id, createdAt: new Date(row.created_at), expiresAt: new Date(row.expires_at) };
 }

@@ -19,7 +19,7 @@ const CARRIED = {
 
 type Carried = { [T in keyof Schema]: (typeof CARRIED)[T] extends true ? T : never }[keyof Schema];
 
-export const CARRIED_TABLES = (Object.keys(CARRIED) as (keyof Schema)[]).filter(
+export const SNAPSHOT_TABLES = (Object.keys(CARRIED) as (keyof Schema)[]).filter(
   (table): table is Carried => CARRIED[table],
 );
 
@@ -35,7 +35,7 @@ export type CompleteRow = ArtifactsTable & { readonly storage_key: string; reado
 /** Reads all of a store as it is at one moment, which takes a transaction. */
 export async function readRows(transaction: Queries): Promise<StoreRows> {
   const rows: Partial<Record<Carried, unknown[]>> = {};
-  for (const table of CARRIED_TABLES) {
+  for (const table of SNAPSHOT_TABLES) {
     const all = await transaction
       .selectFrom(table as 'artifacts')
       .selectAll()
@@ -60,7 +60,7 @@ export function countPromised({ artifacts }: StoreRows): number {
  */
 export function digestOf(rows: StoreRows, { promises }: { readonly promises: boolean }): string {
   const hash = createHash('sha256');
-  for (const table of CARRIED_TABLES) {
+  for (const table of SNAPSHOT_TABLES) {
     const counted = table === 'artifacts' && !promises ? completeRows(rows) : rows[table];
     const lines = counted.map((row) =>
       JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1))),
@@ -82,10 +82,10 @@ export async function replaceRows(transaction: Transaction<Schema>, rows: StoreR
     await gone.where('id', '=', id).execute();
   }
   await transaction.deleteFrom('artifacts').where('status', '!=', 'deleting').execute();
-  for (const table of CARRIED_TABLES.filter((name) => name !== 'artifacts').reverse()) {
+  for (const table of SNAPSHOT_TABLES.filter((name) => name !== 'artifacts').reverse()) {
     await transaction.deleteFrom(table).execute();
   }
-  for (const table of CARRIED_TABLES) {
+  for (const table of SNAPSHOT_TABLES) {
     const all = rows[table] as readonly Schema['apps'][];
     for (let first = 0; first < all.length; first += ROWS_AT_ONCE) {
       await transaction

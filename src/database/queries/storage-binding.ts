@@ -8,7 +8,7 @@ import { setting } from './settings.ts';
  * @param place `disk`, `disk:<id of the data folder>` or `s3://bucket/prefix`
  * @throws OtaError `store_unavailable` when they are somewhere else
  */
-export async function requireStoragePlace(db: Queries, place: string): Promise<void> {
+export async function requireStorageBinding(db: Queries, place: string): Promise<void> {
   await refuseOtherPlace(db, place);
   await db
     .insertInto('settings')
@@ -23,7 +23,7 @@ export async function requireStoragePlace(db: Queries, place: string): Promise<v
  * @throws OtaError `store_unavailable`
  */
 export async function refuseOtherPlace(db: Queries, place: string): Promise<void> {
-  const value = await storagePlace(db);
+  const value = await storageBinding(db);
   if (value === undefined || value === place) return;
   throw new OtaError('store_unavailable', `the artifacts of this database are in ${value}, not in ${place}`, {
     hint: 'Serve it from where they are; the id of a data folder is in its file storage-id.',
@@ -31,6 +31,6 @@ export async function refuseOtherPlace(db: Queries, place: string): Promise<void
 }
 
 /** Where a store's artifacts are; undefined as long as it was never served. */
-export function storagePlace(db: Queries): Promise<string | undefined> {
+export function storageBinding(db: Queries): Promise<string | undefined> {
   return setting(db, 'storage');
 }

@@ -31,7 +31,7 @@ export interface Database {
    * @param onLost called when another process has the right after the connection was lost
    * @throws OtaError `store_unavailable` when another process has it
    */
-  claimDisk(onLost: (cause: OtaError) => void): Promise<void>;
+  lockDisk(onLost: (cause: OtaError) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export async function openDatabase(dataDir: string): Promise<Database> {
       queries,
       location: file,
       clock: () => new Date(),
-      async claimDisk() {},
+      async lockDisk() {},
       changeCounter: () => dataVersion.get() as number,
       async close() {
         observer.close();

@@ -1,5 +1,5 @@
 import { OtaError } from '../../errors.ts';
-import type { CreateReleaseBody, ReleaseAnswer } from '../../protocol/messages.ts';
+import type { CreateReleaseBody, ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
 import { findRelease } from '../server-state/find-release.ts';
 
@@ -7,7 +7,7 @@ type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 
 /** A release that is there, and whether it is known to have been created by this run. */
 export interface EnsuredRelease {
-  readonly release: ReleaseAnswer;
+  readonly release: ReleaseResponse;
   readonly created: boolean;
 }
 
@@ -38,7 +38,7 @@ export async function ensureRelease(
 async function findSame(
   { client, appId }: ReleaseCreator,
   { version, signature }: CreateReleaseBody,
-): Promise<ReleaseAnswer | undefined> {
+): Promise<ReleaseResponse | undefined> {
   const release = findRelease(await client.listReleases(appId), version);
   if (release === undefined) return undefined;
   // A server may leave signatures out of its list.

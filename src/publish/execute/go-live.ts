@@ -1,5 +1,5 @@
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
-import type { GoLive } from '../plan/visibility.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
+import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
 import { requiredOf } from '../required-artifacts.ts';
 import { findKept, requireKept, whileThere } from '../server-state/withdrawal.ts';
@@ -7,7 +7,7 @@ import type { Uploaded } from '../upload/upload-all.ts';
 
 /** A release whose files are uploaded, as it is from here on. */
 export interface Filled {
-  readonly release: ReleaseAnswer;
+  readonly release: ReleaseResponse;
   /**
    * Who took it live. Exactly one of the jobs that bring its expected platforms has done it, unless an answer was lost
    * or the storage does not tell: then every job that sees it live takes it for its own.
@@ -19,13 +19,13 @@ export interface Filled {
  * Takes a draft live that is to go live now, and looks at one that others may have taken live.
  * @throws OtaError `conflict` when it was yanked or deleted meanwhile
  */
-export async function takeLive(
+export async function goLive(
   publisher: Publisher,
-  release: ReleaseAnswer,
+  release: ReleaseResponse,
   uploaded: Uploaded,
-  goLive: GoLive,
+  visibility: Visibility,
 ): Promise<Filled> {
-  switch (goLive) {
+  switch (visibility) {
     case 'at_once':
       return { release, live: 'by_this_run' };
     case 'on_request':
@@ -34,7 +34,7 @@ export async function takeLive(
     case 'later': {
       const current = await publisher.retry.run(() => findKept(publisher, release));
       if (current.status === 'draft') return { release: current, live: 'not_yet' };
-      const byAnother = goLive === 'later' || uploaded.wentLive === false;
+      const byAnother = visibility === 'later' || uploaded.wentLive === false;
       return told(publisher, { release: current, live: byAnother ? 'by_another_job' : 'by_this_run' });
     }
   }
@@ -42,9 +42,9 @@ export async function takeLive(
 
 async function request(
   { client, retry, appId }: Publisher,
-  { id, version }: ReleaseAnswer,
+  { id, version }: ReleaseResponse,
   { artifacts }: Uploaded,
-): Promise<ReleaseAnswer> {
+): Promise<ReleaseResponse> {
   const publishRelease = () => client.publishRelease(appId, id, requiredOf(artifacts));
   return requireKept(version, await whileThere(version, () => retry.run(publishRelease)));
 }

@@ -1,13 +1,13 @@
 import { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
 import type { Publisher } from '../publisher.ts';
 import { listedArtifacts, type StoredArtifact, servedArtifacts } from '../server-state/server-state.ts';
 
-export interface TakeBackRequest {
+export interface RollbackRequest {
   /** A release that this run created. */
-  readonly release: ReleaseAnswer;
+  readonly release: ReleaseResponse;
   /** What this run was to put into it. */
   readonly artifacts: readonly PlannedArtifact[];
   /** Where a server lists no artifacts, it tells what is served. */
@@ -18,7 +18,7 @@ export interface TakeBackRequest {
  * Deletes a release that this run created, unless others have put something into it meanwhile. A failure is reported,
  * not thrown: why the publish failed is the error to tell of.
  */
-export async function takeBack(publisher: Publisher, request: TakeBackRequest): Promise<void> {
+export async function rollBack(publisher: Publisher, request: RollbackRequest): Promise<void> {
   const { report } = publisher;
   const { release } = request;
   const warn = (message: string) => report({ type: 'warning', message: `${release.version} ${message}` });
@@ -34,7 +34,7 @@ export async function takeBack(publisher: Publisher, request: TakeBackRequest): 
 
 type Outcome = 'deleted' | 'gone' | { readonly because: string };
 
-async function deleteIfOwn(publisher: Publisher, request: TakeBackRequest): Promise<Outcome> {
+async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Promise<Outcome> {
   const { client, retry, appId } = publisher;
   const { id } = request.release;
   const current = (await retry.run(() => client.listReleases(appId))).find((release) => release.id === id);
@@ -62,7 +62,7 @@ async function deleteIfOwn(publisher: Publisher, request: TakeBackRequest): Prom
 /** What the release has: as the server lists it, else as far as it is served. Undefined where nobody knows. */
 async function storedIn(
   publisher: Publisher,
-  release: ReleaseAnswer,
+  release: ReleaseResponse,
   slug: string | undefined,
 ): Promise<ReadonlyMap<string, StoredArtifact> | undefined> {
   if (release.artifacts !== undefined) return listedArtifacts(release);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
 import {
   MAX_UNHASHED_BYTES,
@@ -44,12 +44,12 @@ export interface InspectOptions {
 
 export interface Inspection {
   readonly artifacts: readonly LocalArtifact[];
-  readonly faults: readonly Fault[];
+  readonly issues: readonly Issue[];
   readonly warnings: readonly string[];
 }
 
 /** What can be told to be wrong with files by looking for them, without hashing them. */
-export async function presenceFaults(inputs: readonly ArtifactInput[]): Promise<Fault[]> {
+export async function presenceIssues(inputs: readonly ArtifactInput[]): Promise<Issue[]> {
   const files = new Set(inputs.map(({ file }) => file));
   const found = await Promise.all([...files].map((file) => findFile({ file })));
   return found.filter((item) => 'code' in item);
@@ -59,49 +59,49 @@ export async function presenceFaults(inputs: readonly ArtifactInput[]): Promise<
 async function findFile({
   file,
   givenSignature,
-}: Pick<ArtifactInput, 'file' | 'givenSignature'>): Promise<{ size: number; signature: string } | Fault> {
+}: Pick<ArtifactInput, 'file' | 'givenSignature'>): Promise<{ size: number; signature: string } | Issue> {
   const size = await fileSize(file);
   if (typeof size !== 'number') return size;
   const signature = givenSignature ?? (await readSignature(`${file}.sig`));
   return typeof signature === 'string' ? { size, signature } : signature;
 }
 
-/** Reads, hashes and checks all files before anything is sent, and finds every fault in one go. */
+/** Reads, hashes and checks all files before anything is sent, and finds every issue in one go. */
 export async function inspectArtifacts(
   inputs: readonly ArtifactInput[],
   options: InspectOptions,
 ): Promise<Inspection> {
   const artifacts: LocalArtifact[] = [];
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   const warnings: string[] = [];
-  const hashed = new Map<string, FileHashes | Fault>(); // a universal bundle stands for two platforms
+  const hashed = new Map<string, FileHashes | Issue>(); // a universal bundle stands for two platforms
   for (const input of inputs) {
     const found = await findFile(input);
     if ('code' in found) {
-      faults.push(found);
+      issues.push(found);
       continue;
     }
     if (!hashed.has(input.file)) options.onHashing?.(input.file);
     const hashes = hashed.get(input.file) ?? (await hashFile(input.file, options.signal));
     hashed.set(input.file, hashes);
     if ('code' in hashes) {
-      faults.push(hashes);
+      issues.push(hashes);
       continue;
     }
     const { size, signature } = found;
     const { sha256, blake2b512 } = hashes;
-    const verdict = await judgeSignature({ ...input, size, signature, blake2b512 }, options);
+    const verdict = await checkSignature({ ...input, size, signature, blake2b512 }, options);
     const { file } = input;
     if (verdict !== undefined)
-      options.publicKey ? faults.push({ ...verdict, file }) : warnings.push(verdict.message);
+      options.publicKey ? issues.push({ ...verdict, file }) : warnings.push(verdict.message);
     const renamed = otherFile(file, signature);
     if (renamed !== undefined && !warnings.includes(renamed)) warnings.push(renamed);
     artifacts.push({ ...input, size, sha256, signature });
   }
-  return { artifacts, faults, warnings };
+  return { artifacts, issues, warnings };
 }
 
-async function fileSize(file: string): Promise<number | Fault> {
+async function fileSize(file: string): Promise<number | Issue> {
   const stats = await stat(file).catch(() => undefined);
   if (stats === undefined) {
     return { code: 'usage', message: `${file} does not exist`, hint: 'Build it first, or correct the path.' };
@@ -117,7 +117,7 @@ async function fileSize(file: string): Promise<number | Fault> {
   return stats.size;
 }
 
-async function readSignature(file: string): Promise<string | Fault> {
+async function readSignature(file: string): Promise<string | Issue> {
   const stats = await stat(file).catch(() => undefined);
   const hint =
     'Sign the bundle: set bundle.createUpdaterArtifacts in tauri.conf.json, or run `tauri signer sign`.';
@@ -138,10 +138,10 @@ async function readSignature(file: string): Promise<string | Fault> {
 }
 
 /** What is wrong with a signature, if anything is. Without a key only its form can be looked at. */
-async function judgeSignature(
+async function checkSignature(
   artifact: ArtifactInput & { size: number; signature: string; blake2b512: Buffer },
   { publicKey, version }: InspectOptions,
-): Promise<Fault | undefined> {
+): Promise<Issue | undefined> {
   const name = `${artifact.file}.sig`;
   const signature = parseSignature(artifact.signature);
   if ('malformed' in signature) {
@@ -183,7 +183,7 @@ interface FileHashes {
 }
 
 /** Reads a file once, for all its hashes. @returns them, or why it cannot be read */
-export async function hashFile(path: string, signal: AbortSignal | undefined): Promise<FileHashes | Fault> {
+export async function hashFile(path: string, signal: AbortSignal | undefined): Promise<FileHashes | Issue> {
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
   const buffer = Buffer.allocUnsafe(READ_SIZE); // one for all reads: a stream's would pile up until collected
@@ -207,7 +207,7 @@ export async function hashFile(path: string, signal: AbortSignal | undefined): P
   return { sha256: sha256.digest('hex'), blake2b512: blake2b512.digest() };
 }
 
-function unreadable(file: string, error: unknown): Fault {
+function unreadable(file: string, error: unknown): Issue {
   const message = `${file} cannot be read: ${(error as Error).message}`;
   return { code: 'usage', message, hint: 'Check its permissions.' };
 }

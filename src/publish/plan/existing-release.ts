@@ -1,34 +1,34 @@
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
 import type { ReleaseRequest } from '../release-request.ts';
-import { type ServerView, supports } from '../server-state/server-state.ts';
-import { type GoLive, goLiveOfExisting } from './visibility.ts';
+import { type ServerState, supports } from '../server-state/server-state.ts';
+import { type Visibility, visibilityOfExisting } from './visibility.ts';
 
 /** How files go live that are added to a release that is there, or every reason why they must not be added. Pure. */
 export function joinRelease(
-  existing: ReleaseAnswer,
+  existing: ReleaseResponse,
   request: Pick<ReleaseRequest, 'version' | 'channel' | 'draft' | 'expect'>,
   files: { readonly all: readonly LocalArtifact[]; readonly uploads: readonly unknown[] },
-  server: Pick<ServerView, 'extensions'>,
-): GoLive | { readonly faults: readonly Fault[] } {
-  const goLive = goLiveOfExisting(existing, request);
-  const faults = [
-    ...(typeof goLive === 'string' ? [] : [goLive]),
-    ...existingReleaseFaults(existing, request, files.all, server),
-    ...(files.uploads.length > 0 && request.draft && goLive === 'at_once' ? [liveFault(existing)] : []),
+  server: Pick<ServerState, 'extensions'>,
+): Visibility | { readonly issues: readonly Issue[] } {
+  const visibility = visibilityOfExisting(existing, request);
+  const issues = [
+    ...(typeof visibility === 'string' ? [] : [visibility]),
+    ...existingReleaseIssues(existing, request, files.all, server),
+    ...(files.uploads.length > 0 && request.draft && visibility === 'at_once' ? [liveIssue(existing)] : []),
   ];
-  return typeof goLive === 'string' && faults.length === 0 ? goLive : { faults };
+  return typeof visibility === 'string' && issues.length === 0 ? visibility : { issues };
 }
 
 /** Why files cannot be added to a release that is there, whenever it goes live. */
-function existingReleaseFaults(
-  existing: ReleaseAnswer,
+function existingReleaseIssues(
+  existing: ReleaseResponse,
   { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
   artifacts: readonly LocalArtifact[],
-  server: Pick<ServerView, 'extensions'>,
-): Fault[] {
+  server: Pick<ServerState, 'extensions'>,
+): Issue[] {
   const hint = 'Publish it as a new version.';
   if (existing.version !== version) {
     const message = `${existing.version} exists, and build metadata does not make ${version} another version`;
@@ -50,7 +50,7 @@ function existingReleaseFaults(
 }
 
 /** What would be uploaded to it is offered at once. */
-function liveFault({ version }: ReleaseAnswer): Fault {
+function liveIssue({ version }: ReleaseResponse): Issue {
   const message = `${version} is live already, and cannot be a draft`;
   return { code: 'conflict', message, hint: 'Publish it as a new version.' };
 }

@@ -1,10 +1,10 @@
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
   type CreateArtifactBody,
   type CreateReleaseBody,
   MAX_JSON_BODY_BYTES,
-  type ReleaseAnswer,
+  type ReleaseResponse,
 } from '../../protocol/messages.ts';
 import { MULTIPART_FROM } from '../../protocol/multipart.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
@@ -12,10 +12,10 @@ import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../../pr
 import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
-import { type ServerView, storedPlatforms, supports } from '../server-state/server-state.ts';
+import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
 import { joinRelease } from './existing-release.ts';
-import { highestLive, keyChangeFaults, orderFaults } from './previous-release.ts';
-import { type GoLive, goLiveOfNew, missingExtensionFaults } from './visibility.ts';
+import { highestLive, keyChangeIssues, orderIssues } from './previous-release.ts';
+import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
 
 export interface PlannedArtifact extends LocalArtifact {
   readonly action: 'upload' | 'skip';
@@ -32,64 +32,64 @@ export interface Plan {
   readonly newSlug: string | undefined;
   /** Where installed apps ask; undefined when nobody knows. */
   readonly slug: string | undefined;
-  readonly release: { readonly existing: ReleaseAnswer } | { readonly create: CreateReleaseBody };
-  readonly goLive: GoLive;
+  readonly release: { readonly existing: ReleaseResponse } | { readonly create: CreateReleaseBody };
+  readonly visibility: Visibility;
   readonly artifacts: readonly PlannedArtifact[];
   readonly warnings: readonly string[];
 }
 
 /** What can be told to be wrong before anything is known of the server. */
-export function requestFaults(request: ReleaseRequest): Fault[] {
+export function requestIssues(request: ReleaseRequest): Issue[] {
   const { version, allowPrerelease, channel = STABLE } = request;
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   if (!isVersion(version)) {
     const hint = 'Use strict semver: X.Y.Z, optionally with -pre-release and +build, at most 64 characters.';
-    faults.push({ code: 'preflight_refused', message: `${version} is not a version`, hint });
+    issues.push({ code: 'preflight_refused', message: `${version} is not a version`, hint });
   } else if (isPrerelease(version) && channel === STABLE && !allowPrerelease) {
     const message = `${version} is a pre-release, and would be offered to everyone`;
     const hint = 'Give it a channel with --channel, or pass --allow-prerelease if that is meant.';
-    faults.push({ code: 'preflight_refused', message, hint });
+    issues.push({ code: 'preflight_refused', message, hint });
   }
-  return faults;
+  return issues;
 }
 
 /** Decides everything a publish will do, or every reason why it must not. Pure. */
 export function plan(
   request: ReleaseRequest,
   artifacts: readonly LocalArtifact[],
-  server: ServerView,
-): { readonly plan: Plan } | { readonly faults: readonly Fault[] } {
+  server: ServerState,
+): { readonly plan: Plan } | { readonly issues: readonly Issue[] } {
   const existing = findRelease(server.releases, request.version);
   const planned = artifacts.map((artifact) => planArtifact(artifact, existing, server));
   const uploads = planned.filter(
     (artifact): artifact is PlannedArtifact => 'action' in artifact && artifact.action === 'upload',
   );
   const create = releaseBody(request, artifacts, server);
-  const goLive = existing
+  const visibility = existing
     ? joinRelease(existing, request, { all: artifacts, uploads }, server)
-    : goLiveOfNew(request, server);
-  const faults = [
-    ...missingExtensionFaults(request, artifacts, server),
-    ...(existing ? [] : sizeFaults(create, server)),
-    ...signatureFaults(artifacts, server),
-    ...(typeof goLive === 'string' ? [] : goLive.faults),
-    ...(existing && existing.status !== 'draft' ? [] : orderFaults(request, server.releases)),
-    ...keyChangeFaults(request, uploads, server.releases),
-    ...planned.filter((artifact): artifact is Fault => !('action' in artifact)),
+    : visibilityOfNew(request, server);
+  const issues = [
+    ...missingExtensionIssues(request, artifacts, server),
+    ...(existing ? [] : sizeIssues(create, server)),
+    ...signatureIssues(artifacts, server),
+    ...(typeof visibility === 'string' ? [] : visibility.issues),
+    ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
+    ...keyChangeIssues(request, uploads, server.releases),
+    ...planned.filter((artifact): artifact is Issue => !('action' in artifact)),
   ];
   const newSlug = request.slug === server.slug ? undefined : request.slug;
   const slug = request.slug ?? server.slug ?? undefined;
   if (server.slug === null && newSlug === undefined) {
     const message = 'the app has no slug yet, so nobody could ask for its updates';
-    faults.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });
+    issues.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });
   }
-  if (faults.length > 0 || typeof goLive !== 'string') return { faults };
+  if (issues.length > 0 || typeof visibility !== 'string') return { issues };
   return {
     plan: {
       newSlug,
       slug,
       release: existing ? { existing } : { create },
-      goLive,
+      visibility,
       artifacts: planned.filter((artifact) => 'action' in artifact),
       warnings: warningsOf(request, existing, artifacts, server),
     },
@@ -100,17 +100,17 @@ export function plan(
 function releaseBody(
   request: ReleaseRequest,
   artifacts: readonly LocalArtifact[],
-  server: ServerView,
+  server: ServerState,
 ): CreateReleaseBody {
   const { version, notes, channel, expect } = request;
   if (supports(server, 'artifact-signature')) {
-    const goLive = goLiveOfNew(request, server);
+    const visibility = visibilityOfNew(request, server);
     return {
       version,
       ...(notes !== undefined && { notes }),
       ...(channel !== undefined && { channel }),
-      ...(goLive === 'when_expected' && { expect: [...(expect ?? [])] }),
-      ...((goLive === 'on_request' || goLive === 'later') && { draft: true }),
+      ...(visibility === 'when_expected' && { expect: [...(expect ?? [])] }),
+      ...((visibility === 'on_request' || visibility === 'later') && { draft: true }),
     };
   }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
@@ -119,9 +119,9 @@ function releaseBody(
 /** What is to be done with one file, given what the server stores for its platform in a release. */
 export function planArtifact(
   artifact: LocalArtifact,
-  existing: ReleaseAnswer | undefined,
-  server: ServerView,
-): PlannedArtifact | Fault {
+  existing: ReleaseResponse | undefined,
+  server: ServerState,
+): PlannedArtifact | Issue {
   const { target, arch, bundleType, size: file_size, sha256, signature } = artifact;
   const body = {
     target,
@@ -151,7 +151,7 @@ export function planArtifact(
 }
 
 /** Our server's limit is known before anything is written. */
-function sizeFaults(body: CreateReleaseBody, server: ServerView): Fault[] {
+function sizeIssues(body: CreateReleaseBody, server: ServerState): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
   if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
   const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
@@ -159,7 +159,7 @@ function sizeFaults(body: CreateReleaseBody, server: ServerView): Fault[] {
 }
 
 /** One signature for a release makes every platform but one unverifiable, for ever. */
-export function signatureFaults(artifacts: readonly LocalArtifact[], server: ServerView): Fault[] {
+export function signatureIssues(artifacts: readonly LocalArtifact[], server: ServerState): Issue[] {
   const distinct = new Set(artifacts.map(({ signature }) => signature)).size;
   if (supports(server, 'artifact-signature') || distinct < 2) return [];
   const message =
@@ -172,9 +172,9 @@ export function signatureFaults(artifacts: readonly LocalArtifact[], server: Ser
 /** What is expected of a release that is live all the same: some job did not say what it was to wait for. */
 function absentFromLive(
   { expect = [] }: ReleaseRequest,
-  existing: ReleaseAnswer | undefined,
+  existing: ReleaseResponse | undefined,
   artifacts: readonly LocalArtifact[],
-  { stored }: ServerView,
+  { stored }: ServerState,
 ): string[] {
   if (existing === undefined || existing.status === 'draft') return [];
   return missingNames(expect, [...artifacts, ...storedPlatforms(stored)]);
@@ -182,9 +182,9 @@ function absentFromLive(
 
 function warningsOf(
   request: ReleaseRequest,
-  existing: ReleaseAnswer | undefined,
+  existing: ReleaseResponse | undefined,
   artifacts: readonly LocalArtifact[],
-  server: ServerView,
+  server: ServerState,
 ): string[] {
   const { version, notes, slug } = request;
   const warnings: string[] = [];

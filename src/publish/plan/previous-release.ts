@@ -1,6 +1,6 @@
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { formatKeyId, parseSignature } from '../../protocol/minisign.ts';
 import { compareVersions, isVersion, precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
@@ -8,9 +8,9 @@ import type { ReleaseRequest } from '../release-request.ts';
 
 /** The release that installed apps of a channel are at most on: the highest live one but the version itself. */
 export function highestLive(
-  releases: readonly ReleaseAnswer[],
+  releases: readonly ReleaseResponse[],
   { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
-): ReleaseAnswer | undefined {
+): ReleaseResponse | undefined {
   return liveFor(releases, channel)
     .filter((release) => precedenceOf(release.version) !== precedenceOf(version))
     .sort((a, b) => compareVersions(b.version, a.version))[0];
@@ -18,16 +18,16 @@ export function highestLive(
 
 /** The highest live release below a version, from which apps update to it; undefined when there is none. */
 export function liveBefore(
-  releases: readonly ReleaseAnswer[],
+  releases: readonly ReleaseResponse[],
   { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
-): ReleaseAnswer | undefined {
+): ReleaseResponse | undefined {
   return liveFor(releases, channel)
     .filter((release) => compareVersions(release.version, version) < 0)
     .sort((a, b) => compareVersions(b.version, a.version))[0];
 }
 
 /** A new version that is not higher than what is live would be offered to nobody, or only where that has no file. */
-export function orderFaults(request: ReleaseRequest, releases: readonly ReleaseAnswer[]): Fault[] {
+export function orderIssues(request: ReleaseRequest, releases: readonly ReleaseResponse[]): Issue[] {
   const live = highestLive(releases, request);
   if (request.allowLower || live === undefined || compareVersions(request.version, live.version) > 0)
     return [];
@@ -41,11 +41,11 @@ export function orderFaults(request: ReleaseRequest, releases: readonly ReleaseA
  * Apps have the public key built in: what is signed with another one than the release they are on, they refuse.
  * Signatures that are not minisign's are not looked at.
  */
-export function keyChangeFaults(
+export function keyChangeIssues(
   request: ReleaseRequest,
   artifacts: readonly LocalArtifact[],
-  releases: readonly ReleaseAnswer[],
-): Fault[] {
+  releases: readonly ReleaseResponse[],
+): Issue[] {
   const live = highestLive(releases.filter(hasKeyIds), request);
   if (request.allowKeyChange || live === undefined) return [];
   const known = keyIdsOf(live);
@@ -68,7 +68,7 @@ export function keyIdOf(signature: string): string | undefined {
 }
 
 /** What apps of a channel are offered: what is the channel's own, and what is everyone's. */
-function liveFor(releases: readonly ReleaseAnswer[], channel: string): ReleaseAnswer[] {
+function liveFor(releases: readonly ReleaseResponse[], channel: string): ReleaseResponse[] {
   return releases.filter(
     (release) =>
       (release.status ?? 'published') === 'published' &&
@@ -77,11 +77,11 @@ function liveFor(releases: readonly ReleaseAnswer[], channel: string): ReleaseAn
   );
 }
 
-function hasKeyIds(release: ReleaseAnswer): boolean {
+function hasKeyIds(release: ReleaseResponse): boolean {
   return keyIdsOf(release).size > 0;
 }
 
-function keyIdsOf({ signature, artifacts = [] }: ReleaseAnswer): ReadonlySet<string> {
+function keyIdsOf({ signature, artifacts = [] }: ReleaseResponse): ReadonlySet<string> {
   const signatures = [signature, ...artifacts.map((artifact) => artifact.signature)];
   return new Set(signatures.map((text) => keyIdOf(text ?? '')).filter((id) => id !== undefined));
 }

@@ -12,7 +12,7 @@ const PART_URL = '{part_url}';
 const UPLOAD_ID = '{upload_id}';
 const STORAGE_URL = '{storage_url}';
 
-export interface PlannedRequestsOptions {
+export interface RequestPreviewOptions {
   readonly appId: string;
   readonly version: string;
   readonly channel?: string | undefined;
@@ -24,13 +24,13 @@ export interface PlannedRequestsOptions {
  * Every request that carrying a plan out sends if nothing goes wrong, as `METHOD path`, in order. Where the server takes
  * the release live by itself nobody knows before which job is the last: that one verifies everything besides. Pure.
  */
-export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): string[] {
-  const { newSlug, slug, release, goLive, artifacts } = plan;
+export function previewRequests(plan: Plan, options: RequestPreviewOptions): string[] {
+  const { newSlug, slug, release, visibility, artifacts } = plan;
   const app = { app_id: options.appId };
   const releaseId = 'existing' in release ? release.existing.id : RELEASE_ID;
   const inRelease = { ...app, release_id: releaseId };
   const uploads = artifacts.filter(({ action }) => action === 'upload');
-  const live = goLive === 'at_once' || goLive === 'on_request';
+  const live = visibility === 'at_once' || visibility === 'on_request';
   const announce = line('createArtifact', inRelease);
   const sent = ({ completed, body, size }: PlannedArtifact) => [
     body.multipart ? `PUT ${PART_URL} (${partsOf(size).length} parts)` : `PUT ${UPLOAD_URL}`,
@@ -39,11 +39,11 @@ export function plannedRequests(plan: Plan, options: PlannedRequestsOptions): st
   return [
     ...(newSlug === undefined ? [] : [line('setSlug', app)]),
     ...('existing' in release ? [] : [line('createRelease', app)]),
-    ...(goLive === 'when_expected' // every upload is announced before the first
+    ...(visibility === 'when_expected' // every upload is announced before the first
       ? [...uploads.map(() => announce), ...uploads.flatMap(sent)]
       : uploads.flatMap((artifact) => [announce, ...sent(artifact)])),
-    ...(goLive === 'on_request' ? [line('publishRelease', inRelease)] : []),
-    ...(goLive === 'when_expected' || goLive === 'later' ? [line('listReleases', app)] : []),
+    ...(visibility === 'on_request' ? [line('publishRelease', inRelease)] : []),
+    ...(visibility === 'when_expected' || visibility === 'later' ? [line('listReleases', app)] : []),
     ...(live && slug !== undefined
       ? artifacts.flatMap((artifact) => verification(artifact, slug, releaseId, options))
       : []),
@@ -55,7 +55,7 @@ function verification(
   platform: Platform,
   slug: string,
   releaseId: string,
-  { version, channel, previousVersion = LOWEST_VERSION }: PlannedRequestsOptions,
+  { version, channel, previousVersion = LOWEST_VERSION }: RequestPreviewOptions,
 ): string[] {
   const check = (from: string, { target, arch, bundleType }: Platform) => {
     const query = new URLSearchParams({

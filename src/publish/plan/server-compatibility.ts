@@ -1,14 +1,14 @@
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
-import { type ServerView, supports } from '../server-state/server-state.ts';
+import { type ServerState, supports } from '../server-state/server-state.ts';
 
 /** What of the files a server can hold. */
 export interface Fitted {
   readonly artifacts: readonly LocalArtifact[];
   readonly leftOut: readonly LeftOut[];
-  readonly faults: readonly Fault[];
+  readonly issues: readonly Issue[];
 }
 
 /**
@@ -16,25 +16,25 @@ export interface Fitted {
  * kinds of bundle the one that suits most apps is taken. What was found by itself is left out where it does not fit;
  * what somebody named is refused. Pure.
  */
-export function fitToServer(
+export function checkServerCompatibility(
   artifacts: readonly LocalArtifact[],
-  server: Pick<ServerView, 'extensions'>,
+  server: Pick<ServerState, 'extensions'>,
   { discovered }: { readonly discovered: boolean },
 ): Fitted {
-  if (supports(server, 'platforms')) return { artifacts, leftOut: [], faults: [] };
+  if (supports(server, 'platforms')) return { artifacts, leftOut: [], issues: [] };
   const documented = artifacts.filter(({ arch }) => (DOCUMENTED_ARCHS as readonly string[]).includes(arch));
   const others = artifacts.filter((artifact) => !documented.includes(artifact));
   const { chosen, leftOut } = chooseForPlatform(documented, { bundleTypes: false, v1Compatible: false });
   const noArch = `this server knows the archs ${DOCUMENTED_ARCHS.join(' and ')} only`;
   if (discovered) {
     const unknown = others.map(({ file }) => ({ file, reason: noArch, usual: false }));
-    return { artifacts: chosen.map(withoutKind), leftOut: [...leftOut, ...unknown], faults: [] };
+    return { artifacts: chosen.map(withoutKind), leftOut: [...leftOut, ...unknown], issues: [] };
   }
   const hint = 'Use a server with the extension platforms, or leave it out.';
   return {
     artifacts: chosen.map(withoutKind),
     leftOut: [],
-    faults: [
+    issues: [
       ...others.map((artifact) =>
         refusal(artifact.file, `${platformName(artifact)} has no place: ${noArch}`, hint),
       ),
@@ -49,6 +49,6 @@ function withoutKind({ bundleType: _, ...artifact }: LocalArtifact): LocalArtifa
   return { ...artifact, ...withoutBundleType(artifact) };
 }
 
-function refusal(file: string, message: string, hint: string): Fault {
+function refusal(file: string, message: string, hint: string): Issue {
   return { code: 'preflight_refused', message, hint, file };
 }

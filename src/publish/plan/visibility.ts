@@ -1,13 +1,13 @@
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform } from '../../protocol/platform.ts';
 import type { ReleaseRequest } from '../release-request.ts';
-import { type ServerView, storedPlatforms, supports } from '../server-state/server-state.ts';
-import { yankedFault } from '../server-state/withdrawal.ts';
+import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
+import { yankedIssue } from '../server-state/withdrawal.ts';
 
 /** How what is uploaded gets to users. */
-export type GoLive =
+export type Visibility =
   /** Each file as soon as it is complete: the release is live already, or the server knows no drafts. */
   | 'at_once'
   /** A draft, which this run takes live for all platforms at one instant. */
@@ -18,19 +18,22 @@ export type GoLive =
   | 'later';
 
 /** How a release that is created now goes live. */
-export function goLiveOfNew(request: ReleaseRequest, server: Pick<ServerView, 'extensions'>): GoLive {
+export function visibilityOfNew(
+  request: ReleaseRequest,
+  server: Pick<ServerState, 'extensions'>,
+): Visibility {
   if (request.expect !== undefined && supports(server, 'expect')) return 'when_expected';
   if (!supports(server, 'draft')) return 'at_once';
   return request.draft ? 'later' : 'on_request';
 }
 
 /** How a release that is there goes live, or why it must not be added to as it is asked for. */
-export function goLiveOfExisting(
-  existing: ReleaseAnswer,
+export function visibilityOfExisting(
+  existing: ReleaseResponse,
   request: Pick<ReleaseRequest, 'draft' | 'expect'>,
-): GoLive | Fault {
+): Visibility | Issue {
   const { version, status, expect } = existing;
-  if (status === 'yanked') return yankedFault(version);
+  if (status === 'yanked') return yankedIssue(version);
   if (status !== 'draft') return 'at_once';
   if (expect === undefined) {
     if (request.expect === undefined) return request.draft ? 'later' : 'on_request';
@@ -49,17 +52,17 @@ export function goLiveOfExisting(
 }
 
 /** What of a request needs an extension that the server does not have. */
-export function missingExtensionFaults(
+export function missingExtensionIssues(
   request: ReleaseRequest,
   artifacts: readonly Platform[],
-  server: ServerView,
-): Fault[] {
-  const faults: Fault[] = [];
+  server: ServerState,
+): Issue[] {
+  const issues: Issue[] = [];
   if (request.draft && !supports(server, 'draft')) {
-    faults.push(refusal('this server has no drafts', 'Leave --draft out: what is uploaded is live at once.'));
+    issues.push(refusal('this server has no drafts', 'Leave --draft out: what is uploaded is live at once.'));
   }
   if ((request.channel ?? STABLE) !== STABLE && !supports(server, 'channel')) {
-    faults.push(
+    issues.push(
       refusal('this server has no channels', 'Leave --channel out: everyone is offered the release.'),
     );
   }
@@ -67,20 +70,20 @@ export function missingExtensionFaults(
     const missing = missingNames(request.expect, [...artifacts, ...storedPlatforms(server.stored)]);
     if (missing.length > 0) {
       const message = `this server cannot wait for other jobs, and ${missing.join(', ')} is expected but not here`;
-      faults.push(refusal(message, 'Publish all platforms in one run, or use a server with that extension.'));
+      issues.push(refusal(message, 'Publish all platforms in one run, or use a server with that extension.'));
     }
   }
-  return faults;
+  return issues;
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.toSorted().join() === b.toSorted().join();
 }
 
-function conflict(message: string, hint: string): Fault {
+function conflict(message: string, hint: string): Issue {
   return { code: 'conflict', message, hint };
 }
 
-function refusal(message: string, hint: string): Fault {
+function refusal(message: string, hint: string): Issue {
   return { code: 'preflight_refused', message, hint };
 }

@@ -1,4 +1,4 @@
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, parsePlatform } from '../../protocol/platform.ts';
 import { listedName } from './server-state.ts';
 
@@ -21,7 +21,7 @@ export interface PublishedFile extends Servable {
 }
 
 /** Everything that our server lists in a release, as far as this version knows the platforms. */
-export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseAnswer): PublishedFile[] {
+export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseResponse): PublishedFile[] {
   return artifacts.flatMap((artifact) => {
     const { file_size: size, sha256, signature } = artifact;
     const platform = parsePlatform(listedName(artifact));

@@ -1,6 +1,6 @@
 import { download } from '../../client/transfer/download.ts';
 import type { Extension } from '../../protocol/extensions.ts';
-import type { ArtifactAnswer, ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ArtifactResponse, ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
 import type { Publisher } from '../publisher.ts';
 import { findRelease } from './find-release.ts';
@@ -13,14 +13,14 @@ export interface StoredArtifact {
 }
 
 /** What the server was found to be and to have. */
-export interface ServerView {
+export interface ServerState {
   /** What it can do beyond api.md; nothing on a base server. */
   readonly extensions: ReadonlySet<string>;
   /** The app's slug; null when it has none, undefined when the server does not say. */
   readonly slug: string | null | undefined;
   /** The app's public key, where the server has one. */
   readonly pubkey?: string | undefined;
-  readonly releases: readonly ReleaseAnswer[];
+  readonly releases: readonly ReleaseResponse[];
   /** What it stores for the version that is published, by platform name. */
   readonly stored: ReadonlyMap<string, StoredArtifact>;
 }
@@ -32,10 +32,10 @@ export interface ViewRequest {
   readonly platforms: readonly Platform[];
   readonly extensions: ReadonlySet<string>;
   /** The app's releases, if they are known already. */
-  readonly releases?: readonly ReleaseAnswer[];
+  readonly releases?: readonly ReleaseResponse[];
 }
 
-export function supports({ extensions }: Pick<ServerView, 'extensions'>, extension: Extension): boolean {
+export function supports({ extensions }: Pick<ServerState, 'extensions'>, extension: Extension): boolean {
   return extensions.has(extension);
 }
 
@@ -49,7 +49,7 @@ export async function readExtensions({ client, retry }: Publisher): Promise<Read
  * Finds out what the server is and has. Only reads. Where neither the server nor the request tells a slug, what a
  * server serves that does not list it stays unknown, and counts as nothing.
  */
-export async function readServerView(publisher: Publisher, request: ViewRequest): Promise<ServerView> {
+export async function readServerState(publisher: Publisher, request: ViewRequest): Promise<ServerState> {
   const { client, retry, appId } = publisher;
   const { extensions } = request;
   const include = request.releases === undefined ? 'releases' : undefined;
@@ -70,7 +70,7 @@ export async function readServerView(publisher: Publisher, request: ViewRequest)
 /** What a server that lists no artifacts has of a release, told by what it serves; by platform name. */
 export async function servedArtifacts(
   publisher: Publisher,
-  release: Pick<ReleaseAnswer, 'id'>,
+  release: Pick<ReleaseResponse, 'id'>,
   slug: string,
   platforms: readonly Platform[],
 ): Promise<Map<string, StoredArtifact>> {
@@ -83,7 +83,7 @@ export async function servedArtifacts(
 }
 
 /** The complete artifacts that a release of our server lists, by platform name. */
-export function listedArtifacts(release: ReleaseAnswer): Map<string, StoredArtifact> {
+export function listedArtifacts(release: ReleaseResponse): Map<string, StoredArtifact> {
   const artifacts = release.artifacts ?? [];
   return new Map(
     artifacts.map((artifact) => {
@@ -99,7 +99,7 @@ export function storedPlatforms(stored: ReadonlyMap<string, StoredArtifact>): Pl
 }
 
 /** The platform's name of an artifact that our server lists, whether this version knows the platform or not. */
-export function listedName({ target, arch, bundle_type }: ArtifactAnswer): string {
+export function listedName({ target, arch, bundle_type }: ArtifactResponse): string {
   return [target, arch, ...(bundle_type ? [bundle_type] : [])].join('-');
 }
 

@@ -1,10 +1,10 @@
 import { OtaError } from '../../errors.ts';
-import { type Fault, toError } from '../../issue.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import { type Issue, toError } from '../../issue.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
 
 /** Why nothing is published into a yanked release. */
-export function yankedFault(version: string): Fault {
+export function yankedIssue(version: string): Issue {
   const hint = 'Restore it with `releases restore`, or publish a new version.';
   return { code: 'conflict', message: `${version} is yanked`, hint };
 }
@@ -14,17 +14,17 @@ export function yankedFault(version: string): Fault {
  * @param now undefined when the server has it no more
  * @throws OtaError `conflict` when it was yanked or deleted
  */
-export function requireKept(version: string, now: ReleaseAnswer | undefined): ReleaseAnswer {
+export function requireKept(version: string, now: ReleaseResponse | undefined): ReleaseResponse {
   if (now === undefined) throw deletedMeanwhile(version);
-  if (now.status === 'yanked') throw toError([yankedFault(version)]);
+  if (now.status === 'yanked') throw toError([yankedIssue(version)]);
   return now;
 }
 
 /** Looks at a release that was there a moment ago. @throws OtaError `conflict` when it was yanked or deleted */
 export async function findKept(
   { client, appId }: Publisher,
-  { id, version }: Pick<ReleaseAnswer, 'id' | 'version'>,
-): Promise<ReleaseAnswer> {
+  { id, version }: Pick<ReleaseResponse, 'id' | 'version'>,
+): Promise<ReleaseResponse> {
   const releases = await client.listReleases(appId);
   return requireKept(
     version,

@@ -1,5 +1,5 @@
 import { OtaError } from '../../errors.ts';
-import type { CompleteUploadBody, ReleaseAnswer } from '../../protocol/messages.ts';
+import type { CompleteUploadBody, ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
 import { whileThere } from '../server-state/withdrawal.ts';
 
@@ -16,7 +16,7 @@ const MAX_ASKED = 100;
  */
 export async function completeArrived(
   { client, appId, sleep }: Publisher,
-  { id, version }: Pick<ReleaseAnswer, 'id' | 'version'>,
+  { id, version }: Pick<ReleaseResponse, 'id' | 'version'>,
   uploadId: string,
   body?: CompleteUploadBody,
 ): Promise<boolean | undefined> {

@@ -1,11 +1,11 @@
 import { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
 import type { Publisher } from '../publisher.ts';
 import { whileThere } from '../server-state/withdrawal.ts';
-import type { PromisedUpload } from './upload-grant.ts';
+import type { UploadGrant } from './upload-grant.ts';
 
-type Promised = PromisedUpload & Required<Pick<PromisedUpload, 'upload_id' | 'multipart'>>;
+type Promised = UploadGrant & Required<Pick<UploadGrant, 'upload_id' | 'multipart'>>;
 
 /** What was begun does not count any more, or not as this run knows it: asking again tells what does. */
 export class UploadEnded extends Error {
@@ -32,9 +32,9 @@ export class PartUrls {
   /** @param promised what was answered already, if something was */
   static async ask(
     { client, retry, appId }: Publisher,
-    release: Pick<ReleaseAnswer, 'id' | 'version'>,
+    release: Pick<ReleaseResponse, 'id' | 'version'>,
     { body }: PlannedArtifact,
-    promised?: PromisedUpload,
+    promised?: UploadGrant,
   ): Promise<PartUrls> {
     const ask = async () =>
       inParts(await whileThere(release.version, () => client.createArtifact(appId, release.id, body)));
@@ -98,7 +98,7 @@ export class PartUrls {
   }
 }
 
-function inParts(answer: PromisedUpload): Promised {
+function inParts(answer: UploadGrant): Promised {
   const { upload_id, multipart } = answer;
   if (upload_id === undefined || multipart === undefined) {
     throw new OtaError('not_the_api', 'the server promises no upload in parts, though it offers them');

@@ -1,6 +1,6 @@
 import { Retry } from '../../client/retry.ts';
 import type { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { platformName } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
 import type { Publisher } from '../publisher.ts';
@@ -11,9 +11,9 @@ import { findKept } from '../server-state/withdrawal.ts';
  * An earlier try that got no answer, or another job, may have stored these very bytes: then all is well.
  * @returns the signature that is served for them
  */
-export async function settleConflict(
+export async function resolveConflict(
   publisher: Publisher,
-  { id, version, slug }: Pick<ReleaseAnswer, 'id' | 'version'> & { readonly slug: string | undefined },
+  { id, version, slug }: Pick<ReleaseResponse, 'id' | 'version'> & { readonly slug: string | undefined },
   artifact: PlannedArtifact,
   conflict: OtaError,
 ): Promise<string> {

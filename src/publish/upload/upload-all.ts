@@ -1,12 +1,12 @@
 import pMap from 'p-map';
-import { PartBuffers } from '../../client/transfer/buffer-pool.ts';
+import { BufferPool } from '../../client/transfer/buffer-pool.ts';
 import { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
 import type { Publisher } from '../publisher.ts';
 import { whileThere } from '../server-state/withdrawal.ts';
 import { uploadArtifact } from './upload-artifact.ts';
-import type { PromisedUpload } from './upload-grant.ts';
+import type { UploadGrant } from './upload-grant.ts';
 
 export interface UploadOptions {
   /** Uploads at once. */
@@ -29,12 +29,12 @@ export interface Uploaded {
  */
 export async function uploadAll(
   publisher: Publisher,
-  release: ReleaseAnswer,
+  release: ReleaseResponse,
   artifacts: readonly PlannedArtifact[],
   { concurrency, promiseFirst, slug }: UploadOptions,
 ): Promise<Uploaded> {
   const promised = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
-  const buffers = new PartBuffers();
+  const buffers = new BufferPool();
   const failures: unknown[] = [];
   const wentLive: (boolean | undefined)[] = [];
   const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
@@ -65,11 +65,11 @@ export async function uploadAll(
  */
 async function promiseAll(
   { client, retry, appId }: Publisher,
-  release: ReleaseAnswer,
+  release: ReleaseResponse,
   artifacts: readonly PlannedArtifact[],
   concurrency: number,
-): Promise<(PromisedUpload | undefined)[]> {
-  const promise = async ({ action, body }: PlannedArtifact): Promise<PromisedUpload | undefined> => {
+): Promise<(UploadGrant | undefined)[]> {
+  const promise = async ({ action, body }: PlannedArtifact): Promise<UploadGrant | undefined> => {
     if (action === 'skip') return undefined;
     const announce = () =>
       retry

@@ -1,9 +1,9 @@
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
 import type { Publisher } from '../publisher.ts';
 import type { SentArtifact, UploadOptions } from './upload-grant.ts';
-import { uploadInParts } from './upload-multipart.ts';
-import { uploadWhole } from './upload-single.ts';
+import { uploadMultipart } from './upload-multipart.ts';
+import { uploadSingle } from './upload-single.ts';
 
 /**
  * Brings one file to the server, in one piece or (extension `multipart`) in parts.
@@ -11,13 +11,13 @@ import { uploadWhole } from './upload-single.ts';
  */
 export async function uploadArtifact(
   publisher: Publisher,
-  release: Pick<ReleaseAnswer, 'id' | 'version'>,
+  release: Pick<ReleaseResponse, 'id' | 'version'>,
   artifact: PlannedArtifact,
   options: UploadOptions = {},
 ): Promise<SentArtifact> {
   const { report } = publisher;
   report({ type: 'upload_started', artifact });
-  const upload = artifact.body.multipart ? uploadInParts : uploadWhole;
+  const upload = artifact.body.multipart ? uploadMultipart : uploadSingle;
   const sent = await upload(publisher, release, artifact, options);
   report({ type: 'uploaded', artifact });
   return sent;

@@ -1,16 +1,16 @@
-import type { PartBuffers } from '../../client/transfer/buffer-pool.ts';
-import type { CreateArtifactAnswer } from '../../protocol/messages.ts';
+import type { BufferPool } from '../../client/transfer/buffer-pool.ts';
+import type { CreateArtifactResponse } from '../../protocol/messages.ts';
 
 /** What a server promised to take. */
-export type PromisedUpload = Pick<CreateArtifactAnswer, 'upload_url' | 'upload_id' | 'multipart'>;
+export type UploadGrant = Pick<CreateArtifactResponse, 'upload_url' | 'upload_id' | 'multipart'>;
 
 export interface UploadOptions {
   /** One that was asked for already, for the first try. */
-  readonly promised?: PromisedUpload | undefined;
+  readonly promised?: UploadGrant | undefined;
   /** The app's slug: where a server does not list artifacts, it tells what is served already. */
   readonly slug?: string | undefined;
   /** Shared by what is uploaded in parts at once. */
-  readonly buffers?: PartBuffers | undefined;
+  readonly buffers?: BufferPool | undefined;
 }
 
 /** A file that is on the server. */

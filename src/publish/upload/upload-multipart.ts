@@ -1,8 +1,8 @@
-import { PartBuffers } from '../../client/transfer/buffer-pool.ts';
+import { BufferPool } from '../../client/transfer/buffer-pool.ts';
 import { type FilePart, readParts } from '../../client/transfer/file-parts.ts';
 import { put } from '../../client/transfer/presigned-put.ts';
 import { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { partSizeOf, partsOf } from '../../protocol/multipart.ts';
 import { platformName } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
@@ -10,8 +10,8 @@ import type { Publisher } from '../publisher.ts';
 import { storageRefused } from '../storage-refused.ts';
 import { completeArrived } from './complete-upload.ts';
 import { PartUrls, UploadEnded } from './part-urls.ts';
-import { settleConflict } from './resolve-conflict.ts';
-import type { PromisedUpload, SentArtifact, UploadOptions } from './upload-grant.ts';
+import { resolveConflict } from './resolve-conflict.ts';
+import type { SentArtifact, UploadGrant, UploadOptions } from './upload-grant.ts';
 
 /** Bytes handed to the network at once. */
 const CHUNK = 256 * 1024;
@@ -21,13 +21,13 @@ const CHUNK = 256 * 1024;
  * The file is read once, from its begin to its end. What an earlier run has brought is not sent again.
  * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
  */
-export async function uploadInParts(
+export async function uploadMultipart(
   publisher: Publisher,
-  release: Pick<ReleaseAnswer, 'id' | 'version'>,
+  release: Pick<ReleaseResponse, 'id' | 'version'>,
   artifact: PlannedArtifact,
-  { promised, slug, buffers = new PartBuffers() }: UploadOptions,
+  { promised, slug, buffers = new BufferPool() }: UploadOptions,
 ): Promise<SentArtifact> {
-  const bring = async (upload?: PromisedUpload) => {
+  const bring = async (upload?: UploadGrant) => {
     const urls = await PartUrls.ask(publisher, release, artifact, upload);
     const resumed = urls.isWhole || urls.done.size > 0;
     const etags = await sendParts(publisher, artifact, urls, buffers);
@@ -46,7 +46,7 @@ export async function uploadInParts(
   } catch (error) {
     if (error instanceof UploadEnded) throw endedAgain(artifact, error);
     if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-    const settle = () => settleConflict(publisher, { ...release, slug }, artifact, error);
+    const settle = () => resolveConflict(publisher, { ...release, slug }, artifact, error);
     return { servedSignature: await publisher.retry.run(settle), wentLive: undefined };
   }
 }
@@ -64,7 +64,7 @@ function endedAgain(artifact: PlannedArtifact, cause: UploadEnded): OtaError {
  */
 function join(
   publisher: Publisher,
-  release: Pick<ReleaseAnswer, 'id' | 'version'>,
+  release: Pick<ReleaseResponse, 'id' | 'version'>,
   { size }: PlannedArtifact,
   urls: PartUrls,
   sent: readonly string[] | undefined,
@@ -96,7 +96,7 @@ async function sendParts(
   publisher: Publisher,
   artifact: PlannedArtifact,
   urls: PartUrls,
-  buffers: PartBuffers,
+  buffers: BufferPool,
 ): Promise<string[] | undefined> {
   if (urls.isWhole) return undefined;
   const { size } = artifact;

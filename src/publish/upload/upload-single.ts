@@ -1,13 +1,13 @@
 import { uploadFile } from '../../client/transfer/upload-file.ts';
 import { OtaError } from '../../errors.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { platformName } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/plan.ts';
 import type { Publisher } from '../publisher.ts';
 import { findKept, whileThere } from '../server-state/withdrawal.ts';
 import { storageRefused } from '../storage-refused.ts';
 import { completeArrived } from './complete-upload.ts';
-import { settleConflict } from './resolve-conflict.ts';
+import { resolveConflict } from './resolve-conflict.ts';
 import type { SentArtifact, UploadOptions } from './upload-grant.ts';
 
 /**
@@ -15,9 +15,9 @@ import type { SentArtifact, UploadOptions } from './upload-grant.ts';
  * file, and where uploads arrive out of the server's sight (extension `complete-upload`) has it taken.
  * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
  */
-export async function uploadWhole(
+export async function uploadSingle(
   publisher: Publisher,
-  release: Pick<ReleaseAnswer, 'id' | 'version'>,
+  release: Pick<ReleaseResponse, 'id' | 'version'>,
   artifact: PlannedArtifact,
   { promised, slug }: UploadOptions,
 ): Promise<SentArtifact> {
@@ -60,7 +60,7 @@ export async function uploadWhole(
       return { wentLive, servedSignature: artifact.signature };
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      const servedSignature = await settleConflict(publisher, { ...release, slug }, artifact, error);
+      const servedSignature = await resolveConflict(publisher, { ...release, slug }, artifact, error);
       return { servedSignature, wentLive: unanswered ? undefined : false };
     }
   });

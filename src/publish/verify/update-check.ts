@@ -1,7 +1,7 @@
 import type { OtaClient } from '../../client/ota-client.ts';
 import type { Retry } from '../../client/retry.ts';
 import { OtaError } from '../../errors.ts';
-import type { UpdateAnswer } from '../../protocol/messages.ts';
+import type { UpdateResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { isVersion, LOWEST_VERSION } from '../../protocol/version.ts';
 
@@ -29,7 +29,7 @@ export interface Installed extends Platform {
 export async function askForUpdate(
   { client, retry }: InstalledClient,
   installed: Installed,
-): Promise<{ readonly update: UpdateAnswer } | { readonly reason: string }> {
+): Promise<{ readonly update: UpdateResponse } | { readonly reason: string }> {
   const update = await retry.run(() =>
     client.check(installed.slug, installed, installed.currentVersion, installed.channel),
   );
@@ -53,7 +53,7 @@ export async function askForUpdate(
 async function newestFor(
   { client, retry }: InstalledClient,
   installed: Installed,
-): Promise<UpdateAnswer | undefined | 'unknown'> {
+): Promise<UpdateResponse | undefined | 'unknown'> {
   try {
     return await retry.run(() => client.check(installed.slug, installed, LOWEST_VERSION, installed.channel));
   } catch (error) {
@@ -72,7 +72,7 @@ export interface OfferedFile {
  * What Tauri's updater takes from an answer: where there are `platforms` the entry of its own kind of bundle (from
  * plugin 2.10 on), else its platform's. Undefined when it finds none, which it calls an error.
  */
-export function offeredFile(update: UpdateAnswer, platform: Platform): OfferedFile | undefined {
+export function offeredFile(update: UpdateResponse, platform: Platform): OfferedFile | undefined {
   if (update.platforms === undefined) return update;
   return (
     update.platforms[platformName(platform)] ?? update.platforms[platformName(withoutBundleType(platform))]
@@ -80,7 +80,7 @@ export function offeredFile(update: UpdateAnswer, platform: Platform): OfferedFi
 }
 
 /** What Tauri's updater would stumble over in an answer whose fields have the right types, if anything. */
-export function unusableBecause(update: UpdateAnswer): string | undefined {
+export function unusableBecause(update: UpdateResponse): string | undefined {
   const { version, url, pub_date: date, platforms = {} } = update;
   const badUrl = [url, ...Object.values(platforms).map((file) => file.url)].find((text) => !isWebUrl(text));
   return !isVersion(version.replace(/^v/, ''))
@@ -92,7 +92,7 @@ export function unusableBecause(update: UpdateAnswer): string | undefined {
         : undefined;
 }
 
-function requireUsable(update: UpdateAnswer): void {
+function requireUsable(update: UpdateResponse): void {
   const reason = unusableBecause(update);
   if (reason === undefined) return;
   const message = `the update is offered in a way that installed apps cannot use: ${reason}`;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { OtaError } from '../../errors.ts';
-import type { UpdateAnswer } from '../../protocol/messages.ts';
+import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { compareVersions, isVersion, LOWEST_VERSION, precedenceOf } from '../../protocol/version.ts';
@@ -96,7 +96,7 @@ async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Ve
 }
 
 /** What apps of the version before are offered; the verdict where that is nothing, unusable, or older. */
-async function askForVersion(publisher: Publisher, expected: Expected): Promise<UpdateAnswer | Verdict> {
+async function askForVersion(publisher: Publisher, expected: Expected): Promise<UpdateResponse | Verdict> {
   const { slug, version, previousVersion = LOWEST_VERSION } = expected;
   const update = await ask(publisher, expected, previousVersion);
   if (update === 'unknown_slug') return notYet(`the server knows no app ${slug}`);

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { OtaError } from '../../errors.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Publisher } from '../publisher.ts';
@@ -32,9 +32,9 @@ export interface VerifyOptions {
  * @throws OtaError `verification_failed` naming every platform that does not get what was signed; `conflict` when
  *   the release was withdrawn meanwhile
  */
-export async function verifyAll<T extends Servable>(
+export async function verifyRelease<T extends Servable>(
   publisher: Publisher,
-  release: ReleaseAnswer,
+  release: ReleaseResponse,
   artifacts: readonly T[],
   { slug, publicKey, previousVersion, concurrency }: VerifyOptions,
 ): Promise<Verified<T>[]> {
@@ -75,7 +75,7 @@ export async function verifyAll<T extends Servable>(
 }
 
 /** What somebody withdrew meanwhile is not served, and rightly so. Where the server cannot be asked, nothing is known. */
-async function requireStillKept(publisher: Publisher, release: ReleaseAnswer): Promise<void> {
+async function requireStillKept(publisher: Publisher, release: ReleaseResponse): Promise<void> {
   try {
     await publisher.retry.run(() => findKept(publisher, release));
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { findApp, setSlug } from '../../database/queries/apps.ts';
 import { listReleases } from '../../database/queries/releases.ts';
-import { type AppAnswer, AppQuery, SetSlugBody } from '../../protocol/messages.ts';
+import { AppQuery, type AppResponse, SetSlugBody } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
 import { registerRoute } from '../http/register-route.ts';
@@ -11,7 +11,7 @@ import type { Services } from '../services.ts';
 export function registerApps(app: FastifyInstance, { database, clock }: Services): void {
   registerRoute(app, 'getApp', {
     query: AppQuery,
-    handle: async ({ params, query }): Promise<AppAnswer> => {
+    handle: async ({ params, query }): Promise<AppResponse> => {
       const found = await findApp(database.queries, params.app_id);
       if (found === undefined) throw new Problem('not_found', 'There is no such app.');
       const { id, name, slug, pubkey } = found;

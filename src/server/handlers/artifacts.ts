@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { findApp } from '../../database/queries/apps.ts';
 import { createPendingArtifact, isComplete, publishedBytes } from '../../database/queries/artifacts.ts';
 import { findRelease } from '../../database/queries/releases.ts';
-import { type CreateArtifactAnswer, CreateArtifactBody } from '../../protocol/messages.ts';
+import { CreateArtifactBody, type CreateArtifactResponse } from '../../protocol/messages.ts';
 import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -10,14 +10,14 @@ import { isRemote } from '../../storage/remote-storage.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
 import { alreadyPublished } from '../uploads/finalize-upload.ts';
-import { type PromisedParts, promiseParts } from '../uploads/multipart-grant.ts';
-import type { RemoteUploads } from '../uploads/upload-poller.ts';
+import { grantMultipart, type MultipartGrant } from '../uploads/multipart-grant.ts';
+import type { UploadPoller } from '../uploads/upload-poller.ts';
 
 /** @param uploads who looks for uploads, where they do not arrive here */
 export function registerArtifacts(
   app: FastifyInstance,
   services: Services,
-  uploads: RemoteUploads | undefined,
+  uploads: UploadPoller | undefined,
 ): void {
   const { database, storage, clock, maxArtifactSize, allowVersionReuse } = services;
 
@@ -57,15 +57,15 @@ export function registerArtifacts(
 
       const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
-      const lookAt = uploads?.firstLook(now) ?? null;
-      const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt, lookAt };
-      const created: (Partial<PromisedParts> & { readonly id: string }) | 'release_gone' =
+      const pollAt = uploads?.firstLook(now) ?? null;
+      const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt, pollAt };
+      const created: (Partial<MultipartGrant> & { readonly id: string }) | 'release_gone' =
         inParts && sha256 !== null
-          ? await promiseParts(services, storage, { ...pending, sha256 })
+          ? await grantMultipart(services, storage, { ...pending, sha256 })
           : await createPendingArtifact(db, pending, now);
       if (created === 'release_gone') throw new Problem('not_found', 'There is no such release.');
       const slug = (await findApp(db, params.app_id))?.slug ?? params.app_id;
-      const answer: CreateArtifactAnswer = {
+      const answer: CreateArtifactResponse = {
         upload_url: await storage.uploadUrl({ uploadId: created.id, size: fileSize, expiresAt }),
         s3_key: `ota/${slug}/${version}/${platformName(platform)}`,
         ...(bundleType !== undefined && { bundle_type: bundleType }),

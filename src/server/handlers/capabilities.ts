@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../protocol/extensions.ts';
-import type { CapabilitiesAnswer } from '../../protocol/messages.ts';
+import type { CapabilitiesResponse } from '../../protocol/messages.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
 import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
@@ -8,6 +8,6 @@ import type { Services } from '../services.ts';
 /** `GET /api/sync/ota` (design 4): tells our client which extensions it may use. */
 export function registerCapabilities(app: FastifyInstance, { version, storage }: Services): void {
   const extensions = [...EXTENSIONS, ...(isRemote(storage) ? REMOTE_EXTENSIONS : [])];
-  const answer: CapabilitiesAnswer = { name: 'synckit-ota', version, extensions };
+  const answer: CapabilitiesResponse = { name: 'synckit-ota', version, extensions };
   registerRoute(app, 'capabilities', { handle: async () => answer });
 }

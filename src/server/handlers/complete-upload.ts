@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { findUploadState, type UploadState } from '../../database/queries/pending-uploads.ts';
 import {
-  type CompleteUploadAnswer,
   CompleteUploadBody,
+  type CompleteUploadResponse,
   MAX_PARTS_BODY_BYTES,
 } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { RemoteStorage } from '../../storage/remote-storage.ts';
 import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
-import { PartJoins } from '../uploads/part-assembly.ts';
-import type { RemoteUploads } from '../uploads/upload-poller.ts';
+import { PartAssembly } from '../uploads/part-assembly.ts';
+import type { UploadPoller } from '../uploads/upload-poller.ts';
 
 /** How long a request waits until parts are joined and the bytes are taken, in milliseconds: less than proxies wait for an answer. */
 const ANSWER_WITHIN_MS = 25_000;
@@ -20,13 +20,13 @@ export function registerUploadCompletion(
   app: FastifyInstance,
   { database }: Services,
   { parts }: RemoteStorage,
-  uploads: RemoteUploads,
+  uploads: UploadPoller,
 ): void {
-  const joins = new PartJoins(parts);
+  const joins = new PartAssembly(parts);
   registerRoute(app, 'completeUpload', {
     body: CompleteUploadBody,
     bodyLimit: MAX_PARTS_BODY_BYTES,
-    handle: async ({ params, body }, reply): Promise<CompleteUploadAnswer> => {
+    handle: async ({ params, body }, reply): Promise<CompleteUploadResponse> => {
       const { app_id: appId, release_id: releaseId, upload_id: id } = params;
       const requireUpload = async (): Promise<UploadState> => {
         const upload = await findUploadState(database.queries, { appId, releaseId }, id);

@@ -12,13 +12,13 @@ import {
   CreateReleaseBody,
   DeleteReleaseQuery,
   PublishReleaseBody,
-  type ReleaseAnswer,
+  type ReleaseResponse,
   UpdateReleaseBody,
 } from '../../protocol/messages.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { registerRoute } from '../http/register-route.ts';
-import { toAnswer, toExtendedAnswer, toListed } from '../http/release-response.ts';
+import { toExtendedResponse, toListed, toResponse } from '../http/release-response.ts';
 import type { Services } from '../services.ts';
 
 /** @param onDeleted called when bytes are to be removed, after the release is invisible; the answer waits for it */
@@ -53,13 +53,13 @@ export function registerReleases(
         ]);
       }
       const documented = body.draft === undefined && body.expect === undefined && body.channel === undefined;
-      return reply.code(201).send(documented ? toAnswer(created) : toExtendedAnswer(created));
+      return reply.code(201).send(documented ? toResponse(created) : toExtendedResponse(created));
     },
   });
 
   // api.md, "List Releases"
   registerRoute(app, 'listReleases', {
-    handle: async ({ params }): Promise<ReleaseAnswer[]> => {
+    handle: async ({ params }): Promise<ReleaseResponse[]> => {
       return (await listReleases(database.queries, params.app_id)).map(toListed);
     },
   });
@@ -67,20 +67,20 @@ export function registerReleases(
   // Extension `yank`
   registerRoute(app, 'updateRelease', {
     body: UpdateReleaseBody,
-    handle: async ({ params, body }): Promise<ReleaseAnswer> => {
+    handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const outcome = await updateRelease(database.queries, params.app_id, params.release_id, body);
       if (outcome === 'not_found') throw noSuchRelease();
       if (outcome === 'draft') {
         throw new Problem('not_published', 'The release is a draft: publish or delete it.');
       }
-      return toExtendedAnswer(await requireRelease(params.app_id, params.release_id));
+      return toExtendedResponse(await requireRelease(params.app_id, params.release_id));
     },
   });
 
   // Extension `draft`
   registerRoute(app, 'publishRelease', {
     body: PublishReleaseBody,
-    handle: async ({ params, body }): Promise<ReleaseAnswer> => {
+    handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const { app_id: appId, release_id: id } = params;
       const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;
       const outcome = await publishRelease(database.queries, appId, id, required, clock());
@@ -92,7 +92,7 @@ export function registerReleases(
         }));
         throw new Problem('incomplete', `Not published: ${outcome.missing.join(', ')} missing.`, errors);
       }
-      return toExtendedAnswer(await requireRelease(appId, id));
+      return toExtendedResponse(await requireRelease(appId, id));
     },
   });
 

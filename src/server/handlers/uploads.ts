@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { findUpload, type PendingUpload } from '../../database/queries/artifacts.ts';
-import type { UploadAnswer } from '../../protocol/messages.ts';
+import type { UploadResponse } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { DiskStorage } from '../../storage/disk/disk-storage.ts';
 import { registerRoute } from '../http/register-route.ts';
@@ -33,7 +33,7 @@ async function receive(
   disk: DiskStorage,
   upload: PendingUpload,
   body: AsyncIterable<Buffer>,
-): Promise<UploadAnswer> {
+): Promise<UploadResponse> {
   const staged = await disk.receive(body, {
     size: upload.fileSize,
     blake2b512: upload.pubkey !== null,

@@ -1,9 +1,9 @@
 import type { CompleteArtifact, Release } from '../../database/queries/releases.ts';
-import type { ReleaseAnswer } from '../../protocol/messages.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 
 /** api.md, "Create a Release", response. */
-export function toAnswer({ id, version, notes, signature, pubDate, createdAt }: Release): ReleaseAnswer {
+export function toResponse({ id, version, notes, signature, pubDate, createdAt }: Release): ReleaseResponse {
   return {
     id,
     version,
@@ -15,18 +15,18 @@ export function toAnswer({ id, version, notes, signature, pubDate, createdAt }: 
 }
 
 /** With the fields of the extensions `draft`, `expect`, `channel` and `yank`. */
-export function toExtendedAnswer(release: Release): ReleaseAnswer {
+export function toExtendedResponse(release: Release): ReleaseResponse {
   const { status, channel, expect } = release;
-  return { ...toAnswer(release), status, channel, ...(expect !== null && { expect: [...expect] }) };
+  return { ...toResponse(release), status, channel, ...(expect !== null && { expect: [...expect] }) };
 }
 
 /** api.md, "List Releases", with the fields of the extensions and what is complete. */
 export function toListed({
   artifacts,
   ...release
-}: Release & { readonly artifacts: readonly CompleteArtifact[] }): ReleaseAnswer {
+}: Release & { readonly artifacts: readonly CompleteArtifact[] }): ReleaseResponse {
   return {
-    ...toExtendedAnswer(release),
+    ...toExtendedResponse(release),
     artifacts: artifacts.map(({ fileSize, bundleType = null, ...artifact }) => ({
       ...artifact,
       bundle_type: bundleType,

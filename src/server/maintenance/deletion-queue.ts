@@ -7,7 +7,7 @@ const FIRST_WAIT_MS = 1000;
 const MAX_WAIT_MS = 60_000;
 
 /** Removes the bytes of deleted releases, and tries again while some are left. */
-export class Removals {
+export class DeletionQueue {
   readonly #services: Services;
   readonly #report: (error: unknown) => void;
   #running: Promise<void> = Promise.resolve();

@@ -3,13 +3,13 @@ import { databaseFailure, isDurabilityLost } from '../../database/database-error
 import { databaseId } from '../../database/database-id.ts';
 import { forgetExpiredUploads, isReferenced } from '../../database/queries/artifacts.ts';
 import { isCopyUnderWay } from '../../database/queries/copy-state.ts';
-import { isPromisedInParts } from '../../database/queries/pending-uploads.ts';
+import { isMultipartGrant } from '../../database/queries/pending-uploads.ts';
 import { publishLeftWaiting } from '../../database/queries/publish-release.ts';
 import { rotateUrlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import { OtaError } from '../../errors.ts';
 import { isRemote, type RemoteStorage } from '../../storage/remote-storage.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
-import { Removals } from './deletion-queue.ts';
+import { DeletionQueue } from './deletion-queue.ts';
 
 /** How often expired uploads and what they leave is looked for, in milliseconds. */
 const INTERVAL_MS = 60 * 60 * 1000;
@@ -24,7 +24,7 @@ const MAX_ORPHAN_SHARE = 0.2;
 /** A URL signing key signs this long, in milliseconds, and verifies twice as long. */
 const SIGNING_KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000;
 
-export interface Upkeep {
+export interface Maintenance {
   /** Resolves when everything was tried once. */
   readonly firstRound: Promise<void>;
   /**
@@ -40,7 +40,7 @@ export interface Upkeep {
  * What the server does beside answering: removes deleted bytes, left-overs of crashes and old signing keys, and goes on
  * with releases that waited for uploads which never came.
  */
-export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upkeep {
+export function startMaintenance(services: Services, logger: FastifyBaseLogger): Maintenance {
   const { database, clock } = services;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -49,7 +49,7 @@ export function startUpkeep(services: Services, logger: FastifyBaseLogger): Upke
     logger.error({ err: failure }, 'upkeep failed');
     if (isDurabilityLost(failure)) services.onDurabilityLost(failure);
   };
-  const removals = new Removals(services, report); // nobody who deletes waits for left-overs to be listed
+  const removals = new DeletionQueue(services, report); // nobody who deletes waits for left-overs to be listed
   let running: Promise<void> = Promise.resolve();
   /** One after the other; a failure is logged and the work comes again with the next round. */
   const enqueue = (work: () => Promise<unknown>): Promise<void> => {
@@ -134,6 +134,6 @@ async function endAbandonedParts({ database, storage, clock }: Services, signal:
   for await (const upload of parts.unfinished(new Date(clock().getTime() - UPLOAD_URL_LIFE_MS))) {
     if (signal.aborted) return;
     const { uploadId, multipartId } = upload;
-    if (!(await isPromisedInParts(database.queries, uploadId, multipartId))) await parts.end(upload);
+    if (!(await isMultipartGrant(database.queries, uploadId, multipartId))) await parts.end(upload);
   }
 }

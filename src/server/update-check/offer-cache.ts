@@ -4,7 +4,7 @@ import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Clock } from '../../protocol/time.ts';
 import { compareVersions } from '../../protocol/version.ts';
-import { answered } from '../../runtime/with-timeout.ts';
+import { withTimeout } from '../../runtime/with-timeout.ts';
 import { type Offer, type OffersByChannel, resolveOffers } from './resolve-offers.ts';
 
 /** How long a check waits for the database when there is something else to answer with, in milliseconds. */
@@ -35,22 +35,22 @@ interface AppOffers {
 }
 
 /** A time in which nothing changed in the database, as far as its change counter tells. */
-interface Era {
+interface CacheEpoch {
   readonly counter: number;
   /** When it was last seen to go on, in milliseconds since 1970. */
   lastSeen: number;
 }
 
 interface LookUp {
-  readonly era: Era;
+  readonly epoch: CacheEpoch;
   readonly since: number;
   readonly result: Promise<AppOffers | undefined>;
 }
 
 /** What is in memory of a slug. */
 interface Entry {
-  /** What was found last: current for as long as its era goes on. */
-  known?: { readonly offers: AppOffers; readonly era: Era };
+  /** What was found last: current for as long as its epoch goes on. */
+  known?: { readonly offers: AppOffers; readonly epoch: CacheEpoch };
   underWay?: LookUp | undefined;
   /** The look-up after the one under way. */
   next?: Promise<AppOffers | undefined> | undefined;
@@ -65,7 +65,7 @@ interface Entry {
 export class Offers {
   readonly #options: OffersOptions;
   readonly #bySlug = new Map<string, Entry>();
-  #era: Era | undefined;
+  #epoch: CacheEpoch | undefined;
   /** When checks began to come without a break, in milliseconds since 1970. */
   #watchingSince = 0;
   #isStale = false;
@@ -95,12 +95,14 @@ export class Offers {
     const entry = this.#bySlug.get(slug);
     const known = entry?.known;
     try {
-      const era = this.#seeEra();
-      if (known?.era === era) return known.offers;
-      if (known === undefined || !this.#mayStandIn(known)) return await this.#lookUp(slug, era);
-      return this.#isAway(entry) ? known.offers : await answered(this.#lookUp(slug, era), PATIENCE_MS);
+      const epoch = this.#seeEpoch();
+      if (known?.epoch === epoch) return known.offers;
+      if (known === undefined || !this.#withinStaleWindow(known)) return await this.#lookUp(slug, epoch);
+      return this.#isUnavailable(entry)
+        ? known.offers
+        : await withTimeout(this.#lookUp(slug, epoch), PATIENCE_MS);
     } catch (error) {
-      if (known === undefined || !this.#mayStandIn(known)) throw error;
+      if (known === undefined || !this.#withinStaleWindow(known)) throw error;
       if (!this.#isStale) this.#options.onStale(error);
       this.#isStale = true;
       return known.offers;
@@ -108,21 +110,21 @@ export class Offers {
   }
 
   /** Asks the database, once for all who ask at the same time and have seen the same changes. */
-  #lookUp(slug: string, era: Era): Promise<AppOffers | undefined> {
+  #lookUp(slug: string, epoch: CacheEpoch): Promise<AppOffers | undefined> {
     const entry = this.#bySlug.get(slug) ?? {};
     this.#bySlug.set(slug, entry);
-    if (entry.underWay === undefined) return this.#begin(slug, entry, era);
-    if (entry.underWay.era === era) return entry.underWay.result;
+    if (entry.underWay === undefined) return this.#begin(slug, entry, epoch);
+    if (entry.underWay.epoch === epoch) return entry.underWay.result;
     // It may have begun before the change: one more, for all who come until it begins.
     const again = () => {
       entry.next = undefined;
-      return this.#lookUp(slug, this.#seeEra());
+      return this.#lookUp(slug, this.#seeEpoch());
     };
     entry.next ??= entry.underWay.result.then(again, again); // a failure may be of before it, too
     return entry.next;
   }
 
-  #begin(slug: string, entry: Entry, era: Era): Promise<AppOffers | undefined> {
+  #begin(slug: string, entry: Entry, epoch: CacheEpoch): Promise<AppOffers | undefined> {
     const since = this.#now();
     const result = this.#resolve(slug, entry.known?.offers).then(
       (offers) => {
@@ -131,7 +133,7 @@ export class Offers {
         this.#isStale = false;
         if (offers === undefined)
           this.#bySlug.delete(slug); // unknown slugs are without number
-        else entry.known = { offers, era };
+        else entry.known = { offers, epoch };
         return offers;
       },
       (error) => {
@@ -141,7 +143,7 @@ export class Offers {
         throw error;
       },
     );
-    entry.underWay = { era, since, result };
+    entry.underWay = { epoch, since, result };
     return result;
   }
 
@@ -155,28 +157,28 @@ export class Offers {
     };
   }
 
-  /** The era that goes on. Seen before any query, so that a change after it begins another. */
-  #seeEra(): Era {
+  /** The epoch that goes on. Seen before any query, so that a change after it begins another. */
+  #seeEpoch(): CacheEpoch {
     const counter = this.#options.database.changeCounter();
     const now = this.#now();
     // Perhaps this process stood still: what it waited for, or how that ended, says nothing of the database now.
-    if (now - (this.#era?.lastSeen ?? 0) > PATIENCE_MS) this.#watchingSince = now;
-    const era = this.#era?.counter === counter ? this.#era : { counter, lastSeen: 0 };
-    era.lastSeen = now;
-    this.#era = era;
-    return era;
+    if (now - (this.#epoch?.lastSeen ?? 0) > PATIENCE_MS) this.#watchingSince = now;
+    const epoch = this.#epoch?.counter === counter ? this.#epoch : { counter, lastSeen: 0 };
+    epoch.lastSeen = now;
+    this.#epoch = epoch;
+    return epoch;
   }
 
   /** Whether there is no use in waiting for the database just now. */
-  #isAway({ underWay, failedAt = 0 }: Entry = {}): boolean {
+  #isUnavailable({ underWay, failedAt = 0 }: Entry = {}): boolean {
     const now = this.#now();
     const waitingSince = Math.max(underWay?.since ?? now, this.#watchingSince);
     return now - failedAt < RETRY_AFTER_MS || now - waitingSince > PATIENCE_MS;
   }
 
   /** Whether it was current a short enough time ago. */
-  #mayStandIn({ era }: NonNullable<Entry['known']>): boolean {
-    return this.#now() - era.lastSeen < this.#options.staleIfError * 1000;
+  #withinStaleWindow({ epoch }: NonNullable<Entry['known']>): boolean {
+    return this.#now() - epoch.lastSeen < this.#options.staleIfError * 1000;
   }
 
   #now(): number {

@@ -6,7 +6,7 @@ import {
 } from '../../database/queries/offers.ts';
 import type { Queries } from '../../database/schema.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { UpdateAnswer } from '../../protocol/messages.ts';
+import type { UpdateResponse } from '../../protocol/messages.ts';
 import { compareByPreference, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { downloadPath } from '../../protocol/routes.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
@@ -85,7 +85,7 @@ async function serialise(
   }
   const [main] = platforms.values();
   if (release === undefined || main === undefined) return undefined;
-  const answer: UpdateAnswer = {
+  const answer: UpdateResponse = {
     version,
     ...main,
     notes: release.notes,

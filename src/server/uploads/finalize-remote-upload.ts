@@ -19,7 +19,7 @@ export interface Completed {
  * @throws Problem as `completeUpload`
  * @throws OtaError `store_unavailable` too when what is wrong is not what arrived, but what the store made of it
  */
-export async function completeRemoteUpload(
+export async function finalizeRemoteUpload(
   services: Services,
   storage: RemoteStorage,
   upload: PendingUpload,
@@ -59,7 +59,7 @@ async function takeUpload(
     await received.discardArrived().catch(() => {}); // upkeep sweeps it
     return { wentLive };
   } catch (error) {
-    if (!(error instanceof Problem)) throw error; // nobody's fault who uploaded: what arrived stays, for another try
+    if (!(error instanceof Problem)) throw error; // nobody's issue who uploaded: what arrived stays, for another try
     if (error.code === 'content_mismatch') await received.requireFaithful();
     return refuse(error);
   }

@@ -1,8 +1,8 @@
-import { type ClaimedUpload, extendClaim } from '../../database/queries/pending-uploads.ts';
+import { type LeasedUpload, renewLease } from '../../database/queries/pending-uploads.ts';
 import type { Queries } from '../../database/schema.ts';
 
 /** How long a claim holds, in milliseconds; it is extended three times as often. */
-export const CLAIM_MS = 30_000;
+export const UPLOAD_LEASE_MS = 30_000;
 
 /**
  * Extends a claim again and again.
@@ -10,20 +10,20 @@ export const CLAIM_MS = 30_000;
  * @param onFailure is told why it could not be extended; that is tried again
  * @returns what ends that, and gives the claim as it is then
  */
-export function keepClaim(
+export function keepLease(
   queries: Queries,
-  claimed: ClaimedUpload,
+  claimed: LeasedUpload,
   until: () => Date,
   onFailure: (error: unknown) => void,
-): () => Promise<ClaimedUpload> {
+): () => Promise<LeasedUpload> {
   let claim = Promise.resolve(claimed);
-  const extend = async (held: ClaimedUpload) => {
-    const extended = extendClaim(queries, held, until());
+  const extend = async (held: LeasedUpload) => {
+    const extended = renewLease(queries, held, until());
     return (await extended.catch(onFailure)) ?? held;
   };
   const timer = setInterval(() => {
     claim = claim.then(extend);
-  }, CLAIM_MS / 3).unref();
+  }, UPLOAD_LEASE_MS / 3).unref();
   return () => {
     clearInterval(timer);
     return claim;

@@ -1,15 +1,15 @@
 import { createPendingArtifact, type NewArtifact } from '../../database/queries/artifacts.ts';
 import { findResumableUpload, recordMultipart } from '../../database/queries/pending-uploads.ts';
-import type { CreateArtifactAnswer } from '../../protocol/messages.ts';
+import type { CreateArtifactResponse } from '../../protocol/messages.ts';
 import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../../protocol/multipart.ts';
-import type { ArrivedPart, PartedUpload, RemoteStorage } from '../../storage/remote-storage.ts';
+import type { ArrivedPart, MultipartUploadKey, RemoteStorage } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
 
 /** An upload in parts that was promised. */
-export interface PromisedParts {
+export interface MultipartGrant {
   /** The upload's. */
   readonly id: string;
-  readonly multipart: NonNullable<CreateArtifactAnswer['multipart']>;
+  readonly multipart: NonNullable<CreateArtifactResponse['multipart']>;
 }
 
 type NewParts = NewArtifact & { readonly sha256: string };
@@ -19,11 +19,11 @@ type NewParts = NewArtifact & { readonly sha256: string };
  * A repeated request so gets fresh URLs, is told what has arrived, and has the promise hold for longer.
  * @returns `release_gone` when the release was deleted meanwhile
  */
-export async function promiseParts(
+export async function grantMultipart(
   services: Services,
   storage: RemoteStorage,
   artifact: NewParts,
-): Promise<PromisedParts | 'release_gone'> {
+): Promise<MultipartGrant | 'release_gone'> {
   const { queries } = services.database;
   const { expiresAt } = artifact;
   for (;;) {
@@ -61,9 +61,9 @@ async function goOn(storage: RemoteStorage, uploadId: string, before: string | n
 async function answer(
   { parts }: RemoteStorage,
   { fileSize, expiresAt }: NewParts,
-  upload: PartedUpload,
+  upload: MultipartUploadKey,
   arrived: There['arrived'],
-): Promise<PromisedParts['multipart']> {
+): Promise<MultipartGrant['multipart']> {
   const base = { id: upload.multipartId, part_size: partSizeOf(fileSize) };
   if (arrived === 'whole') return { ...base, parts: [], done: [] };
   const done: { number: number; etag: string }[] = [];

@@ -5,7 +5,7 @@ import { databaseFailure } from '../../database/database-error.ts';
  * Logs that something is away, and that it is back: once each, however often it is tried meanwhile, and though it works
  * now and then.
  */
-export class Outage {
+export class OutageLog {
   readonly #logger: FastifyBaseLogger;
   readonly #name: string;
   readonly #quietMs: number;

@@ -4,7 +4,7 @@ import { Problem } from '../../protocol/problem.ts';
 import type { UploadParts } from '../../storage/remote-storage.ts';
 
 /** Extension `multipart`: has the store put parts together, which may take minutes. */
-export class PartJoins {
+export class PartAssembly {
   readonly #parts: UploadParts;
   readonly #running = new Map<string, Promise<void>>();
 

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
 import type { UploadRefusal } from '../../database/queries/pending-uploads.ts';
 import type { Services } from '../services.ts';
-import { Outage } from './outage-log.ts';
+import { OutageLog } from './outage-log.ts';
 
 /** So many failures are remembered, to be logged once. */
 const MAX_LOGGED = 1000;
@@ -11,9 +11,9 @@ const MAX_LOGGED = 1000;
  * What is logged of looking for uploads, which is tried again every few seconds: an outage once, and what is wrong with an
  * upload once for each reason. When durability is lost, the process has to end, whatever was being done.
  */
-export class LookLog {
-  readonly #store: Outage;
-  readonly #database: Outage;
+export class PollLog {
+  readonly #store: OutageLog;
+  readonly #database: OutageLog;
   readonly #logger: FastifyBaseLogger;
   readonly #onDurabilityLost: Services['onDurabilityLost'];
   readonly #logged = new Set<string>();
@@ -22,8 +22,8 @@ export class LookLog {
   constructor(logger: FastifyBaseLogger, onDurabilityLost: Services['onDurabilityLost'], quietMs: number) {
     this.#logger = logger;
     this.#onDurabilityLost = onDurabilityLost;
-    this.#database = new Outage(logger, 'the database', quietMs);
-    this.#store = new Outage(logger, 'the store', quietMs);
+    this.#database = new OutageLog(logger, 'the database', quietMs);
+    this.#store = new OutageLog(logger, 'the store', quietMs);
   }
 
   storeWorked(): void {

@@ -1,14 +1,14 @@
-import type { LookedFor } from '../../database/queries/pending-uploads.ts';
+import type { AwaitedUpload } from '../../database/queries/pending-uploads.ts';
 
 /** How long it is until an upload is looked for again, in milliseconds. */
-export interface LookWaits {
+export interface PollSchedule {
   /** While it is younger than `most`. */
   readonly first: number;
   readonly most: number;
 }
 
 /** With what taking the bytes takes, a file is visible within 10 s of its arrival. */
-export const LOOK_WAITS: LookWaits = { first: 1000, most: 5000 };
+export const POLL_DELAYS: PollSchedule = { first: 1000, most: 5000 };
 /** Once its URL expired, only an upload that began before can still arrive: it is looked for so much less often. */
 const EXPIRED_FACTOR = 3;
 /** It is given this long, in milliseconds. */
@@ -17,7 +17,11 @@ const LATE_MS = 2 * 60 * 60 * 1000;
 const LATE_WAIT_MS = 60_000;
 
 /** How long it is from now until an upload is looked for again, in milliseconds. */
-export function lookWait({ createdAt, expiresAt }: LookedFor, now: Date, { first, most }: LookWaits): number {
+export function pollDelay(
+  { createdAt, expiresAt }: AwaitedUpload,
+  now: Date,
+  { first, most }: PollSchedule,
+): number {
   const expiredFor = now.getTime() - expiresAt.getTime();
   if (expiredFor > LATE_MS) return LATE_WAIT_MS;
   if (expiredFor > 0) return most * EXPIRED_FACTOR;

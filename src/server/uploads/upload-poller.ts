@@ -2,22 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { findUpload } from '../../database/queries/artifacts.ts';
 import {
-  type Claim,
-  type ClaimedUpload,
-  claimUpload,
-  type LookedFor,
-  releaseUpload,
-  takeDueLooks,
+  type AwaitedUpload,
+  acquireLease,
+  type Lease,
+  type LeasedUpload,
+  releaseLease,
+  takeDuePolls,
   uploadRefusal,
 } from '../../database/queries/pending-uploads.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
 import type { RemoteStorage } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
-import { type Completed, completeRemoteUpload } from './finalize-remote-upload.ts';
-import { CLAIM_MS, keepClaim } from './lease-renewal.ts';
-import { LookLog } from './poll-log.ts';
-import { LOOK_WAITS, type LookWaits, lookWait } from './poll-schedule.ts';
-import { Slots } from './semaphore.ts';
+import { type Completed, finalizeRemoteUpload } from './finalize-remote-upload.ts';
+import { keepLease, UPLOAD_LEASE_MS } from './lease-renewal.ts';
+import { PollLog } from './poll-log.ts';
+import { POLL_DELAYS, type PollSchedule, pollDelay } from './poll-schedule.ts';
+import { Semaphore } from './semaphore.ts';
 
 /** So many uploads are looked for at once, which is one small request to the store each. */
 const LOOKS_AT_ONCE = 64;
@@ -32,30 +32,30 @@ const MAX_TURN_MS = 1000;
 const ASK_MS = 250;
 
 /** What became of an upload that was looked for. */
-export type Look = Completed | 'not_there' | 'gone';
+export type Poll = Completed | 'not_there' | 'gone';
 
 /**
  * Looks for uploads that arrive out of the server's sight, and completes them. A client that knows api.md only makes
  * no further call after its PUT.
  */
-export class RemoteUploads {
+export class UploadPoller {
   readonly #services: Services;
   readonly #storage: RemoteStorage;
-  readonly #log: LookLog;
-  readonly #waits: LookWaits;
+  readonly #log: PollLog;
+  readonly #waits: PollSchedule;
   /** Those whose turn it is to be looked for, until it is known whether they are taken. */
   readonly #looks = new Set<Promise<void>>();
   /** Those that are taken, by id. */
-  readonly #running = new Map<string, Promise<Look>>();
-  readonly #slots = { found: new Slots(TAKEN_AT_ONCE), asked: new Slots(TAKEN_AT_ONCE) };
+  readonly #running = new Map<string, Promise<Poll>>();
+  readonly #slots = { found: new Semaphore(TAKEN_AT_ONCE), asked: new Semaphore(TAKEN_AT_ONCE) };
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(services: Services, storage: RemoteStorage, logger: FastifyBaseLogger) {
     this.#services = services;
     this.#storage = storage;
-    this.#waits = services.lookWaits ?? LOOK_WAITS;
-    this.#log = new LookLog(logger, services.onDurabilityLost, 2 * this.#waits.most);
+    this.#waits = services.lookWaits ?? POLL_DELAYS;
+    this.#log = new PollLog(logger, services.onDurabilityLost, 2 * this.#waits.most);
   }
 
   start(): void {
@@ -81,7 +81,7 @@ export class RemoteUploads {
    * @returns `pending` when all that takes longer than so many milliseconds; it goes on
    * @throws Problem why what arrived is refused, also when it was refused before and nothing else arrived since
    */
-  complete(id: string, withinMs: number, join = async () => {}): Promise<Look | 'pending'> {
+  complete(id: string, withinMs: number, join = async () => {}): Promise<Poll | 'pending'> {
     const signal = AbortSignal.timeout(withinMs);
     const timeout = new Promise<'pending'>((resolve) => {
       signal.addEventListener('abort', () => resolve('pending'), { once: true });
@@ -89,7 +89,7 @@ export class RemoteUploads {
     return Promise.race([join().then(() => this.#complete(id, signal)), timeout]);
   }
 
-  async #complete(id: string, signal: AbortSignal): Promise<Look | 'pending'> {
+  async #complete(id: string, signal: AbortSignal): Promise<Poll | 'pending'> {
     const { queries } = this.#services.database;
     while (!signal.aborted) {
       const running = this.#running.get(id);
@@ -125,9 +125,9 @@ export class RemoteUploads {
     while (!this.#stopping.signal.aborted) {
       const limit = LOOKS_AT_ONCE - this.#looks.size;
       const now = this.#services.clock();
-      const due = await takeDueLooks(queries, now, {
+      const due = await takeDuePolls(queries, now, {
         limit,
-        waitOf: (upload) => lookWait(upload, now, this.#waits),
+        waitOf: (upload) => pollDelay(upload, now, this.#waits),
       });
       this.#log.databaseWorked();
       for (const { id } of due) {
@@ -167,15 +167,15 @@ export class RemoteUploads {
    */
   async #take(
     id: string,
-    slots: Slots,
+    slots: Semaphore,
     signal: AbortSignal,
     onBegun: () => void = () => {},
-  ): Promise<Look | 'busy'> {
+  ): Promise<Poll | 'busy'> {
     const release = await slots.acquire(signal);
     if (release === undefined) return 'busy';
     try {
       if (this.#running.has(id)) return 'busy'; // by this process, whose claim has ended: it could not be extended
-      const claimed = await this.#claimUpload(id);
+      const claimed = await this.#acquireLease(id);
       if (claimed === undefined) return 'busy';
       onBegun();
       return await this.#track(claimed);
@@ -184,39 +184,39 @@ export class RemoteUploads {
     }
   }
 
-  async #claimUpload(id: string): Promise<ClaimedUpload | undefined> {
+  async #acquireLease(id: string): Promise<LeasedUpload | undefined> {
     try {
-      return await claimUpload(this.#services.database.queries, id, this.#claim());
+      return await acquireLease(this.#services.database.queries, id, this.#claim());
     } catch (error) {
       this.#log.databaseFailed(error);
       throw error;
     }
   }
 
-  #track(claimed: ClaimedUpload): Promise<Look> {
+  #track(claimed: LeasedUpload): Promise<Poll> {
     const look = this.#look(claimed).finally(() => this.#running.delete(claimed.id));
     this.#running.set(claimed.id, look);
     return look;
   }
 
-  async #look(claimed: ClaimedUpload): Promise<Look> {
+  async #look(claimed: LeasedUpload): Promise<Poll> {
     const { id } = claimed;
     const { queries } = this.#services.database;
     const until = () => this.#claim().until;
-    const endClaim = keepClaim(queries, claimed, until, (error) => this.#log.databaseFailed(error));
+    const endLease = keepLease(queries, claimed, until, (error) => this.#log.databaseFailed(error));
     try {
       const upload = await findUpload(queries, id);
       if (upload === undefined) return 'gone';
       if (upload === 'complete') return { wentLive: undefined };
-      const record = async (refusal: Problem) => this.#recordRefusal(await endClaim(), refusal);
-      const outcome = await completeRemoteUpload(this.#services, this.#storage, upload, record);
-      if (outcome === 'not_there') await releaseUpload(queries, await endClaim(), this.#nextLook(claimed));
+      const record = async (refusal: Problem) => this.#recordRefusal(await endLease(), refusal);
+      const outcome = await finalizeRemoteUpload(this.#services, this.#storage, upload, record);
+      if (outcome === 'not_there') await releaseLease(queries, await endLease(), this.#nextLook(claimed));
       return outcome;
     } catch (error) {
-      if (!(error instanceof Problem)) await this.#recordFailure(await endClaim(), error);
+      if (!(error instanceof Problem)) await this.#recordFailure(await endLease(), error);
       throw error;
     } finally {
-      await endClaim();
+      await endLease();
     }
   }
 
@@ -224,16 +224,16 @@ export class RemoteUploads {
    * Bytes that are refused may be followed by the right ones.
    * @returns whether it is recorded: not when the claim has ended
    */
-  #recordRefusal(claim: ClaimedUpload, { code, message, errors }: Problem): Promise<boolean> {
+  #recordRefusal(claim: LeasedUpload, { code, message, errors }: Problem): Promise<boolean> {
     const refusal = { code, detail: message, errors };
     this.#log.refused(claim.id, refusal);
-    return releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim), refusal);
+    return releaseLease(this.#services.database.queries, claim, this.#nextLook(claim), refusal);
   }
 
   /** A store that failed may work again. */
-  async #recordFailure(claim: ClaimedUpload, error: unknown): Promise<void> {
+  async #recordFailure(claim: LeasedUpload, error: unknown): Promise<void> {
     this.#log.failed(claim.id, error);
-    await releaseUpload(this.#services.database.queries, claim, this.#nextLook(claim)).catch(
+    await releaseLease(this.#services.database.queries, claim, this.#nextLook(claim)).catch(
       (failure) => this.#log.databaseFailed(failure), // the claim ends by itself
     );
   }
@@ -243,13 +243,13 @@ export class RemoteUploads {
     if (refusal) throw new Problem(refusal.code as ProblemCode, refusal.detail, refusal.errors);
   }
 
-  #claim(): Claim {
+  #claim(): Lease {
     const now = this.#services.clock();
-    return { now, until: new Date(now.getTime() + CLAIM_MS) };
+    return { now, until: new Date(now.getTime() + UPLOAD_LEASE_MS) };
   }
 
-  #nextLook(upload: LookedFor): Date {
+  #nextLook(upload: AwaitedUpload): Date {
     const now = this.#services.clock();
-    return new Date(now.getTime() + lookWait(upload, now, this.#waits));
+    return new Date(now.getTime() + pollDelay(upload, now, this.#waits));
   }
 }

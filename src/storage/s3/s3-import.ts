@@ -15,7 +15,7 @@ export interface KnownFile {
   read(): AsyncIterable<Uint8Array>;
 }
 
-export interface BringOptions {
+export interface ImportOptions {
   /** Whether what is there was verified before: then its size is looked at only. */
   readonly verified: boolean;
   /** Called with the number of bytes of each part that is there. */
@@ -25,7 +25,7 @@ export interface BringOptions {
 }
 
 /** `differs`: what was read is not the file of that hash; nothing of it is in the store. */
-export type BringOutcome = 'sent' | 'already_there' | 'differs';
+export type ImportOutcome = 'sent' | 'already_there' | 'differs';
 
 /** The smallest that S3 takes: parts are sent from memory, to be sent again where need be, and several at once. */
 const PART_SIZE = 5 * 1024 ** 2;
@@ -38,12 +38,12 @@ const END_OF_TIME = new Date(8.64e15);
  * file in parts that an earlier try left unfinished, what arrived is not sent again.
  * @throws OtaError `verification_failed` when the store gives back other bytes than it was given
  */
-export async function bringFile(
+export async function importFile(
   bucket: S3Bucket,
   key: string,
   file: KnownFile,
-  options: BringOptions,
-): Promise<BringOutcome> {
+  options: ImportOptions,
+): Promise<ImportOutcome> {
   const there = await bucket.head(key);
   if (there?.size === file.size && (options.verified || (await isRight(bucket, key, file)))) {
     options.onBytes?.(file.size);
@@ -52,8 +52,8 @@ export async function bringFile(
   const { partSize = PART_SIZE, onBytes } = options;
   const outcome =
     file.size <= partSize
-      ? await bringWhole(bucket, key, file)
-      : await bringInParts(bucket, key, file, { partSize, onBytes });
+      ? await importWhole(bucket, key, file)
+      : await importInParts(bucket, key, file, { partSize, onBytes });
   if (outcome === 'sent' && file.size <= partSize) onBytes?.(file.size);
   if (outcome !== 'wrong') return outcome;
   throw new OtaError(
@@ -68,7 +68,7 @@ export async function bringFile(
 /** `wrong`: what was sent is not what is read back, and was removed. */
 type SendOutcome = 'sent' | 'differs' | 'wrong';
 
-async function bringWhole(bucket: S3Bucket, key: string, file: KnownFile): Promise<SendOutcome> {
+async function importWhole(bucket: S3Bucket, key: string, file: KnownFile): Promise<SendOutcome> {
   const measure = measureOf(file);
   let whole: Buffer = Buffer.alloc(0);
   for await (const { bytes } of cut(file.read(), file.size, measure)) whole = bytes; // one part, if it is the file
@@ -78,7 +78,7 @@ async function bringWhole(bucket: S3Bucket, key: string, file: KnownFile): Promi
 }
 
 /** Parts of an earlier try are not known to be right before all are read back: if they are not, all is sent again. */
-async function bringInParts(
+async function importInParts(
   bucket: S3Bucket,
   key: string,
   file: KnownFile,
@@ -96,7 +96,7 @@ async function bringInParts(
   return outcome;
 }
 
-type PartOptions = Pick<BringOptions, 'onBytes'> & { readonly partSize: number };
+type PartOptions = Pick<ImportOptions, 'onBytes'> & { readonly partSize: number };
 
 async function sendParts(
   multipart: S3Multipart,

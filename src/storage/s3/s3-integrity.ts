@@ -5,7 +5,7 @@ import type { S3Bucket, S3Object } from './s3-bucket.ts';
 
 /**
  * That the store did copy what arrived, and read it as it is. Where nothing else would tell, and before an uploader is
- * told that the bytes are wrong: what one read says may be the store's fault.
+ * told that the bytes are wrong: one read alone may be the store's fault.
  * @throws OtaError `store_unavailable`
  */
 export async function requireSameAsArrived(

@@ -20,7 +20,7 @@ import { measureAll } from '../stream-digest.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
-import { type BringOptions, type BringOutcome, bringFile, type KnownFile } from './s3-import.ts';
+import { type ImportOptions, type ImportOutcome, importFile, type KnownFile } from './s3-import.ts';
 import {
   isUnchanged,
   requireOtherSize,
@@ -135,9 +135,9 @@ export class S3Storage implements RemoteStorage {
     }
   }
 
-  /** Brings a file of another storage to where download URLs read; see `bringFile`. */
-  bring(storageKey: string, file: KnownFile, options: BringOptions): Promise<BringOutcome> {
-    return bringFile(this.#bucket, this.#artifacts + storageKey, file, options);
+  /** Brings a file of another storage to where download URLs read; see `importFile`. */
+  bring(storageKey: string, file: KnownFile, options: ImportOptions): Promise<ImportOutcome> {
+    return importFile(this.#bucket, this.#artifacts + storageKey, file, options);
   }
 
   /** Whether download URLs read something of so many bytes there. */

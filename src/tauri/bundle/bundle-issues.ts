@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import type { TauriApp } from '../project/tauri-app.ts';
 import type { TauriConfig } from '../project/tauri-config.ts';
 import { parseBundleName, targetOfBundle } from './bundle-name.ts';
@@ -10,11 +10,11 @@ import type { Candidate, LeftOut } from './choose-bundles.ts';
  * What becomes of the bundles of one build that have no signature: beside a signed one for the same platform they are
  * left out, otherwise the platform would be missing and nobody would notice.
  */
-export function judgeUnsigned(
+export function classifyUnsigned(
   unsigned: readonly FoundBundle[],
   signed: readonly FoundBundle[],
   config: TauriConfig,
-): { readonly leftOut: readonly LeftOut[]; readonly faults: readonly Fault[] } {
+): { readonly leftOut: readonly LeftOut[]; readonly issues: readonly Issue[] } {
   const served = new Set(signed.map(placeOf));
   const beside = unsigned.filter((found) => served.has(placeOf(found)));
   const alone = unsigned.filter((found) => !served.has(placeOf(found)));
@@ -25,12 +25,12 @@ export function judgeUnsigned(
       reason: 'it has no .sig',
       usual: config.updaterArtifacts === 'v1Compatible',
     })),
-    faults: alone.length === 0 ? [] : [unsignedFault(alone, config)],
+    issues: alone.length === 0 ? [] : [unsignedIssue(alone, config)],
   };
 }
 
 /** Two files for the same place, as when a build with `--target` lies beside one without: nobody can tell which. */
-export function clashFaults(candidates: readonly Candidate[]): Fault[] {
+export function clashIssues(candidates: readonly Candidate[]): Issue[] {
   const byPlace = new Map<string, string[]>();
   for (const { target, arch, bundleType, file } of candidates) {
     const name = parseBundleName(basename(file));
@@ -48,7 +48,7 @@ export function clashFaults(candidates: readonly Candidate[]): Fault[] {
 }
 
 /** A Mac was built for, but only a disk image is there. */
-export function onlyDmgFault(file: string, config: TauriConfig): Fault {
+export function onlyDmgIssue(file: string, config: TauriConfig): Issue {
   const message = `${file} is for a first installation, and there is no .app.tar.gz to update with`;
   return { code: 'usage', message, hint: `Put "app" into bundle.targets. ${remedyFor(config)}` };
 }
@@ -57,12 +57,12 @@ export function onlyDmgFault(file: string, config: TauriConfig): Fault {
  * @param otherVersions those that bundles were found of
  * @param unsigned whether bundles without a signature would have done
  */
-export function nothingFoundFault(
+export function nothingFoundIssue(
   { productName, version }: TauriApp,
   targetFolder: string,
   otherVersions: readonly string[],
   unsigned = false,
-): Fault {
+): Issue {
   const bundle = unsigned ? 'bundle' : 'signed bundle';
   const message = `no ${bundle} of ${productName} ${version} was found in ${targetFolder}`;
   const instead = unsigned ? '' : ', or say which is meant with --version';
@@ -73,7 +73,7 @@ export function nothingFoundFault(
   return { code: 'usage', message, hint };
 }
 
-function unsignedFault(unsigned: readonly FoundBundle[], config: TauriConfig): Fault {
+function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): Issue {
   const files = unsigned.map(({ file }) => file).join(', ');
   const why = config.updaterArtifacts
     ? `although bundle.createUpdaterArtifacts is on in ${config.file}`

@@ -1,4 +1,4 @@
-import type { Fault } from '../../issue.ts';
+import type { Issue } from '../../issue.ts';
 import type { BundleType } from '../../protocol/platform.ts';
 import type { TauriArch } from '../project/arch-words.ts';
 import { msiVersions, type TauriApp } from '../project/tauri-app.ts';
@@ -11,18 +11,18 @@ import type { Candidate, LeftOut } from './choose-bundles.ts';
 export type Verdict =
   | { readonly candidates: readonly Candidate[] }
   | { readonly leftOut: LeftOut }
-  | { readonly fault: Fault }
+  | { readonly issue: Issue }
   /** It is this version's, but nobody signed it. */
   | { readonly unsigned: true };
 
 /** Who says which archs a bundle is for. */
-interface Claim {
+interface Lease {
   readonly by: string;
   readonly archs: readonly TauriArch[];
 }
 
 /** Decides about a bundle by its name, its path and its bytes, which have to agree. */
-export async function judgeBundle(found: FoundBundle, app: TauriApp): Promise<Verdict> {
+export async function classifyBundle(found: FoundBundle, app: TauriApp): Promise<Verdict> {
   const { file, name } = found;
   const byName = judgeName(found, app);
   if (byName !== undefined) return byName;
@@ -31,7 +31,7 @@ export async function judgeBundle(found: FoundBundle, app: TauriApp): Promise<Ve
   if ('unlike' in content) return disagreement(file, `it ${content.unlike}`);
   const byContent = judgeContent(found, app, content);
   if (byContent !== undefined) return byContent;
-  const claims: Claim[] = [];
+  const claims: Lease[] = [];
   if (name.arch) claims.push({ by: 'its name', archs: [name.arch] });
   if (found.in.triple?.means)
     claims.push({ by: `the folder ${found.in.triple.name}`, archs: found.in.triple.means.archs });
@@ -105,7 +105,7 @@ function leftOut(file: string, reason: string, usual: boolean): Verdict {
 
 function disagreement(file: string, how: string): Verdict {
   const hint = 'Build it again or remove it; if you know what it is, name it with --artifact.';
-  return { fault: { code: 'preflight_refused', message: `${file} is not what it seems: ${how}`, hint } };
+  return { issue: { code: 'preflight_refused', message: `${file} is not what it seems: ${how}`, hint } };
 }
 
 /** Both archs of a universal app are one word to people. */

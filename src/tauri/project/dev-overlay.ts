@@ -5,7 +5,7 @@ import { API_ROOT, routes } from '../../protocol/routes.ts';
 import { matches } from '../../protocol/validate.ts';
 
 /** What has to be merged into a Tauri configuration (RFC 7396) for an app to ask a server on this machine. */
-export interface RehearsalOverlay {
+export interface DevOverlay {
   readonly bundle: {
     /**
      * The app that asks needs none, and would be signed with another key than it trusts. It also keeps a build with
@@ -33,22 +33,22 @@ const Overlay = Type.Object({ plugins: Type.Object({ updater: Updater }) });
 const LOOPBACK_ENDPOINT = new RegExp(`^http://127\\.0\\.0\\.1:\\d+${API_ROOT}/`);
 
 /** @param server the base URL: `http://127.0.0.1:4680` */
-export function rehearsalOverlay(server: string, slug: string, publicKey: PublicKey): RehearsalOverlay {
+export function devOverlay(server: string, slug: string, publicKey: PublicKey): DevOverlay {
   return overlayOf(formatPublicKeyForTauri(publicKey), server + endpointPath(slug));
 }
 
 /** Whether a file's text is nothing but such an overlay, so that it may be written anew. */
-export function isRehearsalOverlay(text: string): boolean {
+export function isDevOverlay(text: string): boolean {
   const { pubkey = '', endpoints: [endpoint = ''] = [] } = parseOverlay(text) ?? {};
   return LOOPBACK_ENDPOINT.test(endpoint) && text === formatOverlay(overlayOf(pubkey, endpoint));
 }
 
 /** The text of its file. */
-export function formatOverlay(overlay: RehearsalOverlay): string {
+export function formatOverlay(overlay: DevOverlay): string {
   return `${JSON.stringify(overlay, undefined, 2)}\n`;
 }
 
-function overlayOf(pubkey: string, endpoint: string): RehearsalOverlay {
+function overlayOf(pubkey: string, endpoint: string): DevOverlay {
   return {
     bundle: { createUpdaterArtifacts: false },
     plugins: { updater: { pubkey, endpoints: [endpoint], dangerousInsecureTransportProtocol: true } },

@@ -11,7 +11,7 @@ import {
 import { offerCandidates } from '../../../src/database/queries/offers.ts';
 import { publishRelease } from '../../../src/database/queries/publish-release.ts';
 import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
-import { requireStoragePlace } from '../../../src/database/queries/storage-binding.ts';
+import { requireStorageBinding } from '../../../src/database/queries/storage-binding.ts';
 import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
 
@@ -136,7 +136,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         sha256: null,
         signature: null,
         expiresAt: later(HOUR),
-        lookAt: null,
+        pollAt: null,
         ...LINUX,
       };
       for (let round = 0; round < ROUNDS; round++) {
@@ -174,7 +174,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
     test('of many who say where the artifacts are, with other places each, one is right', async () => {
       const { queriesOf } = await openWithApp();
       const outcomes = await Promise.allSettled(
-        numbered.map((i) => requireStoragePlace(queriesOf(i), `disk:${i}`)),
+        numbered.map((i) => requireStorageBinding(queriesOf(i), `disk:${i}`)),
       );
       const right = outcomes.findIndex(({ status }) => status === 'fulfilled');
       for (const [i, outcome] of outcomes.entries()) {
@@ -186,7 +186,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
           },
         });
       }
-      await requireStoragePlace(queriesOf(0), `disk:${right}`);
+      await requireStorageBinding(queriesOf(0), `disk:${right}`);
     });
 
     test('of many who ask what the database is called, all are told the same, also later', async () => {

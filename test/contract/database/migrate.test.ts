@@ -8,7 +8,7 @@ import { migrate, requireCurrentSchema } from '../../../src/database/migrate.ts'
 import { initial } from '../../../src/database/migrations/0001-initial.ts';
 import { DATABASE_FILE, type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
 import { connectSqlite } from '../../../src/database/sqlite/sqlite-connection.ts';
-import { runElsewhere } from '../../support/process/other-process.ts';
+import { runInOtherProcess } from '../../support/process/other-process.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { StoreWithApp } from '../../support/server/store-with-app.ts';
 
@@ -124,7 +124,7 @@ test('several processes that open a new store at once all find it ready', async 
     } catch (error) {
       console.log(error.stack);
     }`;
-  const opened = await Promise.all([1, 2, 3, 4].map(() => runElsewhere(openElsewhere)));
+  const opened = await Promise.all([1, 2, 3, 4].map(() => runInOtherProcess(openElsewhere)));
   expect(opened.map(({ said }) => said)).toEqual(Array(4).fill('created'));
   const { rows } = await sql`select id from apps`.execute((await open(dataDir)).queries);
   expect(rows).toHaveLength(4);

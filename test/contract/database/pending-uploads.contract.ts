@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { forgetExpiredUploads } from '../../../src/database/queries/artifacts.ts';
 import {
-  type ClaimedUpload,
-  claimUpload,
-  extendClaim,
+  acquireLease,
   findResumableUpload,
   findUploadState,
-  isPromisedInParts,
+  isMultipartGrant,
+  type LeasedUpload,
   type ResumableUpload,
   recordMultipart,
-  releaseUpload,
-  takeDueLooks,
+  releaseLease,
+  renewLease,
+  takeDuePolls,
   uploadRefusal,
 } from '../../../src/database/queries/pending-uploads.ts';
 import { deleteRelease } from '../../../src/database/queries/releases.ts';
@@ -33,11 +33,11 @@ const claimAt = (milliseconds: number) => ({ now: later(milliseconds), until: la
 
 /** Claims an upload that is free by then. */
 async function claim(
-  db: Parameters<typeof claimUpload>[0],
+  db: Parameters<typeof acquireLease>[0],
   id: string,
   milliseconds = 0,
-): Promise<ClaimedUpload> {
-  const claimed = await claimUpload(db, id, claimAt(milliseconds));
+): Promise<LeasedUpload> {
+  const claimed = await acquireLease(db, id, claimAt(milliseconds));
   if (claimed === undefined) throw new Error(`${id} is not free`);
   return claimed;
 }
@@ -48,10 +48,10 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     const { database, openAgain } = await open();
     const store = await StoreWithApp.in(database);
     const releaseId = await store.release('1.0.0');
-    const promise = (lookAt: Date | null, fields = {}) =>
-      store.promise(releaseId, LINUX, { lookAt, ...fields });
+    const promise = (pollAt: Date | null, fields = {}) =>
+      store.promise(releaseId, LINUX, { pollAt, ...fields });
     const due = async (milliseconds: number, limit = 10) =>
-      (await takeDueLooks(store.db, later(milliseconds), { limit, waitOf: () => WAIT })).map(({ id }) => id);
+      (await takeDuePolls(store.db, later(milliseconds), { limit, waitOf: () => WAIT })).map(({ id }) => id);
     return { store, db: store.db, releaseId, promise, due, openAgain };
   };
 
@@ -72,15 +72,15 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const { db, promise } = await openStore();
       const id = await promise(NOW);
       const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
-      expect(await takeDueLooks(db, NOW, { limit: 10, waitOf: () => WAIT })).toEqual([upload]);
-      expect(await claimUpload(db, id, claimAt(0))).toEqual({ ...upload, claimedUntil: later(30_000) });
+      expect(await takeDuePolls(db, NOW, { limit: 10, waitOf: () => WAIT })).toEqual([upload]);
+      expect(await acquireLease(db, id, claimAt(0))).toEqual({ ...upload, leasedUntil: later(30_000) });
     });
 
     test('are due again after the wait of each, whoever looked', async () => {
       const { db, promise, due } = await openStore();
       const [soon, late] = [await promise(NOW), await promise(later(1))];
       const waitOf = ({ id }: { id: string }) => (id === soon ? SECOND : 2 * SECOND);
-      const looks = await takeDueLooks(db, later(1), { limit: 10, waitOf });
+      const looks = await takeDuePolls(db, later(1), { limit: 10, waitOf });
       expect(looks.map(({ id }) => id)).toEqual([soon, late]);
       expect(await due(SECOND)).toEqual([]);
       expect(await due(SECOND + 1)).toEqual([soon]);
@@ -93,10 +93,10 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const id = await promise(NOW);
       const claimed = await claim(db, id);
       expect(await due(29_999)).toEqual([]);
-      expect(await claimUpload(db, id, claimAt(29_999))).toBeUndefined();
-      expect(await extendClaim(db, claimed, later(60_000))).toEqual({
+      expect(await acquireLease(db, id, claimAt(29_999))).toBeUndefined();
+      expect(await renewLease(db, claimed, later(60_000))).toEqual({
         ...claimed,
-        claimedUntil: later(60_000),
+        leasedUntil: later(60_000),
       });
       expect(await due(59_999)).toEqual([]);
       expect(await due(60_000)).toEqual([id]);
@@ -107,21 +107,21 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const id = await promise(NOW);
       const slept = await claim(db, id);
       const second = await claim(db, id, 30_000);
-      expect(await extendClaim(db, slept, later(90_000))).toBeUndefined();
-      await releaseUpload(db, slept, later(30_001), { code: 'content_mismatch', detail: 'No.', errors: [] });
+      expect(await renewLease(db, slept, later(90_000))).toBeUndefined();
+      await releaseLease(db, slept, later(30_001), { code: 'content_mismatch', detail: 'No.', errors: [] });
       expect(await due(59_999)).toEqual([]);
-      expect(await claimUpload(db, id, claimAt(59_999))).toBeUndefined();
+      expect(await acquireLease(db, id, claimAt(59_999))).toBeUndefined();
       expect(await uploadRefusal(db, id)).toBeUndefined();
-      await releaseUpload(db, second, later(40_000));
+      await releaseLease(db, second, later(40_000));
       expect(await due(40_000)).toEqual([id]);
     });
 
     test('that are not due can be had by name', async () => {
       const { db, promise, due } = await openStore();
       const id = await promise(later(HOUR));
-      expect(await claimUpload(db, id, claimAt(0))).toMatchObject({ id });
+      expect(await acquireLease(db, id, claimAt(0))).toMatchObject({ id });
       expect(await due(2 * HOUR)).toEqual([id]);
-      expect(await claimUpload(db, 'unknown', claimAt(0))).toBeUndefined();
+      expect(await acquireLease(db, 'unknown', claimAt(0))).toBeUndefined();
     });
 
     test('that are let go are due again when it was said, with why they were refused', async () => {
@@ -132,11 +132,11 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
         detail: 'No.',
         errors: [{ field: 'sha256', message: 'is' }],
       };
-      await releaseUpload(db, await claim(db, id), later(5 * SECOND), refusal);
+      await releaseLease(db, await claim(db, id), later(5 * SECOND), refusal);
       expect(await due(5 * SECOND - 1)).toEqual([]);
       expect(await due(5 * SECOND)).toEqual([id]);
       expect(await uploadRefusal(db, id)).toEqual(refusal);
-      await releaseUpload(db, await claim(db, id, 5 * SECOND), later(6 * SECOND));
+      await releaseLease(db, await claim(db, id, 5 * SECOND), later(6 * SECOND));
       expect(await uploadRefusal(db, id)).toEqual(refusal);
     });
 
@@ -145,11 +145,11 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const id = await promise(NOW);
       const claimed = await claim(db, id);
       await store.complete(id);
-      await store.promise(releaseId, MAC, { lookAt: NOW });
+      await store.promise(releaseId, MAC, { pollAt: NOW });
       await deleteRelease(db, store.appId, releaseId);
       expect(await due(HOUR)).toEqual([]);
-      expect(await extendClaim(db, claimed, later(HOUR))).toBeUndefined();
-      await releaseUpload(db, claimed, NOW);
+      expect(await renewLease(db, claimed, later(HOUR))).toBeUndefined();
+      await releaseLease(db, claimed, NOW);
       expect(await uploadRefusal(db, id)).toBeUndefined();
     });
 
@@ -160,7 +160,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
       const claims = await Promise.all(
         others.flatMap(({ queries }) =>
-          [0, 1].map(() => takeDueLooks(queries, NOW, { limit: 20, waitOf: () => WAIT })),
+          [0, 1].map(() => takeDuePolls(queries, NOW, { limit: 20, waitOf: () => WAIT })),
         ),
       );
       expect(
@@ -247,7 +247,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       await due(0);
       await recordMultipart(db, id, record('m1', 'm1', later(3 * HOUR)));
       await forgetExpiredUploads(db, later(2 * HOUR));
-      expect(await claimUpload(db, id, claimAt(HOUR))).toMatchObject({ expiresAt: later(3 * HOUR) });
+      expect(await acquireLease(db, id, claimAt(HOUR))).toMatchObject({ expiresAt: later(3 * HOUR) });
       await forgetExpiredUploads(db, later(4 * HOUR));
       expect(await recordMultipart(db, id, record('m1', 'm1'))).toBe(false);
     });
@@ -272,16 +272,16 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       await recordMultipart(db, id, record('m1'));
       const other = await store.promise(releaseId, MAC, parted);
       await recordMultipart(db, other, record('m2'));
-      expect(await isPromisedInParts(db, id, 'm1')).toBe(true);
-      expect(await isPromisedInParts(db, id, 'm2')).toBe(false);
-      expect(await isPromisedInParts(db, 'unknown', 'm1')).toBe(false);
+      expect(await isMultipartGrant(db, id, 'm1')).toBe(true);
+      expect(await isMultipartGrant(db, id, 'm2')).toBe(false);
+      expect(await isMultipartGrant(db, 'unknown', 'm1')).toBe(false);
       await store.complete(id);
       expect(await find()).toBeUndefined();
-      expect(await isPromisedInParts(db, id, 'm1')).toBe(false);
+      expect(await isMultipartGrant(db, id, 'm1')).toBe(false);
       expect(await recordMultipart(db, id, record('m3', 'm1'))).toBe(false);
-      expect(await isPromisedInParts(db, other, 'm2')).toBe(true);
+      expect(await isMultipartGrant(db, other, 'm2')).toBe(true);
       await deleteRelease(db, store.appId, releaseId);
-      expect(await isPromisedInParts(db, other, 'm2')).toBe(false);
+      expect(await isMultipartGrant(db, other, 'm2')).toBe(false);
     });
   });
 }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { lockForServing } from '../../../src/database/sqlite/serve-lock.ts';
-import { runElsewhere } from '../../support/process/other-process.ts';
+import { runInOtherProcess } from '../../support/process/other-process.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 
 /** Takes the lock in another process, which holds it while it lives. It says `locked`, or why not. */
 function lockElsewhere(dataDir: string, then = '') {
-  return runElsewhere(`
+  return runInOtherProcess(`
     import { lockForServing } from '~/sqlite/serve-lock.ts';
     try {
       await lockForServing(${JSON.stringify(dataDir)});

@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type CopyTarget, judgeCopy } from '../../../src/copy/copy-preconditions.ts';
+import { type CopyTarget, checkCopyPreconditions } from '../../../src/copy/copy-preconditions.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { createRelease, deleteRelease } from '../../../src/database/queries/releases.ts';
 import {
-  CARRIED_TABLES,
   countPromised,
   digestOf,
   readRows,
   replaceRows,
+  SNAPSHOT_TABLES,
   type StoreRows,
 } from '../../../src/database/queries/snapshot.ts';
 import { createToken } from '../../../src/database/queries/tokens.ts';
@@ -56,14 +56,14 @@ describe('what is carried of a store', () => {
   test('is every table there is, but for what is of the place it was in', async () => {
     const { database } = await openSource();
     const tables = (await database.queries.introspection.getTables()).map(({ name }) => name);
-    expect([...CARRIED_TABLES, 'url_signing_keys', 'settings'].sort()).toEqual(tables.sort());
+    expect([...SNAPSHOT_TABLES, 'url_signing_keys', 'settings'].sort()).toEqual(tables.sort());
   });
 
   test('is every row, promised uploads too, but not what is to be removed', async () => {
     const world = await openSource();
     await fill(world);
     const rows = await read(world.database);
-    for (const table of CARRIED_TABLES) {
+    for (const table of SNAPSHOT_TABLES) {
       const { rows: all } = await sql`select * from ${sql.table(table)}`.execute(world.database.queries);
       expect(all.length, table).toBeGreaterThan(0);
       expect(rows[table]).toHaveLength(table === 'artifacts' ? all.length - 1 : all.length);
@@ -72,7 +72,7 @@ describe('what is carried of a store', () => {
     expect(rows.published_bytes).toHaveLength(3);
   });
 
-  test.each(CARRIED_TABLES)('has another digest as soon as a value of %s is another', async (table) => {
+  test.each(SNAPSHOT_TABLES)('has another digest as soon as a value of %s is another', async (table) => {
     const world = await openSource();
     await fill(world);
     const rows = await read(world.database);
@@ -103,19 +103,21 @@ describe('a target', () => {
 
   test('that is the same needs nothing, and takes what is new', async () => {
     const { source, target, store, now } = await openCopied();
-    expect(judgeCopy(source, target, PLACE)).toBe('same');
+    expect(checkCopyPreconditions(source, target, PLACE)).toBe('same');
     await store.release('3.0.0');
-    expect(judgeCopy(await now(), target, PLACE)).toBe('differs');
+    expect(checkCopyPreconditions(await now(), target, PLACE)).toBe('differs');
   });
 
   test('that was changed since is left alone: by a release, or by an upload that was promised there', async () => {
     const { source, target, store, now } = await openCopied();
     const promise = await store.promise(await store.release('3.0.0'));
     const rows = await now();
-    expect(() => judgeCopy(source, { ...target, rows }, PLACE)).toThrow(/changed since/);
+    expect(() => checkCopyPreconditions(source, { ...target, rows }, PLACE)).toThrow(/changed since/);
     const promised = rows.artifacts.filter(({ id }) => id === promise);
     const onlyPromised = { ...target.rows, artifacts: [...target.rows.artifacts, ...promised] };
-    expect(() => judgeCopy(source, { ...target, rows: onlyPromised }, PLACE)).toThrow(/changed since/);
+    expect(() => checkCopyPreconditions(source, { ...target, rows: onlyPromised }, PLACE)).toThrow(
+      /changed since/,
+    );
   });
 
   test('that has a later state than the source is left alone', async () => {
@@ -127,13 +129,15 @@ describe('a target', () => {
       copy: { state: 'done', digest: digestOf(rows, { promises: false }) },
       place: PLACE,
     };
-    expect(() => judgeCopy(source, later, PLACE)).toThrow(/a later state of this one/);
+    expect(() => checkCopyPreconditions(source, later, PLACE)).toThrow(/a later state of this one/);
   });
 
   test('that forgot a promised upload is unchanged', async () => {
     const { source, target } = await openCopied();
     const artifacts = source.artifacts.filter(({ status }) => status !== 'pending');
-    expect(judgeCopy(source, { ...target, rows: { ...source, artifacts } }, PLACE)).toBe('differs');
+    expect(checkCopyPreconditions(source, { ...target, rows: { ...source, artifacts } }, PLACE)).toBe(
+      'differs',
+    );
   });
 });
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { appendFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { PartBuffers } from '../../../src/client/transfer/buffer-pool.ts';
+import { BufferPool } from '../../../src/client/transfer/buffer-pool.ts';
 import { OtaError } from '../../../src/errors.ts';
 import type { PlannedArtifact } from '../../../src/publish/plan/plan.ts';
 import { uploadArtifact } from '../../../src/publish/upload/upload-artifact.ts';
-import { uploadInParts } from '../../../src/publish/upload/upload-multipart.ts';
+import { uploadMultipart } from '../../../src/publish/upload/upload-multipart.ts';
 import { RecordingTransport } from '../../support/network/recording-transport.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { publisherOver } from '../../support/publish/test-publisher.ts';
@@ -124,7 +124,7 @@ describe('a file that goes in parts', () => {
     transport.after = ({ method }) => {
       if (method === 'PUT') underWay -= 1;
     };
-    await uploadInParts(publisher, world.release, world.artifact, { buffers: new PartBuffers(32 * MIB) });
+    await uploadMultipart(publisher, world.release, world.artifact, { buffers: new BufferPool(32 * MIB) });
     expect(most).toBe(2);
     await world.expectServed();
   });

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { LOOK_WAITS } from '../../../src/server/uploads/poll-schedule.ts';
+import { POLL_DELAYS } from '../../../src/server/uploads/poll-schedule.ts';
 import { bytesOf, Publisher, requireStatus } from '../../support/publish/publisher.ts';
 import { describeOnEachStore } from '../../support/server/stores.ts';
 
@@ -10,7 +10,7 @@ describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => 
   /** As many nodes as can be on one store, which look for uploads as often as `serve` does. */
   async function startNodes() {
     const store = await start();
-    const open = () => store.open({ lookWaits: LOOK_WAITS });
+    const open = () => store.open({ lookWaits: POLL_DELAYS });
     const nodes = [await open(), ...(engine === 'PostgreSQL' && files !== 'disk' ? [await open()] : [])];
     const app = await Publisher.on(nodes[0] as (typeof nodes)[number]);
     return { store, app, apps: nodes.map((node) => app.at(node)) };
@@ -25,7 +25,7 @@ describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => 
       if (version === '2.0.0') {
         const created_at = app.server.services.clock().getTime() - LATE_MS;
         await queries.updateTable('artifacts').set({ created_at }).where('status', '=', 'pending').execute();
-        await untilLookedFor();
+        await untilPolled();
       }
       requireStatus(await app.put(url, bytesOf(version)), 200);
       await vi.waitFor(async () => {
@@ -35,14 +35,14 @@ describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => 
     }
 
     /** Once looked for in vain, an upload of that age waits as long as any for the next look. */
-    async function untilLookedFor() {
+    async function untilPolled() {
       if (files === 'disk') return; // where nobody looks
-      const lookAt = async () => {
-        const query = queries.selectFrom('artifacts').select('look_at').where('status', '=', 'pending');
-        return (await query.executeTakeFirstOrThrow()).look_at ?? 0;
+      const pollAt = async () => {
+        const query = queries.selectFrom('artifacts').select('poll_at').where('status', '=', 'pending');
+        return (await query.executeTakeFirstOrThrow()).poll_at ?? 0;
       };
-      const first = await lookAt();
-      await vi.waitFor(async () => expect(await lookAt()).toBeGreaterThan(first), { timeout: 5000 });
+      const first = await pollAt();
+      await vi.waitFor(async () => expect(await pollAt()).toBeGreaterThan(first), { timeout: 5000 });
     }
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { uploadRefusal } from '../../../src/database/queries/pending-uploads.ts';
-import { RemoteUploads } from '../../../src/server/uploads/upload-poller.ts';
+import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { openRemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
@@ -16,7 +16,7 @@ test('R6: a commit of a claim whose fsync failed ends the process, whoever looks
   const { app, promise, server } = await openRemoteWorld(place, { lookWaits: NEVER });
   const { url } = await promise('1.0.0', BYTES.length);
   await app.put(url, BYTES);
-  await server.database.queries.updateTable('artifacts').set({ look_at: 0 }).execute();
+  await server.database.queries.updateTable('artifacts').set({ poll_at: 0 }).execute();
   const unreliable = new UnreliableDatabase(server.database);
   place.fake.intercept = ({ method }) => {
     // The turn to look is taken by now: what comes next is the claim.
@@ -26,7 +26,7 @@ test('R6: a commit of a claim whose fsync failed ends the process, whoever looks
   };
   const onDurabilityLost = vi.fn();
   const services = { ...server.services, database: unreliable.database, lookWaits: NEVER, onDurabilityLost };
-  const uploads = new RemoteUploads(services, server.storage, pino({ enabled: false }));
+  const uploads = new UploadPoller(services, server.storage, pino({ enabled: false }));
   uploads.start();
   onTestFinished(() => uploads.stop());
   await vi.waitFor(() => expect(onDurabilityLost).toHaveBeenCalled());
@@ -76,7 +76,7 @@ test('an upload is taken once at a time, also by a node whose claim has ended me
   await vi.waitFor(() => expect(copies).toBe(1));
   const before = looks;
   for (let i = 0; i < 20; i++) {
-    await server.database.queries.updateTable('artifacts').set({ claimed_until: 0, look_at: 0 }).execute();
+    await server.database.queries.updateTable('artifacts').set({ leased_until: 0, poll_at: 0 }).execute();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   expect(looks).toBeGreaterThan(before);

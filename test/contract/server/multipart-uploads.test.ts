@@ -3,10 +3,10 @@ import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { MAX_PARTS, MAX_SINGLE_PUT } from '../../../src/protocol/multipart.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../../src/server/services.ts';
-import { PartJoins } from '../../../src/server/uploads/part-assembly.ts';
-import { RemoteUploads } from '../../../src/server/uploads/upload-poller.ts';
+import { PartAssembly } from '../../../src/server/uploads/part-assembly.ts';
+import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
 import { times } from '../../support/process/torture.ts';
-import { promiseParts } from '../../support/publish/multipart-publisher.ts';
+import { grantMultipart } from '../../support/publish/multipart-publisher.ts';
 import { LINUX } from '../../support/publish/publisher.ts';
 import { openRemoteWorld } from '../../support/publish/remote-publisher.ts';
 import { objectsIn } from '../../support/s3/s3-objects.ts';
@@ -25,7 +25,7 @@ describeOnS3('an upload in parts', (openPlace) => {
   async function openWorld() {
     const place = await openPlace();
     const world = await openRemoteWorld(place, { lookWaits: NEVER });
-    return { place, ...world, promise: promiseParts.bind(undefined, world.app) };
+    return { place, ...world, promise: grantMultipart.bind(undefined, world.app) };
   }
 
   test('R12: with one bit flipped on the way, in whichever part, is refused, and none of it is kept', async () => {
@@ -136,7 +136,7 @@ describeOnS3('an upload in parts', (openPlace) => {
   test('that a plain PUT to its upload URL overtook is that file, and its parts are ended', async () => {
     const { place, app } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
-    const { put } = await promiseParts(app, releaseId, BYTES);
+    const { put } = await grantMultipart(app, releaseId, BYTES);
     await put(1);
     const url = await app.requestUpload(releaseId, BYTES.length);
     await app.put(url, BYTES);
@@ -213,7 +213,7 @@ test('parts that the store takes its time to put together are waited for only so
   const place = await fakeS3Place();
   const { fake } = place;
   const { app, server } = await openRemoteWorld(place, { lookWaits: NEVER });
-  const parted = await promiseParts(app, await app.createRelease('1.0.0'), BYTES);
+  const parted = await grantMultipart(app, await app.createRelease('1.0.0'), BYTES);
   const etags = await parted.putAll();
   let finish = () => {};
   const finished = new Promise<undefined>((resolve) => {
@@ -226,8 +226,8 @@ test('parts that the store takes its time to put together are waited for only so
     begun++;
     return finished;
   };
-  const uploads = new RemoteUploads(server.services, server.storage, pino({ enabled: false }));
-  const joins = new PartJoins(server.storage.parts);
+  const uploads = new UploadPoller(server.services, server.storage, pino({ enabled: false }));
+  const joins = new PartAssembly(server.storage.parts);
   const upload = {
     status: 'pending',
     fileSize: BYTES.length,

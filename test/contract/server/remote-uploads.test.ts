@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Platform } from '../../../src/protocol/platform.ts';
-import { LOOK_WAITS } from '../../../src/server/uploads/poll-schedule.ts';
+import { POLL_DELAYS } from '../../../src/server/uploads/poll-schedule.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { LINUX, MAC, requireStatus } from '../../support/publish/publisher.ts';
 import { openRemoteWorld, type RemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
@@ -134,7 +134,7 @@ describe('R26: a plain PUT is in sight within 10 s', () => {
   const inTime = { timeout: 10_000, interval: 50 };
 
   test('however many uploads are waited for that never come', async () => {
-    const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: LOOK_WAITS });
+    const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: POLL_DELAYS });
     const releaseId = await world.app.createRelease('0.1.0');
     for (let i = 0; i < 400; i++) await world.app.requestUpload(releaseId, BYTES.length);
     const { url } = await world.promise('1.0.0', BYTES.length);
@@ -144,7 +144,7 @@ describe('R26: a plain PUT is in sight within 10 s', () => {
 
   test('while eight are taken because somebody asks, none of which comes to an end', async () => {
     const place = await fakeS3Place();
-    const world = await openRemoteWorld(place, { lookWaits: LOOK_WAITS });
+    const world = await openRemoteWorld(place, { lookWaits: POLL_DELAYS });
     const asked = await Promise.all(
       Array.from({ length: 8 }, (_, i) => world.promise(`0.1.${i}`, BYTES.length)),
     );
@@ -221,7 +221,7 @@ describe('several nodes', () => {
     const claimed = Date.now() + 1000;
     await queries
       .updateTable('artifacts')
-      .set({ claimed_until: claimed })
+      .set({ leased_until: claimed })
       .where('id', '=', uploadId)
       .execute();
     await world.app.put(url, BYTES);
@@ -268,12 +268,12 @@ test('an upload that comes hours after its URL expired is still found, if seldom
   const world = await openRemoteWorld(place, { clock, lookWaits: { first: 20, most: 40 } });
   const { uploadId, releaseId } = await world.promise('1.0.0', BYTES.length);
   const { queries } = world.server.database;
-  const lookAt = async () => {
-    const query = queries.selectFrom('artifacts').select('look_at').where('id', '=', uploadId);
-    return (await query.executeTakeFirstOrThrow()).look_at ?? 0;
+  const pollAt = async () => {
+    const query = queries.selectFrom('artifacts').select('poll_at').where('id', '=', uploadId);
+    return (await query.executeTakeFirstOrThrow()).poll_at ?? 0;
   };
   hours.late = 4;
-  await vi.waitFor(async () => expect(await lookAt()).toBeGreaterThan(clock().getTime() + 50_000));
+  await vi.waitFor(async () => expect(await pollAt()).toBeGreaterThan(clock().getTime() + 50_000));
   place.fake.store.put(`${place.location.prefix}staging/${uploadId}`, BYTES);
   hours.late = 4.1;
   await world.app.untilVisible(releaseId);

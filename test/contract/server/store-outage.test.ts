@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Outage } from '../../../src/server/uploads/outage-log.ts';
-import { LookLog } from '../../../src/server/uploads/poll-log.ts';
-import { RemoteUploads } from '../../../src/server/uploads/upload-poller.ts';
+import { OutageLog } from '../../../src/server/uploads/outage-log.ts';
+import { PollLog } from '../../../src/server/uploads/poll-log.ts';
+import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { requireStatus } from '../../support/publish/publisher.ts';
@@ -18,7 +18,7 @@ const BYTES = randomBytes(1000);
 const HOUR = 60 * 60 * 1000;
 
 describe('R25: a store that answers 503 for a while', () => {
-  /** A server on a store that is away for what `isAway` says, and its clock that can be moved. */
+  /** A server on a store that is away for what `isUnavailable` says, and its clock that can be moved. */
   async function startOutage() {
     let offset = 0;
     const clock = () => new Date(Date.now() + offset);
@@ -34,10 +34,10 @@ describe('R25: a store that answers 503 for a while', () => {
     return {
       ...world,
       place,
-      fail: (isAway: (request: string) => boolean) => {
+      fail: (isUnavailable: (request: string) => boolean) => {
         place.fake.intercept = ({ method, key }) => {
           const folder = key.startsWith(`${place.location.prefix}staging/`) ? 'staging' : 'artifacts';
-          return isAway(`${method} ${folder}`) ? { status: 503 } : undefined;
+          return isUnavailable(`${method} ${folder}`) ? { status: 503 } : undefined;
         };
       },
       recover: () => {
@@ -58,13 +58,13 @@ describe('R25: a store that answers 503 for a while', () => {
       (request: string) => request !== 'PUT artifacts' && !request.startsWith('HEAD'),
     ],
     ['for deletions', (request: string) => request.startsWith('DELETE')],
-  ])('%s leaves nothing behind of what was tried meanwhile', async (_, isAway) => {
+  ])('%s leaves nothing behind of what was tried meanwhile', async (_, isUnavailable) => {
     const world = await startOutage();
     const { app, place } = world;
     const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
     const deleted = (await app.send('GET', '/releases')).json()[1].id;
     await app.put(promised.url, BYTES);
-    world.fail(isAway);
+    world.fail(isUnavailable);
     for (let look = 0; look < 20; look++) await world.complete(promised);
     await app.delete(deleted);
     const copies = [...place.fake.store.objects.keys()].filter((key) => key.includes('/artifacts/'));
@@ -108,12 +108,12 @@ test('a store and a database that are away, and come back, are logged once each,
   const place = await fakeS3Place();
   const { promise, server } = await openRemoteWorld(place, { lookWaits: NEVER });
   for (let i = 0; i < 20; i++) await promise(`1.0.${i}`, BYTES.length);
-  await server.database.queries.updateTable('artifacts').set({ look_at: 0 }).execute();
+  await server.database.queries.updateTable('artifacts').set({ poll_at: 0 }).execute();
   const unreliable = new UnreliableDatabase(server.database);
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
   const services = { ...server.services, database: unreliable.database, lookWaits: { first: 10, most: 10 } };
-  const uploads = new RemoteUploads(services, server.storage, logger);
+  const uploads = new UploadPoller(services, server.storage, logger);
   /** Until so many more requests or queries have failed or worked. */
   const more = async (count: () => number, by: number) => {
     const target = count() + by;
@@ -142,7 +142,7 @@ test('an upload that cannot be taken is logged once for each reason, however oft
   const lines: { upload: string; err: { message: string } }[] = [];
   const lost: unknown[] = [];
   const logger = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
-  const log = new LookLog(logger, (cause) => lost.push(cause), 0);
+  const log = new PollLog(logger, (cause) => lost.push(cause), 0);
   for (let i = 0; i < 3; i++) {
     log.failed('first', new Error('no copy'));
     log.failed('second', new Error('no copy'));
@@ -159,7 +159,7 @@ test('an upload that cannot be taken is logged once for each reason, however oft
 test('a store that fails now and then is logged once, until it has not failed for a while', async () => {
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
-  const outage = new Outage(logger, 'the store', 100);
+  const outage = new OutageLog(logger, 'the store', 100);
   for (let i = 0; i < 50; i++) {
     outage.failed(new Error('503'));
     outage.worked();

@@ -249,35 +249,35 @@ describeOnPostgres('PostgreSQL', () => {
     test('is had by one, until it closes', async () => {
       const url = await postgres.server.createDatabase();
       const first = await openPostgres(url);
-      await first.claimDisk(never);
+      await first.lockDisk(never);
       const second = await open(url);
-      expect(await failureOf(second.claimDisk(never))).toMatchObject({
+      expect(await failureOf(second.lockDisk(never))).toMatchObject({
         code: 'store_unavailable',
         message: 'another `synckit-ota serve` serves this database with artifacts on its disk',
         hint: expect.stringMatching(/./),
       });
       await first.close();
-      await vi.waitFor(() => second.claimDisk(never), PATIENCE);
+      await vi.waitFor(() => second.lockDisk(never), PATIENCE);
       const ofOther = await open(await postgres.server.createDatabase());
-      await ofOther.claimDisk(never);
+      await ofOther.lockDisk(never);
     });
 
     test('is kept when the connection is lost and nobody else takes it', async () => {
       const url = await postgres.server.createDatabase();
       const states: string[] = [];
       const first = await open(url, { onConnection: (state) => states.push(state) });
-      await first.claimDisk(never);
+      await first.lockDisk(never);
       const second = await open(url);
       await terminateListeners(url);
       await vi.waitFor(() => expect(states).toContain('back'), PATIENCE);
-      await expect(second.claimDisk(never)).rejects.toThrow('another `synckit-ota serve`');
+      await expect(second.lockDisk(never)).rejects.toThrow('another `synckit-ota serve`');
     });
 
     test('is lost when another takes it meanwhile, and that is told', async () => {
       const url = await postgres.server.createDatabase();
       const onLost = vi.fn();
       const first = await open(url, { diskPatienceMs: 500 });
-      await first.claimDisk(onLost);
+      await first.lockDisk(onLost);
       const other = new pg.Client({ connectionString: url });
       await other.connect();
       onTestFinished(() => other.end());

@@ -23,12 +23,9 @@ describeOnFleet('an upload', (suite) => {
     for (const node of others) node.pause(); // so that it is the first that takes it
     expect(await fetch(upload_url, { method: 'PUT', body: bytes })).toMatchObject({ ok: true });
     const claim = () =>
-      database.queries
-        .selectFrom('artifacts')
-        .select(['status', 'claimed_until'])
-        .where('id', '=', upload_id);
+      database.queries.selectFrom('artifacts').select(['status', 'leased_until']).where('id', '=', upload_id);
     await vi.waitFor(
-      async () => expect(await claim().executeTakeFirst()).not.toMatchObject({ claimed_until: 0 }),
+      async () => expect(await claim().executeTakeFirst()).not.toMatchObject({ leased_until: 0 }),
       { ...PATIENCE, interval: 1 },
     );
     await first.kill();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { promiseParts } from '../../support/publish/multipart-publisher.ts';
+import { grantMultipart } from '../../support/publish/multipart-publisher.ts';
 import { requireStatus } from '../../support/publish/publisher.ts';
 import { openRemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
 import { DEFECTS, type Defect } from '../../support/s3/fake-s3/defect.ts';
@@ -107,7 +107,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     const { app, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
     const releaseId = await app.createRelease('1.0.0');
     const send = async (bytes: Buffer) => {
-      const parted = await promiseParts(app, releaseId, PARTED);
+      const parted = await grantMultipart(app, releaseId, PARTED);
       const etags = await parted.putAll(bytes);
       const complete = () => parted.complete(etags);
       return [await complete(), await complete(), await complete()].map(({ statusCode }) => statusCode);

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { sha256Of } from '../tauri/local-file.ts';
 import { type Ledger, type Published, versionOf } from './ledger.ts';
 
@@ -57,14 +57,14 @@ export class PlainPublisher {
     const { status, document } = await this.#until([201, 409], 'POST', '/releases', { version });
     if (status === 201) return document.id;
     // A try before that was not answered.
-    const releases: ReleaseAnswer[] = (await this.#until(200, 'GET', '/releases')).document;
+    const releases: ReleaseResponse[] = (await this.#until(200, 'GET', '/releases')).document;
     const release = releases.find((candidate) => candidate.version === version);
     if (release === undefined) throw new Error(`${version} is taken, and is not there`);
     return release.id;
   }
 
   async #delete(published: Published): Promise<void> {
-    const releases: ReleaseAnswer[] = (await this.#until(200, 'GET', '/releases')).document;
+    const releases: ReleaseResponse[] = (await this.#until(200, 'GET', '/releases')).document;
     const release = releases.find(({ version }) => version === versionOf(published));
     if (release === undefined) throw new Error(`${versionOf(published)} was acknowledged, and is not there`);
     published.deletionBegun = true;
@@ -84,7 +84,7 @@ export class PlainPublisher {
       if ([good].flat().includes(answer.status)) return true;
       const mayPass = answer.status >= 500 || [202, 425, 429].includes(answer.status);
       const what = `${method} ${path}: ${answer.status} ${JSON.stringify(answer.document)}`;
-      if (!mayPass) throw new UnexpectedAnswer(what);
+      if (!mayPass) throw new UnexpectedResponse(what);
       return what;
     });
     if (method !== 'GET') this.acknowledged++;
@@ -107,13 +107,13 @@ export class PlainPublisher {
   }
 }
 
-class UnexpectedAnswer extends Error {}
+class UnexpectedResponse extends Error {}
 
 /** @param attempt says why it did not succeed; what it throws was no answer, unless it is one nobody expects */
 async function eventually(attempt: () => Promise<true | string>): Promise<void> {
   for (const deadline = performance.now() + PATIENCE_MS; ; await sleep(TRY_AGAIN_MS)) {
     const outcome = await attempt().catch((error: Error) => {
-      if (error instanceof UnexpectedAnswer) throw error;
+      if (error instanceof UnexpectedResponse) throw error;
       return String(error);
     });
     if (outcome === true) return;

@@ -1,22 +1,22 @@
-import { Problems } from '../../../src/cli/options/option-errors.ts';
+import { OptionErrors } from '../../../src/cli/options/option-errors.ts';
 
 /** What a read gives, and the words for every problem it finds; none are ''. */
-export function collectProblems<T>(read: (problems: Problems) => T): { value: T; found: string } {
-  const problems = new Problems();
+export function collectProblems<T>(read: (problems: OptionErrors) => T): { value: T; found: string } {
+  const problems = new OptionErrors();
   const value = read(problems);
   return { value, found: wordsOf(problems) };
 }
 
 /** The same for what takes its time. */
 export async function collectProblemsAsync<T>(
-  read: (problems: Problems) => Promise<T>,
+  read: (problems: OptionErrors) => Promise<T>,
 ): Promise<{ value: T; found: string }> {
-  const problems = new Problems();
+  const problems = new OptionErrors();
   const value = await read(problems);
   return { value, found: wordsOf(problems) };
 }
 
-function wordsOf(problems: Problems): string {
+function wordsOf(problems: OptionErrors): string {
   try {
     problems.throwIfAny();
     return '';

@@ -9,7 +9,7 @@ const SOURCE = new URL('../../../src/database/', import.meta.url);
  * `src/database/`.
  * @returns the process, and the first that it printed
  */
-export async function runElsewhere(module: string): Promise<{ child: ChildProcess; said: string }> {
+export async function runInOtherProcess(module: string): Promise<{ child: ChildProcess; said: string }> {
   const script = module.replaceAll("'~/", `'${SOURCE.pathname}`);
   const options = ['--expose-gc', '--import', 'tsx', '--input-type=module', '--eval', script];
   const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { type Transport, UndiciTransport } from '../../../src/client/transport/transport.ts';
-import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
 import { startBaseProxy } from '../network/base-proxy.ts';
 import type { ProxiedRequest } from '../network/fault.ts';
@@ -25,7 +25,7 @@ export interface FaultedApp {
    */
   publish(request: Partial<PublishRequest>, patienceMs?: number): Promise<PublishRun>;
   /** Asked of the server itself. */
-  listReleases(): Promise<ReleaseAnswer[]>;
+  listReleases(): Promise<ReleaseResponse[]>;
 }
 
 export interface PublishRun {

@@ -1,4 +1,4 @@
-import type { CreateArtifactAnswer } from '../../../src/protocol/messages.ts';
+import type { CreateArtifactResponse } from '../../../src/protocol/messages.ts';
 import { partSizeOf } from '../../../src/protocol/multipart.ts';
 import { type Followed, LINUX, type Publisher, requireStatus } from './publisher.ts';
 import { sha256Of } from './remote-publisher.ts';
@@ -6,7 +6,7 @@ import { sha256Of } from './remote-publisher.ts';
 /** An upload in parts, as a client does it, which may do it wrong. */
 export interface Parted {
   readonly uploadId: string;
-  readonly multipart: NonNullable<CreateArtifactAnswer['multipart']>;
+  readonly multipart: NonNullable<CreateArtifactResponse['multipart']>;
   /** The PUT of one part, of the file's bytes or others. */
   put(number: number, body?: Buffer): Promise<Followed>;
   /** PUTs all that was said to be missing. @returns the ETags of all parts */
@@ -16,7 +16,7 @@ export interface Parted {
 }
 
 /** Asks for an upload in parts of a release. */
-export async function promiseParts(
+export async function grantMultipart(
   app: Publisher,
   releaseId: string,
   bytes: Buffer,
@@ -24,7 +24,7 @@ export async function promiseParts(
 ): Promise<Parted> {
   const body = { ...LINUX, file_size: bytes.length, sha256: sha256Of(bytes), multipart: true, ...fields };
   const reply = await app.send('POST', `/releases/${releaseId}/artifacts`, { body });
-  const { upload_id: uploadId = '', multipart }: CreateArtifactAnswer = requireStatus(reply, 201).json();
+  const { upload_id: uploadId = '', multipart }: CreateArtifactResponse = requireStatus(reply, 201).json();
   if (multipart === undefined) throw new Error('no parts were promised');
   const partSize = partSizeOf(bytes.length);
   const partOf = (number: number, of = bytes) => of.subarray((number - 1) * partSize, number * partSize);

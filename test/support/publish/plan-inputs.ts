@@ -1,9 +1,9 @@
 import { EXTENSIONS } from '../../../src/protocol/extensions.ts';
-import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { platformName } from '../../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../../src/publish/inspect/inspect-artifacts.ts';
 import type { ReleaseRequest } from '../../../src/publish/release-request.ts';
-import type { ServerView } from '../../../src/publish/server-state/server-state.ts';
+import type { ServerState } from '../../../src/publish/server-state/server-state.ts';
 import { LINUX } from '../tauri/local-file.ts';
 
 /*
@@ -12,17 +12,17 @@ import { LINUX } from '../tauri/local-file.ts';
 
 export const REQUEST: ReleaseRequest = { version: '1.2.0', allowPrerelease: false };
 /** Our server, with nothing published. */
-export const OURS: ServerView = {
+export const OURS: ServerState = {
   extensions: new Set(EXTENSIONS),
   slug: 'my-app',
   releases: [],
   stored: new Map(),
 };
 /** A server that knows api.md only. */
-export const BASE: ServerView = { ...OURS, extensions: new Set(), slug: undefined };
+export const BASE: ServerState = { ...OURS, extensions: new Set(), slug: undefined };
 
 /** A release as a server lists it. */
-export function release(version: string, fields: Partial<ReleaseAnswer> = {}): ReleaseAnswer {
+export function release(version: string, fields: Partial<ReleaseResponse> = {}): ReleaseResponse {
   return { id: `id-of-${version}`, version, ...fields };
 }
 

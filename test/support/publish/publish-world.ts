@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { type Platform, platformName } from '../../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../../src/publish/inspect/inspect-artifacts.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
@@ -35,7 +35,7 @@ export interface PublishWorld {
   /** Publishes all files under the slug `my-app`, or what `fields` say, on a way of its own or this one. */
   run(fields?: Partial<PublishRequest>, way?: Way): Promise<Ended>;
   /** What the server has. */
-  releases(): Promise<ReleaseAnswer[]>;
+  releases(): Promise<ReleaseResponse[]>;
   /** The version that an app of 0.0.0-0 is offered; undefined for none, also where there is no such app yet. */
   offered(platform: Platform, channel?: string): Promise<string | undefined>;
 }

@@ -9,7 +9,7 @@ export interface S3TestServer extends TestServer {
 }
 
 /** Uploads are looked for so soon, in milliseconds, so that tests need not wait. */
-const LOOK_WAITS = { first: 20, most: 100 };
+const POLL_DELAYS = { first: 20, most: 100 };
 
 /** The server looks for nothing by itself: only a call to complete an upload makes it look. */
 export const NEVER = { first: 1e9, most: 1e9 };
@@ -22,7 +22,7 @@ export async function openS3Server(
 ): Promise<S3TestServer> {
   const { copySizes, clock = () => new Date(), ...services } = overrides;
   const storage = await S3Storage.open({ ...place, clock, ...(copySizes && { copySizes }) });
-  const server = await openTestServer(dataDir, { storage, clock, lookWaits: LOOK_WAITS, ...services });
+  const server = await openTestServer(dataDir, { storage, clock, lookWaits: POLL_DELAYS, ...services });
   const closeServer = server.close;
   const close = async () => {
     await closeServer();

@@ -1,11 +1,11 @@
-import type { ReleaseAnswer } from '../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 
 /** The releases of an app on our server, without any of our client. */
 export async function listReleases(
   server: string,
   { id, token }: { readonly id: string; readonly token: string },
-): Promise<ReleaseAnswer[]> {
+): Promise<ReleaseResponse[]> {
   const headers = { authorization: `Bearer ${token}` };
   const response = await fetch(`${server}/api/sync/ota/apps/${id}/releases`, { headers });
-  return (await response.json()) as ReleaseAnswer[];
+  return (await response.json()) as ReleaseResponse[];
 }

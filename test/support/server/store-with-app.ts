@@ -52,7 +52,7 @@ export class StoreWithApp {
 
   /** @returns the upload's id */
   async promise(releaseId: string, platform = LINUX, fields: Partial<NewArtifact> = {}): Promise<string> {
-    const artifact = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), lookAt: null };
+    const artifact = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), pollAt: null };
     const created = await createPendingArtifact(
       this.db,
       { releaseId, ...platform, ...artifact, ...fields },

@@ -11,7 +11,7 @@ export async function discover(project: string, options: Partial<DiscoverOptions
       .map(({ target, arch, bundleType, file }) => `${target}-${arch} ${bundleType} ${basename(file)}`)
       .sort(),
     leftOut: discovery.leftOut.map(({ file, reason }) => `${basename(file)}: ${reason}`).sort(),
-    faults: discovery.faults.map(({ message }) => message.replaceAll(`${project}/`, '')),
+    issues: discovery.issues.map(({ message }) => message.replaceAll(`${project}/`, '')),
   };
 }
 

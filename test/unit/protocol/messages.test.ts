@@ -1,18 +1,18 @@
 import type { TSchema } from 'typebox';
 import { describe, expect, test } from 'vitest';
 import {
-  AppAnswer,
-  CapabilitiesAnswer,
-  CreateArtifactAnswer,
+  AppResponse,
+  CapabilitiesResponse,
   CreateArtifactBody,
+  CreateArtifactResponse,
   CreateReleaseBody,
   MAX_SIGNATURE_LENGTH,
   PathParameters,
-  ReleaseAnswer,
-  ReleaseListAnswer,
+  ReleaseListResponse,
+  ReleaseResponse,
   SetSlugBody,
-  UpdateAnswer,
-  UploadAnswer,
+  UpdateResponse,
+  UploadResponse,
 } from '../../../src/protocol/messages.ts';
 import { fieldErrors, matches } from '../../../src/protocol/validate.ts';
 import { documentedJson, documentedRequests } from '../../support/docs/api-document.ts';
@@ -34,9 +34,9 @@ describe('the examples of api.md', () => {
     ['3. Upload Artifacts', CreateArtifactBody],
   ];
   const answerSchemas: [string, TSchema][] = [
-    ['2. Create a Release', ReleaseAnswer],
-    ['3. Upload Artifacts', CreateArtifactAnswer],
-    ['Update Available (200)', UpdateAnswer],
+    ['2. Create a Release', ReleaseResponse],
+    ['3. Upload Artifacts', CreateArtifactResponse],
+    ['Update Available (200)', UpdateResponse],
   ];
 
   test('are all held against a schema here, but for the settings of the app', () => {
@@ -246,12 +246,12 @@ describe('answers', () => {
 
   /** The least that each answer needs; every field of it is one the client cannot work without. */
   const LEAST: [string, TSchema, Record<string, unknown>][] = [
-    ['ReleaseAnswer', ReleaseAnswer, release],
-    ['CreateArtifactAnswer', CreateArtifactAnswer, { upload_url: 'https://example.test/put' }],
-    ['UpdateAnswer', UpdateAnswer, update],
-    ['AppAnswer', AppAnswer, app],
-    ['UploadAnswer', UploadAnswer, uploaded],
-    ['CapabilitiesAnswer', CapabilitiesAnswer, capabilities],
+    ['ReleaseResponse', ReleaseResponse, release],
+    ['CreateArtifactResponse', CreateArtifactResponse, { upload_url: 'https://example.test/put' }],
+    ['UpdateResponse', UpdateResponse, update],
+    ['AppResponse', AppResponse, app],
+    ['UploadResponse', UploadResponse, uploaded],
+    ['CapabilitiesResponse', CapabilitiesResponse, capabilities],
   ];
 
   test.each(LEAST)('%s lets fields through that it does not know', (_, schema, least) => {
@@ -278,35 +278,35 @@ describe('answers', () => {
   });
 
   test.each<[string, TSchema, Record<string, unknown>, Record<string, unknown>, string]>([
-    ['a release with a number for its id', ReleaseAnswer, release, { id: 7 }, 'id'],
-    ['a release with an empty id', ReleaseAnswer, release, { id: '' }, 'id'],
+    ['a release with a number for its id', ReleaseResponse, release, { id: 7 }, 'id'],
+    ['a release with an empty id', ReleaseResponse, release, { id: '' }, 'id'],
     [
       'a release whose artifact lacks its hash',
-      ReleaseAnswer,
+      ReleaseResponse,
       release,
       { artifacts: [artifact, unhashed] },
       'artifacts.1.sha256',
     ],
     [
       'a release whose artifact has a size in digits',
-      ReleaseAnswer,
+      ReleaseResponse,
       release,
       { artifacts: [{ ...artifact, file_size: '3' }] },
       'artifacts.0.file_size',
     ],
     [
       'an empty upload url',
-      CreateArtifactAnswer,
+      CreateArtifactResponse,
       { upload_url: 'https://example.test/put' },
       { upload_url: '' },
       'upload_url',
     ],
-    ['an update with an empty url', UpdateAnswer, update, { url: '' }, 'url'],
-    ['an update with null for its signature', UpdateAnswer, update, { signature: null }, 'signature'],
-    ['an app whose slug is a number', AppAnswer, app, { slug: 5 }, 'slug'],
+    ['an update with an empty url', UpdateResponse, update, { url: '' }, 'url'],
+    ['an update with null for its signature', UpdateResponse, update, { signature: null }, 'signature'],
+    ['an app whose slug is a number', AppResponse, app, { slug: 5 }, 'slug'],
     [
       'an extension that is no text',
-      CapabilitiesAnswer,
+      CapabilitiesResponse,
       capabilities,
       { extensions: ['app', 1] },
       'extensions.1',
@@ -320,14 +320,14 @@ describe('answers', () => {
   test.each<[string, TSchema, unknown]>([
     [
       'a release with nulls and complete artifacts',
-      ReleaseAnswer,
+      ReleaseResponse,
       { ...release, notes: null, signature: null, pub_date: null, created_at: null, artifacts: [artifact] },
     ],
-    ['an update with nulls', UpdateAnswer, { ...update, notes: null, pub_date: null }],
-    ['an update without a signature to speak of', UpdateAnswer, { ...update, signature: '' }],
-    ['an app without a slug and with a key', AppAnswer, { ...app, slug: null, pubkey: 'a2V5' }],
-    ['an app with its releases', AppAnswer, { ...app, releases: [release] }],
-    ['a server without extensions', CapabilitiesAnswer, { ...capabilities, extensions: [] }],
+    ['an update with nulls', UpdateResponse, { ...update, notes: null, pub_date: null }],
+    ['an update without a signature to speak of', UpdateResponse, { ...update, signature: '' }],
+    ['an app without a slug and with a key', AppResponse, { ...app, slug: null, pubkey: 'a2V5' }],
+    ['an app with its releases', AppResponse, { ...app, releases: [release] }],
+    ['a server without extensions', CapabilitiesResponse, { ...capabilities, extensions: [] }],
   ])('%s is read', (_, schema, value) => {
     expect(matches(schema, value)).toBe(true);
   });
@@ -342,7 +342,7 @@ describe('answers', () => {
     ['a list with something else in it', false, [release, { id: '2' }]],
     ['a wrapped list with something else in it', false, { releases: [{ id: '2' }] }],
     ['null', false, null],
-  ])('whether ReleaseListAnswer reads %s: %s', (_, expected, value) => {
-    expect(matches(ReleaseListAnswer, value)).toBe(expected);
+  ])('whether ReleaseListResponse reads %s: %s', (_, expected, value) => {
+    expect(matches(ReleaseListResponse, value)).toBe(expected);
   });
 });

@@ -154,7 +154,7 @@ test('what is wrong with the files, the version and the server is told in one er
     version: '1.2.0-rc.1',
     expect: ['linux-x86_64'],
     artifacts: [changed, unsigned],
-    faults: [
+    issues: [
       { code: 'preflight_refused', message: 'a bundle is not what it seems', hint: 'Build it again.' },
     ],
   });

@@ -6,7 +6,7 @@ import { discover, projectWith, release } from '../../support/tauri/discover-in-
 import { rpmPackage } from '../../support/tauri/packages.ts';
 import { type BuildOptions, copyProject, layOutBuild, write } from '../../support/tauri/tauri-project.ts';
 
-describe('a file that is not what its name and path say is a fault:', () => {
+describe('a file that is not what its name and path say is a issue:', () => {
   const appImage = 'appimage/Note Taker_1.2.0_amd64.AppImage';
   const app = 'macos/Note Taker.app.tar.gz';
   const deb = 'deb/Note Taker_1.2.0_amd64.deb';
@@ -57,12 +57,12 @@ describe('a file that is not what its name and path say is a fault:', () => {
       'the folder rpm is for other files',
     ],
   ])('%s', async (_, path, content, reason) => {
-    const { discovery, found, faults } = await discover(await projectWith(path, content));
+    const { discovery, found, issues } = await discover(await projectWith(path, content));
     expect(found).toEqual([]);
-    expect(faults).toEqual([
+    expect(issues).toEqual([
       expect.stringContaining(`src-tauri/target/release/bundle/${path} is not what it seems: ${reason}`),
     ]);
-    expect(discovery.faults[0]).toMatchObject({
+    expect(discovery.issues[0]).toMatchObject({
       code: 'preflight_refused',
       hint: expect.stringContaining('--artifact'),
     });
@@ -102,8 +102,8 @@ describe('a file that is not what its name and path say is a fault:', () => {
   ])('%s', async (_, system, options, words) => {
     const project = await copyProject();
     await layOutBuild(project, system, options);
-    const { faults } = await discover(project);
-    expect(faults).toContainEqual(expect.stringMatching(words));
+    const { issues } = await discover(project);
+    expect(issues).toContainEqual(expect.stringMatching(words));
   });
 
   test('a macOS app without an executable', async () => {
@@ -111,7 +111,7 @@ describe('a file that is not what its name and path say is a fault:', () => {
     const file = release(project, app);
     await write(`${file}.sig`, 'signature');
     await writeTarGz(file, { 'Note Taker.app/Contents/Resources/a': 'a' });
-    expect((await discover(project)).faults).toEqual([expect.stringMatching(/it holds no macOS app$/)]);
+    expect((await discover(project)).issues).toEqual([expect.stringMatching(/it holds no macOS app$/)]);
   });
 
   test('a file for a machine that no updater knows', async () => {
@@ -121,20 +121,20 @@ describe('a file that is not what its name and path say is a fault:', () => {
     const bytes = await readFile(file);
     bytes.writeUInt16LE(21, 18); // PowerPC
     await writeFile(file, bytes);
-    expect((await discover(project)).faults).toEqual([
+    expect((await discover(project)).issues).toEqual([
       expect.stringMatching(/it is for a machine that no updater knows$/),
     ]);
   });
 });
 
-describe('two files for one place are a fault', () => {
+describe('two files for one place are a issue', () => {
   test('as where a build with a triple lies beside one without', async () => {
     const project = await copyProject();
     const { 'Note Taker_1.2.0_x64-setup.exe': first } = await layOutBuild(project, 'windows');
     const triple = 'x86_64-pc-windows-msvc';
     const { 'Note Taker_1.2.0_x64-setup.exe': second } = await layOutBuild(project, 'windows', { triple });
     const { discovery } = await discover(project);
-    expect(discovery.faults).toContainEqual({
+    expect(discovery.issues).toContainEqual({
       code: 'preflight_refused',
       message: `windows-x86_64 has 2 files of the same kind: ${first}, ${second}`,
       hint: expect.stringContaining('--artifact'),
@@ -147,9 +147,9 @@ describe('two files for one place are a fault', () => {
       await write(release(project, `msi/Note Taker_1.2.0_x64_${language}.msi`), msi());
       await write(release(project, `msi/Note Taker_1.2.0_x64_${language}.msi.sig`), 'signature');
     }
-    const { found, faults } = await discover(project);
+    const { found, issues } = await discover(project);
     expect(found).toHaveLength(2);
-    expect(faults).toEqual([]);
+    expect(issues).toEqual([]);
   });
 });
 
@@ -157,13 +157,13 @@ describe('without signatures', () => {
   const off = { bundle: { active: true } };
 
   test.each(['linux', 'windows', 'darwin'] as const)(
-    'it is a fault for %s that createUpdaterArtifacts is off',
+    'it is a issue for %s that createUpdaterArtifacts is off',
     async (system) => {
       const project = await copyProject(off);
       await layOutBuild(project, system, { updaterArtifacts: false });
       const { discovery, found } = await discover(project);
       expect(found).toEqual([]);
-      expect(discovery.faults).toEqual([
+      expect(discovery.issues).toEqual([
         {
           code: 'usage',
           message: expect.stringMatching(
@@ -178,7 +178,7 @@ describe('without signatures', () => {
   test('where createUpdaterArtifacts is on, the key was missing', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'windows', { updaterArtifacts: false });
-    expect((await discover(project)).discovery.faults).toEqual([
+    expect((await discover(project)).discovery.issues).toEqual([
       {
         code: 'usage',
         message: expect.stringContaining('although bundle.createUpdaterArtifacts is on'),
@@ -187,27 +187,27 @@ describe('without signatures', () => {
     ]);
   });
 
-  test('one platform is a fault, although another is signed', async () => {
+  test('one platform is a issue, although another is signed', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'windows', { updaterArtifacts: false });
-    const { found, faults } = await discover(project);
+    const { found, issues } = await discover(project);
     expect(found).toHaveLength(3);
-    expect(faults).toEqual([expect.stringMatching(/^there is no \.sig for .*setup\.exe, .*\.msi, although/)]);
+    expect(issues).toEqual([expect.stringMatching(/^there is no \.sig for .*setup\.exe, .*\.msi, although/)]);
   });
 
   test('leftovers of other versions are none', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'linux', { version: '1.1.0', updaterArtifacts: false });
-    expect((await discover(project)).faults).toEqual([]);
+    expect((await discover(project)).issues).toEqual([]);
   });
 
-  test('a Mac of which only the disk image is there is a fault', async () => {
+  test('a Mac of which only the disk image is there is a issue', async () => {
     const project = await copyProject(off);
     await layOutBuild(project, 'darwin', { updaterArtifacts: false });
     await rm(release(project, 'macos'), { recursive: true });
-    expect((await discover(project)).discovery.faults).toEqual([
+    expect((await discover(project)).discovery.issues).toEqual([
       {
         code: 'usage',
         message: expect.stringMatching(
@@ -219,13 +219,13 @@ describe('without signatures', () => {
   });
 });
 
-describe('nothing found is a fault', () => {
+describe('nothing found is a issue', () => {
   test('where nothing was built', async () => {
     const project = await copyProject();
     expect((await discover(project)).discovery).toMatchObject({
       version: '1.2.0',
       candidates: [],
-      faults: [
+      issues: [
         {
           code: 'usage',
           message: `no signed bundle of Note Taker 1.2.0 was found in ${project}/src-tauri/target`,
@@ -238,11 +238,11 @@ describe('nothing found is a fault', () => {
   test('where all that was built is of another version, which is named', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { version: '1.1.0' });
-    expect((await discover(project)).discovery.faults).toEqual([
+    expect((await discover(project)).discovery.issues).toEqual([
       expect.objectContaining({ hint: expect.stringContaining('Those there are of 1.1.0: build 1.2.0') }),
     ]);
     const asked = await discover(project, { version: '1.1.0' });
-    expect(asked.discovery).toMatchObject({ version: '1.1.0', faults: [] });
+    expect(asked.discovery).toMatchObject({ version: '1.1.0', issues: [] });
     expect(asked.found).toHaveLength(3);
   });
 });

@@ -25,7 +25,7 @@ describe('what `tauri build` leaves', () => {
       slug: 'note-taker',
       pubkey: expect.stringMatching(/^dW50cnVzdGVk/),
       v1Compatible: false,
-      faults: [],
+      issues: [],
     });
   });
 
@@ -110,8 +110,8 @@ describe('what `tauri build` leaves', () => {
   ])('%s is found', async (_, system, options, expected, left) => {
     const project = await copyProject();
     await layOutBuild(project, system, options);
-    const { found, leftOut, faults } = await discover(project);
-    expect({ found, leftOut, faults }).toEqual({ found: expected, leftOut: left, faults: [] });
+    const { found, leftOut, issues } = await discover(project);
+    expect({ found, leftOut, issues }).toEqual({ found: expected, leftOut: left, issues: [] });
   });
 
   test('on all three systems, gathered in one place, is found together', async () => {
@@ -119,7 +119,7 @@ describe('what `tauri build` leaves', () => {
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'darwin', { triple: 'universal-apple-darwin', archs: ['x86_64', 'aarch64'] });
     await layOutBuild(project, 'windows', { triple: 'x86_64-pc-windows-msvc' });
-    const { found, faults } = await discover(project);
+    const { found, issues } = await discover(project);
     expect(found.map((line) => line.split(' ', 2).join(' '))).toEqual([
       'darwin-aarch64 app',
       'darwin-x86_64 app',
@@ -129,7 +129,7 @@ describe('what `tauri build` leaves', () => {
       'windows-x86_64 msi',
       'windows-x86_64 nsis',
     ]);
-    expect(faults).toEqual([]);
+    expect(issues).toEqual([]);
   });
 
   test('has paths like that of the project: relative where it is', async () => {
@@ -151,7 +151,7 @@ describe('what `tauri build` leaves', () => {
     const project = await copyProject({ productName: undefined, version: undefined });
     await layOutBuild(project, 'darwin', { product: 'note-taker', version: '0.0.0' });
     const { discovery, found } = await discover(project);
-    expect(discovery).toMatchObject({ productName: 'note-taker', version: '0.0.0', faults: [] });
+    expect(discovery).toMatchObject({ productName: 'note-taker', version: '0.0.0', issues: [] });
     expect(found).toEqual(['darwin-aarch64 app note-taker.app.tar.gz']);
   });
 
@@ -165,7 +165,7 @@ describe('what `tauri build` leaves', () => {
     await layOutBuild(project, 'windows', { product: 'Notes' });
     const { discovery, found } = await discover(project, { hostTarget: 'darwin' });
     expect(found).toHaveLength(2);
-    expect(discovery).toMatchObject({ productName: 'Notes', slug: 'notes', leftOut: [], faults: [] });
+    expect(discovery).toMatchObject({ productName: 'Notes', slug: 'notes', leftOut: [], issues: [] });
   });
 
   test('of an MSI may have the version WiX takes', async () => {
@@ -183,7 +183,7 @@ describe('what `tauri build` leaves', () => {
   });
 });
 
-describe('a package whose bytes are written in other words than its name is no fault:', () => {
+describe('a package whose bytes are written in other words than its name is no issue:', () => {
   test.each([
     ['1.2.0-beta.1', '1.2.0~beta.1'],
     ['1.2.0-beta.1', '1.2.0_beta.1'],
@@ -193,9 +193,9 @@ describe('a package whose bytes are written in other words than its name is no f
   ])('%s as %s', async (version, versionInside) => {
     const project = await copyProject({ version });
     await layOutBuild(project, 'linux', { version, versionInside });
-    const { found, leftOut, faults } = await discover(project);
+    const { found, leftOut, issues } = await discover(project);
     expect(found).toHaveLength(3);
-    expect([...leftOut, ...faults]).toEqual([]);
+    expect([...leftOut, ...issues]).toEqual([]);
   });
 
   // As heck's kebab case, which tauri-bundler uses, writes them.
@@ -208,9 +208,9 @@ describe('a package whose bytes are written in other words than its name is no f
   ])('%s as %s', async (productName, nameInside) => {
     const project = await copyProject({ productName });
     await layOutBuild(project, 'linux', { product: productName, nameInside });
-    const { found, leftOut, faults } = await discover(project);
+    const { found, leftOut, issues } = await discover(project);
     expect(found).toHaveLength(3);
-    expect([...leftOut, ...faults]).toEqual([]);
+    expect([...leftOut, ...issues]).toEqual([]);
   });
 });
 
@@ -219,23 +219,23 @@ describe('what is not published is left out, and said:', () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { profile: 'debug' });
     await layOutBuild(project, 'windows');
-    const { found, leftOut, faults } = await discover(project);
+    const { found, leftOut, issues } = await discover(project);
     expect(found.every((line) => line.startsWith('windows'))).toBe(true);
     expect(leftOut).toEqual(['bundle: debug builds are never published']);
-    expect(faults).toEqual([]);
+    expect(issues).toEqual([]);
   });
 
   test('leftovers of other versions', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'windows', { version: '1.1.0' });
     await layOutBuild(project, 'windows');
-    const { found, leftOut, faults } = await discover(project);
+    const { found, leftOut, issues } = await discover(project);
     expect(found).toHaveLength(2);
     expect(leftOut).toEqual([
       'Note Taker_1.1.0_x64-setup.exe: it is of 1.1.0, not of 1.2.0',
       'Note Taker_1.1.0_x64_en-US.msi: it is of 1.1.0, not of 1.2.0',
     ]);
-    expect(faults).toEqual([]);
+    expect(issues).toEqual([]);
   });
 
   test('a macOS app of another version, by its Info.plist', async () => {
@@ -276,7 +276,7 @@ describe('what is not published is left out, and said:', () => {
       leftOut: [
         { file: release(project, 'deb/Note Taker_1.2.0_amd64.deb'), reason: 'it has no .sig', usual: false },
       ],
-      faults: [],
+      issues: [],
     });
   });
 
@@ -301,10 +301,10 @@ describe('the version', () => {
     await write(join(project, 'src-tauri/tauri.windows.conf.json'), '{"version":"1.3.0"}');
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'windows', { version: '1.3.0' });
-    expect((await discover(project)).faults).toEqual([
+    expect((await discover(project)).issues).toEqual([
       'the configuration has different versions: 1.2.0 for linux, 1.3.0 for windows',
     ]);
-    expect((await discover(project, { version: '1.3.0' })).faults).toEqual([]);
+    expect((await discover(project, { version: '1.3.0' })).issues).toEqual([]);
   });
 
   test.each([

@@ -19,12 +19,12 @@ describe('where signatures are not needed', () => {
     const project = await copyProject({ bundle: { active: true } });
     await layOutBuild(project, 'linux', UNSIGNED);
     await layOutBuild(project, 'windows', { ...UNSIGNED, triple: 'x86_64-pc-windows-msvc' });
-    expect((await discover(project)).faults).toEqual([
+    expect((await discover(project)).issues).toEqual([
       expect.stringContaining('there is no .sig for'),
       expect.stringContaining('there is no .sig for'),
     ]);
-    const { found, faults } = await discoverUnsigned(project);
-    expect(faults).toEqual([]);
+    const { found, issues } = await discoverUnsigned(project);
+    expect(issues).toEqual([]);
     expect(found).toEqual([
       'linux-x86_64 appimage Note Taker_1.2.0_amd64.AppImage',
       'linux-x86_64 deb Note Taker_1.2.0_amd64.deb',
@@ -39,8 +39,8 @@ describe('where signatures are not needed', () => {
     await layOutBuild(project, 'linux', { updaterArtifacts: 'v1Compatible' });
     await layOutBuild(project, 'darwin');
     const signed = await discover(project);
-    const { found, faults, packInto } = await discoverUnsigned(project);
-    expect({ found, faults }).toEqual({ found: signed.found, faults: [] });
+    const { found, issues, packInto } = await discoverUnsigned(project);
+    expect({ found, issues }).toEqual({ found: signed.found, issues: [] });
     expect(await readdir(packInto)).toEqual([]);
   });
 
@@ -53,8 +53,8 @@ describe('where signatures are not needed', () => {
       await layOutBuild(project, 'darwin', { ...UNSIGNED, triple, archs: [arch] });
     }
     const before = await readdir(project, { recursive: true });
-    const { discovery, found, faults, packInto } = await discoverUnsigned(project);
-    expect(faults).toEqual([]);
+    const { discovery, found, issues, packInto } = await discoverUnsigned(project);
+    expect(issues).toEqual([]);
     expect(found).toEqual([
       'darwin-aarch64 app Note Taker.app.tar.gz',
       'darwin-x86_64 app Note Taker.app.tar.gz',
@@ -69,7 +69,7 @@ describe('where signatures are not needed', () => {
     expect(await readdir(project, { recursive: true })).toEqual(before);
   });
 
-  test('a bundle that is not what it seems is a fault as ever', async () => {
+  test('a bundle that is not what it seems is a issue as ever', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, archsInside: ['aarch64'] });
     await layOutBuild(project, 'darwin', {
@@ -77,8 +77,8 @@ describe('where signatures are not needed', () => {
       triple: 'aarch64-apple-darwin',
       archsInside: ['x86_64'],
     });
-    const { faults } = await discoverUnsigned(project);
-    expect(faults).toEqual(
+    const { issues } = await discoverUnsigned(project);
+    expect(issues).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/AppImage is not what it seems: its name says x86_64, its header says aarch64/),
         expect.stringMatching(
@@ -92,10 +92,10 @@ describe('where signatures are not needed', () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, version: '1.1.0' });
     const { discovery } = await discoverUnsigned(project);
-    const [fault, ...more] = discovery.faults;
+    const [issue, ...more] = discovery.issues;
     expect(more).toEqual([]);
-    expect(fault?.message).toMatch(/^no bundle of Note Taker 1\.2\.0 was found in /);
-    expect(fault?.hint).toBe('Those there are of 1.1.0: build 1.2.0.');
+    expect(issue?.message).toMatch(/^no bundle of Note Taker 1\.2\.0 was found in /);
+    expect(issue?.hint).toBe('Those there are of 1.1.0: build 1.2.0.');
   });
 
   test('a debug build is left out as ever', async () => {

@@ -74,9 +74,9 @@ test.each<[string, string, Buffer, string]>([
     'its name says Note Taker, its header says note-reader',
   ],
 ])('pains 6: %s is refused, although its name is right', async (_, path, content, reason) => {
-  const { found, faults } = await discover(await projectWith(path, content));
+  const { found, issues } = await discover(await projectWith(path, content));
   expect(found).toEqual([]);
-  expect(faults).toEqual([
+  expect(issues).toEqual([
     expect.stringContaining(`src-tauri/target/release/bundle/${path} is not what it seems: ${reason}`),
   ]);
 });

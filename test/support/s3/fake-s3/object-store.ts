@@ -10,7 +10,7 @@ export interface StoredObject {
   readonly lastModified: Date;
 }
 
-export interface PartedUpload {
+export interface MultipartUploadKey {
   readonly key: string;
   readonly initiated: Date;
   readonly parts: Map<number, StoredObject>;
@@ -29,7 +29,7 @@ const MIN_PART = 5 * 1024 * 1024;
 /** One bucket in memory, with what may be wrong with it. */
 export class ObjectStore {
   readonly objects = new Map<string, StoredObject>();
-  readonly uploads = new Map<string, PartedUpload>();
+  readonly uploads = new Map<string, MultipartUploadKey>();
   readonly #defects: ReadonlySet<Defect>;
   readonly #now: () => Date;
   #listed: ReadonlyMap<string, StoredObject> | undefined;
@@ -82,7 +82,7 @@ export class ObjectStore {
     return id;
   }
 
-  upload(key: string, id: string): PartedUpload {
+  upload(key: string, id: string): MultipartUploadKey {
     const upload = this.uploads.get(id);
     if (upload?.key !== key) throw new S3Error('NoSuchUpload');
     return upload;

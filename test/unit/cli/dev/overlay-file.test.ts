@@ -2,13 +2,13 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkOverlayFile, writeOverlayFile } from '../../../../src/cli/dev/overlay-file.ts';
-import { Problems } from '../../../../src/cli/options/option-errors.ts';
+import { OptionErrors } from '../../../../src/cli/options/option-errors.ts';
 import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
-import { formatOverlay, rehearsalOverlay } from '../../../../src/tauri/project/dev-overlay.ts';
+import { devOverlay, formatOverlay } from '../../../../src/tauri/project/dev-overlay.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
 const overlay = () =>
-  formatOverlay(rehearsalOverlay('http://127.0.0.1:4680', 'my-app', generateSigningKeyPair().publicKey));
+  formatOverlay(devOverlay('http://127.0.0.1:4680', 'my-app', generateSigningKeyPair().publicKey));
 
 const isThere = (file: string) =>
   stat(file).then(
@@ -18,7 +18,7 @@ const isThere = (file: string) =>
 
 describe('checkOverlayFile', () => {
   const check = (file: string) => () => {
-    const problems = new Problems();
+    const problems = new OptionErrors();
     checkOverlayFile(file, problems);
     problems.throwIfAny();
   };

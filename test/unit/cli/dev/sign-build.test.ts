@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { signForRehearsal } from '../../../../src/cli/dev/sign-build.ts';
+import { signBuild } from '../../../../src/cli/dev/sign-build.ts';
 import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
 import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
@@ -13,7 +13,7 @@ test('files are signed for the announced version, whatever their .sig holds, and
   const file = join(await tempFolder(), 'App.AppImage');
   await writeFile(file, 'the app');
   await writeFile(`${file}.sig`, 'signed for 1.2.0');
-  const signed = await signForRehearsal([{ target: 'linux', arch: 'x86_64', file }], SIGNING);
+  const signed = await signBuild([{ target: 'linux', arch: 'x86_64', file }], SIGNING);
   const check = { publicKey: keyPair.publicKey, version: '1.2.1' };
   expect(await inspectArtifacts(signed, check)).toMatchObject({
     artifacts: signed,
@@ -29,7 +29,7 @@ test('files are signed for the announced version, whatever their .sig holds, and
 test('a universal bundle has one signature for both archs', async () => {
   const file = join(await tempFolder(), 'App.app.tar.gz');
   await writeFile(file, 'the app');
-  const [a, b] = await signForRehearsal(
+  const [a, b] = await signBuild(
     [
       { target: 'darwin', arch: 'x86_64', bundleType: 'app', file },
       { target: 'darwin', arch: 'aarch64', bundleType: 'app', file },
@@ -46,7 +46,7 @@ test('a universal bundle has one signature for both archs', async () => {
 
 test('a file that is gone is an error that names it', async () => {
   const file = join(await tempFolder(), 'gone');
-  await expect(signForRehearsal([{ target: 'linux', arch: 'x86_64', file }], SIGNING)).rejects.toMatchObject({
+  await expect(signBuild([{ target: 'linux', arch: 'x86_64', file }], SIGNING)).rejects.toMatchObject({
     code: 'usage',
     message: expect.stringContaining(`${file} cannot be read`),
   });

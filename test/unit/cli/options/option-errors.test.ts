@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { Problems } from '../../../../src/cli/options/option-errors.ts';
+import { OptionErrors } from '../../../../src/cli/options/option-errors.ts';
 import { OtaError } from '../../../../src/errors.ts';
 
 describe('problems', () => {
   test('that are none throw nothing', () => {
-    expect(() => new Problems().throwIfAny()).not.toThrow();
+    expect(() => new OptionErrors().throwIfAny()).not.toThrow();
   });
 
   test('of one kind are said in one sentence', () => {
-    const problems = new Problems();
+    const problems = new OptionErrors();
     problems.add('no app is given: pass --app ID');
     expect(() => problems.throwIfAny()).toThrow(
       expect.objectContaining({ code: 'usage', message: 'no app is given: pass --app ID' }),
@@ -16,7 +16,7 @@ describe('problems', () => {
   });
 
   test('are all said at once, those of failing reads among them', () => {
-    const problems = new Problems();
+    const problems = new OptionErrors();
     problems.add('first');
     const value = problems.attempt(() => {
       throw new OtaError('usage', 'second', { hint: 'Mend it.' });
@@ -29,7 +29,7 @@ describe('problems', () => {
   });
 
   test('are gathered from what takes its time, too', async () => {
-    const problems = new Problems();
+    const problems = new OptionErrors();
     const failing = async () => {
       throw new OtaError('usage', 'late');
     };
@@ -43,7 +43,7 @@ describe('problems', () => {
   test('do not swallow a surprise', () => {
     const surprise = new TypeError('x is not a function');
     expect(() =>
-      new Problems().attempt(() => {
+      new OptionErrors().attempt(() => {
         throw surprise;
       }),
     ).toThrow(surprise);

@@ -5,7 +5,7 @@ import {
   type ReportedArtifact,
   toDocument,
 } from '../../../../src/cli/output/publish-report.ts';
-import type { ReleaseAnswer } from '../../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 
 const OWN: ReportedArtifact = {
   target: 'linux',
@@ -39,7 +39,7 @@ const stored = {
   sha256: 'a',
   signature: 's',
 };
-const release = (fields: Partial<ReleaseAnswer> = {}): ReleaseAnswer => ({
+const release = (fields: Partial<ReleaseResponse> = {}): ReleaseResponse => ({
   id: 'r1',
   version: '1.2.0',
   ...fields,
@@ -91,7 +91,7 @@ test('people read where each file was verified, with its kind of bundle', () => 
 suite('what is left a draft', () => {
   const expected = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
 
-  test.each<[string, Partial<ReleaseAnswer>, string]>([
+  test.each<[string, Partial<ReleaseResponse>, string]>([
     [
       'waits for a request',
       { status: 'draft' },

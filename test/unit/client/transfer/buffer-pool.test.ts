@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type LentBuffer, PartBuffers } from '../../../../src/client/transfer/buffer-pool.ts';
+import { BufferPool, type LentBuffer } from '../../../../src/client/transfer/buffer-pool.ts';
 
 /** Takes one, and tells whether it was had at once. */
-async function taken(buffers: PartBuffers, size: number) {
+async function taken(buffers: BufferPool, size: number) {
   let had: LentBuffer | undefined;
   const taking = buffers.take(size).then((lent) => {
     had = lent;
@@ -15,7 +15,7 @@ async function taken(buffers: PartBuffers, size: number) {
 
 describe('memory for parts', () => {
   test('is lent up to the budget, and to the next once some is given back', async () => {
-    const buffers = new PartBuffers(10);
+    const buffers = new BufferPool(10);
     const first = await buffers.take(4);
     const second = await buffers.take(6);
     expect([first.bytes.length, second.bytes.length]).toEqual([4, 6]);
@@ -30,7 +30,7 @@ describe('memory for parts', () => {
   });
 
   test('of more than the budget is lent to one who is alone', async () => {
-    const buffers = new PartBuffers(10);
+    const buffers = new BufferPool(10);
     const small = await buffers.take(1);
     const large = await taken(buffers, 11);
     expect(large.isHad()).toBe(false);
@@ -40,7 +40,7 @@ describe('memory for parts', () => {
   });
 
   test('is used again where the size is the same, and never by two', async () => {
-    const buffers = new PartBuffers(8);
+    const buffers = new BufferPool(8);
     const [first, second] = [await buffers.take(4), await buffers.take(4)];
     expect(first.bytes).not.toBe(second.bytes);
     first.release();

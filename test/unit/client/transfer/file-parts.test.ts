@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { PartBuffers } from '../../../../src/client/transfer/buffer-pool.ts';
+import { BufferPool } from '../../../../src/client/transfer/buffer-pool.ts';
 import { readParts } from '../../../../src/client/transfer/file-parts.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
@@ -22,7 +22,7 @@ describe('a file that is read in parts', () => {
     'of %i bytes gives all of them, in order',
     async (size) => {
       const { bytes, planned } = await plannedFile(size);
-      const buffers = new PartBuffers(2 * 300 * KIB);
+      const buffers = new BufferPool(2 * 300 * KIB);
       const parts: Buffer[] = [];
       for await (const { number, bytes: part, release } of readParts(planned, { ...all, buffers })) {
         expect(number).toBe(parts.length + 1);
@@ -39,7 +39,7 @@ describe('a file that is read in parts', () => {
 
   test('gives only the parts that are wanted, and takes no memory for the others', async () => {
     const { bytes, planned } = await plannedFile(1000 * KIB);
-    const buffers = new PartBuffers(300 * KIB);
+    const buffers = new BufferPool(300 * KIB);
     const options = { ...all, buffers, isWanted: (number: number) => number % 2 === 0 };
     const parts = [];
     for await (const { number, bytes: part, release } of readParts(planned, options)) {
@@ -56,7 +56,7 @@ describe('a file that is read in parts', () => {
 
   test('waits for memory, and begins no part without', async () => {
     const { planned } = await plannedFile(600 * KIB);
-    const parts = readParts(planned, { ...all, buffers: new PartBuffers(300 * KIB) });
+    const parts = readParts(planned, { ...all, buffers: new BufferPool(300 * KIB) });
     const first = await parts.next();
     const second = parts.next();
     const had = await Promise.race([
@@ -75,7 +75,7 @@ describe('a file that is read in parts', () => {
   ])('and is %s by now never ends, and its last part is not given', async (_, change) => {
     const { bytes, planned } = await plannedFile(600 * KIB);
     await change(planned.file, bytes);
-    const buffers = new PartBuffers(10 * 300 * KIB);
+    const buffers = new BufferPool(10 * 300 * KIB);
     const given: number[] = [];
     const read = async () => {
       for await (const { number, release } of readParts(planned, { ...all, buffers })) {
@@ -92,7 +92,7 @@ describe('a file that is read in parts', () => {
 
   test('gives its memory back when it cannot be read, or is not read to its end', async () => {
     const { planned } = await plannedFile(600 * KIB);
-    const buffers = new PartBuffers(300 * KIB);
+    const buffers = new BufferPool(300 * KIB);
     for await (const { release } of readParts(planned, { ...all, buffers })) {
       release();
       break;

@@ -1,7 +1,7 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import type { Platform } from '../../../../src/protocol/platform.ts';
-import { takeBack } from '../../../../src/publish/execute/rollback.ts';
+import { rollBack } from '../../../../src/publish/execute/rollback.ts';
 import { inOrder, ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { APP_ID, BaseServer, SERVER } from '../../../support/publish/base-server.ts';
 import { artifact, release } from '../../../support/publish/plan-inputs.ts';
@@ -30,7 +30,7 @@ async function take(listed: unknown[], deletions: (() => Response)[] = []) {
     servedSignature: 's',
     body: { ...LINUX, file_size: 7 },
   }));
-  await takeBack(publisher, { release: CREATED, artifacts, slug: 'my-app' });
+  await rollBack(publisher, { release: CREATED, artifacts, slug: 'my-app' });
   const said = publisher.events.flatMap((event) =>
     event.type === 'taken_back' ? [event.type] : event.type === 'warning' ? [event.message] : [],
   );
@@ -110,7 +110,7 @@ describe('a release of this run, on a server that knows api.md only,', () => {
     const artifacts = [
       { ...file, action: 'upload' as const, servedSignature: 's', body: { ...LINUX, file_size: 4 } },
     ];
-    await takeBack(publisher, { release: release('1.2.0', { id: 'release-1' }), artifacts, slug });
+    await rollBack(publisher, { release: release('1.2.0', { id: 'release-1' }), artifacts, slug });
     const said = publisher.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
     return { said, left: server.releases.length };
   }

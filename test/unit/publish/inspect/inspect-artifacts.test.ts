@@ -22,9 +22,9 @@ async function inspect(spoil: (file: string) => Promise<unknown>, options: Parti
 
 describe('a file without a key to check by', () => {
   test('is measured, hashed, and its signature trimmed', async () => {
-    const { artifacts, faults, artifact } = await inspect((file) => appendFile(`${file}.sig`, ' \r\n\n'));
+    const { artifacts, issues, artifact } = await inspect((file) => appendFile(`${file}.sig`, ' \r\n\n'));
     expect(artifacts).toEqual([artifact]);
-    expect(faults).toEqual([]);
+    expect(issues).toEqual([]);
   });
 
   test('is warned of where its signature is none that Tauri reads', async () => {
@@ -52,10 +52,10 @@ describe('a file without a key to check by', () => {
       '.sig is too large for a signature',
       SIGN,
     ],
-  ])('is a fault where it %s', async (_, code, spoil, message, hint) => {
-    const { artifacts, faults, artifact } = await inspect(spoil);
+  ])('is a issue where it %s', async (_, code, spoil, message, hint) => {
+    const { artifacts, issues, artifact } = await inspect(spoil);
     expect(artifacts).toEqual([]);
-    expect(faults).toEqual([
+    expect(issues).toEqual([
       {
         code,
         message: expect.stringContaining(`${artifact.file}${message.startsWith('.') ? '' : ' '}${message}`),
@@ -64,13 +64,13 @@ describe('a file without a key to check by', () => {
     ]);
   });
 
-  test('with the largest signature that is taken is no fault', async () => {
-    const { faults } = await inspect((file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH)));
-    expect(faults).toEqual([]);
+  test('with the largest signature that is taken is no issue', async () => {
+    const { issues } = await inspect((file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH)));
+    expect(issues).toEqual([]);
   });
 });
 
-test('the faults of all files are found together, and whole files still inspected', async () => {
+test('the issues of all files are found together, and whole files still inspected', async () => {
   const folder = await tempFolder();
   const [whole, unsigned, missing] = await Promise.all(
     [LINUX, MAC, WINDOWS].map((platform) => writeArtifact(folder, platform)),
@@ -84,7 +84,7 @@ test('the faults of all files are found together, and whole files still inspecte
     version: '1.2.0',
     onHashing: (file) => hashed.push(file),
   });
-  expect(found.faults.map(({ message }) => message)).toEqual([
+  expect(found.issues.map(({ message }) => message)).toEqual([
     `${unsigned.file}.sig does not exist`,
     `${missing.file} does not exist`,
   ]);
@@ -118,12 +118,12 @@ describe('a file with a key to check by', () => {
       fields.bytes ?? bytes,
     );
     const publicKey = parsePublicKey((fields.key ?? key).publicKey);
-    const { faults, warnings } = await inspectArtifacts([artifact], { version, publicKey });
+    const { issues, warnings } = await inspectArtifacts([artifact], { version, publicKey });
     expect(warnings).toEqual([]);
-    return faults;
+    return issues;
   }
 
-  test('that signed it is no fault', async () => {
+  test('that signed it is no issue', async () => {
     expect(await judge()).toEqual([]);
   });
 
@@ -145,7 +145,7 @@ describe('a file with a key to check by', () => {
     ],
     ['has a signature that is none', () => judge({ signature: 'dist/bundle.sig' }), /\.sig is not base64/],
     ['has a signature cut off', () => judge({ signature: signature.slice(0, 200) }), /\.sig /],
-  ])('is a fault where it %s', async (_, found, message) => {
+  ])('is a issue where it %s', async (_, found, message) => {
     expect(await found()).toEqual([
       {
         code: 'preflight_refused',
@@ -159,18 +159,18 @@ describe('a file with a key to check by', () => {
   test.each([
     ['with the key', () => parsePublicKey(key.publicKey)],
     ['without a key', () => undefined],
-  ])('that was signed under another name is no fault, but a warning, %s', async (_, publicKey) => {
+  ])('that was signed under another name is no issue, but a warning, %s', async (_, publicKey) => {
     const file = join(await tempFolder(), 'App.AppImage');
     await writeFile(file, bytes);
     await writeFile(`${file}.sig`, signature);
     // As a universal bundle: one file for two platforms.
     const inputs = [LINUX, MAC].map((platform) => ({ ...platform, file }));
-    const { artifacts, faults, warnings } = await inspectArtifacts(inputs, {
+    const { artifacts, issues, warnings } = await inspectArtifacts(inputs, {
       version: '1.2.0',
       publicKey: publicKey(),
     });
     expect(artifacts).toHaveLength(2);
-    expect(faults).toEqual([]);
+    expect(issues).toEqual([]);
     expect(warnings).toEqual([
       `${file}.sig is of a file called linux-x86_64.bin, not App.AppImage: that is fine if it was renamed`,
     ]);

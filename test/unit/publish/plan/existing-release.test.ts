@@ -32,7 +32,7 @@ test.each([
   ['those that are yanked', { status: 'yanked' }, {}, '1.2.0 is yanked'],
 ])('files are not added to a release of %s', (_, fields, request, message) => {
   expect(joinRelease(release('1.2.0', fields), { ...REQUEST, ...request }, files, OURS)).toEqual({
-    faults: [
+    issues: [
       { code: 'conflict', message: expect.stringMatching(message), hint: expect.stringMatching(/\.$/) },
     ],
   });
@@ -51,7 +51,7 @@ test('all reasons are told together', () => {
     OURS,
   );
   expect(outcome).toMatchObject({
-    faults: [
+    issues: [
       { message: expect.stringContaining('waits for a request') },
       { message: expect.stringContaining('channel beta') },
     ],

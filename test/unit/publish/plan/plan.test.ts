@@ -1,37 +1,37 @@
 import { describe, expect, test } from 'vitest';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../../src/protocol/extensions.ts';
-import type { ReleaseAnswer } from '../../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 import { MULTIPART_FROM } from '../../../../src/protocol/multipart.ts';
 import { platformName } from '../../../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../../../src/publish/inspect/inspect-artifacts.ts';
-import { plan, requestFaults } from '../../../../src/publish/plan/plan.ts';
+import { plan, requestIssues } from '../../../../src/publish/plan/plan.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { findRelease } from '../../../../src/publish/server-state/find-release.ts';
-import type { ServerView } from '../../../../src/publish/server-state/server-state.ts';
+import type { ServerState } from '../../../../src/publish/server-state/server-state.ts';
 import { artifact, BASE, OURS, REQUEST } from '../../../support/publish/plan-inputs.ts';
 import { LINUX, MAC, WINDOWS } from '../../../support/tauri/local-file.ts';
 
-const EXISTING: ReleaseAnswer = { id: 'r1', version: '1.2.0', notes: 'Fixes.', signature: 'same' };
+const EXISTING: ReleaseResponse = { id: 'r1', version: '1.2.0', notes: 'Fixes.', signature: 'same' };
 
 function planned(
   request: Partial<ReleaseRequest>,
   artifacts: LocalArtifact[],
-  server: Partial<ServerView>,
+  server: Partial<ServerState>,
   on = OURS,
 ) {
   const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
-  if ('faults' in outcome) throw new Error(outcome.faults.map(({ message }) => message).join('; '));
+  if ('issues' in outcome) throw new Error(outcome.issues.map(({ message }) => message).join('; '));
   return outcome.plan;
 }
 
-function faults(
+function issues(
   request: Partial<ReleaseRequest>,
   artifacts: LocalArtifact[],
-  server: Partial<ServerView>,
+  server: Partial<ServerState>,
   on = OURS,
 ) {
   const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
-  return 'faults' in outcome ? outcome.faults.map(({ code, message }) => [code, message]) : [];
+  return 'issues' in outcome ? outcome.issues.map(({ code, message }) => [code, message]) : [];
 }
 
 describe('a first publish', () => {
@@ -96,7 +96,7 @@ describe('several signatures', () => {
   const three = [LINUX, MAC, WINDOWS].map((platform) => artifact(platform));
 
   test('are refused by a server that holds one for a release', () => {
-    expect(faults({}, three, {}, BASE)).toEqual([
+    expect(issues({}, three, {}, BASE)).toEqual([
       ['preflight_refused', expect.stringMatching(/one signature for a release, but the 3 files have 3/)],
     ]);
   });
@@ -135,7 +135,7 @@ describe('a version that exists', () => {
   });
 
   test('with other bytes is a conflict that names the platform and the bytes there', () => {
-    expect(faults({}, [artifact(LINUX), artifact(MAC)], { releases: [EXISTING], stored: other })).toEqual([
+    expect(issues({}, [artifact(LINUX), artifact(MAC)], { releases: [EXISTING], stored: other })).toEqual([
       ['conflict', `linux-x86_64 is already published with other bytes (SHA-256 ${'b'.repeat(64)})`],
     ]);
   });
@@ -144,7 +144,7 @@ describe('a version that exists', () => {
     const releases = [{ ...EXISTING, status: 'draft' }];
     const outcome = plan(REQUEST, [artifact()], { ...OURS, releases, stored: other });
     expect(outcome).toMatchObject({
-      faults: [
+      issues: [
         {
           message: `linux-x86_64 is already in the draft with other bytes (SHA-256 ${'b'.repeat(64)})`,
           hint: expect.stringContaining('releases delete'),
@@ -158,18 +158,18 @@ describe('a version that exists', () => {
     ['1.2.0', '1.2.0+1'],
     ['1.2.0+2', '1.2.0'],
   ])('as %s where %s is there is a conflict', (version, existing) => {
-    expect(faults({ version }, [artifact()], { releases: [{ ...EXISTING, version: existing }] })).toEqual([
+    expect(issues({ version }, [artifact()], { releases: [{ ...EXISTING, version: existing }] })).toEqual([
       ['conflict', `${existing} exists, and build metadata does not make ${version} another version`],
     ]);
   });
 
   test('that is yanked is a conflict', () => {
     const releases = [{ ...EXISTING, status: 'yanked' }];
-    expect(faults({}, [artifact()], { releases })).toEqual([['conflict', '1.2.0 is yanked']]);
+    expect(issues({}, [artifact()], { releases })).toEqual([['conflict', '1.2.0 is yanked']]);
   });
 
   test('with another signature on a base server is a conflict', () => {
-    expect(faults({ slug: 'my-app' }, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
+    expect(issues({ slug: 'my-app' }, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
       ['conflict', '1.2.0 exists with another signature'],
     ]);
   });
@@ -218,7 +218,7 @@ describe('the slug', () => {
   });
 
   test('is demanded where the app has none', () => {
-    expect(faults({}, [artifact()], { slug: null })).toEqual([['usage', expect.stringContaining('no slug')]]);
+    expect(issues({}, [artifact()], { slug: null })).toEqual([['usage', expect.stringContaining('no slug')]]);
   });
 });
 
@@ -253,9 +253,9 @@ describe('warnings', () => {
   });
 });
 
-test('all faults are found together', () => {
+test('all issues are found together', () => {
   const stored = new Map([['linux-x86_64', { sha256: 'b'.repeat(64) }]]);
-  const found = faults(
+  const found = issues(
     {},
     [artifact(LINUX), artifact(MAC)],
     { releases: [EXISTING], stored, slug: null },
@@ -273,7 +273,7 @@ describe('before the server is asked', () => {
     ['1.2', false, ['1.2 is not a version']],
     ['v1.2.0', true, ['v1.2.0 is not a version']],
   ])('version %s (pre-releases allowed: %s): %j', (version, allowPrerelease, messages) => {
-    const found = requestFaults({ version, allowPrerelease });
+    const found = requestIssues({ version, allowPrerelease });
     expect(found.map(({ message }) => message)).toEqual(messages);
     expect(found.every(({ code }) => code === 'preflight_refused')).toBe(true);
   });

@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ReleaseAnswer } from '../../../../src/protocol/messages.ts';
+import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 import { formatKeyId, parsePublicKey } from '../../../../src/protocol/minisign.ts';
 import {
   highestLive,
-  keyChangeFaults,
+  keyChangeIssues,
   keyIdOf,
   liveBefore,
-  orderFaults,
+  orderIssues,
 } from '../../../../src/publish/plan/previous-release.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { artifact, REQUEST, release } from '../../../support/publish/plan-inputs.ts';
@@ -57,7 +57,7 @@ describe('what is live', () => {
 });
 
 describe('a version', () => {
-  const faults = (request: Partial<ReleaseRequest>) => orderFaults({ ...REQUEST, ...request }, RELEASES);
+  const faults = (request: Partial<ReleaseRequest>) => orderIssues({ ...REQUEST, ...request }, RELEASES);
 
   test.each([
     ['1.10.1', {}],
@@ -86,7 +86,7 @@ describe('a version', () => {
   });
 
   test('is the first of an app where nothing is live', () => {
-    expect(orderFaults(REQUEST, [release('9.0.0', { status: 'draft' })])).toEqual([]);
+    expect(orderIssues(REQUEST, [release('9.0.0', { status: 'draft' })])).toEqual([]);
   });
 });
 
@@ -113,14 +113,14 @@ describe('a key', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const live = (version: string, ...signatures: (string | null)[]): ReleaseAnswer =>
+  const live = (version: string, ...signatures: (string | null)[]): ReleaseResponse =>
     release(version, {
       status: 'published',
       signature: null,
       artifacts: signatures.map((signature) => ({ ...LINUX, file_size: 7, sha256: 'ab', signature })),
     });
-  const faults = (signatures: string[], releases: ReleaseAnswer[], request: Partial<ReleaseRequest> = {}) =>
-    keyChangeFaults(
+  const faults = (signatures: string[], releases: ReleaseResponse[], request: Partial<ReleaseRequest> = {}) =>
+    keyChangeIssues(
       { ...REQUEST, ...request },
       signatures.map((signature, i) => artifact(i === 0 ? LINUX : MAC, { signature })),
       releases,

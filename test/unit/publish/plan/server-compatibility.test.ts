@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Platform, platformName } from '../../../../src/protocol/platform.ts';
-import { fitToServer } from '../../../../src/publish/plan/server-compatibility.ts';
+import { checkServerCompatibility } from '../../../../src/publish/plan/server-compatibility.ts';
 import { artifact, BASE, OURS } from '../../../support/publish/plan-inputs.ts';
 import { DEB, LINUX, MAC } from '../../../support/tauri/local-file.ts';
 
@@ -12,14 +12,18 @@ const ALL = files(DEB, APPIMAGE, APP, ARMV7);
 
 test('our server takes every kind of bundle and every arch as they are', () => {
   for (const discovered of [true, false]) {
-    expect(fitToServer(ALL, OURS, { discovered })).toEqual({ artifacts: ALL, leftOut: [], faults: [] });
+    expect(checkServerCompatibility(ALL, OURS, { discovered })).toEqual({
+      artifacts: ALL,
+      leftOut: [],
+      issues: [],
+    });
   }
 });
 
 describe('a server that holds one file for each documented platform', () => {
   test('gets of what was discovered the kind that suits most apps, and the rest is left out', () => {
-    const { artifacts, leftOut, faults } = fitToServer(ALL, BASE, { discovered: true });
-    expect(faults).toEqual([]);
+    const { artifacts, leftOut, issues } = checkServerCompatibility(ALL, BASE, { discovered: true });
+    expect(issues).toEqual([]);
     expect(artifacts.map(({ file, ...fields }) => [file, fields.target, fields.arch])).toEqual([
       ['linux-x86_64-appimage.bin', 'linux', 'x86_64'],
       ['darwin-aarch64-app.bin', 'darwin', 'aarch64'],
@@ -40,9 +44,9 @@ describe('a server that holds one file for each documented platform', () => {
   });
 
   test('refuses of what somebody named all that has no place', () => {
-    const { leftOut, faults } = fitToServer(ALL, BASE, { discovered: false });
+    const { leftOut, issues } = checkServerCompatibility(ALL, BASE, { discovered: false });
     expect(leftOut).toEqual([]);
-    expect(faults).toEqual([
+    expect(issues).toEqual([
       {
         code: 'preflight_refused',
         message: 'linux-armv7 has no place: this server knows the archs x86_64 and aarch64 only',
@@ -60,8 +64,8 @@ describe('a server that holds one file for each documented platform', () => {
 
   test('takes a single kind of bundle, named or discovered, for the whole platform', () => {
     for (const discovered of [true, false]) {
-      const { artifacts, leftOut, faults } = fitToServer(files(DEB, MAC), BASE, { discovered });
-      expect([leftOut, faults]).toEqual([[], []]);
+      const { artifacts, leftOut, issues } = checkServerCompatibility(files(DEB, MAC), BASE, { discovered });
+      expect([leftOut, issues]).toEqual([[], []]);
       expect(artifacts.map(platformName).toSorted()).toEqual(['darwin-aarch64', 'linux-x86_64']);
     }
   });

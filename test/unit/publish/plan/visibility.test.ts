@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import {
-  goLiveOfExisting,
-  goLiveOfNew,
-  missingExtensionFaults,
+  missingExtensionIssues,
+  visibilityOfExisting,
+  visibilityOfNew,
 } from '../../../../src/publish/plan/visibility.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { artifact, BASE, OURS, REQUEST, release } from '../../../support/publish/plan-inputs.ts';
@@ -25,7 +25,7 @@ describe('a release that is created now goes live', () => {
       'on_request',
     ],
   ])('%s', (_, request, view, expected) => {
-    expect(goLiveOfNew({ ...REQUEST, ...request }, view)).toBe(expected);
+    expect(visibilityOfNew({ ...REQUEST, ...request }, view)).toBe(expected);
   });
 });
 
@@ -43,7 +43,7 @@ describe('a release that is there goes live', () => {
     ['with the last platform, in whatever order', waiting, { expect: BOTH.toReversed() }, 'when_expected'],
     ['with the last platform, where this job does not say so', waiting, {}, 'when_expected'],
   ])('%s', (_, existing, request, expected) => {
-    expect(goLiveOfExisting(existing, request)).toBe(expected);
+    expect(visibilityOfExisting(existing, request)).toBe(expected);
   });
 
   test.each([
@@ -77,7 +77,7 @@ describe('a release that is there goes live', () => {
       'Leave --draft out',
     ],
   ])('not %s', (_, existing, request, message, remedy) => {
-    expect(goLiveOfExisting(existing, request)).toEqual({
+    expect(visibilityOfExisting(existing, request)).toEqual({
       code: 'conflict',
       message: expect.stringMatching(message),
       hint: expect.stringContaining(remedy),
@@ -87,7 +87,7 @@ describe('a release that is there goes live', () => {
 
 describe('what a server cannot do', () => {
   const faults = (request: Partial<ReleaseRequest>, platforms = [LINUX], view = BASE) =>
-    missingExtensionFaults(
+    missingExtensionIssues(
       { ...REQUEST, ...request },
       platforms.map((platform) => artifact(platform)),
       view,

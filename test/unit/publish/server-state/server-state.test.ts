@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { expect, test } from 'vitest';
-import { readServerView } from '../../../../src/publish/server-state/server-state.ts';
+import { readServerState } from '../../../../src/publish/server-state/server-state.ts';
 import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { APP_ID, SERVER } from '../../../support/publish/base-server.ts';
 import { release } from '../../../support/publish/plan-inputs.ts';
@@ -24,7 +24,7 @@ async function look(answer: object, known?: typeof releases) {
     http.get(APP, () => HttpResponse.json(answer)),
     http.get(`${APP}/releases`, () => HttpResponse.json(releases)),
   );
-  const view = await readServerView(publisherOver(transport), {
+  const view = await readServerState(publisherOver(transport), {
     version: '1.2.0',
     platforms: [LINUX],
     extensions: new Set(['app']),

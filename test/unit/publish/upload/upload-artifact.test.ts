@@ -3,7 +3,7 @@ import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import type { LocalArtifact } from '../../../../src/publish/inspect/inspect-artifacts.ts';
 import { uploadArtifact } from '../../../../src/publish/upload/upload-artifact.ts';
-import type { PromisedUpload } from '../../../../src/publish/upload/upload-grant.ts';
+import type { UploadGrant } from '../../../../src/publish/upload/upload-grant.ts';
 import { inOrder, ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { APP_ID, BUCKET, SERVER } from '../../../support/publish/base-server.ts';
@@ -26,7 +26,7 @@ async function upload(script: {
   listed?: (artifact: LocalArtifact) => unknown[];
   /** On a server that lists no artifacts: what it serves for the platform, under the slug. */
   served?: (file: Buffer) => Response;
-  promised?: PromisedUpload;
+  promised?: UploadGrant;
   /** How the server answers when it is told that the bytes have arrived. */
   complete?: (() => Response)[];
 }) {

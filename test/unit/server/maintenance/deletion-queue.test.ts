@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { Removals } from '../../../../src/server/maintenance/deletion-queue.ts';
+import { DeletionQueue } from '../../../../src/server/maintenance/deletion-queue.ts';
 import type { ArtifactStorage } from '../../../../src/storage/artifact-storage.ts';
 import { Publisher, startServer } from '../../../support/publish/publisher.ts';
 
@@ -15,7 +15,7 @@ async function openRemovals(remove: (nth: number) => Promise<void>) {
   let tried = 0;
   const storage = { remove: () => remove(++tried) } as unknown as ArtifactStorage;
   const reported: unknown[] = [];
-  const removals = new Removals({ ...server.services, storage }, (error) => reported.push(error));
+  const removals = new DeletionQueue({ ...server.services, storage }, (error) => reported.push(error));
   onTestFinished(() => removals.stop());
   return { removals, reported, tried: () => tried };
 }

@@ -62,7 +62,7 @@ async function publish(database: Database, appId: string, version: string): Prom
     fileSize: 1,
     sha256: null,
     signature: null,
-    lookAt: null,
+    pollAt: null,
     expiresAt: NOW,
   };
   const created = await createPendingArtifact(db, pending, NOW);

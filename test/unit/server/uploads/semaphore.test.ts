@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { Slots } from '../../../../src/server/uploads/semaphore.ts';
+import { Semaphore } from '../../../../src/server/uploads/semaphore.ts';
 
 const FOREVER = new AbortController().signal;
 
 test('no more are at work than there are slots, and those that wait come in order', async () => {
-  const slots = new Slots(2);
+  const slots = new Semaphore(2);
   const begun: number[] = [];
   const releases = Array.from({ length: 5 }, async (_, i) => {
     const release = await slots.acquire(FOREVER);
@@ -20,7 +20,7 @@ test('no more are at work than there are slots, and those that wait come in orde
 });
 
 test('who gives up gets no slot, and takes none from the others', async () => {
-  const slots = new Slots(1);
+  const slots = new Semaphore(1);
   const release = await slots.acquire(FOREVER);
   const impatient = new AbortController();
   const given = slots.acquire(impatient.signal);

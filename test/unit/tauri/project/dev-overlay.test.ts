@@ -2,23 +2,19 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatPublicKeyForTauri, generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
-import {
-  formatOverlay,
-  isRehearsalOverlay,
-  rehearsalOverlay,
-} from '../../../../src/tauri/project/dev-overlay.ts';
+import { devOverlay, formatOverlay, isDevOverlay } from '../../../../src/tauri/project/dev-overlay.ts';
 import { mergePatch } from '../../../../src/tauri/project/tauri-config.ts';
 import { configureWithTauri } from '../../../support/tauri/tauri-cli.ts';
 import { copyProject } from '../../../support/tauri/tauri-project.ts';
 
 const { publicKey } = generateSigningKeyPair();
-const overlay = rehearsalOverlay('http://127.0.0.1:4680', 'note-taker', publicKey);
+const overlay = devOverlay('http://127.0.0.1:4680', 'note-taker', publicKey);
 const text = formatOverlay(overlay);
 
 const ENDPOINT =
   'http://127.0.0.1:4680/api/sync/ota/note-taker/{{target}}/{{arch}}/{{current_version}}?bundle_type={{bundle_type}}';
 
-describe('rehearsalOverlay', () => {
+describe('devOverlay', () => {
   test("merged with a project's configuration changes what an update needs, and nothing else", async () => {
     const file = join(await copyProject(), 'src-tauri/tauri.conf.json');
     const config = JSON.parse(await readFile(file, 'utf8'));
@@ -56,9 +52,9 @@ describe('rehearsalOverlay', () => {
   );
 });
 
-describe('isRehearsalOverlay', () => {
+describe('isDevOverlay', () => {
   test('knows what was written for another server and key', () => {
-    expect(isRehearsalOverlay(text)).toBe(true);
+    expect(isDevOverlay(text)).toBe(true);
   });
 
   test.each<[string, string]>([
@@ -73,6 +69,6 @@ describe('isRehearsalOverlay', () => {
     ['endpoints that are none', text.replace(/\[[^\]]*\]/, '"http://127.0.0.1:1/api/sync/ota/a/b"')],
   ])('is not misled by %s', (_, other) => {
     expect(other).not.toBe(text);
-    expect(isRehearsalOverlay(other)).toBe(false);
+    expect(isDevOverlay(other)).toBe(false);
   });
 });
