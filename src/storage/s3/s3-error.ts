@@ -121,7 +121,7 @@ export function s3Failure(error: unknown, attempt: S3Attempt): unknown {
     const answer = code.startsWith('Unknown') ? `status ${status}` : code; // to a HEAD there is no more
     return failure(
       `${action} is not allowed in the bucket ${bucket} (${answer})`,
-      'Give the key that right in a policy; the README lists all that are needed.',
+      'Give the key that right in a policy; docs/self-hosting/s3.md lists all that are needed.',
     );
   }
   if (isNotS3(error as SdkError, status)) return notS3(endpoint, error, status);

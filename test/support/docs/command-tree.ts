@@ -5,9 +5,11 @@ const PROGRAM = createProgram(() => {
   throw new Error('no command is run');
 });
 
+const COMMANDS = withChildren(PROGRAM);
+
 /**
  * The long names of the options of a command and of those above it, `--help` included.
- * @param words the command line after `synckit-ota`; what comes after the command itself is passed over
+ * @param words the command line after `synckit-ota`; arguments after the command are ignored
  */
 export function optionsOf(words: readonly string[]): {
   readonly command: string;
@@ -25,4 +27,22 @@ export function optionsOf(words: readonly string[]): {
     .join(' ');
   const options = path.slice(1).flatMap((part) => part.options.map(({ long }) => long ?? ''));
   return { command, options: new Set([...options, '--help']) };
+}
+
+/** The names of the commands that come right after `synckit-ota`. */
+export const COMMAND_NAMES: ReadonlySet<string> = new Set(PROGRAM.commands.map((command) => command.name()));
+
+/** The long names of the options of all commands. */
+export const ALL_OPTIONS: ReadonlySet<string> = new Set([
+  '--help',
+  ...COMMANDS.flatMap(({ options }) => options.map(({ long }) => long ?? '')),
+]);
+
+/** The environment variables that options have. */
+export const ENVIRONMENT_VARIABLES: ReadonlySet<string> = new Set(
+  COMMANDS.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? [])),
+);
+
+function withChildren(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withChildren)];
 }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
-import { type Nginx, nginxIsInstalled, startNginx } from '../network/nginx.ts';
+import { type ExampleProxy, nginxIsInstalled, startNginx } from '../network/example-proxy.ts';
 import { describeOnPostgres, type PostgresServer, usePostgres } from '../postgres/postgres.ts';
 import { freePorts } from '../process/free-ports.ts';
 import { cephIsInstalled } from '../s3/ceph.ts';
@@ -15,7 +15,7 @@ const NODES = 3;
 /** Several nodes of the built binary, on one PostgreSQL and one bucket, behind nginx. */
 export interface Fleet {
   readonly nodes: readonly FleetNode[];
-  readonly nginx: Nginx;
+  readonly nginx: ExampleProxy;
   readonly place: S3Place;
   /** The one the nodes are on, by connections of its own. */
   readonly database: Database;

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { packageVersion } from '../../../src/cli/package-version.ts';
 import { inputIn, readAction, stepOf } from '../../support/docs/action-file.ts';
 import { optionsOf } from '../../support/docs/command-tree.ts';
+import { readPage } from '../../support/docs/pages.ts';
 
 const action = await readAction();
 const step = stepOf(action);
-const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+const page = readPage('docs/publishing/github-action.md');
 
 describe('the action', () => {
   test('is a composite of one step in bash', () => {
@@ -48,15 +48,13 @@ describe('the action', () => {
     );
   });
 
-  test('has inputs and outputs that say what they are, here and in the README', () => {
-    const documented = readme.slice(readme.indexOf('### As an action'));
-    const section = documented.slice(0, documented.indexOf('\nPublishing needs no native code'));
+  test('has inputs and outputs that say what they are, here and on their page', () => {
     for (const [name, { description }] of [
       ...Object.entries(action.inputs),
       ...Object.entries(action.outputs),
     ]) {
       expect(description, name).toMatch(/^\S.+\.$/);
-      expect(section).toContain(`\`${name}\``);
+      expect(page).toContain(`\`${name}\``);
     }
   });
 });
