@@ -1,10 +1,12 @@
+import { existsSync, globSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { packageVersion } from '../../../src/cli/package-version.ts';
 import { parsePlatform } from '../../../src/protocol/platform.ts';
 import { readAction } from '../../support/docs/action-file.ts';
 import { callsIn } from '../../support/docs/calls.ts';
-import { blocks, EXAMPLES, PAGES, readPage } from '../../support/docs/pages.ts';
+import { blocks, EXAMPLES, PAGES, ROOT, readPage } from '../../support/docs/pages.ts';
 import { type Step, WORKFLOWS } from '../../support/docs/workflow.ts';
 
 const ACTION_IN_APP = './.github/actions/synckit-ota';
@@ -119,4 +121,19 @@ test('no repository is named that package.json does not name', () => {
     ].map(([, name]) => `${path}: ${name}`),
   );
   if (repository === undefined) expect(named).toEqual([]);
+});
+
+describe('what GitHub reads of this repository', () => {
+  const files = globSync('.github/**/*.yml', { cwd: ROOT });
+
+  test.each(files)('%s is YAML', (file) => {
+    expect(parse(readPage(file))).toBeTypeOf('object');
+  });
+
+  test('has a workflow that runs the checks, with no more rights than it needs', () => {
+    const { jobs, permissions } = parse(readPage('.github/workflows/ci.yml'));
+    expect(jobs.checks.steps.at(-1)).toEqual({ run: '.ci/run' });
+    expect(existsSync(join(ROOT, '.ci/run'))).toBe(true);
+    expect(permissions).toEqual({ contents: 'read' });
+  });
 });
