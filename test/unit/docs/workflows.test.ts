@@ -72,6 +72,12 @@ describe('the workflow for three systems', () => {
       new Set(['darwin', 'linux', 'windows']),
     );
   });
+
+  test('runs scripts with lists and variables in bash, on Windows too', () => {
+    const scripts = job?.steps.filter(({ run = '' }) => /\$|--expect/.test(run)) ?? [];
+    expect(scripts.length).toBeGreaterThan(1);
+    for (const { run, shell } of scripts) expect(shell, run).toBe('bash');
+  });
 });
 
 test('the blocks of YAML in the docs are YAML', () => {
