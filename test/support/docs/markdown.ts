@@ -53,3 +53,22 @@ export function anchorOf(heading: string): string {
     .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-');
 }
+
+/** The content of every fenced block of a language in a text. */
+export function blocksOf(text: string, language: string): string[] {
+  const fenced = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)];
+  return fenced.filter(([, name]) => name === language).map(([, , content = '']) => content);
+}
+
+/**
+ * The names and types of everything in a value, to hold what a page shows against what really comes. Elements of a list
+ * that are alike count once.
+ */
+export function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const shapes = new Map(value.map(shapeOf).map((shape) => [JSON.stringify(shape), shape]));
+    return [...shapes.values()];
+  }
+  if (typeof value !== 'object' || value === null) return value === null ? null : typeof value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, shapeOf(field)]));
+}
