@@ -23,7 +23,7 @@ const REQUEST_LINE = /^(GET|HEAD|POST|PUT|PATCH|DELETE) (\/\S+)$/;
 export const documentedRequests: DocumentedRequest[] = [];
 export const documentedJson: DocumentedJson[] = [];
 
-const text = readFileSync(new URL('../../fixtures/api.md', import.meta.url), 'utf8');
+const text = readFileSync(new URL('../../../docs/reference/api.md', import.meta.url), 'utf8');
 // Split at the fences, every second part is the inside of a block: its language, a line end, its text.
 const parts = text.split('```');
 for (let i = 1; i < parts.length; i += 2) {

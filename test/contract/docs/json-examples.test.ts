@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { main } from '../../../src/cli/main.ts';
+import { blocksOf, readText, sectionsOf, shapeOf } from '../../support/docs/markdown.ts';
+import { captureOutput } from '../../support/process/captured-output.ts';
+import { tempFolder } from '../../support/process/temp-folder.ts';
+import { checkLinux, publishLinux, writeBundle } from '../../support/publish/world.ts';
+import { openTestServer } from '../../support/server/server.ts';
+
+const sections = sectionsOf(readText('docs/reference/json.md'));
+const written = captureOutput();
+
+beforeEach(() => {
+  for (const name of Object.keys(process.env).filter((key) => key.startsWith('SYNCKIT_OTA_'))) {
+    vi.stubEnv(name, undefined);
+  }
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** The shape of what the page shows for a command. */
+function shown(heading: string, index = 0): unknown {
+  const section = sections.find((candidate) => candidate.heading === heading);
+  return shapeOf(JSON.parse(blocksOf(section?.text ?? '', 'json')[index] ?? 'null'));
+}
+
+/** Runs a command in this process. @returns its exit code and the document on stdout */
+async function runJson(args: readonly string[]) {
+  written.stdout = '';
+  const code = await main(['node', 'synckit-ota', ...args, '--json'], {});
+  return { code, document: JSON.parse(written.stdout || 'null') };
+}
+
+test('commands print the documents that the page of JSON output shows', async () => {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir);
+  onTestFinished(() => server.close());
+  const { url } = await server.listen();
+  const check = async (heading: string, args: readonly string[], index = 0) => {
+    const { code, document } = await runJson(args);
+    expect(code, `${heading}: ${written.stderr}`).toBe(0);
+    expect(shapeOf(document), heading).toEqual(shown(heading, index));
+    return document;
+  };
+  const store = ['--data-dir', dataDir];
+
+  const app = await check('apps create', ['apps', 'create', 'My App', '--slug', 'my-app', ...store]);
+  await check('apps list', ['apps', 'list', ...store]);
+  const scopes = ['--scope', 'release:read', '--scope', 'release:write'];
+  const token = await check('tokens create', ['tokens', 'create', '--app', app.id, ...scopes, ...store]);
+  await check('tokens revoke', ['tokens', 'revoke', token.id, ...store]);
+  const other = await runJson(['apps', 'create', 'Other', ...store]);
+  await runJson(['tokens', 'create', '--app', other.document.id, ...scopes, ...store]);
+  const listed = await runJson(['tokens', 'list', '--app', app.id, ...store]);
+  const [shownToken] = shown('tokens list') as object[];
+  for (const row of listed.document) expect(Object.keys(row)).toEqual(Object.keys(shownToken ?? {}));
+
+  const project = await tempFolder();
+  const file = await writeBundle(project, 'MyApp_amd64.AppImage');
+  const remote = ['--server', url, '--app', app.id, '--token', app.token];
+  await check('publish slug', ['publish', 'slug', 'my-app', ...remote]);
+  const notes = ['--notes', 'Faster.', '--project', project];
+  const published = await check('publish', [...publishLinux('1.2.0', file), ...notes, ...remote]);
+  const artifact = await writeBundle(project, 'MyApp_aarch64.AppImage');
+  const platform = ['--release', '1.2.0', '--target', 'linux', '--arch', 'aarch64'];
+  await check('publish artifact', ['publish', 'artifact', artifact, ...platform, ...remote]);
+
+  const checked = await runJson([...checkLinux('1.1.0', '--download'), '--server', url]);
+  const asShown = shown('check') as { readonly download: object };
+  const download = { ...asShown.download, signature_valid: null }; // without --pubkey
+  expect(shapeOf(checked.document)).toEqual({ ...asShown, download });
+  await check('check', [...checkLinux('1.2.0'), '--server', url], 1);
+
+  const deleted = await runJson(['releases', 'delete', published.release.id, ...remote]);
+  expect(shapeOf(deleted.document)).toMatchObject(shown('releases delete') as object);
+  const failed = await runJson(['releases', 'show', '9.9.9', ...remote]);
+  expect(failed.code).toBeGreaterThan(0);
+  const [error, shownError] = [failed.document, shown('Errors')] as { readonly error: object }[];
+  expect(Object.keys(error?.error ?? {})).toEqual(Object.keys(shownError?.error ?? {}));
+});

@@ -1,0 +1,78 @@
+import { existsSync, globSync, readdirSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { codeIn, ROOT, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+
+const sources = ['src', 'test'].flatMap((folder) =>
+  readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(?:ts|mjs)$/.test(file))
+    .map((file) => ({ file: `${folder}/${file}`, text: readText(`${folder}/${file}`) })),
+);
+
+describe('the page of requirements', () => {
+  const page = readText('docs/contributing/requirements.md');
+  const numbers = sectionsOf(page).flatMap(({ heading }) => (/^R\d+$/.test(heading) ? [heading] : []));
+  const troubles = tableRows(page).filter(([number = '']) => /^\d+$/.test(number));
+  const tests = sources.filter(({ file }) => file.endsWith('.test.ts')).map(({ text }) => text);
+
+  test('has each requirement that tests and comments refer to', () => {
+    const referred = sources.flatMap(({ text }) => text.match(/\bR\d+\b(?=[\s:.,)\]'"`])/g) ?? []);
+    expect(numbers).toEqual(expect.arrayContaining([...new Set(referred)]));
+  });
+
+  test.each(numbers)('has %s once, and tests show it', (number) => {
+    expect(numbers.filter((other) => other === number)).toHaveLength(1);
+    expect(tests.join('\n')).toMatch(new RegExp(`\\b${number}\\b`));
+  });
+
+  test('lists known troubles of other tools', () => {
+    expect(troubles.length).toBeGreaterThan(8);
+  });
+
+  test.each(troubles.map(([number, words]) => [number, words]))(
+    'has a test named for trouble %s: %s',
+    (number) => {
+      expect(tests.join('\n')).toMatch(new RegExp(`(?:test|describe|\\))\\(\\s*['"\`]pains ${number}: `));
+    },
+  );
+});
+
+describe('the page of the architecture', () => {
+  const rows = tableRows(readText('docs/contributing/architecture.md'));
+  const purposes = new Map(rows.map(([folder = '', purpose = '']) => [folder.replaceAll('`', ''), purpose]));
+  const folders = readdirSync(`${ROOT}src`, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ parentPath, name }) => `${parentPath}/${name}`.slice(`${ROOT}src/`.length));
+
+  test('has a purpose for each folder of src', () => {
+    const named = (folder: string) => purposes.has(folder.includes('/') ? folder : `src/${folder}`);
+    expect(folders.filter((folder) => !named(folder))).toEqual([]);
+  });
+
+  test.each([...purposes])('%s has one purpose: %s', (_, purpose) => {
+    expect(purpose).not.toMatch(/\band\b/);
+  });
+});
+
+test('the list of decisions has each of them', () => {
+  const files = readdirSync(`${ROOT}docs/contributing/decisions`).filter((file) => /^\d{4}-/.test(file));
+  const listed = [...readText('docs/contributing/decisions/README.md').matchAll(/\]\((\d{4}-[^)]+)\)/g)];
+  expect(listed.map(([, file]) => file).sort()).toEqual(files.sort());
+});
+
+/** What pages name already and is not there yet. Empty once `docs` is complete and `src` sorted. */
+const TO_COME = [
+  'docs/publishing',
+  'docs/self-hosting',
+  'src/cli/options/shared-options.ts',
+  'src/database/database.ts',
+];
+
+test.each(globSync('docs/contributing/**/*.md', { cwd: ROOT }))(
+  '%s names only files that are there',
+  (page) => {
+    const prose = readText(page).replace(/^```.*?^```$/gms, '');
+    const paths = codeIn(prose).filter((code) => /^(?:src|test|docs|examples|bin)\/[\w./-]+$/.test(code));
+    const missing = paths.filter((path) => !existsSync(`${ROOT}${path}`) && !TO_COME.includes(path));
+    expect(missing).toEqual([]);
+  },
+);

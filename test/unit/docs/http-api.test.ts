@@ -1,0 +1,121 @@
+import { IsObject, IsUnion } from 'typebox';
+import { describe, expect, test } from 'vitest';
+import { CHANNEL_PATTERN } from '../../../src/protocol/channel.ts';
+import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../src/protocol/extensions.ts';
+import * as messages from '../../../src/protocol/messages.ts';
+import { PROBLEM_STATUS } from '../../../src/protocol/problem.ts';
+import { type Route, type RouteName, routes } from '../../../src/protocol/routes.ts';
+import { RESERVED_SLUGS, SLUG_PATTERN } from '../../../src/protocol/slug.ts';
+import { SCOPES } from '../../../src/protocol/token.ts';
+import { codeIn, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+
+const PAGE = readText('docs/reference/http-api.md');
+const sections = sectionsOf(PAGE);
+const all = Object.entries(routes) as [RouteName, Route][];
+
+/** The headings under which the fields of each message stand, beside those of the routes themselves. */
+const SECTIONS_OF: Readonly<Record<string, readonly string[]>> = {
+  CheckQuery: [headingOf('check')],
+  DownloadQuery: [headingOf('download')],
+  AppQuery: [headingOf('getApp')],
+  DeleteReleaseQuery: [headingOf('deleteRelease')],
+  SetSlugBody: [headingOf('setSlug')],
+  CreateReleaseBody: [headingOf('createRelease')],
+  UpdateReleaseBody: [headingOf('updateRelease')],
+  PublishReleaseBody: [headingOf('publishRelease')],
+  CreateArtifactBody: [headingOf('createArtifact')],
+  CompleteUploadBody: [headingOf('completeUpload')],
+  ArtifactResponse: ['Releases'],
+  ReleaseResponse: ['Releases'],
+  ReleaseListResponse: [headingOf('listReleases'), 'Releases'],
+  CreateArtifactResponse: [headingOf('createArtifact'), 'Uploading in parts'],
+  UploadResponse: [headingOf('upload')],
+  CompleteUploadResponse: [headingOf('completeUpload')],
+  AppResponse: [headingOf('getApp'), 'Releases'],
+  CapabilitiesResponse: [headingOf('capabilities')],
+  UpdateResponse: [headingOf('check')],
+};
+
+const exported: Readonly<Record<string, unknown>> = messages;
+const schemas = Object.entries(exported).filter(([, value]) => IsObject(value) || IsUnion(value));
+
+describe('the page of the HTTP API', () => {
+  test('has a section for each route, and for no other', () => {
+    const headings = sections.map(({ heading }) => heading).filter((heading) => heading.includes('/api/'));
+    expect(headings.sort()).toEqual(all.map(([name]) => headingOf(name)).sort());
+  });
+
+  test.each(all)('says who may call %s', (name, { access }) => {
+    expect(textOf([headingOf(name)])).toContain(`Access: \`${access}\`.`);
+  });
+
+  test.each(schemas)('has every field of %s', (name, schema) => {
+    const text = textOf(SECTIONS_OF[name] ?? []);
+    const fields = [...fieldsOf(schema)];
+    expect(fields.length).toBeGreaterThan(0);
+    for (const field of fields) expect(codeIn(text)).toContain(field);
+  });
+
+  test('has every code of a problem with its status', () => {
+    const rows = tableRows(textOf(['Errors']));
+    const documented = rows.map(([code = '', status]) => [code.replaceAll('`', ''), Number(status)]);
+    expect(Object.fromEntries(documented)).toEqual(PROBLEM_STATUS);
+  });
+
+  test.each(all)('lists for %s only statuses that their codes have', (name) => {
+    const rows = tableRows(textOf([headingOf(name)])).filter(([status = '']) => /^[45]\d\d$/.test(status));
+    for (const [status, code = ''] of rows) {
+      const known: Readonly<Record<string, number>> = PROBLEM_STATUS;
+      expect(known[code.replaceAll('`', '')]).toBe(Number(status));
+    }
+  });
+
+  test('has every extension, in the order they are announced in', () => {
+    const rows = tableRows(textOf(['Extensions'])).map(([name = '']) => name.replaceAll('`', ''));
+    expect(rows).toEqual([...EXTENSIONS, ...REMOTE_EXTENSIONS]);
+  });
+
+  test('has every scope', () => {
+    const rows = tableRows(textOf(['Authentication'])).map(([name = '']) => name.replaceAll('`', ''));
+    expect(rows).toEqual([...SCOPES]);
+  });
+
+  test('has the limits there are', () => {
+    expect(PAGE).toContain(SLUG_PATTERN);
+    expect(PAGE).toContain(CHANNEL_PATTERN);
+    for (const word of RESERVED_SLUGS) expect(textOf([headingOf('setSlug')])).toContain(`\`${word}\``);
+    expect(PAGE).toContain(
+      `at most ${messages.MAX_JSON_BODY_BYTES / 1024} KiB (${messages.MAX_PARTS_BODY_BYTES / 1024} KiB`,
+    );
+    expect(PAGE).toContain(`1 to ${messages.MAX_SIGNATURE_LENGTH} characters`);
+    expect(PAGE).toContain(`${messages.DEFAULT_MAX_ARTIFACT_BYTES / 1024 ** 3} GiB unless set`);
+  });
+});
+
+function headingOf(name: RouteName): string {
+  const { method, path } = routes[name];
+  return `${method} ${path}`;
+}
+
+function textOf(headings: readonly string[]): string {
+  return sections
+    .filter(({ heading }) => headings.includes(heading))
+    .map(({ text }) => text)
+    .join('\n');
+}
+
+/** The names of all fields in a schema, those of nested objects included. */
+function* fieldsOf(schema: unknown): Iterable<string> {
+  if (typeof schema !== 'object' || schema === null) return;
+  const { properties, items, anyOf } = schema as {
+    properties?: Readonly<Record<string, unknown>>;
+    items?: unknown;
+    anyOf?: readonly unknown[];
+  };
+  for (const [name, property] of Object.entries(properties ?? {})) {
+    yield name;
+    yield* fieldsOf(property);
+  }
+  yield* fieldsOf(items);
+  for (const option of anyOf ?? []) yield* fieldsOf(option);
+}
