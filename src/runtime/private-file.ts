@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { platform } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { OtaError } from '../errors.ts';
 
@@ -36,7 +37,7 @@ function makeFolder(folder: string): void {
 
 /** Makes the folder's entries durable. */
 export function syncFolder(folder: string): void {
-  if (process.platform === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
+  if (platform() === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);

@@ -44,7 +44,7 @@ function requireSoundSqlite(connection: Sqlite.Database): void {
 
 /** Opens a SQLite file as it is, loading the native module on first use. */
 export async function connectSqlite(file: string, options: Sqlite.Options): Promise<Sqlite.Database> {
-  let module: typeof import('better-sqlite3');
+  let module: typeof Sqlite;
   try {
     module = (await import('better-sqlite3')).default;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, opendir, readFile, stat, unlink } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { pathOf } from '../../protocol/routes.ts';
@@ -250,7 +251,7 @@ async function unlinkIfThere(file: string): Promise<void> {
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
+  if (platform() === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
   const handle = await open(folder, 'r');
   try {
     await sync(handle);

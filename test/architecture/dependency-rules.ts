@@ -1,0 +1,154 @@
+import type { IFlattenedRuleSet, IRegularForbiddenRuleType } from 'dependency-cruiser';
+
+type IFromRestriction = IRegularForbiddenRuleType['from'];
+type IToRestriction = IRegularForbiddenRuleType['to'];
+
+/** What each room of `src` may import, besides itself. */
+export const ROOMS = {
+  errors: [],
+  issue: ['errors'],
+  runtime: ['errors'],
+  protocol: ['errors', 'runtime'],
+  tauri: ['errors', 'issue', 'protocol', 'runtime'],
+  client: ['errors', 'issue', 'protocol', 'runtime'],
+  publish: ['errors', 'issue', 'protocol', 'client', 'tauri'],
+  database: ['errors', 'issue', 'protocol', 'runtime'],
+  storage: ['errors', 'issue', 'protocol', 'runtime'],
+  server: ['errors', 'issue', 'protocol', 'runtime', 'database', 'storage'],
+  copy: ['errors', 'issue', 'database', 'storage'],
+  cli: [
+    'errors',
+    'issue',
+    'runtime',
+    'protocol',
+    'tauri',
+    'client',
+    'publish',
+    'database',
+    'storage',
+    'server',
+    'copy',
+  ],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** What a folder of a room may import of that room, besides itself and the files beside the folders. */
+export const FOLDERS = {
+  publish: {
+    inspect: [],
+    'server-state': [],
+    plan: ['server-state', 'inspect'],
+    upload: [],
+    execute: ['upload', 'server-state', 'plan'],
+    verify: ['server-state'],
+  },
+  database: { migrations: [], sqlite: [], postgres: [], queries: [] },
+  storage: { disk: [], s3: [] },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
+/** The folders that the files beside them may import. */
+export const FILES_BESIDE_FOLDERS = {
+  publish: ['inspect', 'server-state', 'plan', 'upload', 'execute', 'verify'],
+  database: ['migrations'],
+  storage: [],
+} as const satisfies Readonly<Record<keyof typeof FOLDERS, readonly string[]>>;
+
+/** The only place that imports a package: a regular expression for paths. */
+export const PACKAGES = {
+  undici: '^src/client/',
+  '@aws-sdk/client-s3': '^src/storage/s3/',
+  '@aws-sdk/s3-request-presigner': '^src/storage/s3/',
+  pg: '^src/database/postgres/',
+  'better-sqlite3': '^src/database/sqlite/',
+  kysely: '^src/database/',
+  fastify: '^src/server/',
+  '@fastify/send': '^src/server/',
+  commander: '^src/cli/(commands/|options/|main[.]ts$|program[.]ts$)',
+  ora: '^src/cli/',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Modules of Node that reach outside the process. */
+export const IO_MODULES = [
+  'child_process',
+  'cluster',
+  'dgram',
+  'dns',
+  'fs',
+  'http',
+  'http2',
+  'https',
+  'net',
+  'readline',
+  'tls',
+  'worker_threads',
+] as const;
+
+/** The rules by which dependency-cruiser judges `src` and `bin`. Paths are relative to the repository's root. */
+export const RULES: IFlattenedRuleSet = {
+  forbidden: [
+    ...Object.entries(ROOMS).map(([room, allowed]) => roomRule(room, allowed)),
+    ...Object.entries(FOLDERS).flatMap(([room, folders]) =>
+      Object.entries(folders).map(([folder, allowed]) => folderRule({ room, folder, allowed })),
+    ),
+    ...Object.entries(FILES_BESIDE_FOLDERS).map(([room, allowed]) => filesRule(room, allowed)),
+    ...Object.entries(PACKAGES).map(([name, place]) => packageRule(name, place)),
+    forbidden('bin imports the build only', { path: '^bin/' }, { path: '^src/' }),
+    forbidden('src imports nothing outside src', { path: '^src/' }, { path: '^(bin|dist|test)/' }),
+    forbidden(
+      'protocol does no IO',
+      { path: '^src/protocol/' },
+      { path: `^(node:)?(${IO_MODULES.join('|')})(/|$)` },
+    ),
+    forbidden('no import cycles', { path: '^src/' }, { circular: true }),
+    forbidden('no re-exports', { path: '^src/' }, { dependencyTypes: ['export'] }),
+    forbidden('imports exist', {}, { couldNotResolve: true, pathNot: '^[.][.]/dist/' }),
+    forbidden('packages are in package.json', { path: '^src/' }, { dependencyTypes: ['npm-no-pkg'] }),
+    forbidden(
+      'names say what is inside',
+      { path: '^src/' },
+      { path: '/(utils?|helpers?|index|types|common|misc)([.]ts$|/)', pathNot: 'node_modules/' },
+    ),
+  ],
+};
+
+function roomRule(room: string, allowed: readonly string[]): IRegularForbiddenRuleType {
+  const own = [room, ...allowed].join('|');
+  return forbidden(
+    `what ${room} may import`,
+    { path: `^src/${room}([.]ts$|/)` },
+    { path: '^src/', pathNot: `^src/(${own})([.]ts$|/)` },
+  );
+}
+
+function folderRule(of: {
+  room: string;
+  folder: string;
+  allowed: readonly string[];
+}): IRegularForbiddenRuleType {
+  const own = [of.folder, ...of.allowed].join('|');
+  return forbidden(
+    `what ${of.room}/${of.folder} may import`,
+    { path: `^src/${of.room}/${of.folder}/` },
+    { path: `^src/${of.room}/[^/]+/`, pathNot: `^src/${of.room}/(${own})/` },
+  );
+}
+
+function filesRule(room: string, allowed: readonly string[]): IRegularForbiddenRuleType {
+  const own = allowed.length === 0 ? '[^/]+[.]ts$' : `([^/]+[.]ts$|(${allowed.join('|')})/)`;
+  return forbidden(
+    `what ${room}/*.ts may import`,
+    { path: `^src/${room}/[^/]+[.]ts$` },
+    { path: `^src/${room}/`, pathNot: `^src/${room}/${own}` },
+  );
+}
+
+function packageRule(name: string, place: string): IRegularForbiddenRuleType {
+  return forbidden(
+    `who may import ${name}`,
+    { path: '^src/', pathNot: place },
+    { path: `(^|node_modules/)${name}(/|$)` },
+  );
+}
+
+function forbidden(name: string, from: IFromRestriction, to: IToRestriction): IRegularForbiddenRuleType {
+  return { name, severity: 'error', from, to };
+}
