@@ -13,6 +13,7 @@ export interface PublicKey {
 }
 
 export interface MinisignSignature {
+  readonly kind: 'signature';
   /** `ED`: the signature is over the BLAKE2b-512 of the file. Otherwise (`Ed`) over the file itself. */
   readonly prehashed: boolean;
   readonly keyId: Buffer;
@@ -26,8 +27,17 @@ export interface MinisignSignature {
 /** Largest file whose signature is checked when it is not prehashed, in bytes: all of it must be in memory then. */
 export const MAX_UNHASHED_BYTES = 64 * 1024 * 1024;
 
-/** What is known of the signed file: its BLAKE2b-512 for a prehashed signature, else all its bytes. */
-export type SignedContent = { readonly blake2b512: Buffer } | { readonly bytes: Buffer };
+/** A signature, or why a text is none: `reason` completes "the signature …". */
+export type SignatureResult = MinisignSignature | { readonly kind: 'malformed'; readonly reason: string };
+
+/** What a signature is verified against. */
+export interface VerifyOptions {
+  readonly publicKey: PublicKey;
+  /** What was signed: the file's BLAKE2b-512 where the signature is prehashed, else all its bytes. */
+  readonly message: Buffer;
+  /** The version the file is offered as; not checked when undefined. */
+  readonly version?: string | undefined;
+}
 
 export type Verification = { readonly valid: true } | { readonly valid: false; readonly reason: string };
 
@@ -61,34 +71,35 @@ export function parsePublicKey(text: string): PublicKey | undefined {
   return undefined;
 }
 
-/**
- * Reads a signature exactly as Tauri's updater does: strict standard base64 of minisign's four lines.
- * @returns the signature, or why it is none, as the end of a sentence
- */
-export function parseSignature(text: string): MinisignSignature | { readonly malformed: string } {
-  if (text !== text.trim()) return { malformed: 'has white space around it' };
+/** Reads a signature exactly as Tauri's updater does: strict standard base64 of minisign's four lines. */
+export function parseSignature(text: string): SignatureResult {
+  if (text !== text.trim()) return malformed('has white space around it');
   if (text.startsWith('untrusted comment:')) {
-    return { malformed: 'is bare minisign text; Tauri needs the base64 that `tauri signer sign` writes' };
+    return malformed('is bare minisign text; Tauri needs the base64 that `tauri signer sign` writes');
   }
   const wrapped = decodeBase64(text);
-  if (wrapped === undefined) return { malformed: 'is not base64' };
+  if (wrapped === undefined) return malformed('is not base64');
   const [comment, signatureLine, trustedLine, globalLine] = (decodeUtf8(wrapped) ?? '').split(/\r?\n/);
-  if (!comment?.startsWith('untrusted comment:')) return { malformed: 'is not a minisign signature' };
+  if (!comment?.startsWith('untrusted comment:')) return malformed('is not a minisign signature');
   const bytes = decodeBase64(signatureLine ?? '');
   const globalSignature = decodeBase64(globalLine ?? '');
   if (bytes?.length !== 74 || !trustedLine?.startsWith(TRUSTED_COMMENT) || globalSignature?.length !== 64) {
-    return { malformed: 'is cut short or damaged' };
+    return malformed('is cut short or damaged');
   }
   const algorithm = bytes.subarray(0, 2).toString('latin1');
-  if (algorithm !== 'ED' && algorithm !== 'Ed')
-    return { malformed: `has the unknown algorithm ${algorithm}` };
+  if (algorithm !== 'ED' && algorithm !== 'Ed') return malformed(`has the unknown algorithm ${algorithm}`);
   return {
+    kind: 'signature',
     prehashed: algorithm === 'ED',
     keyId: bytes.subarray(2, 10),
     signature: bytes.subarray(10),
     trustedComment: trustedLine.slice(TRUSTED_COMMENT.length),
     globalSignature,
   };
+}
+
+function malformed(reason: string): SignatureResult {
+  return { kind: 'malformed', reason };
 }
 
 /** The trusted comment's TAB-separated `name:value` fields, such as `file` and (signer 2.11.5 and later) `version`. */
@@ -108,27 +119,21 @@ export function trustedCommentFields(trustedComment: string): ReadonlyMap<string
  */
 export function verifySignature(
   signature: MinisignSignature,
-  publicKey: PublicKey,
-  content: SignedContent,
-  announcedVersion?: string,
+  { publicKey, message, version }: VerifyOptions,
 ): Verification {
   if (!signature.keyId.equals(publicKey.keyId)) {
     const [signedBy, expected] = [formatKeyId(signature.keyId), formatKeyId(publicKey.keyId)];
     return { valid: false, reason: `signed with key ${signedBy}, but the public key is ${expected}` };
   }
-  const message = 'bytes' in content ? content.bytes : content.blake2b512;
-  if (signature.prehashed === 'bytes' in content) {
-    throw new TypeError('a prehashed signature needs the BLAKE2b-512 of the file, any other the bytes');
-  }
   const key = ed25519Key(publicKey);
   if (!verifyEd25519(null, message, key, signature.signature)) {
-    return { valid: false, reason: 'the signature is of other bytes' };
+    return { valid: false, reason: 'the signature belongs to a different file' };
   }
   const commented = Buffer.concat([signature.signature, Buffer.from(signature.trustedComment)]);
   if (!verifyEd25519(null, commented, key, signature.globalSignature)) {
-    return { valid: false, reason: 'the trusted comment is not the one that was signed' };
+    return { valid: false, reason: 'the trusted comment was changed after signing' };
   }
-  const reason = announcedVersion === undefined ? undefined : otherVersion(signature, announcedVersion);
+  const reason = version === undefined ? undefined : otherVersion(signature, version);
   if (reason !== undefined) return { valid: false, reason };
   return { valid: true };
 }

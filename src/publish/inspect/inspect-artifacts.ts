@@ -8,7 +8,6 @@ import {
   otherVersion,
   type PublicKey,
   parseSignature,
-  type SignedContent,
   trustedCommentFields,
   verifySignature,
 } from '../../protocol/minisign.ts';
@@ -144,8 +143,8 @@ async function checkSignature(
 ): Promise<Issue | undefined> {
   const name = `${artifact.file}.sig`;
   const signature = parseSignature(artifact.signature);
-  if ('malformed' in signature) {
-    const message = `${name} ${signature.malformed}, so Tauri's updater would refuse it`;
+  if (signature.kind === 'malformed') {
+    const message = `${name} ${signature.reason}, so Tauri's updater would refuse it`;
     return { code: 'preflight_refused', message, hint: 'Sign the file with `tauri signer sign`.' };
   }
   const hint = 'Sign exactly these bytes, for this version, with the key whose public half the app has.';
@@ -159,10 +158,8 @@ async function checkSignature(
     const message = `${name} is not prehashed, which is only checked for files up to ${MAX_UNHASHED_BYTES} bytes`;
     return { code: 'preflight_refused', message, hint: 'Sign the file with a current `tauri signer sign`.' };
   }
-  const content: SignedContent = signature.prehashed
-    ? { blake2b512: artifact.blake2b512 }
-    : { bytes: await readFile(artifact.file) };
-  const verification = verifySignature(signature, publicKey, content, version);
+  const signed = signature.prehashed ? artifact.blake2b512 : await readFile(artifact.file);
+  const verification = verifySignature(signature, { publicKey, message: signed, version });
   if (verification.valid) return undefined;
   const message = `${name} (${platformName(artifact)}) does not verify: ${verification.reason}`;
   return { code: 'preflight_refused', message, hint };
@@ -171,7 +168,7 @@ async function checkSignature(
 /** A warning where a trusted comment names another file than the one it lies beside, which may have been renamed. */
 function otherFile(file: string, text: string): string | undefined {
   const signature = parseSignature(text);
-  if ('malformed' in signature) return undefined;
+  if (signature.kind === 'malformed') return undefined;
   const signed = trustedCommentFields(signature.trustedComment).get('file');
   if (signed === undefined || signed === basename(file)) return undefined;
   return `${file}.sig is of a file called ${signed}, not ${basename(file)}: that is fine if it was renamed`;

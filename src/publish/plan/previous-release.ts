@@ -64,7 +64,7 @@ export function keyChangeIssues(
 /** The id of the key that made a minisign signature, as minisign prints it; undefined for any other signature. */
 export function keyIdOf(signature: string): string | undefined {
   const parsed = parseSignature(signature);
-  return 'malformed' in parsed ? undefined : formatKeyId(parsed.keyId);
+  return parsed.kind === 'malformed' ? undefined : formatKeyId(parsed.keyId);
 }
 
 /** What apps of a channel are offered: what is the channel's own, and what is everyone's. */

@@ -39,7 +39,7 @@ export async function fetchUpdate(
   { url, signature: text, version, publicKey, maxBytes, signal }: FetchRequest,
 ): Promise<FetchedUpdate | 'not_served'> {
   const signature = parseSignature(text);
-  const needsBytes = publicKey !== undefined && !('malformed' in signature) && !signature.prehashed;
+  const needsBytes = publicKey !== undefined && signature.kind === 'signature' && !signature.prehashed;
   const kept: Uint8Array[] = [];
   let keptBytes = 0;
   const onChunk = (chunk: Uint8Array) => {
@@ -51,10 +51,10 @@ export async function fetchUpdate(
   const { blake2b512, ...fetched } = downloaded;
   if (publicKey === undefined) return { ...fetched, signature: undefined };
   const invalid = (reason: string) => ({ ...fetched, signature: { valid: false, reason } as const });
-  if ('malformed' in signature) return invalid(`the signature ${signature.malformed}`);
+  if (signature.kind === 'malformed') return invalid(`the signature ${signature.reason}`);
   if (needsBytes && keptBytes > MAX_UNHASHED_BYTES) {
     return invalid('the file is too large for a signature without prehash');
   }
-  const content = needsBytes ? { bytes: Buffer.concat(kept) } : { blake2b512 };
-  return { ...fetched, signature: verifySignature(signature, publicKey, content, version) };
+  const message = needsBytes ? Buffer.concat(kept) : blake2b512;
+  return { ...fetched, signature: verifySignature(signature, { publicKey, message, version }) };
 }

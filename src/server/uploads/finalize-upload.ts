@@ -1,10 +1,10 @@
+import { createHash } from 'node:crypto';
 import { isDurabilityLost, mayBeCommitted } from '../../database/database-error.ts';
 import { completeArtifact, type PendingUpload } from '../../database/queries/artifacts.ts';
 import {
   MAX_UNHASHED_BYTES,
   parsePublicKey,
   parseSignature,
-  type SignedContent,
   verifySignature,
 } from '../../protocol/minisign.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
@@ -76,21 +76,22 @@ async function requireDeclaredContent(upload: PendingUpload, staged: StagedUploa
   const publicKey = parsePublicKey(upload.pubkey);
   if (publicKey === undefined) throw new Error(`app ${upload.appId} has an unreadable public key`);
   const signature = parseSignature(upload.signature ?? '');
-  if ('malformed' in signature) throw mismatch('signature', signature.malformed);
-  const content = await signedContent(staged, signature.prehashed);
-  const verification = verifySignature(signature, publicKey, content, upload.version);
+  if (signature.kind === 'malformed') throw mismatch('signature', signature.reason);
+  const message = await signedMessage(staged, signature.prehashed);
+  const verification = verifySignature(signature, { publicKey, message, version: upload.version });
   if (!verification.valid) throw mismatch('signature', `does not verify: ${verification.reason}`);
 }
 
-async function signedContent(staged: StagedUpload, prehashed: boolean): Promise<SignedContent> {
-  if (prehashed && staged.blake2b512) return { blake2b512: staged.blake2b512 };
+async function signedMessage(staged: StagedUpload, prehashed: boolean): Promise<Buffer> {
+  if (prehashed && staged.blake2b512) return staged.blake2b512;
   if (staged.size > MAX_UNHASHED_BYTES) {
     throw mismatch(
       'signature',
       'is not prehashed, which is only accepted for small files; sign with a current signer',
     );
   }
-  return { bytes: await staged.read() };
+  const bytes = await staged.read();
+  return prehashed ? createHash('blake2b512').update(bytes).digest() : bytes;
 }
 
 function mismatch(field: string, message: string): Problem {

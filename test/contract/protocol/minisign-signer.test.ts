@@ -24,15 +24,15 @@ const BYTES = Buffer.from('the bytes of an update\n'.repeat(1000));
 const NOW = new Date('2026-03-13T12:00:00.900Z');
 const FILE = 'Note Täker_1.2.0_amd64.AppImage';
 
-const prehash = (bytes: Buffer) => ({ blake2b512: createHash('blake2b512').update(bytes).digest() });
+const prehash = (bytes: Buffer) => createHash('blake2b512').update(bytes).digest();
 const unwrap = (text: string) => Buffer.from(text, 'base64').toString('utf8');
 
 const keyPair = generateSigningKeyPair();
-const text = signFile(keyPair, { ...prehash(BYTES), fileName: FILE, version: '1.2.1' }, NOW);
+const text = signFile(keyPair, { blake2b512: prehash(BYTES), fileName: FILE, version: '1.2.1' }, NOW);
 
 function parsed(signature: string): MinisignSignature {
   const result = parseSignature(signature);
-  if ('malformed' in result) throw new Error(`the signature ${result.malformed}`);
+  if (result.kind === 'malformed') throw new Error(`the signature ${result.reason}`);
   return result;
 }
 
@@ -40,11 +40,17 @@ describe('signFile', () => {
   test('makes what verifies, for these bytes, this key and this version only', () => {
     const { publicKey } = keyPair;
     const signature = parsed(text);
-    expect(verifySignature(signature, publicKey, prehash(BYTES), '1.2.1')).toEqual({ valid: true });
+    expect(verifySignature(signature, { publicKey, message: prehash(BYTES), version: '1.2.1' })).toEqual({
+      valid: true,
+    });
     for (const refused of [
-      verifySignature(signature, publicKey, prehash(BYTES), '1.2.0'),
-      verifySignature(signature, publicKey, prehash(BYTES.subarray(1)), '1.2.1'),
-      verifySignature(signature, generateSigningKeyPair().publicKey, prehash(BYTES), '1.2.1'),
+      verifySignature(signature, { publicKey, message: prehash(BYTES), version: '1.2.0' }),
+      verifySignature(signature, { publicKey, message: prehash(BYTES.subarray(1)), version: '1.2.1' }),
+      verifySignature(signature, {
+        publicKey: generateSigningKeyPair().publicKey,
+        message: prehash(BYTES),
+        version: '1.2.1',
+      }),
     ]) {
       expect(refused).toMatchObject({ valid: false });
     }

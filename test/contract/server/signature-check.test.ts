@@ -54,7 +54,7 @@ describe('for an app with a public key', () => {
   });
 
   const refused: [string, () => Promise<string>, RegExp][] = [
-    ['of other bytes', () => sign(Buffer.from('THE APP, version 1.2.0'), key), /other bytes/],
+    ['of other bytes', () => sign(Buffer.from('THE APP, version 1.2.0'), key), /belongs to a different file/],
     ['by another key', () => sign(BYTES, otherKey), /public key is/],
     ['for another version', () => sign(BYTES, key, '1.2.1'), /signed for version 1\.2\.1/],
     ['for other build metadata', () => sign(BYTES, key, '1.2.0+5'), /signed for version 1\.2\.0\+5/],

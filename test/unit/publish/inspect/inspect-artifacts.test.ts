@@ -136,7 +136,7 @@ describe('a file with a key to check by', () => {
     [
       'is of other bytes',
       () => judge({ bytes: bytes.with(0, (bytes[0] ?? 0) ^ 1) as Buffer }),
-      /is of other bytes/,
+      /belongs to a different file/,
     ],
     [
       'was signed for another version',

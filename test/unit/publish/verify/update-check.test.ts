@@ -121,7 +121,7 @@ describe('fetching an update', () => {
   });
 
   test.each([
-    ['other bytes', () => ({ served: randomBytes(50_000) }), /other bytes/],
+    ['other bytes', () => ({ served: randomBytes(50_000) }), /belongs to a different file/],
     ['another key', () => ({ key: otherKey }), /signed with key/],
     ['another version than the signed one', () => ({ version: '1.3.0' }), /signed for version 1\.2\.0/],
     ['a newline after the signature', () => ({ signature: `${signature}\n` }), /white space/],
