@@ -1,7 +1,6 @@
 /** The channel that everyone gets. */
 export const STABLE = 'stable';
 
-/** What a channel may be called. */
 export const CHANNEL_PATTERN = '^[a-z0-9][a-z0-9-]{0,39}$';
 
 /** The rule in words, for messages. */

@@ -1,4 +1,4 @@
-/** What our server can always do beyond api.md, as `GET /api/sync/ota` names it. */
+/** What this server can always do beyond api.md (docs/reference/http-api.md). */
 export const EXTENSIONS = [
   'artifact-signature',
   'app',
@@ -10,7 +10,7 @@ export const EXTENSIONS = [
   'conditional-delete',
 ] as const;
 
-/** What it can do besides where uploads arrive out of its sight. */
+/** What it can do besides when uploads go to a remote storage. */
 export const REMOTE_EXTENSIONS = ['complete-upload', 'multipart'] as const;
 
 export type Extension = (typeof EXTENSIONS)[number] | (typeof REMOTE_EXTENSIONS)[number];

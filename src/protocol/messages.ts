@@ -6,17 +6,16 @@ import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
 import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 
 /*
- * Every body, parameter and answer of the API, once: the types, the server's validation and the client's
- * decoder. A `description` completes the sentence "<field> must be …" in a problem.
+ * Every request, parameter and response of the API, once: the types, the server's validation and the client's decoder.
+ * Headings are those of docs/reference/api.md; what goes beyond names its extension (docs/reference/http-api.md).
+ * A `description` completes the sentence "<field> must be …" in a problem.
  */
 
 /** Largest JSON body accepted, in bytes. */
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
-/** The same where a body lists the parts of an upload: as many as there may be, with the longest ETags. */
-export const MAX_PARTS_BODY_BYTES = 128 * 1024;
-/** Longest signature accepted, in characters; a real `.sig` has about 430. */
-export const MAX_SIGNATURE_LENGTH = 8192;
-/** Most platforms a release can wait for: more than there are without kinds of bundle. */
+export const MAX_PARTS_BODY_BYTES = 128 * 1024; // with `MAX_PARTS` of the longest ETags
+export const MAX_SIGNATURE_LENGTH = 8192; // a real `.sig` has about 430 characters
+/** Most platforms a release can wait for: more than there are, bundle types aside. */
 const MAX_EXPECTED = 32;
 /** Default of `serve --max-artifact-size`, in bytes. */
 export const DEFAULT_MAX_ARTIFACT_BYTES = 2 * 1024 ** 3;
@@ -53,7 +52,7 @@ const FileSize = Type.Integer({
   description: 'a positive whole number of bytes',
 });
 
-/** What names something, and is only compared. No database need be asked for one that has a NUL. */
+/** An id or slug to look up. With a NUL it would make PostgreSQL fail. */
 const Opaque = Type.String({
   minLength: 1,
   maxLength: 200,
@@ -61,7 +60,6 @@ const Opaque = Type.String({
   description: 'text of 1 to 200 characters without NUL',
 });
 
-/** Path parameters of every route, by the names api.md gives them. */
 export const PathParameters = {
   app_id: Opaque,
   release_id: Opaque,
@@ -73,17 +71,12 @@ export const PathParameters = {
   storage_key: Opaque,
 } as const;
 
-/**
- * What an app sends that cannot tell its kind of bundle: one that was not bundled, and one whose updater is too old to
- * fill its endpoint's `{{bundle_type}}` in.
- */
+/** Sent by an app that was not bundled, and by an updater that is too old to fill `{{bundle_type}}` in. */
 export const UNKNOWN_BUNDLE_TYPES = ['unknown', '{{bundle_type}}'] as const;
 
-/** The query of a check. */
 export const CheckQuery = Type.Object({
-  /** Extension `channel`: also offer what is for that channel. */
-  channel: Type.Optional(Channel),
-  /** Extension `platforms`: offer that kind of bundle or nothing. */
+  channel: Type.Optional(Channel), // extension `channel`: offer that channel's releases too
+  /** Extension `platforms`: offer that bundle type or nothing. */
   bundle_type: Type.Optional(
     Type.Enum([...BUNDLE_TYPES, ...UNKNOWN_BUNDLE_TYPES], {
       description: `one of ${BUNDLE_TYPES.join(', ')}, or unknown`,
@@ -92,41 +85,36 @@ export const CheckQuery = Type.Object({
 });
 export type CheckQuery = Static<typeof CheckQuery>;
 
-/** The query of a download. */
 export const DownloadQuery = Type.Object({
-  /** Extension `platforms`: that kind of bundle; without it the one that suits most apps. */
+  /** Extension `platforms`: that bundle type; by default the one preferred for the platform. */
   bundle_type: Type.Optional(BundleTypeName),
 });
 export type DownloadQuery = Static<typeof DownloadQuery>;
 
-/** The query of `GET /api/sync/ota/apps/{app_id}` (extension `app`). */
+/** Extension `app`. */
 export const AppQuery = Type.Object({
-  /** Answers the app's releases too: whoever publishes needs both. */
   include: Type.Optional(Type.Enum(['releases'], { description: 'releases, or nothing' })),
 });
 export type AppQuery = Static<typeof AppQuery>;
 
-/** The query of a deletion. */
 export const DeleteReleaseQuery = Type.Object({
-  /** Extension `conditional-delete`: only while the release has so many complete artifacts. */
+  /** Extension `conditional-delete`: delete only while the release has exactly this many complete artifacts. */
   artifacts: Type.Optional(Type.String({ pattern: '^\\d{1,6}$', description: 'a number of artifacts' })),
 });
 export type DeleteReleaseQuery = Static<typeof DeleteReleaseQuery>;
 
-/** api.md, "Register a Slug". */
 export const SetSlugBody = Type.Object({
   slug: Type.String({ pattern: SLUG_PATTERN, description: SLUG_RULE }),
 });
 export type SetSlugBody = Static<typeof SetSlugBody>;
 
-/** api.md, "Create a Release". `signature` is optional here: with `artifact-signature` each file has its own. */
+/** "Create a Release". With the extension `artifact-signature` each file has its own signature instead. */
 export const CreateReleaseBody = Type.Object({
   version: Version,
   notes: Type.Optional(Nullable(Notes)),
   signature: Type.Optional(Nullable(Signature)),
-  /** Extension `draft`: not visible until it is published. */
-  draft: Type.Optional(Type.Boolean({ description: 'true or false' })),
-  /** Extension `expect`: a draft that is published by itself once these platforms are complete. */
+  draft: Type.Optional(Type.Boolean({ description: 'true or false' })), // extension `draft`
+  /** Extension `expect`: a draft that goes live by itself once these platforms are complete. */
   expect: Type.Optional(
     Type.Array(PlatformName, {
       minItems: 1,
@@ -135,19 +123,17 @@ export const CreateReleaseBody = Type.Object({
       description: `a list of at most ${MAX_EXPECTED} different platforms, each ${PLATFORM_NAME_RULE}`,
     }),
   ),
-  /** Extension `channel`. */
-  channel: Type.Optional(Channel),
+  channel: Type.Optional(Channel), // extension `channel`
 });
 export type CreateReleaseBody = Static<typeof CreateReleaseBody>;
 
-/** Extension `yank`: what may be changed of a release. */
 export const UpdateReleaseBody = Type.Object({
   notes: Type.Optional(Nullable(Notes)),
   status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
 });
 export type UpdateReleaseBody = Static<typeof UpdateReleaseBody>;
 
-/** Extension `draft`: `POST …/releases/{id}/publish`. What the release must have, if it is given. */
+/** Extension `draft`: what the release must have to be published, if given. */
 export const PublishReleaseBody = Type.Union([
   Type.Array(
     Type.Object({
@@ -163,7 +149,7 @@ export const PublishReleaseBody = Type.Union([
 ]);
 export type PublishReleaseBody = Static<typeof PublishReleaseBody>;
 
-/** api.md, "Upload Artifacts", with the optional fields of the extensions `artifact-signature` and `platforms`. */
+/** "Upload Artifacts", with the extensions `artifact-signature` and `platforms`. */
 export const CreateArtifactBody = Type.Object({
   target: Target,
   arch: Arch,
@@ -171,12 +157,12 @@ export const CreateArtifactBody = Type.Object({
   file_size: FileSize,
   signature: Type.Optional(Nullable(Signature)),
   sha256: Type.Optional(Nullable(Sha256)),
-  /** Extension `multipart`: to be uploaded in parts. Asked for again, it goes on with what is there. */
+  /** Extension `multipart`: upload in parts, resuming an earlier upload. */
   multipart: Type.Optional(Type.Boolean({ description: 'true or false' })),
 });
 export type CreateArtifactBody = Static<typeof CreateArtifactBody>;
 
-/** Extension `complete-upload`; with `multipart` the ETags of all parts, in order. */
+/** Extension `complete-upload`. With `multipart`: the ETags of all parts, in order. */
 export const CompleteUploadBody = Type.Union([
   Type.Object(
     {
@@ -192,15 +178,14 @@ export const CompleteUploadBody = Type.Union([
 export type CompleteUploadBody = Static<typeof CompleteUploadBody>;
 
 /*
- * Answers. These decode what any server sends, so they demand only what the client cannot work without;
- * unknown fields are let through.
+ * Responses. These decode what any server sends, so they require only what the client cannot work without, and let
+ * unknown fields through.
  */
 
-/** An artifact as our server lists it with its release (extension `artifact-signature`). Complete ones only. */
+/** Extension `artifact-signature`: a complete artifact, listed with its release. */
 export const ArtifactResponse = Type.Object({
   target: Type.String(),
   arch: Type.String(),
-  /** Extension `platforms`. */
   bundle_type: Type.Optional(Nullable(Type.String())),
   file_size: Type.Integer({ minimum: 0 }),
   sha256: Type.String(),
@@ -208,7 +193,6 @@ export const ArtifactResponse = Type.Object({
 });
 export type ArtifactResponse = Static<typeof ArtifactResponse>;
 
-/** api.md, "Create a Release", response. */
 export const ReleaseResponse = Type.Object({
   id: Type.String({ minLength: 1 }),
   version: Type.String({ minLength: 1 }),
@@ -217,84 +201,70 @@ export const ReleaseResponse = Type.Object({
   pub_date: Type.Optional(Nullable(Type.String())),
   created_at: Type.Optional(Nullable(Type.String())),
   artifacts: Type.Optional(Type.Array(ArtifactResponse)),
-  /** Extensions `draft` and `yank`: `draft`, `published` or `yanked`. */
-  status: Type.Optional(Type.String()),
-  /** Extension `channel`. */
-  channel: Type.Optional(Type.String()),
-  /** Extension `expect`: platforms that a draft waits for. */
-  expect: Type.Optional(Type.Array(Type.String())),
+  status: Type.Optional(Type.String()), // extensions `draft` and `yank`: `draft`, `published` or `yanked`
+  channel: Type.Optional(Type.String()), // extension `channel`
+  expect: Type.Optional(Type.Array(Type.String())), // extension `expect`: the platforms a draft waits for
 });
 export type ReleaseResponse = Static<typeof ReleaseResponse>;
 
-/** api.md does not show the answer of "List Releases": a bare array (ours) and a wrapped one are both understood. */
+/** api.md does not show the response of "List Releases": a bare array, as this server sends, or a wrapped one. */
 export const ReleaseListResponse = Type.Union([
   Type.Array(ReleaseResponse),
   Type.Object({ releases: Type.Array(ReleaseResponse) }),
 ]);
 export type ReleaseListResponse = Static<typeof ReleaseListResponse>;
 
-/** api.md, "Upload Artifacts", response. */
 export const CreateArtifactResponse = Type.Object({
   upload_url: Type.String({ minLength: 1 }),
   s3_key: Type.Optional(Type.String()),
   bundle_type: Type.Optional(Type.String()),
   signature: Type.Optional(Type.String()),
   sha256: Type.Optional(Type.String()),
-  /** Extension `complete-upload`: names the upload once its PUT is done. */
-  upload_id: Type.Optional(Type.String({ minLength: 1 })),
+  upload_id: Type.Optional(Type.String({ minLength: 1 })), // extension `complete-upload`
   /** Extension `multipart`. */
   multipart: Type.Optional(
     Type.Object({
-      /** Differs when another upload in parts was begun: nothing of an earlier one counts any more. */
-      id: Type.String(),
-      /** Bytes of each part but the last. */
-      part_size: Type.Integer({ minimum: 1 }),
-      /** Where those that are missing go, each by one PUT: the next hundred. */
+      id: Type.String(), // changes when the upload starts over: earlier parts are void then
+      part_size: Type.Integer({ minimum: 1 }), // bytes of each part but the last
+      /** The next `PART_URLS_AT_ONCE` of the parts that are missing. */
       parts: Type.Array(
         Type.Object({ number: Type.Integer({ minimum: 1 }), url: Type.String({ minLength: 1 }) }),
       ),
-      /** What is there already. */
       done: Type.Array(Type.Object({ number: Type.Integer({ minimum: 1 }), etag: Type.String() })),
     }),
   ),
 });
 export type CreateArtifactResponse = Static<typeof CreateArtifactResponse>;
 
-/** The PUT to an upload URL of our server. api.md shows no answer to it, so whatever else comes is as good. */
+/** A PUT to an upload URL of this server. api.md shows no response to it, so the client does without. */
 export const UploadResponse = Type.Object({
   status: Type.String(),
-  /** Bytes. */
-  size: Type.Integer(),
+  size: Type.Integer(), // bytes
   sha256: Type.String(),
-  /** Extension `expect`: whether its release went live with this upload. */
-  went_live: Type.Boolean(),
+  went_live: Type.Boolean(), // extension `expect`: whether this upload took the release live
 });
 export type UploadResponse = Static<typeof UploadResponse>;
 
-/**
- * Extension `complete-upload`: as the answer to a PUT of ours; or `pending`, with 202, while the bytes are being taken.
- */
+/** Extension `complete-upload`: as `UploadResponse`; or `pending`, with 202, while the server processes the bytes. */
 export const CompleteUploadResponse = Type.Object({
   status: Type.Enum(['complete', 'pending']),
   size: Type.Optional(Type.Integer()),
   sha256: Type.Optional(Type.String()),
-  /** Absent where the upload was complete before it was asked for. */
-  went_live: Type.Optional(Type.Boolean()),
+  went_live: Type.Optional(Type.Boolean()), // absent where the upload was complete before the request
 });
 export type CompleteUploadResponse = Static<typeof CompleteUploadResponse>;
 
-/** `GET /api/sync/ota/apps/{app_id}` of our server (extension `app`). */
+/** Extension `app`. */
 export const AppResponse = Type.Object({
   id: Type.String(),
   name: Type.String(),
   slug: Nullable(Type.String()),
   pubkey: Nullable(Type.String()),
-  /** As "List Releases" has them, where they were asked for. */
-  releases: Type.Optional(Type.Array(ReleaseResponse)),
+  releases: Type.Optional(Type.Array(ReleaseResponse)), // where `AppQuery` includes them
 });
 export type AppResponse = Static<typeof AppResponse>;
 
-/** `GET /api/sync/ota` of our server: design 4. */
+/** `GET /api/sync/ota`: which extensions a server has. */
 export const CapabilitiesResponse = Type.Object({
   name: Type.String(),
   version: Type.String(),
@@ -302,14 +272,13 @@ export const CapabilitiesResponse = Type.Object({
 });
 export type CapabilitiesResponse = Static<typeof CapabilitiesResponse>;
 
-/** api.md, "Update Available (200)". */
 export const UpdateResponse = Type.Object({
   version: Type.String({ minLength: 1 }),
   url: Type.String({ minLength: 1 }),
   signature: Type.String(),
   notes: Type.Optional(Nullable(Type.String())),
   pub_date: Type.Optional(Nullable(Type.String())),
-  /** Extension `platforms`: where it is there, Tauri's updater takes `url` and `signature` from it. */
+  /** Extension `platforms`: Tauri's updater prefers its `url` and `signature`, by platform name. */
   platforms: Type.Optional(
     Type.Record(Type.String(), Type.Object({ url: Type.String({ minLength: 1 }), signature: Type.String() })),
   ),

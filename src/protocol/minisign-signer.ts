@@ -1,24 +1,18 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign as signEd25519 } from 'node:crypto';
 import { formatKeyId, formatPublicKey, type PublicKey } from './minisign.ts';
 
-/*
- * The writing half of the minisign format (https://jedisct1.github.io/minisign/), for keys that live as long as the
- * process: there is no way to store one. Releases are signed by Tauri's own signer.
- */
+// The writing half of minisign.ts, for temporary keys. Releases are signed by Tauri's own signer.
 
-/** A key pair whose private half is never written anywhere. */
+/** A key pair for as long as the process lives: there is no way to store its private key. */
 export interface SigningKeyPair {
   readonly publicKey: PublicKey;
   readonly privateKey: KeyObject;
 }
 
-/** What a signature is about. */
 export interface SignedFile {
-  /** Of the file's bytes. */
   readonly blake2b512: Buffer;
   readonly fileName: string;
-  /** The version that the file is announced as. */
-  readonly version: string;
+  readonly version: string; // the one the file is offered as
 }
 
 export function generateSigningKeyPair(): SigningKeyPair {
@@ -45,7 +39,7 @@ export function signFile(
     privateKey,
   );
   const lines = [
-    'untrusted comment: signature from a key that was made for a rehearsal',
+    'untrusted comment: signature from a temporary development key',
     Buffer.concat([Buffer.from('ED'), publicKey.keyId, signature]).toString('base64'),
     `trusted comment: ${trustedComment}`,
     globalSignature.toString('base64'),

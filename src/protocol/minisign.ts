@@ -1,36 +1,27 @@
 import { createPublicKey, verify as verifyEd25519 } from 'node:crypto';
 
-/*
- * The minisign format (https://jedisct1.github.io/minisign/, "Signature format" and "Public key format"), in the
- * base64 wrapping that `tauri signer` writes and Tauri's updater plugin reads.
- */
+// The minisign format (https://jedisct1.github.io/minisign/), in the base64 wrapping of `tauri signer`.
 
-/** A minisign public key: an Ed25519 key and the 8-byte id that signatures name it by. */
 export interface PublicKey {
-  readonly keyId: Buffer;
-  /** 32 bytes. */
-  readonly key: Buffer;
+  readonly keyId: Buffer; // 8 bytes, by which signatures name the key
+  readonly key: Buffer; // Ed25519, 32 bytes
 }
 
 export interface MinisignSignature {
   readonly kind: 'signature';
-  /** `ED`: the signature is over the BLAKE2b-512 of the file. Otherwise (`Ed`) over the file itself. */
-  readonly prehashed: boolean;
+  readonly prehashed: boolean; // over the file's BLAKE2b-512 (`ED`), or over the file itself (`Ed`)
   readonly keyId: Buffer;
-  /** 64 bytes. */
-  readonly signature: Buffer;
+  readonly signature: Buffer; // 64 bytes
   readonly trustedComment: string;
-  /** 64 bytes, over signature and trusted comment. */
-  readonly globalSignature: Buffer;
+  readonly globalSignature: Buffer; // 64 bytes, over signature and trusted comment
 }
 
-/** Largest file whose signature is checked when it is not prehashed, in bytes: all of it must be in memory then. */
+/** Largest file to verify a signature of that is not prehashed, in bytes: it has to fit into memory. */
 export const MAX_UNHASHED_BYTES = 64 * 1024 * 1024;
 
 /** A signature, or why a text is none: `reason` completes "the signature …". */
 export type SignatureResult = MinisignSignature | { readonly kind: 'malformed'; readonly reason: string };
 
-/** What a signature is verified against. */
 export interface VerifyOptions {
   readonly publicKey: PublicKey;
   /** What was signed: the file's BLAKE2b-512 where the signature is prehashed, else all its bytes. */
@@ -48,15 +39,12 @@ export function formatPublicKey({ keyId, key }: PublicKey): string {
   return Buffer.concat([Buffer.from('Ed'), keyId, key]).toString('base64');
 }
 
-/** The id as minisign and Tauri print it: the little-endian number in upper-case hexadecimal. */
+/** The id as minisign and Tauri print it: a little-endian number in upper-case hexadecimal. */
 export function formatKeyId(keyId: Buffer): string {
   return Buffer.from(keyId).reverse().toString('hex').toUpperCase();
 }
 
-/**
- * Reads a public key in any form people hold one in: the bare base64 line, minisign's two-line file, or that
- * file in base64 again (`tauri.conf.json` and Tauri's `.key.pub`). Undefined when it is none of these.
- */
+/** Reads a bare base64 line, minisign's two-line file, or that file in base64 again (Tauri's `.key.pub`). */
 export function parsePublicKey(text: string): PublicKey | undefined {
   const trimmed = text.trim();
   const unwrapped = decodeBase64(trimmed);
@@ -102,7 +90,7 @@ function malformed(reason: string): SignatureResult {
   return { kind: 'malformed', reason };
 }
 
-/** The trusted comment's TAB-separated `name:value` fields, such as `file` and (signer 2.11.5 and later) `version`. */
+/** The TAB-separated `name:value` fields: `file` and, by signer 2.11.5 and later, `version`. */
 export function trustedCommentFields(trustedComment: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const field of trustedComment.split('\t')) {
@@ -114,8 +102,8 @@ export function trustedCommentFields(trustedComment: string): ReadonlyMap<string
 }
 
 /**
- * Checks what Tauri's updater checks: key id, the file's signature, the global signature over the trusted comment,
- * and that a `version:` in it is the announced one (plugin 2.12 and later; build metadata counts).
+ * Checks what Tauri's updater checks: key id, signature, global signature, and that a `version:` in the trusted
+ * comment is the offered one (plugin 2.12 and later; build metadata counts).
  */
 export function verifySignature(
   signature: MinisignSignature,
@@ -138,14 +126,14 @@ export function verifySignature(
   return { valid: true };
 }
 
-/** Why a signature is not for a version: its trusted comment names another. Needs no key. Undefined when it is fine. */
+/** Why a signature is not for a version, if its trusted comment names another. Needs no key. */
 export function otherVersion({ trustedComment }: MinisignSignature, announced: string): string | undefined {
   const signed = trustedCommentFields(trustedComment).get('version');
   if (signed === undefined || sameVersion(signed, announced)) return undefined;
   return `signed for version ${signed}, but announced as ${announced}`;
 }
 
-/** As Tauri's updater: leading `v`s aside, the same semver, build metadata included. */
+/** As Tauri's updater compares: build metadata counts, leading `v`s do not. */
 function sameVersion(a: string, b: string): boolean {
   return a.replace(/^v+/, '') === b.replace(/^v+/, '');
 }
@@ -155,13 +143,12 @@ function ed25519Key(publicKey: PublicKey) {
   return createPublicKey({ key: jwk, format: 'jwk' });
 }
 
-/** Strict standard base64 with padding (RFC 4648 section 4); undefined for anything else, also for empty text. */
+/** Strict base64 with padding (RFC 4648, section 4). */
 function decodeBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
 }
 
-/** Strict UTF-8, a byte order mark kept; undefined for anything else. */
 function decodeUtf8(bytes: Buffer): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

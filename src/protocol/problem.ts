@@ -1,42 +1,29 @@
 import Type, { type Static } from 'typebox';
 
-/** Media type of every error answer (RFC 9457). */
+/** Media type of every error response (RFC 9457). */
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
-/** The stable `code` of each problem, with the status it goes with. Scripts and our client rely on both. */
+/** The stable `code` of each problem and its HTTP status. Scripts and the client rely on both. */
 export const PROBLEM_STATUS = {
-  /** A field, parameter or body that api.md does not allow; `errors` names each. */
-  invalid_request: 400,
+  invalid_request: 400, // `errors` names each invalid field
   unauthorized: 401,
-  /** The token is known but lacks the right. */
-  forbidden: 403,
-  /** An upload or download URL that is altered, expired or not ours. */
-  url_refused: 403,
+  forbidden: 403, // the token lacks the scope
+  url_refused: 403, // a signed URL that is altered, expired or from another server
   not_found: 404,
-  /** The version exists in this app (also with other build metadata). */
-  version_taken: 409,
-  /** The slug belongs, or once belonged, to another app. */
-  slug_taken: 409,
-  /** The platform already has its bytes, or this version once had others: published bytes never change. */
-  immutable: 409,
+  version_taken: 409, // also by the same version with other build metadata
+  slug_taken: 409, // now or once, by another app
+  immutable: 409, // published bytes never change, even of a deleted release
   length_required: 411,
-  /** What a request was to apply to is not as the request says. */
-  precondition_failed: 412,
+  precondition_failed: 412, // the release has another number of artifacts than the request names
   too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
-  /** The bytes are not the ones declared: size, SHA-256, or signature against the app's public key. */
-  content_mismatch: 422,
-  /** A release that is to be published lacks what was listed. */
-  incomplete: 422,
-  /** A draft that is to be yanked, or restored. */
-  not_published: 422,
-  /** Nothing has arrived yet for an upload that is to be completed. */
-  not_uploaded: 425,
-  /** Neither the artifact nor its release has a signature. */
-  signature_required: 422,
-  /** A slug that is well-formed but a word of this API. */
-  slug_reserved: 422,
+  content_mismatch: 422, // the bytes do not match the declared size, SHA-256 or signature
+  incomplete: 422, // the release to publish lacks an artifact that the request lists
+  not_published: 422, // a draft cannot be yanked or restored
+  not_uploaded: 425, // an upload to complete has not arrived
+  signature_required: 422, // neither the artifact nor its release has one
+  slug_reserved: 422, // a word that this API uses in its paths
   too_many_requests: 429,
   internal: 500,
   unavailable: 503,
@@ -45,13 +32,13 @@ export const PROBLEM_STATUS = {
 
 export type ProblemCode = keyof typeof PROBLEM_STATUS;
 
-/** One field that is wrong: its name in the body or path, and what it must be. */
+/** An invalid field: its name in the body, path or query, and what it must be. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
 }
 
-/** A problem on its way to becoming an answer: handlers throw it, one place answers. */
+/** Thrown by handlers and turned into a response in one place (`server/http/error-reply.ts`). */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;
@@ -67,7 +54,7 @@ export class Problem extends Error {
     return PROBLEM_STATUS[this.code];
   }
 
-  /** The body of the answer, RFC 9457 section 3.1. */
+  /** RFC 9457, section 3.1. */
   toBody(): ProblemBody {
     return {
       type: 'about:blank',
@@ -80,7 +67,7 @@ export class Problem extends Error {
   }
 }
 
-/** A problem as our server sends it, and as the client hopes for it; every field is optional to the client. */
+/** The body of an error response. Other servers may leave out any field. */
 export const ProblemBody = Type.Object({
   type: Type.Optional(Type.String()),
   title: Type.Optional(Type.String()),

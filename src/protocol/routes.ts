@@ -3,79 +3,65 @@ import type { PathParameters } from './messages.ts';
 import type { Platform } from './platform.ts';
 import type { Scope } from './token.ts';
 
-/** What every path of the API begins with. */
+/** The prefix of every path of the API. */
 export const API_ROOT = '/api/sync/ota';
 
-/**
- * Who may call a route: anyone, the holder of a signed URL, or the holder of a token with that scope.
- * A route cannot be declared without it.
- */
+/** Who may call a route: anyone, the holder of a signed URL, or the holder of a token with that scope. */
 export type Access = 'public' | 'signed-url' | Scope;
 
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
-  /** In the notation of api.md: `{app_id}`. */
-  readonly path: string;
+  readonly path: string; // with parameters as api.md writes them: `{app_id}`
   readonly access: Access;
 }
 
-/** Every route, once: the client builds its URLs from this, the server registers it. Headings are api.md's. */
+/** Every route, once: the client builds its URLs from it, the server registers it (docs/reference/http-api.md). */
 export const routes = {
-  /** Ours (design 4): what this server can do. */
   capabilities: { method: 'GET', path: API_ROOT, access: 'public' },
-  /** Ours, extension `app`. */
-  getApp: { method: 'GET', path: `${API_ROOT}/apps/{app_id}`, access: 'release:read' },
-  /** "Register a Slug" */
+  getApp: { method: 'GET', path: `${API_ROOT}/apps/{app_id}`, access: 'release:read' }, // extension `app`
   setSlug: { method: 'PUT', path: `${API_ROOT}/apps/{app_id}/slug`, access: 'app:admin' },
-  /** "Create a Release" */
   createRelease: { method: 'POST', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:write' },
-  /** "Upload Artifacts" */
   createArtifact: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/artifacts`,
     access: 'release:write',
   },
-  /** Ours, extension `complete-upload`. */
+  /** Extension `complete-upload`. */
   completeUpload: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/artifacts/{upload_id}/complete`,
     access: 'release:write',
   },
-  /** "List Releases" */
   listReleases: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:read' },
-  /** Ours, extension `yank`. */
+  /** Extension `yank`. */
   updateRelease: {
     method: 'PATCH',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}`,
     access: 'release:write',
   },
-  /** Ours, extension `draft`. */
+  /** Extension `draft`. */
   publishRelease: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/publish`,
     access: 'release:write',
   },
-  /** "Delete a Release" */
   deleteRelease: {
     method: 'DELETE',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}`,
     access: 'release:delete',
   },
-  /** "Update Check Endpoint" */
   check: {
     method: 'GET',
     path: `${API_ROOT}/{slug}/{target}/{arch}/{current_version}`,
     access: 'public',
   },
-  /** "Download Endpoint" */
   download: {
     method: 'GET',
     path: `${API_ROOT}/{slug}/download/{release_id}/{target}/{arch}`,
     access: 'public',
   },
-  /** Ours: where a signed upload URL of the disk storage points. */
+  /** Signed URLs of the disk storage. */
   upload: { method: 'PUT', path: `${API_ROOT}/uploads/{upload_id}`, access: 'signed-url' },
-  /** Ours: where a signed download URL of the disk storage points. */
   storedFile: { method: 'GET', path: `${API_ROOT}/downloads/{storage_key}`, access: 'signed-url' },
 } as const satisfies Record<string, Route>;
 
@@ -85,7 +71,7 @@ type NamesIn<Path extends string> = Path extends `${string}{${infer Name}}${infe
   ? Name | NamesIn<Rest>
   : never;
 
-/** The names of a route's path parameters, read off its path. */
+/** The names of the parameters in a route's path. */
 export type ParameterName<Name extends RouteName> = NamesIn<(typeof routes)[Name]['path']> &
   keyof typeof PathParameters;
 
@@ -105,7 +91,7 @@ export function pathOf<Name extends RouteName>(name: Name, parameters: RoutePara
   });
 }
 
-/** api.md, "Download Endpoint", with the query of the extension `platforms` where a kind of bundle is meant. */
+/** The path of a download; with a bundle type, that of the extension `platforms`. */
 export function downloadPath(
   slug: string,
   releaseId: string,

@@ -1,7 +1,7 @@
-/** api.md, "Register a Slug": 3 to 40 characters, lowercase alphanumeric with hyphens; none at either end. */
+/** api.md, "Register a Slug". */
 export const SLUG_PATTERN = '^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$';
 
-/** Words that would clash with this API's own paths, now or later. */
+/** Words that this API uses in its paths, or may use one day. */
 export const RESERVED_SLUGS = ['apps', 'download', 'downloads', 'latest', 'admin', 'api'] as const;
 
 /** The rule in words, for messages. */
@@ -10,7 +10,7 @@ export const SLUG_RULE =
 
 const SLUG = new RegExp(SLUG_PATTERN);
 
-/** Whether the text is well-formed as a slug; a reserved word is well-formed too. */
+/** Whether the text is well-formed; a reserved slug is too. */
 export function isSlug(text: string): boolean {
   return SLUG.test(text);
 }

@@ -1,4 +1,3 @@
-/** The seam to the wall clock. */
 export type Clock = () => Date;
 
 /** RFC 3339 in UTC to the second, as api.md shows it: `2026-03-13T12:00:00Z`. */

@@ -1,38 +1,36 @@
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** What every token of this server starts with, so that secret scanners know one. */
+/** The prefix of all tokens, by which secret scanners recognise them. */
 export const TOKEN_PREFIX = 'sko_';
 
-/** What a token may be used for. A route names the scope it needs (`protocol/routes.ts`). */
+/** What a token may be used for. Each route names the scope it requires. */
 export const SCOPES = ['release:read', 'release:write', 'release:delete', 'app:admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-/** 30 characters of 62 hold 178 random bits. */
-const RANDOM_LENGTH = 30;
-/** 6 characters of 62 hold a CRC-32. */
-const CHECKSUM_LENGTH = 6;
+const RANDOM_LENGTH = 30; // of 62 characters each: 178 bits
+const CHECKSUM_LENGTH = 6; // enough for a CRC-32
 const TOKEN = new RegExp(`^${TOKEN_PREFIX}([0-9A-Za-z]{${RANDOM_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`);
 
-/** A fresh token: prefix, 178 random bits, and a checksum that tells a mistyped token from a revoked one. */
+/** A new token: prefix, random part, and a checksum that tells a mistyped token from a revoked one. */
 export function generateToken(): string {
   const random = Array.from({ length: RANDOM_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
   return TOKEN_PREFIX + random + checksum(random);
 }
 
-/** Whether the text is whole: right prefix, length, alphabet and checksum. Says nothing about whether it is known. */
+/** Whether prefix, length, alphabet and checksum are right. The token may still be unknown. */
 export function isWellFormedToken(text: string): boolean {
   const match = TOKEN.exec(text);
   return match?.[1] !== undefined && checksum(match[1]) === match[2];
 }
 
-/** SHA-256 of the token, hex: all that is ever stored of it. */
+/** SHA-256 in hexadecimal: all that is stored of a token. */
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** Compares two digests' texts in constant time. */
+/** Compares in constant time. */
 export function equalDigests(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }

@@ -1,16 +1,13 @@
-import type { Static, TSchema } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import type { FieldError } from './problem.ts';
 
-/** Whether `value` is what the schema says; no coercion. */
+/** Whether `value` satisfies the schema, without coercion. */
 export function matches<T extends TSchema>(schema: T, value: unknown): value is Static<T> {
   return Value.Check(schema, value);
 }
 
-/**
- * Every field of `value` that breaks the schema, with what it must be in words: the schema's `description`
- * where it has one. Empty when the value matches.
- */
+/** Every field of `value` that breaks the schema, described by the schema's `description` where it has one. */
 export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
   const found = new Map<string, string>();
   for (const error of Value.Errors(schema, value)) {
@@ -40,12 +37,21 @@ function joinPath(instancePath: string, name: string): string {
 }
 
 function describedAt(schema: TSchema, instancePath: string): string | undefined {
-  let current: unknown = schema;
+  let current = schema;
   for (const step of instancePath.split('/').slice(1)) {
-    const { properties, items } = current as { properties?: Record<string, unknown>; items?: unknown };
-    current = properties?.[step] ?? items;
-    if (current === undefined) return undefined;
+    const inner = innerSchema(current, step);
+    if (inner === undefined) return undefined;
+    current = inner;
   }
-  const { description, anyOf } = current as { description?: string; anyOf?: { description?: string }[] };
-  return description ?? anyOf?.find((option) => option.description)?.description;
+  const options = Type.IsUnion(current) ? current.anyOf : [];
+  return [current, ...options].map(descriptionOf).find((description) => description !== undefined);
+}
+
+function innerSchema(schema: TSchema, step: string): TSchema | undefined {
+  if (Type.IsObject(schema)) return schema.properties[step];
+  return Type.IsArray(schema) ? schema.items : undefined;
+}
+
+function descriptionOf(schema: TSchema): string | undefined {
+  return 'description' in schema && typeof schema.description === 'string' ? schema.description : undefined;
 }

@@ -1,10 +1,9 @@
-/** Longest version accepted, in characters. */
 export const MAX_VERSION_LENGTH = 64;
 
 const NUMERIC = '(?:0|[1-9]\\d*)';
 const PRERELEASE_IDENTIFIER = `(?:${NUMERIC}|\\d*[a-zA-Z-][0-9a-zA-Z-]*)`;
 
-/** The grammar of https://semver.org/spec/v2.0.0.html, on the raw string: no `v`, no spaces, no leading zeros. */
+/** The grammar of https://semver.org/spec/v2.0.0.html: no `v`, no spaces, no leading zeros. */
 export const VERSION_PATTERN =
   `^${NUMERIC}\\.${NUMERIC}\\.${NUMERIC}` +
   `(?:-${PRERELEASE_IDENTIFIER}(?:\\.${PRERELEASE_IDENTIFIER})*)?` +
@@ -12,26 +11,21 @@ export const VERSION_PATTERN =
 
 const VERSION = new RegExp(VERSION_PATTERN);
 
-/** Whether `text` is a version as api.md ("Create a Release") and the strict SemVer grammar allow it. */
 export function isVersion(text: string): boolean {
   return text.length <= MAX_VERSION_LENGTH && VERSION.test(text);
 }
 
-/**
- * The part of a version that decides its precedence: everything but the build metadata (SemVer 10).
- * The grammar leaves one spelling for each precedence, so two versions of equal precedence have equal text here.
- */
+/** The version without its build metadata (SemVer 10). Versions of equal precedence have equal text here. */
 export function precedenceOf(version: string): string {
   const plus = version.indexOf('+');
   return plus < 0 ? version : version.slice(0, plus);
 }
 
-/** Whether the version has pre-release identifiers (SemVer 9). */
 export function isPrerelease(version: string): boolean {
   return precedenceOf(version).includes('-');
 }
 
-/** The version that every other one updates: the lowest there is. */
+/** The lowest version there is, which any other one updates. */
 export const LOWEST_VERSION = '0.0.0-0';
 
 /**
@@ -48,7 +42,7 @@ export function compareVersions(a: string, b: string): number {
   return comparePrereleases(left.prerelease, right.prerelease);
 }
 
-/** The lowest version that updates a version and is no pre-release: 1.2.1 of 1.2.0, 1.3.0 of 1.3.0-beta.1. */
+/** The next version that is no pre-release: 1.2.1 after 1.2.0, 1.3.0 after 1.3.0-beta.1. */
 export function nextRelease(version: string): string {
   const { core, prerelease } = split(version);
   const [major = '', minor = '', patch = ''] = core;
@@ -81,7 +75,7 @@ function compareIdentifiers(a: string, b: string): number {
   return compareText(a, b);
 }
 
-/** Digits without leading zeros: the longer is the larger. */
+/** Without leading zeros the longer number is the larger one. */
 function compareNumeric(a: string, b: string): number {
   return a.length - b.length || compareText(a, b);
 }

@@ -19,7 +19,6 @@ const TALKATIVE: readonly string[] = [
   'src/client',
   'src/copy',
   'src/database',
-  'src/protocol',
   'src/runtime',
   'src/storage',
   'src/tauri',

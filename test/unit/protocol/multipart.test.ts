@@ -38,6 +38,14 @@ describe('the parts of a file', () => {
     expect(partsOf(33 * MIB).map(({ size }) => size / MIB)).toEqual([16, 16, 1]);
   });
 
+  test('have another size where one is given', () => {
+    expect(partsOf(10, 4)).toEqual([
+      { number: 1, size: 4 },
+      { number: 2, size: 4 },
+      { number: 3, size: 2 },
+    ]);
+  });
+
   test('are so few that their ETags fit into one body', () => {
     const body = JSON.stringify({ parts: Array(MAX_PARTS).fill(`"${'a'.repeat(32)}"`) });
     expect(body.length).toBeLessThan(MAX_JSON_BODY_BYTES);
