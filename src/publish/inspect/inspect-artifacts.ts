@@ -104,16 +104,20 @@ export async function inspectArtifacts(
 async function fileSize(file: string): Promise<number | Issue> {
   const stats = await stat(file).catch(() => undefined);
   if (stats === undefined) {
-    return { code: 'usage', message: `${file} does not exist`, hint: 'Build it first, or correct the path.' };
+    const message = `${file} does not exist`;
+    return { id: 'file.missing', code: 'usage', message, hint: 'Build it first, or correct the path.' };
   }
   if (!stats.isFile()) {
     return {
+      id: 'file.not_a_file',
       code: 'usage',
       message: `${file} is not a file`,
       hint: 'Name the bundle itself, not its folder.',
     };
   }
-  if (stats.size === 0) return { code: 'usage', message: `${file} is empty`, hint: 'Build it again.' };
+  if (stats.size === 0) {
+    return { id: 'file.empty', code: 'usage', message: `${file} is empty`, hint: 'Build it again.' };
+  }
   return stats.size;
 }
 
@@ -121,11 +125,15 @@ async function readSignature(file: string): Promise<string | Issue> {
   const stats = await stat(file).catch(() => undefined);
   const hint =
     'Sign the bundle: set bundle.createUpdaterArtifacts in tauri.conf.json, or run `tauri signer sign`.';
-  if (!stats?.isFile()) {
-    return { code: 'usage', message: `${file} ${stats ? 'is not a file' : 'does not exist'}`, hint };
+  if (stats === undefined) {
+    return { id: 'signature.missing', code: 'usage', message: `${file} does not exist`, hint };
+  }
+  if (!stats.isFile()) {
+    return { id: 'signature.not_a_file', code: 'usage', message: `${file} is not a file`, hint };
   }
   if (stats.size > MAX_SIGNATURE_LENGTH) {
     return {
+      id: 'signature.too_large',
       code: 'preflight_refused',
       message: `${file} is too large for a signature (${stats.size} bytes)`,
       hint,
@@ -134,7 +142,7 @@ async function readSignature(file: string): Promise<string | Issue> {
   const content = await readFile(file, 'utf8').catch((error) => unreadable(file, error));
   if (typeof content !== 'string') return content;
   const text = content.trim(); // a newline at the end breaks every client
-  return text === '' ? { code: 'usage', message: `${file} is empty`, hint } : text;
+  return text === '' ? { id: 'signature.empty', code: 'usage', message: `${file} is empty`, hint } : text;
 }
 
 /** What is wrong with a signature, if anything is. Without a key only its form can be looked at. */
@@ -146,18 +154,20 @@ async function checkSignature(
   const signature = parseSignature(artifact.signature);
   if ('malformed' in signature) {
     const message = `${name} ${signature.malformed}, so Tauri's updater would refuse it`;
-    return { code: 'preflight_refused', message, hint: 'Sign the file with `tauri signer sign`.' };
+    const remedy = 'Sign the file with `tauri signer sign`.';
+    return { id: 'signature.malformed', code: 'preflight_refused', message, hint: remedy };
   }
   const hint = 'Sign exactly these bytes, for this version, with the key whose public half the app has.';
   if (publicKey === undefined) {
     const reason = otherVersion(signature, version);
     return reason === undefined
       ? undefined
-      : { code: 'preflight_refused', message: `${name} is ${reason}`, hint };
+      : { id: 'signature.wrong_version', code: 'preflight_refused', message: `${name} is ${reason}`, hint };
   }
   if (!signature.prehashed && artifact.size > MAX_UNHASHED_BYTES) {
     const message = `${name} is not prehashed, which is only checked for files up to ${MAX_UNHASHED_BYTES} bytes`;
-    return { code: 'preflight_refused', message, hint: 'Sign the file with a current `tauri signer sign`.' };
+    const remedy = 'Sign the file with a current `tauri signer sign`.';
+    return { id: 'signature.not_prehashed', code: 'preflight_refused', message, hint: remedy };
   }
   const content: SignedContent = signature.prehashed
     ? { blake2b512: artifact.blake2b512 }
@@ -165,7 +175,7 @@ async function checkSignature(
   const verification = verifySignature(signature, publicKey, content, version);
   if (verification.valid) return undefined;
   const message = `${name} (${platformName(artifact)}) does not verify: ${verification.reason}`;
-  return { code: 'preflight_refused', message, hint };
+  return { id: 'signature.invalid', code: 'preflight_refused', message, hint };
 }
 
 /** A warning where a trusted comment names another file than the one it lies beside, which may have been renamed. */
@@ -209,5 +219,5 @@ export async function hashFile(path: string, signal: AbortSignal | undefined): P
 
 function unreadable(file: string, error: unknown): Issue {
   const message = `${file} cannot be read: ${(error as Error).message}`;
-  return { code: 'usage', message, hint: 'Check its permissions.' };
+  return { id: 'file.unreadable', code: 'usage', message, hint: 'Check its permissions.' };
 }

@@ -44,11 +44,16 @@ export function requestIssues(request: ReleaseRequest): Issue[] {
   const issues: Issue[] = [];
   if (!isVersion(version)) {
     const hint = 'Use strict semver: X.Y.Z, optionally with -pre-release and +build, at most 64 characters.';
-    issues.push({ code: 'preflight_refused', message: `${version} is not a version`, hint });
+    issues.push({
+      id: 'release.invalid_version',
+      code: 'preflight_refused',
+      message: `${version} is not a version`,
+      hint,
+    });
   } else if (isPrerelease(version) && channel === STABLE && !allowPrerelease) {
     const message = `${version} is a pre-release, and would be offered to everyone`;
     const hint = 'Give it a channel with --channel, or pass --allow-prerelease if that is meant.';
-    issues.push({ code: 'preflight_refused', message, hint });
+    issues.push({ id: 'release.prerelease', code: 'preflight_refused', message, hint });
   }
   return issues;
 }
@@ -81,7 +86,7 @@ export function plan(
   const slug = request.slug ?? server.slug ?? undefined;
   if (server.slug === null && newSlug === undefined) {
     const message = 'the app has no slug yet, so nobody could ask for its updates';
-    issues.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });
+    issues.push({ id: 'app.no_slug', code: 'usage', message, hint: 'Pass --slug with the one you want.' });
   }
   if (issues.length > 0 || typeof visibility !== 'string') return { issues };
   return {
@@ -145,7 +150,7 @@ export function planArtifact(
     const hint = draft
       ? 'Delete the draft with `releases delete` and publish all of it again, or publish a new version.'
       : 'Published bytes never change: publish them as a new version.';
-    return { code: 'conflict', message, hint, file: artifact.file };
+    return { id: 'file.other_bytes', code: 'conflict', message, hint, file: artifact.file };
   }
   return { ...planned, action: 'skip', servedSignature: stored.signature ?? signature };
 }
@@ -155,7 +160,8 @@ function sizeIssues(body: CreateReleaseBody, server: ServerState): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
   if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
   const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
-  return [{ code: 'preflight_refused', message, hint: 'Shorten them, or link to a page that has them all.' }];
+  const hint = 'Shorten them, or link to a page that has them all.';
+  return [{ id: 'release.notes_too_long', code: 'preflight_refused', message, hint }];
 }
 
 /** One signature for a release makes every platform but one unverifiable, for ever. */
@@ -166,7 +172,7 @@ export function signatureIssues(artifacts: readonly LocalArtifact[], server: Ser
     `this server holds one signature for a release, but the ${artifacts.length} files have ${distinct}: ` +
     `users of all but one would never be able to verify an update`;
   const hint = 'Use a server with the extension artifact-signature, or publish a single platform.';
-  return [{ code: 'preflight_refused', message, hint }];
+  return [{ id: 'server.one_signature', code: 'preflight_refused', message, hint }];
 }
 
 /** What is expected of a release that is live all the same: some job did not say what it was to wait for. */

@@ -32,9 +32,8 @@ export function orderIssues(request: ReleaseRequest, releases: readonly ReleaseR
   if (request.allowLower || live === undefined || compareVersions(request.version, live.version) > 0)
     return [];
   const message = `${live.version} is live, and ${request.version} is lower: apps on it are never offered that`;
-  return [
-    { code: 'preflight_refused', message, hint: 'Raise the version, or pass --allow-lower if it is meant.' },
-  ];
+  const hint = 'Raise the version, or pass --allow-lower if it is meant.';
+  return [{ id: 'release.lower_version', code: 'preflight_refused', message, hint }];
 }
 
 /**
@@ -58,7 +57,7 @@ export function keyChangeIssues(
     'apps on it would refuse the update';
   const hint =
     'Sign with the key whose public half installed apps have, or pass --allow-key-change if they know the new one.';
-  return [{ code: 'preflight_refused', message, hint }];
+  return [{ id: 'release.key_changed', code: 'preflight_refused', message, hint }];
 }
 
 /** The id of the key that made a minisign signature, as minisign prints it; undefined for any other signature. */
