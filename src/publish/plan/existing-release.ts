@@ -1,7 +1,7 @@
 import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { type Visibility, visibilityOfExisting } from './visibility.ts';

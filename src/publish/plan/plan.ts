@@ -1,31 +1,20 @@
 import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  type CreateArtifactBody,
   type CreateReleaseBody,
   MAX_JSON_BODY_BYTES,
   type ReleaseResponse,
 } from '../../protocol/messages.ts';
-import { MULTIPART_FROM } from '../../protocol/multipart.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../../protocol/version.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
 import { joinRelease } from './existing-release.ts';
+import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
 import { highestLive, keyChangeIssues, orderIssues } from './previous-release.ts';
 import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
-
-export interface PlannedArtifact extends LocalArtifact {
-  readonly action: 'upload' | 'skip';
-  /** What a check has to answer for it. */
-  readonly servedSignature: string;
-  /** api.md, "Upload Artifacts": the request. */
-  readonly body: CreateArtifactBody;
-  /** Extension `complete-upload`: a call follows the PUT. */
-  readonly completed?: true;
-}
 
 export interface Plan {
   /** To be registered first. */
@@ -119,40 +108,6 @@ function releaseBody(
     };
   }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
-}
-
-/** What is to be done with one file, given what the server stores for its platform in a release. */
-export function planArtifact(
-  artifact: LocalArtifact,
-  existing: ReleaseResponse | undefined,
-  server: ServerState,
-): PlannedArtifact | Issue {
-  const { target, arch, bundleType, size: file_size, sha256, signature } = artifact;
-  const body = {
-    target,
-    arch,
-    ...(bundleType !== undefined && { bundle_type: bundleType }),
-    file_size,
-    ...(supports(server, 'artifact-signature') && { sha256, signature }),
-    ...(supports(server, 'multipart') && file_size >= MULTIPART_FROM && { multipart: true }),
-  };
-  const planned = {
-    ...artifact,
-    body,
-    ...(supports(server, 'complete-upload') && { completed: true as const }),
-  };
-  const stored = server.stored.get(platformName(artifact));
-  if (stored === undefined) return { ...planned, action: 'upload', servedSignature: signature };
-  if (stored.sha256 !== sha256) {
-    const draft = existing?.status === 'draft';
-    const where = draft ? 'in the draft' : 'published';
-    const message = `${platformName(artifact)} is already ${where} with other bytes (SHA-256 ${stored.sha256})`;
-    const hint = draft
-      ? 'Delete the draft with `releases delete` and publish all of it again, or publish a new version.'
-      : 'Published bytes never change: publish them as a new version.';
-    return { id: 'file.other_bytes', code: 'conflict', message, hint, file: artifact.file };
-  }
-  return { ...planned, action: 'skip', servedSignature: stored.signature ?? signature };
 }
 
 /** Our server's limit is known before anything is written. */

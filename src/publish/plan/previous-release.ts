@@ -3,7 +3,7 @@ import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { formatKeyId, parseSignature } from '../../protocol/minisign.ts';
 import { compareVersions, isVersion, precedenceOf } from '../../protocol/version.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 
 /** The release that installed apps of a channel are at most on: the highest live one but the version itself. */

@@ -1,7 +1,7 @@
 import type { Issue, IssueId } from '../../issue.ts';
 import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 
 /** What of the files a server can hold. */

@@ -5,7 +5,7 @@ import type { TransportRequest } from '../../../src/client/transport/transport.t
 import { OtaError } from '../../../src/errors.ts';
 import { platformName } from '../../../src/protocol/platform.ts';
 import { publishArtifact } from '../../../src/publish/publish-artifact.ts';
-import type { PublishEvent } from '../../../src/publish/publisher.ts';
+import type { PublishEvent } from '../../../src/publish/publish-event.ts';
 import {
   atCheck,
   atCreation,

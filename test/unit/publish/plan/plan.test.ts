@@ -3,7 +3,7 @@ import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../../src/protocol/extensio
 import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 import { MULTIPART_FROM } from '../../../../src/protocol/multipart.ts';
 import { platformName } from '../../../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../../../../src/publish/inspect/local-artifact.ts';
 import { plan, requestIssues } from '../../../../src/publish/plan/plan.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { findRelease } from '../../../../src/publish/server-state/find-release.ts';
