@@ -34,6 +34,8 @@ export interface OtaErrorOptions {
   readonly cause?: unknown;
   /** How long the other side asked to be left alone, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** The ids of the issues that it reports together (`issue.ts`). */
+  readonly issueIds?: readonly string[];
 }
 
 /** The one error class of this project: an expected failure that a person or a script can act on. */
@@ -42,12 +44,14 @@ export class OtaError extends Error {
   readonly code: OtaErrorCode;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly issueIds: readonly string[];
 
   constructor(code: OtaErrorCode, message: string, options: OtaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.retryAfterMs = options.retryAfterMs;
+    this.issueIds = options.issueIds ?? [];
   }
 
   /** Whether the same command can simply be run again. */

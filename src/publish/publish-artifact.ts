@@ -1,8 +1,10 @@
 import { throwIssues } from '../issue.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import { type ArtifactInput, inspectArtifacts } from './inspect/inspect-artifacts.ts';
+import { inspectArtifacts } from './inspect/inspect-artifacts.ts';
+import type { ArtifactInput } from './inspect/local-artifact.ts';
 import { joinRelease } from './plan/existing-release.ts';
-import { type PlannedArtifact, planArtifact, signatureIssues } from './plan/plan.ts';
+import { signatureIssues } from './plan/plan.ts';
+import { type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
 import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';

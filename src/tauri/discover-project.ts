@@ -181,5 +181,7 @@ function versionIssues(apps: ReadonlyMap<Target, TauriApp>): Issue[] {
   const versions = [...apps].map(([target, { version }]) => `${version} for ${target}`);
   if (new Set([...apps.values()].map(({ version }) => version)).size < 2) return [];
   const message = `the configuration has different versions: ${versions.sort().join(', ')}`;
-  return [{ code: 'usage', message, hint: 'Say which is meant with --version.' }];
+  return [
+    { id: 'project.versions_differ', code: 'usage', message, hint: 'Say which is meant with --version.' },
+  ];
 }

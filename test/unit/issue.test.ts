@@ -1,27 +1,33 @@
 import { describe, expect, test } from 'vitest';
 import { type Issue, throwIssues, toError } from '../../src/issue.ts';
 
-const fault = (code: Issue['code'], message: string = code): Issue => ({
+const issue = (code: Issue['code'], message: string = code): Issue => ({
+  id: code === 'conflict' ? 'release.yanked' : 'file.missing',
   code,
   message,
   hint: `Mend ${code}.`,
 });
 
-describe('faults', () => {
+describe('issues', () => {
   test('that are none throw nothing', () => {
     expect(() => throwIssues([])).not.toThrow();
   });
 
   test('of one kind keep message and hint', () => {
-    expect(toError([fault('conflict', 'It is there')])).toMatchObject({
+    expect(toError([issue('conflict', 'It is there')])).toMatchObject({
       code: 'conflict',
+      issueIds: ['release.yanked'],
       message: 'It is there',
       hint: 'Mend conflict.',
     });
   });
 
+  test('keep the id of each on the error', () => {
+    expect(toError([issue('conflict'), issue('usage')]).issueIds).toEqual(['release.yanked', 'file.missing']);
+  });
+
   test('are all named, each with what to do', () => {
-    const error = toError([fault('conflict', 'a'), fault('conflict', 'b')]);
+    const error = toError([issue('conflict', 'a'), issue('conflict', 'b')]);
     expect(error.message.split('\n')).toEqual([
       '2 problems, nothing was published:',
       '  - a. Mend conflict.',
@@ -35,7 +41,7 @@ describe('faults', () => {
     ['preflight_refused', 'usage', 'usage'],
     ['conflict', 'conflict', 'conflict'],
   ])('%s and %s together are %s', (first, second, expected) => {
-    expect(() => throwIssues([fault(first), fault(second)])).toThrow(
+    expect(() => throwIssues([issue(first), issue(second)])).toThrow(
       expect.objectContaining({ code: expected }),
     );
   });

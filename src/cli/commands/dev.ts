@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../protocol/messages.ts';
 import { nextRelease } from '../../protocol/version.ts';
-import type { PublishEvent } from '../../publish/publisher.ts';
+import type { PublishEvent } from '../../publish/publish-event.ts';
 import type { Traffic } from '../../server/traffic.ts';
 import { devOverlay, formatOverlay, OVERLAY_NAME } from '../../tauri/project/dev-overlay.ts';
 import { publishToOwnServer } from '../dev/dev-publish.ts';

@@ -7,7 +7,7 @@ import { formatPublicKey, type PublicKey } from '../../protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../protocol/minisign-signer.ts';
 import { SCOPES } from '../../protocol/token.ts';
 import { type PublishResult, publish } from '../../publish/publish.ts';
-import type { PublishEvent } from '../../publish/publisher.ts';
+import type { PublishEvent } from '../../publish/publish-event.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { StartedServer } from '../wiring/start-server.ts';
 import type { DevBuild } from './find-dev-build.ts';

@@ -1,4 +1,4 @@
-import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
+import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import type { LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { listTauriFolders } from '../../tauri/project/find-tauri-folder.ts';
 import type { OptionErrors } from '../options/option-errors.ts';

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { toError } from '../../issue.ts';
 import { type SigningKeyPair, signFile } from '../../protocol/minisign-signer.ts';
-import { type ArtifactInput, hashFile } from '../../publish/inspect/inspect-artifacts.ts';
+import { hashFile } from '../../publish/inspect/hash-file.ts';
+import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 
 export interface DevSigning {
   readonly keyPair: SigningKeyPair;

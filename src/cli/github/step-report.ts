@@ -1,5 +1,5 @@
 import { platformName } from '../../protocol/platform.ts';
-import type { PublishEvent } from '../../publish/publisher.ts';
+import type { PublishEvent } from '../../publish/publish-event.ts';
 import type { Environment } from '../environment.ts';
 import type { Failure } from '../output/error-report.ts';
 import { GitHubActions } from './github-actions.ts';

@@ -8,7 +8,7 @@ import {
   platformName,
   TARGETS,
 } from '../../protocol/platform.ts';
-import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
+import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import { CONFIG_FILE } from './config-file.ts';
 import type { OptionErrors } from './option-errors.ts';
 

@@ -1,6 +1,6 @@
 import type { Platform } from '../../protocol/platform.ts';
 import { keyIdOf } from '../../publish/plan/previous-release.ts';
-import type { RefusedArtifact } from '../../publish/publisher.ts';
+import type { RefusedArtifact } from '../../publish/publish-event.ts';
 import { formatBytes, formatTable } from '../format.ts';
 
 /** A file in a plan, and what would become of it. */

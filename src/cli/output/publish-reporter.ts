@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Ora } from 'ora';
 import { platformName } from '../../protocol/platform.ts';
-import type { PublishEvent, ShownArtifact } from '../../publish/publisher.ts';
+import type { PublishEvent, ShownArtifact } from '../../publish/publish-event.ts';
 import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from '../format.ts';
 import type { Output } from './output.ts';
 import { formatRefused } from './plan-table.ts';

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { Issue } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
-import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
+import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';

@@ -1,7 +1,7 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
-import { requiredOf } from '../required-artifacts.ts';
+import { requiredOf } from '../server-state/published-file.ts';
 import { findKept, requireKept, whileThere } from '../server-state/withdrawal.ts';
 import type { Uploaded } from '../upload/upload-all.ts';
 

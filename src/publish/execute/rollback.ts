@@ -1,7 +1,7 @@
 import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../../protocol/platform.ts';
-import type { PlannedArtifact } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
 import { listedArtifacts, type StoredArtifact, servedArtifacts } from '../server-state/server-state.ts';
 

@@ -1,7 +1,7 @@
 import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { type Visibility, visibilityOfExisting } from './visibility.ts';
@@ -32,19 +32,20 @@ function existingReleaseIssues(
   const hint = 'Publish it as a new version.';
   if (existing.version !== version) {
     const message = `${existing.version} exists, and build metadata does not make ${version} another version`;
-    return [{ code: 'conflict', message, hint }];
+    return [{ id: 'release.exists', code: 'conflict', message, hint }];
   }
   if (
     !supports(server, 'artifact-signature') &&
     typeof existing.signature === 'string' &&
     artifacts.some(({ signature }) => signature !== existing.signature)
   ) {
-    return [{ code: 'conflict', message: `${version} exists with another signature`, hint }];
+    const message = `${version} exists with another signature`;
+    return [{ id: 'release.other_signature', code: 'conflict', message, hint }];
   }
   if (existing.channel !== undefined && existing.channel !== channel) {
     const message = `${version} exists in the channel ${existing.channel}, not in ${channel}`;
     const remedy = `Pass --channel ${existing.channel}, or publish a new version.`;
-    return [{ code: 'conflict', message, hint: remedy }];
+    return [{ id: 'release.other_channel', code: 'conflict', message, hint: remedy }];
   }
   return [];
 }
@@ -52,5 +53,5 @@ function existingReleaseIssues(
 /** What would be uploaded to it is offered at once. */
 function liveIssue({ version }: ReleaseResponse): Issue {
   const message = `${version} is live already, and cannot be a draft`;
-  return { code: 'conflict', message, hint: 'Publish it as a new version.' };
+  return { id: 'release.live', code: 'conflict', message, hint: 'Publish it as a new version.' };
 }

@@ -1,31 +1,20 @@
 import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  type CreateArtifactBody,
   type CreateReleaseBody,
   MAX_JSON_BODY_BYTES,
   type ReleaseResponse,
 } from '../../protocol/messages.ts';
-import { MULTIPART_FROM } from '../../protocol/multipart.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, isPrerelease, isVersion, precedenceOf } from '../../protocol/version.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
 import { joinRelease } from './existing-release.ts';
+import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
 import { highestLive, keyChangeIssues, orderIssues } from './previous-release.ts';
 import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
-
-export interface PlannedArtifact extends LocalArtifact {
-  readonly action: 'upload' | 'skip';
-  /** What a check has to answer for it. */
-  readonly servedSignature: string;
-  /** api.md, "Upload Artifacts": the request. */
-  readonly body: CreateArtifactBody;
-  /** Extension `complete-upload`: a call follows the PUT. */
-  readonly completed?: true;
-}
 
 export interface Plan {
   /** To be registered first. */
@@ -44,11 +33,16 @@ export function requestIssues(request: ReleaseRequest): Issue[] {
   const issues: Issue[] = [];
   if (!isVersion(version)) {
     const hint = 'Use strict semver: X.Y.Z, optionally with -pre-release and +build, at most 64 characters.';
-    issues.push({ code: 'preflight_refused', message: `${version} is not a version`, hint });
+    issues.push({
+      id: 'release.invalid_version',
+      code: 'preflight_refused',
+      message: `${version} is not a version`,
+      hint,
+    });
   } else if (isPrerelease(version) && channel === STABLE && !allowPrerelease) {
     const message = `${version} is a pre-release, and would be offered to everyone`;
     const hint = 'Give it a channel with --channel, or pass --allow-prerelease if that is meant.';
-    issues.push({ code: 'preflight_refused', message, hint });
+    issues.push({ id: 'release.prerelease', code: 'preflight_refused', message, hint });
   }
   return issues;
 }
@@ -81,7 +75,7 @@ export function plan(
   const slug = request.slug ?? server.slug ?? undefined;
   if (server.slug === null && newSlug === undefined) {
     const message = 'the app has no slug yet, so nobody could ask for its updates';
-    issues.push({ code: 'usage', message, hint: 'Pass --slug with the one you want.' });
+    issues.push({ id: 'app.no_slug', code: 'usage', message, hint: 'Pass --slug with the one you want.' });
   }
   if (issues.length > 0 || typeof visibility !== 'string') return { issues };
   return {
@@ -116,46 +110,13 @@ function releaseBody(
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
 }
 
-/** What is to be done with one file, given what the server stores for its platform in a release. */
-export function planArtifact(
-  artifact: LocalArtifact,
-  existing: ReleaseResponse | undefined,
-  server: ServerState,
-): PlannedArtifact | Issue {
-  const { target, arch, bundleType, size: file_size, sha256, signature } = artifact;
-  const body = {
-    target,
-    arch,
-    ...(bundleType !== undefined && { bundle_type: bundleType }),
-    file_size,
-    ...(supports(server, 'artifact-signature') && { sha256, signature }),
-    ...(supports(server, 'multipart') && file_size >= MULTIPART_FROM && { multipart: true }),
-  };
-  const planned = {
-    ...artifact,
-    body,
-    ...(supports(server, 'complete-upload') && { completed: true as const }),
-  };
-  const stored = server.stored.get(platformName(artifact));
-  if (stored === undefined) return { ...planned, action: 'upload', servedSignature: signature };
-  if (stored.sha256 !== sha256) {
-    const draft = existing?.status === 'draft';
-    const where = draft ? 'in the draft' : 'published';
-    const message = `${platformName(artifact)} is already ${where} with other bytes (SHA-256 ${stored.sha256})`;
-    const hint = draft
-      ? 'Delete the draft with `releases delete` and publish all of it again, or publish a new version.'
-      : 'Published bytes never change: publish them as a new version.';
-    return { code: 'conflict', message, hint, file: artifact.file };
-  }
-  return { ...planned, action: 'skip', servedSignature: stored.signature ?? signature };
-}
-
 /** Our server's limit is known before anything is written. */
 function sizeIssues(body: CreateReleaseBody, server: ServerState): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
   if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
   const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
-  return [{ code: 'preflight_refused', message, hint: 'Shorten them, or link to a page that has them all.' }];
+  const hint = 'Shorten them, or link to a page that has them all.';
+  return [{ id: 'release.notes_too_long', code: 'preflight_refused', message, hint }];
 }
 
 /** One signature for a release makes every platform but one unverifiable, for ever. */
@@ -166,7 +127,7 @@ export function signatureIssues(artifacts: readonly LocalArtifact[], server: Ser
     `this server holds one signature for a release, but the ${artifacts.length} files have ${distinct}: ` +
     `users of all but one would never be able to verify an update`;
   const hint = 'Use a server with the extension artifact-signature, or publish a single platform.';
-  return [{ code: 'preflight_refused', message, hint }];
+  return [{ id: 'server.one_signature', code: 'preflight_refused', message, hint }];
 }
 
 /** What is expected of a release that is live all the same: some job did not say what it was to wait for. */

@@ -3,7 +3,7 @@ import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { formatKeyId, parseSignature } from '../../protocol/minisign.ts';
 import { compareVersions, isVersion, precedenceOf } from '../../protocol/version.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 
 /** The release that installed apps of a channel are at most on: the highest live one but the version itself. */
@@ -32,9 +32,8 @@ export function orderIssues(request: ReleaseRequest, releases: readonly ReleaseR
   if (request.allowLower || live === undefined || compareVersions(request.version, live.version) > 0)
     return [];
   const message = `${live.version} is live, and ${request.version} is lower: apps on it are never offered that`;
-  return [
-    { code: 'preflight_refused', message, hint: 'Raise the version, or pass --allow-lower if it is meant.' },
-  ];
+  const hint = 'Raise the version, or pass --allow-lower if it is meant.';
+  return [{ id: 'release.lower_version', code: 'preflight_refused', message, hint }];
 }
 
 /**
@@ -58,7 +57,7 @@ export function keyChangeIssues(
     'apps on it would refuse the update';
   const hint =
     'Sign with the key whose public half installed apps have, or pass --allow-key-change if they know the new one.';
-  return [{ code: 'preflight_refused', message, hint }];
+  return [{ id: 'release.key_changed', code: 'preflight_refused', message, hint }];
 }
 
 /** The id of the key that made a minisign signature, as minisign prints it; undefined for any other signature. */

@@ -3,7 +3,8 @@ import { partsOf } from '../../protocol/multipart.ts';
 import { type Platform, withoutBundleType } from '../../protocol/platform.ts';
 import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../../protocol/routes.ts';
 import { LOWEST_VERSION } from '../../protocol/version.ts';
-import type { Plan, PlannedArtifact } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { PlannedArtifact } from './planned-artifact.ts';
 
 /** What stands for an id or a URL that only the server's answer will tell. */
 const RELEASE_ID = '{release_id}';

@@ -1,7 +1,7 @@
-import type { Issue } from '../../issue.ts';
+import type { Issue, IssueId } from '../../issue.ts';
 import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
-import type { LocalArtifact } from '../inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 
 /** What of the files a server can hold. */
@@ -30,16 +30,19 @@ export function checkServerCompatibility(
     const unknown = others.map(({ file }) => ({ file, reason: noArch, usual: false }));
     return { artifacts: chosen.map(withoutKind), leftOut: [...leftOut, ...unknown], issues: [] };
   }
-  const hint = 'Use a server with the extension platforms, or leave it out.';
   return {
     artifacts: chosen.map(withoutKind),
     leftOut: [],
     issues: [
       ...others.map((artifact) =>
-        refusal(artifact.file, `${platformName(artifact)} has no place: ${noArch}`, hint),
+        refusal('server.unknown_arch', artifact.file, `${platformName(artifact)} has no place: ${noArch}`),
       ),
       ...leftOut.map(({ file, reason }) =>
-        refusal(file, `${file} has no place: this server holds one file for a platform, and ${reason}`, hint),
+        refusal(
+          'server.one_file',
+          file,
+          `${file} has no place: this server holds one file for a platform, and ${reason}`,
+        ),
       ),
     ],
   };
@@ -49,6 +52,7 @@ function withoutKind({ bundleType: _, ...artifact }: LocalArtifact): LocalArtifa
   return { ...artifact, ...withoutBundleType(artifact) };
 }
 
-function refusal(file: string, message: string, hint: string): Issue {
-  return { code: 'preflight_refused', message, hint, file };
+function refusal(id: IssueId, file: string, message: string): Issue {
+  const hint = 'Use a server with the extension platforms, or leave it out.';
+  return { id, code: 'preflight_refused', message, hint, file };
 }

@@ -1,4 +1,4 @@
-import type { Issue } from '../../issue.ts';
+import type { Issue, IssueId } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform } from '../../protocol/platform.ts';
@@ -38,14 +38,16 @@ export function visibilityOfExisting(
   if (expect === undefined) {
     if (request.expect === undefined) return request.draft ? 'later' : 'on_request';
     const hint = 'Take it live with `publish finish`, or delete it and publish again.';
-    return conflict(`${version} is a draft that waits for a request, not for platforms`, hint);
+    const message = `${version} is a draft that waits for a request, not for platforms`;
+    return conflict('release.waits_for_request', message, hint);
   }
   if (request.draft) {
     const message = `${version} goes live with the last of ${expect.join(', ')}, and cannot be left a draft`;
-    return conflict(message, 'Leave --draft out, or delete the draft.');
+    return conflict('release.waits_for_platforms', message, 'Leave --draft out, or delete the draft.');
   }
   if (request.expect === undefined || sameNames(request.expect, expect)) return 'when_expected';
   return conflict(
+    'release.waits_for_others',
     `${version} waits for ${expect.join(', ')}, not for ${request.expect.join(', ')}`,
     'Give every job the same --expect, or delete the draft.',
   );
@@ -59,18 +61,19 @@ export function missingExtensionIssues(
 ): Issue[] {
   const issues: Issue[] = [];
   if (request.draft && !supports(server, 'draft')) {
-    issues.push(refusal('this server has no drafts', 'Leave --draft out: what is uploaded is live at once.'));
+    const hint = 'Leave --draft out: what is uploaded is live at once.';
+    issues.push(refusal('server.no_drafts', 'this server has no drafts', hint));
   }
   if ((request.channel ?? STABLE) !== STABLE && !supports(server, 'channel')) {
-    issues.push(
-      refusal('this server has no channels', 'Leave --channel out: everyone is offered the release.'),
-    );
+    const hint = 'Leave --channel out: everyone is offered the release.';
+    issues.push(refusal('server.no_channels', 'this server has no channels', hint));
   }
   if (request.expect !== undefined && !supports(server, 'expect')) {
     const missing = missingNames(request.expect, [...artifacts, ...storedPlatforms(server.stored)]);
     if (missing.length > 0) {
       const message = `this server cannot wait for other jobs, and ${missing.join(', ')} is expected but not here`;
-      issues.push(refusal(message, 'Publish all platforms in one run, or use a server with that extension.'));
+      const hint = 'Publish all platforms in one run, or use a server with that extension.';
+      issues.push(refusal('server.cannot_wait', message, hint));
     }
   }
   return issues;
@@ -80,10 +83,10 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.toSorted().join() === b.toSorted().join();
 }
 
-function conflict(message: string, hint: string): Issue {
-  return { code: 'conflict', message, hint };
+function conflict(id: IssueId, message: string, hint: string): Issue {
+  return { id, code: 'conflict', message, hint };
 }
 
-function refusal(message: string, hint: string): Issue {
-  return { code: 'preflight_refused', message, hint };
+function refusal(id: IssueId, message: string, hint: string): Issue {
+  return { id, code: 'preflight_refused', message, hint };
 }

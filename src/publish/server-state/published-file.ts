@@ -1,4 +1,4 @@
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import type { PublishReleaseBody, ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, parsePlatform } from '../../protocol/platform.ts';
 import { listedName } from './server-state.ts';
 
@@ -28,4 +28,16 @@ export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseRes
     if (platform === undefined) return [];
     return [{ ...platform, size, sha256, servedSignature: signature ?? ofRelease ?? '', action: 'skip' }];
   });
+}
+
+/** What must be in a release when it goes live, by the bytes that were signed: extension `draft`. */
+export function requiredOf(
+  artifacts: readonly (Platform & { readonly sha256: string })[],
+): PublishReleaseBody {
+  return artifacts.map(({ target, arch, bundleType, sha256 }) => ({
+    target,
+    arch,
+    ...(bundleType !== undefined && { bundle_type: bundleType }),
+    sha256,
+  }));
 }

@@ -6,7 +6,7 @@ import type { Publisher } from '../publisher.ts';
 /** Why nothing is published into a yanked release. */
 export function yankedIssue(version: string): Issue {
   const hint = 'Restore it with `releases restore`, or publish a new version.';
-  return { code: 'conflict', message: `${version} is yanked`, hint };
+  return { id: 'release.yanked', code: 'conflict', message: `${version} is yanked`, hint };
 }
 
 /**

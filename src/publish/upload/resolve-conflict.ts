@@ -2,7 +2,7 @@ import { Retry } from '../../client/retry.ts';
 import type { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { platformName } from '../../protocol/platform.ts';
-import type { PlannedArtifact } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
 import { listedArtifacts, servedArtifacts } from '../server-state/server-state.ts';
 import { findKept } from '../server-state/withdrawal.ts';

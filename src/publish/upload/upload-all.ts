@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { BufferPool } from '../../client/transfer/buffer-pool.ts';
 import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import type { PlannedArtifact } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
 import { whileThere } from '../server-state/withdrawal.ts';
 import { uploadArtifact } from './upload-artifact.ts';

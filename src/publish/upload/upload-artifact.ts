@@ -1,5 +1,5 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import type { PlannedArtifact } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
 import type { SentArtifact, UploadOptions } from './upload-grant.ts';
 import { uploadMultipart } from './upload-multipart.ts';

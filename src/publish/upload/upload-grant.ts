@@ -1,5 +1,8 @@
 import type { BufferPool } from '../../client/transfer/buffer-pool.ts';
+import { OtaError } from '../../errors.ts';
 import type { CreateArtifactResponse } from '../../protocol/messages.ts';
+import { platformName } from '../../protocol/platform.ts';
+import type { ShownArtifact } from '../publish-event.ts';
 
 /** What a server promised to take. */
 export type UploadGrant = Pick<CreateArtifactResponse, 'upload_url' | 'upload_id' | 'multipart'>;
@@ -19,4 +22,13 @@ export interface SentArtifact {
   readonly servedSignature: string;
   /** Whether the release went live by it. Undefined where nobody told. */
   readonly wentLive: boolean | undefined;
+}
+
+/** A URL that was made just before is refused: another would be too. */
+export function storageRefused(artifact: ShownArtifact, cause: OtaError): OtaError {
+  const message = `the storage refuses the upload of ${platformName(artifact)}: ${cause.message}`;
+  return new OtaError('unauthorized', message, {
+    cause,
+    hint: "It is the server's storage, or its clock, that is not set up right: tell whoever runs it.",
+  });
 }

@@ -5,13 +5,13 @@ import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { partSizeOf, partsOf } from '../../protocol/multipart.ts';
 import { platformName } from '../../protocol/platform.ts';
-import type { PlannedArtifact } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
-import { storageRefused } from '../storage-refused.ts';
 import { completeArrived } from './complete-upload.ts';
 import { PartUrls, UploadEnded } from './part-urls.ts';
 import { resolveConflict } from './resolve-conflict.ts';
 import type { SentArtifact, UploadGrant, UploadOptions } from './upload-grant.ts';
+import { storageRefused } from './upload-grant.ts';
 
 /** Bytes handed to the network at once. */
 const CHUNK = 256 * 1024;

@@ -2,13 +2,13 @@ import { uploadFile } from '../../client/transfer/upload-file.ts';
 import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { platformName } from '../../protocol/platform.ts';
-import type { PlannedArtifact } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
 import { findKept, whileThere } from '../server-state/withdrawal.ts';
-import { storageRefused } from '../storage-refused.ts';
 import { completeArrived } from './complete-upload.ts';
 import { resolveConflict } from './resolve-conflict.ts';
 import type { SentArtifact, UploadOptions } from './upload-grant.ts';
+import { storageRefused } from './upload-grant.ts';
 
 /**
  * Brings one file to the server in one piece: asks for a URL just before each try, so that none is too old, sends the

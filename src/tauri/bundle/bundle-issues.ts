@@ -41,6 +41,7 @@ export function clashIssues(candidates: readonly Candidate[]): Issue[] {
   }
   const clashes = [...byPlace].filter(([, files]) => files.length > 1);
   return clashes.map(([place, files]) => ({
+    id: 'bundle.ambiguous',
     code: 'preflight_refused',
     message: `${place.split(' ')[0]} has ${files.length} files of the same kind: ${files.join(', ')}`,
     hint: 'Remove those that are not meant, or name the right one with --artifact.',
@@ -50,7 +51,12 @@ export function clashIssues(candidates: readonly Candidate[]): Issue[] {
 /** A Mac was built for, but only a disk image is there. */
 export function onlyDmgIssue(file: string, config: TauriConfig): Issue {
   const message = `${file} is for a first installation, and there is no .app.tar.gz to update with`;
-  return { code: 'usage', message, hint: `Put "app" into bundle.targets. ${remedyFor(config)}` };
+  return {
+    id: 'bundle.only_dmg',
+    code: 'usage',
+    message,
+    hint: `Put "app" into bundle.targets. ${remedyFor(config)}`,
+  };
 }
 
 /**
@@ -70,7 +76,7 @@ export function nothingFoundIssue(
     otherVersions.length > 0
       ? `Those there are of ${otherVersions.join(', ')}: build ${version}${instead}.`
       : 'Run `tauri build` first; where it builds into another folder, set CARGO_TARGET_DIR as it was set then.';
-  return { code: 'usage', message, hint };
+  return { id: 'bundle.not_found', code: 'usage', message, hint };
 }
 
 function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): Issue {
@@ -78,7 +84,12 @@ function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): I
   const why = config.updaterArtifacts
     ? `although bundle.createUpdaterArtifacts is on in ${config.file}`
     : `because bundle.createUpdaterArtifacts is off in ${config.file}`;
-  return { code: 'usage', message: `there is no .sig for ${files}, ${why}`, hint: remedyFor(config) };
+  return {
+    id: 'bundle.unsigned',
+    code: 'usage',
+    message: `there is no .sig for ${files}, ${why}`,
+    hint: remedyFor(config),
+  };
 }
 
 function remedyFor({ updaterArtifacts }: TauriConfig): string {

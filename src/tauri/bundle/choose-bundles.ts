@@ -1,10 +1,20 @@
 import { basename } from 'node:path';
-import { BUNDLE_TYPES, type BundleType, platformName, withoutBundleType } from '../../protocol/platform.ts';
-import type { ArtifactInput } from '../../publish/inspect/inspect-artifacts.ts';
+import {
+  BUNDLE_TYPES,
+  type BundleType,
+  type Platform,
+  platformName,
+  withoutBundleType,
+} from '../../protocol/platform.ts';
 import { parseBundleName } from './bundle-name.ts';
 
+/** A file and the platform it is for. */
+interface PlatformFile extends Platform {
+  readonly file: string;
+}
+
 /** A signed updater file that was found, and what it is for. A universal macOS app makes two of one file. */
-export interface Candidate extends ArtifactInput {
+export interface Candidate extends PlatformFile {
   readonly bundleType: BundleType;
 }
 
@@ -29,7 +39,7 @@ export interface ChooseOptions {
  * an archive for Tauri 1's updater where that is to be served, otherwise the bundle itself; an MSI in English over its
  * other languages, which all update each other. Pure.
  */
-export function chooseForPlatform<T extends ArtifactInput>(
+export function chooseForPlatform<T extends PlatformFile>(
   candidates: readonly T[],
   options: ChooseOptions,
 ): { readonly chosen: readonly T[]; readonly leftOut: readonly LeftOut[] } {
@@ -50,7 +60,7 @@ export function chooseForPlatform<T extends ArtifactInput>(
 
 /** The lower, the better; the first that differs decides. */
 function rankOf(
-  { bundleType, file }: ArtifactInput,
+  { bundleType, file }: PlatformFile,
   { v1Compatible }: ChooseOptions,
 ): readonly (number | string)[] {
   const name = parseBundleName(basename(file));

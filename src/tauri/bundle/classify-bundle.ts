@@ -1,4 +1,4 @@
-import type { Issue } from '../../issue.ts';
+import type { Issue, IssueId } from '../../issue.ts';
 import type { BundleType } from '../../protocol/platform.ts';
 import type { TauriArch } from '../project/arch-words.ts';
 import { msiVersions, type TauriApp } from '../project/tauri-app.ts';
@@ -28,7 +28,7 @@ export async function classifyBundle(found: FoundBundle, app: TauriApp): Promise
   if (byName !== undefined) return byName;
   if (!found.signed) return { unsigned: true };
   const content = await readBundleContent(file, name);
-  if ('unlike' in content) return disagreement(file, `it ${content.unlike}`);
+  if ('unlike' in content) return disagreement(file, 'bundle.wrong_content', `it ${content.unlike}`);
   const byContent = judgeContent(found, app, content);
   if (byContent !== undefined) return byContent;
   const claims: Lease[] = [];
@@ -37,7 +37,8 @@ export async function classifyBundle(found: FoundBundle, app: TauriApp): Promise
     claims.push({ by: `the folder ${found.in.triple.name}`, archs: found.in.triple.means.archs });
   if (content.archs) claims.push({ by: sourceOf(found), archs: content.archs });
   if (new Set(claims.map((claim) => spell(claim.archs))).size > 1) {
-    return disagreement(file, claims.map((claim) => `${claim.by} says ${spell(claim.archs)}`).join(', '));
+    const how = claims.map((claim) => `${claim.by} says ${spell(claim.archs)}`).join(', ');
+    return disagreement(file, 'bundle.wrong_arch', how);
   }
   const bundleType = name.bundle as BundleType;
   const target = targetOfBundle(bundleType);
@@ -61,12 +62,13 @@ function judgeName(found: FoundBundle, app: TauriApp): Verdict | undefined {
     return leftOut(file, `no updater asks for the arch ${name.archWord}`, false);
   }
   if (kindFolder !== folderOfBundle(name.bundle)) {
-    return disagreement(file, `the folder ${kindFolder} is for other files`);
+    return disagreement(file, 'bundle.wrong_folder', `the folder ${kindFolder} is for other files`);
   }
   const target = targetOfBundle(name.bundle);
   if (folder.triple?.means && folder.triple.means.target !== target) {
     return disagreement(
       file,
+      'bundle.wrong_target',
       `the folder ${folder.triple.name} says ${folder.triple.means.target}, its name ${target}`,
     );
   }
@@ -83,11 +85,16 @@ function judgeContent(
   if (content.version !== undefined && coreOf(content.version) !== coreOf(version)) {
     return name.version === undefined
       ? leftOut(file, `its Info.plist says ${content.version}, not ${version}`, false)
-      : disagreement(file, `its name says ${name.version}, ${sourceOf(found)} says ${content.version}`);
+      : disagreement(
+          file,
+          'bundle.wrong_version',
+          `its name says ${name.version}, ${sourceOf(found)} says ${content.version}`,
+        );
   }
   if (content.packageName !== undefined && foldName(content.packageName) !== foldName(productName)) {
     return disagreement(
       file,
+      'bundle.wrong_product',
       `its name says ${name.product}, ${sourceOf(found)} says ${content.packageName}`,
     );
   }
@@ -103,9 +110,10 @@ function leftOut(file: string, reason: string, usual: boolean): Verdict {
   return { leftOut: { file, reason, usual } };
 }
 
-function disagreement(file: string, how: string): Verdict {
+function disagreement(file: string, id: IssueId, how: string): Verdict {
   const hint = 'Build it again or remove it; if you know what it is, name it with --artifact.';
-  return { issue: { code: 'preflight_refused', message: `${file} is not what it seems: ${how}`, hint } };
+  const message = `${file} is not what it seems: ${how}`;
+  return { issue: { id, code: 'preflight_refused', message, hint } };
 }
 
 /** Both archs of a universal app are one word to people. */

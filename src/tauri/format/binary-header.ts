@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { TauriArch } from '../project/arch-words.ts';
 
 /** So many bytes at the start of a file tell what it is. */
@@ -98,4 +98,15 @@ function parsePe(head: Buffer): BinaryHeader | undefined {
 
 function startsWith(head: Buffer, magic: readonly number[]): boolean {
   return magic.every((byte, i) => head[i] === byte);
+}
+
+/**
+ * Reads a part of a file.
+ * @param position of its first byte
+ * @throws when the file ends before it
+ */
+export async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
+  if (bytesRead < length) throw new Error('unexpected end of file');
+  return buffer;
 }

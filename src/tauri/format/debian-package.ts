@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { readExactly } from '../../publish/read-exactly.ts';
+import { readExactly } from './binary-header.ts';
 import type { PackageData } from './package-metadata.ts';
 import { readTar } from './tar-reader.ts';
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { readExactly } from '../../publish/read-exactly.ts';
+import { readExactly } from './binary-header.ts';
 import type { PackageData } from './package-metadata.ts';
 
 /*

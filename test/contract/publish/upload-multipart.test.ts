@@ -4,7 +4,7 @@ import { appendFile } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BufferPool } from '../../../src/client/transfer/buffer-pool.ts';
 import { OtaError } from '../../../src/errors.ts';
-import type { PlannedArtifact } from '../../../src/publish/plan/plan.ts';
+import type { PlannedArtifact } from '../../../src/publish/plan/planned-artifact.ts';
 import { uploadArtifact } from '../../../src/publish/upload/upload-artifact.ts';
 import { uploadMultipart } from '../../../src/publish/upload/upload-multipart.ts';
 import { RecordingTransport } from '../../support/network/recording-transport.ts';

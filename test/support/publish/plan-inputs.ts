@@ -1,7 +1,7 @@
 import { EXTENSIONS } from '../../../src/protocol/extensions.ts';
 import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { platformName } from '../../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../../src/publish/inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../../../src/publish/inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../../../src/publish/release-request.ts';
 import type { ServerState } from '../../../src/publish/server-state/server-state.ts';
 import { LINUX } from '../tauri/local-file.ts';

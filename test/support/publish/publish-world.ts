@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { type Platform, platformName } from '../../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../../src/publish/inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../../../src/publish/inspect/local-artifact.ts';
 import { type PublishRequest, type PublishResult, publish } from '../../../src/publish/publish.ts';
 import { RecordingTransport } from '../network/recording-transport.ts';
 import type { Point } from '../network/request-points.ts';

@@ -2,7 +2,8 @@ import { OtaClient } from '../../../src/client/ota-client.ts';
 import { Retry } from '../../../src/client/retry.ts';
 import type { Transport } from '../../../src/client/transport/transport.ts';
 import type { PublishRequest } from '../../../src/publish/publish.ts';
-import type { PublishEvent, Publisher } from '../../../src/publish/publisher.ts';
+import type { PublishEvent } from '../../../src/publish/publish-event.ts';
+import type { Publisher } from '../../../src/publish/publisher.ts';
 import { APP_ID, SERVER } from './base-server.ts';
 
 export const TOKEN = 'canary-token';

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DOCUMENTED_ARCHS, type Platform, platformName, TARGETS } from '../../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../../src/publish/inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../../../src/publish/inspect/local-artifact.ts';
 
 export const LINUX: Platform = { target: 'linux', arch: 'x86_64' };
 export const MAC: Platform = { target: 'darwin', arch: 'aarch64' };

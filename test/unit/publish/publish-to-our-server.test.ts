@@ -5,7 +5,7 @@ import type { TransportRequest } from '../../../src/client/transport/transport.t
 import { OtaError } from '../../../src/errors.ts';
 import { platformName } from '../../../src/protocol/platform.ts';
 import { publishArtifact } from '../../../src/publish/publish-artifact.ts';
-import type { PublishEvent } from '../../../src/publish/publisher.ts';
+import type { PublishEvent } from '../../../src/publish/publish-event.ts';
 import {
   atCheck,
   atCreation,
@@ -155,20 +155,31 @@ test('what is wrong with the files, the version and the server is told in one er
     expect: ['linux-x86_64'],
     artifacts: [changed, unsigned],
     issues: [
-      { code: 'preflight_refused', message: 'a bundle is not what it seems', hint: 'Build it again.' },
+      {
+        id: 'bundle.wrong_version',
+        code: 'preflight_refused',
+        message: 'a bundle is not what it seems',
+        hint: 'Build it again.',
+      },
     ],
   });
   expect(outcome).toMatchObject({ code: 'usage' });
-  expect(outcome.message.split('\n')).toEqual([
-    '7 problems, nothing was published:',
-    expect.stringContaining('1.2.0-rc.1 is a pre-release, and would be offered to everyone'),
-    expect.stringContaining('a bundle is not what it seems. Build it again.'),
-    expect.stringContaining('.gone does not exist'),
-    expect.stringContaining('1.2.0-rc.1 is a draft that waits for a request, not for platforms'),
-    expect.stringContaining('1.2.0-rc.1 exists in the channel beta, not in stable'),
-    expect.stringContaining('1.3.0 is live, and 1.2.0-rc.1 is lower'),
-    expect.stringContaining('linux-x86_64 is already in the draft with other bytes'),
-  ]);
+  expect(outcome).toMatchObject({
+    issueIds: [
+      'release.prerelease',
+      'bundle.wrong_version',
+      'file.missing',
+      'release.waits_for_request',
+      'release.other_channel',
+      'release.lower_version',
+      'file.other_bytes',
+    ],
+  });
+  const [heading, ...lines] = outcome.message.split('\n');
+  expect(heading).toMatch(/^7 /);
+  expect(lines).toHaveLength(7);
+  expect(lines[1]).toContain('a bundle is not what it seems. Build it again.');
+  expect(lines[2]).toContain(unsigned.file);
   expect(transport.writes).toEqual([]);
   expect(await releases()).toEqual(before);
 });

@@ -135,6 +135,7 @@ describe('two files for one place are a issue', () => {
     const { 'Note Taker_1.2.0_x64-setup.exe': second } = await layOutBuild(project, 'windows', { triple });
     const { discovery } = await discover(project);
     expect(discovery.issues).toContainEqual({
+      id: 'bundle.ambiguous',
       code: 'preflight_refused',
       message: `windows-x86_64 has 2 files of the same kind: ${first}, ${second}`,
       hint: expect.stringContaining('--artifact'),
@@ -165,6 +166,7 @@ describe('without signatures', () => {
       expect(found).toEqual([]);
       expect(discovery.issues).toEqual([
         {
+          id: 'bundle.unsigned',
           code: 'usage',
           message: expect.stringMatching(
             /^there is no \.sig for .*Note Taker.*, because bundle\.createUpdaterArtifacts is off in .*tauri\.conf\.json$/,
@@ -180,6 +182,7 @@ describe('without signatures', () => {
     await layOutBuild(project, 'windows', { updaterArtifacts: false });
     expect((await discover(project)).discovery.issues).toEqual([
       {
+        id: 'bundle.unsigned',
         code: 'usage',
         message: expect.stringContaining('although bundle.createUpdaterArtifacts is on'),
         hint: expect.stringContaining('TAURI_SIGNING_PRIVATE_KEY'),
@@ -209,6 +212,7 @@ describe('without signatures', () => {
     await rm(release(project, 'macos'), { recursive: true });
     expect((await discover(project)).discovery.issues).toEqual([
       {
+        id: 'bundle.only_dmg',
         code: 'usage',
         message: expect.stringMatching(
           /_aarch64\.dmg is for a first installation, and there is no \.app\.tar\.gz/,
@@ -227,6 +231,7 @@ describe('nothing found is a issue', () => {
       candidates: [],
       issues: [
         {
+          id: 'bundle.not_found',
           code: 'usage',
           message: `no signed bundle of Note Taker 1.2.0 was found in ${project}/src-tauri/target`,
           hint: expect.stringContaining('tauri build'),

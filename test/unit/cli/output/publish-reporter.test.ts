@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createOutput, type OutputOptions } from '../../../../src/cli/output/output.ts';
 import { Reporter } from '../../../../src/cli/output/publish-reporter.ts';
 import { OtaError } from '../../../../src/errors.ts';
-import type { PublishEvent } from '../../../../src/publish/publisher.ts';
+import type { PublishEvent } from '../../../../src/publish/publish-event.ts';
 
 const ARTIFACT = { target: 'linux', arch: 'x86_64', file: 'dist/App.AppImage', size: 2_000_000 } as const;
 const RELEASE = { id: 'r1', version: '1.2.0' };

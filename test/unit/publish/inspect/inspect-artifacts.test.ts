@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_SIGNATURE_LENGTH } from '../../../../src/protocol/messages.ts';
 import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
-import { type InspectOptions, inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import type { InspectOptions } from '../../../../src/publish/inspect/local-artifact.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX, MAC, WINDOWS, writeArtifact } from '../../../support/tauri/local-file.ts';
 import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
@@ -32,33 +33,34 @@ describe('a file without a key to check by', () => {
     expect(warnings).toEqual([`${artifact.file}.sig is not base64, so Tauri's updater would refuse it`]);
   });
 
-  test.each<[string, string, (file: string) => Promise<unknown>, string, string]>([
-    ['is missing', 'usage', (file) => rm(file), 'does not exist', 'Build it'],
-    ['is a folder', 'usage', (file) => rm(file).then(() => mkdir(file)), 'is not a file', 'not its folder'],
-    ['is empty', 'usage', (file) => writeFile(file, ''), 'is empty', 'Build it again'],
-    ['has no signature', 'usage', (file) => rm(`${file}.sig`), '.sig does not exist', SIGN],
-    ['has an empty signature', 'usage', (file) => writeFile(`${file}.sig`, ' \n'), '.sig is empty', SIGN],
+  test.each<[string, string, string, (file: string) => Promise<unknown>, string]>([
+    ['is missing', 'file.missing', 'usage', (file) => rm(file), 'Build it'],
+    ['is a folder', 'file.not_a_file', 'usage', (file) => rm(file).then(() => mkdir(file)), 'not its folder'],
+    ['is empty', 'file.empty', 'usage', (file) => writeFile(file, ''), 'Build it again'],
+    ['has no signature', 'signature.missing', 'usage', (file) => rm(`${file}.sig`), SIGN],
+    ['has an empty signature', 'signature.empty', 'usage', (file) => writeFile(`${file}.sig`, ' \n'), SIGN],
     [
       'has a folder as signature',
+      'signature.not_a_file',
       'usage',
       (file) => rm(`${file}.sig`).then(() => mkdir(`${file}.sig`)),
-      '.sig is not a file',
       SIGN,
     ],
     [
       'has a signature that is too large to be one',
+      'signature.too_large',
       'preflight_refused',
       (file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH + 1)),
-      '.sig is too large for a signature',
       SIGN,
     ],
-  ])('is a issue where it %s', async (_, code, spoil, message, hint) => {
+  ])('is an issue where it %s', async (_, id, code, spoil, hint) => {
     const { artifacts, issues, artifact } = await inspect(spoil);
     expect(artifacts).toEqual([]);
     expect(issues).toEqual([
       {
+        id,
         code,
-        message: expect.stringContaining(`${artifact.file}${message.startsWith('.') ? '' : ' '}${message}`),
+        message: expect.stringContaining(`${artifact.file}${id.startsWith('signature') ? '.sig' : ''} `),
         hint: expect.stringContaining(hint),
       },
     ]);
@@ -84,9 +86,9 @@ test('the issues of all files are found together, and whole files still inspecte
     version: '1.2.0',
     onHashing: (file) => hashed.push(file),
   });
-  expect(found.issues.map(({ message }) => message)).toEqual([
-    `${unsigned.file}.sig does not exist`,
-    `${missing.file} does not exist`,
+  expect(found.issues).toMatchObject([
+    { id: 'signature.missing', message: expect.stringContaining(`${unsigned.file}.sig `) },
+    { id: 'file.missing', message: expect.stringContaining(`${missing.file} `) },
   ]);
   expect(found.artifacts).toEqual([whole]);
   expect(hashed).toEqual([whole.file]);
@@ -130,24 +132,38 @@ describe('a file with a key to check by', () => {
   test.each([
     [
       'was signed with another key',
+      'signature.invalid',
       () => judge({ key: otherKey }),
       /signed with key \w{16}, but the public key is \w{16}/,
     ],
     [
-      'is of other bytes',
+      'has other bytes than were signed',
+      'signature.invalid',
       () => judge({ bytes: bytes.with(0, (bytes[0] ?? 0) ^ 1) as Buffer }),
       /belongs to a different file/,
     ],
     [
       'was signed for another version',
+      'signature.invalid',
       () => judge({ version: '1.3.0' }),
       /signed for version 1\.2\.0, but .* 1\.3\.0/,
     ],
-    ['has a signature that is none', () => judge({ signature: 'dist/bundle.sig' }), /\.sig is not base64/],
-    ['has a signature cut off', () => judge({ signature: signature.slice(0, 200) }), /\.sig /],
-  ])('is a issue where it %s', async (_, found, message) => {
+    [
+      'has a signature that is none',
+      'signature.malformed',
+      () => judge({ signature: 'dist/bundle.sig' }),
+      /base64/,
+    ],
+    [
+      'has a signature cut off',
+      'signature.malformed',
+      () => judge({ signature: signature.slice(0, 200) }),
+      /\.sig /,
+    ],
+  ])('is an issue where it %s', async (_, id, found, message) => {
     expect(await found()).toEqual([
       {
+        id,
         code: 'preflight_refused',
         message: expect.stringMatching(message),
         hint: expect.any(String),

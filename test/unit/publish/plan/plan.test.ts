@@ -3,7 +3,7 @@ import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../../src/protocol/extensio
 import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 import { MULTIPART_FROM } from '../../../../src/protocol/multipart.ts';
 import { platformName } from '../../../../src/protocol/platform.ts';
-import type { LocalArtifact } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../../../../src/publish/inspect/local-artifact.ts';
 import { plan, requestIssues } from '../../../../src/publish/plan/plan.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { findRelease } from '../../../../src/publish/server-state/find-release.ts';
@@ -31,7 +31,7 @@ function issues(
   on = OURS,
 ) {
   const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
-  return 'issues' in outcome ? outcome.issues.map(({ code, message }) => [code, message]) : [];
+  return 'issues' in outcome ? outcome.issues.map(({ id, code }) => [id, code]) : [];
 }
 
 describe('a first publish', () => {
@@ -96,9 +96,7 @@ describe('several signatures', () => {
   const three = [LINUX, MAC, WINDOWS].map((platform) => artifact(platform));
 
   test('are refused by a server that holds one for a release', () => {
-    expect(issues({}, three, {}, BASE)).toEqual([
-      ['preflight_refused', expect.stringMatching(/one signature for a release, but the 3 files have 3/)],
-    ]);
+    expect(issues({}, three, {}, BASE)).toEqual([['server.one_signature', 'preflight_refused']]);
   });
 
   test('are fine on ours', () => {
@@ -136,8 +134,11 @@ describe('a version that exists', () => {
 
   test('with other bytes is a conflict that names the platform and the bytes there', () => {
     expect(issues({}, [artifact(LINUX), artifact(MAC)], { releases: [EXISTING], stored: other })).toEqual([
-      ['conflict', `linux-x86_64 is already published with other bytes (SHA-256 ${'b'.repeat(64)})`],
+      ['file.other_bytes', 'conflict'],
     ]);
+    const outcome = plan(REQUEST, [artifact(LINUX)], { ...OURS, releases: [EXISTING], stored: other });
+    const message = expect.stringMatching(`^linux-x86_64 .*${'b'.repeat(64)}`);
+    expect(outcome).toMatchObject({ issues: [{ message, file: 'linux-x86_64.bin' }] });
   });
 
   test('that is a draft with other bytes is a conflict that can be undone', () => {
@@ -146,7 +147,8 @@ describe('a version that exists', () => {
     expect(outcome).toMatchObject({
       issues: [
         {
-          message: `linux-x86_64 is already in the draft with other bytes (SHA-256 ${'b'.repeat(64)})`,
+          id: 'file.other_bytes',
+          message: expect.stringMatching(`^linux-x86_64 .*${'b'.repeat(64)}`),
           hint: expect.stringContaining('releases delete'),
         },
       ],
@@ -159,18 +161,18 @@ describe('a version that exists', () => {
     ['1.2.0+2', '1.2.0'],
   ])('as %s where %s is there is a conflict', (version, existing) => {
     expect(issues({ version }, [artifact()], { releases: [{ ...EXISTING, version: existing }] })).toEqual([
-      ['conflict', `${existing} exists, and build metadata does not make ${version} another version`],
+      ['release.exists', 'conflict'],
     ]);
   });
 
   test('that is yanked is a conflict', () => {
     const releases = [{ ...EXISTING, status: 'yanked' }];
-    expect(issues({}, [artifact()], { releases })).toEqual([['conflict', '1.2.0 is yanked']]);
+    expect(issues({}, [artifact()], { releases })).toEqual([['release.yanked', 'conflict']]);
   });
 
   test('with another signature on a base server is a conflict', () => {
     expect(issues({ slug: 'my-app' }, [artifact()], { releases: [EXISTING] }, BASE)).toEqual([
-      ['conflict', '1.2.0 exists with another signature'],
+      ['release.other_signature', 'conflict'],
     ]);
   });
 
@@ -218,7 +220,7 @@ describe('the slug', () => {
   });
 
   test('is demanded where the app has none', () => {
-    expect(issues({}, [artifact()], { slug: null })).toEqual([['usage', expect.stringContaining('no slug')]]);
+    expect(issues({}, [artifact()], { slug: null })).toEqual([['app.no_slug', 'usage']]);
   });
 });
 
@@ -261,7 +263,12 @@ test('all issues are found together', () => {
     { releases: [EXISTING], stored, slug: null },
     BASE,
   );
-  expect(found.map(([code]) => code)).toEqual(['preflight_refused', 'conflict', 'conflict', 'usage']);
+  expect(found).toEqual([
+    ['server.one_signature', 'preflight_refused'],
+    ['release.other_signature', 'conflict'],
+    ['file.other_bytes', 'conflict'],
+    ['app.no_slug', 'usage'],
+  ]);
 });
 
 describe('before the server is asked', () => {
@@ -269,12 +276,12 @@ describe('before the server is asked', () => {
     ['1.2.0', false, []],
     ['1.2.0+b', false, []],
     ['1.2.0-rc.1', true, []],
-    ['1.2.0-rc.1', false, ['1.2.0-rc.1 is a pre-release, and would be offered to everyone']],
-    ['1.2', false, ['1.2 is not a version']],
-    ['v1.2.0', true, ['v1.2.0 is not a version']],
-  ])('version %s (pre-releases allowed: %s): %j', (version, allowPrerelease, messages) => {
+    ['1.2.0-rc.1', false, ['release.prerelease']],
+    ['1.2', false, ['release.invalid_version']],
+    ['v1.2.0', true, ['release.invalid_version']],
+  ])('version %s (pre-releases allowed: %s): %j', (version, allowPrerelease, ids) => {
     const found = requestIssues({ version, allowPrerelease });
-    expect(found.map(({ message }) => message)).toEqual(messages);
+    expect(found.map(({ id }) => id)).toEqual(ids);
     expect(found.every(({ code }) => code === 'preflight_refused')).toBe(true);
   });
 });

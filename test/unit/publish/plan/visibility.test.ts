@@ -47,37 +47,49 @@ describe('a release that is there goes live', () => {
   });
 
   test.each([
-    ['being yanked', release('1.2.0', { status: 'yanked' }), {}, /1\.2\.0 is yanked/, 'releases restore'],
+    [
+      'being yanked',
+      release('1.2.0', { status: 'yanked' }),
+      {},
+      'release.yanked',
+      /1\.2\.0/,
+      'releases restore',
+    ],
     [
       'as a draft that waits for a request, with other jobs',
       draft,
       { expect: BOTH },
-      /a draft that waits for a request, not for platforms/,
+      'release.waits_for_request',
+      /1\.2\.0/,
       'publish finish',
     ],
     [
       'with other platforms than it waits for',
       waiting,
       { expect: ['linux-x86_64'] },
-      /waits for linux-x86_64, darwin-aarch64, not for linux-x86_64$/,
+      'release.waits_for_others',
+      /linux-x86_64, darwin-aarch64, .* linux-x86_64$/,
       'the same --expect',
     ],
     [
       'with more platforms than it waits for',
       waiting,
       { expect: [...BOTH, 'windows-x86_64'] },
-      /not for linux-x86_64, darwin-aarch64, windows-x86_64$/,
+      'release.waits_for_others',
+      / linux-x86_64, darwin-aarch64, windows-x86_64$/,
       'the same --expect',
     ],
     [
       'as a draft, because it takes itself live',
       waiting,
       { draft: true },
-      /goes live with the last of linux-x86_64, darwin-aarch64, and cannot be left a draft/,
+      'release.waits_for_platforms',
+      /linux-x86_64, darwin-aarch64/,
       'Leave --draft out',
     ],
-  ])('not %s', (_, existing, request, message, remedy) => {
+  ])('not %s', (_, existing, request, id, message, remedy) => {
     expect(visibilityOfExisting(existing, request)).toEqual({
+      id,
       code: 'conflict',
       message: expect.stringMatching(message),
       hint: expect.stringContaining(remedy),
@@ -91,7 +103,7 @@ describe('what a server cannot do', () => {
       { ...REQUEST, ...request },
       platforms.map((platform) => artifact(platform)),
       view,
-    ).map(({ code, message }) => [code, message]);
+    ).map(({ id, code }) => [id, code]);
 
   test('is nothing, on our server', () => {
     expect(faults({ draft: true, channel: 'beta', expect: BOTH }, [LINUX], OURS)).toEqual([]);
@@ -103,12 +115,9 @@ describe('what a server cannot do', () => {
 
   test('is told all together', () => {
     expect(faults({ draft: true, channel: 'beta', expect: BOTH })).toEqual([
-      ['preflight_refused', 'this server has no drafts'],
-      ['preflight_refused', 'this server has no channels'],
-      [
-        'preflight_refused',
-        'this server cannot wait for other jobs, and darwin-aarch64 is expected but not here',
-      ],
+      ['server.no_drafts', 'preflight_refused'],
+      ['server.no_channels', 'preflight_refused'],
+      ['server.cannot_wait', 'preflight_refused'],
     ]);
   });
 

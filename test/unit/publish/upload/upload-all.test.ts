@@ -1,7 +1,7 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
 import { platformName } from '../../../../src/protocol/platform.ts';
-import type { PlannedArtifact } from '../../../../src/publish/plan/plan.ts';
+import type { PlannedArtifact } from '../../../../src/publish/plan/planned-artifact.ts';
 import { uploadAll } from '../../../../src/publish/upload/upload-all.ts';
 import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';

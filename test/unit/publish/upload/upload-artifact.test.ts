@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import type { LocalArtifact } from '../../../../src/publish/inspect/inspect-artifacts.ts';
+import type { LocalArtifact } from '../../../../src/publish/inspect/local-artifact.ts';
 import { uploadArtifact } from '../../../../src/publish/upload/upload-artifact.ts';
 import type { UploadGrant } from '../../../../src/publish/upload/upload-grant.ts';
 import { inOrder, ScriptedTransport } from '../../../support/network/scripted-transport.ts';

@@ -1,0 +1,27 @@
+import type { PublicKey } from '../../protocol/minisign.ts';
+import type { Platform } from '../../protocol/platform.ts';
+
+/** A file and the platform it is for. */
+export interface ArtifactInput extends Platform {
+  readonly file: string;
+  /** A signature in place of what `FILE.sig` holds. */
+  readonly givenSignature?: string;
+}
+
+/** A file as it was found: read once, hashed, with its signature. */
+export interface LocalArtifact extends ArtifactInput {
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  /** The text of `FILE.sig`, trimmed, or what was given in its place. */
+  readonly signature: string;
+}
+
+export interface InspectOptions {
+  /** The app's key, to check each signature against. */
+  readonly publicKey?: PublicKey | undefined;
+  /** The version a trusted comment must name, if it names one. */
+  readonly version: string;
+  readonly onHashing?: (file: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
