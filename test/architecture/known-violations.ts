@@ -6,7 +6,4 @@ export const KNOWN_VIOLATIONS: readonly (readonly [rule: string, from: string])[
   ['what publish/upload may import', 'src/publish/upload/'],
   ['what runtime may import', 'src/runtime/with-timeout.ts'],
   ['what storage/*.ts may import', 'src/storage/s3-upload-parts.ts'],
-  ['what tauri may import', 'src/tauri/bundle/choose-bundles.ts'],
-  ['what tauri may import', 'src/tauri/format/debian-package.ts'],
-  ['what tauri may import', 'src/tauri/format/rpm-package.ts'],
 ];

@@ -84,13 +84,13 @@ describe('dev refuses, with nothing left behind:', () => {
     await layOutBuild(project, 'linux', { updaterArtifacts: false, archsInside: ['aarch64'] });
     const { code, stderr } = await refused([], project);
     expect(code).toBe(4);
-    expect(stderr).toContain('is not what it seems: its name says x86_64, its header says aarch64');
+    expect(stderr).toContain('is mislabelled: its name says x86_64, its header says aarch64');
   });
 
   test('a project that built nothing', async () => {
     const { code, stderr } = await refused([], await copyProject());
     expect(code).toBe(2);
-    expect(stderr).toMatch(/no bundle of Note Taker 1\.2\.0 was found in .*\. Run `tauri build` first/);
+    expect(stderr).toMatch(/no bundle of Note Taker 1\.2\.0 found in .*\. Run `tauri build` first/);
   });
 
   test("a file that is somebody else's as overlay", async () => {

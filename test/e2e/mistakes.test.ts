@@ -14,7 +14,7 @@ const CHECK = ['check', '--server', 'http://127.0.0.1:9', '--slug', 'my-app', '-
 
 /** What is wrong, the arguments, the exit code, what is named, and what to do about it. */
 const MISTAKES: readonly [string, string[], number, string, string][] = [
-  ['no artifact', PUBLISH, 2, 'there is no Tauri project', 'the files with --artifact TARGET-ARCH=FILE'],
+  ['no artifact', PUBLISH, 2, 'no Tauri project found in', 'the files with --artifact TARGET-ARCH=FILE'],
   [
     'a file that is not there',
     [...PUBLISH, '--artifact', 'linux-x86_64=gone.bin'],

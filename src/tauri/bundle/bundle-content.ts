@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Arch } from '../../protocol/platform.ts';
 import { readPackedApp, readPackedAppImage, readZip } from '../format/archive-header.ts';
 import {
   type BinaryHeader,
@@ -9,100 +10,101 @@ import {
   readHead,
 } from '../format/binary-header.ts';
 import { readDebianPackage } from '../format/debian-package.ts';
-import type { PackageData } from '../format/package-metadata.ts';
+import type { PackageMetadata } from '../format/package-metadata.ts';
 import { readRpmPackage } from '../format/rpm-package.ts';
-import { parseArchWord, type TauriArch } from '../project/arch-words.ts';
+import { parseArchWord } from '../project/arch-words.ts';
 import { type BundleName, parseBundleName } from './bundle-name.ts';
 
-/** What the bytes of a bundle say. */
+/** What the bytes of a bundle say, or why they are not a bundle of its kind: `reason` completes "the file …". */
+export type ContentResult =
+  | ({ readonly kind: 'content' } & BundleContent)
+  | { readonly kind: 'mismatch'; readonly reason: string };
+
 export interface BundleContent {
-  /**
-   * Undefined where they cannot tell: the stub of an NSIS installer is a 32-bit PE whatever it installs, and an MSI is
-   * an OLE file.
-   */
-  readonly archs?: readonly TauriArch[];
-  /** A macOS app's from its `Info.plist`, a package's as its system writes it. */
+  /** Undefined where the bytes cannot tell: an NSIS installer is a 32-bit PE whatever it installs, an MSI has none. */
+  readonly archs?: readonly Arch[];
+  /** A macOS app's from its `Info.plist`, a package's from its metadata. */
   readonly version?: string;
-  /** What a package is called to its system: tauri-bundler makes that of the product's name. */
-  readonly packageName?: string;
+  readonly packageName?: string; // of a deb or rpm; tauri-bundler derives it from the product's name
 }
 
-/** Looks into a bundle, to see that it is what its name says: `unlike` completes "the file …" where it is not. */
-export async function readBundleContent(
-  file: string,
-  name: BundleName,
-): Promise<BundleContent | { readonly unlike: string }> {
+/** Reads a bundle as far as needed to check that it is what its name says. */
+export async function readBundleContent(file: string, name: BundleName): Promise<ContentResult> {
   try {
-    return await look(file, name);
+    return await readContent(file, name);
   } catch (error) {
-    return { unlike: `cannot be read: ${(error as Error).message}` };
+    return mismatch(`cannot be read: ${(error as Error).message}`);
   }
 }
 
-async function look(
-  file: string,
-  { bundle, archive }: BundleName,
-): Promise<BundleContent | { readonly unlike: string }> {
-  switch (bundle) {
+async function readContent(file: string, { kind, archive }: BundleName): Promise<ContentResult> {
+  switch (kind) {
     case 'app': {
       const { header, version } = await readPackedApp(file);
-      return {
-        ...ofExecutable(header, 'mach-o', 'holds no macOS app'),
-        ...(version !== undefined && { version }),
-      };
+      const result = executableContent(header, 'mach-o', 'contains no macOS app');
+      return result.kind === 'content' && version !== undefined ? { ...result, version } : result;
     }
     case 'appimage': {
       const header = archive ? await readPackedAppImage(file) : parseBinaryHeader(await readHead(file));
-      return ofExecutable(header, 'elf', archive ? 'holds no AppImage' : 'is no AppImage');
+      return executableContent(header, 'elf', archive ? 'contains no AppImage' : 'is not an AppImage');
     }
     case 'nsis':
-      if (archive) return ofZip(file, isPe, 'is no Windows program');
-      return isPe(await readHead(file)) ? {} : { unlike: 'is no Windows program' };
+      if (archive) return zipContent(file, isPe, 'is not a Windows program');
+      return isPe(await readHead(file)) ? content({}) : mismatch('is not a Windows program');
     case 'msi':
-      if (archive) return ofZip(file, isOle, 'is no MSI');
-      return isOle(await readHead(file)) ? {} : { unlike: 'is no MSI' };
+      if (archive) return zipContent(file, isOle, 'is not an MSI');
+      return isOle(await readHead(file)) ? content({}) : mismatch('is not an MSI');
     case 'deb':
-      if (!isAr(await readHead(file))) return { unlike: 'is no Debian package' };
-      return ofPackage(await readDebianPackage(file));
+      if (!isAr(await readHead(file))) return mismatch('is not a Debian package');
+      return packageContent(await readDebianPackage(file));
     case 'rpm':
-      if (!isRpm(await readHead(file))) return { unlike: 'is no RPM package' };
-      return ofPackage(await readRpmPackage(file));
+      if (!isRpm(await readHead(file))) return mismatch('is not an RPM package');
+      return packageContent(await readRpmPackage(file));
     case 'dmg':
-      return {};
+      return content({});
   }
 }
 
-function ofExecutable(
+function content(fields: BundleContent): ContentResult {
+  return { kind: 'content', ...fields };
+}
+
+function mismatch(reason: string): ContentResult {
+  return { kind: 'mismatch', reason };
+}
+
+function executableContent(
   header: BinaryHeader | undefined,
   format: BinaryHeader['format'],
-  unlike: string,
-): BundleContent | { readonly unlike: string } {
-  if (header?.format !== format) return { unlike };
-  if (header.archs.length === 0) return { unlike: 'is for a machine that no updater knows' };
-  return { archs: header.archs };
+  otherwise: string,
+): ContentResult {
+  if (header?.format !== format) return mismatch(otherwise);
+  if (header.archs.length === 0) return mismatch("is for a CPU that Tauri's updater does not support");
+  return content({ archs: header.archs });
 }
 
 function isPe(head: Buffer): boolean {
   return parseBinaryHeader(head)?.format === 'pe';
 }
 
-/** @param data undefined where it is there and cannot be read here */
-function ofPackage(data: PackageData | undefined): BundleContent | { readonly unlike: string } {
-  if (data === undefined) return {};
-  const arch = parseArchWord(data.arch);
-  if (arch === undefined) return { unlike: `is for the arch ${data.arch}, which no updater asks for` };
-  return { archs: [arch], version: data.version, packageName: data.name };
+/** @param metadata undefined where it is compressed in a way that cannot be read here */
+function packageContent(metadata: PackageMetadata | undefined): ContentResult {
+  if (metadata === undefined) return content({});
+  const arch = parseArchWord(metadata.arch);
+  if (arch === undefined)
+    return mismatch(`is for the arch ${metadata.arch}, which Tauri's updater does not support`);
+  return content({ archs: [arch], version: metadata.version, packageName: metadata.name });
 }
 
 /**
- * `App_1.2.0_x64-setup.nsis.zip` holds `App_1.2.0_x64-setup.exe`, `App_1.2.0_x64_en-US.msi.zip` the MSI.
- * @param isRight whether the installer's head is that of one
+ * `App_1.2.0_x64-setup.nsis.zip` contains `App_1.2.0_x64-setup.exe`, `App_1.2.0_x64_en-US.msi.zip` the MSI.
+ * @param isInstaller recognises the installer by its head
  */
-async function ofZip(
+async function zipContent(
   file: string,
-  isRight: (head: Buffer) => boolean,
-  unlike: string,
-): Promise<BundleContent | { readonly unlike: string }> {
+  isInstaller: (head: Buffer) => boolean,
+  otherwise: string,
+): Promise<ContentResult> {
   const outer = basename(file);
   const expected = outer.endsWith('.nsis.zip')
     ? outer.replace(/\.nsis\.zip$/, '.exe')
@@ -110,10 +112,10 @@ async function ofZip(
   const entries = await readZip(file, (name) => basename(name) === expected);
   const found = entries.filter(({ name }) => parseBundleName(basename(name)) !== undefined);
   const [installer] = found;
-  if (installer === undefined) return { unlike: 'holds no installer of this name' };
+  if (installer === undefined) return mismatch(`does not contain ${expected}`);
   if (found.length > 1 || installer.head === undefined) {
     const names = found.map(({ name }) => basename(name)).join(', ');
-    return { unlike: `holds ${names}, not ${expected}` };
+    return mismatch(`contains ${names}, not ${expected}`);
   }
-  return isRight(installer.head) ? {} : { unlike: `holds ${expected}, which ${unlike}` };
+  return isInstaller(installer.head) ? content({}) : mismatch(`contains ${expected}, which ${otherwise}`);
 }

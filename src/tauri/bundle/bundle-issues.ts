@@ -7,76 +7,78 @@ import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './choose-bundles.ts';
 
 /**
- * What becomes of the bundles of one build that have no signature: beside a signed one for the same platform they are
- * left out, otherwise the platform would be missing and nobody would notice.
+ * Decides about the bundles of one build that have no signature. Beside a signed one for the same platform they are
+ * left out; otherwise they are an issue, as the platform would silently be missing from the release.
  */
 export function classifyUnsigned(
   unsigned: readonly FoundBundle[],
   signed: readonly FoundBundle[],
   config: TauriConfig,
 ): { readonly leftOut: readonly LeftOut[]; readonly issues: readonly Issue[] } {
-  const served = new Set(signed.map(placeOf));
-  const beside = unsigned.filter((found) => served.has(placeOf(found)));
-  const alone = unsigned.filter((found) => !served.has(placeOf(found)));
+  const covered = new Set(signed.map(platformIn));
+  const beside = unsigned.filter((found) => covered.has(platformIn(found)));
+  const alone = unsigned.filter((found) => !covered.has(platformIn(found)));
   return {
-    // For Tauri 1's updater the archives alone are signed.
     leftOut: beside.map(({ file }) => ({
       file,
       reason: 'it has no .sig',
-      usual: config.updaterArtifacts === 'v1Compatible',
+      usual: config.updaterArtifacts === 'v1Compatible', // for Tauri 1's updater only the archives are signed
     })),
     issues: alone.length === 0 ? [] : [unsignedIssue(alone, config)],
   };
 }
 
-/** Two files for the same place, as when a build with `--target` lies beside one without: nobody can tell which. */
-export function clashIssues(candidates: readonly Candidate[]): Issue[] {
+/** Two files for the same place, such as from a build with `--target` and one without. */
+export function ambiguousIssues(candidates: readonly Candidate[]): Issue[] {
   const byPlace = new Map<string, string[]>();
   for (const { target, arch, bundleType, file } of candidates) {
     const name = parseBundleName(basename(file));
-    const place = [`${target}-${arch}`, bundleType, name?.archive ? 'archive' : 'file', name?.language].join(
-      ' ',
-    );
+    const kind = name?.archive ? 'archive' : 'file';
+    const place = [`${target}-${arch}`, bundleType, kind, name?.language].join(' ');
     byPlace.set(place, [...(byPlace.get(place) ?? []), file]);
   }
-  const clashes = [...byPlace].filter(([, files]) => files.length > 1);
-  return clashes.map(([place, files]) => ({
+  const ambiguous = [...byPlace].filter(([, files]) => files.length > 1);
+  return ambiguous.map(([place, files]) => ({
     id: 'bundle.ambiguous',
     code: 'preflight_refused',
     message: `${place.split(' ')[0]} has ${files.length} files of the same kind: ${files.join(', ')}`,
-    hint: 'Remove those that are not meant, or name the right one with --artifact.',
+    hint: 'Remove the wrong ones, or pass the right one with --artifact.',
   }));
 }
 
-/** A Mac was built for, but only a disk image is there. */
+/** A build for macOS left a disk image, and nothing to update with. */
 export function onlyDmgIssue(file: string, config: TauriConfig): Issue {
-  const message = `${file} is for a first installation, and there is no .app.tar.gz to update with`;
   return {
     id: 'bundle.only_dmg',
     code: 'usage',
-    message,
-    hint: `Put "app" into bundle.targets. ${remedyFor(config)}`,
+    message: `${file} is for first installations, and there is no .app.tar.gz to update with`,
+    hint: `Add "app" to bundle.targets. ${remedyFor(config)}`,
   };
 }
 
-/**
- * @param otherVersions those that bundles were found of
- * @param unsigned whether bundles without a signature would have done
- */
-export function nothingFoundIssue(
-  { productName, version }: TauriApp,
-  targetFolder: string,
-  otherVersions: readonly string[],
-  unsigned = false,
-): Issue {
-  const bundle = unsigned ? 'bundle' : 'signed bundle';
-  const message = `no ${bundle} of ${productName} ${version} was found in ${targetFolder}`;
-  const instead = unsigned ? '' : ', or say which is meant with --version';
+export interface NotFoundOptions {
+  readonly app: TauriApp;
+  readonly targetFolder: string;
+  /** Other versions of the app that were found. */
+  readonly otherVersions: readonly string[];
+  /** Whether bundles had to be signed. */
+  readonly signed: boolean;
+}
+
+export function notFoundIssue({ app, targetFolder, otherVersions, signed }: NotFoundOptions): Issue {
+  const { productName, version } = app;
+  const bundle = signed ? 'signed bundle' : 'bundle';
+  const alternative = signed ? ', or choose one with --version' : '';
   const hint =
     otherVersions.length > 0
-      ? `Those there are of ${otherVersions.join(', ')}: build ${version}${instead}.`
-      : 'Run `tauri build` first; where it builds into another folder, set CARGO_TARGET_DIR as it was set then.';
-  return { id: 'bundle.not_found', code: 'usage', message, hint };
+      ? `Found ${otherVersions.join(', ')} instead: build ${version}${alternative}.`
+      : 'Run `tauri build` first. If it builds into another folder, set CARGO_TARGET_DIR as for the build.';
+  return {
+    id: 'bundle.not_found',
+    code: 'usage',
+    message: `no ${bundle} of ${productName} ${version} found in ${targetFolder}`,
+    hint,
+  };
 }
 
 function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): Issue {
@@ -99,6 +101,6 @@ function remedyFor({ updaterArtifacts }: TauriConfig): string {
 }
 
 /** The platform as far as a name tells. */
-function placeOf({ name }: FoundBundle): string {
-  return `${targetOfBundle(name.bundle)}-${name.arch ?? ''}`;
+function platformIn({ name }: FoundBundle): string {
+  return `${targetOfBundle(name.kind)}-${name.arch ?? ''}`;
 }

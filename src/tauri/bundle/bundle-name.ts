@@ -1,25 +1,23 @@
-import type { BundleType, Target } from '../../protocol/platform.ts';
-import { parseArchWord, type TauriArch } from '../project/arch-words.ts';
+import type { Arch, BundleType, Target } from '../../protocol/platform.ts';
+import { parseArchWord } from '../project/arch-words.ts';
 
-export type Bundle = BundleType;
+/** A kind of file that tauri-bundler makes. A `dmg` is for first installations, and never an update. */
+export type BundleKind = BundleType | 'dmg';
 
-/** What the name of a file says, as tauri-bundler makes names. */
+/** What the name of a file says, by the conventions of tauri-bundler. */
 export interface BundleName {
-  /** `dmg` is for a first installation, and never an update. */
-  readonly bundle: Bundle | 'dmg';
+  readonly kind: BundleKind;
   readonly product: string;
-  /** Undefined where the name has none. An MSI's may differ from the app's. */
-  readonly version?: string;
+  readonly version?: string; // an MSI's may differ from the app's
   readonly archWord?: string;
-  /** Undefined where the name has none, or the word is unknown. */
-  readonly arch?: TauriArch | undefined;
-  /** Of an MSI: `en-US`. */
-  readonly language?: string;
-  /** Whether it is the bundle packed once more, as Tauri 1's updater takes it. */
+  /** Undefined where the name has none, or one that Tauri's updater does not support. */
+  readonly arch?: Arch | undefined;
+  readonly language?: string; // of an MSI: `en-US`
+  /** Whether the bundle is packed once more, for Tauri 1's updater. */
   readonly archive: boolean;
 }
 
-const TARGET_OF: Readonly<Record<Bundle | 'dmg', Target>> = {
+const TARGET_OF: Readonly<Record<BundleKind, Target>> = {
   app: 'darwin',
   dmg: 'darwin',
   nsis: 'windows',
@@ -29,7 +27,7 @@ const TARGET_OF: Readonly<Record<Bundle | 'dmg', Target>> = {
   rpm: 'linux',
 };
 
-const PATTERNS: readonly (readonly [Bundle | 'dmg', RegExp])[] = [
+const PATTERNS: readonly (readonly [BundleKind, RegExp])[] = [
   ['app', /^(?<product>.+)\.app\.tar\.gz$/],
   ['nsis', /^(?<product>.+)_(?<version>[^_]+)_(?<arch>[^_]+)-setup\.(exe|(?<archive>nsis\.zip))$/],
   ['msi', /^(?<product>.+)_(?<version>[^_]+)_(?<arch>[^_]+)_(?<language>[^_]+)\.msi(?<archive>\.zip)?$/],
@@ -39,14 +37,14 @@ const PATTERNS: readonly (readonly [Bundle | 'dmg', RegExp])[] = [
   ['dmg', /^(?<product>.+)_(?<version>[^_]+)_(?<arch>[^_]+)\.dmg$/],
 ];
 
-/** Reads `My App_1.2.0_amd64.AppImage`; undefined when the file is no bundle of Tauri's. */
+/** Reads `My App_1.2.0_amd64.AppImage`; undefined when the name is not one of tauri-bundler's. */
 export function parseBundleName(fileName: string): BundleName | undefined {
-  for (const [bundle, pattern] of PATTERNS) {
+  for (const [kind, pattern] of PATTERNS) {
     const groups = pattern.exec(fileName)?.groups;
     if (groups === undefined) continue;
     const { product = '', version, arch, language, archive } = groups;
     return {
-      bundle,
+      kind,
       product,
       archive: archive !== undefined,
       ...(version !== undefined && { version }),
@@ -57,12 +55,11 @@ export function parseBundleName(fileName: string): BundleName | undefined {
   return undefined;
 }
 
-/** The only system a kind of bundle is for. */
-export function targetOfBundle(bundle: Bundle | 'dmg'): Target {
-  return TARGET_OF[bundle];
+export function targetOfBundle(kind: BundleKind): Target {
+  return TARGET_OF[kind];
 }
 
-/** The folder in `bundle/` that tauri-bundler puts a kind into. */
-export function folderOfBundle(bundle: Bundle | 'dmg'): string {
-  return bundle === 'app' ? 'macos' : bundle;
+/** The folder in `bundle/` where tauri-bundler puts this kind. */
+export function folderOfBundle(kind: BundleKind): string {
+  return kind === 'app' ? 'macos' : kind;
 }

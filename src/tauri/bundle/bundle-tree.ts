@@ -2,22 +2,21 @@ import { join } from 'node:path';
 import { type BundleFolder, entriesOf } from '../project/cargo-target.ts';
 import { type BundleName, folderOfBundle, parseBundleName } from './bundle-name.ts';
 
-/** A bundle as it lies in a bundle folder. */
+/** A bundle in a bundle folder. */
 export interface FoundBundle {
   readonly file: string;
   readonly name: BundleName;
-  /** `appimage`, `macos`: the folder it lies in. */
-  readonly kindFolder: string;
-  readonly in: BundleFolder;
+  readonly kindFolder: string; // `appimage`, `macos`: the folder it is in
+  readonly bundleFolder: BundleFolder;
   readonly signed: boolean;
 }
 
-/** What a bundle folder holds, as far as it concerns updates. */
+/** The files in a bundle folder that matter for updates. */
 export interface BundleTree {
   readonly bundles: readonly FoundBundle[];
-  /** `.app` folders that were not packed, by path: updater artifacts were not made. */
+  /** `.app` folders that were not packed: `createUpdaterArtifacts` was off. */
   readonly unpackedApps: readonly FoundBundle[];
-  /** Signatures whose file is gone. */
+  /** Signatures of files that do not exist. */
   readonly orphans: readonly string[];
 }
 
@@ -25,7 +24,7 @@ const KIND_FOLDERS = new Set(
   (['app', 'dmg', 'nsis', 'msi', 'appimage', 'deb', 'rpm'] as const).map(folderOfBundle),
 );
 
-/** Lists what `tauri build` left in a bundle folder; scripts and unfinished things in it are passed over. */
+/** Lists what `tauri build` left in a bundle folder, without its scripts and intermediate files. */
 export async function readBundleTree(bundleFolder: BundleFolder): Promise<BundleTree> {
   const bundles: FoundBundle[] = [];
   const unpackedApps: FoundBundle[] = [];
@@ -38,7 +37,7 @@ export async function readBundleTree(bundleFolder: BundleFolder): Promise<Bundle
       file: join(folder, fileName),
       name,
       kindFolder,
-      in: bundleFolder,
+      bundleFolder,
       signed: files.has(`${fileName}.sig`),
     });
     for (const fileName of files) {

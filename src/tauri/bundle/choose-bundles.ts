@@ -8,12 +8,11 @@ import {
 } from '../../protocol/platform.ts';
 import { parseBundleName } from './bundle-name.ts';
 
-/** A file and the platform it is for. */
 interface PlatformFile extends Platform {
   readonly file: string;
 }
 
-/** A signed updater file that was found, and what it is for. A universal macOS app makes two of one file. */
+/** A signed updater file and what it is for. A universal macOS app makes two of one file. */
 export interface Candidate extends PlatformFile {
   readonly bundleType: BundleType;
 }
@@ -21,23 +20,21 @@ export interface Candidate extends PlatformFile {
 /** Something that was found and is not published. */
 export interface LeftOut {
   readonly file: string;
-  /** Completes "… was left out: ". */
-  readonly reason: string;
-  /** Whether it happens in any sound build, so that nobody need look at it. */
+  readonly reason: string; // completes "… was left out: "
+  /** Whether this is normal in a correct build, and so not worth a warning. */
   readonly usual: boolean;
 }
 
 export interface ChooseOptions {
-  /** Whether the server holds a file for each kind of bundle; otherwise it holds one for a platform. */
+  /** Whether the server has a file for each bundle type, or only one for each platform. */
   readonly bundleTypes: boolean;
-  /** Whether Tauri 1's updater is to be served too, which takes archives only. */
+  /** Whether to serve Tauri 1's updater too, which accepts archives only. */
   readonly v1Compatible: boolean;
 }
 
 /**
- * Chooses the file for each platform, or for each of its kinds of bundle: NSIS over MSI, AppImage over deb over rpm;
- * an archive for Tauri 1's updater where that is to be served, otherwise the bundle itself; an MSI in English over its
- * other languages, which all update each other. Pure.
+ * Chooses the file for each platform or bundle type: NSIS over MSI, AppImage over deb over rpm; an archive for Tauri
+ * 1's updater if it is served, otherwise the bundle itself; an English MSI over other languages, as all can update it.
  */
 export function chooseForPlatform<T extends PlatformFile>(
   candidates: readonly T[],
@@ -58,7 +55,7 @@ export function chooseForPlatform<T extends PlatformFile>(
   return { chosen: [...best.values()], leftOut };
 }
 
-/** The lower, the better; the first that differs decides. */
+/** Lower is better; the first difference decides. */
 function rankOf(
   { bundleType, file }: PlatformFile,
   { v1Compatible }: ChooseOptions,

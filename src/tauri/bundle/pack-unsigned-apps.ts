@@ -4,8 +4,8 @@ import { create } from 'tar/create';
 import type { BundleTree, FoundBundle } from './bundle-tree.ts';
 
 /**
- * A bundle folder as if everything in it had been signed, for whoever signs it by himself. A macOS app that was not
- * packed for updates is packed as tauri-bundler would, into a folder that is the caller's.
+ * A bundle folder as if all of it were signed, for a caller that signs it. macOS apps that were not packed are packed
+ * into a folder of the caller, as tauri-bundler would do.
  */
 export async function prepareUnsigned(tree: BundleTree, packInto: string): Promise<BundleTree> {
   const packed: FoundBundle[] = [];

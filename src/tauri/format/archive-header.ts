@@ -3,24 +3,21 @@ import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from './binary-header.ts';
 import { readTar } from './tar-reader.ts';
 
-/** Largest `Info.plist` that is read, in bytes. */
 const MAX_PLIST_BYTES = 1024 * 1024;
 
 const PLIST = /^(?:\.\/)?[^/]+\.app\/Contents\/Info\.plist$/;
 const EXECUTABLE = /^(?:\.\/)?[^/]+\.app\/Contents\/MacOS\/([^/]+)$/;
 const APP_IMAGE = /^(?:\.\/)?[^/]+\.AppImage$/;
 
-/** What a packed macOS app says of itself. */
 export interface PackedApp {
-  /** Of its executable; undefined when there is none, or which one it is cannot be told. */
+  /** Of its executable; undefined when there is none, or several and no `Info.plist` names one. */
   readonly header: BinaryHeader | undefined;
-  /** `CFBundleShortVersionString`; undefined where there is none that can be read. */
-  readonly version: string | undefined;
+  readonly version: string | undefined; // `CFBundleShortVersionString`
 }
 
 /**
  * Reads an `.app.tar.gz` as far as needed.
- * @throws when it is damaged
+ * @throws Error when it is damaged
  */
 export async function readPackedApp(file: string): Promise<PackedApp> {
   let plist: { executable?: string | undefined; version?: string | undefined } | undefined;
@@ -49,7 +46,7 @@ export async function readPackedApp(file: string): Promise<PackedApp> {
 
 /**
  * Reads the header of the AppImage in an `.AppImage.tar.gz`; undefined when there is none.
- * @throws when it is damaged
+ * @throws Error when it is damaged
  */
 export async function readPackedAppImage(file: string): Promise<BinaryHeader | undefined> {
   let found: BinaryHeader | undefined;
@@ -67,26 +64,23 @@ export async function readPackedAppImage(file: string): Promise<BinaryHeader | u
   return found;
 }
 
-/** A file in a zip. */
 export interface ZipEntry {
-  /** Its path in the zip. */
-  readonly name: string;
-  /** Its first bytes, where they were wanted. */
-  readonly head?: Buffer;
+  readonly name: string; // its path in the zip
+  readonly head?: Buffer; // its first bytes, where they were selected
 }
 
 /**
- * Lists what is in a zip.
- * @param wanted whether the head of an entry is to be read, by its name
- * @throws when it is damaged, or what is wanted of it is encrypted
+ * Lists the files in a zip.
+ * @param selects whether to read the head of the file with a name
+ * @throws Error when it is damaged, or a selected file is encrypted
  */
-export async function readZip(file: string, wanted: (name: string) => boolean): Promise<ZipEntry[]> {
+export async function readZip(file: string, selects: (name: string) => boolean): Promise<ZipEntry[]> {
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false });
   try {
     const entries: ZipEntry[] = [];
     for await (const entry of zip.eachEntry()) {
       const { fileName: name } = entry;
-      entries.push(wanted(name) ? { name, head: await readEntryHead(zip, entry) } : { name });
+      entries.push(selects(name) ? { name, head: await readEntryHead(zip, entry) } : { name });
     }
     return entries;
   } finally {
@@ -109,7 +103,6 @@ function bytesOf(file: string): AsyncIterable<Buffer> {
   return createReadStream(file, { highWaterMark: 256 * 1024 });
 }
 
-/** The two values needed of an XML property list. */
 function parsePlist(xml: string): { executable?: string | undefined; version?: string | undefined } {
   return {
     executable: plistValue(xml, 'CFBundleExecutable'),

@@ -1,20 +1,20 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import type { TauriArch } from '../project/arch-words.ts';
+import type { Arch } from '../../protocol/platform.ts';
 
-/** So many bytes at the start of a file tell what it is. */
+/** How many bytes at the start of a file are enough to recognise it. */
 export const HEAD_BYTES = 4096;
 
-/** What the first bytes of an executable say. */
+/** The header of an executable. */
 export interface BinaryHeader {
   readonly format: 'mach-o' | 'elf' | 'pe';
-  /** Several in a fat Mach-O; an arch that Tauri's updater does not know is not among them. */
-  readonly archs: readonly TauriArch[];
+  /** Several in a fat Mach-O. Without those that Tauri's updater does not support. */
+  readonly archs: readonly Arch[];
 }
 
 /** `cputype` of `<mach/machine.h>`. */
-const MACH_O: Readonly<Record<number, TauriArch>> = { 7: 'i686', 16777223: 'x86_64', 16777228: 'aarch64' };
+const MACH_O: Readonly<Record<number, Arch>> = { 7: 'i686', 16777223: 'x86_64', 16777228: 'aarch64' };
 /** `e_machine` of the ELF specification. */
-const ELF: Readonly<Record<number, TauriArch>> = {
+const ELF: Readonly<Record<number, Arch>> = {
   3: 'i686',
   40: 'armv7',
   62: 'x86_64',
@@ -22,22 +22,22 @@ const ELF: Readonly<Record<number, TauriArch>> = {
   243: 'riscv64',
 };
 /** `Machine` of the PE format. */
-const PE: Readonly<Record<number, TauriArch>> = {
+const PE: Readonly<Record<number, Arch>> = {
   332: 'i686',
   452: 'armv7',
   34404: 'x86_64',
   43620: 'aarch64',
 };
 
-/** A Java class has the magic of a fat Mach-O, and its version (45 or more) where that has its count. */
-const MOST_FAT_ARCHS = 20;
+/** A Java class has the same magic as a fat Mach-O, and in place of the count its version, which is 45 or more. */
+const MAX_FAT_ARCHS = 20;
 
-/** Reads the header of an executable from its first bytes; undefined when it is none. */
+/** Reads the header of an executable from its first bytes. */
 export function parseBinaryHeader(head: Buffer): BinaryHeader | undefined {
   return parseMachO(head) ?? parseElf(head) ?? parsePe(head);
 }
 
-/** `ar`, which a Debian package is. */
+/** A Debian package is an `ar` archive. */
 export function isAr(head: Buffer): boolean {
   return head.subarray(0, 8).toString('latin1') === '!<arch>\n';
 }
@@ -47,12 +47,12 @@ export function isRpm(head: Buffer): boolean {
   return startsWith(head, [0xed, 0xab, 0xee, 0xdb]);
 }
 
-/** An OLE compound file, which an MSI is. It does not tell an arch. */
+/** An MSI is an OLE compound file, which does not tell an arch. */
 export function isOle(head: Buffer): boolean {
   return startsWith(head, [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
 }
 
-/** The first bytes of a file, all of it where it is shorter. */
+/** Reads the first `HEAD_BYTES` of a file, or all of a shorter one. */
 export async function readHead(file: string): Promise<Buffer> {
   const handle = await open(file);
   try {
@@ -63,13 +63,20 @@ export async function readHead(file: string): Promise<Buffer> {
   }
 }
 
+/** @throws Error when the file ends early */
+export async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
+  if (bytesRead < length) throw new Error('unexpected end of file');
+  return buffer;
+}
+
 function parseMachO(head: Buffer): BinaryHeader | undefined {
   if (head.length < 8) return undefined;
   const magic = head.readUInt32BE(0);
   if (magic === 0xcffa_edfe || magic === 0xcefa_edfe) return machO([head.readUInt32LE(4)]);
   const size = magic === 0xcafe_babe ? 20 : magic === 0xcafe_babf ? 32 : undefined; // of each `fat_arch`
   const count = head.readUInt32BE(4);
-  if (size === undefined || count < 1 || count > MOST_FAT_ARCHS || head.length < 8 + count * size)
+  if (size === undefined || count < 1 || count > MAX_FAT_ARCHS || head.length < 8 + count * size)
     return undefined;
   return machO(Array.from({ length: count }, (_, i) => head.readUInt32BE(8 + i * size)));
 }
@@ -98,15 +105,4 @@ function parsePe(head: Buffer): BinaryHeader | undefined {
 
 function startsWith(head: Buffer, magic: readonly number[]): boolean {
   return magic.every((byte, i) => head[i] === byte);
-}
-
-/**
- * Reads a part of a file.
- * @param position of its first byte
- * @throws when the file ends before it
- */
-export async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
-  if (bytesRead < length) throw new Error('unexpected end of file');
-  return buffer;
 }

@@ -1,17 +1,16 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { readExactly } from './binary-header.ts';
-import type { PackageData } from './package-metadata.ts';
+import type { PackageMetadata } from './package-metadata.ts';
 import { readTar } from './tar-reader.ts';
 
-/** Of the `ar` itself, and of each member's header. */
-const MAGIC_BYTES = 8;
-const HEADER_BYTES = 60;
+const MAGIC_BYTES = 8; // of the `ar`
+const HEADER_BYTES = 60; // of each member
 
-/** Largest control file that is read, in bytes; most have less than 1000. */
+/** Largest control file that is read, in bytes. Most have less than 1000. */
 const MAX_CONTROL_BYTES = 1024 * 1024;
 
-/** A member of an `ar`: where its bytes are in the file. */
+/** A member of an `ar`, by the position of its bytes in the file. */
 interface Member {
   readonly name: string;
   readonly start: number;
@@ -19,11 +18,11 @@ interface Member {
 }
 
 /**
- * Reads the control data of a Debian package (deb(5), deb-control(5)); undefined where it is packed with xz or zstd,
- * which Node cannot read everywhere. tauri-bundler takes gzip.
- * @throws when it is damaged, or there is none
+ * Reads the control data of a Debian package (deb(5), deb-control(5)); undefined where it is compressed with xz or
+ * zstd, which not every Node can read. tauri-bundler uses gzip.
+ * @throws Error when it is damaged or missing
  */
-export async function readDebianPackage(file: string): Promise<PackageData | undefined> {
+export async function readDebianPackage(file: string): Promise<PackageMetadata | undefined> {
   const member = await findControl(file);
   if (!/^control\.tar(\.gz)?$/.test(member.name)) return undefined;
   let control = '';
@@ -46,7 +45,6 @@ export async function readDebianPackage(file: string): Promise<PackageData | und
   };
 }
 
-/** It is among the first members: dpkg itself wants it second. */
 async function findControl(path: string): Promise<Member> {
   const file = await open(path);
   try {
@@ -59,14 +57,14 @@ async function findControl(path: string): Promise<Member> {
   } finally {
     await file.close();
   }
-  throw new Error('there is no control data in it');
+  throw new Error('it has no control data');
 }
 
 async function readMember(file: FileHandle, at: number): Promise<Member> {
   const header = (await readExactly(file, at, HEADER_BYTES)).toString('latin1');
   const size = Number(header.slice(48, 58));
   if (!header.endsWith('`\n') || !Number.isSafeInteger(size) || size < 0) {
-    throw new Error('its members are damaged');
+    throw new Error('a member header is damaged');
   }
   return { name: header.slice(0, 16).trimEnd().replace(/\/$/, ''), start: at + HEADER_BYTES, size };
 }

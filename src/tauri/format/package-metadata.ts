@@ -1,8 +1,6 @@
-/** What a package for Linux says of itself, as it stands there. */
-export interface PackageData {
+/** What a Linux package says about itself. */
+export interface PackageMetadata {
   readonly name: string;
-  /** With the epoch and revision of a Debian package, without the release of an RPM. */
-  readonly version: string;
-  /** In the words of its system: `amd64`, `armhfp`, `all`. */
-  readonly arch: string;
+  readonly version: string; // of a deb with epoch and revision, of an rpm without the release
+  readonly arch: string; // in the words of the package system: `amd64`, `armhfp`, `all`
 }

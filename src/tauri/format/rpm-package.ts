@@ -1,25 +1,22 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { readExactly } from './binary-header.ts';
-import type { PackageData } from './package-metadata.ts';
+import type { PackageMetadata } from './package-metadata.ts';
 
-/*
- * The RPM format, version 3 to 6 (https://rpm.org/docs/latest/manual/format_v4.html): a lead, whose arch nobody fills
- * in, a header of signatures, padded to 8 bytes, and the header that describes the package.
- */
+// The RPM format, versions 3 to 6 (https://rpm.org/docs/latest/manual/format_v4.html): a lead, the header of the
+// signatures, padded to 8 bytes, and the header that describes the package.
 
 const LEAD_BYTES = 96;
 const INTRO_BYTES = 16;
 const ENTRY_BYTES = 16;
-/** What rpm itself takes at most. */
+/** The limits of rpm itself. */
 const MAX_ENTRIES = 0xffff;
 const MAX_DATA_BYTES = 0x0fff_ffff;
 
 const TAGS = { name: 1000, version: 1001, arch: 1022 } as const;
 const STRING_TYPE = 6;
-/** Longest text that is read, in bytes. */
 const MAX_TEXT_BYTES = 1024;
 
-/** A header's parts: where they are in the file, and how large. */
+/** The parts of a header, by their positions in the file. */
 interface Header {
   readonly index: number;
   readonly entries: number;
@@ -28,21 +25,23 @@ interface Header {
 }
 
 /**
- * Reads what the header of an RPM package says.
- * @throws when it is damaged
+ * Reads the header of an RPM package.
+ * @throws Error when it is damaged
  */
-export async function readRpmPackage(path: string): Promise<PackageData> {
+export async function readRpmPackage(path: string): Promise<PackageMetadata> {
   const file = await open(path);
   try {
     const signatures = await readHeader(file, LEAD_BYTES);
     const end = signatures.data + signatures.dataSize;
     const header = await readHeader(file, Math.ceil(end / 8) * 8);
-    const index = await readExactly(file, header.index, header.entries * ENTRY_BYTES);
-    return {
-      name: await readText(file, header, index, 'name'),
-      version: await readText(file, header, index, 'version'),
-      arch: await readText(file, header, index, 'arch'),
+    const offsets = await readOffsets(file, header);
+    const read = async (tag: keyof typeof TAGS): Promise<string> => {
+      const offset = offsets.get(TAGS[tag]);
+      const text = offset === undefined ? undefined : await readText(file, header, offset);
+      if (text === undefined) throw new Error(`its header has no ${tag}`);
+      return text;
     };
+    return { name: await read('name'), version: await read('version'), arch: await read('arch') };
   } finally {
     await file.close();
   }
@@ -58,20 +57,28 @@ async function readHeader(file: FileHandle, at: number): Promise<Header> {
   return { index, entries, data: index + entries * ENTRY_BYTES, dataSize };
 }
 
-/** Each entry of the index is four numbers: tag, type, offset in the data, count. */
+/** Where in the data the strings are, by tag. An entry of the index is four numbers: tag, type, offset, count. */
+async function readOffsets(
+  file: FileHandle,
+  { index, entries, dataSize }: Header,
+): Promise<ReadonlyMap<number, number>> {
+  const bytes = await readExactly(file, index, entries * ENTRY_BYTES);
+  const offsets = new Map<number, number>();
+  for (let at = 0; at < bytes.length; at += ENTRY_BYTES) {
+    const tag = bytes.readUInt32BE(at);
+    const type = bytes.readUInt32BE(at + 4);
+    const offset = bytes.readUInt32BE(at + 8);
+    if (type === STRING_TYPE && offset < dataSize && !offsets.has(tag)) offsets.set(tag, offset);
+  }
+  return offsets;
+}
+
 async function readText(
   file: FileHandle,
-  { entries, data, dataSize }: Header,
-  index: Buffer,
-  what: keyof typeof TAGS,
-): Promise<string> {
-  for (let at = 0; at < entries * ENTRY_BYTES; at += ENTRY_BYTES) {
-    const offset = index.readUInt32BE(at + 8);
-    if (index.readUInt32BE(at) !== TAGS[what] || index.readUInt32BE(at + 4) !== STRING_TYPE) continue;
-    if (offset >= dataSize) break;
-    const bytes = await readExactly(file, data + offset, Math.min(MAX_TEXT_BYTES, dataSize - offset));
-    const end = bytes.indexOf(0);
-    if (end > 0) return bytes.toString('utf8', 0, end);
-  }
-  throw new Error(`its header has no ${what}`);
+  { data, dataSize }: Header,
+  offset: number,
+): Promise<string | undefined> {
+  const bytes = await readExactly(file, data + offset, Math.min(MAX_TEXT_BYTES, dataSize - offset));
+  const end = bytes.indexOf(0);
+  return end > 0 ? bytes.toString('utf8', 0, end) : undefined;
 }

@@ -1,37 +1,37 @@
 import { Parser } from 'tar/parse';
 import type { ReadEntry } from 'tar/read-entry';
 
-/** What is wanted of an entry: its first bytes. */
-export interface Wanted {
+/** What to read of a file in a tar: its first bytes. */
+export interface TarSelection {
   readonly bytes: number;
   readonly take: (head: Buffer) => void;
-  /** Whether the rest of the archive need not be read. */
+  /** Whether the rest of the archive can be skipped. */
   readonly enough: () => boolean;
 }
 
 /**
- * Walks a tar, gzipped or not, and stops as soon as it has enough.
- * @param want what is wanted of the file at a path, if anything is
- * @throws when it is damaged
+ * Reads a tar, gzipped or not, and stops as soon as it has enough.
+ * @param select what to read of the file at a path
+ * @throws Error when it is damaged
  */
 export async function readTar(
   source: AsyncIterable<Buffer>,
-  want: (path: string) => Wanted | undefined,
+  select: (path: string) => TarSelection | undefined,
 ): Promise<void> {
   let failure: unknown;
   let enough = false;
   const onReadEntry = (entry: ReadEntry) => {
-    const wanted = entry.type === 'File' ? want(entry.path) : undefined;
-    if (wanted === undefined) return entry.resume();
+    const selection = entry.type === 'File' ? select(entry.path) : undefined;
+    if (selection === undefined) return entry.resume();
     const chunks: Buffer[] = [];
     let kept = 0;
     entry.on('data', (chunk) => {
-      if (kept < wanted.bytes) chunks.push(chunk.subarray(0, wanted.bytes - kept));
+      if (kept < selection.bytes) chunks.push(chunk.subarray(0, selection.bytes - kept));
       kept += chunk.length;
     });
     entry.on('end', () => {
-      wanted.take(Buffer.concat(chunks));
-      enough ||= wanted.enough();
+      selection.take(Buffer.concat(chunks));
+      enough ||= selection.enough();
     });
   };
   const parser = new Parser({ strict: true, onReadEntry });

@@ -1,16 +1,13 @@
 import { ARCHS, type Arch, type Target } from '../../protocol/platform.ts';
 
-export type TauriArch = Arch;
-
-/** What a Rust target triple says. */
+/** A parsed Rust target triple. */
 export interface Triple {
   readonly target: Target;
-  /** Two for `universal-apple-darwin`. */
-  readonly archs: readonly TauriArch[];
+  readonly archs: readonly Arch[]; // two for `universal-apple-darwin`
 }
 
-/** The words that stand for an arch in file names of tauri-bundler, and at the start of triples. */
-const WORDS: Readonly<Record<TauriArch, RegExp>> = {
+/** The words for an arch in file names of tauri-bundler, and at the start of triples. */
+const WORDS: Readonly<Record<Arch, RegExp>> = {
   x86_64: /^(x86_64|amd64|x64)$/,
   aarch64: /^(aarch64|arm64)$/,
   i686: /^(i[3-6]86|x86)$/,
@@ -18,12 +15,12 @@ const WORDS: Readonly<Record<TauriArch, RegExp>> = {
   riscv64: /^riscv64\w*$/,
 };
 
-/** Reads `amd64`, `x64`, `armhfp`; undefined when the word names no arch. */
-export function parseArchWord(word: string): TauriArch | undefined {
+/** Reads `amd64`, `x64`, `armhfp`. */
+export function parseArchWord(word: string): Arch | undefined {
   return ARCHS.find((arch) => WORDS[arch].test(word));
 }
 
-/** Reads `x86_64-pc-windows-msvc` or `universal-apple-darwin`; undefined when no updater is for it. */
+/** Reads `x86_64-pc-windows-msvc` or `universal-apple-darwin`; undefined when Tauri's updater does not support it. */
 export function parseTriple(text: string): Triple | undefined {
   const [first = '', ...rest] = text.split('-');
   const target = targetOf(rest);

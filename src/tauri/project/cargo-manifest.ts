@@ -1,20 +1,21 @@
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { parse, type TomlTable } from 'smol-toml';
+import { parse } from 'smol-toml';
 import { OtaError } from '../../errors.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { isTable, type Table, tableOf, textOf } from './table.ts';
 
-/** What a Rust package says of itself in its `Cargo.toml`. */
+/** What a `Cargo.toml` says about its package. */
 export interface CargoManifest {
   readonly file: string;
   readonly name: string | undefined;
   /** Its own, or the workspace's where it is inherited. */
   readonly version: string | undefined;
-  /** The folder whose `target` Cargo builds into: of the workspace, or the package's own. */
+  /** The folder whose `target` Cargo builds into. */
   readonly workspaceRoot: string;
 }
 
 /**
- * Reads `Cargo.toml` of a folder and, where it belongs to one, of its workspace; undefined when there is none.
+ * Reads the `Cargo.toml` of a folder, and that of its workspace; undefined when there is none.
  * https://doc.rust-lang.org/cargo/reference/workspaces.html
  * @throws OtaError `usage` when it cannot be read
  */
@@ -22,26 +23,26 @@ export async function readCargoManifest(folder: string): Promise<CargoManifest |
   const file = join(folder, 'Cargo.toml');
   const manifest = await readToml(file);
   if (manifest === undefined) return undefined;
-  const own = table(manifest.package);
-  const workspace = table(manifest.workspace)
+  const own = tableOf(manifest.package);
+  const workspace = isTable(manifest.workspace)
     ? { folder: resolve(folder), manifest }
-    : await findWorkspace(resolve(folder), own?.workspace);
-  const inherits = table(own?.version)?.workspace === true;
-  const inherited = table(table(workspace?.manifest.workspace)?.package)?.version;
+    : await findWorkspace(resolve(folder), own.workspace);
+  const inherits = tableOf(own.version).workspace === true;
+  const inherited = tableOf(tableOf(workspace?.manifest.workspace).package).version;
   return {
     file,
-    name: text(own?.name),
-    version: text(inherits ? inherited : own?.version),
+    name: textOf(own.name),
+    version: textOf(inherits ? inherited : own.version),
     workspaceRoot: workspace?.folder ?? resolve(folder),
   };
 }
 
 /**
- * Reads a TOML file; undefined when it is not there.
- * @throws OtaError `usage` when it is no TOML
+ * Reads a TOML file; undefined when it does not exist.
+ * @throws OtaError `usage` when it cannot be read or is invalid
  */
-export async function readToml(file: string): Promise<TomlTable | undefined> {
-  const content = readIfThere(file);
+export async function readToml(file: string): Promise<Table | undefined> {
+  const content = readIfExists(file);
   if (content === undefined) return undefined;
   try {
     return parse(content.replace(/^\ufeff/, ''));
@@ -50,7 +51,7 @@ export async function readToml(file: string): Promise<TomlTable | undefined> {
   }
 }
 
-function readIfThere(file: string): string | undefined {
+function readIfExists(file: string): string | undefined {
   try {
     return readSmallFile(file);
   } catch (cause) {
@@ -60,11 +61,11 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-/** The workspace that `package.workspace` names, else the nearest above that does not exclude the folder. */
+/** The workspace that `package.workspace` names, or the nearest one above that does not exclude the folder. */
 async function findWorkspace(
   folder: string,
   named: unknown,
-): Promise<{ folder: string; manifest: TomlTable } | undefined> {
+): Promise<{ folder: string; manifest: Table } | undefined> {
   if (typeof named === 'string') {
     const root = resolve(folder, named);
     const manifest = await readToml(join(root, 'Cargo.toml'));
@@ -72,24 +73,14 @@ async function findWorkspace(
   }
   for (let parent = dirname(folder); parent !== dirname(parent); parent = dirname(parent)) {
     const manifest = await readToml(join(parent, 'Cargo.toml'));
-    const workspace = table(manifest?.workspace);
-    if (manifest === undefined || workspace === undefined) continue;
-    const excluded = Array.isArray(workspace.exclude) ? workspace.exclude : [];
+    if (manifest === undefined || !isTable(manifest.workspace)) continue;
+    const { exclude } = manifest.workspace;
+    const excluded: readonly unknown[] = Array.isArray(exclude) ? exclude : [];
     const path = relative(parent, folder);
     if (excluded.some((entry) => path === entry || path.startsWith(`${entry}${sep}`))) return undefined;
     return { folder: parent, manifest };
   }
   return undefined;
-}
-
-function table(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 function firstLine(error: unknown): string {

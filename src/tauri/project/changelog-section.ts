@@ -1,12 +1,11 @@
-/** A heading of any level. */
 const HEADING = /^(#{1,6})[ \t]+(.*)$/;
 
-/** Where a fenced block of code begins or ends: what looks like a heading in it is none. */
+/** The start or end of a block of code: headings in it do not count. */
 const FENCE = /^ {0,3}(```|~~~)/;
 
 /**
- * A version's section of a changelog (https://keepachangelog.com), without its heading; undefined when there is none,
- * or nothing in it. The heading is like `## [1.2.0] - 2026-01-31`, `## 1.2.0` or `## v1.2.0`, at any level.
+ * A version's section of a changelog (https://keepachangelog.com) without its heading, which is like
+ * `## [1.2.0] - 2026-01-31`, `## 1.2.0` or `## v1.2.0` at any level. Undefined when it is missing or empty.
  */
 export function changelogSection(markdown: string, version: string): string | undefined {
   const lines = markdown.replace(/^\ufeff/, '').split(/\r?\n/);
@@ -24,8 +23,7 @@ export function changelogSection(markdown: string, version: string): string | un
 }
 
 interface Heading {
-  /** Index. */
-  readonly line: number;
+  readonly line: number; // index
   readonly level: number;
   readonly text: string;
 }
@@ -43,7 +41,7 @@ function findHeadings(lines: readonly string[]): Heading[] {
   return headings;
 }
 
-/** The version a heading begins with. */
+/** The version at the start of a heading. */
 function versionIn(heading: string): string | undefined {
   return /^\[?v?(\d+\.\d+\.\d+[^\s\]()]*)/i.exec(heading.trim())?.[1];
 }

@@ -4,29 +4,23 @@ import { formatPublicKeyForTauri } from '../../protocol/minisign-signer.ts';
 import { API_ROOT, routes } from '../../protocol/routes.ts';
 import { matches } from '../../protocol/validate.ts';
 
-/** What has to be merged into a Tauri configuration (RFC 7396) for an app to ask a server on this machine. */
+/** A config to merge into a Tauri configuration (RFC 7396), so that the app gets its updates from this machine. */
 export interface DevOverlay {
   readonly bundle: {
-    /**
-     * The app that asks needs none, and would be signed with another key than it trusts. It also keeps a build with
-     * these settings from being published: nobody signed it.
-     */
-    readonly createUpdaterArtifacts: false;
+    readonly createUpdaterArtifacts: false; // so that a build with these settings cannot be published by mistake
   };
   readonly plugins: {
     readonly updater: {
       readonly pubkey: string;
       readonly endpoints: readonly string[];
-      /** Release builds refuse http without it. */
-      readonly dangerousInsecureTransportProtocol: true;
+      readonly dangerousInsecureTransportProtocol: true; // release builds refuse http without it
     };
   };
 }
 
-/** The name of an overlay's file. Tauri takes no file of this name by itself. */
+/** The name of the file. Tauri does not read a file of this name by itself. */
 export const OVERLAY_NAME = 'tauri.synckit-ota-dev.conf.json';
 
-/** As much of one as tells whether it is one. */
 const Updater = Type.Object({ pubkey: Type.String(), endpoints: Type.Array(Type.String()) });
 const Overlay = Type.Object({ plugins: Type.Object({ updater: Updater }) });
 
@@ -37,13 +31,12 @@ export function devOverlay(server: string, slug: string, publicKey: PublicKey): 
   return overlayOf(formatPublicKeyForTauri(publicKey), server + endpointPath(slug));
 }
 
-/** Whether a file's text is nothing but such an overlay, so that it may be written anew. */
+/** Whether a file holds nothing but such an overlay, so that it may be overwritten. */
 export function isDevOverlay(text: string): boolean {
   const { pubkey = '', endpoints: [endpoint = ''] = [] } = parseOverlay(text) ?? {};
   return LOOPBACK_ENDPOINT.test(endpoint) && text === formatOverlay(overlayOf(pubkey, endpoint));
 }
 
-/** The text of its file. */
 export function formatOverlay(overlay: DevOverlay): string {
   return `${JSON.stringify(overlay, undefined, 2)}\n`;
 }
@@ -55,7 +48,7 @@ function overlayOf(pubkey: string, endpoint: string): DevOverlay {
   };
 }
 
-/** api.md, "Tauri Integration", with the query of the extension `platforms`, which older updaters leave unfilled. */
+/** api.md, "Tauri Integration", with the query of the extension `platforms`, which older updaters do not fill in. */
 function endpointPath(slug: string): string {
   const path = routes.check.path.replace('{slug}', slug).replace(/\{(\w+)\}/g, '{{$1}}');
   return `${path}?bundle_type={{bundle_type}}`;

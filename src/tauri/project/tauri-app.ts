@@ -4,33 +4,54 @@ import { isVersion, precedenceOf } from '../../protocol/version.ts';
 import type { CargoManifest } from './cargo-manifest.ts';
 import { readTauriConfig, type TauriConfig } from './tauri-config.ts';
 
-/** What a Tauri app is called, for one system. */
+/** An app as its configuration for one system describes it. */
 export interface TauriApp {
   readonly productName: string;
   readonly version: string;
   readonly config: TauriConfig;
 }
 
-/**
- * Reads what the app of a Tauri folder is called on a system: what the configuration leaves out is in `Cargo.toml`.
- * @param version to be taken in place of the project's own
- * @throws OtaError `usage` when the name or the version cannot be told
- */
-export async function readTauriApp(
-  folder: string,
-  target: Target,
-  manifest: CargoManifest | undefined,
-  version?: string,
-): Promise<TauriApp> {
-  const config = await readTauriConfig(folder, target);
-  const productName = config.productName ?? manifest?.name;
-  if (productName === undefined) {
-    throw new OtaError('usage', `${config.file} has no productName, and there is no Cargo.toml with a name`);
-  }
-  return { productName, version: version ?? projectVersion(config, manifest), config };
+export interface TauriAppsOptions {
+  readonly tauriFolder: string;
+  /** Where name and version are, if the configuration leaves them out. */
+  readonly manifest: CargoManifest | undefined;
+  /** Overrides the project's own version. */
+  readonly version?: string | undefined;
 }
 
-/** The versions an MSI may have in its name: WiX takes numbers only, so tauri-bundler turns `1.2.0-3` into `1.2.0.3`. */
+/** The app of a Tauri folder on each system, read when it is first needed. */
+export class TauriApps {
+  readonly #options: TauriAppsOptions;
+  readonly #apps = new Map<Target, TauriApp>();
+
+  constructor(options: TauriAppsOptions) {
+    this.#options = options;
+  }
+
+  /** The apps read so far. */
+  get read(): ReadonlyMap<Target, TauriApp> {
+    return this.#apps;
+  }
+
+  /** @throws OtaError `usage` when the configuration cannot be used, or there is no name or version */
+  async for(target: Target): Promise<TauriApp> {
+    const app = this.#apps.get(target) ?? (await this.#read(target));
+    this.#apps.set(target, app);
+    return app;
+  }
+
+  async #read(target: Target): Promise<TauriApp> {
+    const { tauriFolder, manifest, version } = this.#options;
+    const config = await readTauriConfig(tauriFolder, target);
+    const productName = config.productName ?? manifest?.name;
+    if (productName === undefined) {
+      throw new OtaError('usage', `${config.file} has no productName, and no Cargo.toml has a name`);
+    }
+    return { productName, version: version ?? projectVersion(config, manifest), config };
+  }
+}
+
+/** The versions an MSI may have in its name: WiX allows numbers only, so tauri-bundler writes `1.2.0-3` as `1.2.0.3`. */
 export function msiVersions({ version, config }: TauriApp): readonly string[] {
   const [, build] = version.split('+');
   const core = /^\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
@@ -46,16 +67,14 @@ function projectVersion(config: TauriConfig, manifest: CargoManifest | undefined
   const version = config.version ?? manifest?.version;
   const file = config.version === undefined ? (manifest?.file ?? config.file) : config.file;
   if (version === undefined) {
-    throw new OtaError('usage', `${config.file} has no version, and neither has its Cargo.toml`, {
-      hint: 'Write it into one of them, or pass --version X.Y.Z.',
+    throw new OtaError('usage', `neither ${config.file} nor its Cargo.toml has a version`, {
+      hint: 'Add one, or pass --version X.Y.Z.',
     });
   }
   if (isVersion(version)) return version;
   throw new OtaError(
     'usage',
-    `version "${version}" in ${file} is not strict semver, nor a JSON file that is there`,
-    {
-      hint: 'Write it as X.Y.Z, or pass --version X.Y.Z.',
-    },
+    `version "${version}" in ${file} is neither strict semver nor an existing JSON file`,
+    { hint: 'Write it as X.Y.Z, or pass --version X.Y.Z.' },
   );
 }

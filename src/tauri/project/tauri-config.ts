@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import JSON5 from 'json5';
 import { OtaError } from '../../errors.ts';
 import type { Target } from '../../protocol/platform.ts';
@@ -7,25 +7,25 @@ import { isReservedSlug, isSlug } from '../../protocol/slug.ts';
 import { isVersion } from '../../protocol/version.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { readToml } from './cargo-manifest.ts';
+import { isTable, tableOf, textOf } from './table.ts';
 
-/** The names a configuration may have, in the order Tauri looks for them. */
+/** The names of a configuration, in the order Tauri looks for them. */
 export const CONFIG_NAMES = ['tauri.conf.json', 'tauri.conf.json5', 'Tauri.toml'] as const;
 
-/** What a Tauri configuration says about updates, for one system. */
+/** What a Tauri configuration for one system says about updates. */
 export interface TauriConfig {
   readonly file: string;
   readonly productName: string | undefined;
-  /** Undefined where it is left to `Cargo.toml`. Not yet known to be a version. */
+  /** Not validated; undefined where it is left to `Cargo.toml`. */
   readonly version: string | undefined;
-  /** `bundle.windows.wix.version`: an MSI may have its own. */
-  readonly wixVersion: string | undefined;
+  readonly wixVersion: string | undefined; // of an MSI: `bundle.windows.wix.version`
   readonly pubkey: string | undefined;
   readonly endpoints: readonly string[];
-  /** `bundle.createUpdaterArtifacts`: whether bundles are signed, and packed for Tauri 1's updater too. */
+  /** `bundle.createUpdaterArtifacts`: whether bundles are signed, and also packed for Tauri 1's updater. */
   readonly updaterArtifacts: boolean | 'v1Compatible';
 }
 
-/** `tauri.macos.conf.json`: the system's word in the names of overlays. */
+/** As in `tauri.macos.conf.json`. */
 const OVERLAY_WORD: Readonly<Record<Target, string>> = {
   linux: 'linux',
   darwin: 'macos',
@@ -33,38 +33,39 @@ const OVERLAY_WORD: Readonly<Record<Target, string>> = {
 };
 
 /**
- * Reads the configuration in a Tauri folder, with the target system's overlay merged into it (RFC 7396).
- * @throws OtaError `usage` when it is not there, cannot be read, or is Tauri 1's
+ * Reads the configuration of a Tauri folder, merged with the system's overlay (RFC 7396).
+ * @throws OtaError `usage` when it is missing, invalid, or for Tauri 1
  */
 export async function readTauriConfig(folder: string, target: Target): Promise<TauriConfig> {
   const file = firstExisting(folder, CONFIG_NAMES);
   if (file === undefined) {
-    throw new OtaError('usage', `${folder} has none of ${CONFIG_NAMES.join(', ')}`);
+    throw new OtaError('usage', `${folder} contains none of ${CONFIG_NAMES.join(', ')}`);
   }
   const overlay = firstExisting(folder, overlayNames(target));
   const base = await readConfigValue(file);
   const config = overlay === undefined ? base : mergePatch(base, await readConfigValue(overlay));
-  if (object(config).tauri !== undefined && object(config).package !== undefined) {
-    throw new OtaError('usage', `${file} is a configuration of Tauri 1`, {
-      hint: 'Name its files with --artifact TARGET-ARCH=FILE, or migrate it with `tauri migrate`.',
+  const { tauri, package: packageOfTauri1 } = tableOf(config);
+  if (tauri !== undefined && packageOfTauri1 !== undefined) {
+    throw new OtaError('usage', `${file} is a Tauri 1 configuration`, {
+      hint: 'List the files with --artifact TARGET-ARCH=FILE, or run `tauri migrate`.',
     });
   }
-  const bundle = object(get(config, 'bundle'));
-  const updater = object(get(get(config, 'plugins'), 'updater'));
+  const bundle = get(config, 'bundle');
+  const updater = get(get(config, 'plugins'), 'updater');
   const endpoints = get(updater, 'endpoints');
   const artifacts = get(bundle, 'createUpdaterArtifacts');
   return {
     file,
-    productName: text(get(config, 'productName')),
-    version: await readVersion(folder, file, text(get(config, 'version'))),
-    wixVersion: text(get(get(get(bundle, 'windows'), 'wix'), 'version')),
-    pubkey: text(get(updater, 'pubkey')),
+    productName: trimmed(get(config, 'productName')),
+    version: await readVersion(file, trimmed(get(config, 'version'))),
+    wixVersion: trimmed(get(get(get(bundle, 'windows'), 'wix'), 'version')),
+    pubkey: trimmed(get(updater, 'pubkey')),
     endpoints: Array.isArray(endpoints) ? endpoints.filter((entry) => typeof entry === 'string') : [],
     updaterArtifacts: artifacts === true || artifacts === 'v1Compatible' ? artifacts : false,
   };
 }
 
-/** The slug in the first endpoint of the form `…/api/sync/ota/{slug}/…`; undefined when there is none. */
+/** The slug in the first endpoint like `…/api/sync/ota/{slug}/…`. */
 export function slugOfEndpoints(endpoints: readonly string[]): string | undefined {
   return endpoints
     .map((endpoint) => /\/api\/sync\/ota\/([^/?#]+)\//.exec(endpoint)?.[1])
@@ -73,8 +74,8 @@ export function slugOfEndpoints(endpoints: readonly string[]): string | undefine
 
 /** RFC 7396, "Processing Merge Patch Documents". */
 export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch;
-  const merged = new Map(Object.entries(object(target)));
+  if (!isTable(patch)) return patch;
+  const merged = new Map(Object.entries(tableOf(target)));
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) merged.delete(name);
     else merged.set(name, mergePatch(merged.get(name), value));
@@ -91,7 +92,7 @@ function firstExisting(folder: string, names: readonly string[]): string | undef
   return names.map((name) => join(folder, name)).find((file) => existsSync(file));
 }
 
-/** JSON5 is also taken in a `.json`, as Tauri does with its feature `config-json5`. */
+/** JSON5 may be in a `.json` too, as for Tauri's feature `config-json5`. */
 async function readConfigValue(file: string): Promise<unknown> {
   if (file.endsWith('.toml')) return (await readToml(file)) ?? {};
   try {
@@ -101,34 +102,23 @@ async function readConfigValue(file: string): Promise<unknown> {
   }
 }
 
-/** A version, or the path of a JSON file that has one, from the configuration's folder. */
-async function readVersion(
-  folder: string,
-  file: string,
-  value: string | undefined,
-): Promise<string | undefined> {
+/** A version, or that of the JSON file whose path stands in its place. */
+async function readVersion(file: string, value: string | undefined): Promise<string | undefined> {
   if (value === undefined || isVersion(value)) return value;
-  const path = join(folder, value);
+  const path = join(dirname(file), value);
   if (!value.endsWith('.json') || !existsSync(path)) return value;
-  const version = text(get(await readConfigValue(path), 'version'));
+  const version = trimmed(get(await readConfigValue(path), 'version'));
   if (version !== undefined) return version;
-  throw new OtaError('usage', `${path} has no version, and ${basename(file)} takes it from there`);
+  throw new OtaError('usage', `${path} has no version, but ${basename(file)} takes its version from there`);
 }
 
-/** A field under its own name or, as Tauri takes it too, in kebab-case. */
+/** A field by its name or, as Tauri allows too, its name in kebab-case. */
 function get(value: unknown, name: string): unknown {
-  const fields = object(value);
+  const fields = tableOf(value);
   return fields[name] ?? fields[name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)];
 }
 
-function object(value: unknown): Record<string, unknown> {
-  return isObject(value) ? value : {};
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+/** Undefined for blank text too. */
+function trimmed(value: unknown): string | undefined {
+  return textOf(value)?.trim() || undefined;
 }

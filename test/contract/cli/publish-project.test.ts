@@ -153,7 +153,7 @@ describe('publish in the folder of a Tauri project', () => {
     await write(join(project, 'src-tauri/target/debug/bundle/deb/Note Taker_1.2.0_amd64.deb'), 'debug');
     await publish(project);
     for (const words of [
-      /left out: .*universal\.dmg \(a \.dmg is for a first installation, not for updates\)/,
+      /left out: .*universal\.dmg \(a \.dmg is for first installations, not updates\)/,
       /left out: .*debug\/bundle \(debug builds are never published\)/,
     ]) {
       expect(written.stderr).toMatch(words);
@@ -249,7 +249,7 @@ describe('publish in the folder of a Tauri project', () => {
     const project = await tempFolder();
     const { code, answer } = await publish(project, '--concurrency', '0');
     expect(code).toBe(2);
-    expect(answer.error.message).toContain(`there is no Tauri project in ${project}`);
+    expect(answer.error.message).toContain(`no Tauri project found in ${project}`);
     expect(answer.error.message).toContain('--artifact TARGET-ARCH=FILE');
     expect(answer.error.message).toContain('--concurrency 0');
     expect(answer.error.message).not.toContain('no version');
@@ -287,7 +287,7 @@ describe('what others suffered from is refused before the first write:', () => {
     await rm(join(project, 'src-tauri/target'), { recursive: true });
     const { code, words } = await refused(project);
     expect(code).toBe(2);
-    expect(words).toMatch(/no signed bundle of Note Taker 1\.2\.0 was found in .*`tauri build`/);
+    expect(words).toMatch(/no signed bundle of Note Taker 1\.2\.0 found in .*`tauri build`/);
   });
 
   test('pains 2: a build of another version than the project has by now', async () => {
@@ -295,7 +295,7 @@ describe('what others suffered from is refused before the first write:', () => {
     await writeFile(join(project, 'package.json'), '{"version":"1.3.0"}');
     const { code, words } = await refused(project);
     expect(code).toBe(2);
-    expect(words).toMatch(/no signed bundle of Note Taker 1\.3\.0 .*Those there are of 1\.2\.0/);
+    expect(words).toMatch(/no signed bundle of Note Taker 1\.3\.0 .*Found 1\.2\.0 instead/);
   });
 
   test('pains 2: createUpdaterArtifacts that is off', async () => {
@@ -351,7 +351,7 @@ describe('what others suffered from is refused before the first write:', () => {
     await writeFile(join(project, `${WINDOWS}.sig`), await signatureOf(project, MAC));
     const { code, words } = await refused(project);
     expect(code).toBe(4);
-    expect(words).toMatch(/AppImage is not what it seems: its name says x86_64, its header says aarch64/);
+    expect(words).toMatch(/AppImage is mislabelled: its name says x86_64, its header says aarch64/);
     expect(words).toMatch(/x64-setup\.exe\.sig .* belongs to a different file/);
   });
 
@@ -360,7 +360,7 @@ describe('what others suffered from is refused before the first write:', () => {
     await changeConfig(project, { version: '0.44.0.5' });
     const { code, words } = await refused(project);
     expect(code).toBe(2);
-    expect(words).toMatch(/version "0\.44\.0\.5" in .*tauri\.conf\.json is not strict semver/);
+    expect(words).toMatch(/version "0\.44\.0\.5" in .*tauri\.conf\.json is neither strict semver/);
   });
 
   test('pains 8: a pre-release that would be offered to everyone', async () => {

@@ -50,7 +50,7 @@ describe('the control data of a Debian package', () => {
   });
 
   test.each<[string, Buffer, RegExp]>([
-    ['without control data', ar({ 'debian-binary': '2.0\n' }), /^there is no control data in it$/],
+    ['without control data', ar({ 'debian-binary': '2.0\n' }), /^it has no control data$/],
     ['without a control file', ar({ 'control.tar.gz': tarGz({ postinst: '' }) }), /has no Package$/],
     [
       'without a field',
@@ -59,7 +59,7 @@ describe('the control data of a Debian package', () => {
     ],
     ['cut off in a header', debianPackage().subarray(0, 100), /^unexpected end of file$/],
     ['cut off in its control data', debianPackage().subarray(0, 200), /unexpected end of file/],
-    ['with text for members', Buffer.from(`!<arch>\n${'x'.repeat(80)}`), /^its members are damaged$/],
+    ['with text for members', Buffer.from(`!<arch>\n${'x'.repeat(80)}`), /^a member header is damaged$/],
   ])('%s is refused', async (_, bytes, words) => {
     await expect(read(bytes)).rejects.toThrow(words);
   });

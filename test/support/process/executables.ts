@@ -1,7 +1,7 @@
-import type { TauriArch } from '../../../src/tauri/project/arch-words.ts';
+import type { Arch } from '../../../src/protocol/platform.ts';
 
 /** `cputype` of Mach-O, `e_machine` of ELF and `Machine` of PE, as in the formats' own documents. */
-const MACHINES: Readonly<Record<TauriArch, { machO?: number; elf: number; pe?: number }>> = {
+const MACHINES: Readonly<Record<Arch, { machO?: number; elf: number; pe?: number }>> = {
   x86_64: { machO: 0x0100_0007, elf: 62, pe: 0x8664 },
   aarch64: { machO: 0x0100_000c, elf: 183, pe: 0xaa64 },
   i686: { machO: 7, elf: 3, pe: 0x014c },
@@ -10,7 +10,7 @@ const MACHINES: Readonly<Record<TauriArch, { machO?: number; elf: number; pe?: n
 };
 
 /** A Mach-O executable without load commands: what the kernel reads first. */
-export function machO(arch: TauriArch): Buffer {
+export function machO(arch: Arch): Buffer {
   const header = Buffer.alloc(32);
   header.writeUInt32LE(0xfeed_facf, 0); // MH_MAGIC_64
   header.writeUInt32LE(MACHINES[arch].machO ?? 0, 4);
@@ -19,7 +19,7 @@ export function machO(arch: TauriArch): Buffer {
 }
 
 /** A fat Mach-O, as `lipo` makes it: a table, then each arch's own file on a page of its own. */
-export function fatMachO(archs: readonly TauriArch[]): Buffer {
+export function fatMachO(archs: readonly Arch[]): Buffer {
   const page = 4096;
   const file = Buffer.alloc(page * (archs.length + 1));
   file.writeUInt32BE(0xcafe_babe, 0); // FAT_MAGIC
@@ -36,7 +36,7 @@ export function fatMachO(archs: readonly TauriArch[]): Buffer {
 }
 
 /** An ELF executable's header, with the mark of an AppImage of type 2. */
-export function appImage(arch: TauriArch): Buffer {
+export function appImage(arch: Arch): Buffer {
   const header = Buffer.alloc(64);
   const is64 = arch !== 'i686' && arch !== 'armv7';
   header.set([0x7f, 0x45, 0x4c, 0x46, is64 ? 2 : 1, 1, 1, 0, 0x41, 0x49, 0x02]);
@@ -47,7 +47,7 @@ export function appImage(arch: TauriArch): Buffer {
 }
 
 /** A Windows program's headers: the DOS stub, then COFF. */
-export function windowsProgram(arch: TauriArch): Buffer {
+export function windowsProgram(arch: Arch): Buffer {
   const header = Buffer.alloc(256);
   header.write('MZ', 0, 'latin1');
   header.writeUInt32LE(128, 60); // e_lfanew

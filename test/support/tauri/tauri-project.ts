@@ -1,8 +1,7 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Target } from '../../../src/protocol/platform.ts';
-import type { TauriArch } from '../../../src/tauri/project/arch-words.ts';
+import type { Arch, Target } from '../../../src/protocol/platform.ts';
 import { appImage, fatMachO, machO, msi, windowsProgram } from '../process/executables.ts';
 import { tempFolder } from '../process/temp-folder.ts';
 import { writeTarGz, zip } from './archives.ts';
@@ -40,9 +39,9 @@ export interface BuildOptions {
   readonly triple?: string;
   readonly profile?: string;
   /** Two on a Mac for a universal app. */
-  readonly archs?: readonly TauriArch[];
+  readonly archs?: readonly Arch[];
   /** What is inside, where it is not what was asked for. */
-  readonly archsInside?: readonly TauriArch[];
+  readonly archsInside?: readonly Arch[];
   /** What packages say they are, where they do not say it as their files' names do. */
   readonly versionInside?: string;
   readonly nameInside?: string;

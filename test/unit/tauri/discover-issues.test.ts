@@ -14,23 +14,18 @@ describe('a file that is not what its name and path say is a issue:', () => {
   const setup = 'nsis/Note Taker_1.2.0_x64-setup.exe';
 
   test.each<[string, string, Buffer | string, string]>([
-    ['an AppImage that is text', appImage, 'not found', 'it is no AppImage'],
-    ['an AppImage that is a Mac program', appImage, machO('x86_64'), 'it is no AppImage'],
-    ['an installer that is text', setup, '<html>', 'it is no Windows program'],
+    ['an AppImage that is text', appImage, 'not found', 'it is not an AppImage'],
+    ['an AppImage that is a Mac program', appImage, machO('x86_64'), 'it is not an AppImage'],
+    ['an installer that is text', setup, '<html>', 'it is not a Windows program'],
     [
       'an MSI that is a program',
       'msi/Note Taker_1.2.0_x64_en-US.msi',
       windowsProgram('x86_64'),
-      'it is no MSI',
+      'it is not an MSI',
     ],
-    ['a deb that is an MSI', deb, msi(), 'it is no Debian package'],
-    ['an rpm that is text', rpm, 'x', 'it is no RPM package'],
-    [
-      'a deb that is an empty ar',
-      deb,
-      Buffer.from('!<arch>\n'),
-      'it cannot be read: there is no control data in it',
-    ],
+    ['a deb that is an MSI', deb, msi(), 'it is not a Debian package'],
+    ['an rpm that is text', rpm, 'x', 'it is not an RPM package'],
+    ['a deb that is an empty ar', deb, Buffer.from('!<arch>\n'), 'it cannot be read: it has no control data'],
     [
       'an rpm that is cut off',
       rpm,
@@ -42,25 +37,25 @@ describe('a file that is not what its name and path say is a issue:', () => {
       'a zip with another installer inside',
       'nsis/Note Taker_1.2.0_x64-setup.nsis.zip',
       zip({ 'Note Taker_1.1.0_x64-setup.exe': windowsProgram('i686') }),
-      'it holds Note Taker_1.1.0_x64-setup.exe, not Note Taker_1.2.0_x64-setup.exe',
+      'it contains Note Taker_1.1.0_x64-setup.exe, not Note Taker_1.2.0_x64-setup.exe',
     ],
     [
       'a zip with nothing to install',
       'msi/Note Taker_1.2.0_x64_en-US.msi.zip',
       zip({ 'readme.txt': Buffer.from('hello') }),
-      'it holds no installer of this name',
+      'it does not contain Note Taker_1.2.0_x64_en-US.msi',
     ],
     [
       "a file in another kind's folder",
       'rpm/Note Taker_1.2.0_amd64.deb',
       Buffer.from('!<arch>\n'),
-      'the folder rpm is for other files',
+      'the folder rpm is for other bundles',
     ],
   ])('%s', async (_, path, content, reason) => {
     const { discovery, found, issues } = await discover(await projectWith(path, content));
     expect(found).toEqual([]);
     expect(issues).toEqual([
-      expect.stringContaining(`src-tauri/target/release/bundle/${path} is not what it seems: ${reason}`),
+      expect.stringContaining(`src-tauri/target/release/bundle/${path} is mislabelled: ${reason}`),
     ]);
     expect(discovery.issues[0]).toMatchObject({
       code: 'preflight_refused',
@@ -73,7 +68,7 @@ describe('a file that is not what its name and path say is a issue:', () => {
       'bytes for another arch than the name says',
       'linux',
       { archs: ['x86_64'], archsInside: ['aarch64'] },
-      /AppImage is not what it seems: its name says x86_64, its header says aarch64$/,
+      /AppImage is mislabelled: its name says x86_64, its header says aarch64$/,
     ],
     [
       'bytes for another arch than the path says',
@@ -97,7 +92,7 @@ describe('a file that is not what its name and path say is a issue:', () => {
       'a name for another system than the path says',
       'windows',
       { triple: 'x86_64-unknown-linux-gnu' },
-      /the folder x86_64-unknown-linux-gnu says linux, its name windows$/,
+      /the folder x86_64-unknown-linux-gnu says linux, its name says windows$/,
     ],
   ])('%s', async (_, system, options, words) => {
     const project = await copyProject();
@@ -111,7 +106,7 @@ describe('a file that is not what its name and path say is a issue:', () => {
     const file = release(project, app);
     await write(`${file}.sig`, 'signature');
     await writeTarGz(file, { 'Note Taker.app/Contents/Resources/a': 'a' });
-    expect((await discover(project)).issues).toEqual([expect.stringMatching(/it holds no macOS app$/)]);
+    expect((await discover(project)).issues).toEqual([expect.stringMatching(/it contains no macOS app$/)]);
   });
 
   test('a file for a machine that no updater knows', async () => {
@@ -122,7 +117,7 @@ describe('a file that is not what its name and path say is a issue:', () => {
     bytes.writeUInt16LE(21, 18); // PowerPC
     await writeFile(file, bytes);
     expect((await discover(project)).issues).toEqual([
-      expect.stringMatching(/it is for a machine that no updater knows$/),
+      expect.stringMatching(/it is for a CPU that Tauri's updater does not support$/),
     ]);
   });
 });
@@ -215,9 +210,9 @@ describe('without signatures', () => {
         id: 'bundle.only_dmg',
         code: 'usage',
         message: expect.stringMatching(
-          /_aarch64\.dmg is for a first installation, and there is no \.app\.tar\.gz/,
+          /_aarch64\.dmg is for first installations, and there is no \.app\.tar\.gz/,
         ),
-        hint: expect.stringContaining('Put "app" into bundle.targets. Set bundle.createUpdaterArtifacts'),
+        hint: expect.stringContaining('Add "app" to bundle.targets. Set bundle.createUpdaterArtifacts'),
       },
     ]);
   });
@@ -233,7 +228,7 @@ describe('nothing found is a issue', () => {
         {
           id: 'bundle.not_found',
           code: 'usage',
-          message: `no signed bundle of Note Taker 1.2.0 was found in ${project}/src-tauri/target`,
+          message: `no signed bundle of Note Taker 1.2.0 found in ${project}/src-tauri/target`,
           hint: expect.stringContaining('tauri build'),
         },
       ],
@@ -244,7 +239,7 @@ describe('nothing found is a issue', () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { version: '1.1.0' });
     expect((await discover(project)).discovery.issues).toEqual([
-      expect.objectContaining({ hint: expect.stringContaining('Those there are of 1.1.0: build 1.2.0') }),
+      expect.objectContaining({ hint: expect.stringContaining('Found 1.1.0 instead: build 1.2.0') }),
     ]);
     const asked = await discover(project, { version: '1.1.0' });
     expect(asked.discovery).toMatchObject({ version: '1.1.0', issues: [] });

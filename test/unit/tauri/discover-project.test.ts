@@ -69,21 +69,21 @@ describe('what `tauri build` leaves', () => {
       'darwin',
       {},
       ['darwin-aarch64 app Note Taker.app.tar.gz'],
-      ['Note Taker_1.2.0_aarch64.dmg: a .dmg is for a first installation, not for updates'],
+      ['Note Taker_1.2.0_aarch64.dmg: a .dmg is for first installations, not updates'],
     ],
     [
       'on a Mac for Intel, whose arch only the header tells',
       'darwin',
       { archs: ['x86_64'] },
       ['darwin-x86_64 app Note Taker.app.tar.gz'],
-      ['Note Taker_1.2.0_x64.dmg: a .dmg is for a first installation, not for updates'],
+      ['Note Taker_1.2.0_x64.dmg: a .dmg is for first installations, not updates'],
     ],
     [
       'on a Mac for both, which makes two artifacts',
       'darwin',
       { triple: 'universal-apple-darwin', archs: ['x86_64', 'aarch64'] },
       ['darwin-aarch64 app Note Taker.app.tar.gz', 'darwin-x86_64 app Note Taker.app.tar.gz'],
-      ['Note Taker_1.2.0_universal.dmg: a .dmg is for a first installation, not for updates'],
+      ['Note Taker_1.2.0_universal.dmg: a .dmg is for first installations, not updates'],
     ],
     [
       'on Windows',
@@ -232,8 +232,8 @@ describe('what is not published is left out, and said:', () => {
     const { found, leftOut, issues } = await discover(project);
     expect(found).toHaveLength(2);
     expect(leftOut).toEqual([
-      'Note Taker_1.1.0_x64-setup.exe: it is of 1.1.0, not of 1.2.0',
-      'Note Taker_1.1.0_x64_en-US.msi: it is of 1.1.0, not of 1.2.0',
+      'Note Taker_1.1.0_x64-setup.exe: its version is 1.1.0, not 1.2.0',
+      'Note Taker_1.1.0_x64_en-US.msi: its version is 1.1.0, not 1.2.0',
     ]);
     expect(issues).toEqual([]);
   });
@@ -261,7 +261,7 @@ describe('what is not published is left out, and said:', () => {
     expect(found).toEqual(['darwin-aarch64 app Note Taker.app.tar.gz']);
     expect(discovery.leftOut).toContainEqual({
       file: release(project, 'macos/Other.app.tar.gz'),
-      reason: 'it is of Other, not of Note Taker',
+      reason: 'it is for Other, not Note Taker',
       usual: false,
     });
   });
@@ -284,14 +284,18 @@ describe('what is not published is left out, and said:', () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await rm(release(project, 'deb/Note Taker_1.2.0_amd64.deb'));
-    expect((await discover(project)).leftOut).toEqual(['Note Taker_1.2.0_amd64.deb.sig: its file is gone']);
+    expect((await discover(project)).leftOut).toEqual([
+      'Note Taker_1.2.0_amd64.deb.sig: the signed file is missing',
+    ]);
   });
 
   test('a system that no updater asks for', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'linux', { triple: 'x86_64-unknown-freebsd' });
-    expect((await discover(project)).leftOut).toEqual(['bundle: no updater asks for x86_64-unknown-freebsd']);
+    expect((await discover(project)).leftOut).toEqual([
+      "bundle: Tauri's updater does not support x86_64-unknown-freebsd",
+    ]);
   });
 });
 
@@ -302,16 +306,16 @@ describe('the version', () => {
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'windows', { version: '1.3.0' });
     expect((await discover(project)).issues).toEqual([
-      'the configuration has different versions: 1.2.0 for linux, 1.3.0 for windows',
+      'the Tauri configuration has different versions: 1.2.0 for linux, 1.3.0 for windows',
     ]);
     expect((await discover(project, { version: '1.3.0' })).issues).toEqual([]);
   });
 
   test.each([
-    ['1.2', /version "1\.2" in .*tauri\.conf\.json is not strict semver/],
+    ['1.2', /version "1\.2" in .*tauri\.conf\.json is neither strict semver/],
     [
       '../gone.json',
-      /version "\.\.\/gone\.json" in .*tauri\.conf\.json is not strict semver, nor a JSON file/,
+      /version "\.\.\/gone\.json" in .*tauri\.conf\.json is neither strict semver nor an existing JSON file/,
     ],
   ])('%s is refused', async (version, words) => {
     await expect(discover(await copyProject({ version }))).rejects.toThrow(words);
@@ -321,7 +325,9 @@ describe('the version', () => {
     const project = await copyProject({ version: undefined });
     const cargo = join(project, 'src-tauri/Cargo.toml');
     await writeFile(cargo, (await readFile(cargo, 'utf8')).replace('version = "0.0.0"\n', ''));
-    await expect(discover(project)).rejects.toThrow(/has no version, and neither has its Cargo\.toml/);
+    await expect(discover(project)).rejects.toThrow(
+      /neither .*tauri\.conf\.json nor its Cargo\.toml has a version/,
+    );
     await layOutBuild(project, 'darwin');
     expect((await discover(project, { version: '1.2.0' })).found).toHaveLength(1);
   });

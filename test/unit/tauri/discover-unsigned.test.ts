@@ -69,7 +69,7 @@ describe('where signatures are not needed', () => {
     expect(await readdir(project, { recursive: true })).toEqual(before);
   });
 
-  test('a bundle that is not what it seems is a issue as ever', async () => {
+  test('a mislabelled bundle is an issue as for publish', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, archsInside: ['aarch64'] });
     await layOutBuild(project, 'darwin', {
@@ -80,10 +80,8 @@ describe('where signatures are not needed', () => {
     const { issues } = await discoverUnsigned(project);
     expect(issues).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/AppImage is not what it seems: its name says x86_64, its header says aarch64/),
-        expect.stringMatching(
-          /\.app\.tar\.gz is not what it seems: the folder aarch64-apple-darwin says aarch64/,
-        ),
+        expect.stringMatching(/AppImage is mislabelled: its name says x86_64, its header says aarch64/),
+        expect.stringMatching(/\.app\.tar\.gz is mislabelled: the folder aarch64-apple-darwin says aarch64/),
       ]),
     );
   });
@@ -94,8 +92,8 @@ describe('where signatures are not needed', () => {
     const { discovery } = await discoverUnsigned(project);
     const [issue, ...more] = discovery.issues;
     expect(more).toEqual([]);
-    expect(issue?.message).toMatch(/^no bundle of Note Taker 1\.2\.0 was found in /);
-    expect(issue?.hint).toBe('Those there are of 1.1.0: build 1.2.0.');
+    expect(issue?.message).toMatch(/^no bundle of Note Taker 1\.2\.0 found in /);
+    expect(issue?.hint).toBe('Found 1.1.0 instead: build 1.2.0.');
   });
 
   test('a debug build is left out as ever', async () => {
@@ -110,7 +108,7 @@ describe('where signatures are not needed', () => {
     const files = await layOutBuild(project, 'linux');
     const gone = 'Note Taker_1.2.0_amd64.deb';
     await rm(files[gone] ?? '');
-    expect((await discover(project)).leftOut).toEqual([`${gone}.sig: its file is gone`]);
+    expect((await discover(project)).leftOut).toEqual([`${gone}.sig: the signed file is missing`]);
     expect((await discoverUnsigned(project)).leftOut).toEqual([]);
   });
 });

@@ -14,13 +14,13 @@ test.each<[string, string, Buffer, string]>([
     'a zip whose installer is text',
     setupZip,
     zip({ 'Note Taker_1.2.0_x64-setup.exe': Buffer.from('<html>') }),
-    'it holds Note Taker_1.2.0_x64-setup.exe, which is no Windows program',
+    'it contains Note Taker_1.2.0_x64-setup.exe, which is not a Windows program',
   ],
   [
     'a zip whose MSI is a program',
     msiZip,
     zip({ 'Note Taker_1.2.0_x64_en-US.msi': windowsProgram('x86_64') }),
-    'it holds Note Taker_1.2.0_x64_en-US.msi, which is no MSI',
+    'it contains Note Taker_1.2.0_x64_en-US.msi, which is not an MSI',
   ],
   [
     'a zip with a second installer',
@@ -29,7 +29,7 @@ test.each<[string, string, Buffer, string]>([
       'Note Taker_1.2.0_x64-setup.exe': windowsProgram('i686'),
       'Other_1.2.0_x64-setup.exe': windowsProgram('i686'),
     }),
-    'it holds Note Taker_1.2.0_x64-setup.exe, Other_1.2.0_x64-setup.exe, not Note Taker',
+    'it contains Note Taker_1.2.0_x64-setup.exe, Other_1.2.0_x64-setup.exe, not Note Taker',
   ],
   [
     'a deb of another arch inside',
@@ -53,7 +53,7 @@ test.each<[string, string, Buffer, string]>([
     'a deb for every arch',
     deb,
     debianPackage({ arch: 'all' }),
-    'it is for the arch all, which no updater asks for',
+    "it is for the arch all, which Tauri's updater does not support",
   ],
   [
     'an rpm of another arch inside',
@@ -77,6 +77,6 @@ test.each<[string, string, Buffer, string]>([
   const { found, issues } = await discover(await projectWith(path, content));
   expect(found).toEqual([]);
   expect(issues).toEqual([
-    expect.stringContaining(`src-tauri/target/release/bundle/${path} is not what it seems: ${reason}`),
+    expect.stringContaining(`src-tauri/target/release/bundle/${path} is mislabelled: ${reason}`),
   ]);
 });

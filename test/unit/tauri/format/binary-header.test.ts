@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Arch } from '../../../../src/protocol/platform.ts';
 import {
   HEAD_BYTES,
   isAr,
@@ -9,13 +10,12 @@ import {
   parseBinaryHeader,
   readHead,
 } from '../../../../src/tauri/format/binary-header.ts';
-import type { TauriArch } from '../../../../src/tauri/project/arch-words.ts';
 import { appImage, fatMachO, machO, msi, windowsProgram } from '../../../support/process/executables.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { debianPackage, rpmPackage } from '../../../support/tauri/packages.ts';
 
 describe('the header of an executable', () => {
-  test.each<[string, string, Buffer, TauriArch[]]>([
+  test.each<[string, string, Buffer, Arch[]]>([
     ['of a Mac on Intel', 'mach-o', machO('x86_64'), ['x86_64']],
     ['of a Mac on Apple silicon', 'mach-o', machO('aarch64'), ['aarch64']],
     ['of a universal Mac app', 'mach-o', fatMachO(['x86_64', 'aarch64']), ['x86_64', 'aarch64']],

@@ -69,7 +69,7 @@ describe('the bundle folders of a target folder', () => {
       'x86_64-pc-windows-msvc/lto/bundle',
       'x86_64-pc-windows-msvc/release/bundle',
     ]);
-    expect(found.map(({ profile, triple }) => [profile, triple?.name, triple?.means?.target])).toEqual([
+    expect(found.map(({ profile, triple }) => [profile, triple?.name, triple?.parsed?.target])).toEqual([
       ['debug', undefined, undefined],
       ['release', 'made-up', undefined],
       ['release', undefined, undefined],

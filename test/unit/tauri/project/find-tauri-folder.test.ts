@@ -48,7 +48,7 @@ describe('the Tauri folder of a project', () => {
     await expect(findTauriFolder(project)).rejects.toThrow(
       expect.objectContaining({
         code: 'usage',
-        message: `${project} holds several Tauri projects: ${join(project, 'a')}, ${join(project, 'b')}`,
+        message: `${project} contains several Tauri projects: ${join(project, 'a')}, ${join(project, 'b')}`,
         hint: expect.stringContaining('--project'),
       }),
     );
@@ -62,7 +62,7 @@ describe('the Tauri folder of a project', () => {
     await expect(findTauriFolder(project)).rejects.toThrow(
       expect.objectContaining({
         code: 'usage',
-        message: expect.stringContaining(`there is no Tauri project in ${project}`),
+        message: expect.stringContaining(`no Tauri project found in ${project}`),
         hint: expect.stringContaining('--artifact'),
       }),
     );

@@ -113,7 +113,7 @@ describe('a Tauri configuration', () => {
   });
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['that is not there', {}, /has none of tauri\.conf\.json, tauri\.conf\.json5, Tauri\.toml/],
+    ['that is not there', {}, /contains none of tauri\.conf\.json, tauri\.conf\.json5, Tauri\.toml/],
     ['that is broken JSON', { 'tauri.conf.json': '{"version":' }, /tauri\.conf\.json cannot be read: JSON5/],
     ['that is broken TOML', { 'Tauri.toml': 'version = ' }, /Tauri\.toml is not valid TOML: /],
     [
@@ -124,12 +124,12 @@ describe('a Tauri configuration', () => {
     [
       'whose version file has none',
       { 'tauri.conf.json': '{"version":"package.json"}', 'package.json': '{}' },
-      /package\.json has no version, and tauri\.conf\.json takes it from there/,
+      /package\.json has no version, but tauri\.conf\.json takes its version from there/,
     ],
     [
       'of Tauri 1',
       { 'tauri.conf.json': '{"package":{"version":"1.0.0"},"tauri":{"updater":{}}}' },
-      /is a configuration of Tauri 1/,
+      /is a Tauri 1 configuration/,
     ],
   ])('%s is refused', async (_, files, words) => {
     const read = readTauriConfig(await folderWith(files), 'linux');
