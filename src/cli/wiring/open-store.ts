@@ -1,6 +1,7 @@
+import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { isPostgresUrl, openPostgres } from '../../database/postgres/open-postgres.ts';
-import { type Database, openDatabase } from '../../database/sqlite/open-sqlite.ts';
+import { openDatabase } from '../../database/sqlite/open-sqlite.ts';
 import { OtaError } from '../../errors.ts';
 
 export interface StoreOptions {

@@ -1,5 +1,5 @@
+import type { Database } from '../../database/database.ts';
 import { findOfferingApp } from '../../database/queries/offers.ts';
-import type { Database } from '../../database/sqlite/open-sqlite.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Clock } from '../../protocol/time.ts';

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
 import { describeConcurrency } from './concurrency.contract.ts';
 import { describeDatabase } from './database.contract.ts';

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type CopyTarget, checkCopyPreconditions } from '../../../src/copy/copy-preconditions.ts';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { createRelease, deleteRelease } from '../../../src/database/queries/releases.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type StoreRows,
 } from '../../../src/database/queries/snapshot.ts';
 import { createToken } from '../../../src/database/queries/tokens.ts';
-import { type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { MAC, NOW, SHA_B, StoreWithApp } from '../../support/server/store-with-app.ts';

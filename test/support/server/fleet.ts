@@ -1,6 +1,6 @@
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { type Nginx, nginxIsInstalled, startNginx } from '../network/nginx.ts';
 import { describeOnPostgres, type PostgresServer, usePostgres } from '../postgres/postgres.ts';
 import { freePorts } from '../process/free-ports.ts';
