@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import pMap from 'p-map';
 import type { Database } from '../database/database.ts';
 import { databaseFailure } from '../database/database-error.ts';
-import { databaseId } from '../database/database-id.ts';
 import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/queries/copy-state.ts';
+import { databaseId } from '../database/queries/settings.ts';
 import {
   type CompleteRow,
   completeRows,

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
-import { databaseId } from '../../database/database-id.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
+import { databaseId } from '../../database/queries/settings.ts';
 import { refuseOtherPlace, requireStorageBinding } from '../../database/queries/storage-binding.ts';
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
