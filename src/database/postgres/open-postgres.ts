@@ -1,10 +1,10 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { withTimeout } from '../../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
+import { withQueryTimeout } from '../query-timeout.ts';
 import type { Schema } from '../schema.ts';
 import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
 import { WatchfulPostgresDialect } from './postgres-dialect.ts';
@@ -104,7 +104,7 @@ async function prepare(client: Client, where: string): Promise<void> {
   client.on('error', () => {}); // whoever waits for an answer gets it
   try {
     await client.connect();
-    const { rows } = await withTimeout(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
+    const { rows } = await withQueryTimeout(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
     requireFit(where, rows[0] as ServerFacts);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
     const pool = { connect: async () => session, async end() {}, options: {} };
