@@ -59,7 +59,7 @@ export async function startServer(
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
   const usesFolder = !databaseUrl || s3 === undefined;
-  const unlock = usesFolder ? await lockForServing(dataDir) : () => {};
+  const unlock = usesFolder ? await lockForServing({ dataDir }) : () => {};
   const store = { dataDir, database: databaseUrl };
   const database = await openServedDatabase(store, s3 === undefined, logger).catch((error) => {
     unlock();

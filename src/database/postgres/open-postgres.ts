@@ -30,15 +30,16 @@ export function isPostgresUrl(text: string): boolean {
   return POSTGRES_URL.test(text);
 }
 
+export interface PostgresOptions extends Omit<ChangeListenerOptions, 'newClient'> {
+  /** As pg reads it, with `sslmode` and the rest; what it lacks comes from PGPASSWORD and its like. */
+  readonly url: string;
+}
+
 /**
  * Opens a store on PostgreSQL, creating and migrating its tables as needed. Any number of processes may have it open.
- * @param url as pg reads it, with `sslmode` and the rest; what it lacks comes from PGPASSWORD and its like
  * @throws OtaError `store_unavailable`
  */
-export async function openPostgres(
-  url: string,
-  options: Omit<ChangeListenerOptions, 'newClient'> = {},
-): Promise<Database> {
+export async function openPostgres({ url, ...options }: PostgresOptions): Promise<Database> {
   const { default: pg } = await import('pg'); // not before: nothing but this needs it
   const config: ClientConfig = {
     connectionString: plain(url),

@@ -7,26 +7,30 @@ import { createPrivateFile, syncFolder } from '../../runtime/private-file.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
-import { openSqlite } from './sqlite-connection.ts';
+import { openSqliteFile } from './sqlite-connection.ts';
 import { ImmediateSqliteDialect } from './sqlite-dialect.ts';
 
 /** The database's file in a data folder. */
 export const DATABASE_FILE = 'synckit-ota.sqlite';
 
+export interface SqliteOptions {
+  readonly dataDir: string;
+}
+
 /**
  * Opens the SQLite store of a data folder, creating and migrating it as needed. Several processes may have it open.
  * @throws OtaError `store_unavailable`
  */
-export async function openDatabase(dataDir: string): Promise<Database> {
+export async function openSqlite({ dataDir }: SqliteOptions): Promise<Database> {
   const file = join(dataDir, DATABASE_FILE);
   createPrivateFile(dataDir, DATABASE_FILE); // SQLite gives its -wal and -shm the mode of the main file
-  const writer = await openSqlite(file);
+  const writer = await openSqliteFile(file);
   const queries = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect({ database: writer }) });
   try {
-    await migrate(queries, undefined, async (lastApplied) => backUp(writer, dataDir, lastApplied));
+    await migrate(queries, { beforeChange: async (lastApplied) => backUp(writer, dataDir, lastApplied) });
     assertDurable(writer);
     // A connection of its own: SQLite counts the commits of all other connections, so it sees the writer's too.
-    const observer = await openSqlite(file, { readonly: true });
+    const observer = await openSqliteFile(file, { readonly: true });
     const dataVersion = observer.prepare('pragma data_version').pluck();
     return {
       queries,

@@ -14,14 +14,14 @@ import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 const PASSWORD = 'canary-in-the-url';
 
 async function open(url: string): Promise<Database> {
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   return database;
 }
 
 /** The sentence and the hint that a person gets; nowhere in the error is the password. */
 async function refusalOf(url: string): Promise<{ message: string; hint: string }> {
-  const opened = await openPostgres(url).then(
+  const opened = await openPostgres({ url }).then(
     (database) => database.close(),
     (error) => error,
   );

@@ -6,7 +6,7 @@ import { describeConcurrency } from './concurrency.contract.ts';
 import { describeDatabase } from './database.contract.ts';
 
 async function open(url: string): Promise<Database> {
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   return database;
 }

@@ -54,7 +54,7 @@ export function describeOnFleet(name: string, tests: (suite: FleetSuite) => void
 
 async function start(postgres: PostgresServer, place: S3Place, serveArgs: readonly string[]): Promise<Fleet> {
   const url = await postgres.createDatabase();
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   const ports = await freePorts(NODES);
   const nginx = await startNginx(ports);
