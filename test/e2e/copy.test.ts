@@ -22,7 +22,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
       const { world, answers } = await closedShop();
       const before = await contentOf(world.dataDir);
       const place = await open();
-      const database = await postgres.server.createDatabase();
+      const database = await postgres.server.createEmptyDatabase();
       const env = { SYNCKIT_OTA_DATABASE: database };
 
       const planned = await runJson([...copyArgs(world.dataDir, place), '--dry-run'], { env });

@@ -164,7 +164,7 @@ describeOnPostgres('PostgreSQL', () => {
       const session = await pool.connect();
       expect(await failureOf(session.query('select pg_sleep(60)', []))).toMatchObject({
         code: 'store_unavailable',
-        message: expect.stringContaining('no answer'),
+        message: expect.stringContaining('no response'),
       });
       expect(await failureOf(session.query('select 1', []))).toMatchObject({ code: 'store_unavailable' });
       session.release();
