@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { deleteRelease, listReleases } from '../../src/database/queries/releases.ts';
-import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../src/database/sqlite/open-sqlite.ts';
 import { deadUrl } from '../support/network/loopback-server.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
 import { PostgresProxy } from '../support/postgres/postgres-proxy.ts';
@@ -171,7 +171,7 @@ describeOnPostgres('copy', () => {
   test('brings over what is new at the source, and queues what was deleted there', async () => {
     const { dataDir, copy, place, files, rows, artifacts } = await openWorld();
     expect(await copy()).toMatchObject({ code: 0, document: { files: { sent: 3 } } });
-    const database = await openDatabase(dataDir);
+    const database = await openSqlite({ dataDir });
     const [app] = await database.queries.selectFrom('apps').selectAll().execute();
     const releases = await listReleases(database.queries, app?.id ?? '');
     const first = releases.find(({ version }) => version === '1.0.0');

@@ -44,7 +44,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
   });
 
   test('is not its to make tables in', WITHIN, async () => {
-    const url = await postgres.server.createDatabase();
+    const url = await postgres.server.createEmptyDatabase();
     await postgres.server.sql('create role stranger login');
     const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
     expect(message).toContain('does not allow what is needed: permission denied');
@@ -52,7 +52,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
   });
 
   test('is newer than it', WITHIN, async () => {
-    const url = await postgres.server.createDatabase();
+    const url = await postgres.server.createEmptyDatabase();
     expect(await (await canServe(url)).stop()).toBe(0);
     await postgres.server.sql(
       "insert into kysely_migration values ('9999-later', '2030-01-01')",
@@ -76,8 +76,8 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
   });
 
   test('is of a standby, which can only be read, also where its tables are there', async () => {
-    const url = await postgres.server.createDatabase();
-    const empty = await postgres.server.createDatabase();
+    const url = await postgres.server.createEmptyDatabase();
+    const empty = await postgres.server.createEmptyDatabase();
     expect(await (await canServe(url)).stop()).toBe(0);
     await postgres.server.pause();
     const signal = join(postgres.server.dataFolder, 'standby.signal');
@@ -119,7 +119,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
     });
 
     const urlOf = async (query: string, host = 'localhost') => {
-      const { pathname } = new URL(await server.createDatabase());
+      const { pathname } = new URL(await server.createEmptyDatabase());
       return `postgres://postgres:${PASSWORD}@${host}:${port}${pathname}?${query}`;
     };
     const encryptedSessions = async (url: string) => {

@@ -8,7 +8,7 @@ import {
 import { databaseFailure } from '../../database/database-error.ts';
 import { openPostgres } from '../../database/postgres/open-postgres.ts';
 import { storageBinding } from '../../database/queries/storage-binding.ts';
-import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
+import { openSqliteReadOnly } from '../../database/sqlite/open-read-only.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
 import { OptionErrors } from '../options/option-errors.ts';
@@ -41,11 +41,11 @@ export async function runCopy(options: CopyOptions, context: Context): Promise<v
   const { output } = context;
   process.umask(0o077); // for the lock, should it be missing
   const { dataDir, s3 } = settings;
-  const queries = await openReadOnly(dataDir);
+  const queries = await openSqliteReadOnly({ dataDir });
   // A plan changes nothing, so it can be had while the folder is served.
   const unlock = options.dryRun
     ? () => {}
-    : await lockForServing(dataDir, SERVED_HINT).catch(closing(queries));
+    : await lockForServing({ dataDir, hint: SERVED_HINT }).catch(closing(queries));
   try {
     await requireOnDisk(queries, dataDir);
     const source = { dataDir, queries };
@@ -102,7 +102,7 @@ async function copy(
   { output, signal }: Context,
 ): Promise<CopyResult> {
   const place = placeOf(s3);
-  const target = await openPostgres(url);
+  const target = await openPostgres({ url });
   try {
     await requireFitTarget(plan, target, place);
     const { storage } = await openProbedS3(s3, target.clock);

@@ -1,6 +1,7 @@
+import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
-import { isPostgresUrl, openPostgres } from '../../database/postgres/open-postgres.ts';
-import { type Database, openDatabase } from '../../database/sqlite/open-sqlite.ts';
+import { isPostgresUrl, openPostgres, type PostgresOptions } from '../../database/postgres/open-postgres.ts';
+import { openSqlite } from '../../database/sqlite/open-sqlite.ts';
 import { OtaError } from '../../errors.ts';
 
 export interface StoreOptions {
@@ -31,11 +32,11 @@ export async function withStore<T>(
  */
 export async function openStore(
   { dataDir, database }: StoreOptions,
-  options: Parameters<typeof openPostgres>[1] = {},
+  options: Omit<PostgresOptions, 'url'> = {},
 ): Promise<Database> {
-  if (!database) return openDatabase(dataDir);
+  if (!database) return openSqlite({ dataDir });
   requirePostgresUrl(database);
-  return openPostgres(database, options);
+  return openPostgres({ url: database, ...options });
 }
 
 /** @throws OtaError `usage`; it does not repeat what was given, which may hold a password all the same */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
-import type { Database } from '../../database/sqlite/open-sqlite.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
 

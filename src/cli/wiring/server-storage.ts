@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Database } from '../../database/sqlite/open-sqlite.ts';
+import type { Database } from '../../database/database.ts';
 import type { Clock } from '../../protocol/time.ts';
 import type { ArtifactStorage } from '../../storage/artifact-storage.ts';
 import { dataFolderId } from '../../storage/disk/data-folder-id.ts';

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
+import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
-import { databaseId } from '../../database/database-id.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
+import { databaseId } from '../../database/queries/settings.ts';
 import { refuseOtherPlace, requireStorageBinding } from '../../database/queries/storage-binding.ts';
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
-import type { Database } from '../../database/sqlite/open-sqlite.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
 import { createApp } from '../../server/app.ts';
@@ -59,7 +59,7 @@ export async function startServer(
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
   const usesFolder = !databaseUrl || s3 === undefined;
-  const unlock = usesFolder ? await lockForServing(dataDir) : () => {};
+  const unlock = usesFolder ? await lockForServing({ dataDir }) : () => {};
   const store = { dataDir, database: databaseUrl };
   const database = await openServedDatabase(store, s3 === undefined, logger).catch((error) => {
     unlock();

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { type Finished, type RunOptions, run, type Serving, startServe } from '../process/binary.ts';
 import { tempFolder } from '../process/temp-folder.ts';
 import { addApp } from '../server/add-app.ts';
@@ -40,7 +40,7 @@ export async function startWorld(
   await mkdir(project);
   const dataDir = store?.dataDir ?? join(folder, 'data');
   const server = await serveUntilFinished(dataDir, [...serveArgs, ...(store?.serveArgs ?? [])]);
-  const database = await (store ? store.openDatabase() : openDatabase(dataDir));
+  const database = await (store ? store.openDatabase() : openSqlite({ dataDir }));
   const { id, token } = await addApp(database).finally(() => database.close());
   const env = {
     SYNCKIT_OTA_SERVER: url?.href ?? server.url,

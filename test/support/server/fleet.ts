@@ -1,6 +1,6 @@
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { type ExampleProxy, nginxIsInstalled, startNginx } from '../network/example-proxy.ts';
 import { describeOnPostgres, type PostgresServer, usePostgres } from '../postgres/postgres.ts';
 import { freePorts } from '../process/free-ports.ts';
@@ -54,7 +54,7 @@ export function describeOnFleet(name: string, tests: (suite: FleetSuite) => void
 
 async function start(postgres: PostgresServer, place: S3Place, serveArgs: readonly string[]): Promise<Fleet> {
   const url = await postgres.createDatabase();
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   const ports = await freePorts(NODES);
   const nginx = await startNginx(ports);

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import { type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import type { Services } from '../../../src/server/services.ts';
 import { describeOnPostgres, usePostgres } from '../postgres/postgres.ts';
 import { tempFolder } from '../process/temp-folder.ts';
@@ -81,7 +82,7 @@ function combination(
   const create = async (dataDir: string): Promise<Store> => {
     const { node, serveArgs, ...rest } = await openFiles(dataDir);
     const url = await newDatabase();
-    const open = () => (url === undefined ? openDatabase(dataDir) : openPostgres(url));
+    const open = () => (url === undefined ? openSqlite({ dataDir }) : openPostgres({ url }));
     return {
       ...rest,
       dataDir,
