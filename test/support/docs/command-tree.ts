@@ -43,6 +43,6 @@ export const ENVIRONMENT_VARIABLES: ReadonlySet<string> = new Set(
   COMMANDS.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? [])),
 );
 
-function withChildren(command: Command): Command[] {
+function withChildren(command: CommandUnknownOpts): CommandUnknownOpts[] {
   return [command, ...command.commands.flatMap(withChildren)];
 }
