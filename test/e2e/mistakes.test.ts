@@ -118,7 +118,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     ['releases', 'list', '--server', 'http://127.0.0.1:9', '--app', 'a1', '--token-file', 'empty.bin'],
     2,
     'the token is empty',
-    'give it alone',
+    'remove the extra whitespace',
   ],
   [
     'a token in the configuration',

@@ -164,11 +164,11 @@ describeOnPostgres('serve on PostgreSQL', () => {
       expect(download.status).toBe(503);
       await vi.waitFor(async () => {
         expect((await check('unknown/linux/x86_64/1.0.0')).status).toBe(404);
-        expect(server.logs().map(({ msg }) => msg)).toContain('the database is back');
+        expect(server.logs().map(({ msg }) => msg)).toContain('database connection restored');
       }, PATIENCE);
       expect(await server.stop()).toBe(0);
       const logs = JSON.stringify(server.logs());
-      expect(logs).toContain('the database is away');
+      expect(logs).toContain('database connection lost; reconnecting');
       expect(logs).toContain('checks are answered with what was last known');
       expect(logs).not.toContain(PASSWORD);
     });

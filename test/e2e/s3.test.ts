@@ -69,7 +69,7 @@ describe('serve logs what a store refuses', () => {
       const { server } = await startWorld(storageOptions(await open()));
       expect(server.logs()).toContainEqual(
         expect.objectContaining({
-          msg: 'the store can be used',
+          msg: 'storage check passed',
           refuses: { ...allRefused, copyCondition: expect.any(Boolean) }, // Ceph copies all the same
         }),
       );
@@ -87,7 +87,7 @@ describe('serve logs what a store refuses', () => {
     ] as const)
       place.fake.defects.add(defect);
     const { server } = await startWorld(storageOptions(place));
-    const line = server.logs().find(({ msg }) => msg === 'the store can be used');
+    const line = server.logs().find(({ msg }) => msg === 'storage check passed');
     expect(Object.values(line?.refuses ?? {})).toEqual([false, false, false, false, false]);
   });
 });

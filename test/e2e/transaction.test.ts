@@ -91,7 +91,7 @@ describe('publish --draft', () => {
     for (const name of NAMES) expect(await offered(world, name)).toBe('1.2.0');
     expect(await world.run(['publish', 'finish', '--release', '1.2.0'])).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^1\.2\.0 is published already; nothing was changed\.\n/),
+      stdout: expect.stringMatching(/^1\.2\.0 is already published; nothing to do\.\n/),
     });
   });
 

@@ -27,10 +27,10 @@ test('a plan is a table of platform, bundle, size, hash, key id, action and file
   ]);
 });
 
-test('in a refused plan each file is one of the reasons or sound', () => {
+test('in a refused plan each file is one of the reasons, or ok', () => {
   const table = formatRefused([
     { ...FILE, signature: 's', refused: true },
     { ...FILE, signature: 's', refused: false, file: 'b' },
   ]);
-  expect(table).toMatch(/refused {2}App\.deb\n.* sound {4}b$/);
+  expect(table).toMatch(/refused {2}App\.deb\n.* ok {7}b$/);
 });
