@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { deadUrl, listenRaw } from '../support/network/loopback-server.ts';
 import { RawConnection } from '../support/network/raw-connection.ts';
-import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../support/postgres/postgres.ts';
 import { type RunOptions, run, type Serving, startServe } from '../support/process/binary.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, writeBundle } from '../support/publish/world.ts';
@@ -13,7 +13,7 @@ const PASSWORD = 'canary-in-the-url';
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
 describeOnPostgres('serve on PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
 
   /** `serve` on a database and a data folder, and one app, created by `apps create` on the same database. */
   async function startOnPostgres(serveArgs: readonly string[] = []) {

@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { listenAsPostgres } from '../support/postgres/old-postgres.ts';
-import { describeOnPostgres, PostgresServer, serverUser, usePostgres } from '../support/postgres/postgres.ts';
+import {
+  describeOnPostgres,
+  PostgresServer,
+  serverUser,
+  useOwnPostgres,
+} from '../support/postgres/postgres.ts';
 import { freePorts } from '../support/process/free-ports.ts';
 import { isInstalled } from '../support/process/is-installed.ts';
 import { serveRefusal } from '../support/process/refusal.ts';
@@ -25,7 +30,7 @@ const canServe = async (database: string) => {
 };
 
 describeOnPostgres('serve tells in one sentence, and ends with 9, that a database', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
   const nameIn = (url: string) => new URL(url).pathname.slice(1);
   const withPassword = (url: string) => url.replace('postgres@', `postgres:${PASSWORD}@`);
 

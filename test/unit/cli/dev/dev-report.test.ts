@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { expect, describe as group, test } from 'vitest';
 import { describe, type Rehearsal, toDocument } from '../../../../src/cli/dev/dev-report.ts';
 import type { ReportedArtifact } from '../../../../src/cli/output/publish-report.ts';
@@ -50,9 +49,8 @@ group('describe', () => {
   });
 
   test.skipIf(process.platform === 'win32')('names a file as a shell takes it', () => {
-    const overlayFile = "/tmp/my app's $HOME/overlay.json";
-    const quoted = /tauri dev --config (.*)\n/.exec(describe({ ...rehearsal, overlayFile }))?.[1];
-    expect(execFileSync('sh', ['-c', `printf %s ${quoted}`], { encoding: 'utf8' })).toBe(overlayFile);
+    const text = describe({ ...rehearsal, overlayFile: "/tmp/my app's $HOME/overlay.json" });
+    expect(text).toContain(`tauri dev --config '/tmp/my app'\\''s $HOME/overlay.json'\n`);
   });
 
   test('asks as a platform that something was built for', () => {

@@ -17,7 +17,7 @@ test('files are signed for the announced version, whatever their .sig holds, and
   const check = { publicKey: keyPair.publicKey, version: '1.2.1' };
   expect(await inspectArtifacts(signed, check)).toMatchObject({
     artifacts: signed,
-    faults: [],
+    issues: [],
     warnings: [],
   });
   expect(await inspectArtifacts(signed, { ...check, version: '1.2.0' })).toMatchObject({
