@@ -21,7 +21,7 @@ test('files are signed for the announced version, whatever their .sig holds, and
     warnings: [],
   });
   expect(await inspectArtifacts(signed, { ...check, version: '1.2.0' })).toMatchObject({
-    faults: [{ message: expect.stringContaining('signed for version 1.2.1') }],
+    issues: [{ message: expect.stringContaining('signed for version 1.2.1') }],
   });
   expect(await readFile(`${file}.sig`, 'utf8')).toBe('signed for 1.2.0');
 });
