@@ -8,7 +8,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Answer } from '../support/network/fault.ts';
 import { startFaultProxy } from '../support/network/fault-proxy.ts';
 import { deadUrl, listenHttp } from '../support/network/loopback-server.ts';
-import { BINARY, type JsonRun } from '../support/process/binary.ts';
+import { BINARY } from '../support/process/binary.ts';
+import type { JsonRun } from '../support/process/json-run.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from '../support/publish/world.ts';
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deadUrl } from '../support/network/loopback-server.ts';
 import { startBehindProxy } from '../support/network/proxied-world.ts';
-import type { JsonRun } from '../support/process/binary.ts';
+import type { JsonRun } from '../support/process/json-run.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from '../support/publish/world.ts';
 
 let downProxy: URL;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonRun } from '../support/process/binary.ts';
-import { run } from '../support/process/binary.ts';
+import type { JsonRun } from '../support/process/json-run.ts';
+import { run } from '../support/process/json-run.ts';
 import { checkLinux, startWorld, type World, writeBundle } from '../support/publish/world.ts';
 
 const FILES = {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
 
 /** The built command, as npm installs it. */
 export const BINARY = fileURLToPath(new URL('../../../bin/synckit-ota.js', import.meta.url));
@@ -23,11 +22,6 @@ export interface Finished {
   readonly stderr: string;
 }
 
-export interface JsonRun extends Finished {
-  // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
-  readonly document: any;
-}
-
 /** The binary under way, with what it printed so far. */
 export interface Running {
   readonly pid: number;
@@ -43,12 +37,6 @@ export interface Serving {
   readonly logs: () => Record<string, unknown>[];
   /** Ends it as an operator would. @returns its exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-/** What a command printed with `--json`: exactly one document on stdout. */
-export function readDocument(finished: Finished): JsonRun {
-  expect(finished.stdout.split('\n'), finished.stderr).toEqual([expect.stringMatching(/^[[{].*[\]}]$/), '']);
-  return { ...finished, document: JSON.parse(finished.stdout) };
 }
 
 /** Runs the binary to its end. */

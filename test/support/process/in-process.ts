@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
-import { type Finished, type JsonRun, type RunOptions, readDocument } from './binary.ts';
+import type { Finished, RunOptions } from './binary.ts';
+import { type JsonRun, readDocument } from './json-run.ts';
 
 /**
  * Runs a command to its end in this process: the same entry as the binary's, without the quarter of a second that a

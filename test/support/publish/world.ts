@@ -3,15 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
-import {
-  type Finished,
-  type JsonRun,
-  type RunOptions,
-  readDocument,
-  run,
-  type Serving,
-  startServe,
-} from '../process/binary.ts';
+import { type Finished, type RunOptions, run, type Serving, startServe } from '../process/binary.ts';
+import { type JsonRun, readDocument } from '../process/json-run.ts';
 import { tempFolder } from '../process/temp-folder.ts';
 import { addApp } from '../server/add-app.ts';
 import type { Store } from '../server/stores.ts';
