@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { run } from '../support/process/binary.ts';
-import { checkLinux, type JsonRun, startWorld, type World, writeBundle } from '../support/publish/world.ts';
+import type { JsonRun } from '../support/process/json-run.ts';
+import { checkLinux, startWorld, type World, writeBundle } from '../support/publish/world.ts';
 
 const FILES = {
   'linux-x86_64': 'App.AppImage',

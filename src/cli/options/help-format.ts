@@ -13,6 +13,7 @@ export const HELP_FORMAT: HelpConfiguration = {
   minWidthToWrap: 20,
   styleTitle: heading,
   padWidth: (command, helper) => Math.min(Help.prototype.padWidth.call(helper, command, helper), TERM_WIDTH),
+  // biome-ignore lint/complexity/useMaxParams: the method of commander that this overrides has four
   formatItem(term, termWidth, description, helper) {
     const format = (text: string) =>
       Help.prototype.formatItem.call(helper, text, termWidth, description, helper);

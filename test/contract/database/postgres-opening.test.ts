@@ -8,7 +8,7 @@ import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { listApps } from '../../../src/database/queries/apps.ts';
 import { deadUrl, listenRaw } from '../../support/network/loopback-server.ts';
 import { listenAsPostgres } from '../../support/postgres/old-postgres.ts';
-import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 
 const PASSWORD = 'canary-in-the-url';
@@ -86,7 +86,7 @@ describe('a database that cannot be opened is refused in one sentence, with what
 });
 
 describeOnPostgres('PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
   const nameIn = (url: string) => new URL(url).pathname.slice(1);
   const sqlIn = (url: string, statements: string) =>
     postgres.server.sql(statements, new URL(url).pathname.slice(1));

@@ -2,14 +2,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { bytesOf, LINUX, Publisher, startServer } from '../../support/publish/publisher.ts';
 import type { TestServer } from '../../support/server/server.ts';
 
 describeOnPostgres('on PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
 
   describe('a change made on one node', () => {
     async function startNodes() {

@@ -7,7 +7,7 @@ import { databaseFailure } from '../../../src/database/database-error.ts';
 import { openPostgres, type PostgresOptions } from '../../../src/database/postgres/open-postgres.ts';
 import { WatchfulPool } from '../../../src/database/postgres/postgres-pool.ts';
 import { createApp, findApp, listApps } from '../../../src/database/queries/apps.ts';
-import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 import { NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
 
@@ -37,7 +37,7 @@ async function expectExpiry({ changeCounter }: Database, times: number): Promise
 }
 
 describeOnPostgres('PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
 
   /** Ends the connections to a database that listen. */
   const terminateListeners = (url: string) =>

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { type Finished, type RunOptions, run, type Serving, startServe } from '../process/binary.ts';
+import { type JsonRun, readDocument } from '../process/json-run.ts';
 import { tempFolder } from '../process/temp-folder.ts';
 import { addApp } from '../server/add-app.ts';
 import type { Store } from '../server/stores.ts';
@@ -19,11 +20,6 @@ export interface World {
   readonly env: Readonly<Record<string, string>>;
   run(args: readonly string[], options?: RunOptions): Promise<Finished>;
   runJson(args: readonly string[], options?: RunOptions): Promise<JsonRun>;
-}
-
-export interface JsonRun extends Finished {
-  // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
-  readonly document: any;
 }
 
 /**
@@ -74,9 +70,7 @@ export async function serveUntilFinished(dataDir: string, args: readonly string[
 
 /** Runs with `--json`, which leaves exactly one document on stdout. */
 export async function runJson(args: readonly string[], options?: RunOptions): Promise<JsonRun> {
-  const finished = await run([...args, '--json'], options);
-  expect(finished.stdout.split('\n'), finished.stderr).toEqual([expect.stringMatching(/^[[{].*[\]}]$/), '']);
-  return { ...finished, document: JSON.parse(finished.stdout) };
+  return readDocument(await run([...args, '--json'], options));
 }
 
 /** A file that carries text as signature, which is all that is asked of it without a key. */

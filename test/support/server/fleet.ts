@@ -2,7 +2,7 @@ import { beforeAll, describe, inject, onTestFinished } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { type ExampleProxy, nginxIsInstalled, startNginx } from '../network/example-proxy.ts';
-import { describeOnPostgres, type PostgresServer, usePostgres } from '../postgres/postgres.ts';
+import { describeOnPostgres, type PostgresServer, useOwnPostgres } from '../postgres/postgres.ts';
 import { freePorts } from '../process/free-ports.ts';
 import { cephIsInstalled } from '../s3/ceph.ts';
 import { CEPH_START_MS, fakeS3Place, placeIn, type S3Place } from '../s3/s3-place.ts';
@@ -34,7 +34,7 @@ export interface FleetSuite {
 export function describeOnFleet(name: string, tests: (suite: FleetSuite) => void): void {
   describe.skipIf(!nginxIsInstalled)('(needs nginx)', () => {
     describeOnPostgres(name, () => {
-      const postgres = usePostgres();
+      const postgres = useOwnPostgres();
       let ceph: string | undefined;
       beforeAll(async () => {
         if (cephIsInstalled) ceph = await sharedCeph(inject('cephFolder'));
