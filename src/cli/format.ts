@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import prettyBytes from 'pretty-bytes';
 import type { RetryNotice } from '../client/retry.ts';
 
@@ -22,20 +23,28 @@ export function formatDuration(milliseconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** What is said when a request is tried again. */
-export function formatRetry({ error, waitMs }: RetryNotice): string {
-  return `${error.message}; trying again in ${formatElapsed(waitMs)}`;
+/** Why something failed, from whatever was thrown. */
+export function formatCause(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** Rows as aligned columns, two spaces apart. */
+/** The line for a request that is tried again. */
+export function formatRetry({ error, waitMs }: RetryNotice): string {
+  return `${error.message}; retrying in ${formatElapsed(waitMs)}`;
+}
+
+/** `1 file`, `2 files`. */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Rows as aligned columns, two spaces apart. Cells may be coloured. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => widthOf(row[column]))));
+  const pad = (cell: string, column: number) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell));
+  return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n');
+}
+
+function widthOf(cell = ''): number {
+  return stripVTControlCharacters(cell).length;
 }

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import pMap from 'p-map';
+import type { Database } from '../database/database.ts';
 import { databaseFailure } from '../database/database-error.ts';
-import { databaseId } from '../database/database-id.ts';
 import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/queries/copy-state.ts';
+import { databaseId } from '../database/queries/settings.ts';
 import {
   type CompleteRow,
   completeRows,
@@ -15,7 +16,6 @@ import {
   type StoreRows,
 } from '../database/queries/snapshot.ts';
 import { requireStorageBinding } from '../database/queries/storage-binding.ts';
-import type { Database } from '../database/sqlite/open-sqlite.ts';
 import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
 import { servedFolder } from '../storage/disk/disk-storage.ts';

@@ -7,20 +7,25 @@ import type { Schema } from './schema.ts';
 /** In order, forward only. A name, once released, never changes. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-initial': initial };
 
+export interface MigrateOptions {
+  /** By name; this version's when left out. */
+  readonly migrations?: Readonly<Record<string, Migration>>;
+  /** Called before an existing schema is changed, to back it up. */
+  readonly beforeChange?: (lastApplied: string) => Promise<void>;
+}
+
 /**
  * Brings the schema to this version's, all steps in one transaction.
- * @param beforeChange called before an existing schema is changed, to back it up
  * @throws OtaError `store_unavailable` when the schema is newer than this program, or another program's
  */
 export async function migrate(
   db: Kysely<Schema>,
-  migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
-  beforeChange: (lastApplied: string) => Promise<void> = async () => {},
+  { migrations = MIGRATIONS, beforeChange }: MigrateOptions = {},
 ): Promise<void> {
   const applied = await knownMigrations(db, migrations);
   if (applied.length === Object.keys(migrations).length) return; // without taking the write lock
   const lastApplied = applied.at(-1);
-  if (lastApplied !== undefined) await beforeChange(lastApplied);
+  if (lastApplied !== undefined) await beforeChange?.(lastApplied);
   const provider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
   if (error !== undefined) {

@@ -17,8 +17,6 @@ export const MAX_PARTS_BODY_BYTES = 128 * 1024; // with `MAX_PARTS` of the longe
 export const MAX_SIGNATURE_LENGTH = 8192; // a real `.sig` has about 430 characters
 /** Most platforms a release can wait for: more than there are, bundle types aside. */
 const MAX_EXPECTED = 32;
-/** Default of `serve --max-artifact-size`, in bytes. */
-export const DEFAULT_MAX_ARTIFACT_BYTES = 2 * 1024 ** 3;
 
 /** Any text without NUL and without a lone surrogate: either would break the JSON of every client. */
 const WELL_FORMED_TEXT = '^[^\\u0000\\ud800-\\udfff]*$';

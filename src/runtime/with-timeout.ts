@@ -1,17 +1,20 @@
-import { unreachable } from '../database/database-error.ts';
+/** Something took longer than it was given. */
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError';
+}
 
 /**
- * Resolves as `answer` does, if that is soon enough.
- * @throws OtaError `store_unavailable` after `timeoutMs`; whoever was asked may answer yet, to nobody
+ * Resolves as `response` does, if it does so in time. Afterwards the result is ignored.
+ * @throws TimeoutError after `timeoutMs`
  */
-export async function withTimeout<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+export async function withTimeout<T>(response: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unreachable(`no answer in ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(() => reject(new TimeoutError(`no response in ${timeoutMs} ms`)), timeoutMs);
   });
-  answer.catch(() => {}); // it may reject after nobody waits any more
+  response.catch(() => {}); // it may reject after the timeout
   try {
-    return await Promise.race([answer, late]);
+    return await Promise.race([response, late]);
   } finally {
     clearTimeout(timer);
   }

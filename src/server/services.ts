@@ -1,4 +1,4 @@
-import type { Database } from '../database/sqlite/open-sqlite.ts';
+import type { Database } from '../database/database.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import type { SigningKeys } from '../storage/signed-url.ts';

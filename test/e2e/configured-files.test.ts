@@ -59,7 +59,7 @@ describe('files by pattern in the config file', () => {
     const world = await startProject(BUILT);
     const { code, stderr } = await world.run(['publish']);
     expect(code).toBe(2);
-    expect(stderr).toBe('error: no version is given: pass --version X.Y.Z.\n');
+    expect(stderr).toBe('error: no version given: pass --version X.Y.Z.\n');
   });
 
   test('need their signatures beside them', async () => {
@@ -101,10 +101,10 @@ describe('the platforms that the config file expects', () => {
     const first = await world.runJson(PUBLISH);
     expect(first, first.stderr).toMatchObject({ code: 0, document: { status: 'draft' } });
     expect(first.stderr).toContain(
-      'left out: out/1.2.0/*.exe (it matches no file here, and windows-x86_64 is expected of another job)',
+      'left out: out/1.2.0/*.exe (it matches no file here, and windows-x86_64 is expected from another job)',
     );
     expect(first.document.warnings).toContainEqual(
-      expect.stringContaining('darwin-universal is expected of no other job'),
+      expect.stringContaining('darwin-universal is expected from no other job'),
     );
     expect((await world.runJson(checkLinux('1.1.0'))).document).toMatchObject({ update: false });
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
-import { openReadOnly } from '../../src/database/sqlite/open-read-only.ts';
+import { openSqliteReadOnly } from '../../src/database/sqlite/open-read-only.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
 import { startServe } from '../support/process/binary.ts';
 import { answersOf, closedShop, DELETED, deletedFile } from '../support/publish/shop.ts';
@@ -22,7 +22,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
       const { world, answers } = await closedShop();
       const before = await contentOf(world.dataDir);
       const place = await open();
-      const database = await postgres.server.createDatabase();
+      const database = await postgres.server.createEmptyDatabase();
       const env = { SYNCKIT_OTA_DATABASE: database };
 
       const planned = await runJson([...copyArgs(world.dataDir, place), '--dry-run'], { env });
@@ -104,7 +104,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
 });
 
 async function tablesOfSource(dataDir: string): Promise<Tables> {
-  const queries = await openReadOnly(dataDir);
+  const queries = await openSqliteReadOnly({ dataDir });
   try {
     const { rows: names } = await sql<{ name: string }>`
       select name from sqlite_master where type = 'table' and name not like 'sqlite_%'

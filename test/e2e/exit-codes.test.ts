@@ -1,18 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Answer } from '../support/network/fault.ts';
 import { startFaultProxy } from '../support/network/fault-proxy.ts';
 import { deadUrl, listenHttp } from '../support/network/loopback-server.ts';
+import { BINARY } from '../support/process/binary.ts';
+import type { JsonRun } from '../support/process/json-run.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
-import {
-  checkLinux,
-  type JsonRun,
-  publishLinux,
-  runJson,
-  startWorld,
-  writeBundle,
-} from '../support/publish/world.ts';
+import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from '../support/publish/world.ts';
 
 /** Design 3: `{"error":{"code","message","hint","retryable"}}` and nothing else. */
 function expectError(
@@ -111,12 +110,27 @@ describe('--json', () => {
 });
 
 describe('pains 11: the exit code is', () => {
-  /** Its tries take a while, in which the other tests run. */
+  /** Their tries take seconds, in which the other tests run. */
   let unreachable: Promise<JsonRun>;
+  let inTrouble: Promise<JsonRun & { requests: number }>;
   beforeAll(async () => {
     const { href } = await deadUrl();
     unreachable = runJson(checkLinux('1.1.0', '--server', href));
+    inTrouble = checkInTrouble();
   });
+
+  async function checkInTrouble() {
+    let requests = 0;
+    const server = createServer((_, response) => {
+      requests += 1;
+      response.writeHead(503, { 'retry-after': '0' }).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const failed = await runJson(checkLinux('1.1.0', '--server', `http://127.0.0.1:${port}`));
+    server.close();
+    return { ...failed, requests };
+  }
 
   test('1 for a bug, also where nobody waits for what is thrown', async () => {
     const url = await listenHttp(() => {}); // and never answers
@@ -180,25 +194,6 @@ describe('pains 11: the exit code is', () => {
     expect(await world.run(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });
   });
 
-  test('7 for a server in trouble, after 6 tries', async () => {
-    let requests = 0;
-    const url = await listenHttp((_, response) => {
-      requests += 1;
-      response.writeHead(503, { 'retry-after': '0' }).end();
-    });
-    expectError(await runJson(checkLinux('1.1.0', '--server', url.href)), 7, 'network');
-    expect(requests).toBe(6);
-  });
-
-  test('7 for a server that is not up', async () => {
-    const failed = await unreachable;
-    expectError(failed, 7, 'network');
-    expect(failed.document.error).toMatchObject({
-      message: expect.stringContaining('connection refused'),
-      hint: expect.stringContaining('again'),
-    });
-  });
-
   test.each([
     ['check', () => checkLinux('1.1.0')],
     ['releases list', () => ['releases', 'list', '--app', 'a', '--token', 't']],
@@ -215,4 +210,30 @@ describe('pains 11: the exit code is', () => {
     const file = await writeBundle((await startWorld()).folder, 'no-folder');
     expectError(await runJson(['apps', 'list', '--data-dir', file]), 9, 'store_unavailable');
   });
+
+  test('7 for a server in trouble, after 6 tries', async () => {
+    const { requests, ...failed } = await inTrouble;
+    expectError(failed, 7, 'network');
+    expect(requests).toBe(6);
+  });
+
+  test('7 for a server that is not up', async () => {
+    const failed = await unreachable;
+    expectError(failed, 7, 'network');
+    expect(failed.document.error).toMatchObject({
+      message: expect.stringContaining('connection refused'),
+      hint: expect.stringContaining('again'),
+    });
+  });
+});
+
+test('a reader that has gone away is no reason for a stack trace', async () => {
+  const child = spawn(process.execPath, [BINARY, 'publish', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  await once(child, 'close');
+  expect(stderr).toBe('');
 });

@@ -2,9 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { deadUrl, listenRaw } from '../support/network/loopback-server.ts';
 import { RawConnection } from '../support/network/raw-connection.ts';
-import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../support/postgres/postgres.ts';
 import { type RunOptions, run, type Serving, startServe } from '../support/process/binary.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, writeBundle } from '../support/publish/world.ts';
@@ -13,13 +12,13 @@ const PASSWORD = 'canary-in-the-url';
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
 describeOnPostgres('serve on PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
 
   /** `serve` on a database and a data folder, and one app, created by `apps create` on the same database. */
   async function startOnPostgres(serveArgs: readonly string[] = []) {
     const folder = await tempFolder();
     const dataDir = join(folder, 'data');
-    const url = await postgres.server.createDatabase();
+    const url = await postgres.server.createEmptyDatabase();
     const env = { SYNCKIT_OTA_DATABASE: url.replace('postgres@', `postgres:${PASSWORD}@`) };
     const server = await serve(dataDir, serveArgs, { env });
     const created = await runJson(['apps', 'create', 'My App', '--slug', 'my-app'], { env });
@@ -164,11 +163,11 @@ describeOnPostgres('serve on PostgreSQL', () => {
       expect(download.status).toBe(503);
       await vi.waitFor(async () => {
         expect((await check('unknown/linux/x86_64/1.0.0')).status).toBe(404);
-        expect(server.logs().map(({ msg }) => msg)).toContain('the database is back');
+        expect(server.logs().map(({ msg }) => msg)).toContain('database connection restored');
       }, PATIENCE);
       expect(await server.stop()).toBe(0);
       const logs = JSON.stringify(server.logs());
-      expect(logs).toContain('the database is away');
+      expect(logs).toContain('database connection lost; reconnecting');
       expect(logs).toContain('checks are answered with what was last known');
       expect(logs).not.toContain(PASSWORD);
     });
@@ -232,40 +231,5 @@ describeOnPostgres('serve on PostgreSQL', () => {
       expect(versions).toEqual(expect.arrayContaining(acknowledged));
       expect(await server.stop()).toBe(0);
     });
-  });
-});
-
-describe('a database that cannot be opened ends `serve` with 9, one sentence and what to do', () => {
-  const refuse = async (database: string, command = ['serve', '--port', '0']) => {
-    const dataDir = join(await tempFolder(), 'data');
-    const { code, stdout, stderr } = await run([...command, '--data-dir', dataDir, '--database', database]);
-    expect(stderr).toMatch(/^error: .*\.\s.*\.\n$/);
-    expect(stdout + stderr).not.toContain(PASSWORD);
-    return { code, stderr };
-  };
-
-  test('when it cannot be reached', async () => {
-    const { host } = await deadUrl();
-    for (const command of [
-      ['serve', '--port', '0'],
-      ['apps', 'list'],
-    ]) {
-      const { code, stderr } = await refuse(`postgres://me:${PASSWORD}@${host}/updates`, command);
-      expect(code).toBe(9);
-      expect(stderr).toContain(`PostgreSQL at ${host}/updates cannot be reached`);
-    }
-  });
-
-  test('within ten seconds when nobody answers', { timeout: 10_000 }, async () => {
-    const { host } = await listenRaw((socket) => socket.resume());
-    expect(await refuse(`postgres://me:${PASSWORD}@${host}/updates`)).toMatchObject({ code: 9 });
-  });
-
-  test('and with 2 when it is no URL of a database', async () => {
-    for (const database of [`mysql://me:${PASSWORD}@host/updates`, PASSWORD]) {
-      const { code, stderr } = await refuse(database);
-      expect(code).toBe(2);
-      expect(stderr).toContain('--database is not a postgres:// URL');
-    }
   });
 });

@@ -64,7 +64,7 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     expect(screen.split('\r\n').filter((line) => line.startsWith('linux-x86_64: '))).toEqual([
       'linux-x86_64: uploading App.AppImage (10 kB)',
       expect.stringMatching(/^linux-x86_64: uploaded App\.AppImage \(10 kB\) in /),
-      'linux-x86_64: offered, downloaded, and the same',
+      'linux-x86_64: verified: served file matches',
     ]);
   });
 
@@ -107,7 +107,7 @@ describeOnPostgres('on a terminal (needs script of util-linux), copy', () => {
       expect(screen).toContain('my-app 1.1.0 linux-x86_64: sent and read back (1 kB)');
       const quiet = await runInTerminal([...args, '--quiet'], env);
       expect(quiet.screen).not.toMatch(LIVELY);
-      expect(quiet.screen).toMatch(/^Everything is in the database /);
+      expect(quiet.screen).toMatch(/^Everything is already in the database /);
     },
   );
 });

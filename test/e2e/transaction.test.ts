@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { run } from '../support/process/binary.ts';
-import { checkLinux, type JsonRun, startWorld, type World, writeBundle } from '../support/publish/world.ts';
+import type { JsonRun } from '../support/process/json-run.ts';
+import { checkLinux, startWorld, type World, writeBundle } from '../support/publish/world.ts';
 
 const FILES = {
   'linux-x86_64': 'App.AppImage',
@@ -91,7 +92,7 @@ describe('publish --draft', () => {
     for (const name of NAMES) expect(await offered(world, name)).toBe('1.2.0');
     expect(await world.run(['publish', 'finish', '--release', '1.2.0'])).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^1\.2\.0 is published already; nothing was changed\.\n/),
+      stdout: expect.stringMatching(/^1\.2\.0 is already published; nothing to do\.\n/),
     });
   });
 

@@ -3,29 +3,25 @@ import { OtaError } from '../../errors.ts';
 import { formatPublicKey } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
+import type { Context } from '../context.ts';
 import { DEFAULT_TOKEN_DAYS } from '../defaults.ts';
 import { formatTable } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
 import { expiryAfterDays } from '../options/token-expiry.ts';
-import type { Context } from '../program.ts';
-import { type StoreOptions, withStore } from '../wiring/open-store.ts';
-
-interface AppsCreateOptions extends StoreOptions {
-  readonly slug?: string;
-  readonly pubkey?: string;
-}
+import { withStore } from '../wiring/open-store.ts';
+import type { AppsCreateOptions, AppsListOptions } from './apps-command.ts';
 
 export async function runAppsCreate(
   options: AppsCreateOptions,
   { output }: Context,
   name: string,
 ): Promise<void> {
-  const problems = new OptionErrors();
-  if (name.trim() === '') problems.add('the app needs a name: give one');
-  const slug = readSlug(options.slug, problems);
-  const publicKey = readPublicKey(options.pubkey, problems);
-  problems.throwIfAny();
+  const errors = new OptionErrors();
+  if (name.trim() === '') errors.add('the name of the app is empty: give one');
+  const slug = readSlug(options.slug, errors);
+  const publicKey = readPublicKey(options.pubkey, errors);
+  errors.throwIfAny();
   const pubkey = publicKey && formatPublicKey(publicKey);
   await withStore(options, async ({ queries, clock }) => {
     const now = clock();
@@ -34,7 +30,7 @@ export async function runAppsCreate(
     const created = await createAppWithToken(queries, { name, slug, pubkey }, firstToken, now);
     if (created === 'slug_taken') {
       throw new OtaError('conflict', `the slug ${slug} belongs, or once belonged, to another app`, {
-        hint: 'Choose another.',
+        hint: 'Choose another slug.',
       });
     }
     const { app, token } = created;
@@ -42,17 +38,17 @@ export async function runAppsCreate(
     if (output.json) return; // stderr ends up in logs
     output.result(
       [
-        `Created the app ${name}.`,
+        output.style('green', `Created the app ${name}.`),
         `  id     ${app.id}`,
         `  slug   ${app.slug ?? '(none yet: publish --slug sets it)'}`,
         `  token  ${token}`,
-        `The token is shown this once, and expires ${formatTimestamp(expiresAt.getTime())}.`,
+        `This token is shown only once. It expires on ${formatTimestamp(expiresAt.getTime())}.`,
       ].join('\n'),
     );
   });
 }
 
-export async function runAppsList(options: StoreOptions, { output }: Context): Promise<void> {
+export async function runAppsList(options: AppsListOptions, { output }: Context): Promise<void> {
   await withStore(options, async ({ queries }) => {
     const apps = (await listApps(queries)).map(({ createdAt, ...app }) => ({
       ...app,

@@ -5,62 +5,51 @@ import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
 import { askForUpdate } from '../../publish/verify/update-check.ts';
+import type { Context } from '../context.ts';
 import { formatBytes } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { readChannel } from '../options/release-options.ts';
 import { readPublicKey, readServer } from '../options/remote-options.ts';
-import type { Context } from '../program.ts';
+import type { Style } from '../output/colors.ts';
 import { connectPublicly, type Remote } from '../wiring/connect.ts';
+import type { CheckOptions } from './check-command.ts';
 
-interface CheckOptions {
-  readonly server?: string;
-  readonly slug?: string;
-  readonly target?: string;
-  readonly arch?: string;
-  readonly currentVersion?: string;
-  readonly bundleType?: string;
-  readonly channel?: string;
-  readonly download?: boolean;
-  readonly pubkey?: string;
-}
-
-/** api.md, "Update Check Endpoint", as an installed app uses it. */
+/** Checks for an update as an installed app does (api.md, "Update Check Endpoint"). */
 export async function runCheck(options: CheckOptions, context: Context): Promise<void> {
-  const problems = new OptionErrors();
-  const server = readServer(options.server, problems);
-  const platform = readPlatform(options, problems);
-  const publicKey = readPublicKey(options.pubkey, problems);
+  const errors = new OptionErrors();
+  const server = readServer(options.server, errors);
+  const platform = readPlatform(options, errors);
+  const publicKey = readPublicKey(options.pubkey, errors);
   const { slug, currentVersion = '', channel, download = false } = options;
-  if (!slug) problems.add('no slug is given: pass --slug');
-  readChannel(channel, problems);
+  if (!slug) errors.add('no slug given: pass --slug');
+  readChannel(channel, errors);
   if (!isVersion(currentVersion)) {
-    problems.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
+    errors.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }
-  if (publicKey && !download) problems.add('--pubkey checks what was downloaded: pass --download too');
-  problems.throwIfAny();
-  if (!server || !platform || !slug) return;
+  if (publicKey && !download) errors.add('--pubkey needs --download: pass both');
+  if (!errors.isEmpty || !server || !platform || !slug) throw errors.toError();
 
   const { output } = context;
   const remote = connectPublicly(server, context);
   try {
-    const answer = await askForUpdate(remote, { ...platform, slug, currentVersion, channel });
-    if ('reason' in answer) {
-      output.document({ update: false, reason: answer.reason });
-      output.result(`No update: ${answer.reason}.`);
+    const response = await askForUpdate(remote, { ...platform, slug, currentVersion, channel });
+    if ('reason' in response) {
+      output.document({ update: false, reason: response.reason });
+      output.result(`${output.style('yellow', 'No update:')} ${response.reason}.`);
       return;
     }
-    const { update } = answer;
+    const { update } = response;
     const fetched = download ? await fetchOffered(remote, update, publicKey) : undefined;
     output.document(toDocument(update, fetched));
-    output.result(describe(update, fetched));
+    output.result(describe({ update, fetched }, output.style));
     if (fetched) requireValid(fetched);
   } finally {
     await remote.transport.close();
   }
 }
 
-/** Design 3, "JSON of `check --json`". `signature_valid` is null when there was no key to check by. */
+/** The document of `check --json`. `signature_valid` is null without a key to verify with. */
 function toDocument(update: UpdateResponse, fetched: FetchedUpdate | undefined) {
   const { version, url, signature, notes = null, pub_date = null } = update;
   return {
@@ -80,11 +69,16 @@ function toDocument(update: UpdateResponse, fetched: FetchedUpdate | undefined) 
   };
 }
 
-function describe(update: UpdateResponse, fetched: FetchedUpdate | undefined): string {
-  const lines = [`Update to ${update.version}: ${displayUrl(new URL(update.url))}`];
+interface CheckResult {
+  readonly update: UpdateResponse;
+  readonly fetched: FetchedUpdate | undefined;
+}
+
+function describe({ update, fetched }: CheckResult, style: Style): string {
+  const lines = [`${style('green', `Update to ${update.version}:`)} ${displayUrl(new URL(update.url))}`];
   if (update.notes) lines.push(update.notes);
   if (fetched) lines.push(`Downloaded ${formatBytes(fetched.size)}, sha256:${fetched.sha256}`);
-  if (fetched?.signature?.valid) lines.push('The signature is valid.');
+  if (fetched?.signature?.valid) lines.push(style('green', 'The signature is valid.'));
   return lines.join('\n');
 }
 
@@ -95,21 +89,25 @@ async function fetchOffered(
 ): Promise<FetchedUpdate> {
   const fetched = await fetchUpdate(transport, { ...update, url: new URL(update.url), publicKey, signal });
   if (fetched !== 'not_served') return fetched;
-  throw new OtaError('verification_failed', `${update.version} is offered, but its download is not there`, {
-    hint: 'Publish its files again, or delete the release.',
-  });
+  throw new OtaError(
+    'verification_failed',
+    `${update.version} is offered, but its file is missing on the server`,
+    {
+      hint: 'Publish its files again, or delete the release.',
+    },
+  );
 }
 
-/** @throws OtaError `verification_failed` when installed apps would refuse what was downloaded, or should */
+/** @throws OtaError `verification_failed` when installed apps would reject the download, or should */
 function requireValid({ sha256, announcedSha256, signature }: FetchedUpdate): void {
   const reason =
     announcedSha256 !== undefined && announcedSha256 !== sha256
-      ? `its SHA-256 is ${sha256}, but the server has recorded ${announcedSha256}`
+      ? `its SHA-256 is ${sha256}, but the server recorded ${announcedSha256}`
       : signature?.valid === false
         ? `its signature does not verify: ${signature.reason}`
         : undefined;
   if (reason === undefined) return;
-  throw new OtaError('verification_failed', `the download is not what was published: ${reason}`, {
-    hint: 'Delete the release, sign its files with the key whose public half the app has, and publish them anew.',
+  throw new OtaError('verification_failed', `the download does not match what was published: ${reason}`, {
+    hint: "Delete the release, sign its files with the private key that matches the app's public key, and publish them again.",
   });
 }

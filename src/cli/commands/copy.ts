@@ -8,23 +8,17 @@ import {
 import { databaseFailure } from '../../database/database-error.ts';
 import { openPostgres } from '../../database/postgres/open-postgres.ts';
 import { storageBinding } from '../../database/queries/storage-binding.ts';
-import { openReadOnly } from '../../database/sqlite/open-read-only.ts';
+import { openSqliteReadOnly } from '../../database/sqlite/open-read-only.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
+import type { Context } from '../context.ts';
 import { OptionErrors } from '../options/option-errors.ts';
-import { placeOf, readStorage, type S3Settings, type StorageOptions } from '../options/storage-options.ts';
+import { placeOf, readStorage, type S3Settings } from '../options/storage-options.ts';
 import { type CopyResult, copyDocument, formatCopy } from '../output/copy-report.ts';
 import { CopyReporter } from '../output/copy-reporter.ts';
-import type { Context } from '../program.ts';
 import { requirePostgresUrl } from '../wiring/open-store.ts';
 import { openProbedS3 } from '../wiring/server-storage.ts';
-
-interface CopyOptions extends Omit<StorageOptions, 'storage'> {
-  readonly fromDataDir?: string;
-  readonly toDatabase?: string;
-  readonly toStorage?: string;
-  readonly dryRun?: boolean;
-}
+import type { CopyOptions } from './copy-command.ts';
 
 interface CopySettings {
   readonly dataDir: string;
@@ -33,28 +27,26 @@ interface CopySettings {
 }
 
 const SERVED_HINT =
-  'Stop it first, with SIGTERM: what it took while it is copied would be missing. Nothing was copied yet.';
+  'Stop it first, with SIGTERM: uploads that arrive during the copy would be missing. Nothing was copied yet.';
 
-/** Takes a single machine's store to PostgreSQL and S3. */
-export async function runCopy(options: CopyOptions, context: Context): Promise<void> {
+/** Migrates a single machine's store to PostgreSQL and S3. */
+export async function runCopy(options: CopyOptions, { output, signal }: Context): Promise<void> {
   const settings = readSettings(options);
-  const { output } = context;
-  process.umask(0o077); // for the lock, should it be missing
+  process.umask(0o077); // for the lock file, should it be missing
   const { dataDir, s3 } = settings;
-  const queries = await openReadOnly(dataDir);
-  // A plan changes nothing, so it can be had while the folder is served.
-  const unlock = options.dryRun
-    ? () => {}
-    : await lockForServing(dataDir, SERVED_HINT).catch(closing(queries));
+  const queries = await openSqliteReadOnly({ dataDir });
+  let unlock = () => {};
   try {
+    // A plan changes nothing, so it is possible while the folder is served.
+    if (!options.dryRun) unlock = await lockForServing({ dataDir, hint: SERVED_HINT });
     await requireOnDisk(queries, dataDir);
     const source = { dataDir, queries };
     const plan = await planCopy(source);
     const result: CopyResult = options.dryRun
       ? { plan, status: 'planned', sent: { files: 0, bytes: 0 }, database: undefined, s3 }
-      : await copy(source, plan, settings, context);
+      : await copy({ source, plan, settings }, { output, signal });
     output.document(copyDocument(result));
-    output.result(formatCopy(result));
+    output.result(formatCopy(result, output.style));
   } catch (error) {
     throw databaseFailure(error) ?? error;
   } finally {
@@ -64,45 +56,56 @@ export async function runCopy(options: CopyOptions, context: Context): Promise<v
 }
 
 function readSettings(options: CopyOptions): CopySettings {
-  const problems = new OptionErrors();
-  const { fromDataDir: dataDir, toDatabase: database, toStorage: storage } = options;
-  if (!dataDir) problems.add('name the store to be copied: --from-data-dir DIR');
+  const errors = new OptionErrors();
+  const { fromDataDir: dataDir, toDatabase: database } = options;
+  if (!dataDir) errors.add('no store given: pass --from-data-dir DIR');
   if (!database) {
-    problems.add(
-      'name the database it is copied to: --to-database postgres://… or SYNCKIT_OTA_DATABASE; database and files move together',
+    errors.add(
+      'no target database given: pass --to-database postgres://… or set SYNCKIT_OTA_DATABASE; database and files move together',
     );
-  } else problems.attempt(() => requirePostgresUrl(database, '--to-database'));
+  } else errors.attempt(() => requirePostgresUrl(database, '--to-database'));
+  const s3 = readTargetStorage(options, errors);
+  if (!errors.isEmpty || !dataDir || !database || !s3) throw errors.toError();
+  return { dataDir, database, s3 };
+}
+
+function readTargetStorage(options: CopyOptions, errors: OptionErrors): S3Settings | undefined {
+  const { toStorage: storage } = options;
   if (!storage) {
-    problems.add(
-      'name the bucket it is copied to: --to-storage s3://bucket/prefix; database and files move together',
+    errors.add(
+      'no target bucket given: pass --to-storage s3://bucket/prefix; database and files move together',
     );
-  } else if (storage === 'disk') {
-    problems.add('--to-storage is a bucket, like s3://bucket/prefix: files that stay on disk need no copy');
+    return undefined;
   }
-  const s3 =
-    storage && storage !== 'disk'
-      ? readStorage({ ...options, storage }, problems, '--to-storage')
-      : undefined;
-  problems.throwIfAny();
-  return { dataDir, database, s3 } as CopySettings;
+  if (storage === 'disk') {
+    errors.add(
+      '--to-storage must be a bucket, like s3://bucket/prefix: files that stay on disk need no copy',
+    );
+    return undefined;
+  }
+  return readStorage({ ...options, storage, option: '--to-storage' }, errors);
 }
 
 async function requireOnDisk(queries: CopySource['queries'], dataDir: string): Promise<void> {
   const place = await storageBinding(queries);
   if (place === undefined || place === 'disk') return;
   throw new OtaError('usage', `the files of ${dataDir} are in ${place}, not in the folder`, {
-    hint: 'Only a store that has both its database and its files in one folder can be copied.',
+    hint: 'Only a store with its database and its files in one folder can be copied.',
   });
 }
 
+interface Copy {
+  readonly source: CopySource;
+  readonly plan: CopyPlan;
+  readonly settings: CopySettings;
+}
+
 async function copy(
-  source: CopySource,
-  plan: CopyPlan,
-  { database: url, s3 }: CopySettings,
-  { output, signal }: Context,
+  { source, plan, settings: { database: url, s3 } }: Copy,
+  { output, signal }: Pick<Context, 'output' | 'signal'>,
 ): Promise<CopyResult> {
   const place = placeOf(s3);
-  const target = await openPostgres(url);
+  const target = await openPostgres({ url });
   try {
     await requireFitTarget(plan, target, place);
     const { storage } = await openProbedS3(s3, target.clock);
@@ -118,11 +121,4 @@ async function copy(
   } finally {
     await target.close();
   }
-}
-
-function closing(queries: CopySource['queries']) {
-  return async (error: unknown): Promise<never> => {
-    await queries.destroy();
-    throw error;
-  };
 }

@@ -1,12 +1,14 @@
 import { join, resolve } from 'node:path';
-import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../protocol/messages.ts';
 import { nextRelease } from '../../protocol/version.ts';
 import type { PublishEvent } from '../../publish/publish-event.ts';
 import type { Traffic } from '../../server/traffic.ts';
 import { devOverlay, formatOverlay, OVERLAY_NAME } from '../../tauri/project/dev-overlay.ts';
+import type { Context } from '../context.ts';
+import { DEFAULT_MAX_ARTIFACT_BYTES } from '../defaults.ts';
+import type { DevBuild } from '../dev/dev-build.ts';
 import { publishToOwnServer } from '../dev/dev-publish.ts';
 import { describe, toDocument } from '../dev/dev-report.ts';
-import { type DevBuild, findDevBuild } from '../dev/find-dev-build.ts';
+import { findDevBuild } from '../dev/find-dev-build.ts';
 import { checkOverlayFile, writeOverlayFile } from '../dev/overlay-file.ts';
 import { makeTempDir } from '../dev/temp-dir.ts';
 import { describeTraffic, type Offered } from '../dev/traffic-lines.ts';
@@ -14,51 +16,47 @@ import { OptionErrors } from '../options/option-errors.ts';
 import { readVersion } from '../options/release-options.ts';
 import { readInteger } from '../options/remote-options.ts';
 import { createLogger } from '../output/logger.ts';
-import { Reporter } from '../output/publish-reporter.ts';
-import type { Context } from '../program.ts';
+import { PublishReporter } from '../output/publish-reporter.ts';
 import { type StartedServer, startServer } from '../wiring/start-server.ts';
-import { aborted } from '../wiring/until-aborted.ts';
+import { untilAborted } from '../wiring/until-aborted.ts';
+import type { DevOptions } from './dev-command.ts';
 
-interface DevOptions {
-  readonly project?: string;
-  readonly sample?: boolean;
-  readonly version?: string;
-  readonly port: string;
-  readonly overlay?: string;
-}
-
-interface DevSettings {
-  readonly build: DevBuild;
-  /** What it is announced as. */
-  readonly version: string;
-  readonly port: number;
-  /** Undefined for a sample. */
-  readonly overlayFile: string | undefined;
-}
-
-/** Rehearses an update until it is told to stop, which is its normal end, whenever it comes. Nothing of it stays. */
+/** Offers an update until it is stopped, which is its normal end. Nothing of it stays. */
 export async function runDev(options: DevOptions, context: Context): Promise<void> {
   const { signal, release } = abortedByHangup(context.signal);
   const { folder, remove } = makeTempDir();
   try {
-    const settings = await readSettings(options, folder);
-    await rehearse(settings, folder, { ...context, signal });
+    const session = { ...context, signal, folder };
+    await serveUpdate(await readSettings(options, session), session);
   } finally {
     remove();
     release();
   }
 }
 
-async function readSettings(options: DevOptions, folder: string): Promise<DevSettings> {
-  const problems = new OptionErrors();
-  const port = readInteger('--port', options.port, { min: 0, max: 65_535 }, problems);
-  const given = options.version === undefined ? undefined : readVersion(options.version, problems);
-  const build = await findDevBuild(options, folder, problems);
+interface DevSettings {
+  readonly build: DevBuild;
+  /** What it is offered as. */
+  readonly version: string;
+  readonly port: number;
+  /** Undefined for a sample. */
+  readonly overlayFile: string | undefined;
+}
+
+/** Where one run of the command keeps its data. */
+interface DevContext extends Context {
+  readonly folder: string;
+}
+
+async function readSettings(options: DevOptions, { folder, environment }: DevContext): Promise<DevSettings> {
+  const errors = new OptionErrors();
+  const port = readInteger({ option: '--port', text: options.port, min: 0, max: 65_535 }, errors);
+  const given = options.version === undefined ? undefined : readVersion(options.version, errors);
+  const build = await findDevBuild({ ...options, folder, environment }, errors);
   if (build?.isSample && options.overlay !== undefined) {
-    problems.add('--overlay is for a Tauri project, and the sample is none: leave it out');
-  } else if (options.overlay !== undefined) checkOverlayFile(options.overlay, problems);
-  problems.throwIfAny();
-  if (build === undefined) throw new Error('a build that is not found is a problem');
+    errors.add('--overlay needs a Tauri project, and the sample is none: leave it out');
+  } else if (options.overlay !== undefined) checkOverlayFile(options.overlay, errors);
+  if (!errors.isEmpty || build === undefined) throw errors.toError();
   return {
     build,
     version: given ?? nextRelease(build.version),
@@ -67,30 +65,21 @@ async function readSettings(options: DevOptions, folder: string): Promise<DevSet
   };
 }
 
-async function rehearse(
-  { build, version, port, overlayFile }: DevSettings,
-  folder: string,
-  { output, signal }: Context,
-): Promise<void> {
-  const logger = await createLogger({
-    format: 'pretty',
-    level: 'warn',
-    plain: output.plain,
-    stream: 'stderr',
-  });
+async function serveUpdate(settings: DevSettings, context: DevContext): Promise<void> {
+  const { build, version, port, overlayFile } = settings;
+  const { output, signal, folder } = context;
+  const { colors } = output;
+  const logger = await createLogger({ format: 'pretty', level: 'warn', colors, stream: 'stderr' });
   let offered: Offered | undefined;
   const onTraffic = (traffic: Traffic) => {
-    if (offered === undefined) return; // the publish sees for itself what is served
+    if (offered === undefined) return; // the publish checks by itself what is served
     output.result(`${timeOfDay()}  ${describeTraffic(traffic, offered)}`);
   };
-  const server = await startServer(
-    { ...SERVER_SETTINGS, dataDir: join(folder, 'data'), port },
-    logger,
-    onTraffic,
-  );
+  const serverSettings = { ...SERVER_SETTINGS, dataDir: join(folder, 'data'), port };
+  const server = await startServer(serverSettings, logger, onTraffic);
   let removeOverlay = () => {};
   try {
-    const published = await publishQuietly(server, build, version, { output, signal });
+    const published = await publishQuietly(server, settings, context);
     if (published === 'stopped') return;
     const { publicKey, artifacts } = published;
     if (overlayFile !== undefined) {
@@ -98,11 +87,11 @@ async function rehearse(
       removeOverlay = writeOverlayFile(overlayFile, formatOverlay(overlay));
     }
     offered = { version, platforms: artifacts };
-    const rehearsal = { build, version, url: server.url, publicKey, overlayFile, artifacts };
-    output.document(toDocument(rehearsal));
-    output.result(describe(rehearsal));
-    await aborted(signal);
-    output.note('stopping: what is under way is answered; once more ends it at once');
+    const session = { build, version, url: server.url, publicKey, overlayFile, artifacts };
+    output.document(toDocument(session));
+    output.result(describe(session, output.style));
+    await untilAborted(signal);
+    output.note('Shutting down… press Ctrl-C again to force quit');
   } finally {
     removeOverlay();
     await server.stop();
@@ -120,19 +109,18 @@ const SERVER_SETTINGS = {
   allowVersionReuse: false,
 };
 
-/** What goes well while publishing is not what somebody rehearses for. */
+/** Publishes the build, and shows only what goes wrong, unless `--verbose`. */
 async function publishQuietly(
   server: StartedServer,
-  build: DevBuild,
-  version: string,
-  { output, signal }: Pick<Context, 'output' | 'signal'>,
+  { build, version }: DevSettings,
+  { output, signal }: DevContext,
 ) {
-  const reporter = new Reporter(output);
+  const reporter = new PublishReporter(output);
   const report = (event: PublishEvent) => {
     if (output.verbose || event.type === 'warning' || event.type === 'retrying') reporter.report(event);
   };
   try {
-    return await publishToOwnServer(server, build, version, { report, signal });
+    return await publishToOwnServer(build, { server, version, report, signal });
   } catch (error) {
     if (signal.aborted) return 'stopped';
     throw error;
@@ -141,7 +129,7 @@ async function publishQuietly(
   }
 }
 
-/** A closed terminal ends a rehearsal like Ctrl-C: it has to clean up. */
+/** A closed terminal ends the command like Ctrl-C: it has to clean up. */
 function abortedByHangup(signal: AbortSignal): {
   readonly signal: AbortSignal;
   readonly release: () => void;

@@ -1,51 +1,30 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { RetryNotice } from '../../client/retry.ts';
 import { finishRelease } from '../../publish/finish-release.ts';
+import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { readConfigFile } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readExpected } from '../options/platform-options.ts';
-import { type RemoteOptions, readPublicKey, readSlug } from '../options/remote-options.ts';
-import { describe, toDocument, toStepResult } from '../output/publish-report.ts';
-import { Reporter } from '../output/publish-reporter.ts';
-import type { Context } from '../program.ts';
-import { connectForApp } from '../wiring/connect.ts';
+import { readPublicKey, readSlug } from '../options/remote-options.ts';
+import { reportPublish } from '../output/publish-report.ts';
+import { withPublisher } from '../wiring/with-publisher.ts';
+import type { PublishFinishOptions } from './publish-command.ts';
 
-interface PublishFinishOptions extends RemoteOptions {
-  readonly release?: string;
-  readonly expect?: string;
-  readonly pubkey?: string;
-  readonly slug?: string;
-}
-
-/** Extension `draft`: takes a draft live. One that is live already is only verified. */
+/** Takes a draft live (extension `draft`). A release that is live already is only verified. */
 export async function runPublishFinish(options: PublishFinishOptions, context: Context): Promise<void> {
-  const problems = new OptionErrors();
-  const config = problems.attempt(() => readConfigFile('.')) ?? {};
-  if (!options.release) problems.add('no draft is given: pass --release with its id or version');
+  const errors = new OptionErrors();
+  const config = errors.attempt(() => readConfigFile('.')) ?? {};
+  if (!options.release) errors.add('no draft given: pass --release with its id or version');
   const request = {
     release: options.release ?? '',
-    expect: readExpected(options.expect, problems, config.expect),
-    publicKey: readPublicKey(options.pubkey ?? config.pubkey, problems),
-    slug: readSlug((options.slug ?? config.slug) || undefined, problems),
+    expect: readExpected(options.expect, errors, config.expect),
+    publicKey: readPublicKey(options.pubkey ?? config.pubkey, errors),
+    slug: readSlug((options.slug ?? config.slug) || undefined, errors),
     concurrency: DEFAULT_CONCURRENCY,
   };
-  const { output, signal } = context;
-  const reporter = new Reporter(output);
-  const onRetry = (notice: RetryNotice) => reporter.report({ type: 'retrying', notice });
-  const remote = connectForApp(options, context, problems, onRetry, config);
-  try {
-    const finished = await finishRelease(
-      { ...remote, report: reporter.report, sleep: (ms) => sleep(ms, undefined, { signal }) },
-      request,
-    );
-    reporter.stop();
-    const reported = { ...finished, warnings: [] };
-    output.document(toDocument(reported));
-    output.step?.finish(toStepResult(reported, finished.release.version, remote.client));
-    output.result(describe(reported, finished.release.version));
-  } finally {
-    reporter.stop();
-    await remote.transport.close();
-  }
+  const finished = await withPublisher({ options, context, errors, config }, async (publisher) => ({
+    ...(await finishRelease(publisher, request)),
+    client: publisher.client,
+  }));
+  const { version } = finished.release;
+  reportPublish({ ...finished, version, warnings: [] }, context.output);
 }

@@ -1,26 +1,23 @@
 import { ensureRelease } from '../../publish/execute/ensure-release.ts';
 import { requestIssues } from '../../publish/plan/plan.ts';
+import type { Context } from '../context.ts';
 import { OptionErrors } from '../options/option-errors.ts';
-import { type ReleaseOptions, readNotes, readVersion } from '../options/release-options.ts';
-import { type RemoteOptions, readTextFile } from '../options/remote-options.ts';
-import type { Context } from '../program.ts';
+import { readNotes, readVersion } from '../options/release-options.ts';
+import { readTextFile } from '../options/remote-options.ts';
 import { connectForApp } from '../wiring/connect.ts';
+import type { PublishReleaseOptions } from './publish-command.ts';
 
-interface PublishReleaseOptions extends RemoteOptions, ReleaseOptions {
-  readonly signatureFile?: string;
-}
-
-/** api.md, "Create a Release". A release that is there with the same content is printed as it is. */
+/** Creates a release (api.md, "Create a Release"). One that exists with the same content is printed as it is. */
 export async function runPublishRelease(options: PublishReleaseOptions, context: Context): Promise<void> {
-  const problems = new OptionErrors();
-  const version = readVersion(options.version, problems);
-  const notes = readNotes(options, problems);
+  const errors = new OptionErrors();
+  const version = readVersion(options.version, errors);
+  const notes = readNotes(options, errors);
   const { signatureFile: file } = options;
-  const signature = file && problems.attempt(() => readTextFile(file, '--signature-file'))?.trim();
-  if (file && signature === '') problems.add(`--signature-file ${file} is empty: sign the bundle first`);
-  problems.addIssues(requestIssues({ version, allowPrerelease: options.allowPrerelease ?? false }));
+  const signature = file && errors.attempt(() => readTextFile(file, '--signature-file'))?.trim();
+  if (file && signature === '') errors.add(`--signature-file ${file} is empty: sign the bundle first`);
+  errors.addIssues(requestIssues({ version, allowPrerelease: options.allowPrerelease ?? false }));
   const { output } = context;
-  const remote = connectForApp(options, context, problems);
+  const remote = connectForApp(options, context, { errors });
   try {
     const { release } = await ensureRelease(remote, {
       version,

@@ -2,13 +2,20 @@ import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
 import { listedName } from '../../publish/server-state/server-state.ts';
+import type { Context } from '../context.ts';
 import { formatBytes, formatTable } from '../format.ts';
-import type { RemoteOptions } from '../options/remote-options.ts';
-import type { Context } from '../program.ts';
-import { connectForApp, type Remote } from '../wiring/connect.ts';
+import type { RemoteOptions } from '../options/shared-options.ts';
+import { type AppRemote, connectForApp } from '../wiring/connect.ts';
+import type {
+  ReleasesDeleteOptions,
+  ReleasesListOptions,
+  ReleasesRestoreOptions,
+  ReleasesShowOptions,
+  ReleasesYankOptions,
+} from './releases-command.ts';
 
 /** api.md, "List Releases". */
-export async function runReleasesList(options: RemoteOptions, context: Context): Promise<void> {
+export async function runReleasesList(options: ReleasesListOptions, context: Context): Promise<void> {
   await withReleases(options, context, async (releases) => {
     context.output.document(releases);
     const rows = releases.map((release) => [
@@ -23,7 +30,7 @@ export async function runReleasesList(options: RemoteOptions, context: Context):
 }
 
 export async function runReleasesShow(
-  options: RemoteOptions,
+  options: ReleasesShowOptions,
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
@@ -34,50 +41,50 @@ export async function runReleasesShow(
   });
 }
 
-/** Extension `yank`: a way back that keeps the files. */
+/** Extension `yank`. */
 export async function runReleasesYank(
-  options: RemoteOptions,
+  options: ReleasesYankOptions,
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
-  await setStatus(options, context, idOrVersion, 'yanked');
+  const release = await setStatus({ options, context, idOrVersion, status: 'yanked' });
+  context.output.result(`${release.version} is no longer offered; its files are kept.`);
 }
 
 export async function runReleasesRestore(
-  options: RemoteOptions,
+  options: ReleasesRestoreOptions,
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
-  await setStatus(options, context, idOrVersion, 'published');
+  const release = await setStatus({ options, context, idOrVersion, status: 'published' });
+  context.output.result(`${release.version} is offered again.`);
 }
 
-async function setStatus(
-  options: RemoteOptions,
-  context: Context,
-  idOrVersion: string,
-  status: 'published' | 'yanked',
-): Promise<void> {
-  await withReleases(options, context, async (releases, { client, retry, appId }) => {
-    const { id, version } = requireRelease(releases, idOrVersion);
+interface StatusChange {
+  readonly options: RemoteOptions;
+  readonly context: Context;
+  readonly idOrVersion: string;
+  readonly status: 'published' | 'yanked';
+}
+
+async function setStatus({ options, context, idOrVersion, status }: StatusChange): Promise<ReleaseResponse> {
+  return withReleases(options, context, async (releases, { client, retry, appId }) => {
+    const { id } = requireRelease(releases, idOrVersion);
     const capabilities = await retry.run(() => client.capabilities());
     if (!capabilities?.extensions.includes('yank')) {
-      throw new OtaError('preflight_refused', 'this server cannot yank a release', {
-        hint: 'Delete it with `releases delete`, or publish a higher version.',
+      throw new OtaError('preflight_refused', 'this server cannot yank releases', {
+        hint: 'Delete it with `synckit-ota releases delete`, or publish a higher version.',
       });
     }
     const release = await retry.run(() => client.updateRelease(appId, id, { status }));
     context.output.document(release);
-    context.output.result(
-      status === 'yanked'
-        ? `${version} is no longer offered; its files stay.`
-        : `${version} is offered again.`,
-    );
+    return release;
   });
 }
 
 /** api.md, "Delete a Release". */
 export async function runReleasesDelete(
-  options: RemoteOptions,
+  options: ReleasesDeleteOptions,
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
@@ -89,14 +96,14 @@ export async function runReleasesDelete(
   });
 }
 
-async function withReleases(
+async function withReleases<T>(
   options: RemoteOptions,
   context: Context,
-  use: (releases: ReleaseResponse[], remote: Remote & { appId: string }) => Promise<void>,
-): Promise<void> {
+  use: (releases: ReleaseResponse[], remote: AppRemote) => Promise<T>,
+): Promise<T> {
   const remote = connectForApp(options, context);
   try {
-    await use(await remote.retry.run(() => remote.client.listReleases(remote.appId)), remote);
+    return await use(await remote.retry.run(() => remote.client.listReleases(remote.appId)), remote);
   } finally {
     await remote.transport.close();
   }

@@ -1,95 +1,84 @@
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import { isLoopback } from '../../runtime/loopback.ts';
+import type { Context } from '../context.ts';
 import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readInteger } from '../options/remote-options.ts';
-import { readStorage, type StorageOptions } from '../options/storage-options.ts';
+import { readStorage, type S3Settings } from '../options/storage-options.ts';
 import { createLogger } from '../output/logger.ts';
 import { packageVersion } from '../package-version.ts';
-import type { Context } from '../program.ts';
-import { requirePostgresUrl, type StoreOptions } from '../wiring/open-store.ts';
+import { requirePostgresUrl } from '../wiring/open-store.ts';
 import { type ServerSettings, startServer } from '../wiring/start-server.ts';
-import { aborted } from '../wiring/until-aborted.ts';
+import { untilAborted } from '../wiring/until-aborted.ts';
+import type { ServeOptions } from './serve-command.ts';
 
-interface ServeOptions extends StoreOptions, StorageOptions {
-  readonly host: string;
-  readonly port: string;
-  readonly publicUrl?: string;
-  readonly checkMaxAge: string;
-  readonly staleIfError?: string;
-  readonly maxArtifactSize: string;
-  readonly trustProxy?: readonly string[];
-  readonly allowVersionReuse?: boolean;
-  readonly logFormat?: 'pretty' | 'json';
-}
+/** Longest time that caches may keep a response, in seconds: a year. */
+const MAX_AGE = 31_536_000;
 
-/** Serves until it is told to stop; then answers what is under way, and returns. */
+/** Serves until it is stopped; then finishes open requests, and returns. */
 export async function runServe(options: ServeOptions, { signal, output }: Context): Promise<void> {
   const settings = readSettings(options);
-  const { verbose, plain } = output;
+  const { verbose, colors } = output;
   const level = verbose ? 'debug' : 'info';
-  const logger = await createLogger({ format: options.logFormat, level, plain });
+  const logger = await createLogger({ format: options.logFormat, level, colors });
   const server = await startServer(settings, logger);
   const { url, publicUrl, dataDir } = server;
   const { location } = server.database;
   logger.info({ url, publicUrl, database: location, dataDir, version: packageVersion() }, 'listening');
   warnOfPublicUrl(logger, publicUrl);
 
-  await aborted(signal);
-  logger.info('draining: no new connections, requests under way are answered');
+  await untilAborted(signal);
+  logger.info('shutting down: finishing open requests');
   await server.stop();
   logger.info('stopped');
 }
 
 function readSettings(options: ServeOptions): ServerSettings {
-  const problems = new OptionErrors();
-  const most = Number.MAX_SAFE_INTEGER;
+  const errors = new OptionErrors();
+  const { dataDir, database, host } = options;
+  const staleIfError = options.staleIfError ?? String(database ? DEFAULT_STALE_IF_ERROR : 0);
+  const integer = (option: string, text: string, [min, max]: readonly [number, number]) =>
+    readInteger({ option, text, min, max }, errors);
   const settings = {
-    dataDir: options.dataDir,
-    database: options.database,
-    s3: readStorage(options, problems),
-    host: options.host,
-    port: readInteger('--port', options.port, { min: 0, max: 65_535 }, problems),
-    publicUrl: readPublicUrl(options.publicUrl, problems),
-    checkMaxAge: readInteger('--check-max-age', options.checkMaxAge, { min: 0, max: 31_536_000 }, problems),
-    staleIfError: readInteger(
-      '--stale-if-error',
-      options.staleIfError ?? String(options.database ? DEFAULT_STALE_IF_ERROR : 0),
-      { min: 0, max: 31_536_000 },
-      problems,
-    ),
-    maxArtifactSize: readInteger(
-      '--max-artifact-size',
-      options.maxArtifactSize,
-      { min: 1, max: most },
-      problems,
-    ),
-    trustProxy: (options.trustProxy ?? []).flatMap((value) => value.split(',')).map((value) => value.trim()),
+    dataDir,
+    database,
+    s3: readStorage(options, errors),
+    host,
+    port: integer('--port', options.port, [0, 65_535]),
+    publicUrl: readPublicUrl(options.publicUrl, errors),
+    checkMaxAge: integer('--check-max-age', options.checkMaxAge, [0, MAX_AGE]),
+    staleIfError: integer('--stale-if-error', staleIfError, [0, MAX_AGE]),
+    maxArtifactSize: integer('--max-artifact-size', options.maxArtifactSize, [1, Number.MAX_SAFE_INTEGER]),
+    trustProxy: readProxyRanges(options.trustProxy, errors),
     allowVersionReuse: options.allowVersionReuse ?? false,
   };
-  for (const cidr of settings.trustProxy.filter((value) => !isCidr(value))) {
-    problems.add(`--trust-proxy ${cidr} is not an address or CIDR: give it like 10.0.0.0/8`);
-  }
-  problems.attempt(() => requirePostgresUrl(options.database));
-  const { s3, publicUrl } = settings;
-  if (
-    s3?.endpoint &&
-    publicUrl &&
-    URL.canParse(s3.endpoint) &&
-    originOf(s3.endpoint) === originOf(publicUrl)
-  ) {
-    problems.add(
-      `--s3-endpoint and --public-url are both ${originOf(publicUrl)}: the store has to be at another host or port, ` +
-        'so that what an app sends to one is not passed on to the other',
-    );
-  }
-  problems.throwIfAny();
+  errors.attempt(() => requirePostgresUrl(database));
+  checkOrigins(settings, errors);
+  errors.throwIfAny();
   return settings;
 }
 
-function originOf(url: string): string {
-  return new URL(url).origin;
+/** Reads every `--trust-proxy`, with several addresses in one, too. */
+function readProxyRanges(values: readonly string[] = [], errors: OptionErrors): string[] {
+  const ranges = values.flatMap((value) => value.split(',')).map((value) => value.trim());
+  for (const range of ranges.filter((value) => !isCidr(value))) {
+    errors.add(`--trust-proxy ${range} is not an address or CIDR: give it like 10.0.0.0/8`);
+  }
+  return ranges;
+}
+
+function checkOrigins(
+  { s3, publicUrl }: { readonly s3: S3Settings | undefined; readonly publicUrl: string | undefined },
+  errors: OptionErrors,
+): void {
+  if (!s3?.endpoint || !publicUrl || !URL.canParse(s3.endpoint)) return;
+  const { origin } = new URL(publicUrl);
+  if (new URL(s3.endpoint).origin !== origin) return;
+  errors.add(
+    `--s3-endpoint and --public-url are both ${origin}: the bucket must be at another host or port, ` +
+      'so that what an app sends to one is not passed on to the other',
+  );
 }
 
 function isCidr(text: string): boolean {
@@ -99,11 +88,11 @@ function isCidr(text: string): boolean {
   return bits > 0 && rest.length === 0 && fits;
 }
 
-function readPublicUrl(text: string | undefined, problems: OptionErrors): string | undefined {
+function readPublicUrl(text: string | undefined, errors: OptionErrors): string | undefined {
   if (!text) return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username || url.password) {
-    problems.add(`--public-url ${text} is not a plain http(s) URL: give it like https://updates.example.com`);
+    errors.add(`--public-url ${text} is not a plain http(s) URL: give it like https://updates.example.com`);
     return undefined;
   }
   return url.origin + url.pathname.replace(/\/+$/, '');
@@ -113,7 +102,7 @@ function warnOfPublicUrl(logger: Logger, publicUrl: string): void {
   const url = new URL(publicUrl);
   if (url.protocol === 'http:' && !isLoopback(url)) {
     logger.warn(
-      'the public URL is plain http: release builds of Tauri apps refuse it, and updates can be withheld',
+      'the public URL is plain http: release builds of Tauri apps reject it, and a network attacker could withhold updates',
     );
   }
 }

@@ -2,26 +2,20 @@ import { findApp } from '../../database/queries/apps.ts';
 import { createToken, listTokens, revokeToken, type TokenRecord } from '../../database/queries/tokens.ts';
 import { OtaError } from '../../errors.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
-import { SCOPES, type Scope } from '../../protocol/token.ts';
+import { SCOPES } from '../../protocol/token.ts';
+import type { Context } from '../context.ts';
 import { formatTable } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readApp } from '../options/remote-options.ts';
 import { expiryAfterDays, readExpiry } from '../options/token-expiry.ts';
-import type { Context } from '../program.ts';
-import { type StoreOptions, withStore } from '../wiring/open-store.ts';
-
-interface TokensCreateOptions extends StoreOptions {
-  readonly app?: string;
-  readonly name: string;
-  readonly scope?: readonly Scope[];
-  readonly expires: string;
-}
+import { withStore } from '../wiring/open-store.ts';
+import type { TokensCreateOptions, TokensListOptions, TokensRevokeOptions } from './tokens-command.ts';
 
 export async function runTokensCreate(options: TokensCreateOptions, { output }: Context): Promise<void> {
-  const problems = new OptionErrors();
-  const appId = readApp(options.app, problems);
-  const days = readExpiry(options.expires, problems);
-  problems.throwIfAny();
+  const errors = new OptionErrors();
+  const appId = readApp(options.app, errors);
+  const days = readExpiry(options.expires, errors);
+  errors.throwIfAny();
   await withStore(options, async ({ queries, clock }) => {
     if ((await findApp(queries, appId)) === undefined) {
       throw new OtaError('usage', `there is no app ${appId}`, {
@@ -38,14 +32,11 @@ export async function runTokensCreate(options: TokensCreateOptions, { output }: 
     );
     output.document({ ...toDocument(record), token });
     if (output.json) return; // stderr ends up in logs
-    output.result(`${token}\nIt is shown this once. Id: ${record.id}; ${expiryInWords(record)}.`);
+    output.result(`${token}\nThis token is shown only once. Id: ${record.id}; ${expiryInWords(record)}.`);
   });
 }
 
-export async function runTokensList(
-  options: StoreOptions & { readonly app?: string },
-  { output }: Context,
-): Promise<void> {
+export async function runTokensList(options: TokensListOptions, { output }: Context): Promise<void> {
   await withStore(options, async ({ queries }) => {
     const tokens = await listTokens(queries, options.app || undefined);
     output.document(tokens.map(toDocument));
@@ -54,7 +45,11 @@ export async function runTokensList(
   });
 }
 
-export async function runTokensRevoke(options: StoreOptions, { output }: Context, id: string): Promise<void> {
+export async function runTokensRevoke(
+  options: TokensRevokeOptions,
+  { output }: Context,
+  id: string,
+): Promise<void> {
   await withStore(options, async ({ queries, clock }) => {
     if (!(await revokeToken(queries, id, clock()))) {
       throw new OtaError('usage', `there is no token with the id ${id}`, {
@@ -79,6 +74,6 @@ function toDocument({ id, appId, name, scopes, createdAt, expiresAt, revokedAt }
 }
 
 function expiryInWords({ expiresAt, revokedAt }: TokenRecord): string {
-  if (revokedAt !== null) return `revoked ${formatTimestamp(revokedAt)}`;
-  return expiresAt === null ? 'never expires' : `expires ${formatTimestamp(expiresAt)}`;
+  if (revokedAt !== null) return `revoked on ${formatTimestamp(revokedAt)}`;
+  return expiresAt === null ? 'never expires' : `expires on ${formatTimestamp(expiresAt)}`;
 }

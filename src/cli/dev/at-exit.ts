@@ -1,6 +1,6 @@
 /**
- * Sees to it that something is cleaned up once: when the returned function is called, else when the process ends, of
- * whatever but SIGKILL. So it has to be synchronous.
+ * Runs a clean-up once: when the returned function is called, else when the process ends, of anything but SIGKILL. So
+ * it has to be synchronous.
  */
 export function atExit(cleanUp: () => void): () => void {
   let done = false;

@@ -3,6 +3,7 @@ import { OtaClient } from '../../client/ota-client.ts';
 import { Retry } from '../../client/retry.ts';
 import { UndiciTransport } from '../../client/transport/transport.ts';
 import { createAppWithToken } from '../../database/queries/apps.ts';
+import { OtaError } from '../../errors.ts';
 import { formatPublicKey, type PublicKey } from '../../protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../protocol/minisign-signer.ts';
 import { SCOPES } from '../../protocol/token.ts';
@@ -10,35 +11,34 @@ import { type PublishResult, publish } from '../../publish/publish.ts';
 import type { PublishEvent } from '../../publish/publish-event.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { StartedServer } from '../wiring/start-server.ts';
-import type { DevBuild } from './find-dev-build.ts';
+import type { DevBuild } from './dev-build.ts';
 import { signBuild } from './sign-build.ts';
 
-/** Signs a build with a key of this moment, and publishes it to a server of this process, over HTTP as ever. */
+export interface DevPublishOptions {
+  /** Of this process. */
+  readonly server: Pick<StartedServer, 'url' | 'database'>;
+  /** What it is offered as. */
+  readonly version: string;
+  readonly report: (event: PublishEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Signs a build with a temporary key, and publishes it to this process's own server, over HTTP as usual. */
 export async function publishToOwnServer(
-  { url, database }: Pick<StartedServer, 'url' | 'database'>,
   build: DevBuild,
-  version: string,
-  { report, signal }: { report: (event: PublishEvent) => void; signal: AbortSignal },
+  { server, version, report, signal }: DevPublishOptions,
 ): Promise<PublishResult & { readonly publicKey: PublicKey }> {
   const now = new Date();
   const keyPair = generateSigningKeyPair();
   const { publicKey } = keyPair;
   const artifacts = await signBuild(build.artifacts, { keyPair, version, now, signal });
-  const app = { name: build.name, slug: build.slug, pubkey: formatPublicKey(publicKey) };
-  const firstToken = { name: 'rehearsal', scopes: SCOPES, expiresAt: null };
-  const created = await createAppWithToken(database.queries, app, firstToken, now);
-  if (created === 'slug_taken') throw new Error(`the slug ${build.slug} is taken on an empty server`);
-  const transport = new UndiciTransport(); // straight: what the environment says of servers and proxies is not for it
-  const publisher = {
-    appId: created.app.id,
-    client: new OtaClient({ server: new URL(url), token: created.token, transport, signal }),
-    transport,
-    retry: new Retry({ signal, onRetry: (notice) => report({ type: 'retrying', notice }) }),
-    report,
-    sleep: (ms: number) => sleep(ms, undefined, { signal }),
-    signal,
-  };
+  const { appId, token } = await createDevApp(server, build, publicKey);
+  const transport = new UndiciTransport(); // direct: the environment's proxies are not for this server
+  const client = new OtaClient({ server: new URL(server.url), token, transport, signal });
+  const retry = new Retry({ signal, onRetry: (notice) => report({ type: 'retrying', notice }) });
+  const wait = (ms: number) => sleep(ms, undefined, { signal });
   try {
+    const publisher = { appId, client, transport, retry, report, sleep: wait, signal };
     const result = await publish(publisher, {
       version,
       notes: build.notes,
@@ -54,4 +54,16 @@ export async function publishToOwnServer(
   } finally {
     await transport.close();
   }
+}
+
+async function createDevApp(
+  { database }: Pick<StartedServer, 'database'>,
+  { name, slug }: DevBuild,
+  publicKey: PublicKey,
+): Promise<{ appId: string; token: string }> {
+  const app = { name, slug, pubkey: formatPublicKey(publicKey) };
+  const token = { name: 'dev', scopes: SCOPES, expiresAt: null };
+  const created = await createAppWithToken(database.queries, app, token, new Date());
+  if (created === 'slug_taken') throw new OtaError('conflict', `the slug ${slug} is already taken`);
+  return { appId: created.app.id, token: created.token };
 }

@@ -4,25 +4,26 @@ import { type Platform, platformName } from '../../protocol/platform.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { formatBytes, formatTable } from '../format.ts';
+import { createStyle, type Style } from '../output/colors.ts';
 import { platformFields, type ReportedArtifact } from '../output/publish-report.ts';
 import { hostPlatform } from '../project/host-platform.ts';
-import type { DevBuild } from './find-dev-build.ts';
+import type { DevBuild } from './dev-build.ts';
 
-/** A rehearsal that is ready. */
-export interface Rehearsal {
+/** A running `dev`. */
+export interface DevSession {
   readonly build: DevBuild;
-  /** What the build is announced as. */
+  /** The version that the build is offered as. */
   readonly version: string;
   /** The server's base URL. */
   readonly url: string;
   readonly publicKey: PublicKey;
-  /** The file with the settings; undefined for a sample, which no app can ask for. */
+  /** The temporary Tauri config; undefined for a sample, which no app can ask for. */
   readonly overlayFile: string | undefined;
   readonly artifacts: readonly ReportedArtifact[];
 }
 
 /** The document of `dev --json`. */
-export function toDocument({ build, version, url, publicKey, overlayFile, artifacts }: Rehearsal) {
+export function toDocument({ build, version, url, publicKey, overlayFile, artifacts }: DevSession) {
   return {
     url,
     slug: build.slug,
@@ -39,47 +40,49 @@ export function toDocument({ build, version, url, publicKey, overlayFile, artifa
   };
 }
 
-/** What people read when it is ready: what there is, and what to run. */
-export function describe(rehearsal: Rehearsal): string {
-  const { build, version, url, overlayFile, artifacts } = rehearsal;
+/** The text for people: what is offered, and what to run. */
+export function describe(session: DevSession, style: Style = createStyle(false)): string {
+  const { build, version, url, overlayFile, artifacts } = session;
   const files = artifacts.map((artifact) => [
     platformName(artifact),
     formatBytes(artifact.size),
     artifact.file ?? '',
   ]);
   return [
-    `Rehearsing the update of ${build.name} from ${build.version} to ${version} at ${url}`,
+    style('bold', `Serving ${version} as the update of ${build.name} ${build.version} at ${url}`),
     indent(formatTable(files)),
     '',
-    ...(overlayFile === undefined ? [] : [...appLines(rehearsal, overlayFile), '']),
-    ...noteLines(rehearsal),
-    overlayFile === undefined ? 'Ask for it as an installed app would:' : 'Or ask as the app would:',
-    ...askLines(rehearsal).map(indent),
+    ...(overlayFile === undefined ? [] : [...appLines(session, overlayFile), '']),
+    ...noteLines(session),
+    overlayFile === undefined
+      ? 'Check for the update as an installed app would:'
+      : 'Or check for it as the app would:',
+    ...checkLines(session).map(indent),
     '',
-    'Every check and download is shown here. Ctrl-C ends it, and leaves nothing behind.',
+    'Every check and download is shown here. Press Ctrl-C to stop and remove everything.',
   ].join('\n');
 }
 
-function appLines({ build, version }: Rehearsal, overlayFile: string): string[] {
+function appLines({ build, version }: DevSession, overlayFile: string): string[] {
   const config = `--config ${quote(overlayFile)}`;
   return [
-    "To see the app find and verify the update, in the project's folder:",
+    "To see the app find and verify the update, run in the project's folder:",
     indent(`npx tauri dev ${config}`),
-    'To see it install the update, build a bundle, install that and start it:',
+    'To see it install the update, build a bundle, install it and start it:',
     indent(`npx tauri build --debug ${config}`),
-    `These settings are for this run, so keep it going. The update is your last build, signed for ${version}:`,
-    `once installed, the app still says ${build.version}, and asks the endpoint it was built with.`,
+    `This config works only while this command runs. The update is your last build, signed as ${version}:`,
+    `once installed, the app still shows ${build.version}, and checks the endpoint it was built with.`,
   ];
 }
 
-function noteLines({ build, version }: Rehearsal): string[] {
+function noteLines({ build, version }: DevSession): string[] {
   if (compareVersions(version, build.version) > 0) return [];
-  const remedy = `run an older one, as a second --config '{"version":"0.0.1"}' makes it, or give a higher --version`;
-  return [`An app of ${build.version} is not offered ${version}: ${remedy}.`, ''];
+  const remedy = `run an older app (add --config '{"version":"0.0.1"}'), or give a higher --version`;
+  return [`An app at ${build.version} is not offered ${version}: ${remedy}.`, ''];
 }
 
-function askLines({ build, url, publicKey, artifacts }: Rehearsal): string[] {
-  const platform = platformToAskAs(artifacts);
+function checkLines({ build, url, publicKey, artifacts }: DevSession): string[] {
+  const platform = platformToCheck(artifacts);
   if (platform === undefined) return [];
   const { target, arch, bundleType } = platform;
   const path = pathOf('check', { slug: build.slug, target, arch, current_version: build.version });
@@ -96,8 +99,8 @@ function askLines({ build, url, publicKey, artifacts }: Rehearsal): string[] {
   return [`npx synckit-ota check --download ${flags.join(' ')}`, `curl -i ${url}${path}`];
 }
 
-/** This machine's, if anything was built for it. */
-function platformToAskAs(artifacts: readonly Platform[]): Platform | undefined {
+/** This machine's platform, if anything was built for it. */
+function platformToCheck(artifacts: readonly Platform[]): Platform | undefined {
   const host = hostPlatform();
   return artifacts.find(({ target, arch }) => target === host.target && arch === host.arch) ?? artifacts[0];
 }
@@ -106,7 +109,7 @@ function indent(lines: string): string {
   return lines.replace(/^/gm, '  ');
 }
 
-/** As the system's shell takes it whole. */
+/** One word for the system's shell. */
 function quote(path: string): string {
   if (/^[\w@%+=:,./\\-]+$/.test(path)) return path;
   return process.platform === 'win32' ? `"${path}"` : `'${path.replaceAll("'", "'\\''")}'`;

@@ -1,57 +1,44 @@
-import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
-import type { LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { listTauriFolders } from '../../tauri/project/find-tauri-folder.ts';
+import type { DevOptions } from '../commands/dev-command.ts';
+import type { Environment } from '../environment.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { discoverRelease } from '../project/project-release.ts';
+import type { DevBuild } from './dev-build.ts';
 import { makeSampleBuild } from './sample-build.ts';
 
-/** What a rehearsal publishes. */
-export interface DevBuild {
-  readonly name: string;
-  readonly isSample: boolean;
-  /** Its own, which the app that is to be updated has too. */
-  readonly version: string;
-  readonly slug: string;
-  readonly notes: string | undefined;
-  readonly artifacts: readonly ArtifactInput[];
-  readonly leftOut: readonly LeftOut[];
+export interface DevBuildOptions extends Pick<DevOptions, 'project' | 'sample'> {
+  /** For files that have to be written. */
+  readonly folder: string;
+  readonly environment: Environment;
 }
 
-export interface DevBuildOptions {
-  /** Here, when undefined; and where that is no Tauri project, the sample. */
-  readonly project?: string;
-  readonly sample?: boolean;
-}
-
-/** A slug for projects whose endpoint names none. */
+/** A slug for projects with no slug in their endpoint. */
 const FALLBACK_SLUG = 'rehearsal';
 
 /**
- * Finds the last build of a Tauri project, signed or not, or makes up a sample.
- * @param folder for what has to be written
- * @returns undefined when there is none; why is among the problems
+ * Finds the last build of a Tauri project, signed or not; without a project, makes a sample.
+ * @returns undefined when there is none; the reason is added to `errors`
  */
 export async function findDevBuild(
-  { project, sample = false }: DevBuildOptions,
-  folder: string,
-  problems: OptionErrors,
+  { project, sample, folder, environment }: DevBuildOptions,
+  errors: OptionErrors,
 ): Promise<DevBuild | undefined> {
   if (sample && project !== undefined) {
-    problems.add('--sample and --project exclude each other: give one');
+    errors.add('--sample and --project exclude each other: give one');
     return undefined;
   }
   const isProject = !sample && (await listTauriFolders(project ?? '.')).length > 0;
   if (!isProject && project === undefined) return makeSampleBuild(folder);
   if (!isProject) {
-    problems.add(`--project ${project} holds no Tauri project: name its folder, or try --sample`);
+    errors.add(`--project ${project} contains no Tauri project: give its folder, or try --sample`);
     return undefined;
   }
   const discovered = await discoverRelease(
-    { project: project ?? '.', version: undefined, packInto: folder },
-    problems,
+    { project: project ?? '.', version: undefined, packInto: folder, environment },
+    errors,
   );
   if (discovered === undefined) return undefined;
-  problems.addIssues(discovered.issues);
+  errors.addIssues(discovered.issues);
   return {
     ...discovered,
     name: discovered.productName,

@@ -2,29 +2,30 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { isDevOverlay } from '../../tauri/project/dev-overlay.ts';
+import { formatCause } from '../format.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { atExit } from './at-exit.ts';
 
-/** Sees that an overlay may be written there: where nothing is, or one that a rehearsal could not remove. */
-export function checkOverlayFile(file: string, problems: OptionErrors): void {
+/** Checks that an overlay may be written there: to a new file, or over one that an earlier run could not remove. */
+export function checkOverlayFile(file: string, errors: OptionErrors): void {
   if (existsSync(file) && !isDevOverlay(readIfPossible(file) ?? '')) {
-    problems.add(`--overlay ${file} is there already, and was not written by this command: name another`);
+    errors.add(`--overlay ${file} already exists and was not written by this command: give another file`);
   } else if (!existsSync(dirname(file))) {
-    problems.add(`--overlay ${file} is in a folder that does not exist: create it, or name another`);
+    errors.add(`--overlay ${file} is in a folder that does not exist: create it, or give another file`);
   }
 }
 
 /**
- * Writes an overlay for as long as the process lives.
- * @returns removes it, unless somebody has changed it meanwhile
+ * Writes an overlay for as long as the process runs.
+ * @returns removes it, unless it was changed since
  */
 export function writeOverlayFile(file: string, text: string): () => void {
   try {
     writeFileSync(file, text);
   } catch (cause) {
-    throw new OtaError('usage', `${file} cannot be written: ${(cause as Error).message}`, {
+    throw new OtaError('usage', `cannot write ${file}: ${formatCause(cause)}`, {
       cause,
-      hint: 'Name another file with --overlay.',
+      hint: 'Give another file with --overlay.',
     });
   }
   return atExit(() => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../../protocol/platform.ts';
 import { hostPlatform } from '../project/host-platform.ts';
-import type { DevBuild } from './find-dev-build.ts';
+import type { DevBuild } from './dev-build.ts';
 
 const FILE_OF: Readonly<Record<Target, string>> = {
   linux: 'Sample.AppImage',
@@ -10,19 +10,19 @@ const FILE_OF: Readonly<Record<Target, string>> = {
   windows: 'Sample-setup.exe',
 };
 
-const CONTENT = 'Made up by `synckit-ota dev`, to be looked at and not to be run.\n'.repeat(1000);
+const CONTENT = 'A sample of `synckit-ota dev`: it cannot be run.\n'.repeat(1000);
 
-/** An app that is made up: one file for the platform this runs on, in a folder of the caller's. */
+/** A sample app: one file for the platform this runs on, written to `folder`. */
 export function makeSampleBuild(folder: string): DevBuild {
   const platform = hostPlatform();
   const file = join(folder, FILE_OF[platform.target]);
   writeFileSync(file, CONTENT);
   return {
-    name: 'a made-up sample',
+    name: 'the built-in sample',
     isSample: true,
     version: '1.0.0',
     slug: 'sample',
-    notes: 'A made-up update.',
+    notes: 'A sample update.',
     artifacts: [{ ...platform, file }],
     leftOut: [],
   };

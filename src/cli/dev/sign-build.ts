@@ -6,21 +6,21 @@ import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 
 export interface DevSigning {
   readonly keyPair: SigningKeyPair;
-  /** What the files are announced as. */
+  /** The version that the files are offered as. */
   readonly version: string;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Signs each file with a rehearsal's own key. Whatever lies beside the files is neither read nor changed.
+ * Signs each file with a temporary key. Signatures beside the files are neither read nor changed.
  * @throws OtaError `usage` when a file cannot be read
  */
 export async function signBuild(
   artifacts: readonly ArtifactInput[],
   { keyPair, version, now, signal }: DevSigning,
 ): Promise<ArtifactInput[]> {
-  const signatures = new Map<string, string>(); // a universal bundle stands for two platforms
+  const signatures = new Map<string, string>(); // a universal bundle is listed for two platforms
   for (const { file } of artifacts) {
     if (signatures.has(file)) continue;
     const hashes = await hashFile(file, signal);

@@ -2,13 +2,13 @@ import { namesPlatform, type Platform, platformName } from '../../protocol/platf
 import type { Traffic } from '../../server/traffic.ts';
 import { formatBytes } from '../format.ts';
 
-/** What there is to be offered. */
+/** What the server offers. */
 export interface Offered {
   readonly version: string;
   readonly platforms: readonly Platform[];
 }
 
-/** One line on what an app asked or fetched, and what came of it, and why. */
+/** One line for a check or a download: its outcome, and the reason. */
 export function describeTraffic(traffic: Traffic, offered: Offered): string {
   switch (traffic.type) {
     case 'check': {
@@ -17,7 +17,7 @@ export function describeTraffic(traffic: Traffic, offered: Offered): string {
     }
     case 'download': {
       const { fileName, size, complete } = traffic;
-      return `download of ${fileName} (${formatBytes(size)}): ${complete ? 'complete' : 'broken off'}`;
+      return `download of ${fileName} (${formatBytes(size)}): ${complete ? 'complete' : 'interrupted'}`;
     }
     case 'refused':
       return `${traffic.method} ${traffic.path}: refused with ${traffic.status}. ${traffic.reason}`;

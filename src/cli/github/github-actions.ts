@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, fstatSync } from 'node:fs';
 import type { Environment } from '../environment.ts';
+import { formatCause } from '../format.ts';
 import { workflowCommand } from './workflow-command.ts';
 
 /** Where a step of a GitHub workflow leaves what it has to say. Its commands go to stderr: stdout may be JSON. */
@@ -55,7 +56,7 @@ export class GitHubActions {
     try {
       appendFileSync(file, text);
     } catch (error) {
-      this.warning(`the results could not be written to $${variable}: ${(error as Error).message}`);
+      this.warning(`the results could not be written to $${variable}: ${formatCause(error)}`);
     }
   }
 

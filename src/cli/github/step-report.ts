@@ -1,7 +1,7 @@
 import { platformName } from '../../protocol/platform.ts';
 import type { PublishEvent } from '../../publish/publish-event.ts';
 import type { Environment } from '../environment.ts';
-import type { Failure } from '../output/error-report.ts';
+import type { ErrorDocument } from '../output/error-document.ts';
 import { GitHubActions } from './github-actions.ts';
 import { failureSummary, resultSummary, type StepArtifact, type StepResult } from './step-summary.ts';
 
@@ -65,7 +65,7 @@ export class StepReport {
   }
 
   /** It did not. */
-  fail(failure: Failure): void {
+  fail(failure: ErrorDocument): void {
     const { message, hint } = failure;
     this.#github.error(hint === null ? message : `${message}\n${hint}`, this.#command);
     const result = { status: 'failed', ...this.#release, artifacts: [...this.#artifacts.values()] };

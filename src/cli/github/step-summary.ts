@@ -1,6 +1,6 @@
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { formatBytes } from '../format.ts';
-import type { Failure } from '../output/error-report.ts';
+import type { ErrorDocument } from '../output/error-document.ts';
 
 /** More than this of a text, in characters, and more than so many warnings are left out: GitHub takes 1 MiB a step. */
 const MAX_TEXT = 20_000;
@@ -46,7 +46,7 @@ export function resultSummary(command: string, result: StepResult, warnings: rea
 /** Why a command failed, and how far it got, in Markdown. */
 export function failureSummary(
   command: string,
-  { code: name, message, hint, retryable }: Failure,
+  { code: name, message, hint, retryable }: ErrorDocument,
   { version, releaseId, artifacts = [] }: StepResult,
   warnings: readonly string[],
 ): string {

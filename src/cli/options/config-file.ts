@@ -5,10 +5,11 @@ import { OtaError } from '../../errors.ts';
 import { CreateReleaseBody } from '../../protocol/messages.ts';
 import { fieldErrors, matches } from '../../protocol/validate.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { formatCause } from '../format.ts';
 
 export const CONFIG_FILE = 'synckit-ota.config.json';
 
-/** What a project may write down for its publishes. Never a token. */
+/** The settings of a config file. Never a token. */
 const Settings = Type.Object(
   {
     server: Type.Optional(Type.String()),
@@ -22,7 +23,7 @@ const Settings = Type.Object(
         description: 'an object of platforms, like linux-x86_64, and patterns of files',
       }),
     ),
-    // The words of --expect, which is read in its place.
+    // As in --expect, which wins over it.
     expect: Type.Optional(
       Type.Array(Type.String(), { minItems: 1, description: 'a list of platforms, like linux-x86_64' }),
     ),
@@ -31,11 +32,11 @@ const Settings = Type.Object(
   { additionalProperties: false },
 );
 
-/** Patterns of files by the platform they are for, in the words of `--artifact`. */
+/** File patterns by platform, as in `--artifact`. */
 export interface ArtifactPatterns {
-  /** The config file they stand in. */
+  /** The config file. */
   readonly file: string;
-  /** The folder they are meant from: the file's. Relative where the folder that was asked for is. */
+  /** The file's folder, which patterns are relative to. Relative itself if the project's path was. */
   readonly folder: string;
   readonly patterns: Readonly<Record<string, string>>;
 }
@@ -46,15 +47,15 @@ export interface ConfigFile extends Omit<Static<typeof Settings>, 'artifacts'> {
 
 /**
  * Reads the nearest `synckit-ota.config.json`, from `folder` upwards; empty when there is none.
- * @throws OtaError `usage` when it cannot be read, has unknown settings, or holds a token
+ * @throws OtaError `usage` when it cannot be read, has unknown settings, or contains a token
  */
 export function readConfigFile(folder: string): ConfigFile {
   const file = nearest(resolve(folder));
   if (file === undefined) return {};
   const value = parse(file);
   if (typeof value === 'object' && value !== null && 'token' in value) {
-    throw new OtaError('usage', `${file} holds a token, and would be committed with it`, {
-      hint: 'Remove it, revoke that token, and give a new one in SYNCKIT_OTA_TOKEN.',
+    throw new OtaError('usage', `${file} contains a token, which would be committed with it`, {
+      hint: 'Remove it, revoke that token, and set a new one in SYNCKIT_OTA_TOKEN.',
     });
   }
   if (matches(Settings, value)) {
@@ -70,14 +71,16 @@ export function readConfigFile(folder: string): ConfigFile {
   const unknown = Object.keys(value ?? {}).filter((name) => !known.includes(name));
   const issues =
     unknown.length > 0
-      ? [`it has no setting ${unknown.join(', ')}`]
+      ? [
+          `unknown ${unknown.length === 1 ? 'setting' : 'settings'} ${unknown.map((name) => `"${name}"`).join(', ')}`,
+        ]
       : fieldErrors(Settings, value).map(({ field, message }) => `${field} ${message}`);
-  throw new OtaError('usage', `${file} is not as it should be: ${issues.join('; ')}`, {
-    hint: `It may have ${known.join(', ')}.`,
+  throw new OtaError('usage', `invalid config file ${file}: ${issues.join('; ')}`, {
+    hint: `Settings are ${known.join(', ')}.`,
   });
 }
 
-/** A path in the file is meant from the file's folder; what is no file there is taken as it is. */
+/** A path in the file is relative to the file's folder; a value that is no file there is used as it is. */
 function fromFolder(configFile: string, value: string): string {
   const path = resolve(dirname(configFile), value);
   return existsSync(path) ? path : value;
@@ -94,6 +97,6 @@ function parse(file: string): unknown {
   try {
     return JSON.parse(readSmallFile(file).replace(/^\ufeff/, ''));
   } catch (cause) {
-    throw new OtaError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new OtaError('usage', `${file} cannot be read: ${formatCause(cause)}`, { cause });
   }
 }

@@ -1,19 +1,19 @@
 import { OtaError } from '../../errors.ts';
 import type { Issue } from '../../issue.ts';
 
-type ProblemKind = 'usage' | 'preflight_refused';
+type ErrorCode = 'usage' | 'preflight_refused';
 
-/** Gathers what is wrong with flags, settings and files, so that all of it is said at once. */
+/** Collects what is wrong with options, settings and files, so that it is reported together. */
 export class OptionErrors {
-  readonly #found: { readonly text: string; readonly kind: ProblemKind }[] = [];
+  readonly #found: { readonly text: string; readonly code: ErrorCode }[] = [];
 
-  /** @param text a sentence that names the flag and what to do */
-  add(text: string, kind: ProblemKind = 'usage'): void {
-    this.#found.push({ text, kind });
+  /** @param text a sentence that names the option and what to do */
+  add(text: string, code: ErrorCode = 'usage'): void {
+    this.#found.push({ text, code });
   }
 
-  get any(): boolean {
-    return this.#found.length > 0;
+  get isEmpty(): boolean {
+    return this.#found.length === 0;
   }
 
   addIssues(issues: readonly Issue[]): void {
@@ -22,35 +22,46 @@ export class OptionErrors {
     }
   }
 
-  /** Turns a failing read into a problem. */
+  /** Adds the error of a read that fails. @returns what was read, else undefined */
   attempt<T>(read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof OtaError)) throw error;
-      this.add([error.message, error.hint].filter(Boolean).join('. '));
+      this.#catch(error);
       return undefined;
     }
   }
 
-  /** The same for what takes its time. */
+  /** `attempt` for an asynchronous read. */
   async attemptAsync<T>(read: () => Promise<T>): Promise<T | undefined> {
-    const outcome = await read().then(
-      (value) => () => value,
-      (error) => () => {
-        throw error;
-      },
-    );
-    return this.attempt(outcome);
+    try {
+      return await read();
+    } catch (error) {
+      this.#catch(error);
+      return undefined;
+    }
   }
 
-  /** @throws OtaError naming every problem, if there is any: `usage`, unless none is of that kind */
+  /** @throws OtaError as `toError`, if there is anything to report */
   throwIfAny(): void {
-    const [first] = this.#found;
-    if (first === undefined) return;
-    const code = this.#found.some(({ kind }) => kind === 'usage') ? 'usage' : 'preflight_refused';
-    if (this.#found.length === 1) throw new OtaError(code, first.text);
-    const lines = this.#found.map(({ text }) => `  - ${text}`);
-    throw new OtaError(code, [`${this.#found.length} problems:`, ...lines].join('\n'));
+    if (!this.isEmpty) throw this.toError();
+  }
+
+  /** One error that names everything: `usage`, unless no error has that code. */
+  toError(): OtaError {
+    const code = this.#found.every((error) => error.code === 'preflight_refused')
+      ? 'preflight_refused'
+      : 'usage';
+    const texts = this.#found.map(({ text }) => text);
+    if (texts.length === 1) return new OtaError(code, texts.join());
+    return new OtaError(
+      code,
+      [`${texts.length} problems:`, ...texts.map((text) => `  - ${text}`)].join('\n'),
+    );
+  }
+
+  #catch(error: unknown): void {
+    if (!(error instanceof OtaError)) throw error;
+    this.add([error.message, error.hint].filter(Boolean).join('. '));
   }
 }

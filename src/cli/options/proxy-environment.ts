@@ -2,29 +2,29 @@ import type { ProxySettings } from '../../client/transport/proxy-settings.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from './option-errors.ts';
 
-/** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as curl reads them: in small letters first; set to nothing is not set. */
-export function readProxies(environment: Environment, problems: OptionErrors): ProxySettings {
+/** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as curl reads them: lower case first, and an empty value is ignored. */
+export function readProxies(environment: Environment, errors: OptionErrors): ProxySettings {
   const [, bypass = ''] = find('NO_PROXY', environment) ?? [];
   return {
-    http: readProxy('HTTP_PROXY', environment, problems),
-    https: readProxy('HTTPS_PROXY', environment, problems),
+    http: readProxy('HTTP_PROXY', environment, errors),
+    https: readProxy('HTTPS_PROXY', environment, errors),
     bypass: bypass.split(/[\s,]+/).filter((entry) => entry !== ''),
   };
 }
 
-/** What is wrong is said without the value, which may hold a password. */
-function readProxy(variable: string, environment: Environment, problems: OptionErrors): URL | undefined {
+/** An error does not repeat the value, which may hold a password. */
+function readProxy(variable: string, environment: Environment, errors: OptionErrors): URL | undefined {
   const found = find(variable, environment);
   if (found === undefined) return undefined;
   const [name, value] = found;
   const text = value.includes('://') ? value : `http://${value}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    problems.add(`${name} is not the URL of an http(s) proxy: set it like http://proxy.example:3128`);
+    errors.add(`${name} is not the URL of an http(s) proxy: set it like http://proxy.example:3128`);
     return undefined;
   }
   if (!isDecodable(url.username) || !isDecodable(url.password)) {
-    problems.add(`${name} has a % in its user or password that stands for nothing: write it as %25`);
+    errors.add(`${name} has a % in its user or password that is not escaped: write it as %25`);
     return undefined;
   }
   return url;

@@ -3,25 +3,19 @@ import { CHANNEL_RULE, isChannel } from '../../protocol/channel.ts';
 import { isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { OptionErrors } from './option-errors.ts';
 import { readTextFile } from './remote-options.ts';
-
-export interface ReleaseOptions {
-  readonly version?: string;
-  readonly notes?: string;
-  readonly notesFile?: string;
-  readonly allowPrerelease?: boolean;
-}
+import type { NotesOptions } from './shared-options.ts';
 
 /** The version without the `v` of a git tag. */
-export function readVersion(text: string | undefined, problems: OptionErrors): string {
+export function readVersion(text: string | undefined, errors: OptionErrors): string {
   if (!text) {
-    problems.add('no version is given: pass --version X.Y.Z');
+    errors.add('no version given: pass --version X.Y.Z');
     return '';
   }
   const version = text.replace(/^v(?=\d)/, '');
   if (isVersion(version)) return version;
   const suggestion = semver.coerce(version)?.version;
   const close = suggestion !== undefined && isVersion(suggestion) && !isPrerelease(suggestion);
-  problems.add(
+  errors.add(
     `--version ${text} is not strict semver (X.Y.Z)${close ? `: did you mean ${suggestion}?` : ''}`,
     'preflight_refused',
   );
@@ -29,20 +23,20 @@ export function readVersion(text: string | undefined, problems: OptionErrors): s
 }
 
 /** `--channel`; undefined when none is given. */
-export function readChannel(channel: string | undefined, problems: OptionErrors): string | undefined {
+export function readChannel(channel: string | undefined, errors: OptionErrors): string | undefined {
   if (channel !== undefined && !isChannel(channel))
-    problems.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
+    errors.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
   return channel;
 }
 
-export function readNotes({ notes, notesFile }: ReleaseOptions, problems: OptionErrors): string | undefined {
+export function readNotes({ notes, notesFile }: NotesOptions, errors: OptionErrors): string | undefined {
   if (notes !== undefined && notesFile !== undefined)
-    problems.add('--notes and --notes-file exclude each other: give one');
+    errors.add('--notes and --notes-file exclude each other: give one');
   const text =
-    notesFile === undefined ? notes : problems.attempt(() => readTextFile(notesFile, '--notes-file'));
+    notesFile === undefined ? notes : errors.attempt(() => readTextFile(notesFile, '--notes-file'));
   if (text !== undefined && (!text.isWellFormed() || text.includes('\0'))) {
-    problems.add(
-      'the notes hold characters that no client can read (NUL or half of a surrogate pair): remove them',
+    errors.add(
+      'the notes contain characters that clients cannot read (NUL or half of a surrogate pair): remove them',
     );
   }
   return text?.replace(/^\ufeff/, '').trimEnd();

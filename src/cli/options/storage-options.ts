@@ -1,19 +1,18 @@
 import { ownFolderIn, parseS3Location, type S3Location } from '../../storage/s3/s3-location.ts';
 import type { OptionErrors } from './option-errors.ts';
+import type { S3Options } from './shared-options.ts';
 
-/** As commander leaves them. */
-export interface StorageOptions {
+export interface StorageOptions extends S3Options {
   /** `disk`, or `s3://bucket/prefix`. */
   readonly storage: string;
-  readonly s3Endpoint?: string;
-  readonly s3Region?: string;
-  readonly s3ForcePathStyle?: boolean;
+  /** The option that gives `storage`, for messages. */
+  readonly option?: string;
 }
 
-/** A bucket that artifacts are kept in. */
+/** A bucket for artifacts. */
 export interface S3Settings {
   readonly location: S3Location;
-  /** Undefined: AWS's own, or what its environment says. */
+  /** Undefined: AWS, or what its environment says. */
   readonly endpoint: string | undefined;
   readonly region: string | undefined;
   readonly forcePathStyle: boolean;
@@ -21,58 +20,51 @@ export interface S3Settings {
 
 const REGION = /^[A-Za-z0-9-]+$/;
 
-/** Where artifacts are kept. @param option what names the place @returns undefined for the disk */
-export function readStorage(
-  options: StorageOptions,
-  problems: OptionErrors,
-  option = '--storage',
-): S3Settings | undefined {
+/** Where artifacts are stored. @returns undefined for the disk */
+export function readStorage(options: StorageOptions, errors: OptionErrors): S3Settings | undefined {
   const {
     storage,
+    option = '--storage',
     s3Endpoint: endpoint,
     s3Region: region,
     s3ForcePathStyle: forcePathStyle = false,
   } = options;
   if (endpoint !== undefined && !isEndpoint(endpoint)) {
-    problems.add(
+    errors.add(
       `--s3-endpoint ${withoutUser(endpoint)} is not a plain http(s) URL: give it like https://s3.example.com`,
     );
   }
   if (region !== undefined && !REGION.test(region)) {
-    problems.add(`--s3-region ${region} is not a region: give it like eu-central-1`);
+    errors.add(`--s3-region ${region} is not a region: give it like eu-central-1`);
   }
   if (storage === 'disk') {
     if (endpoint !== undefined || region !== undefined || forcePathStyle) {
-      problems.add(
-        '--s3-endpoint, --s3-region and --s3-force-path-style go with --storage s3://bucket/prefix',
-      );
+      errors.add('--s3-endpoint, --s3-region and --s3-force-path-style need --storage s3://bucket/prefix');
     }
     return undefined;
   }
   const location = parseS3Location(storage);
-  if (location === undefined) {
-    const folder = ownFolderIn(storage);
-    if (storage.startsWith('s3://') && folder !== undefined) {
-      problems.add(
-        `${option} ${storage} has ${folder} in its prefix, which is where a server keeps its own files: choose another prefix`,
-      );
-      return undefined;
-    }
-    problems.add(
+  if (location !== undefined) return { location, endpoint, region, forcePathStyle };
+  const folder = ownFolderIn(storage);
+  if (storage.startsWith('s3://') && folder !== undefined) {
+    errors.add(
+      `${option} ${storage} has ${folder} in its prefix, a name that the server uses itself: choose another prefix`,
+    );
+  } else {
+    errors.add(
       `${option} ${withoutUser(storage)} is neither disk nor a bucket: give it like s3://bucket/prefix, ` +
         'with letters, digits and ._~- in the prefix',
     );
-    return undefined;
   }
-  return { location, endpoint, region, forcePathStyle };
+  return undefined;
 }
 
-/** The bucket as a database knows it: without a slash at its end. */
+/** The bucket as a database stores it: without a slash at its end. */
 export function placeOf({ location: { bucket, prefix } }: S3Settings): string {
   return `s3://${bucket}/${prefix}`.replace(/\/$/, '');
 }
 
-/** Nobody is to give a key there, and it is not to be printed if somebody does. */
+/** Credentials do not belong in the URL; if they are there, they are not printed. */
 function withoutUser(url: string): string {
   return url.replace(/\/\/.*@/, '//***@');
 }

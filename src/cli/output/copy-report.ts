@@ -1,15 +1,15 @@
 import type { CopyPlan } from '../../copy/copy-store.ts';
-import { formatBytes } from '../format.ts';
-import type { S3Settings } from '../options/storage-options.ts';
-import { placeOf } from '../options/storage-options.ts';
+import { formatBytes, formatCount } from '../format.ts';
+import { placeOf, type S3Settings } from '../options/storage-options.ts';
+import { createStyle, type Style } from './colors.ts';
 
 export interface CopyResult {
   readonly plan: CopyPlan;
-  /** `same`: everything was there already. */
+  /** `same`: everything was already there. */
   readonly status: 'copied' | 'same' | 'planned';
   /** What had to be sent. */
   readonly sent: { readonly files: number; readonly bytes: number };
-  /** Where the database is, without credentials; undefined in a plan, which asks nobody. */
+  /** Where the database is, without credentials; undefined in a plan, which connects to nothing. */
   readonly database: string | undefined;
   readonly s3: S3Settings;
 }
@@ -29,28 +29,34 @@ export function copyDocument({ plan, status, sent, database, s3 }: CopyResult) {
   };
 }
 
-/** The same for people, with what to do next. */
-export function formatCopy(result: CopyResult): string {
+/** The result for people, with what to do next. */
+export function formatCopy(result: CopyResult, style: Style = createStyle(false)): string {
   const { plan, status, sent, database, s3 } = result;
   const { apps, tokens, releases } = plan.rows;
-  const what = `${count(apps, 'app')}, ${count(releases, 'release')}, ${count(tokens, 'token')} and ${count(plan.files, 'file')} (${formatBytes(plan.bytes)})`;
+  const rows = [
+    formatCount(apps.length, 'app'),
+    formatCount(releases.length, 'release'),
+    formatCount(tokens.length, 'token'),
+  ].join(', ');
+  const what = `${rows} and ${formatCount(plan.files.length, 'file')} (${formatBytes(plan.bytes)})`;
   const promised =
     plan.promised === 0
       ? []
       : [
-          `${plan.promised === 1 ? 'One upload was' : `${plan.promised} uploads were`} promised by the old server and never made: the URLs lead nowhere now, so run those publishes again.`,
+          `${formatCount(plan.promised, 'upload')} to the old server never arrived, and the upload URLs no longer work: run those publishes again.`,
         ];
   if (status === 'planned') {
-    return [`Would copy ${what} to ${placeOf(s3)}. Nobody was asked yet what is there.`, ...promised].join(
-      '\n',
-    );
+    return [
+      `Would copy ${what} to ${placeOf(s3)}. It was not checked what is already there.`,
+      ...promised,
+    ].join('\n');
   }
   const where = `the database ${database} and ${placeOf(s3)}`;
   const first =
     status === 'same'
-      ? `Everything is in ${where} already: ${what}.`
-      : `Copied ${what} to ${where}.\n${count(sent.files, 'file')} (${formatBytes(sent.bytes)}) had to be sent; every one was read back and has its hash.`;
-  return [first, ...promised, '', ...nextSteps(s3)].join('\n');
+      ? `Everything is already in ${where}: ${what}.`
+      : `Copied ${what} to ${where}.\n${formatCount(sent.files, 'file')} (${formatBytes(sent.bytes)}) sent; each was read back and matches its hash.`;
+  return [style('green', first), ...promised, '', ...nextSteps(s3)].join('\n');
 }
 
 function nextSteps(s3: S3Settings): string[] {
@@ -66,12 +72,7 @@ function nextSteps(s3: S3Settings): string[] {
     '  export SYNCKIT_OTA_DATABASE=<the URL of the database>',
     `  synckit-ota serve ${options.join(' ')} --public-url <the same as before>`,
     '',
-    'Slugs and tokens are the same. Only download links that the old server gave away within the last hour are void.',
-    'The old folder is as it was: keep it until you are sure.',
+    'Slugs and tokens stay the same. Only download links that the old server gave out in the last hour no longer work.',
+    'The old folder is unchanged: keep it until you are sure.',
   ];
-}
-
-function count(things: number | readonly unknown[], name: string): string {
-  const number = typeof things === 'number' ? things : things.length;
-  return `${number} ${name}${number === 1 ? '' : 's'}`;
 }

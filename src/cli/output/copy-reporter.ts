@@ -4,14 +4,14 @@ import { formatBytes, formatDuration, formatSpeed } from '../format.ts';
 import type { Output } from './output.ts';
 import { createSpinner } from './spinner.ts';
 
-/** Shows how far a copy is: one moving line on a terminal, a line for each file with `--verbose`. */
+/** Shows the progress of a copy: one redrawn line on a terminal, a line for each file with `--verbose`. */
 export class CopyReporter implements CopyProgress {
   readonly #output: Output;
   readonly #plan: CopyPlan;
   readonly #spinner: Ora | undefined;
   readonly #startedAt = Date.now();
   #bytes = 0;
-  /** How many files were brought, and how many bytes they have. */
+  /** Files that had to be sent, and their bytes. */
   readonly sent = { files: 0, bytes: 0 };
 
   constructor(output: Output, plan: CopyPlan) {
@@ -33,11 +33,11 @@ export class CopyReporter implements CopyProgress {
     }
     if (!this.#output.verbose) return;
     this.#spinner?.clear();
-    const done = outcome === 'sent' ? 'sent and read back' : 'is there already';
+    const done = outcome === 'sent' ? 'sent and read back' : 'already there';
     this.#output.note(`${name}: ${done} (${formatBytes(bytes)})`);
   };
 
-  /** Takes what moves off the screen. */
+  /** Removes the redrawn line. */
   stop(): void {
     this.#spinner?.stop();
   }

@@ -1,18 +1,18 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino';
+import type { Colors } from './colors.ts';
 
 export interface LoggerOptions {
-  /** Text on a terminal and JSON lines elsewhere, unless it is given. */
+  /** By default text on a terminal, JSON lines elsewhere. */
   readonly format: 'pretty' | 'json' | undefined;
   readonly level: 'debug' | 'info' | 'warn';
-  /** No colours, also on a terminal. */
-  readonly plain: boolean;
-  /** Standard output, unless it is given. */
+  readonly colors: Colors;
+  /** By default stdout. */
   readonly stream?: 'stdout' | 'stderr';
 }
 
 /** The server's log: text for people, JSON lines for machines. */
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
-  const { format, level, plain, stream = 'stdout' } = options;
+  const { format, level, colors, stream = 'stdout' } = options;
   const { isTTY, fd: destination } = process[stream];
   const settings = {
     level,
@@ -32,7 +32,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
       ignore: 'pid,hostname',
       singleLine: true,
       sync: true,
-      colorize: isTTY && !plain,
+      colorize: colors[stream],
     }),
   );
 }

@@ -2,6 +2,7 @@ import type { Platform } from '../../protocol/platform.ts';
 import { keyIdOf } from '../../publish/plan/previous-release.ts';
 import type { RefusedArtifact } from '../../publish/publish-event.ts';
 import { formatBytes, formatTable } from '../format.ts';
+import { createStyle, type Style } from './colors.ts';
 
 /** A file in a plan, and what would become of it. */
 export interface PlanRow extends Platform {
@@ -15,8 +16,11 @@ export interface PlanRow extends Platform {
 
 const HEADER = ['platform', 'bundle', 'size', 'sha256', 'key id', 'action', 'file'];
 
-/** A plan as people read it: each file, and what would be done with it. */
-export function formatPlan(rows: readonly (PlanRow & { readonly action: string })[]): string {
+/** A plan for people: each file, and what would be done with it. */
+export function formatPlan(
+  rows: readonly (PlanRow & { readonly action: string })[],
+  style: Style = createStyle(false),
+): string {
   const cells = rows.map(
     ({ target, arch, bundleType = '-', size, sha256, signature = '', action, file = '' }) => [
       `${target}-${arch}`,
@@ -24,16 +28,18 @@ export function formatPlan(rows: readonly (PlanRow & { readonly action: string }
       formatBytes(size),
       sha256,
       keyIdOf(signature) ?? '-',
-      action,
+      action === 'refused' ? style('red', action) : action,
       file,
     ],
   );
-  return formatTable([HEADER, ...cells]);
+  return formatTable([HEADER.map((title) => style('dim', title)), ...cells]);
 }
 
 /** A plan that must not be carried out: each file, and which of them are among the reasons. */
-export function formatRefused(artifacts: readonly RefusedArtifact[]): string {
-  return formatPlan(
-    artifacts.map((artifact) => ({ ...artifact, action: artifact.refused ? 'refused' : 'sound' })),
-  );
+export function formatRefused(
+  artifacts: readonly RefusedArtifact[],
+  style: Style = createStyle(false),
+): string {
+  const rows = artifacts.map((artifact) => ({ ...artifact, action: artifact.refused ? 'refused' : 'ok' }));
+  return formatPlan(rows, style);
 }

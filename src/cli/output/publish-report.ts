@@ -7,18 +7,21 @@ import type { PublishResult } from '../../publish/publish.ts';
 import type { PublishedFile } from '../../publish/server-state/published-file.ts';
 import { listedArtifacts, storedPlatforms } from '../../publish/server-state/server-state.ts';
 import type { Verified } from '../../publish/verify/verify-release.ts';
-import { formatBytes, formatTable } from '../format.ts';
+import { formatBytes, formatCount, formatTable } from '../format.ts';
 import type { StepResult } from '../github/step-summary.ts';
+import { createStyle, type Style } from './colors.ts';
+import type { Output } from './output.ts';
 import { formatPlan } from './plan-table.ts';
 
 /** A file of a release, and what was done with it. */
 export type ReportedArtifact = Verified<PublishedFile>;
 
-/** What is told of a publish, or of taking a draft live. */
+/** The outcome of a publish, or of taking a draft live. */
 export interface Reported {
   readonly status: PublishResult['status'];
+  readonly version: string;
   readonly release: ReleaseResponse | undefined;
-  /** The app's; undefined when nobody knows it. */
+  /** The app's; undefined when unknown. */
   readonly slug: string | undefined;
   readonly artifacts: readonly ReportedArtifact[];
   readonly warnings: readonly string[];
@@ -26,8 +29,15 @@ export interface Reported {
   readonly requests?: readonly string[];
 }
 
-/** Design 3, "JSON of `publish --json`". */
-export function toDocument({ status, release, artifacts, warnings }: Reported) {
+/** Prints the outcome: the JSON document, the workflow step's results, and the text. */
+export function reportPublish(reported: Reported & { readonly client: OtaClient }, output: Output): void {
+  output.document(toDocument(reported));
+  output.step?.finish(toStepResult(reported, reported.client));
+  output.result(describe(reported, output.style));
+}
+
+/** The document of `publish --json`. */
+export function toDocument({ status, release, artifacts, warnings }: Omit<Reported, 'version'>) {
   return {
     status,
     release: release ?? null,
@@ -44,10 +54,9 @@ export function toDocument({ status, release, artifacts, warnings }: Reported) {
   };
 }
 
-/** What a workflow gets to know. */
+/** The outcome as a workflow step reports it. */
 export function toStepResult(
-  { status, release, slug, artifacts }: Reported,
-  version: string,
+  { status, version, release, slug, artifacts }: Reported,
   client: OtaClient,
 ): StepResult {
   return {
@@ -59,7 +68,7 @@ export function toStepResult(
   };
 }
 
-/** What apps ask for their channel by. */
+/** The query by which apps ask for their channel. */
 function queryOf(release: ReleaseResponse | undefined): string {
   const { channel = STABLE } = release ?? {};
   return channel === STABLE ? '' : `?channel=${channel}`;
@@ -78,13 +87,14 @@ function actionOf(
   return status === 'planned' ? 'planned' : 'uploaded';
 }
 
-/** What people read at the end. */
-export function describe(reported: Reported, version: string): string {
-  const { status, artifacts, release, requests } = reported;
+/** The outcome for people. */
+export function describe(reported: Reported, style: Style = createStyle(false)): string {
+  const { status, version, artifacts, release, requests = [] } = reported;
   if (status === 'planned') {
-    const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:\n${formatPlan(artifacts)}`;
-    const lines = requests?.map((request) => `  ${request}`) ?? [];
-    return `${plan}\n\nWould send ${lines.length} requests:\n${lines.join('\n')}`;
+    const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
+    const send = `Would send ${formatCount(requests.length, 'request')}:`;
+    const lines = requests.map((request) => `  ${request}`);
+    return [style('bold', plan), formatPlan(artifacts, style), '', style('bold', send), ...lines].join('\n');
   }
   const rows = artifacts.map((artifact) => [
     platformName(artifact),
@@ -92,25 +102,25 @@ export function describe(reported: Reported, version: string): string {
     `sha256:${artifact.sha256.slice(0, 12)}`,
     actionOf(artifact, status),
     artifact.verified && artifact.url
-      ? `verified at ${displayUrl(new URL(artifact.url))}`
+      ? `${style('green', 'verified')} at ${displayUrl(new URL(artifact.url))}`
       : (artifact.file ?? ''),
   ]);
-  const headline = {
-    published: () => `Published ${version}.`,
-    unchanged: () => `${version} is published already; nothing was changed.`,
-    draft: () =>
-      release?.status === 'draft'
-        ? `${version} is a draft, which nobody is offered yet; ${nextStep(release)}.`
-        : `${version} is live: another job took it live.`,
-  }[status]();
-  return `${headline}\n${formatTable(rows)}`;
+  return `${headline(reported, style)}\n${formatTable(rows)}`;
+}
+
+function headline({ status, version, release }: Reported, style: Style): string {
+  if (status === 'unchanged') return `${version} is already published; nothing to do.`;
+  if (status === 'draft' && release?.status === 'draft') {
+    return style('yellow', `${version} is a draft and not offered to anyone yet; ${nextStep(release)}.`);
+  }
+  const done = status === 'draft' ? `${version} is live: another job finished it.` : `Published ${version}.`;
+  return style('green', done);
 }
 
 /** What takes a draft live. */
 function nextStep(release: ReleaseResponse): string {
   if (release.expect === undefined) return '`synckit-ota publish finish` takes it live';
   const missing = missingNames(release.expect, storedPlatforms(listedArtifacts(release)));
-  return missing.length > 0
-    ? `it goes live with the last of ${missing.join(', ')}`
-    : 'it goes live when every upload that was begun for it is complete';
+  if (missing.length === 0) return 'it goes live when all started uploads finish';
+  return `it goes live once ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} uploaded`;
 }

@@ -3,6 +3,7 @@ import type { Ora } from 'ora';
 import { platformName } from '../../protocol/platform.ts';
 import type { PublishEvent, ShownArtifact } from '../../publish/publish-event.ts';
 import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from '../format.ts';
+import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
 import { formatRefused } from './plan-table.ts';
 import { createSpinner } from './spinner.ts';
@@ -13,15 +14,19 @@ interface Upload {
   sentBytes: number;
 }
 
-/** Shows what happens while publishing: a moving line for each upload on a terminal, plain lines elsewhere. */
-export class Reporter {
+type LineEvent = Exclude<PublishEvent, { type: 'upload_progress' }>;
+
+/** Shows the progress of a publish: a redrawn line for each upload on a terminal, plain lines elsewhere. */
+export class PublishReporter {
   readonly #output: Output;
   readonly #spinner: Ora | undefined;
+  readonly #style: Style;
   readonly #uploads = new Map<string, Upload>();
 
   constructor(output: Output) {
     this.#output = output;
     this.#spinner = createSpinner(output);
+    this.#style = createStyle(output.colors.stderr);
   }
 
   readonly report = (event: PublishEvent): void => {
@@ -35,13 +40,13 @@ export class Reporter {
     this.#redraw();
   };
 
-  /** Takes what moves off the screen. */
+  /** Removes the redrawn lines. */
   stop(): void {
     this.#uploads.clear();
     this.#spinner?.stop();
   }
 
-  /** Keeps the uploads' state. @returns the line that stays, if the event is worth one */
+  /** Keeps the uploads' state. @returns the line that stays on the screen, if there is one for the event */
   #follow(event: PublishEvent): string | undefined {
     if (event.type === 'upload_progress') {
       const upload = this.#uploads.get(platformName(event.artifact));
@@ -51,17 +56,21 @@ export class Reporter {
     if (event.type === 'upload_started') {
       const { artifact } = event;
       this.#uploads.set(platformName(artifact), { artifact, startedAt: Date.now(), sentBytes: 0 });
-      return this.#spinner ? undefined : lineFor(event);
+      return this.#spinner ? undefined : this.#line(event);
     }
     if (event.type === 'uploaded') {
       const name = platformName(event.artifact);
       const elapsed = Date.now() - (this.#uploads.get(name)?.startedAt ?? Date.now());
       this.#uploads.delete(name);
-      return `${lineFor(event)} in ${formatElapsed(elapsed)} (${formatSpeed(event.artifact.size, elapsed)})`;
+      return `${this.#line(event)} in ${formatElapsed(elapsed)} (${formatSpeed(event.artifact.size, elapsed)})`;
     }
     if (event.type === 'hashing' && !this.#output.verbose) return undefined;
-    if (event.type === 'left_out' && !event.leftOut.usual) return undefined; // a warning tells of it
-    return lineFor(event);
+    if (event.type === 'left_out' && !event.leftOut.usual) return undefined; // there is a warning about it
+    return this.#line(event);
+  }
+
+  #line(event: LineEvent): string {
+    return lineFor(event, this.#style);
   }
 
   #redraw(): void {
@@ -73,7 +82,7 @@ export class Reporter {
   }
 }
 
-function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): string {
+function lineFor(event: LineEvent, style: Style): string {
   switch (event.type) {
     case 'hashing':
       return `hashing ${event.file}`;
@@ -84,23 +93,23 @@ function lineFor(event: Exclude<PublishEvent, { type: 'upload_progress' }>): str
     case 'release_created':
       return `release ${event.release.version} created (${event.release.id})`;
     case 'release_found':
-      return `release ${event.release.version} is there already (${event.release.id})`;
+      return `release ${event.release.version} already exists (${event.release.id})`;
     case 'left_out':
       return `left out: ${event.leftOut.file} (${event.leftOut.reason})`;
     case 'refused':
-      return formatRefused(event.artifacts);
+      return formatRefused(event.artifacts, style);
     case 'went_live':
-      return `release ${event.release.version} is live`;
+      return style('green', `release ${event.release.version} is live`);
     case 'taken_back':
-      return `release ${event.release.version} was taken back: it is deleted`;
+      return `release ${event.release.version} was rolled back (deleted)`;
     case 'skipped':
-      return `${platformName(event.artifact)}: the same bytes are there already, nothing to upload`;
+      return `${platformName(event.artifact)}: already uploaded, skipped`;
     case 'upload_started':
       return `${platformName(event.artifact)}: uploading ${fileAndSize(event.artifact)}`;
     case 'uploaded':
       return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
     case 'verified':
-      return `${platformName(event.platform)}: offered, downloaded, and the same`;
+      return `${platformName(event.platform)}: verified: served file matches`;
     case 'retrying':
       return formatRetry(event.notice);
   }

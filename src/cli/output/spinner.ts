@@ -1,10 +1,10 @@
 import ora, { type Ora } from 'ora';
 import type { Output } from './output.ts';
 
-/** What moves on a terminal while something takes its time; undefined where nothing may. */
-export function createSpinner(output: Output): Ora | undefined {
-  const { isTTY, columns } = process.stderr;
-  // A terminal may not say how wide it is: ora would clear lines without end.
-  const moving = isTTY && columns !== 0 && !output.plain && !output.quiet;
-  return moving ? ora({ stream: process.stderr, discardStdin: false, isEnabled: true }) : undefined;
+/** A line on a terminal that is redrawn during slow work; undefined where nothing may be redrawn. */
+export function createSpinner({ plain, quiet, colors }: Output): Ora | undefined {
+  const { stderr: stream } = process;
+  // A terminal may not know its width: ora would clear lines without end.
+  if (!stream.isTTY || stream.columns === 0 || plain || quiet) return undefined;
+  return ora({ stream, discardStdin: false, isEnabled: true, color: colors.stderr ? 'cyan' : false });
 }

@@ -7,7 +7,7 @@ import type { OptionErrors } from '../options/option-errors.ts';
 import { platformsOf, readArtifacts } from '../options/platform-options.ts';
 import { matchFiles } from './match-files.ts';
 
-/** Stands in a pattern for the version that is published. */
+/** In a pattern: the version that is published. */
 const VERSION = '{version}';
 
 export interface ConfiguredArtifacts {
@@ -16,21 +16,21 @@ export interface ConfiguredArtifacts {
 }
 
 /**
- * Finds the files that the config file has patterns for. Each pattern has to match one file; among jobs that wait for
- * each other (`--expect`) those without a match are left out, as long as there is one with.
- * @param version empty where it is missing, which is a problem of its own
+ * Finds the files that the config file has patterns for. Each pattern has to match one file; among parallel jobs
+ * (`--expect`) patterns without a match are left out, as long as another one matches.
+ * @param version empty where it is missing, which is an error of its own
  */
 export async function readConfiguredArtifacts(
   { file, folder, patterns }: ArtifactPatterns,
   { version, expect }: { readonly version: string; readonly expect?: readonly string[] | undefined },
-  problems: OptionErrors,
+  errors: OptionErrors,
 ): Promise<ConfiguredArtifacts> {
   const source = `artifacts in ${file}`;
   const found: string[] = [];
   const leftOut: LeftOut[] = [];
   const missing: string[] = [];
   for (const [word, text] of Object.entries(patterns)) {
-    const platforms = platformsOf(word, `${source}: ${word}`, problems);
+    const platforms = platformsOf(word, source, errors);
     if (platforms === undefined || (version === '' && text.includes(VERSION))) continue;
     const pattern = text.replaceAll(VERSION, version);
     const files = await matchFiles(folder, pattern);
@@ -41,16 +41,16 @@ export async function readConfiguredArtifacts(
     } else if (files.length === 1) found.push(`${word}=${only}`);
     else {
       const several = `"${pattern}" for ${word} matches ${files.length} files: ${files.join(', ')}`;
-      problems.add(`${source}: ${several}. Make it match one; ${VERSION} stands for the version`);
+      errors.add(`${source}: ${several}. Make it match one file; ${VERSION} is replaced by the version`);
     }
   }
   if (expect === undefined || found.length === 0) {
-    for (const text of missing) problems.add(`${source}: ${text}`);
+    for (const text of missing) errors.add(`${source}: ${text}`);
   }
-  return { artifacts: readArtifacts(found, problems, source), leftOut };
+  return { artifacts: readArtifacts(found, errors, source), leftOut };
 }
 
-/** A job of a matrix has its own platform's files only. */
+/** Why nothing matches: a job of a matrix has only its own platform's files. */
 function notHere(
   word: string,
   platforms: readonly Platform[],
@@ -58,10 +58,10 @@ function notHere(
 ): Omit<LeftOut, 'file'> {
   const expected = platforms.some((platform) => expect.some((name) => namesPlatform(name, platform)));
   const who = expected ? 'another job' : 'no other job';
-  return { reason: `it matches no file here, and ${word} is expected of ${who}`, usual: expected };
+  return { reason: `it matches no file here, and ${word} is expected from ${who}`, usual: expected };
 }
 
 function remedyFor(pattern: string): string {
-  if (pattern.includes('\\')) return 'Write folders with /';
-  return 'Build it first, or correct the pattern; wildcards go through no links';
+  if (pattern.includes('\\')) return 'Separate folders with /';
+  return 'Build it first, or correct the pattern; wildcards do not follow symbolic links';
 }

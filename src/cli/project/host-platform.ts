@@ -8,7 +8,7 @@ const ARCH_OF: Partial<Readonly<Record<NodeJS.Architecture, Arch>>> = {
   riscv64: 'riscv64',
 };
 
-/** The system this runs on; Linux where it is none that apps are updated on. */
+/** The system this runs on; Linux for a system that apps are not updated on. */
 export function hostTarget(): Target {
   if (process.platform === 'win32') return 'windows';
   return process.platform === 'darwin' ? 'darwin' : 'linux';

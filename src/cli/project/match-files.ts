@@ -3,9 +3,8 @@ import { isAbsolute, join } from 'node:path';
 import { glob } from 'tinyglobby';
 
 /**
- * The files that a pattern in a folder matches, by path, without signatures. What is the path of a file is that file,
- * whatever is in its name and wherever links lead; wildcards go through no links, so what they find is where it is
- * written to be, and they match no folders.
+ * The files that a pattern in a folder matches, sorted, without signatures. The path of an existing file matches that
+ * file, whatever characters are in its name. Wildcards match no folders and follow no symbolic links.
  */
 export async function matchFiles(folder: string, pattern: string): Promise<string[]> {
   const path = isAbsolute(pattern) ? pattern : join(folder, pattern);

@@ -6,15 +6,16 @@ import { readSmallFile } from '../../runtime/small-file.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';
 import { changelogSection } from '../../tauri/project/changelog-section.ts';
+import type { Environment } from '../environment.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { hostTarget } from './host-platform.ts';
 
-/** What a publish takes from a Tauri project where it is not told otherwise. */
+/** What a publish reads from a Tauri project, where options and config file leave it open. */
 export interface DiscoveredRelease {
   readonly productName: string;
   readonly version: string;
   readonly slug: string | undefined;
-  /** `plugins.updater.pubkey`, and the file it stands in. */
+  /** `plugins.updater.pubkey`, and its file. */
   readonly pubkey: { readonly text: string; readonly file: string } | undefined;
   /** The version's section of the project's CHANGELOG.md. */
   readonly notes: string | undefined;
@@ -23,22 +24,26 @@ export interface DiscoveredRelease {
   readonly issues: readonly Issue[];
 }
 
-/** Discovers what to publish. What keeps it from being discovered is among the problems. */
+export interface DiscoverReleaseOptions extends Pick<DiscoverOptions, 'project' | 'version' | 'packInto'> {
+  readonly environment: Environment;
+}
+
+/** Finds what to publish. @returns undefined when there is nothing; the reason is added to `errors` */
 export async function discoverRelease(
-  { project, version, packInto }: Pick<DiscoverOptions, 'project' | 'version' | 'packInto'>,
-  problems: OptionErrors,
+  { project, version, packInto, environment }: DiscoverReleaseOptions,
+  errors: OptionErrors,
 ): Promise<DiscoveredRelease | undefined> {
-  const discovery = await problems.attemptAsync(() =>
+  const discovery = await errors.attemptAsync(() =>
     discoverProject({
       project,
       version,
       packInto,
-      cargoTargetDir: process.env.CARGO_TARGET_DIR || process.env.CARGO_BUILD_TARGET_DIR,
+      cargoTargetDir: environment.CARGO_TARGET_DIR || environment.CARGO_BUILD_TARGET_DIR,
       hostTarget: hostTarget(),
     }),
   );
   if (discovery === undefined) return undefined;
-  // Where a server holds one file for a platform, that is chosen once it is known.
+  // If the server stores one file per platform, it is chosen later, when the server is known.
   const { chosen, leftOut } = chooseForPlatform(discovery.candidates, {
     bundleTypes: true,
     v1Compatible: discovery.v1Compatible,
@@ -59,28 +64,28 @@ export async function discoverRelease(
 /** The project's own key; undefined when it has none. */
 export function readProjectKey(
   discovered: DiscoveredRelease | undefined,
-  problems: OptionErrors,
+  errors: OptionErrors,
 ): PublicKey | undefined {
   if (discovered?.pubkey === undefined) return undefined;
   const { text, file } = discovered.pubkey;
   const key = parsePublicKey(text);
   if (key === undefined) {
     const remedy = "put the content of the signer's .pub file there";
-    problems.add(`plugins.updater.pubkey in ${file} is no minisign public key: ${remedy}`);
+    errors.add(`plugins.updater.pubkey in ${file} is not a minisign public key: ${remedy}`);
   }
   return key;
 }
 
-/** From the first CHANGELOG.md that has the version: in the project, above its Tauri folder, or in that. */
+/** From the first CHANGELOG.md that has the version: in the project, above its Tauri folder, or inside it. */
 function findNotes(project: string, { tauriFolder, version }: Discovery): string | undefined {
   for (const folder of new Set([project, dirname(tauriFolder), tauriFolder])) {
-    const section = changelogSection(readIfThere(join(folder, 'CHANGELOG.md')), version);
+    const section = changelogSection(readIfPossible(join(folder, 'CHANGELOG.md')), version);
     if (section !== undefined) return section;
   }
   return undefined;
 }
 
-function readIfThere(file: string): string {
+function readIfPossible(file: string): string {
   try {
     return readSmallFile(file);
   } catch {

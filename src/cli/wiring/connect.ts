@@ -3,15 +3,16 @@ import { Retry, type RetryNotice } from '../../client/retry.ts';
 import type { ProxySettings } from '../../client/transport/proxy-settings.ts';
 import { UndiciTransport } from '../../client/transport/transport.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
+import type { Context } from '../context.ts';
 import { formatRetry } from '../format.ts';
 import { type ConfigFile, readConfigFile } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readProxies } from '../options/proxy-environment.ts';
-import { type RemoteOptions, readApp, readServer, readToken } from '../options/remote-options.ts';
+import { readApp, readServer, readToken } from '../options/remote-options.ts';
+import type { RemoteOptions } from '../options/shared-options.ts';
 import type { Output } from '../output/output.ts';
-import type { Context } from '../program.ts';
 
-/** The way to a server, from the command line's options. */
+/** A connection to a server, from the command line's options. */
 export interface Remote {
   readonly client: OtaClient;
   readonly transport: UndiciTransport;
@@ -19,45 +20,53 @@ export interface Remote {
   readonly signal: AbortSignal;
 }
 
-/** Opens the way to a server without a token, as an installed app has it. */
-export function connectPublicly(
-  server: URL,
-  context: Context,
-  onRetry?: (notice: RetryNotice) => void,
-): Remote {
-  const problems = new OptionErrors();
-  const proxies = readProxies(context.environment, problems);
-  problems.throwIfAny();
-  return connect({ server, proxies }, context, onRetry);
+/** A connection with an app's token. */
+export type AppRemote = Remote & { readonly appId: string };
+
+export interface ConnectOptions {
+  /** What is wrong with the command's other options: thrown together with what is wrong here. */
+  readonly errors?: OptionErrors;
+  /** The project's config file, if it was read already. */
+  readonly config?: ConfigFile | undefined;
+  /** By default a note. */
+  readonly onRetry?: (notice: RetryNotice) => void;
+}
+
+/** Connects to a server without a token, as an installed app does. */
+export function connectPublicly(server: URL, context: Context): Remote {
+  const errors = new OptionErrors();
+  const proxies = readProxies(context.environment, errors);
+  errors.throwIfAny();
+  return connect({ server, proxies }, context);
 }
 
 /**
- * Opens the way to a server for an app.
- * @param problems where everything that is wrong with the options goes; thrown here, together
- * @param known the project's config file, if it is read already
+ * Connects to a server for an app.
+ * @throws OtaError `usage`, `preflight_refused`: everything that is wrong with the options
  */
 export function connectForApp(
   options: RemoteOptions & { readonly project?: string },
   context: Context,
-  problems = new OptionErrors(),
-  onRetry?: (notice: RetryNotice) => void,
-  known?: ConfigFile,
-): Remote & { readonly appId: string } {
-  const config = known ?? problems.attempt(() => readConfigFile(options.project ?? '.')) ?? {};
-  const server = readServer(options.server || config.server, problems);
-  const appId = readApp(options.app || config.app, problems);
-  const token = readToken(options, problems);
+  { errors = new OptionErrors(), config: known, onRetry }: ConnectOptions = {},
+): AppRemote {
+  const config = known ?? errors.attempt(() => readConfigFile(options.project ?? '.')) ?? {};
+  const server = readServer(options.server || config.server, errors);
+  const appId = readApp(options.app || config.app, errors);
+  const token = readToken(options, errors);
   context.output.step?.mask(token);
-  const proxies = readProxies(context.environment, problems);
-  problems.throwIfAny();
-  return { ...connect({ server: server as URL, token, proxies }, context, onRetry), appId };
+  const proxies = readProxies(context.environment, errors);
+  if (!errors.isEmpty || server === undefined) throw errors.toError();
+  return { ...connect({ server, token, proxies, onRetry }, context), appId };
 }
 
-function connect(
-  { server, token, proxies }: { server: URL; token?: string; proxies: ProxySettings },
-  { output, signal }: Context,
-  onRetry?: (notice: RetryNotice) => void,
-): Remote {
+interface Connection {
+  readonly server: URL;
+  readonly token?: string;
+  readonly proxies: ProxySettings;
+  readonly onRetry?: ConnectOptions['onRetry'] | undefined;
+}
+
+function connect({ server, token, proxies, onRetry }: Connection, { output, signal }: Context): Remote {
   if (token !== undefined) warnOfPlainHttp(server, output);
   const transport = new UndiciTransport(proxies);
   const retry = new Retry({

@@ -1,15 +1,17 @@
+import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
-import { isPostgresUrl, openPostgres } from '../../database/postgres/open-postgres.ts';
-import { type Database, openDatabase } from '../../database/sqlite/open-sqlite.ts';
+import { isPostgresUrl, openPostgres, type PostgresOptions } from '../../database/postgres/open-postgres.ts';
+import { openSqlite } from '../../database/sqlite/open-sqlite.ts';
 import { OtaError } from '../../errors.ts';
 
 export interface StoreOptions {
+  /** The server's data folder. */
   readonly dataDir: string;
-  /** A `postgres://` URL; the data folder's own SQLite without one. */
+  /** A `postgres://` URL; by default SQLite in the data folder. */
   readonly database?: string | undefined;
 }
 
-/** Opens the server's own store for one command; `serve` may be running on it. */
+/** Opens the server's own store for one command, also while `serve` runs on it. */
 export async function withStore<T>(
   options: StoreOptions,
   use: (database: Database) => Promise<T>,
@@ -26,23 +28,23 @@ export async function withStore<T>(
 }
 
 /**
- * Opens what `--database` names, else the data folder's own store.
+ * Opens the database of `--database`, else the one in the data folder.
  * @throws OtaError `usage`, `store_unavailable`
  */
 export async function openStore(
   { dataDir, database }: StoreOptions,
-  options: Parameters<typeof openPostgres>[1] = {},
+  options: Omit<PostgresOptions, 'url'> = {},
 ): Promise<Database> {
-  if (!database) return openDatabase(dataDir);
+  if (!database) return openSqlite({ dataDir });
   requirePostgresUrl(database);
-  return openPostgres(database, options);
+  return openPostgres({ url: database, ...options });
 }
 
-/** @throws OtaError `usage`; it does not repeat what was given, which may hold a password all the same */
+/** @throws OtaError `usage`, which does not repeat the value: it may hold a password all the same */
 export function requirePostgresUrl(database: string | undefined, option = '--database'): void {
   if (!database || isPostgresUrl(database)) return;
-  const like = 'Give it like postgres://user@host:5432/database';
+  const remedy = 'Give it like postgres://user@host:5432/database';
   throw new OtaError('usage', `${option} is not a postgres:// URL`, {
-    hint: option === '--database' ? `${like}, or leave it out for SQLite in --data-dir.` : `${like}.`,
+    hint: option === '--database' ? `${remedy}, or leave it out for SQLite in --data-dir.` : `${remedy}.`,
   });
 }

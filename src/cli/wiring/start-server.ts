@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
+import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
-import { databaseId } from '../../database/database-id.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
+import { databaseId } from '../../database/queries/settings.ts';
 import { refuseOtherPlace, requireStorageBinding } from '../../database/queries/storage-binding.ts';
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
-import type { Database } from '../../database/sqlite/open-sqlite.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
 import { createApp } from '../../server/app.ts';
@@ -14,9 +14,10 @@ import { type Traffic, watchTraffic } from '../../server/traffic.ts';
 import type { ArtifactStorage } from '../../storage/artifact-storage.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
 import { EXIT } from '../exit-codes.ts';
+import { formatCause } from '../format.ts';
 import type { S3Settings } from '../options/storage-options.ts';
 import { packageVersion } from '../package-version.ts';
-import { openServedDatabase } from './server-database.ts';
+import { openServerDatabase } from './server-database.ts';
 import { openDisk, openS3 } from './server-storage.ts';
 
 export type ServerSettings = Pick<
@@ -24,76 +25,55 @@ export type ServerSettings = Pick<
   'checkMaxAge' | 'staleIfError' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
 > & {
   readonly dataDir: string;
-  /** A `postgres://` URL, for what is not in the data folder's own store. */
+  /** A `postgres://` URL; by default SQLite in the data folder. */
   readonly database?: string | undefined;
-  /** Where artifacts are kept, if not in the data folder. */
+  /** The bucket for artifacts; by default they are in the data folder. */
   readonly s3?: S3Settings | undefined;
   readonly host: string;
-  /** 0: a free one. */
+  /** 0 picks a free one. */
   readonly port: number;
   /** Without a slash at the end; from host and port when undefined. */
   readonly publicUrl: string | undefined;
 };
 
-/** The server on a data folder, and perhaps a database elsewhere, answering. */
+/** A running server. */
 export interface StartedServer {
   /** Where it listens. */
   readonly url: string;
   readonly publicUrl: string;
   readonly database: Database;
-  /** Undefined when there is nothing in it. */
+  /** Undefined when nothing is in it. */
   readonly dataDir: string | undefined;
-  /** Answers what is under way, then lets go of the data folder. */
+  /** Finishes open requests, then closes the stores. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts the server on a data folder, which no other serves, and listens.
- * @param onTraffic is told what installed apps ask and fetch
+ * Opens the stores, which no other server may use with the same data folder, and listens.
+ * @param onTraffic gets every check and download of installed apps
  * @throws OtaError `store_unavailable`; `usage` when it cannot listen there
  */
 export async function startServer(
-  { dataDir, database: databaseUrl, s3, ...settings }: ServerSettings,
+  settings: ServerSettings,
   logger: Logger,
   onTraffic?: (traffic: Traffic) => void,
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
-  const usesFolder = !databaseUrl || s3 === undefined;
-  const unlock = usesFolder ? await lockForServing(dataDir) : () => {};
-  const store = { dataDir, database: databaseUrl };
-  const database = await openServedDatabase(store, s3 === undefined, logger).catch((error) => {
-    unlock();
-    throw error;
-  });
-  let publicUrl = settings.publicUrl;
-  const { clock } = database;
-  const signingKeys = urlSigningKeys(database.queries, clock);
+  let { publicUrl } = settings;
   const getPublicUrl = () => publicUrl ?? '';
-  const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl };
-  let storage: ArtifactStorage | undefined;
-  const letGo = async () => {
-    if (storage && isRemote(storage)) storage.close();
-    await database.close();
-    unlock();
-  };
-  try {
-    const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
-    storage = opened.storage;
-    await refuseOtherPlace(database.queries, opened.place);
-    await requireNoUnfinishedCopy(database.queries);
-    if (isRemote(storage)) await storage.requireOwner(await databaseId(database.queries));
-    await requireStorageBinding(database.queries, opened.place); // only now: a place that is refused is not remembered
-  } catch (error) {
-    await letGo(); // an open database keeps the process alive
-    throw databaseFailure(error) ?? error;
-  }
+  const { database, storage, signingKeys, close } = await openStores(settings, getPublicUrl, logger);
+  const { checkMaxAge, staleIfError, maxArtifactSize, trustProxy, allowVersionReuse } = settings;
   const app = createApp(
     {
-      ...settings,
+      checkMaxAge,
+      staleIfError,
+      maxArtifactSize,
+      trustProxy,
+      allowVersionReuse,
       database,
       storage,
       signingKeys,
-      clock,
+      clock: database.clock,
       publicUrl: getPublicUrl,
       version: packageVersion(),
       onDurabilityLost: (cause) => exitAfterDiskFailure(logger, cause),
@@ -104,40 +84,84 @@ export async function startServer(
   try {
     const { url, drain } = await listen(app, settings.host, settings.port);
     publicUrl ??= reachable(url);
-    const folder = usesFolder ? dataDir : undefined;
-    return { url, publicUrl, database, dataDir: folder, stop: () => drain().then(letGo) };
+    const dataDir = usesFolder(settings) ? settings.dataDir : undefined;
+    return { url, publicUrl, database, dataDir, stop: () => drain().then(close) };
   } catch (cause) {
     await app.close();
-    await letGo();
-    throw cannotListen(cause as NodeJS.ErrnoException, settings);
+    await close();
+    throw cannotListen(cause, settings);
   }
 }
 
-/** The default public URL: a wildcard address is no address to ask at. */
+interface Stores {
+  readonly database: Database;
+  readonly storage: ArtifactStorage;
+  readonly signingKeys: ReturnType<typeof urlSigningKeys>;
+  close(): Promise<void>;
+}
+
+/** Opens the database and the artifacts' storage, and checks that they belong together. */
+async function openStores(
+  { dataDir, database: databaseUrl, s3 }: ServerSettings,
+  getPublicUrl: () => string,
+  logger: Logger,
+): Promise<Stores> {
+  const unlock = usesFolder({ database: databaseUrl, s3 }) ? await lockForServing({ dataDir }) : () => {};
+  let database: Database | undefined;
+  let storage: ArtifactStorage | undefined;
+  const close = async () => {
+    if (storage && isRemote(storage)) storage.close();
+    await database?.close();
+    unlock();
+  };
+  try {
+    database = await openServerDatabase({ dataDir, database: databaseUrl }, s3 === undefined, logger);
+    const { queries, clock } = database;
+    const signingKeys = urlSigningKeys(queries, clock);
+    const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl };
+    const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
+    storage = opened.storage;
+    await refuseOtherPlace(queries, opened.place);
+    await requireNoUnfinishedCopy(queries);
+    if (isRemote(storage)) await storage.requireOwner(await databaseId(queries));
+    await requireStorageBinding(queries, opened.place); // last: a place that is refused is not remembered
+    return { database, storage, signingKeys, close };
+  } catch (error) {
+    await close(); // an open database keeps the process alive
+    throw databaseFailure(error) ?? error;
+  }
+}
+
+function usesFolder({ database, s3 }: Pick<ServerSettings, 'database' | 's3'>): boolean {
+  return !database || s3 === undefined;
+}
+
+/** The default public URL. A wildcard address cannot be connected to. */
 function reachable(url: string): string {
   return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
 }
 
-function cannotListen(
-  cause: NodeJS.ErrnoException,
-  { host, port }: Pick<ServerSettings, 'host' | 'port'>,
-): OtaError {
-  const { code = '', message } = cause;
+function cannotListen(cause: unknown, { host, port }: Pick<ServerSettings, 'host' | 'port'>): OtaError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const reasons: Record<string, string> = {
     EADDRINUSE: 'the port is in use',
     EACCES: 'this user may not use that port',
     EADDRNOTAVAIL: 'this machine does not have that address',
     ENOTFOUND: 'there is no such host',
   };
-  const ofPort = code === 'EADDRINUSE' || code === 'EACCES';
-  return new OtaError('usage', `cannot listen on ${host} port ${port}: ${reasons[code] ?? message}`, {
-    cause,
-    hint: ofPort ? 'Choose another with --port; 0 picks a free one.' : 'Choose another with --host.',
-  });
+  const isPort = code === 'EADDRINUSE' || code === 'EACCES';
+  return new OtaError(
+    'usage',
+    `cannot listen on ${host} port ${port}: ${reasons[code] ?? formatCause(cause)}`,
+    {
+      cause,
+      hint: isPort ? 'Choose another with --port; 0 picks a free one.' : 'Choose another with --host.',
+    },
+  );
 }
 
-/** After a failed fsync the next ones would say that all is well: nothing may be acknowledged any more. */
+/** After a failed fsync the next one would succeed all the same, so nothing may be acknowledged any more. */
 function exitAfterDiskFailure(logger: Logger, cause: Error): void {
-  logger.fatal({ err: cause }, 'the disk failed; stopping, because what was written last may be lost');
-  process.exit(EXIT.store); // at once: no answer may leave after this
+  logger.fatal({ err: cause }, 'the disk failed; stopping, because the last writes may be lost');
+  process.exit(EXIT.store); // at once: no response may leave after this
 }

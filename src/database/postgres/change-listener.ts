@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { withTimeout } from '../../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import { endsSession, unreachable } from '../database-error.ts';
+import { withQueryTimeout } from '../query-timeout.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
@@ -77,7 +77,7 @@ export class ChangeListener {
   async hears(notify: () => Promise<unknown>): Promise<boolean> {
     const heard = new Promise((resolve) => this.#client?.once('notification', resolve));
     await notify();
-    return withTimeout(heard, BEAT_TIMEOUT_MS).then(
+    return withQueryTimeout(heard, BEAT_TIMEOUT_MS).then(
       () => true,
       () => false,
     );
@@ -94,7 +94,7 @@ export class ChangeListener {
     await this.#watching;
     const client = this.#client;
     if (client === undefined) return;
-    await withTimeout(client.end(), BEAT_TIMEOUT_MS).catch(() => client.connection.stream.destroy());
+    await withQueryTimeout(client.end(), BEAT_TIMEOUT_MS).catch(() => client.connection.stream.destroy());
   }
 
   async #watch(): Promise<void> {
@@ -178,7 +178,7 @@ export class ChangeListener {
 
 async function ask(client: Client, sql: string): Promise<Record<string, unknown>[]> {
   try {
-    return (await withTimeout(client.query(sql), BEAT_TIMEOUT_MS)).rows;
+    return (await withQueryTimeout(client.query(sql), BEAT_TIMEOUT_MS)).rows;
   } catch (error) {
     throw endsSession(error) ? unreachable(error) : error;
   }

@@ -1,11 +1,11 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { withTimeout } from '../../runtime/with-timeout.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
+import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
+import { withQueryTimeout } from '../query-timeout.ts';
 import type { Schema } from '../schema.ts';
-import type { Database } from '../sqlite/open-sqlite.ts';
 import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
 import { WatchfulPostgresDialect } from './postgres-dialect.ts';
 import { WatchfulPool } from './postgres-pool.ts';
@@ -30,15 +30,16 @@ export function isPostgresUrl(text: string): boolean {
   return POSTGRES_URL.test(text);
 }
 
+export interface PostgresOptions extends Omit<ChangeListenerOptions, 'newClient'> {
+  /** As pg reads it, with `sslmode` and the rest; what it lacks comes from PGPASSWORD and its like. */
+  readonly url: string;
+}
+
 /**
  * Opens a store on PostgreSQL, creating and migrating its tables as needed. Any number of processes may have it open.
- * @param url as pg reads it, with `sslmode` and the rest; what it lacks comes from PGPASSWORD and its like
  * @throws OtaError `store_unavailable`
  */
-export async function openPostgres(
-  url: string,
-  options: Omit<ChangeListenerOptions, 'newClient'> = {},
-): Promise<Database> {
+export async function openPostgres({ url, ...options }: PostgresOptions): Promise<Database> {
   const { default: pg } = await import('pg'); // not before: nothing but this needs it
   const config: ClientConfig = {
     connectionString: plain(url),
@@ -104,7 +105,7 @@ async function prepare(client: Client, where: string): Promise<void> {
   client.on('error', () => {}); // whoever waits for an answer gets it
   try {
     await client.connect();
-    const { rows } = await withTimeout(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
+    const { rows } = await withQueryTimeout(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
     requireFit(where, rows[0] as ServerFacts);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
     const pool = { connect: async () => session, async end() {}, options: {} };

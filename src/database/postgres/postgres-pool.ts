@@ -1,8 +1,8 @@
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { OtaError } from '../../errors.ts';
-import { withTimeout } from '../../runtime/with-timeout.ts';
 import { endsSession, unreachable } from '../database-error.ts';
+import { withQueryTimeout } from '../query-timeout.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
 /** How long an answer is waited for, in milliseconds: longer than the server lets a statement run. */
@@ -68,7 +68,7 @@ export class WatchfulPool implements PostgresPool {
   async #isThere(client: PoolClient, usedAt: number): Promise<boolean> {
     if (performance.now() - usedAt < SILENCE_MS) return true;
     try {
-      await withTimeout(client.query('select 1'), this.#answerTimeoutMs);
+      await withQueryTimeout(client.query('select 1'), this.#answerTimeoutMs);
       return true;
     } catch (error) {
       client.release(true);
@@ -117,7 +117,7 @@ class WatchfulSession implements PostgresPoolClient {
     if (this.#over !== undefined) throw unreachable(this.#over);
     try {
       const answer: Promise<unknown> = this.#client.query(sql, [...parameters]);
-      return (await withTimeout(answer, this.#answerTimeoutMs)) as PostgresQueryResult<R>;
+      return (await withQueryTimeout(answer, this.#answerTimeoutMs)) as PostgresQueryResult<R>;
     } catch (error) {
       if (endsSession(error)) this.#over = error;
       throw this.#isLost() ? unreachable(error) : error;

@@ -1,6 +1,6 @@
 import { OtaError } from '../../errors.ts';
 import type { Queries } from '../schema.ts';
-import { setting } from './settings.ts';
+import { saveSetting, setting } from './settings.ts';
 
 /** How far a copy into a database is: its bytes are on their way, or its rows are there, of such a digest. */
 export type CopyState = { readonly state: 'begun' } | { readonly state: 'done'; readonly digest: string };
@@ -18,13 +18,13 @@ export async function copyState(db: Queries): Promise<CopyState | undefined> {
 
 /** Where a copy was done before, that stays so, and it may be served: only `isCopyUnderWay` tells of a further run. */
 export async function recordCopyBegun(db: Queries, now: Date): Promise<void> {
-  if ((await copyState(db))?.state !== 'done') await record(db, 'copy', 'begun');
-  await record(db, 'copy-under-way', now.toISOString());
+  if ((await copyState(db))?.state !== 'done') await saveSetting(db, 'copy', 'begun');
+  await saveSetting(db, 'copy-under-way', now.toISOString());
 }
 
 /** @param digest of the rows as they were copied */
 export async function recordCopyDone(db: Queries, digest: string): Promise<void> {
-  await record(db, 'copy', `done ${digest}`);
+  await saveSetting(db, 'copy', `done ${digest}`);
   await forgetCopyUnderWay(db);
 }
 
@@ -50,12 +50,4 @@ export async function requireNoUnfinishedCopy(db: Queries): Promise<void> {
   throw new OtaError('store_unavailable', 'a copy into this database was begun and has not ended', {
     hint: 'Run the same `synckit-ota copy` again until it ends; to give it up, use another database and prefix.',
   });
-}
-
-async function record(db: Queries, name: 'copy' | 'copy-under-way', value: string): Promise<void> {
-  await db
-    .insertInto('settings')
-    .values({ name, value })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
-    .execute();
 }

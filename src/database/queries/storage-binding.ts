@@ -1,6 +1,6 @@
 import { OtaError } from '../../errors.ts';
 import type { Queries } from '../schema.ts';
-import { setting } from './settings.ts';
+import { saveSettingOnce, setting } from './settings.ts';
 
 /**
  * Records where a store's artifacts are, when it is served first, and from then on refuses any other place: there
@@ -10,11 +10,7 @@ import { setting } from './settings.ts';
  */
 export async function requireStorageBinding(db: Queries, place: string): Promise<void> {
   await refuseOtherPlace(db, place);
-  await db
-    .insertInto('settings')
-    .values({ name: 'storage', value: place })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute();
+  await saveSettingOnce(db, 'storage', place);
   await refuseOtherPlace(db, place); // another node may have been quicker
 }
 

@@ -4,21 +4,21 @@ import { Kysely, SqliteDialect } from 'kysely';
 import { OtaError } from '../../errors.ts';
 import { requireCurrentSchema } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
-import { DATABASE_FILE } from './open-sqlite.ts';
-import { openSqlite } from './sqlite-connection.ts';
+import { DATABASE_FILE, type SqliteOptions } from './open-sqlite.ts';
+import { openSqliteFile } from './sqlite-connection.ts';
 
 /**
  * Opens the SQLite store of a data folder to read it, whoever else has it open. The caller destroys it.
  * @throws OtaError `usage` when there is none; `store_unavailable`, also when it is older or newer than this program
  */
-export async function openReadOnly(dataDir: string): Promise<Kysely<Schema>> {
+export async function openSqliteReadOnly({ dataDir }: SqliteOptions): Promise<Kysely<Schema>> {
   const file = join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) {
     throw new OtaError('usage', `there is no store in ${dataDir}: it has no ${DATABASE_FILE}`, {
       hint: 'Name the folder that `synckit-ota serve` has as --data-dir.',
     });
   }
-  const database = await openSqlite(file, { readonly: true });
+  const database = await openSqliteFile(file, { readonly: true });
   const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
   try {
     await requireCurrentSchema(queries);

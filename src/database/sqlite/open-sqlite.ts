@@ -3,55 +3,34 @@ import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { Kysely } from 'kysely';
 import { OtaError } from '../../errors.ts';
-import type { Clock } from '../../protocol/time.ts';
 import { createPrivateFile, syncFolder } from '../../runtime/private-file.ts';
+import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
-import { openSqlite } from './sqlite-connection.ts';
+import { openSqliteFile } from './sqlite-connection.ts';
 import { ImmediateSqliteDialect } from './sqlite-dialect.ts';
-
-/** The metadata store, open and at the current schema. */
-export interface Database {
-  readonly queries: Kysely<Schema>;
-  /** Where it is, for people: a file, or host and name without credentials. */
-  readonly location: string;
-  /** The time that is recorded and compared: of this machine, or of a server that several share. */
-  readonly clock: Clock;
-  /**
-   * A number that differs from an earlier one if anything was committed in between, by this process or another.
-   * Cheap enough for every request. Throws when the store cannot be asked.
-   *
-   * On PostgreSQL a change by another process is told within milliseconds; where nobody can tell, the number differs
-   * once a second. A commit by this process counts at once.
-   */
-  changeCounter(): number;
-  /**
-   * Takes the right to serve artifacts from a disk, for as long as this process lives: of several nodes on one
-   * database each would have some of the files only. A data folder's own store needs nothing more than its lock.
-   * @param onLost called when another process has the right after the connection was lost
-   * @throws OtaError `store_unavailable` when another process has it
-   */
-  lockDisk(onLost: (cause: OtaError) => void): Promise<void>;
-  close(): Promise<void>;
-}
 
 /** The database's file in a data folder. */
 export const DATABASE_FILE = 'synckit-ota.sqlite';
+
+export interface SqliteOptions {
+  readonly dataDir: string;
+}
 
 /**
  * Opens the SQLite store of a data folder, creating and migrating it as needed. Several processes may have it open.
  * @throws OtaError `store_unavailable`
  */
-export async function openDatabase(dataDir: string): Promise<Database> {
+export async function openSqlite({ dataDir }: SqliteOptions): Promise<Database> {
   const file = join(dataDir, DATABASE_FILE);
   createPrivateFile(dataDir, DATABASE_FILE); // SQLite gives its -wal and -shm the mode of the main file
-  const writer = await openSqlite(file);
+  const writer = await openSqliteFile(file);
   const queries = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect({ database: writer }) });
   try {
-    await migrate(queries, undefined, async (lastApplied) => backUp(writer, dataDir, lastApplied));
+    await migrate(queries, { beforeChange: async (lastApplied) => backUp(writer, dataDir, lastApplied) });
     assertDurable(writer);
     // A connection of its own: SQLite counts the commits of all other connections, so it sees the writer's too.
-    const observer = await openSqlite(file, { readonly: true });
+    const observer = await openSqliteFile(file, { readonly: true });
     const dataVersion = observer.prepare('pragma data_version').pluck();
     return {
       queries,

@@ -9,17 +9,22 @@ const LOCK_FILE = 'serve.lock';
 /** Keeps each lock's connection from being collected, which would close it and let the lock go. */
 const held = new Set<Sqlite.Database>();
 
+export interface ServeLockOptions {
+  readonly dataDir: string;
+  /** What to do where another process has the lock. */
+  readonly hint?: string;
+}
+
 /**
- * Takes the right to serve a data folder, for as long as this process lives: a file lock that SQLite holds and the
- * kernel drops with the process, so none is ever left behind.
- * @param hint what to do where another process has it
- * @returns gives the lock back
+ * Acquires the lock of a data folder, for as long as this process lives: a file lock that SQLite holds and the kernel
+ * drops with the process, so that a crash leaves none behind.
+ * @returns releases the lock
  * @throws OtaError `store_unavailable` when another process serves the folder
  */
-export async function lockForServing(
-  dataDir: string,
+export async function lockForServing({
+  dataDir,
   hint = 'Stop it first, or give this one another --data-dir.',
-): Promise<() => void> {
+}: ServeLockOptions): Promise<() => void> {
   createPrivateFile(dataDir, LOCK_FILE);
   const connection = await connectSqlite(join(dataDir, LOCK_FILE), { timeout: 0 });
   try {

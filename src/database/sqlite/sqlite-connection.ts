@@ -13,7 +13,7 @@ const BUSY_TIMEOUT_MS = 5000;
  * Opens a SQLite file with the settings every connection of this project has: WAL, and every commit durable.
  * @throws OtaError `store_unavailable` when the native module is missing or the file cannot be opened
  */
-export async function openSqlite(
+export async function openSqliteFile(
   file: string,
   options: { readonly?: boolean } = {},
 ): Promise<Sqlite.Database> {

@@ -1,10 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
-import { databaseId } from '../../database/database-id.ts';
 import { forgetExpiredUploads, isReferenced } from '../../database/queries/artifacts.ts';
 import { isCopyUnderWay } from '../../database/queries/copy-state.ts';
 import { isMultipartGrant } from '../../database/queries/pending-uploads.ts';
 import { publishLeftWaiting } from '../../database/queries/publish-release.ts';
+import { databaseId } from '../../database/queries/settings.ts';
 import { rotateUrlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import { OtaError } from '../../errors.ts';
 import { isRemote, type RemoteStorage } from '../../storage/remote-storage.ts';

@@ -1,10 +1,10 @@
+import type { Database } from '../../database/database.ts';
 import { findOfferingApp } from '../../database/queries/offers.ts';
-import type { Database } from '../../database/sqlite/open-sqlite.ts';
+import { withQueryTimeout } from '../../database/query-timeout.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Clock } from '../../protocol/time.ts';
 import { compareVersions } from '../../protocol/version.ts';
-import { withTimeout } from '../../runtime/with-timeout.ts';
 import { type Offer, type OffersByChannel, resolveOffers } from './resolve-offers.ts';
 
 /** How long a check waits for the database when there is something else to answer with, in milliseconds. */
@@ -100,7 +100,7 @@ export class Offers {
       if (known === undefined || !this.#withinStaleWindow(known)) return await this.#lookUp(slug, epoch);
       return this.#isUnavailable(entry)
         ? known.offers
-        : await withTimeout(this.#lookUp(slug, epoch), PATIENCE_MS);
+        : await withQueryTimeout(this.#lookUp(slug, epoch), PATIENCE_MS);
     } catch (error) {
       if (known === undefined || !this.#withinStaleWindow(known)) throw error;
       if (!this.#isStale) this.#options.onStale(error);

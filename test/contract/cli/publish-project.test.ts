@@ -118,7 +118,7 @@ describe('publish in the folder of a Tauri project', () => {
   test('publishes what was built for all systems, under the slug and version of the project', async () => {
     const project = await copyBuilt();
     const { code, answer } = await publish(project);
-    expect(written.stderr).toMatch(/offered, downloaded, and the same/);
+    expect(written.stderr).toMatch(/verified: served file matches/);
     expect(code).toBe(0);
     expect(answer).toMatchObject({ status: 'published', release: { version: '1.2.0' }, warnings: [] });
     expect(await releases()).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { databaseId } from '../../../src/database/database-id.ts';
+import type { Database } from '../../../src/database/database.ts';
 import { createApp, setSlug } from '../../../src/database/queries/apps.ts';
 import {
   createPendingArtifact,
@@ -11,8 +11,8 @@ import {
 import { offerCandidates } from '../../../src/database/queries/offers.ts';
 import { publishRelease } from '../../../src/database/queries/publish-release.ts';
 import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
+import { databaseId } from '../../../src/database/queries/settings.ts';
 import { requireStorageBinding } from '../../../src/database/queries/storage-binding.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
 
 const ROUNDS = 10;

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { createApp, findApp, listApps, setSlug } from '../../../src/database/queries/apps.ts';
 import {
   findDownload,
@@ -21,7 +22,6 @@ import {
   listTokens,
   revokeToken,
 } from '../../../src/database/queries/tokens.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { SCOPES } from '../../../src/protocol/token.ts';
 import {
   HOUR,

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import type * as Migrate from '../../../src/database/migrate.ts';
 import { migrate, requireCurrentSchema } from '../../../src/database/migrate.ts';
 import { initial } from '../../../src/database/migrations/0001-initial.ts';
-import { DATABASE_FILE, type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { DATABASE_FILE, openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { connectSqlite } from '../../../src/database/sqlite/sqlite-connection.ts';
 import { runInOtherProcess } from '../../support/process/other-process.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
@@ -25,7 +26,7 @@ const failsHalfway: Migration = {
 const NEXT = { '0001-initial': initial, '0002-next': addsColumn };
 
 async function open(dataDir: string): Promise<Database> {
-  const database = await openDatabase(dataDir);
+  const database = await openSqlite({ dataDir });
   onTestFinished(() => database.close());
   return database;
 }
@@ -44,13 +45,13 @@ describe('an existing store', () => {
       backUps.push(lastApplied);
       expect(await columnsOfApps(database)).not.toContain('extra');
     };
-    await migrate(database.queries, NEXT, beforeChange);
+    await migrate(database.queries, { migrations: NEXT, beforeChange });
     expect(backUps).toEqual(['0001-initial']);
     expect(await columnsOfApps(database)).toContain('extra');
     const { rows } = await sql`select slug from apps`.execute(database.queries);
     expect(rows).toEqual([{ slug: 'my-app' }]);
 
-    await migrate(database.queries, NEXT, beforeChange);
+    await migrate(database.queries, { migrations: NEXT, beforeChange });
     expect(backUps).toHaveLength(1);
   });
 
@@ -59,14 +60,16 @@ describe('an existing store', () => {
     const failing = async () => {
       throw new Error('no room for a copy');
     };
-    await expect(migrate(database.queries, NEXT, failing)).rejects.toThrow('no room for a copy');
+    await expect(migrate(database.queries, { migrations: NEXT, beforeChange: failing })).rejects.toThrow(
+      'no room for a copy',
+    );
     expect(await columnsOfApps(database)).not.toContain('extra');
   });
 
   test('is as it was when a step fails halfway, also the steps before it', async () => {
     const database = await open(await tempFolder());
     const migrations = { ...NEXT, '0003-fails': failsHalfway };
-    await expect(migrate(database.queries, migrations)).rejects.toMatchObject({
+    await expect(migrate(database.queries, { migrations })).rejects.toMatchObject({
       name: 'OtaError',
       code: 'store_unavailable',
       cause: expect.any(Error),
@@ -74,15 +77,15 @@ describe('an existing store', () => {
     const columns = await columnsOfApps(database);
     expect(columns).not.toContain('half');
     expect(columns).not.toContain('extra');
-    await migrate(database.queries, NEXT);
+    await migrate(database.queries, { migrations: NEXT });
     expect(await columnsOfApps(database)).toContain('extra');
   });
 
   test('that is newer than this program is refused, with what to do, and stays as it is', async () => {
     const dataDir = await tempFolder();
     const database = await open(dataDir);
-    await migrate(database.queries, NEXT);
-    await expect(openDatabase(dataDir)).rejects.toMatchObject({
+    await migrate(database.queries, { migrations: NEXT });
+    await expect(openSqlite({ dataDir })).rejects.toMatchObject({
       name: 'OtaError',
       code: 'store_unavailable',
       message: expect.stringContaining('0002-next'),
@@ -96,7 +99,7 @@ test('a file of another program is refused, and stays as it is', async () => {
   const dataDir = await tempFolder();
   const file = await connectSqlite(join(dataDir, DATABASE_FILE), {});
   file.exec('create table recipes (name text)');
-  await expect(openDatabase(dataDir)).rejects.toMatchObject({
+  await expect(openSqlite({ dataDir })).rejects.toMatchObject({
     code: 'store_unavailable',
     message: "the database is another program's: it has recipes",
     hint: expect.stringContaining('of its own'),
@@ -116,9 +119,9 @@ test('several processes that open a new store at once all find it ready', async 
   const dataDir = await tempFolder();
   const openElsewhere = `
     import { createApp } from '~/queries/apps.ts';
-    import { openDatabase } from '~/sqlite/open-sqlite.ts';
+    import { openSqlite } from '~/sqlite/open-sqlite.ts';
     try {
-      const { queries } = await openDatabase(${JSON.stringify(dataDir)});
+      const { queries } = await openSqlite({ dataDir: ${JSON.stringify(dataDir)} });
       await createApp(queries, { name: 'Test' }, new Date());
       console.log('created');
     } catch (error) {
@@ -143,19 +146,19 @@ describe('the copy that is made before a store is changed', () => {
     vi.resetModules();
     vi.doMock('../../../src/database/migrate.ts', async (importOriginal) => {
       const original = await importOriginal<typeof Migrate>();
-      const later: typeof Migrate.migrate = (db, _migrations, beforeChange) =>
-        original.migrate(db, NEXT, beforeChange);
+      const later: typeof Migrate.migrate = (db, options) =>
+        original.migrate(db, { ...options, migrations: NEXT });
       return { migrate: later };
     });
     const program = await import('../../../src/database/sqlite/open-sqlite.ts');
-    const database = await program.openDatabase(dataDir);
+    const database = await program.openSqlite({ dataDir });
     onTestFinished(() => database.close());
     return database;
   }
 
   async function storeWithApp(): Promise<string> {
     const dataDir = await tempFolder();
-    const database = await openDatabase(dataDir);
+    const database = await openSqlite({ dataDir });
     await StoreWithApp.in(database);
     await database.close();
     return dataDir;
@@ -205,7 +208,7 @@ describe('a store that is only read', () => {
 
   test('is refused when it is newer', async () => {
     const { queries } = await open(await tempFolder());
-    await migrate(queries, NEXT);
+    await migrate(queries, { migrations: NEXT });
     await expect(requireCurrentSchema(queries)).rejects.toThrow(/newer than this program.*0002-next/);
   });
 });

@@ -3,25 +3,25 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { listApps } from '../../../src/database/queries/apps.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { deadUrl, listenRaw } from '../../support/network/loopback-server.ts';
 import { listenAsPostgres } from '../../support/postgres/old-postgres.ts';
-import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 
 const PASSWORD = 'canary-in-the-url';
 
 async function open(url: string): Promise<Database> {
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   return database;
 }
 
 /** The sentence and the hint that a person gets; nowhere in the error is the password. */
 async function refusalOf(url: string): Promise<{ message: string; hint: string }> {
-  const opened = await openPostgres(url).then(
+  const opened = await openPostgres({ url }).then(
     (database) => database.close(),
     (error) => error,
   );
@@ -86,7 +86,7 @@ describe('a database that cannot be opened is refused in one sentence, with what
 });
 
 describeOnPostgres('PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
   const nameIn = (url: string) => new URL(url).pathname.slice(1);
   const sqlIn = (url: string, statements: string) =>
     postgres.server.sql(statements, new URL(url).pathname.slice(1));
@@ -118,7 +118,7 @@ describeOnPostgres('PostgreSQL', () => {
     });
 
     test('when this user may not create tables in it', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       await postgres.server.sql('create role stranger login');
       const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
       expect(message).toContain('does not allow what is needed: permission denied');
@@ -126,7 +126,7 @@ describeOnPostgres('PostgreSQL', () => {
     });
 
     test('when it can only be read', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       await postgres.server.sql(`alter database ${nameIn(url)} set default_transaction_read_only = on`);
       const { message, hint } = await refusalOf(withPassword(url));
       expect(message).toContain('cannot be written');
@@ -140,7 +140,7 @@ describeOnPostgres('PostgreSQL', () => {
 
     test('when the server has no TLS, and it was asked for', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
-      const url = proxy.url(await postgres.server.createDatabase());
+      const url = proxy.url(await postgres.server.createEmptyDatabase());
       const { message } = await refusalOf(`${withPassword(url)}?sslmode=verify-full`);
       expect(message).toContain('cannot be reached: The server does not support SSL connections');
     });
@@ -148,7 +148,7 @@ describeOnPostgres('PostgreSQL', () => {
     test('when a pooler between loses what is told without being asked', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
       proxy.isDeaf = true;
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       const { message, hint } = await refusalOf(withPassword(proxy.url(url)));
       expect(message).toMatch(/^PostgreSQL at .* does not tell this session of changes$/);
       expect(hint).toContain('pool_mode = session');
@@ -163,7 +163,7 @@ describeOnPostgres('PostgreSQL', () => {
         '2020-users',
       ],
     ])('when it has %s of another program, and stays as it is', async (_, made, name) => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       const tables = () =>
         sqlIn(url, "select relname from pg_class where relname !~ '^(pg|sql)_' and relkind = 'r'");
       await sqlIn(url, made);
@@ -175,14 +175,14 @@ describeOnPostgres('PostgreSQL', () => {
     });
 
     test('but not when another program has a schema beside it', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       await sqlIn(url, 'create schema other; create table other.users (id int)');
       const { queries } = await open(url);
       expect(await listApps(queries)).toEqual([]);
     });
 
     test('when its schema is newer than this program, and stays as it is', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       const database = await open(url);
       await sql`insert into kysely_migration values ('9999-later', '2030-01-01')`.execute(database.queries);
       const { message, hint } = await refusalOf(withPassword(url));
@@ -193,7 +193,7 @@ describeOnPostgres('PostgreSQL', () => {
 
   describe('a new database', () => {
     test('that many open at once is made once, and all find it ready', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       const opened = await Promise.all(Array.from({ length: 10 }, () => open(url)));
       for (const { queries } of opened) expect(await listApps(queries)).toEqual([]);
       const { rows } = await sql`select name from kysely_migration`.execute(
@@ -204,7 +204,7 @@ describeOnPostgres('PostgreSQL', () => {
 
     test('tells where it is without its secrets', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       const { location } = await open(withPassword(proxy.url(url)));
       expect(location).toBe(`${new URL(proxy.url(url)).host}/${nameIn(url)}`);
     });
@@ -212,7 +212,7 @@ describeOnPostgres('PostgreSQL', () => {
 
   describe('the time', () => {
     test('is the server’s, not this machine’s', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       // Found before the real one, this stands for a machine whose clock is an hour ahead.
       await postgres.server.sql(
         `create function public.clock_timestamp() returns timestamptz language sql as
@@ -241,7 +241,7 @@ describeOnPostgres('PostgreSQL', () => {
     };
 
     test('end what would wait without end, also where the database’s own do not', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
       for (const name of names) await postgres.server.sql(`alter database ${nameIn(url)} set ${name} = 0`);
       expect(await settingsOf(await open(url), names)).toEqual({
@@ -255,7 +255,7 @@ describeOnPostgres('PostgreSQL', () => {
       ['off', 'on'],
       ['remote_apply', 'remote_apply'],
     ])('make each commit durable: %s becomes %s', async (ofDatabase, ofSession) => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       await postgres.server.sql(`alter database ${nameIn(url)} set synchronous_commit = ${ofDatabase}`);
       expect(await settingsOf(await open(url), ['synchronous_commit'])).toEqual({
         synchronous_commit: ofSession,
@@ -263,7 +263,7 @@ describeOnPostgres('PostgreSQL', () => {
     });
 
     test('name this program, for whoever looks at the server', async () => {
-      const url = await postgres.server.createDatabase();
+      const url = await postgres.server.createEmptyDatabase();
       await listApps((await open(url)).queries);
       const rows = await postgres.server.sql(
         `select application_name as name from pg_stat_activity where datname = '${nameIn(url)}' order by 1`,

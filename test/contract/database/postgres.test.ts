@@ -1,12 +1,12 @@
 import { onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
 import { describeConcurrency } from './concurrency.contract.ts';
 import { describeDatabase } from './database.contract.ts';
 
 async function open(url: string): Promise<Database> {
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   return database;
 }

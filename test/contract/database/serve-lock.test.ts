@@ -9,7 +9,7 @@ function lockElsewhere(dataDir: string, then = '') {
   return runInOtherProcess(`
     import { lockForServing } from '~/sqlite/serve-lock.ts';
     try {
-      await lockForServing(${JSON.stringify(dataDir)});
+      await lockForServing({ dataDir: ${JSON.stringify(dataDir)} });
       ${then}
       console.log('locked');
       setInterval(() => {}, 1000);
@@ -22,7 +22,7 @@ test('R9: a folder that another process serves is refused within a second, with 
   const dataDir = await tempFolder();
   expect((await lockElsewhere(dataDir)).said).toBe('locked');
   const started = Date.now();
-  await expect(lockForServing(dataDir)).rejects.toMatchObject({
+  await expect(lockForServing({ dataDir })).rejects.toMatchObject({
     code: 'store_unavailable',
     message: expect.stringContaining(dataDir),
     hint: expect.stringMatching(/./),
@@ -32,7 +32,7 @@ test('R9: a folder that another process serves is refused within a second, with 
 
 test('a folder that this process serves is refused to another', async () => {
   const dataDir = await tempFolder();
-  onTestFinished(await lockForServing(dataDir));
+  onTestFinished(await lockForServing({ dataDir }));
   expect((await lockElsewhere(dataDir)).said).toMatch(/^store_unavailable: /);
 });
 
@@ -43,17 +43,17 @@ test('a process that is killed leaves no lock', async () => {
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
-  (await lockForServing(dataDir))();
+  (await lockForServing({ dataDir }))();
 });
 
 test('a lock that is given back can be taken again', async () => {
   const dataDir = await tempFolder();
-  for (let i = 0; i < 3; i++) (await lockForServing(dataDir))();
+  for (let i = 0; i < 3; i++) (await lockForServing({ dataDir }))();
 });
 
 test('two folders can be served at once', async () => {
-  onTestFinished(await lockForServing(await tempFolder()));
-  onTestFinished(await lockForServing(await tempFolder()));
+  onTestFinished(await lockForServing({ dataDir: await tempFolder() }));
+  onTestFinished(await lockForServing({ dataDir: await tempFolder() }));
 });
 
 test('the lock is held for as long as the process lives, also when nobody keeps what gives it back', async () => {
@@ -61,5 +61,5 @@ test('the lock is held for as long as the process lives, also when nobody keeps 
   const collectGarbage =
     'for (let i = 0; i < 10; i++) { gc(); await new Promise((r) => setTimeout(r, 10)); }';
   expect((await lockElsewhere(dataDir, collectGarbage)).said).toBe('locked');
-  await expect(lockForServing(dataDir)).rejects.toMatchObject({ code: 'store_unavailable' });
+  await expect(lockForServing({ dataDir })).rejects.toMatchObject({ code: 'store_unavailable' });
 });

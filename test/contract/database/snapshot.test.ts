@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type CopyTarget, checkCopyPreconditions } from '../../../src/copy/copy-preconditions.ts';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { createRelease, deleteRelease } from '../../../src/database/queries/releases.ts';
 import {
@@ -12,13 +13,13 @@ import {
   type StoreRows,
 } from '../../../src/database/queries/snapshot.ts';
 import { createToken } from '../../../src/database/queries/tokens.ts';
-import { type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { MAC, NOW, SHA_B, StoreWithApp } from '../../support/server/store-with-app.ts';
 
 async function openSource(): Promise<{ database: Database; store: StoreWithApp }> {
-  const database = await openDatabase(await tempFolder());
+  const database = await openSqlite({ dataDir: await tempFolder() });
   onTestFinished(() => database.close());
   return { database, store: await StoreWithApp.in(database) };
 }
@@ -147,7 +148,7 @@ describeOnPostgres('rows in PostgreSQL', () => {
   test('are those that SQLite had, whatever they take the place of', async () => {
     const world = await openSource();
     await fill(world);
-    const target = await openPostgres(await postgres.server.createDatabase());
+    const target = await openPostgres({ url: await postgres.server.createDatabase() });
     onTestFinished(() => target.close());
     await replace(target, await read(world.database));
     for (let i = 0; i < 1100; i++) await world.store.promise(await world.store.release(`5.0.${i}`)); // several statements

@@ -3,10 +3,10 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { databaseId } from '../../../src/database/database-id.ts';
 import { recordCopyBegun } from '../../../src/database/queries/copy-state.ts';
+import { databaseId } from '../../../src/database/queries/settings.ts';
 import { urlSigningKeys } from '../../../src/database/queries/url-signing-keys.ts';
-import { openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../../src/server/services.ts';
 import { DiskStorage } from '../../../src/storage/disk/disk-storage.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
@@ -97,7 +97,7 @@ test('bytes that could not be removed are tried again soon', async () => {
 
 test('neither deleted bytes nor the end of the server wait until all that is stored was looked through', async () => {
   const dataDir = await tempFolder();
-  const database = await openDatabase(dataDir);
+  const database = await openSqlite({ dataDir });
   const signingKeys = urlSigningKeys(database.queries, clockAt(0).clock);
   const publicUrl = () => TEST_PUBLIC_URL;
   const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl });
@@ -217,7 +217,7 @@ test('stored files stay that a copy has come to need while left-overs were looke
   const brought = randomUUID();
   await writeFile(join(dataDir, 'artifacts', brought), 'brought by a copy');
 
-  const database = await openDatabase(dataDir);
+  const database = await openSqlite({ dataDir });
   const signingKeys = urlSigningKeys(database.queries, () => new Date(START));
   const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: () => '' });
   const promotedKeys = storage.promotedKeys.bind(storage);

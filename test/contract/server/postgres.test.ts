@@ -2,20 +2,22 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { bytesOf, LINUX, Publisher, startServer } from '../../support/publish/publisher.ts';
 import type { TestServer } from '../../support/server/server.ts';
 
 describeOnPostgres('on PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
 
   describe('a change made on one node', () => {
     async function startNodes() {
       const url = await postgres.server.createDatabase();
       const dataDir = await tempFolder(); // as if it were a bucket
-      const nodes = [1, 2, 3].map(async () => startServer({ database: await openPostgres(url) }, dataDir));
+      const nodes = [1, 2, 3].map(async () =>
+        startServer({ database: await openPostgres({ url }) }, dataDir),
+      );
       const [first, ...others] = await Promise.all(nodes);
       const app = await Publisher.on(first as TestServer);
       const expectOffered = (version: string | undefined, timeout = 1000) =>
@@ -73,7 +75,7 @@ describeOnPostgres('on PostgreSQL', () => {
   describe('an upload whose commit gets no answer', () => {
     async function losingCommits() {
       const proxy = await PostgresProxy.to(postgres.server);
-      const database = await openPostgres(proxy.url(await postgres.server.createDatabase()));
+      const database = await openPostgres({ url: proxy.url(await postgres.server.createDatabase()) });
       const dataDir = await tempFolder();
       const app = await Publisher.on(await startServer({ database }, dataDir));
       const url = await app.promise('1.0.0', bytesOf('1.0.0').length);
@@ -107,7 +109,7 @@ describeOnPostgres('on PostgreSQL', () => {
   });
 
   test('while the database is away, all that needs it is answered with 503, and well again afterwards', async () => {
-    const database = await openPostgres(await postgres.server.createDatabase());
+    const database = await openPostgres({ url: await postgres.server.createDatabase() });
     const app = await Publisher.on(await startServer({ database }));
     const releaseId = await app.publish('1.0.0');
     const upload = await app.promise('2.0.0', bytesOf('2.0.0').length);

@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { databaseFailure } from '../../../src/database/database-error.ts';
-import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
+import { openPostgres, type PostgresOptions } from '../../../src/database/postgres/open-postgres.ts';
 import { WatchfulPool } from '../../../src/database/postgres/postgres-pool.ts';
 import { createApp, findApp, listApps } from '../../../src/database/queries/apps.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
-import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
 import { NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
 
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
-async function open(url: string, options: Parameters<typeof openPostgres>[1] = {}): Promise<Database> {
-  const database = await openPostgres(url, options);
+async function open(url: string, options: Omit<PostgresOptions, 'url'> = {}): Promise<Database> {
+  const database = await openPostgres({ url, ...options });
   onTestFinished(() => database.close());
   return database;
 }
@@ -37,7 +37,7 @@ async function expectExpiry({ changeCounter }: Database, times: number): Promise
 }
 
 describeOnPostgres('PostgreSQL', () => {
-  const postgres = usePostgres();
+  const postgres = useOwnPostgres();
 
   /** Ends the connections to a database that listen. */
   const terminateListeners = (url: string) =>
@@ -140,7 +140,7 @@ describeOnPostgres('PostgreSQL', () => {
 
     test('a store can be closed while the server is away', async () => {
       const url = await postgres.server.createDatabase();
-      const database = await openPostgres(url);
+      const database = await openPostgres({ url });
       await listApps(database.queries);
       await postgres.server.pause();
       await database.close();
@@ -164,7 +164,7 @@ describeOnPostgres('PostgreSQL', () => {
       const session = await pool.connect();
       expect(await failureOf(session.query('select pg_sleep(60)', []))).toMatchObject({
         code: 'store_unavailable',
-        message: expect.stringContaining('no answer'),
+        message: expect.stringContaining('no response'),
       });
       expect(await failureOf(session.query('select 1', []))).toMatchObject({ code: 'store_unavailable' });
       session.release();
@@ -188,7 +188,7 @@ describeOnPostgres('PostgreSQL', () => {
 
     test('a store can be closed all the same', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
-      const database = await openPostgres(proxy.url(await postgres.server.createDatabase()));
+      const database = await openPostgres({ url: proxy.url(await postgres.server.createDatabase()) });
       await listApps(database.queries);
       proxy.freeze();
       await database.close();
@@ -248,7 +248,7 @@ describeOnPostgres('PostgreSQL', () => {
 
     test('is had by one, until it closes', async () => {
       const url = await postgres.server.createDatabase();
-      const first = await openPostgres(url);
+      const first = await openPostgres({ url });
       await first.lockDisk(never);
       const second = await open(url);
       expect(await failureOf(second.lockDisk(never))).toMatchObject({

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { startBehindProxy } from '../../support/network/proxied-world.ts';
 import { peakOf, runMeasured, writeLargeBundle } from '../../support/process/resident-memory.ts';
 import { publishLinux, startWorld } from '../../support/publish/world.ts';
 import { describeOnCeph } from '../../support/s3/s3-place.ts';
@@ -32,6 +33,22 @@ test.skipIf(process.platform !== 'linux')(
     tell('disk', peak);
     expect(peak.publish).toBeLessThan(150);
     expect(peak.serve).toBeLessThan(200);
+  },
+  TIMEOUT_MS,
+);
+
+test.skipIf(process.platform !== 'linux')(
+  'a 512 MiB file is published in 150 MiB through a proxy that wants a password (reads /proc: Linux only)',
+  async () => {
+    const { world, env } = await startBehindProxy('https');
+    const file = await writeLargeBundle(world.folder, 'Large.AppImage', 512 * 1024 ** 2);
+    const { code, stderr, peaks } = await runMeasured(publishLinux('1.2.0', file), {
+      env: { ...world.env, ...env },
+    });
+    expect(code, stderr).toBe(0);
+    console.log(`512 MiB through a proxy's tunnel: ${Math.max(...peaks).toFixed(0)} MiB resident at most`);
+    expect(peaks.length).toBeGreaterThan(5);
+    expect(Math.max(...peaks)).toBeLessThan(150);
   },
   TIMEOUT_MS,
 );

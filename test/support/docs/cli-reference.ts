@@ -1,4 +1,4 @@
-import type { Command, Option } from 'commander';
+import type { CommandUnknownOpts as Command, Option } from '@commander-js/extra-typings';
 import { createProgram } from '../../../src/cli/program.ts';
 
 /** Where the page is, from the repository's root. */
@@ -19,7 +19,7 @@ export function cliReference(): string {
     throw new Error('no command is run');
   });
   const commands = program.commands.flatMap(withSubcommands);
-  const rows = commands.map((command) => [link(command), command.description()]);
+  const rows = commands.map((command) => [link(command), command.summary() || command.description()]);
   return [
     INTRODUCTION,
     table(['command', 'does'], rows),

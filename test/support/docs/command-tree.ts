@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 import { createProgram } from '../../../src/cli/program.ts';
 
 const PROGRAM = createProgram(() => {
@@ -15,7 +15,7 @@ export function optionsOf(words: readonly string[]): {
   readonly command: string;
   readonly options: Set<string>;
 } {
-  const path: Command[] = [PROGRAM];
+  const path: CommandUnknownOpts[] = [PROGRAM];
   for (const word of words) {
     const next = path.at(-1)?.commands.find((command) => command.name() === word);
     if (next === undefined) break;
@@ -43,6 +43,6 @@ export const ENVIRONMENT_VARIABLES: ReadonlySet<string> = new Set(
   COMMANDS.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? [])),
 );
 
-function withChildren(command: Command): Command[] {
+function withChildren(command: CommandUnknownOpts): CommandUnknownOpts[] {
   return [command, ...command.commands.flatMap(withChildren)];
 }

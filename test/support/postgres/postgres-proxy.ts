@@ -1,6 +1,6 @@
 import net, { type Socket } from 'node:net';
 import { listenRaw } from '../network/loopback-server.ts';
-import type { PostgresServer } from './postgres.ts';
+import type { PostgresCluster } from './postgres.ts';
 
 /** What becomes of a connection when a client sends a commit over it. */
 export type AtCommit = 'pass' | 'cut before' | 'cut after';
@@ -23,7 +23,7 @@ export class PostgresProxy {
     this.#address = address;
   }
 
-  static async to(server: PostgresServer): Promise<PostgresProxy> {
+  static async to(server: PostgresCluster): Promise<PostgresProxy> {
     const address = await listenRaw((client) => proxy.#forward(client, net.connect(server.socket)));
     const proxy = new PostgresProxy(address);
     return proxy;

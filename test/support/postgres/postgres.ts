@@ -1,12 +1,14 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { UNTIL_INPUT_ENDS } from '../process/until-input-ends.ts';
 
 /** Where Debian keeps the binaries of each version. */
@@ -29,61 +31,69 @@ export function describeOnPostgres(name: string, suite: () => void): void {
 
 const START_TIMEOUT_MS = 30_000;
 
+const MEMORY = '/dev/shm';
+/** Free bytes from which on clusters are kept in memory. A container may have 64 MiB only. */
+const MEMORY_MINIMUM = 2 * 1024 ** 3;
+
+/** A new database is 300 small files, which takes a disk three times as long as memory. */
+function clusterParent(): string {
+  if (!existsSync(MEMORY)) return tmpdir();
+  const { bavail, bsize } = statfsSync(MEMORY);
+  return bavail * bsize >= MEMORY_MINIMUM ? MEMORY : tmpdir();
+}
+
 /** For data that nobody needs when the machine is gone. It listens on a socket in its own folder only. */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=200'];
 
-/** A PostgreSQL of one's own, with an empty cluster. */
-export class PostgresServer {
-  /** Holds the cluster and the socket; may be entered by the user that the server runs as. */
-  readonly #folder: string;
-  readonly #settings: readonly string[];
-  #process: ChildProcess | undefined;
+/** A PostgreSQL that runs on this machine, to make databases in. */
+export class PostgresCluster {
+  /** Holds the data and the socket; may be entered by the user that the server runs as. */
+  protected readonly folder: string;
+  readonly #port: string;
+  /** The name of the database that new stores are copied from. */
+  #template: Promise<string> | undefined;
 
-  private constructor(folder: string, settings: readonly string[]) {
-    this.#folder = folder;
-    this.#settings = settings;
-  }
-
-  /** @param settings `name=value`, beside those that suit tests */
-  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
-    const folder = mkdtempSync(join(tmpdir(), 'synckit-ota-postgres-'));
-    const { uid, gid } = serverUser();
-    if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
-    const server = new PostgresServer(folder, settings);
-    const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
-    execFileSync(join(BINARIES ?? '', 'initdb'), ['-D', join(folder, 'data'), ...options], {
-      ...serverUser(),
-      cwd: folder,
-      stdio: 'ignore',
-    });
-    await server.resume();
-    return server;
+  constructor(folder: string, port = '5432') {
+    this.folder = folder;
+    this.#port = port;
   }
 
   /** The URL of a database, which need not be there. */
   url(database: string, user = 'postgres'): string {
-    return `postgres://${user}@localhost:${this.#port}/${database}?host=${encodeURIComponent(this.#folder)}`;
+    return `postgres://${user}@localhost:${this.#port}/${database}?host=${encodeURIComponent(this.folder)}`;
   }
 
   /** Where it listens: a Unix socket. */
   get socket(): string {
-    return join(this.#folder, `.s.PGSQL.${this.#port}`);
-  }
-
-  get #port(): string {
-    const setting = this.#settings.find((one) => one.startsWith('port='));
-    return setting?.slice('port='.length) ?? '5432';
+    return join(this.folder, `.s.PGSQL.${this.#port}`);
   }
 
   /** The folder of `postgresql.conf` and `pg_hba.conf`. */
   get dataFolder(): string {
-    return join(this.#folder, 'data');
+    return join(this.folder, 'data');
   }
 
-  /** @returns the URL of a new, empty database */
+  /** @returns the URL of a new store without rows: a copy of one that is migrated once for each server */
   async createDatabase(): Promise<string> {
+    this.#template ??= this.#migrateTemplate();
+    return this.#create(`template ${await this.#template}`);
+  }
+
+  /** @returns the URL of a new database without tables */
+  createEmptyDatabase(): Promise<string> {
+    return this.#create();
+  }
+
+  async #migrateTemplate(): Promise<string> {
+    const url = await this.createEmptyDatabase();
+    const database = await openPostgres({ url });
+    await database.close(); // only a database without sessions can be copied
+    return new URL(url).pathname.slice(1);
+  }
+
+  async #create(options = ''): Promise<string> {
     const name = `test_${randomBytes(6).toString('hex')}`;
-    await this.sql(`create database ${name} strategy file_copy`);
+    await this.sql(`create database ${name} ${options} strategy file_copy`);
     return this.url(name);
   }
 
@@ -106,6 +116,43 @@ export class PostgresServer {
     });
   }
 
+  /** Resolves once it lets clients in. @throws when `hasFailed` says that it never will */
+  async untilUp(hasFailed: () => string | undefined = () => undefined): Promise<void> {
+    for (const deadline = Date.now() + START_TIMEOUT_MS; ; await sleep(20)) {
+      if (await this.sql('select 1').catch(() => undefined)) return;
+      const failure = hasFailed() ?? (Date.now() > deadline ? 'it takes too long' : undefined);
+      if (failure !== undefined) throw new Error(`PostgreSQL did not start: ${failure}`);
+    }
+  }
+}
+
+/** A PostgreSQL of one's own, with an empty cluster, to stop and to configure at will. */
+export class PostgresServer extends PostgresCluster {
+  readonly #settings: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(folder: string, settings: readonly string[]) {
+    super(folder, settings.find((setting) => setting.startsWith('port='))?.slice('port='.length));
+    this.#settings = settings;
+  }
+
+  /** @param settings `name=value`, beside those that suit tests */
+  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
+    return PostgresServer.startIn(newClusterFolder(), settings);
+  }
+
+  /** As `start`, in a folder of `newClusterFolder`. */
+  static async startIn(folder: string, settings: readonly string[] = []): Promise<PostgresServer> {
+    const server = new PostgresServer(folder, settings);
+    const options = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-sync'];
+    await promisify(execFile)(join(BINARIES ?? '', 'initdb'), ['-D', server.dataFolder, ...options], {
+      ...serverUser(),
+      cwd: folder,
+    });
+    await server.resume();
+    return server;
+  }
+
   /** Ends it as an operator does, or as a crash; connections break. The data stays. */
   async pause(how: 'fast' | 'crash' = 'fast'): Promise<void> {
     const server = this.#process;
@@ -120,10 +167,10 @@ export class PostgresServer {
   /** Starts it again on the same data. */
   async resume(): Promise<void> {
     const settings = [...SETTINGS, ...this.#settings].flatMap((setting) => ['-c', setting]);
-    const args = ['-D', this.dataFolder, '-k', this.#folder, ...settings];
+    const args = ['-D', this.dataFolder, '-k', this.folder, ...settings];
     const server = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', join(BINARIES ?? '', 'postgres'), ...args], {
       ...serverUser(),
-      cwd: this.#folder,
+      cwd: this.folder,
       stdio: ['pipe', 'ignore', 'pipe'],
     });
     let log = '';
@@ -131,16 +178,12 @@ export class PostgresServer {
       log += text;
     });
     this.#process = server;
-    for (const deadline = Date.now() + START_TIMEOUT_MS; ; await sleep(20)) {
-      if (await this.sql('select 1').catch(() => undefined)) return;
-      if (Date.now() > deadline || server.exitCode !== null)
-        throw new Error(`PostgreSQL did not start: ${log}`);
-    }
+    await this.untilUp(() => (server.exitCode === null ? undefined : log));
   }
 
   async stop(): Promise<void> {
     await this.pause();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Of the process that all its others belong to. */
@@ -149,8 +192,23 @@ export class PostgresServer {
   }
 }
 
-/** A PostgreSQL for the tests of a suite, there from before the first until after the last. */
-export function usePostgres(): { readonly server: PostgresServer } {
+/** An empty folder that PostgreSQL's user may write to. */
+export function newClusterFolder(): string {
+  const folder = mkdtempSync(join(clusterParent(), 'synckit-ota-postgres-'));
+  const { uid, gid } = serverUser();
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+  return folder;
+}
+
+/** The PostgreSQL that the files of a run share, each test with databases of its own. It is up while tests run. */
+export function usePostgres(): { readonly server: PostgresCluster } {
+  const server = new PostgresCluster(inject('postgresFolder'));
+  beforeAll(() => server.untilUp());
+  return { server };
+}
+
+/** A PostgreSQL for the tests of one suite, which may stop it and change its settings. */
+export function useOwnPostgres(): { readonly server: PostgresServer } {
   let server: PostgresServer | undefined;
   beforeAll(async () => {
     server = await PostgresServer.start();

@@ -1,5 +1,5 @@
 import type { KyselyPlugin } from 'kysely';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
+import type { Database } from '../../../src/database/database.ts';
 
 /** A database whose queries fail or wait at will. Its counter differs only where a test says so. */
 export class UnreliableDatabase {

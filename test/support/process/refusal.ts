@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
-import { type RunOptions, start } from './binary.ts';
+import { expect } from 'vitest';
+import type { RunOptions } from './binary.ts';
+import { runInProcess } from './in-process.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /**
@@ -10,12 +11,11 @@ import { tempFolder } from './temp-folder.ts';
 export async function serveRefusal(
   args: readonly string[],
   secret: string,
-  options: RunOptions = {},
+  options: Pick<RunOptions, 'env'> = {},
 ): Promise<{ message: string; hint: string }> {
   const dataDir = join(await tempFolder(), 'data');
-  const running = start(['serve', '--port', '0', '--data-dir', dataDir, ...args], options);
-  onTestFinished(() => running.kill('SIGKILL')); // where it is not refused
-  const { code, stdout, stderr } = await running.finished;
+  const serve = ['serve', '--port', '0', '--data-dir', dataDir, ...args];
+  const { code, stdout, stderr } = await runInProcess(serve, options);
   expect(stderr).toMatch(/^error: [^\n]+\.\n {2}[^\n]+\.\n$/);
   expect(code).toBe(9);
   expect(stderr + stdout).not.toContain(secret);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
-import { openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { onTestFinished } from 'vitest';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { type Finished, type RunOptions, run, type Serving, startServe } from '../process/binary.ts';
+import { type JsonRun, readDocument } from '../process/json-run.ts';
 import { tempFolder } from '../process/temp-folder.ts';
 import { addApp } from '../server/add-app.ts';
 import type { Store } from '../server/stores.ts';
@@ -21,11 +22,6 @@ export interface World {
   runJson(args: readonly string[], options?: RunOptions): Promise<JsonRun>;
 }
 
-export interface JsonRun extends Finished {
-  // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
-  readonly document: any;
-}
-
 /**
  * @param url where commands reach the server, if not at its own address
  * @param store where it keeps everything, if not in a data folder of its own
@@ -40,7 +36,7 @@ export async function startWorld(
   await mkdir(project);
   const dataDir = store?.dataDir ?? join(folder, 'data');
   const server = await serveUntilFinished(dataDir, [...serveArgs, ...(store?.serveArgs ?? [])]);
-  const database = await (store ? store.openDatabase() : openDatabase(dataDir));
+  const database = await (store ? store.openDatabase() : openSqlite({ dataDir }));
   const { id, token } = await addApp(database).finally(() => database.close());
   const env = {
     SYNCKIT_OTA_SERVER: url?.href ?? server.url,
@@ -74,9 +70,7 @@ export async function serveUntilFinished(dataDir: string, args: readonly string[
 
 /** Runs with `--json`, which leaves exactly one document on stdout. */
 export async function runJson(args: readonly string[], options?: RunOptions): Promise<JsonRun> {
-  const finished = await run([...args, '--json'], options);
-  expect(finished.stdout.split('\n'), finished.stderr).toEqual([expect.stringMatching(/^[[{].*[\]}]$/), '']);
-  return { ...finished, document: JSON.parse(finished.stdout) };
+  return readDocument(await run([...args, '--json'], options));
 }
 
 /** A file that carries text as signature, which is all that is asked of it without a key. */

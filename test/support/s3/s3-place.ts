@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
 import type { S3Location } from '../../../src/storage/s3/s3-location.ts';
+import { isStorageInTier } from '../server/store-pairs.ts';
 import { CEPH_PACKAGES, cephIsInstalled } from './ceph.ts';
 import { type FakeS3, type FakeS3Options, startFakeS3 } from './fake-s3/start-fake-s3.ts';
 import { CEPH_BUCKET, sharedCeph } from './shared-ceph.ts';
@@ -31,11 +32,13 @@ export function placeIn(endpoint: string, bucket: string): S3Place {
 
 /**
  * Declares tests on a real store: Ceph's gateway, which this run's test files share. Where Ceph is not installed they
- * are skipped by name.
+ * are skipped by name; the tiers that each commit runs leave them out.
  * @param tests gets what gives an empty place
  */
 export function describeOnCeph(name: string, tests: (open: () => Promise<S3Place>) => void): void {
-  describe.skipIf(!cephIsInstalled)(`${name} on Ceph (needs Debian's ${CEPH_PACKAGES.join(', ')})`, () => {
+  if (!isStorageInTier('Ceph')) return;
+  const fullName = `${name} on Ceph (needs Debian's ${CEPH_PACKAGES.join(', ')})`;
+  describe.skipIf(!cephIsInstalled)(fullName, { tags: 'store' }, () => {
     let url = '';
     beforeAll(async () => {
       url = await sharedCeph(inject('cephFolder'));
@@ -46,6 +49,7 @@ export function describeOnCeph(name: string, tests: (open: () => Promise<S3Place
 
 /** Declares the same tests on the fake store and on Ceph. */
 export function describeOnS3(name: string, tests: (open: () => Promise<S3Place>) => void): void {
-  describe(`${name} on the fake store`, () => tests(() => fakeS3Place()));
+  if (isStorageInTier('fake'))
+    describe(`${name} on the fake store`, { tags: 'store' }, () => tests(() => fakeS3Place()));
   describeOnCeph(name, tests);
 }

@@ -16,10 +16,11 @@ declare module 'vitest' {
 /** The bucket that all tests share, each in a prefix of its own. */
 export const CEPH_BUCKET = 'synckit-ota-tests';
 
-/** Called by vitest before a run: nothing is started until a test needs it. */
-export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+/** Called by vitest before a run, for each tier and for all: nothing is started until a test needs it. */
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (!project.isRootProject()) return;
   const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-ceph-'));
-  provide('cephFolder', folder);
+  project.provide('cephFolder', folder);
   return () => stopCeph(folder);
 }
 

@@ -1,5 +1,5 @@
+import type { Database } from '../../../src/database/database.ts';
 import { createAppWithToken, type NewApp } from '../../../src/database/queries/apps.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { SCOPES } from '../../../src/protocol/token.ts';
 
 /** As `apps create` does, without the time a process takes. The token may do everything. */

@@ -1,8 +1,8 @@
 import { beforeAll, describe, inject, onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import { type ExampleProxy, nginxIsInstalled, startNginx } from '../network/example-proxy.ts';
-import { describeOnPostgres, type PostgresServer, usePostgres } from '../postgres/postgres.ts';
+import { describeOnPostgres, type PostgresServer, useOwnPostgres } from '../postgres/postgres.ts';
 import { freePorts } from '../process/free-ports.ts';
 import { cephIsInstalled } from '../s3/ceph.ts';
 import { CEPH_START_MS, fakeS3Place, placeIn, type S3Place } from '../s3/s3-place.ts';
@@ -34,7 +34,7 @@ export interface FleetSuite {
 export function describeOnFleet(name: string, tests: (suite: FleetSuite) => void): void {
   describe.skipIf(!nginxIsInstalled)('(needs nginx)', () => {
     describeOnPostgres(name, () => {
-      const postgres = usePostgres();
+      const postgres = useOwnPostgres();
       let ceph: string | undefined;
       beforeAll(async () => {
         if (cephIsInstalled) ceph = await sharedCeph(inject('cephFolder'));
@@ -54,7 +54,7 @@ export function describeOnFleet(name: string, tests: (suite: FleetSuite) => void
 
 async function start(postgres: PostgresServer, place: S3Place, serveArgs: readonly string[]): Promise<Fleet> {
   const url = await postgres.createDatabase();
-  const database = await openPostgres(url);
+  const database = await openPostgres({ url });
   onTestFinished(() => database.close());
   const ports = await freePorts(NODES);
   const nginx = await startNginx(ports);

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
+import type { Database } from '../../../src/database/database.ts';
 import { createApp as createAppRecord, type NewApp } from '../../../src/database/queries/apps.ts';
 import { createToken } from '../../../src/database/queries/tokens.ts';
 import { urlSigningKeys } from '../../../src/database/queries/url-signing-keys.ts';
-import { type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { SCOPES, type Scope } from '../../../src/protocol/token.ts';
 import { createApp } from '../../../src/server/app.ts';
 import { type Listening, listen } from '../../../src/server/listen.ts';
@@ -38,7 +39,7 @@ export async function openTestServer(
   dataDir: string,
   overrides: Partial<Services> = {},
 ): Promise<TestServer> {
-  const database = overrides.database ?? (await openDatabase(dataDir));
+  const database = overrides.database ?? (await openSqlite({ dataDir }));
   let publicUrl = TEST_PUBLIC_URL;
   const server = { now: new Date('2026-03-13T12:00:00Z') } as TestServer;
   const clock = overrides.clock ?? (() => server.now);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireStorageBinding } from '../../../src/database/queries/storage-binding.ts';
-import { openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { servedFolder } from '../../../src/storage/disk/disk-storage.ts';
 import type { S3Place } from '../s3/s3-place.ts';
 import { storageOptions } from './storage-options.ts';
@@ -30,7 +30,7 @@ export async function fillStore(
   sizes: readonly number[],
   slug = 'my-app',
 ): Promise<SmallStoreFile[]> {
-  const database = await openDatabase(dataDir);
+  const database = await openSqlite({ dataDir });
   try {
     await requireStorageBinding(database.queries, 'disk');
     await mkdir(servedFolder(dataDir), { recursive: true });

@@ -1,3 +1,4 @@
+import type { Database } from '../../../src/database/database.ts';
 import { createApp } from '../../../src/database/queries/apps.ts';
 import {
   completeArtifact,
@@ -5,7 +6,6 @@ import {
   type NewArtifact,
 } from '../../../src/database/queries/artifacts.ts';
 import { createRelease } from '../../../src/database/queries/releases.ts';
-import type { Database } from '../../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../../src/protocol/platform.ts';
 
 export const NOW = new Date('2026-03-13T12:00:00Z');

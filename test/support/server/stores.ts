@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, onTestFinished } from 'vitest';
+import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
-import { type Database, openDatabase } from '../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import type { Services } from '../../../src/server/services.ts';
 import { describeOnPostgres, usePostgres } from '../postgres/postgres.ts';
 import { tempFolder } from '../process/temp-folder.ts';
@@ -12,6 +13,7 @@ import { describeOnCeph, placeIn, type S3Place } from '../s3/s3-place.ts';
 import { openS3Server } from '../s3/s3-server.ts';
 import { openTestServer, type TestServer } from './server.ts';
 import { storageOptions } from './storage-options.ts';
+import { isInTier, type StorePair } from './store-pairs.ts';
 
 /** An empty database, and an empty place for files. */
 export interface Store {
@@ -32,9 +34,7 @@ export interface Store {
 }
 
 /** One of the ways to keep what the server keeps. */
-export interface Combination {
-  readonly engine: 'SQLite' | 'PostgreSQL';
-  readonly files: 'disk' | 'fake' | 'Ceph';
+export interface Combination extends StorePair {
   /** The caller closes it. @param dataDir an empty folder */
   create(dataDir: string): Promise<Store>;
   /** As `create`; it closes when the test is finished, and so do the nodes on it. */
@@ -52,18 +52,21 @@ interface Files {
 type NewDatabase = () => Promise<string | undefined>;
 
 /**
- * Declares tests for each engine with each storage: {SQLite, PostgreSQL} × {disk, the fake store, Ceph}. Those that need
- * what is not installed are skipped, and say so by their name.
+ * Declares tests for each engine with each storage: {SQLite, PostgreSQL} × {disk, the fake store, Ceph}, as far as the
+ * tier runs on them. Those that need what is not installed are skipped, and say so by their name.
  */
 export function describeOnEachStore(name: string, tests: (combination: Combination) => void): void {
   const onEachStorage = (engine: Combination['engine'], newDatabase: NewDatabase) => {
     const combine = (files: Combination['files'], openFiles: OpenFiles) =>
       tests(combination(engine, files, newDatabase, openFiles));
-    describe('and disk', () => combine('disk', openOnDisk));
-    describe('and the fake store', () => combine('fake', openOnFake));
-    describeOnCeph('and its files', (open) =>
-      combine('Ceph', async (dataDir) => onS3(dataDir, await open())),
-    );
+    if (isInTier({ engine, files: 'disk' }))
+      describe('and disk', { tags: 'store' }, () => combine('disk', openOnDisk));
+    if (isInTier({ engine, files: 'fake' }))
+      describe('and the fake store', { tags: 'store' }, () => combine('fake', openOnFake));
+    if (isInTier({ engine, files: 'Ceph' }))
+      describeOnCeph('and its files', (open) =>
+        combine('Ceph', async (dataDir) => onS3(dataDir, await open())),
+      );
   };
   describe(`${name} with SQLite`, () => onEachStorage('SQLite', async () => undefined));
   describeOnPostgres(`${name} with PostgreSQL`, () => {
@@ -81,7 +84,7 @@ function combination(
   const create = async (dataDir: string): Promise<Store> => {
     const { node, serveArgs, ...rest } = await openFiles(dataDir);
     const url = await newDatabase();
-    const open = () => (url === undefined ? openDatabase(dataDir) : openPostgres(url));
+    const open = () => (url === undefined ? openSqlite({ dataDir }) : openPostgres({ url }));
     return {
       ...rest,
       dataDir,

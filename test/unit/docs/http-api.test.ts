@@ -1,5 +1,6 @@
 import { IsObject, IsUnion } from 'typebox';
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../../src/cli/defaults.ts';
 import { CHANNEL_PATTERN } from '../../../src/protocol/channel.ts';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../src/protocol/extensions.ts';
 import * as messages from '../../../src/protocol/messages.ts';
@@ -88,7 +89,7 @@ describe('the page of the HTTP API', () => {
       `at most ${messages.MAX_JSON_BODY_BYTES / 1024} KiB (${messages.MAX_PARTS_BODY_BYTES / 1024} KiB`,
     );
     expect(PAGE).toContain(`1 to ${messages.MAX_SIGNATURE_LENGTH} characters`);
-    expect(PAGE).toContain(`${messages.DEFAULT_MAX_ARTIFACT_BYTES / 1024 ** 3} GiB unless set`);
+    expect(PAGE).toContain(`${DEFAULT_MAX_ARTIFACT_BYTES / 1024 ** 3} GiB unless set`);
   });
 });
 

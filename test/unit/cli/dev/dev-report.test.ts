@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { expect, describe as group, test } from 'vitest';
-import { describe, type Rehearsal, toDocument } from '../../../../src/cli/dev/dev-report.ts';
+import { type DevSession, describe, toDocument } from '../../../../src/cli/dev/dev-report.ts';
 import type { ReportedArtifact } from '../../../../src/cli/output/publish-report.ts';
 import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
@@ -19,7 +18,7 @@ const artifact = (target: ReportedArtifact['target']): ReportedArtifact => ({
   verified: true,
 });
 
-const rehearsal: Rehearsal = {
+const session: DevSession = {
   build: {
     name: 'Note Taker',
     isSample: false,
@@ -37,9 +36,9 @@ const rehearsal: Rehearsal = {
 };
 
 group('describe', () => {
-  test('says what there is, and how to see it', () => {
-    const text = describe(rehearsal);
-    expect(text).toContain('Note Taker from 1.2.0+7 to 1.2.1 at http://127.0.0.1:4680\n');
+  test('shows the build, and how to see the update', () => {
+    const text = describe(session);
+    expect(text).toContain('Serving 1.2.1 as the update of Note Taker 1.2.0+7 at http://127.0.0.1:4680\n');
     expect(text).toContain('  darwin-x86_64   52.4 MB  target/darwin.bundle\n');
     expect(text).toContain('  npx tauri dev --config /tmp/overlay.json\n');
     expect(text).toContain('  npx tauri build --debug --config /tmp/overlay.json\n');
@@ -50,25 +49,22 @@ group('describe', () => {
   });
 
   test.skipIf(process.platform === 'win32')('names a file as a shell takes it', () => {
-    const overlayFile = "/tmp/my app's $HOME/overlay.json";
-    const quoted = /tauri dev --config (.*)\n/.exec(describe({ ...rehearsal, overlayFile }))?.[1];
-    expect(execFileSync('sh', ['-c', `printf %s ${quoted}`], { encoding: 'utf8' })).toBe(overlayFile);
+    const text = describe({ ...session, overlayFile: "/tmp/my app's $HOME/overlay.json" });
+    expect(text).toContain(`tauri dev --config '/tmp/my app'\\''s $HOME/overlay.json'\n`);
   });
 
-  test('asks as a platform that something was built for', () => {
-    const text = describe({ ...rehearsal, artifacts: [{ ...artifact('windows'), bundleType: 'nsis' }] });
+  test('checks as a platform that something was built for', () => {
+    const text = describe({ ...session, artifacts: [{ ...artifact('windows'), bundleType: 'nsis' }] });
     expect(text).toContain('--target windows --arch x86_64 --bundle-type nsis');
   });
 
-  test('says so when the version is no update', () => {
-    expect(describe({ ...rehearsal, version: '1.2.0' })).toContain(
-      'An app of 1.2.0+7 is not offered 1.2.0: ',
-    );
+  test('says so when the version is not newer', () => {
+    expect(describe({ ...session, version: '1.2.0' })).toContain('An app at 1.2.0+7 is not offered 1.2.0: ');
   });
 });
 
 test('toDocument has what a script needs', () => {
-  const document = toDocument(rehearsal);
+  const document = toDocument(session);
   expect(document).toMatchObject({
     url: 'http://127.0.0.1:4680',
     slug: 'note-taker',
@@ -82,5 +78,5 @@ test('toDocument has what a script needs', () => {
     ],
   });
   expect(parsePublicKey(document.pubkey)).toEqual(publicKey);
-  expect(toDocument({ ...rehearsal, overlayFile: undefined }).overlay).toBeNull();
+  expect(toDocument({ ...session, overlayFile: undefined }).overlay).toBeNull();
 });

@@ -33,8 +33,8 @@ describe('checkOverlayFile', () => {
   test('keeps what somebody else wrote', async () => {
     const file = join(await tempFolder(), 'tauri.conf.json');
     await writeFile(file, '{"productName":"App"}');
-    expect(check(file)).toThrow(`--overlay ${file} is there already`);
-    expect(check(await tempFolder())).toThrow('is there already');
+    expect(check(file)).toThrow(`--overlay ${file} already exists`);
+    expect(check(await tempFolder())).toThrow('already exists');
   });
 
   test('says so where the folder is missing', async () => {
@@ -71,6 +71,6 @@ describe('writeOverlayFile', () => {
 
   test('says which file cannot be written', async () => {
     const folder = await tempFolder();
-    expect(() => writeOverlayFile(folder, overlay())).toThrow(`${folder} cannot be written: `);
+    expect(() => writeOverlayFile(folder, overlay())).toThrow(`cannot write ${folder}: `);
   });
 });

@@ -17,11 +17,11 @@ test('files are signed for the announced version, whatever their .sig holds, and
   const check = { publicKey: keyPair.publicKey, version: '1.2.1' };
   expect(await inspectArtifacts(signed, check)).toMatchObject({
     artifacts: signed,
-    faults: [],
+    issues: [],
     warnings: [],
   });
   expect(await inspectArtifacts(signed, { ...check, version: '1.2.0' })).toMatchObject({
-    faults: [{ message: expect.stringContaining('signed for version 1.2.1') }],
+    issues: [{ message: expect.stringContaining('signed for version 1.2.1') }],
   });
   expect(await readFile(`${file}.sig`, 'utf8')).toBe('signed for 1.2.0');
 });

@@ -43,7 +43,7 @@ test.each<[Traffic, string]>([
   ],
   [
     { type: 'download', fileName: 'my-app-1.2.1-linux-x86_64', size: 7, complete: false },
-    'download of my-app-1.2.1-linux-x86_64 (7 B): broken off',
+    'download of my-app-1.2.1-linux-x86_64 (7 B): interrupted',
   ],
   [
     { type: 'refused', method: 'GET', path: '/latest.json', status: 404, reason: 'There is nothing.' },

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StepReport } from '../../../../src/cli/github/step-report.ts';
 import type { StepResult } from '../../../../src/cli/github/step-summary.ts';
 import { createOutput, type OutputOptions } from '../../../../src/cli/output/output.ts';
-import { Reporter } from '../../../../src/cli/output/publish-reporter.ts';
+import { PublishReporter } from '../../../../src/cli/output/publish-reporter.ts';
 import { commandsIn, startStep } from '../../../support/docs/github-runner.ts';
 import { captureOutput } from '../../../support/process/captured-output.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
@@ -20,7 +20,7 @@ async function begin(command: string, options: OutputOptions = {}) {
   if (step === undefined) throw new Error('this is a step');
   step.begin(command);
   const output = createOutput(options, { plain: true, step });
-  return { runner, step, output, report: new Reporter(output).report };
+  return { runner, step, output, report: new PublishReporter(output).report };
 }
 
 /** Platform, action and verified of each file in a summary's table. */

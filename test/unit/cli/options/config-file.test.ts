@@ -65,7 +65,7 @@ describe('the configuration file', () => {
     expect(read).toThrow(
       expect.objectContaining({
         code: 'usage',
-        message: `${join(folder, CONFIG_FILE)} holds a token, and would be committed with it`,
+        message: `${join(folder, CONFIG_FILE)} contains a token, which would be committed with it`,
         hint: expect.stringContaining('SYNCKIT_OTA_TOKEN'),
       }),
     );
@@ -73,7 +73,7 @@ describe('the configuration file', () => {
   });
 
   test.each([
-    ['an unknown setting', '{"sever":"https://ota.example"}', /sever/],
+    ['an unknown setting', '{"sever":"https://ota.example"}', /unknown setting "sever"/],
     ['a number as text', '{"concurrency":"4"}', /concurrency/],
     ['a list of files', '{"artifacts":["dist/*"]}', /artifacts must be an object of platforms/],
     ['no files at all', '{"artifacts":{}}', /artifacts must be an object of platforms/],

@@ -9,9 +9,9 @@ describe('problems', () => {
 
   test('of one kind are said in one sentence', () => {
     const problems = new OptionErrors();
-    problems.add('no app is given: pass --app ID');
+    problems.add('no app given: pass --app ID');
     expect(() => problems.throwIfAny()).toThrow(
-      expect.objectContaining({ code: 'usage', message: 'no app is given: pass --app ID' }),
+      expect.objectContaining({ code: 'usage', message: 'no app given: pass --app ID' }),
     );
   });
 

@@ -25,15 +25,24 @@ describe('--artifact', () => {
     ['=a.AppImage', 'is not TARGET-ARCH=FILE'],
     ['linux-x86_64=', 'is not TARGET-ARCH=FILE'],
     ['', 'is not TARGET-ARCH=FILE'],
-    ['linux-amd64=a', 'names no platform: use linux, darwin, windows with x86_64, '],
-    ['linux-x86_64-dmg=a', 'for one kind of bundle like linux-x86_64-deb'],
-    ['darwin-universal-deb=a', 'names no platform'],
-    ['macos-aarch64=a', 'darwin-universal'],
-    ['Linux-x86_64=a', 'names no platform'],
   ])('%j is refused', (value, words) => {
     const { found } = collectProblems((problems) => readArtifacts([value], problems));
     expect(found).toContain(`--artifact ${value}`);
     expect(found).toContain(words);
+  });
+
+  test.each([
+    ['linux-amd64', 'did you mean linux-x86_64?'],
+    ['linux-x86_64-dmg', 'did you mean linux-x86_64?'],
+    ['darwin-universal-deb', 'did you mean darwin-universal?'],
+    ['macos-aarch64', 'did you mean darwin-aarch64?'],
+    ['Linux-x86_64', 'did you mean linux-x86_64?'],
+    ['linux', 'use linux, darwin, windows with x86_64, '],
+    ['beos-x86_64', 'for one bundle type like linux-x86_64-deb'],
+  ])('of the unknown platform %s is refused', (name, remedy) => {
+    const { found } = collectProblems((problems) => readArtifacts([`${name}=a`], problems));
+    expect(found).toContain(`--artifact: unknown platform "${name}"; `);
+    expect(found).toContain(remedy);
   });
 
   test('for one platform twice is refused, also by way of universal', () => {
@@ -59,8 +68,8 @@ describe('--expect', () => {
   });
 
   test.each([
-    ['', '--expect names no platform'],
-    ['linux-x86_64,mac', '--expect mac names no platform'],
+    ['', '--expect is empty'],
+    ['linux-x86_64,mac', '--expect: unknown platform "mac"'],
     ['darwin-aarch64,darwin-universal', '--expect names darwin-aarch64 more than once'],
   ])('%j is refused', (list, words) => {
     expect(collectProblems((problems) => readExpected(list, problems)).found).toContain(words);
@@ -75,7 +84,7 @@ describe('--expect', () => {
       found: '',
     });
     const { found } = read(undefined, ['mac', 'darwin-universal', 'darwin-aarch64']);
-    expect(found).toContain('expect in synckit-ota.config.json mac names no platform: use linux,');
+    expect(found).toContain('expect in synckit-ota.config.json: unknown platform "mac"; use linux,');
     expect(found).toContain('expect in synckit-ota.config.json names darwin-aarch64 more than once');
   });
 });

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type ReleaseOptions, readNotes, readVersion } from '../../../../src/cli/options/release-options.ts';
+import { readNotes, readVersion } from '../../../../src/cli/options/release-options.ts';
+import type { NotesOptions } from '../../../../src/cli/options/shared-options.ts';
 import { collectProblems } from '../../../support/process/collect-problems.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
@@ -15,8 +16,8 @@ describe('--version', () => {
   });
 
   test.each([
-    [undefined, 'no version is given: pass --version X.Y.Z'],
-    ['', 'no version is given'],
+    [undefined, 'no version given: pass --version X.Y.Z'],
+    ['', 'no version given'],
     ['1.2', '--version 1.2 is not strict semver (X.Y.Z): did you mean 1.2.0?'],
     ['v1', 'did you mean 1.0.0?'],
     ['0.44.0.5', 'did you mean 0.44.0?'],
@@ -31,7 +32,7 @@ describe('--version', () => {
 });
 
 describe('the notes', () => {
-  async function read(options: ReleaseOptions, content?: string) {
+  async function read(options: NotesOptions, content?: string) {
     const notesFile = join(await tempFolder(), 'notes.md');
     if (content !== undefined) await writeFile(notesFile, content);
     const given = content === undefined ? options : { ...options, notesFile };

@@ -23,12 +23,12 @@ describe('--server', () => {
   });
 
   test.each([
-    [undefined, 'no server is given: pass --server URL or set SYNCKIT_OTA_SERVER'],
-    ['', 'no server is given'],
+    [undefined, 'no server given: pass --server URL or set SYNCKIT_OTA_SERVER'],
+    ['', 'no server given'],
     ['ota.example', '--server ota.example is not an http(s) URL'],
     ['ftp://ota.example', '--server ftp://ota.example is not an http(s) URL'],
-    ['https://ota.example?a=b', '--server may have no credentials, query or fragment'],
-    ['https://ota.example#a', '--server may have no credentials, query or fragment'],
+    ['https://ota.example?a=b', '--server must not have credentials, a query or a fragment'],
+    ['https://ota.example#a', '--server must not have credentials, a query or a fragment'],
   ])('%j is refused', (text, words) => {
     expect(collectProblems((problems) => readServer(text, problems)).found).toContain(words);
   });
@@ -83,10 +83,10 @@ describe('the token', () => {
   });
 
   test.each([
-    ['nothing', {}, 'no token is given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN'],
-    ['an empty text', { token: '' }, 'no token is given'],
-    ['spaces in it', { token: 'a b' }, 'has spaces or line breaks in it'],
-    ['an umlaut', { token: 'tökén' }, 'give it alone'],
+    ['nothing', {}, 'no token given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN'],
+    ['an empty text', { token: '' }, 'no token given'],
+    ['spaces in it', { token: 'a b' }, 'contains spaces or line breaks'],
+    ['an umlaut', { token: 'tökén' }, 'remove the extra whitespace'],
   ])('as %s is refused', (_, options, words) => {
     expect(collectProblems((problems) => readToken(options, problems)).found).toContain(words);
   });
@@ -94,7 +94,7 @@ describe('the token', () => {
   test.each(['', ' \n', 'one\ntwo\n'])('in a file that holds %j is refused', async (text) => {
     const tokenFile = await fileWith(text);
     expect(collectProblems((problems) => readToken({ tokenFile }, problems)).found).toMatch(
-      /^the token is empty or has/,
+      /^the token is empty or contains/,
     );
   });
 
@@ -161,7 +161,7 @@ describe('--pubkey', () => {
     if (content !== undefined) await writeFile(file, content);
     const { value, found } = collectProblems((problems) => readPublicKey(file, problems));
     expect(value).toBeUndefined();
-    expect(found).toContain('is neither a minisign public key nor a file that holds one');
+    expect(found).toContain('is neither a minisign public key nor a file that contains one');
   });
 
   test('refuses a folder', async () => {
@@ -180,7 +180,7 @@ describe('a number', () => {
     ['007', 7],
   ])('%s is %i', (text, number) => {
     const read = collectProblems((problems) =>
-      readInteger('--concurrency', text, { min: 1, max: 64 }, problems),
+      readInteger({ option: '--concurrency', text, min: 1, max: 64 }, problems),
     );
     expect(read).toEqual({ value: number, found: '' });
   });
@@ -189,7 +189,7 @@ describe('a number', () => {
     '%j is refused',
     (text) => {
       const { found } = collectProblems((problems) =>
-        readInteger('--concurrency', text, { min: 1, max: 64 }, problems),
+        readInteger({ option: '--concurrency', text, min: 1, max: 64 }, problems),
       );
       expect(found).toBe(`--concurrency ${text} must be a whole number from 1 to 64`);
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../../../../src/cli/exit-codes.ts';
-import { reportFailure } from '../../../../src/cli/output/error-report.ts';
+import { reportError } from '../../../../src/cli/output/error-report.ts';
 import { createOutput, type OutputOptions } from '../../../../src/cli/output/output.ts';
 import { OtaError, type OtaErrorCode } from '../../../../src/errors.ts';
 import { captureOutput } from '../../../support/process/captured-output.ts';
@@ -24,7 +24,7 @@ const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {
 };
 
 function report(error: unknown, options: OutputOptions = {}, signal?: NodeJS.Signals): number {
-  return reportFailure(error, createOutput(options), signal);
+  return reportError(error, createOutput(options), signal);
 }
 
 describe('a failure', () => {

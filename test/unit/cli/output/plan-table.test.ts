@@ -4,17 +4,17 @@ import { expect, test } from 'vitest';
 import { formatPlan, formatRefused } from '../../../../src/cli/output/plan-table.ts';
 import { formatKeyId, parsePublicKey } from '../../../../src/protocol/minisign.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
-import { generateKey, signFile } from '../../../support/tauri/signer.ts';
+import { generateKeyInProcess, signInProcess } from '../../../support/tauri/in-process-signer.ts';
 
 const SHA = 'a'.repeat(64);
 const FILE = { target: 'linux', arch: 'x86_64', size: 2048, sha256: SHA, file: 'App.deb' } as const;
 
 test('a plan is a table of platform, bundle, size, hash, key id, action and file', async () => {
   const folder = await tempFolder();
-  const key = await generateKey(folder);
+  const key = generateKeyInProcess();
   const file = join(folder, 'App.deb');
   await writeFile(file, 'bytes');
-  const signature = (await readFile(await signFile(key, file), 'utf8')).trim();
+  const signature = (await readFile(await signInProcess(key, file), 'utf8')).trim();
   const keyId = formatKeyId(parsePublicKey(key.publicKey)?.keyId ?? Buffer.alloc(0));
   const table = formatPlan([
     { ...FILE, bundleType: 'deb', signature, action: 'upload' },
@@ -27,10 +27,10 @@ test('a plan is a table of platform, bundle, size, hash, key id, action and file
   ]);
 });
 
-test('in a refused plan each file is one of the reasons or sound', () => {
+test('in a refused plan each file is one of the reasons, or ok', () => {
   const table = formatRefused([
     { ...FILE, signature: 's', refused: true },
     { ...FILE, signature: 's', refused: false, file: 'b' },
   ]);
-  expect(table).toMatch(/refused {2}App\.deb\n.* sound {4}b$/);
+  expect(table).toMatch(/refused {2}App\.deb\n.* ok {7}b$/);
 });

@@ -20,7 +20,7 @@ const OWN: ReportedArtifact = {
   verified: true,
   url: 'https://ota.example/api/sync/ota/my-app/download/r1/linux/x86_64?bundle_type=deb',
 };
-/** What another job has brought. */
+/** A file that another job uploaded. */
 const OTHER: ReportedArtifact = {
   target: 'darwin',
   arch: 'aarch64',
@@ -46,15 +46,16 @@ const release = (fields: Partial<ReleaseResponse> = {}): ReleaseResponse => ({
 });
 const reported = (fields: Partial<Reported>): Reported => ({
   status: 'published',
+  version: '1.2.0',
   release: release({ status: 'published' }),
   slug: 'my-app',
   artifacts: [OWN],
   warnings: [],
   ...fields,
 });
-const headline = (fields: Partial<Reported>) => describe(reported(fields), '1.2.0').split('\n')[0];
+const headline = (fields: Partial<Reported>) => describe(reported(fields)).split('\n')[0];
 
-test('the document has the same keys for a file of this run and for one of another job', () => {
+test('the JSON document has the same keys for a file of this run and for one of another job', () => {
   expect(toDocument(reported({ artifacts: [OWN, OTHER] })).artifacts).toEqual([
     {
       target: 'linux',
@@ -81,38 +82,49 @@ test('the document has the same keys for a file of this run and for one of anoth
   ]);
 });
 
-test('people read where each file was verified, with its kind of bundle', () => {
-  const lines = describe(reported({ artifacts: [OWN, OTHER] }), '1.2.0').split('\n');
+test('the text shows where each file was verified, with its bundle type', () => {
+  const lines = describe(reported({ artifacts: [OWN, OTHER] })).split('\n');
   expect(lines[0]).toBe('Published 1.2.0.');
   expect(lines[1]).toMatch(/^linux-x86_64-deb .* uploaded .*verified at .*\/linux\/x86_64\?bundle_type=deb$/);
   expect(lines[2]).toMatch(/^darwin-aarch64 .* skipped .*verified at .*\/darwin\/aarch64$/);
 });
 
-suite('what is left a draft', () => {
+suite('the text for a release that is still a draft', () => {
   const expected = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
 
   test.each<[string, Partial<ReleaseResponse>, string]>([
     [
-      'waits for a request',
+      'names the command that takes it live',
       { status: 'draft' },
-      '1.2.0 is a draft, which nobody is offered yet; `synckit-ota publish finish` takes it live.',
+      '1.2.0 is a draft and not offered to anyone yet; `synckit-ota publish finish` takes it live.',
     ],
     [
-      'waits for the platforms that are not there',
+      'names the platforms that are missing',
       { status: 'draft', expect: expected, artifacts: [stored] },
-      '1.2.0 is a draft, which nobody is offered yet; it goes live with the last of darwin-aarch64, windows-x86_64.',
+      '1.2.0 is a draft and not offered to anyone yet; it goes live once darwin-aarch64, windows-x86_64 are uploaded.',
     ],
     [
-      'waits for uploads that were begun',
+      'says that uploads are still running, if no platform is missing',
       { status: 'draft', expect: ['linux-x86_64'], artifacts: [stored] },
-      '1.2.0 is a draft, which nobody is offered yet; it goes live when every upload that was begun for it is complete.',
+      '1.2.0 is a draft and not offered to anyone yet; it goes live when all started uploads finish.',
     ],
     [
-      'may be live by the time it is told of',
+      'says that another job took it live since',
       { status: 'published', expect: expected, artifacts: [stored] },
-      '1.2.0 is live: another job took it live.',
+      '1.2.0 is live: another job finished it.',
     ],
   ])('%s', (_, fields, words) => {
     expect(headline({ status: 'draft', release: release(fields) })).toBe(words);
+  });
+});
+
+suite('the text of a dry run', () => {
+  test.each([
+    [['PUT /slug'], 'Would send 1 request:\n  PUT /slug'],
+    [['PUT /slug', 'POST /releases'], 'Would send 2 requests:\n  PUT /slug\n  POST /releases'],
+  ])('lists %j', (requests, lines) => {
+    const text = describe(reported({ status: 'planned', release: undefined, requests }));
+    expect(text).toMatch(/^Would create 1\.2\.0:\n/);
+    expect(text.endsWith(lines)).toBe(true);
   });
 });

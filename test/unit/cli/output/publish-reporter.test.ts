@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createOutput, type OutputOptions } from '../../../../src/cli/output/output.ts';
-import { Reporter } from '../../../../src/cli/output/publish-reporter.ts';
+import { PublishReporter } from '../../../../src/cli/output/publish-reporter.ts';
 import { OtaError } from '../../../../src/errors.ts';
 import type { PublishEvent } from '../../../../src/publish/publish-event.ts';
 
@@ -41,7 +41,7 @@ function show(
   }: OutputOptions & { terminal?: boolean; plain?: boolean } = {},
 ) {
   process.stderr.isTTY = terminal;
-  const reporter = new Reporter(createOutput(options, { plain, step: undefined }));
+  const reporter = new PublishReporter(createOutput(options, { plain, step: undefined }));
   for (const event of events) {
     reporter.report(event);
     vi.advanceTimersByTime(500);
@@ -68,15 +68,12 @@ describe('progress without a terminal', () => {
     [{ type: 'warning', message: 'mind this' }, 'warning: mind this'],
     [{ type: 'slug_set', slug: 'my-app' }, 'slug my-app registered'],
     [{ type: 'release_created', release: RELEASE }, 'release 1.2.0 created (r1)'],
-    [{ type: 'release_found', release: RELEASE }, 'release 1.2.0 is there already (r1)'],
-    [
-      { type: 'skipped', artifact: ARTIFACT },
-      'linux-x86_64: the same bytes are there already, nothing to upload',
-    ],
-    [{ type: 'verified', platform: ARTIFACT }, 'linux-x86_64: offered, downloaded, and the same'],
+    [{ type: 'release_found', release: RELEASE }, 'release 1.2.0 already exists (r1)'],
+    [{ type: 'skipped', artifact: ARTIFACT }, 'linux-x86_64: already uploaded, skipped'],
+    [{ type: 'verified', platform: ARTIFACT }, 'linux-x86_64: verified: served file matches'],
     [
       { type: 'retrying', notice: { error: new OtaError('network', 'no answer'), attempt: 2, waitMs: 1500 } },
-      'no answer; trying again in 1.5 s',
+      'no answer; retrying in 1.5 s',
     ],
   ])('tells of $type', (event, line) => {
     expect(show([event])).toBe(`${line}\n`);

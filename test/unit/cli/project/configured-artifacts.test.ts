@@ -69,14 +69,14 @@ describe('patterns in the config file', () => {
 
   test.each<[string, Record<string, string>, RegExp]>([
     [
-      'a word that is no platform',
+      'an unknown platform',
       { 'linux-amd64': 'dist/*.AppImage' },
-      /^artifacts in config\.json: linux-amd64 names no platform: use linux, darwin, windows with /,
+      /^artifacts in config\.json: unknown platform "linux-amd64"; did you mean linux-x86_64\?/,
     ],
     [
-      'a kind of bundle of another system',
+      'a bundle type of another system',
       { 'linux-x86_64-msi': 'dist/*.AppImage' },
-      /linux-x86_64-msi names no platform/,
+      /unknown platform "linux-x86_64-msi"/,
     ],
     [
       'a platform twice, by way of universal',
@@ -118,12 +118,12 @@ describe('pains 2: a pattern that matches nothing', () => {
       leftOut: [
         {
           file: 'dist/*_1.2.0_x64.exe',
-          reason: 'it matches no file here, and windows-x86_64 is expected of another job',
+          reason: 'it matches no file here, and windows-x86_64 is expected from another job',
           usual: true,
         },
         {
           file: 'dist/*.app.tar.gz',
-          reason: 'it matches no file here, and darwin-aarch64 is expected of no other job',
+          reason: 'it matches no file here, and darwin-aarch64 is expected from no other job',
           usual: false,
         },
       ],
@@ -148,7 +148,7 @@ describe('pains 2: a pattern that matches nothing', () => {
   test('because folders are written as on Windows is told so', async () => {
     const { problems } = await read({ 'linux-x86_64': 'dist\\*.AppImage' });
     expect(problems).toContain(
-      '"dist\\*.AppImage" for linux-x86_64 matches no file in FOLDER. Write folders with /',
+      '"dist\\*.AppImage" for linux-x86_64 matches no file in FOLDER. Separate folders with /',
     );
   });
 });

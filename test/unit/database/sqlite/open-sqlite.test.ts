@@ -2,19 +2,20 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Database } from '../../../../src/database/database.ts';
 import { findApp } from '../../../../src/database/queries/apps.ts';
 import { forgetDeleted } from '../../../../src/database/queries/artifacts.ts';
 import { deleteRelease } from '../../../../src/database/queries/releases.ts';
-import { DATABASE_FILE, type Database, openDatabase } from '../../../../src/database/sqlite/open-sqlite.ts';
+import { DATABASE_FILE, openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import { lockForServing } from '../../../../src/database/sqlite/serve-lock.ts';
-import { connectSqlite, openSqlite } from '../../../../src/database/sqlite/sqlite-connection.ts';
+import { connectSqlite, openSqliteFile } from '../../../../src/database/sqlite/sqlite-connection.ts';
 import { describeConcurrency } from '../../../contract/database/concurrency.contract.ts';
 import { describeDatabase } from '../../../contract/database/database.contract.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { StoreWithApp } from '../../../support/server/store-with-app.ts';
 
 async function open(dataDir: string): Promise<Database> {
-  const database = await openDatabase(dataDir);
+  const database = await openSqlite({ dataDir });
   onTestFinished(() => database.close());
   return database;
 }
@@ -48,7 +49,7 @@ describe('R7: the settings of a connection', () => {
   test('are right after a write, and after reopening and another write', async () => {
     const dataDir = await tempFolder();
     for (const slug of ['first', 'second']) {
-      const database = await openDatabase(dataDir);
+      const database = await openSqlite({ dataDir });
       await StoreWithApp.in(database, slug);
       expect(await pragmasOf(database)).toEqual(PRAGMAS);
       await database.close();
@@ -58,7 +59,7 @@ describe('R7: the settings of a connection', () => {
   test('are the same on a connection that only reads, but for the journal, which the file has', async () => {
     const dataDir = await tempFolder();
     await open(dataDir);
-    const connection = await openSqlite(join(dataDir, DATABASE_FILE), { readonly: true });
+    const connection = await openSqliteFile(join(dataDir, DATABASE_FILE), { readonly: true });
     onTestFinished(() => void connection.close());
     const values = Object.keys(PRAGMAS).map((name) => [name, connection.pragma(name, { simple: true })]);
     expect(Object.fromEntries(values)).toEqual(PRAGMAS);
@@ -131,7 +132,7 @@ describe('on disk', () => {
     const dataDir = join(await tempFolder(), 'new', 'data');
     const database = await open(dataDir);
     await StoreWithApp.in(database);
-    (await lockForServing(dataDir))();
+    (await lockForServing({ dataDir }))();
     expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
     const files = await readdir(dataDir);
     const modes = await Promise.all(
@@ -147,7 +148,7 @@ describe('on disk', () => {
 
   test('what was committed is there after the store is closed and opened again', async () => {
     const dataDir = await tempFolder();
-    const database = await openDatabase(dataDir);
+    const database = await openSqlite({ dataDir });
     const { appId } = await StoreWithApp.in(database);
     await database.close();
     expect(await findApp((await open(dataDir)).queries, appId)).toMatchObject({ slug: 'my-app' });
@@ -173,7 +174,7 @@ describe('on disk', () => {
   ])('a store whose file %s is refused with what to do', async (_what, plant) => {
     const dataDir = await tempFolder();
     await plant(dataDir);
-    await expect(openDatabase(dataDir)).rejects.toMatchObject({
+    await expect(openSqlite({ dataDir })).rejects.toMatchObject({
       name: 'OtaError',
       code: 'store_unavailable',
       hint: expect.stringMatching(/./),

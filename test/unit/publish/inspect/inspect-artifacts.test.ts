@@ -8,8 +8,12 @@ import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
 import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
 import type { InspectOptions } from '../../../../src/publish/inspect/local-artifact.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
+import {
+  generateKeyInProcess,
+  type InProcessKey,
+  signInProcess,
+} from '../../../support/tauri/in-process-signer.ts';
 import { LINUX, MAC, WINDOWS, writeArtifact } from '../../../support/tauri/local-file.ts';
-import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
 
 const SIGN = 'Sign the bundle';
 
@@ -96,21 +100,21 @@ test('the issues of all files are found together, and whole files still inspecte
 
 describe('a file with a key to check by', () => {
   let folder: string;
-  let key: SigningKey;
-  let otherKey: SigningKey;
+  let key: InProcessKey;
+  let otherKey: InProcessKey;
   let signature: string;
   const bytes = randomBytes(100_000);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
-    [key, otherKey] = await Promise.all([generateKey(folder, 'right'), generateKey(folder, 'other')]);
+    [key, otherKey] = [generateKeyInProcess(), generateKeyInProcess()];
     const { file } = await writeArtifact(folder, LINUX, undefined, bytes);
-    signature = await readFile(await signFile(key, file, { appVersion: '1.2.0' }), 'utf8');
+    signature = await readFile(await signInProcess(key, file), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   async function judge(
-    fields: { bytes?: Buffer; signature?: string; key?: SigningKey; version?: string } = {},
+    fields: { bytes?: Buffer; signature?: string; key?: InProcessKey; version?: string } = {},
   ) {
     const { version = '1.2.0' } = fields;
     const artifact = await writeArtifact(

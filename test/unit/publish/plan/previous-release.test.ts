@@ -13,8 +13,12 @@ import {
 } from '../../../../src/publish/plan/previous-release.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { artifact, REQUEST, release } from '../../../support/publish/plan-inputs.ts';
+import {
+  generateKeyInProcess,
+  type InProcessKey,
+  signInProcess,
+} from '../../../support/tauri/in-process-signer.ts';
 import { LINUX, MAC } from '../../../support/tauri/local-file.ts';
-import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
 
 const RELEASES = [
   release('1.0.0', { status: 'published', channel: 'stable' }),
@@ -95,10 +99,10 @@ describe('a key', () => {
   let folder: string;
   let keys: Record<'old' | 'new' | 'third', { id: string; signature: string }>;
 
-  async function signedBy(key: SigningKey, name: string) {
+  async function signedBy(key: InProcessKey, name: string) {
     const file = join(folder, name);
     await writeFile(file, 'bytes');
-    const signature = (await readFile(await signFile(key, file), 'utf8')).trim();
+    const signature = (await readFile(await signInProcess(key, file), 'utf8')).trim();
     const publicKey = parsePublicKey(key.publicKey);
     if (publicKey === undefined) throw new Error('the signer makes keys that are ones');
     return { id: formatKeyId(publicKey.keyId), signature };
@@ -108,7 +112,7 @@ describe('a key', () => {
     folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
     const made = ['old', 'new', 'third'].map(async (name) => [
       name,
-      await signedBy(await generateKey(folder, name), name),
+      await signedBy(generateKeyInProcess(), name),
     ]);
     keys = Object.fromEntries(await Promise.all(made));
   });

@@ -9,8 +9,12 @@ import { fetchUpdate } from '../../../../src/publish/verify/fetch-update.ts';
 import { askForUpdate } from '../../../../src/publish/verify/update-check.ts';
 import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { publisherOver } from '../../../support/publish/test-publisher.ts';
+import {
+  generateKeyInProcess,
+  type InProcessKey,
+  signInProcess,
+} from '../../../support/tauri/in-process-signer.ts';
 import { LINUX, sha256Of } from '../../../support/tauri/local-file.ts';
-import { generateKey, type SigningKey, signFile } from '../../../support/tauri/signer.ts';
 
 const CHECK = 'https://ota.example/api/sync/ota/my-app/linux/x86_64';
 const FILE = 'https://ota.example/api/sync/ota/my-app/download/r1/linux/x86_64';
@@ -82,22 +86,22 @@ describe('asking for an update', () => {
 
 describe('fetching an update', () => {
   let folder: string;
-  let key: SigningKey;
-  let otherKey: SigningKey;
+  let key: InProcessKey;
+  let otherKey: InProcessKey;
   let signature: string;
   const bytes = randomBytes(50_000);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'synckit-ota-test-'));
-    [key, otherKey] = await Promise.all([generateKey(folder, 'right'), generateKey(folder, 'other')]);
+    [key, otherKey] = [generateKeyInProcess(), generateKeyInProcess()];
     const file = join(folder, 'bundle.bin');
     await writeFile(file, bytes);
-    signature = await readFile(await signFile(key, file, { appVersion: '1.2.0' }), 'utf8');
+    signature = await readFile(await signInProcess(key, file), 'utf8');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   function fetchSigned(
-    fields: { served?: Buffer; signature?: string; version?: string; key?: SigningKey | null } = {},
+    fields: { served?: Buffer; signature?: string; version?: string; key?: InProcessKey | null } = {},
   ) {
     const { served = bytes, version = '1.2.0' } = fields;
     const answer = () => HttpResponse.arrayBuffer(new Uint8Array(served).buffer);

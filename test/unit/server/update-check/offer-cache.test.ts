@@ -3,17 +3,18 @@ import { runInNewContext } from 'node:vm';
 import type { KyselyPlugin } from 'kysely';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Database } from '../../../../src/database/database.ts';
 import { createApp, setSlug } from '../../../../src/database/queries/apps.ts';
 import { completeArtifact, createPendingArtifact } from '../../../../src/database/queries/artifacts.ts';
 import { createRelease, deleteRelease } from '../../../../src/database/queries/releases.ts';
-import { type Database, openDatabase } from '../../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../../../src/protocol/platform.ts';
 import { Offers } from '../../../../src/server/update-check/offer-cache.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX, Publisher, startServer } from '../../../support/publish/publisher.ts';
 
 async function openStore(dataDir: string): Promise<Database> {
-  const database = await openDatabase(dataDir);
+  const database = await openSqlite({ dataDir });
   onTestFinished(() => database.close());
   return database;
 }

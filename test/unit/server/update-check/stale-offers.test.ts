@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openDatabase } from '../../../../src/database/sqlite/open-sqlite.ts';
+import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import { Offers } from '../../../../src/server/update-check/offer-cache.ts';
 import { UnreliableDatabase } from '../../../support/postgres/unreliable-database.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
@@ -12,7 +12,7 @@ const SECOND = 1000;
 /** Offers with 1.0.0 in memory, on a database that can be broken, at a time that can be moved; `database` cannot. */
 async function startOffers(staleIfError = 300) {
   const dataDir = await tempFolder();
-  const [database, own] = [await openDatabase(dataDir), await openDatabase(dataDir)];
+  const [database, own] = [await openSqlite({ dataDir }), await openSqlite({ dataDir })];
   onTestFinished(async () => void (await Promise.all([database.close(), own.close()])));
   const store = await StoreWithApp.in(database);
   await store.publish(await store.release('1.0.0'));

@@ -1,10 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatPublicKeyForTauri, generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
 import { devOverlay, formatOverlay, isDevOverlay } from '../../../../src/tauri/project/dev-overlay.ts';
 import { mergePatch } from '../../../../src/tauri/project/tauri-config.ts';
-import { configureWithTauri } from '../../../support/tauri/tauri-cli.ts';
 import { copyProject } from '../../../support/tauri/tauri-project.ts';
 
 const { publicKey } = generateSigningKeyPair();
@@ -30,26 +29,6 @@ describe('devOverlay', () => {
       },
     });
   });
-
-  test.each(['dev', 'build'] as const)(
-    "is taken by Tauri's own command line: %s --config",
-    async (command) => {
-      const project = await copyProject();
-      const file = join(project, 'overlay of mine.json');
-      await writeFile(file, text);
-      const flags = command === 'build' ? ['--debug'] : ['--no-dev-server'];
-      expect(await configureWithTauri(project, [command, ...flags, '--config', file])).toEqual(overlay);
-      const older = ['--config', '{"version":"0.0.1"}'];
-      expect(await configureWithTauri(project, [command, ...flags, '--config', file, ...older])).toEqual({
-        ...overlay,
-        version: '0.0.1',
-      });
-      await writeFile(file, JSON.stringify({ ...overlay, unheardOf: true }));
-      await expect(configureWithTauri(project, [command, ...flags, '--config', file])).rejects.toThrow(
-        'unheardOf',
-      );
-    },
-  );
 });
 
 describe('isDevOverlay', () => {

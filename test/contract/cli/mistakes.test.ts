@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BINARY, run } from '../support/process/binary.ts';
-import { writeBundle } from '../support/publish/world.ts';
+import { runInProcess } from '../../support/process/in-process.ts';
+import { writeBundle } from '../../support/publish/world.ts';
 
 /** Nothing listens there: each of these is found before anything is sent. */
 const REMOTE = ['--server', 'http://127.0.0.1:9', '--app', 'a1', '--token', 't'];
@@ -118,7 +116,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     ['releases', 'list', '--server', 'http://127.0.0.1:9', '--app', 'a1', '--token-file', 'empty.bin'],
     2,
     'the token is empty',
-    'give it alone',
+    'remove the extra whitespace',
   ],
   [
     'a token in the configuration',
@@ -234,7 +232,7 @@ describe("a user's mistake is said in one sentence that names it and what to do"
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test.each(MISTAKES)('%s', async (_, args, exit, named, remedy) => {
-    const { code, stdout, stderr } = await run(args, { cwd: folder });
+    const { code, stdout, stderr } = await runInProcess(args, { cwd: folder });
     expect(stdout.replace(/^\{.*\}$/gm, '').trim()).toBe(''); // serve may have logged
     expect(stderr.match(/^error: /gm), stderr).toHaveLength(1);
     expect(stderr).toContain(named);
@@ -244,17 +242,6 @@ describe("a user's mistake is said in one sentence that names it and what to do"
   });
 });
 
-test('a reader that has gone away is no reason for a stack trace', async () => {
-  const child = spawn(process.execPath, [BINARY, 'publish', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  child.stdout.destroy();
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    stderr += text;
-  });
-  await once(child, 'close');
-  expect(stderr).toBe('');
-});
-
 test('stdin cannot give the notes and the token both', async () => {
   const args = [
     ...PUBLISH.filter((arg) => arg !== '--token' && arg !== 't'),
@@ -262,7 +249,7 @@ test('stdin cannot give the notes and the token both', async () => {
     'linux-x86_64=ok.bin',
   ];
   const both = ['--notes-file', '-', '--token-file', '-'];
-  const { code, stderr } = await run([...args, ...both], { input: 'one of them\n' });
+  const { code, stderr } = await runInProcess([...args, ...both]);
   expect(code).toBe(2);
   expect(stderr).toMatch(/--notes-file.*--token-file|--token-file.*--notes-file/s);
 });

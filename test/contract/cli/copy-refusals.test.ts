@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { deleteRelease, listReleases } from '../../src/database/queries/releases.ts';
-import { openDatabase } from '../../src/database/sqlite/open-sqlite.ts';
-import { deadUrl } from '../support/network/loopback-server.ts';
-import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
-import { PostgresProxy } from '../support/postgres/postgres-proxy.ts';
-import { run, startServe } from '../support/process/binary.ts';
-import { tempFolder } from '../support/process/temp-folder.ts';
-import { runJson } from '../support/publish/world.ts';
-import { fakeS3Place, type S3Place } from '../support/s3/s3-place.ts';
-import { copyArgs, fillStore, type SmallStoreFile } from '../support/server/small-store.ts';
-import { storageOptions } from '../support/server/storage-options.ts';
+import { deleteRelease, listReleases } from '../../../src/database/queries/releases.ts';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
+import { deadUrl } from '../../support/network/loopback-server.ts';
+import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
+import { startServe } from '../../support/process/binary.ts';
+import { runInProcess, runJsonInProcess } from '../../support/process/in-process.ts';
+import { tempFolder } from '../../support/process/temp-folder.ts';
+import { fakeS3Place, type S3Place } from '../../support/s3/s3-place.ts';
+import { copyArgs, fillStore, type SmallStoreFile } from '../../support/server/small-store.ts';
+import { storageOptions } from '../../support/server/storage-options.ts';
 
 /** One sentence, and what to do. */
 const SENTENCE = /^error: [^\n]+\.\n {2}[^\n]+\n$/;
@@ -30,7 +30,7 @@ describeOnPostgres('copy', () => {
     const artifacts = () => [...place.fake.store.objects.keys()].filter((key) => key.includes('/artifacts/'));
     const rows = (table: string) =>
       postgres.server.sql(`select * from ${table}`, new URL(database).pathname.slice(1));
-    const copy = (to: S3Place = place, from = dataDir) => runJson(copyArgs(from, to), { env });
+    const copy = (to: S3Place = place, from = dataDir) => runJsonInProcess(copyArgs(from, to), { env });
     return { dataDir, files, place, env, artifacts, rows, copy };
   }
 
@@ -49,7 +49,7 @@ describeOnPostgres('copy', () => {
 
     test('where the database has apps', async () => {
       const { env, copy, artifacts, rows } = await openWorld();
-      const { document: app } = await runJson(['apps', 'create', 'Another'], { env });
+      const { document: app } = await runJsonInProcess(['apps', 'create', 'Another'], { env });
       const { code, stderr } = await copy();
       expect(code).toBe(5);
       expect(stderr).toMatch(SENTENCE);
@@ -112,7 +112,7 @@ describeOnPostgres('copy', () => {
     ];
     test.each(failures)('where %s', async (_, change, message, more = {}) => {
       const { dataDir, place, env, rows } = await openWorld();
-      const { code, stderr } = await run(copyArgs(dataDir, await change(place)), {
+      const { code, stderr } = await runInProcess(copyArgs(dataDir, await change(place)), {
         env: { ...env, ...more },
       });
       expect(code).toBe(9);
@@ -124,7 +124,11 @@ describeOnPostgres('copy', () => {
     test('where the database cannot be reached', async () => {
       const { dataDir, place, artifacts } = await openWorld();
       const database = `postgres://me:canary@${(await deadUrl()).host}/updates`;
-      const { code, stdout, stderr } = await run([...copyArgs(dataDir, place), '--to-database', database]);
+      const { code, stdout, stderr } = await runInProcess([
+        ...copyArgs(dataDir, place),
+        '--to-database',
+        database,
+      ]);
       expect(code).toBe(9);
       expect(stderr).toMatch(SENTENCE);
       expect(stdout + stderr).not.toContain('canary');
@@ -156,7 +160,7 @@ describeOnPostgres('copy', () => {
     expect(failed.stderr).not.toContain('1.4.0');
     expect(await rows('apps')).toEqual([]);
     const serve = ['serve', '--port', '0', '--data-dir', join(dataDir, 'none'), ...storageOptions(place)];
-    const served = await run(serve, { env });
+    const served = await runInProcess(serve, { env });
     expect(served.code).toBe(9);
     expect(served.stderr).toMatch(/^error: a copy into this database was begun and has not ended\.\n/);
 
@@ -171,7 +175,7 @@ describeOnPostgres('copy', () => {
   test('brings over what is new at the source, and queues what was deleted there', async () => {
     const { dataDir, copy, place, files, rows, artifacts } = await openWorld();
     expect(await copy()).toMatchObject({ code: 0, document: { files: { sent: 3 } } });
-    const database = await openDatabase(dataDir);
+    const database = await openSqlite({ dataDir });
     const [app] = await database.queries.selectFrom('apps').selectAll().execute();
     const releases = await listReleases(database.queries, app?.id ?? '');
     const first = releases.find(({ version }) => version === '1.0.0');
@@ -219,11 +223,11 @@ describeOnPostgres('copy', () => {
         if (method === 'PUT' && key.includes('/artifacts/key-of')) proxy.atCommit = how;
         return undefined;
       };
-      const failed = await runJson(copyArgs(dataDir, place), byProxy);
+      const failed = await runJsonInProcess(copyArgs(dataDir, place), byProxy);
       expect(failed, failed.stderr).toMatchObject({ code: 7, document: { error: { retryable: true } } });
       proxy.atCommit = 'pass';
       const status = how === 'cut after' ? 'unchanged' : 'copied';
-      const again = await runJson(copyArgs(dataDir, place), byProxy);
+      const again = await runJsonInProcess(copyArgs(dataDir, place), byProxy);
       expect(again).toMatchObject({ code: 0, document: { status, files: { sent: 0 } } });
     },
   );
@@ -292,7 +296,7 @@ describe('copy refuses with 2, and says what to do,', () => {
     ],
     ['a folder without a store', ['--from-data-dir', '.', ...bucket, ...database], /there is no store in \./],
   ])('for %s', async (_, args, message) => {
-    const { code, stderr } = await run(['copy', ...args], { cwd: await tempFolder() });
+    const { code, stderr } = await runInProcess(['copy', ...args], { cwd: await tempFolder() });
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
   });
@@ -301,7 +305,7 @@ describe('copy refuses with 2, and says what to do,', () => {
     const dataDir = join(await tempFolder(), 'data');
     const server = await startServe(dataDir, storageOptions(await fakeS3Place()));
     expect(await server.stop()).toBe(0);
-    const { code, stderr } = await run(['copy', '--from-data-dir', dataDir, ...bucket, ...database]);
+    const { code, stderr } = await runInProcess(['copy', '--from-data-dir', dataDir, ...bucket, ...database]);
     expect(code).toBe(2);
     expect(stderr).toMatch(SENTENCE);
     expect(stderr).toMatch(/the files of .* are in s3:\/\/bucket/);

@@ -1,0 +1,24 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { withExamples } from '../options/help-format.ts';
+import { type OptionsOf, versionOption, withOutput } from '../options/shared-options.ts';
+
+export type DevOptions = OptionsOf<typeof devCommand>;
+
+export const devCommand = () =>
+  withExamples(
+    withOutput(
+      new Command('dev')
+        .summary('try an update on this machine')
+        .description(
+          'Try an update on this machine: serve the last build of a Tauri project as the next version, from a temporary server with a temporary key, and show every check and download.',
+        )
+        .optionsGroup('Project options:')
+        .option('--project <dir>', 'the Tauri project (default: here, or a built-in sample if there is none)')
+        .option('--sample', 'use the built-in sample even in a Tauri project')
+        .addOption(versionOption('offer the build as this version (default: the next patch version)'))
+        .optionsGroup('Server options:')
+        .addOption(new Option('--port <port>', 'port to listen on').default('0', 'a free one'))
+        .option('--overlay <file>', 'where to write the temporary Tauri config (default: a temporary file)'),
+    ),
+    ['synckit-ota dev', 'synckit-ota dev --project apps/desktop --version 2.0.0', 'synckit-ota dev --sample'],
+  );

@@ -1,0 +1,148 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { DEFAULT_CONCURRENCY } from '../defaults.ts';
+import { withExamples } from '../options/help-format.ts';
+import {
+  collect,
+  type OptionsOf,
+  pubkeyOption,
+  slugOption,
+  versionOption,
+  withNotes,
+  withPlatform,
+  withRemote,
+} from '../options/shared-options.ts';
+
+export type PublishOptions = OptionsOf<typeof publishCommand>;
+export type PublishSlugOptions = OptionsOf<typeof publishSlugCommand>;
+export type PublishReleaseOptions = OptionsOf<typeof publishReleaseCommand>;
+export type PublishArtifactOptions = OptionsOf<typeof publishArtifactCommand>;
+export type PublishFinishOptions = OptionsOf<typeof publishFinishCommand>;
+
+export const publishCommand = () =>
+  withExamples(withRemote(withSafetyOptions(withFileOptions(publishRelease()))), [
+    'synckit-ota publish --dry-run',
+    'synckit-ota publish --version 1.2.0 --expect darwin-aarch64,linux-x86_64',
+    'synckit-ota publish --version 1.2.0 \\\n      --artifact linux-x86_64=App.AppImage --artifact windows-x86_64=App-setup.exe',
+    'synckit-ota publish --channel beta --allow-prerelease',
+  ]);
+
+/** `publish` with what it says of the release. */
+const publishRelease = () =>
+  withNotes(
+    new Command('publish')
+      .summary('publish a release')
+      .description(
+        'Publish a release: check the files, register the slug, create the release, upload, go live, and verify what the server serves. Version, slug, key, notes and files are read from the Tauri project unless an option gives them.',
+      )
+      .commandsGroup('Single steps:')
+      .optionsGroup('Release options:')
+      .addOption(versionOption("strict semver; a leading v is removed (default: the project's version)")),
+    "release notes (default: the version's section of CHANGELOG.md)",
+  )
+    .option('--channel <name>', 'release channel (default: stable)')
+    .addOption(
+      slugOption("the app's slug, registered if needed (default: from the project's updater endpoint)"),
+    )
+    .option(
+      '--expect <list>',
+      'platforms, separated by commas; the release goes live for all of them once the last one is uploaded: for parallel jobs that build one platform each',
+    )
+    .option('--draft', 'upload only and keep the release a draft; `publish finish` takes it live');
+
+const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
+  command
+    .optionsGroup('File options:')
+    .addOption(
+      new Option(
+        '--project <dir>',
+        'the Tauri project to publish; synckit-ota.config.json is searched from here upwards',
+      ).default('.'),
+    )
+    .option(
+      '--artifact <platform=file>',
+      "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, or linux-x86_64-deb=App.deb for one bundle type; its signature is read from FILE.sig",
+      collect,
+    )
+    .addOption(
+      pubkeyOption(
+        "the app's minisign public key, which every signature is checked against (default: the project's)",
+      ),
+    )
+    .option('--concurrency <n>', `uploads at the same time (default: ${DEFAULT_CONCURRENCY})`);
+
+const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
+  command
+    .optionsGroup('Safety options:')
+    .option('--dry-run', 'check everything and print the plan; change nothing')
+    .option('--allow-prerelease', 'allow a pre-release in the stable channel')
+    .option('--allow-lower', 'allow a version lower than the live one')
+    .option('--allow-key-change', 'allow a different signing key than the previous release')
+    .option('--rollback-on-failure', 'delete the release if this run created it and then fails');
+
+export const publishSlugCommand = () =>
+  withExamples(withRemote(new Command('slug').argument('<slug>').description("Register the app's slug.")), [
+    'synckit-ota publish slug my-app',
+  ]);
+
+export const publishReleaseCommand = () =>
+  withExamples(
+    withRemote(
+      withNotes(
+        new Command('release')
+          .summary('create a release')
+          .description(
+            'Create a release and print it. If it already exists with the same content, print that.',
+          )
+          .optionsGroup('Release options:')
+          .addOption(versionOption('strict semver; a leading v is removed; required')),
+      )
+        .option(
+          '--signature-file <file>',
+          'one signature for the whole release, for servers without one per artifact',
+        )
+        .option('--allow-prerelease', 'allow a pre-release, which is offered to everyone'),
+    ),
+    [
+      'synckit-ota publish release --version 1.2.0 --notes-file notes.md',
+      'synckit-ota publish release --version 1.2.0 --json',
+    ],
+  );
+
+export const publishArtifactCommand = () =>
+  withExamples(
+    withRemote(
+      withPlatform(
+        new Command('artifact')
+          .argument('<file>')
+          .summary('upload one file into a release')
+          .description('Upload one file into an existing release. Its signature is read from FILE.sig.')
+          .optionsGroup('Artifact options:')
+          .option('--release <id or version>', 'the release to add it to; required'),
+        'only for apps installed by this bundle type',
+      )
+        .addOption(slugOption("the app's slug; only for servers that don't list artifacts"))
+        .addOption(pubkeyOption("the app's minisign public key, to check the signature before uploading")),
+    ),
+    [
+      'synckit-ota publish artifact App.AppImage --release 1.2.0 \\\n      --target linux --arch x86_64',
+      'synckit-ota publish artifact App.deb --release 1.2.0 \\\n      --target linux --arch x86_64 --bundle-type deb',
+    ],
+  );
+
+export const publishFinishCommand = () =>
+  withExamples(
+    withRemote(
+      new Command('finish')
+        .summary('take a draft live')
+        .description('Take a draft live for all its platforms at once, and verify what the server serves.')
+        .optionsGroup('Release options:')
+        .option('--release <id or version>', 'the draft; required')
+        .option('--expect <list>', 'platforms, separated by commas, that the draft must contain')
+        .addOption(pubkeyOption("the app's minisign public key, to verify with (default: the server's)"))
+        .addOption(slugOption("the app's slug; only for servers that don't return it")),
+    ),
+    [
+      'synckit-ota publish finish --release 1.2.0',
+      'synckit-ota publish finish --release 1.2.0 --expect linux-x86_64,windows-x86_64',
+    ],
+  );

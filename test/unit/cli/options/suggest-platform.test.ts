@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest';
+import { suggestPlatform } from '../../../../src/cli/options/suggest-platform.ts';
+
+describe('for a platform by another name, the suggestion is the one that was meant', () => {
+  test.each([
+    ['linux-x64', 'linux-x86_64'],
+    ['linux-amd64-deb', 'linux-x86_64-deb'],
+    ['macos-arm64', 'darwin-aarch64'],
+    ['osx_universal', 'darwin-universal'],
+    ['win32-ia32-nsis', 'windows-i686-nsis'],
+    ['Windows-X86_64', 'windows-x86_64'],
+    ['x86_64-pc-windows-msvc', 'windows-x86_64'],
+    ['aarch64-apple-darwin', 'darwin-aarch64'],
+    ['armv7-unknown-linux-gnueabihf', 'linux-armv7'],
+    ['riscv64gc-unknown-linux-gnu', 'linux-riscv64'],
+    ['linux-x86_64-msi', 'linux-x86_64'],
+  ])('%s: %s', (text, platform) => {
+    expect(suggestPlatform(text)).toBe(platform);
+  });
+});
+
+describe('there is no suggestion', () => {
+  test.each(['', 'linux', 'x86_64', 'beos-x86_64', 'linux-sparc', 'constructor-toString'])(
+    'for %j',
+    (text) => {
+      expect(suggestPlatform(text)).toBeUndefined();
+    },
+  );
+});
