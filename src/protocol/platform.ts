@@ -7,7 +7,7 @@ export const ARCHS = [...DOCUMENTED_ARCHS, 'i686', 'armv7', 'riscv64'] as const;
 export type Target = (typeof TARGETS)[number];
 export type Arch = (typeof ARCHS)[number];
 
-/** What Tauri's updater installs, in the order of preference for apps that do not tell their bundle type. */
+/** What Tauri's updater installs, in the order of preference for apps that do not send a bundle type. */
 export const BUNDLE_TYPES_OF = {
   linux: ['appimage', 'deb', 'rpm'],
   darwin: ['app'],
@@ -82,7 +82,7 @@ export function missingNames(names: readonly string[], platforms: readonly Platf
   return names.filter((name) => !platforms.some((platform) => namesPlatform(name, platform)));
 }
 
-/** Sorts the bundle types of a platform, first the one for apps that do not tell theirs. */
+/** Sorts the bundle types of a platform, first the one for apps that do not send theirs. */
 export function compareByPreference(a: Platform, b: Platform): number {
   return preference(a) - preference(b);
 }

@@ -13,7 +13,7 @@ const RANDOM_LENGTH = 30; // of 62 characters each: 178 bits
 const CHECKSUM_LENGTH = 6; // enough for a CRC-32
 const TOKEN = new RegExp(`^${TOKEN_PREFIX}([0-9A-Za-z]{${RANDOM_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`);
 
-/** A new token: prefix, random part, and a checksum that tells a mistyped token from a revoked one. */
+/** A new token: prefix, random part, and a checksum to distinguish a mistyped token from a revoked one. */
 export function generateToken(): string {
   const random = Array.from({ length: RANDOM_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
   return TOKEN_PREFIX + random + checksum(random);

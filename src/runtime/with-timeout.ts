@@ -1,12 +1,8 @@
-/** Something took longer than it was given. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
-/**
- * Resolves as `response` does, if it does so in time. Afterwards the result is ignored.
- * @throws TimeoutError after `timeoutMs`
- */
+/** Resolves as `response` does, if in time. @throws TimeoutError after `timeoutMs` */
 export async function withTimeout<T>(response: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -21,7 +21,7 @@ export type ContentResult =
   | { readonly kind: 'mismatch'; readonly reason: string };
 
 export interface BundleContent {
-  /** Undefined where the bytes cannot tell: an NSIS installer is a 32-bit PE whatever it installs, an MSI has none. */
+  /** Undefined for an MSI, and an NSIS installer: that is a 32-bit program whatever it installs. */
   readonly archs?: readonly Arch[];
   /** A macOS app's from its `Info.plist`, a package's from its metadata. */
   readonly version?: string;

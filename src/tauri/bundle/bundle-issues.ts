@@ -100,7 +100,7 @@ function remedyFor({ updaterArtifacts }: TauriConfig): string {
     : 'Set bundle.createUpdaterArtifacts to true, and build again with TAURI_SIGNING_PRIVATE_KEY set.';
 }
 
-/** The platform as far as a name tells. */
+/** The platform as far as it is in the name. */
 function platformIn({ name }: FoundBundle): string {
   return `${targetOfBundle(name.kind)}-${name.arch ?? ''}`;
 }

@@ -47,7 +47,7 @@ export function isRpm(head: Buffer): boolean {
   return startsWith(head, [0xed, 0xab, 0xee, 0xdb]);
 }
 
-/** An MSI is an OLE compound file, which does not tell an arch. */
+/** An MSI is an OLE compound file. */
 export function isOle(head: Buffer): boolean {
   return startsWith(head, [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
 }

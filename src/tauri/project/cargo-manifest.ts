@@ -10,7 +10,7 @@ export interface CargoManifest {
   readonly name: string | undefined;
   /** Its own, or the workspace's where it is inherited. */
   readonly version: string | undefined;
-  /** The folder whose `target` Cargo builds into. */
+  /** The folder of which Cargo uses the `target`. */
   readonly workspaceRoot: string;
 }
 

@@ -102,7 +102,7 @@ async function readConfigValue(file: string): Promise<unknown> {
   }
 }
 
-/** A version, or that of the JSON file whose path stands in its place. */
+/** A version, or the one in the JSON file that a path in its place refers to. */
 async function readVersion(file: string, value: string | undefined): Promise<string | undefined> {
   if (value === undefined || isVersion(value)) return value;
   const path = join(dirname(file), value);

@@ -8,5 +8,5 @@ import { tempFolder } from '../../support/process/temp-folder.ts';
 test('a pipe without a writer is refused at once', async () => {
   const pipe = join(await tempFolder(), 'pipe');
   await promisify(execFile)('mkfifo', [pipe]);
-  expect(() => readSmallFile(pipe)).toThrow('it is no regular file');
+  expect(() => readSmallFile(pipe)).toThrow('it is not a regular file');
 });

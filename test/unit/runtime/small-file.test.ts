@@ -12,7 +12,7 @@ test('a small file is read as text', async () => {
 
 test.each([
   ['a folder', (path: string) => mkdir(path), 'EISDIR'],
-  ['a device without end', (path: string) => symlink('/dev/zero', path), 'it is no regular file'],
+  ['a device without end', (path: string) => symlink('/dev/zero', path), 'it is not a regular file'],
   [
     'a file that is far too large',
     async (path: string) => {
