@@ -15,10 +15,10 @@ const SIXTY_LINES = 'a();\n'.repeat(60);
 const FILES: readonly (readonly [path: string, text: string, ...rules: string[]])[] = [
   ['src/client/default-export.ts', 'export default 1;', 'noDefaultExport'],
   ['src/client/default-name.ts', 'const a = 1;\nexport { a as default };', 'noDefaultExport'],
-  ['src/client/barrel.ts', "export { a } from '../../architecture/thing.ts';", 'noBarrelFile'],
-  ['src/client/all.ts', "export * from '../../architecture/thing.ts';", 'noBarrelFile', 'noReExportAll'],
+  ['src/client/barrel.ts', "export { a } from './thing.ts';", 'noBarrelFile'],
+  ['src/client/all.ts', "export * from './thing.ts';", 'noBarrelFile', 'noReExportAll'],
   ['src/client/any.ts', 'export let a: any;', 'noExplicitAny'],
-  ['src/client/import-type.ts', "export let a: typeof import('../../architecture/thing.ts');", 'plugin'],
+  ['src/client/import-type.ts', "export let a: typeof import('./thing.ts');", 'plugin'],
   ['src/client/four.ts', 'export function f(a: 1, b: 2, c: 3, d: 4) {\n  g(a, b, c, d);\n}', 'useMaxParams'],
   [
     'src/client/class-of-four.ts',
@@ -44,16 +44,8 @@ const FILES: readonly (readonly [path: string, text: string, ...rules: string[]]
   ['src/cli/environment.ts', 'a(process.env.URL);', 'noJsRestrictedProperties'],
   ['src/cli/destructured.ts', 'const { env } = process;\na(env);', 'noJsRestrictedProperties'],
   ['src/cli/main.ts', 'a(process.env.URL);'],
-  [
-    'src/client/one.ts',
-    "import { b } from '../../architecture/two.ts';\nexport const a = b;",
-    'noImportCycles',
-  ],
-  [
-    'src/client/two.ts',
-    "import { a } from '../../architecture/one.ts';\nexport const b = a;",
-    'noImportCycles',
-  ],
+  ['src/client/one.ts', "import { b } from './two.ts';\nexport const a = b;", 'noImportCycles'],
+  ['src/client/two.ts', "import { a } from './one.ts';\nexport const b = a;", 'noImportCycles'],
   ['src/client/promise.ts', 'async function f() {}\nf();', 'noFloatingPromises'],
 ];
 
