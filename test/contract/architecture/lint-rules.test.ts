@@ -44,8 +44,16 @@ const FILES: readonly (readonly [path: string, text: string, ...rules: string[]]
   ['src/cli/environment.ts', 'a(process.env.URL);', 'noJsRestrictedProperties'],
   ['src/cli/destructured.ts', 'const { env } = process;\na(env);', 'noJsRestrictedProperties'],
   ['src/cli/main.ts', 'a(process.env.URL);'],
-  ['src/client/one.ts', "import { b } from '../../architecture/two.ts';\nexport const a = b;", 'noImportCycles'],
-  ['src/client/two.ts', "import { a } from '../../architecture/one.ts';\nexport const b = a;", 'noImportCycles'],
+  [
+    'src/client/one.ts',
+    "import { b } from '../../architecture/two.ts';\nexport const a = b;",
+    'noImportCycles',
+  ],
+  [
+    'src/client/two.ts',
+    "import { a } from '../../architecture/one.ts';\nexport const b = a;",
+    'noImportCycles',
+  ],
   ['src/client/promise.ts', 'async function f() {}\nf();', 'noFloatingPromises'],
 ];
 
