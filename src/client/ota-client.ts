@@ -49,7 +49,6 @@ export interface OtaClientOptions {
   readonly clock?: Clock;
 }
 
-/** An installed app that asks for updates. */
 export interface InstalledApp extends Platform {
   readonly slug: string;
   readonly currentVersion: string;
@@ -94,7 +93,6 @@ export class OtaClient {
     return this.#call(AppResponse, { route: 'getApp', parameters: { app_id: appId }, query: { include } });
   }
 
-  /** api.md, "Register a Slug" */
   async setSlug(appId: string, slug: string): Promise<void> {
     await this.#callWithoutResult({ route: 'setSlug', parameters: { app_id: appId }, body: { slug } });
   }
@@ -114,10 +112,7 @@ export class OtaClient {
     return this.#call(CreateArtifactResponse, { route: 'createArtifact', parameters, body });
   }
 
-  /**
-   * Extension `complete-upload`: says that an upload's PUT is done, or (extension `multipart`) all of its parts are.
-   * @returns `pending` while the server is still processing the upload: call it again
-   */
+  /** Extension `complete-upload`: the PUT, or all parts, are done. Responds `pending` while the server processes them. */
   async completeUpload(
     appId: string,
     upload: { readonly releaseId: string; readonly uploadId: string },
@@ -127,7 +122,6 @@ export class OtaClient {
     return this.#call(CompleteUploadResponse, { route: 'completeUpload', parameters, body });
   }
 
-  /** api.md, "List Releases" */
   async listReleases(appId: string): Promise<ReleaseResponse[]> {
     const call = { route: 'listReleases', parameters: { app_id: appId } } as const;
     const response = await this.#call(ReleaseListResponse, call);
@@ -150,20 +144,14 @@ export class OtaClient {
     return this.#call(ReleaseResponse, { route: 'updateRelease', parameters, body: change });
   }
 
-  /**
-   * api.md, "Delete a Release".
-   * @param onlyWithArtifacts extension `conditional-delete`: only while it has this many complete artifacts
-   */
+  /** @param onlyWithArtifacts extension `conditional-delete`: only while it has this many complete artifacts */
   async deleteRelease(appId: string, releaseId: string, onlyWithArtifacts?: number): Promise<void> {
     const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
     const query = onlyWithArtifacts === undefined ? {} : { artifacts: String(onlyWithArtifacts) };
     await this.#callWithoutResult({ ...call, query });
   }
 
-  /**
-   * api.md, "Update Check Endpoint". The bundle type is sent by the extension `platforms`.
-   * @returns undefined for "No Update (204)"
-   */
+  /** api.md, "Update Check Endpoint". Undefined for "No Update (204)". */
   async check(app: InstalledApp): Promise<UpdateResponse | undefined> {
     const { slug, target, arch, bundleType, currentVersion, channel } = app;
     const response = await this.#send({

@@ -12,18 +12,16 @@ const MAX_RESPONSE_MS = 60_000;
 /** How much of a server's message is shown, in characters. */
 const MAX_SHOWN_LENGTH = 500;
 
-/** Where a response comes from, for messages. */
 export interface ResponseOrigin {
   readonly url: URL;
   /** The proxy it came through, as `TransportResponse` names it. */
   readonly proxy?: string | undefined;
 }
 
-/** A response whose body was read to its end. */
+/** A response after its body was read. */
 export interface ReceivedResponse extends ResponseOrigin {
   readonly status: number;
   readonly text: string;
-  /** Undefined when the header is absent. */
   header(name: string): string | undefined;
 }
 
@@ -51,10 +49,7 @@ async function readText(response: TransportResponse, url: URL): Promise<string> 
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/**
- * Decodes a 2xx response.
- * @throws OtaError `not_the_api`, naming what came instead
- */
+/** @throws OtaError `not_the_api`, naming what came instead of the schema */
 export function decodeResponse<T extends TSchema>(schema: T, response: ReceivedResponse): Static<T> {
   const { text } = response;
   let value: unknown;
@@ -79,7 +74,7 @@ export function decodeIfMatching<T extends TSchema>(schema: T, text: string): St
   }
 }
 
-/** Whether a body is HTML, as proxies and login pages send it. */
+/** HTML, as proxies and login pages send it. */
 export function isPage(text: string): boolean {
   return /^\s*</.test(text);
 }

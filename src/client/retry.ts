@@ -9,7 +9,6 @@ const MAX_WAIT_MS = 20_000;
 /** The longest `Retry-After` that is obeyed, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** A failed attempt, and the wait until the next. */
 export interface RetryNotice {
   readonly error: OtaError;
   /** The next attempt's number, from 2. */
@@ -29,10 +28,8 @@ export interface RetryOptions {
 
 /**
  * Retries with exponential backoff and full jitter
- * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), at most 6 attempts,
- * obeying `Retry-After`. Only errors of the code `network` are retried: of the 4xx only 408, 425 and 429.
- * One instance for each run: concurrent operations talk to the same server, so they share one budget and one count of
- * failures.
+ * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/). Only errors of the code
+ * `network` are retried: of the 4xx only 408, 425 and 429. A run has one instance, as all its requests go to one server.
  */
 export class Retry {
   readonly #budget = new RetryBudget();

@@ -53,7 +53,7 @@ const NOT_VERIFIED = 'the served files are not verified, because no slug is know
 /**
  * The whole publish: inspect, read the server's state, plan, then set the slug, create the release, upload, go live, and
  * verify that installed apps get what was signed. Every issue is found before the first write. Running it again
- * completes what an earlier run has begun.
+ * completes what an earlier run started.
  */
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;

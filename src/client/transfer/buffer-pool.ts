@@ -7,10 +7,7 @@ export interface LentBuffer {
   release(): void;
 }
 
-/**
- * The memory that all multipart uploads of a run share, however many run at once. A single part may exceed the budget
- * when no other buffer is lent.
- */
+/** The memory that all multipart uploads of a run share. A part may exceed the budget when no other buffer is lent. */
 export class BufferPool {
   readonly #budget: number;
   readonly #waiting: (() => void)[] = [];
@@ -21,7 +18,6 @@ export class BufferPool {
     this.#budget = budget;
   }
 
-  /** Waits until the budget allows for that many bytes. */
   async take(size: number): Promise<LentBuffer> {
     while (this.#lent > 0 && this.#lent + size > this.#budget) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

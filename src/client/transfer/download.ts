@@ -22,7 +22,6 @@ export interface DownloadRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A download as it was measured while it streamed. */
 export interface Downloaded {
   readonly kind: 'downloaded';
   /** Bytes. */
@@ -38,10 +37,7 @@ export interface NotServed {
   readonly kind: 'not_served';
 }
 
-/**
- * api.md, "Download Endpoint", as an installed client does it: GET, following redirects, without any token.
- * @throws OtaError `network`; `not_the_api`, also when the file is larger than `maxBytes`
- */
+/** api.md, "Download Endpoint". @throws OtaError `network`; `not_the_api`, also for more than `maxBytes` */
 export async function download(
   transport: Transport,
   request: DownloadRequest,

@@ -10,7 +10,6 @@ const MIN_PROCESSING_RATE = (4 * 1024 * 1024) / 1000;
 export interface PutRequest {
   /** Presigned: no token is sent. */
   readonly url: string;
-  /** Bytes of the body. */
   readonly size: number;
   readonly body: AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
@@ -21,10 +20,7 @@ export type PutResult =
   /** The URL is not valid, or no longer: a fresh one may be. */
   | { readonly kind: 'url_refused'; readonly error: OtaError };
 
-/**
- * One PUT to a presigned URL, streamed.
- * @throws OtaError `network`, also when nothing moved for two minutes
- */
+/** @throws OtaError `network`, also when nothing moved for two minutes */
 export async function put(transport: Transport, request: PutRequest): Promise<PutResult> {
   const url = parseUploadUrl(request.url);
   const idle = new IdleTimer();
@@ -67,7 +63,6 @@ function parseUploadUrl(text: string): URL {
   throw new OtaError('not_the_api', 'the server gave an upload URL that is not an absolute http(s) URL');
 }
 
-/** Aborts its signal when it is not restarted in time. */
 class IdleTimer {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;

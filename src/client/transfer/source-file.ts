@@ -9,7 +9,6 @@ const READ_SIZE = 1024 * 1024;
 /** Bytes handed to the network at once. Each shows that an upload still moves, so they are smaller than a read. */
 const CHUNK_SIZE = 256 * 1024;
 
-/** A file on disk as it was inspected. */
 export interface ExpectedFile {
   readonly file: string;
   /** Bytes. */
@@ -17,7 +16,6 @@ export interface ExpectedFile {
   readonly sha256: string;
 }
 
-/** A part of a file, in memory until it is released. */
 export interface FilePart extends LentBuffer {
   /** From 1. */
   readonly number: number;
@@ -32,10 +30,8 @@ export interface PartsOptions {
 }
 
 /**
- * A file that is read once, from start to end, and sent to its end only if it is still the file that was inspected: the
- * last bytes are held back until size, hash and identity have been compared. A build that is still running may write it
- * again, or put another file in its place.
- *
+ * A file that is read once, and sent to its end only if it is still the file that was inspected, as a running build may
+ * write or replace it: the last bytes are held back until size, hash and identity have been compared.
  * Reading throws the OtaErrors `preflight_refused` when it changed, `usage` when it cannot be read any more.
  */
 export class SourceFile {
@@ -45,12 +41,10 @@ export class SourceFile {
     this.#expected = expected;
   }
 
-  /** Bytes. */
   get size(): number {
     return this.#expected.size;
   }
 
-  /** All bytes, in chunks. */
   async *stream(): AsyncGenerator<Uint8Array> {
     const reader = await VerifyingReader.open(this.#expected);
     try {
@@ -66,7 +60,6 @@ export class SourceFile {
     }
   }
 
-  /** The wanted parts, in order. */
   async *parts({ partSize, isWanted, buffers }: PartsOptions): AsyncGenerator<FilePart> {
     const reader = await VerifyingReader.open(this.#expected);
     const bufferSize = Math.min(partSize, this.size);
@@ -95,7 +88,6 @@ export function* chunksOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += CHUNK_SIZE) yield bytes.subarray(at, at + CHUNK_SIZE);
 }
 
-/** Reads a file in order, and hashes what it reads. */
 class VerifyingReader {
   readonly #expected: ExpectedFile;
   readonly #handle: FileHandle;

@@ -6,7 +6,6 @@ import { put } from './presigned-put.ts';
 import type { SourceFile } from './source-file.ts';
 
 export interface UploadRequest {
-  /** Presigned: no token is sent. */
   readonly url: string;
   readonly source: SourceFile;
   readonly onProgress?: (sentBytes: number) => void;
@@ -22,10 +21,7 @@ export type UploadResult =
   /** The URL is not valid, or no longer: a fresh one may be. */
   | { readonly kind: 'url_refused'; readonly error: OtaError };
 
-/**
- * api.md, "Upload Artifacts": one PUT of the file to its presigned URL, streamed from disk.
- * @throws OtaError `network`, also when nothing moved for two minutes; as `SourceFile` when the file changed
- */
+/** api.md, "Upload Artifacts": one PUT of the file, streamed from disk. @throws OtaError as `put` and `SourceFile` */
 export async function uploadFile(transport: Transport, request: UploadRequest): Promise<UploadResult> {
   const { url, source, signal } = request;
   const result = await put(transport, { url, size: source.size, body: withProgress(request), signal });

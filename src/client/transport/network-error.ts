@@ -1,9 +1,8 @@
 import { OtaError } from '../../errors.ts';
 
 /**
- * Why a request got no response, for people.
+ * OtaError `network` for a request without a response; the error itself for an abort, or a bug of ours.
  * @param peer the server or proxy, as it may be shown
- * @returns OtaError `network`; the error itself where the network is not the reason: an abort, or a bug of ours
  */
 export function networkError(
   error: unknown,

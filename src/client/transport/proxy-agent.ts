@@ -9,9 +9,8 @@ const CHECK_PROXY =
   'Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and that the proxy is up, then run the same command again.';
 
 /**
- * Sends requests through a proxy: by CONNECT to https servers, and in absolute form (RFC 9112, section 3.2.2) to http
- * servers, because many proxies open tunnels to port 443 only.
- * @param proxy may hold credentials, percent-encoded
+ * CONNECT to https servers, and absolute form (RFC 9112, section 3.2.2) to http servers, because many proxies open
+ * tunnels to port 443 only. The URL may hold credentials, percent-encoded.
  */
 export function openProxyAgent(proxy: URL): Dispatcher {
   return new ProxyAgent({
@@ -32,10 +31,7 @@ export function proxyNetworkError(error: unknown, proxy: URL): unknown {
   return networkError(error, displayProxy(proxy), CHECK_PROXY);
 }
 
-/**
- * The error for a proxy that did not open a tunnel.
- * @returns OtaError `network` where a retry may help, else `not_the_api`
- */
+/** For a proxy that did not open a tunnel: OtaError `network` where a retry may help, else `not_the_api`. */
 export function proxyRefusal(proxy: URL, status: number, target: string): OtaError {
   const who = displayProxy(proxy);
   if (status === 407) {
@@ -63,15 +59,11 @@ export function proxyRefusal(proxy: URL, status: number, target: string): OtaErr
   });
 }
 
-/** The part of a pool that undici's ProxyAgent opens tunnels with. */
 interface TunnelPool {
   connect(request: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData>;
 }
 
-/**
- * The connections to a proxy that tunnels are opened on. undici by itself would retry endlessly where a proxy hangs up,
- * and report a refusal as an abort.
- */
+/** undici by itself would retry endlessly where a proxy hangs up, and report a refusal as an abort. */
 function openTunnelPool(proxy: URL, options: object): Dispatcher {
   const pool = new Pool(proxy.origin, { ...options, headersTimeout: TUNNEL_TIMEOUT_MS });
   const inner: TunnelPool = pool;

@@ -1,7 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { isLoopback } from '../../runtime/loopback.ts';
 
-/** The proxies to use, by the URL's scheme. */
 export interface ProxySettings {
   /** Undefined: none. May hold credentials. */
   readonly http?: URL | undefined;

@@ -4,7 +4,6 @@ import { networkError } from './network-error.ts';
 import { displayProxy, openProxyAgent, proxyNetworkError, proxyRefusal } from './proxy-agent.ts';
 import { type ProxySettings, proxyFor } from './proxy-settings.ts';
 
-/** One HTTP request. Redirects are not followed. */
 export interface TransportRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
@@ -18,7 +17,6 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  /** Undefined when the header is absent. */
   header(name: string): string | undefined;
   /** To be read to its end, or its iterator returned. */
   readonly body: AsyncIterable<Uint8Array>;
@@ -31,7 +29,7 @@ export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
 }
 
-/** Real HTTP. `undici.request` and not `fetch`, which keeps a streamed body in memory. */
+/** `undici.request` and not `fetch`, which keeps a streamed body in memory. Redirects are not followed. */
 export class UndiciTransport implements Transport {
   readonly #direct = new Agent({ connect: { timeout: 10_000 } });
   readonly #proxies: ProxySettings;

@@ -53,7 +53,7 @@ async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Prom
     await retry.run(() => client.deleteRelease(appId, id, only));
   } catch (error) {
     if (hasStatus(error, 412)) return kept('another job has added files');
-    if (!hasStatus(error, 404)) throw error; // an earlier attempt whose response was lost has deleted it
+    if (!hasStatus(error, 404)) throw error; // 404: an earlier attempt deleted it, and its response was lost
   }
   return { kind: 'deleted' };
 }

@@ -43,7 +43,7 @@ function endedTwice(artifact: PlannedArtifact, cause: UploadEnded): OtaError {
   return new OtaError('network', message, { cause, hint: 'Run the same command again.' });
 }
 
-/** One upload in parts, which may resume what an earlier run has begun. */
+/** One upload in parts, which may resume that of an earlier run. */
 class MultipartUpload {
   readonly #context: UploadContext;
   readonly #artifact: PlannedArtifact;

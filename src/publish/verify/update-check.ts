@@ -67,7 +67,7 @@ export function offeredFile(update: UpdateResponse, platform: Platform): Offered
   );
 }
 
-/** Why Tauri's updater could not use a response whose fields have the right types, if it could not. */
+/** Why Tauri's updater could not use a response in which all fields have the right types, if it could not. */
 export function unusableBecause(update: UpdateResponse): string | undefined {
   const { version, url, pub_date: date, platforms = {} } = update;
   const badUrl = [url, ...Object.values(platforms).map((file) => file.url)].find((text) => !isWebUrl(text));

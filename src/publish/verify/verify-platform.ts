@@ -95,7 +95,7 @@ async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Pr
   return fetchAndCompare(publisher, expected, new URL(update.url));
 }
 
-/** Apps whose endpoint has no bundle type look theirs up in the response. */
+/** Apps with an endpoint that has no bundle type find theirs in the response. */
 async function checkWithoutBundleType(
   publisher: Publisher,
   expected: ExpectedUpdate,
