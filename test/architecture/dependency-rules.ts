@@ -37,7 +37,7 @@ export const FOLDERS = {
     inspect: [],
     'server-state': [],
     plan: ['server-state', 'inspect'],
-    upload: [],
+    upload: ['server-state', 'plan'],
     execute: ['upload', 'server-state', 'plan'],
     verify: ['server-state'],
   },
