@@ -87,7 +87,7 @@ export const publishSlugCommand = () =>
         .summary("register the app's slug")
         .description("Register the app's slug, which is part of its update URL."),
     ),
-    ['synckit-ota publish slug my-app'],
+    ['synckit-ota publish slug my-app', 'synckit-ota publish slug my-app --json'],
   );
 
 export const publishReleaseCommand = () =>

@@ -45,7 +45,7 @@ export const releasesYankCommand = () =>
         .summary('stop offering a release')
         .description('Stop offering a release. Its files are kept; `releases restore` offers it again.'),
     ),
-    ['synckit-ota releases yank 1.2.0'],
+    ['synckit-ota releases yank 1.2.0', 'synckit-ota releases yank 1.2.0 --json'],
   );
 
 export const releasesRestoreCommand = () =>
@@ -56,7 +56,7 @@ export const releasesRestoreCommand = () =>
         .summary('offer a yanked release again')
         .description('Offer a yanked release again.'),
     ),
-    ['synckit-ota releases restore 1.2.0'],
+    ['synckit-ota releases restore 1.2.0', 'synckit-ota releases restore 1.2.0 --json'],
   );
 
 export const releasesDeleteCommand = () =>
@@ -67,5 +67,5 @@ export const releasesDeleteCommand = () =>
         .summary('delete a release and its files')
         .description('Delete a release and its files, without asking. Apps are no longer offered it.'),
     ),
-    ['synckit-ota releases delete 1.2.0'],
+    ['synckit-ota releases delete 1.2.0', 'synckit-ota releases delete 1.2.0 --json'],
   );

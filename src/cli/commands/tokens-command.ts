@@ -60,7 +60,7 @@ export const tokensRevokeCommand = () =>
         .summary('revoke a token')
         .description('Revoke a token immediately.'),
     ),
-    ['synckit-ota tokens revoke <id>'],
+    ['synckit-ota tokens revoke <id>', 'synckit-ota tokens revoke <id> --data-dir /var/lib/synckit-ota'],
   );
 
 function collectScope(value: string, previous: readonly Scope[] = []): Scope[] {
