@@ -1,5 +1,5 @@
 // Extension `multipart`: uploads in parts. Our server derives the part size from the file's, so that an upload can be
-// resumed; clients use the `part_size` that they are told.
+// resumed; clients use the `part_size` in the response.
 
 const MIB = 1024 ** 2;
 

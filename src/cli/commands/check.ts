@@ -27,7 +27,7 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   if (!isVersion(currentVersion)) {
     errors.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }
-  if (publicKey && !download) errors.add('--pubkey needs --download: pass both');
+  if (publicKey && !download) errors.add('--pubkey verifies the download: pass --download too');
   if (!errors.isEmpty || !server || !platform || !slug) throw errors.toError();
 
   const { output } = context;
