@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, {
   type FastifyBaseLogger,
@@ -24,14 +23,11 @@ import { registerStoredFiles } from './handlers/stored-files.ts';
 import { registerUploads } from './handlers/uploads.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { InvalidRequest, replyWithProblem } from './http/error-reply.ts';
+import { announcesBody, isUpload, limitBody, lingerThenClose } from './http/request-body.ts';
 import { startMaintenance } from './maintenance/maintenance.ts';
 import type { Services } from './services.ts';
 import { UploadPoller } from './uploads/upload-poller.ts';
 
-/** How long a JSON body may take to arrive, in milliseconds. Uploads have no total limit, only an idle one. */
-const JSON_BODY_TIMEOUT_MS = 15_000;
-/** How long a body that nobody wants is read on, in milliseconds. */
-const LINGER_MS = 5000;
 /** How long a connection may be silent in the middle of a request, in milliseconds. */
 const IDLE_TIMEOUT_MS = 120_000;
 
@@ -134,31 +130,4 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
   if (uploads && isRemote(storage)) registerUploadCompletion(app, services, storage, uploads);
   registerCheck(app, services);
   return app;
-}
-
-/** Cuts a request whose JSON body trickles in: `connectionTimeout` only notices silence. Uploads may take their time. */
-function limitBody(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.complete || !announcesBody(request.raw) || isUpload(request)) return;
-  const timer = setTimeout(() => request.raw.destroy(), JSON_BODY_TIMEOUT_MS);
-  const stop = () => clearTimeout(timer);
-  request.raw.once('end', stop).once('close', stop);
-  reply.raw.once('close', stop);
-}
-
-/**
- * Reads on for a while and throws it away, then ends the connection. Closed at once, with bytes on their way, the
- * answer would be lost: the client's system drops it with the reset.
- */
-function lingerThenClose(request: IncomingMessage): void {
-  const timer = setTimeout(() => request.destroy(), LINGER_MS);
-  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
-}
-
-/** Node ends a request without a body only once somebody reads it, which nobody does. */
-function announcesBody({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
-}
-
-function isUpload(request: FastifyRequest): boolean {
-  return request.routeOptions.config.access === 'signed-url';
 }

@@ -15,7 +15,6 @@ import type {
   UploadParts,
   WrongSizeUpload,
 } from '../remote-storage.ts';
-import { S3UploadParts } from '../s3-upload-parts.ts';
 import { measureAll } from '../stream-digest.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
@@ -28,7 +27,7 @@ import {
   storeContradictsItself,
 } from './s3-integrity.ts';
 import { OWNER_NAME, type S3Location } from './s3-location.ts';
-import { S3Multipart } from './s3-multipart.ts';
+import { S3Multipart, S3UploadParts } from './s3-multipart.ts';
 import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
 
