@@ -60,7 +60,7 @@ async function requireSignedUrl(
   request: FastifyRequest,
 ): Promise<void> {
   const method = request.method === 'PUT' ? 'PUT' : 'GET'; // a HEAD may look at what a GET may fetch
-  const verdict = await verifyTarget(signingKeys, method, request.raw.url ?? '', clock());
+  const verdict = await verifyTarget(signingKeys, { method, target: request.raw.url ?? '' }, clock());
   if (verdict === 'valid') return;
   const reason = verdict === 'expired' ? 'It has expired.' : `It was not issued as it is by ${publicUrl()}.`;
   throw new Problem('url_refused', `This URL is not accepted. ${reason}`);

@@ -134,6 +134,6 @@ async function endAbandonedParts({ database, storage, clock }: Services, signal:
   for await (const upload of parts.unfinished(new Date(clock().getTime() - UPLOAD_URL_LIFE_MS))) {
     if (signal.aborted) return;
     const { uploadId, multipartId } = upload;
-    if (!(await isMultipartGrant(database.queries, uploadId, multipartId))) await parts.end(upload);
+    if (!(await isMultipartGrant(database.queries, uploadId, multipartId))) await parts.abort(upload);
   }
 }

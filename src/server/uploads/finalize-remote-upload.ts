@@ -46,14 +46,14 @@ async function takeUpload(
   const { id, fileSize: size, sha256, pubkey } = upload;
   const identified = sha256 !== null || pubkey !== null;
   const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
-  if (received === 'not_there') return received;
+  if (received.kind === 'not_there') return 'not_there';
   const refuse = async (refusal: Problem): Promise<never> => {
     // What nobody recorded stays, to be refused again, unless there is nothing left to be told.
     const isKnown = (await record(refusal)) || (await settledUpload(services, id)) !== undefined;
     if (isKnown) await received.discardArrived().catch(() => {}); // upkeep sweeps it
     throw refusal;
   };
-  if ('sizeDiffers' in received) return refuse(wrongSize(upload));
+  if (received.kind === 'wrong_size') return refuse(wrongSize(upload));
   try {
     const wentLive = await completeUpload(services, upload, received);
     await received.discardArrived().catch(() => {}); // upkeep sweeps it

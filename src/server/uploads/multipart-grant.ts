@@ -37,7 +37,7 @@ export async function grantMultipart(
       return { id: upload.id, multipart: await answer(storage, artifact, parted, arrived) };
     }
     // Another request was quicker, or the upload is promised no more: what counts now is found by looking again.
-    if (multipartId !== before) await storage.parts.end(parted);
+    if (multipartId !== before) await storage.parts.abort(parted);
   }
 }
 

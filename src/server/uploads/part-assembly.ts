@@ -38,7 +38,7 @@ export class PartAssembly {
       throw new Problem('invalid_request', `parts ${message}.`, [{ field: 'parts', message }]);
     }
     const all = etags.length === partsOf(fileSize).length; // a store puts together what it is told, not all there is
-    const joined = all ? await this.#parts.join({ uploadId, multipartId }, etags) : 'differ';
+    const joined = all ? await this.#parts.assemble({ uploadId, multipartId }, etags) : 'differ';
     if (joined === 'differ') throw new Problem('not_uploaded', 'Other parts than these have arrived.');
   }
 }

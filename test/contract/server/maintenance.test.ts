@@ -240,7 +240,7 @@ test('nothing is taken for a left-over where the prefix was given to another dat
   store.put(ofAnother, Buffer.from('bytes'), { lastModified });
   store.put(`${prefix}database-id`, Buffer.from('another\n'));
   expect((await upkeepOnce(server.services)).join()).toContain(
-    `no left-overs are removed: what is in s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
+    `no left-overs are removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
   );
   expect(store.objects.has(ofAnother)).toBe(true);
 

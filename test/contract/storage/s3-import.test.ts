@@ -19,7 +19,7 @@ function fileOf(bytes: Buffer, read = bytes) {
   };
 }
 
-describeOnS3('S3Storage.bring', (open) => {
+describeOnS3('S3Storage.importFile', (open) => {
   test.each([1, 1000, 5 * MIB, 5 * MIB + 1, 12 * MIB])(
     'brings %i bytes to where they are downloaded from, once',
     async (size) => {
@@ -31,10 +31,10 @@ describeOnS3('S3Storage.bring', (open) => {
       const onBytes = (more: number) => {
         there += more;
       };
-      expect(await storage.bring(key, fileOf(bytes), { ...OPTIONS, onBytes })).toBe('sent');
+      expect(await storage.importFile(key, fileOf(bytes), { ...OPTIONS, onBytes })).toBe('sent');
       expect(there).toBe(size);
       expect((await served(key))?.equals(bytes)).toBe(true);
-      expect(await storage.bring(key, fileOf(bytes), OPTIONS)).toBe('already_there');
+      expect(await storage.importFile(key, fileOf(bytes), OPTIONS)).toBe('already_there');
       expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
     },
   );
@@ -56,9 +56,9 @@ describeOnS3('S3Storage.bring', (open) => {
         }
       },
     };
-    await expect(storage.bring(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
+    await expect(storage.importFile(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [`artifacts/${key}`] });
-    expect(await storage.bring(key, file, OPTIONS)).toBe('sent');
+    expect(await storage.importFile(key, file, OPTIONS)).toBe('sent');
     expect((await served(key))?.equals(bytes)).toBe(true);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
   });
@@ -75,9 +75,9 @@ describeOnS3('S3Storage.bring', (open) => {
         throw new Error('broken off');
       },
     };
-    await expect(storage.bring(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
+    await expect(storage.importFile(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
     const bytes = randomBytes(11 * MIB);
-    expect(await storage.bring(key, fileOf(bytes), OPTIONS)).toBe('sent');
+    expect(await storage.importFile(key, fileOf(bytes), OPTIONS)).toBe('sent');
     expect((await served(key))?.equals(bytes)).toBe(true);
     expect(await objectsIn(place)).toMatchObject({ artifacts: 1, uploads: [] });
   });
@@ -87,7 +87,7 @@ describeOnS3('S3Storage.bring', (open) => {
     const { storage } = await openS3(place);
     const bytes = randomBytes(size);
     for (const other of [randomBytes(size), bytes.subarray(1), Buffer.concat([bytes, bytes])]) {
-      expect(await storage.bring(randomUUID(), fileOf(bytes, other), OPTIONS)).toBe('differs');
+      expect(await storage.importFile(randomUUID(), fileOf(bytes, other), OPTIONS)).toBe('differs');
     }
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
   });
@@ -97,13 +97,13 @@ describeOnS3('S3Storage.bring', (open) => {
     const key = randomUUID();
     const [first, same, longer] = [randomBytes(100), randomBytes(100), randomBytes(101)];
     for (const bytes of [first, same, longer]) {
-      expect(await storage.bring(key, fileOf(bytes), OPTIONS)).toBe('sent');
+      expect(await storage.importFile(key, fileOf(bytes), OPTIONS)).toBe('sent');
       expect((await served(key))?.equals(bytes)).toBe(true);
     }
   });
 });
 
-describe('S3Storage.bring to a store that lies', () => {
+describe('S3Storage.importFile to a store that lies', () => {
   const defects: [Defect, number][] = [
     ['put_flips_a_bit', 100],
     ['put_flips_a_bit', 11 * MIB],
@@ -116,7 +116,7 @@ describe('S3Storage.bring to a store that lies', () => {
     const place = await fakeS3Place();
     const { storage } = await openS3(place);
     place.fake.defects.add(defect);
-    const bringing = storage.bring(randomUUID(), fileOf(randomBytes(size)), OPTIONS);
+    const bringing = storage.importFile(randomUUID(), fileOf(randomBytes(size)), OPTIONS);
     await expect(bringing).rejects.toMatchObject({ code: 'verification_failed' });
     expect(await objectsIn(place)).toMatchObject({ artifacts: 0, uploads: [] });
   });

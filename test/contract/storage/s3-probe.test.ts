@@ -52,7 +52,7 @@ describe('a store whose clock is not the server’s', () => {
   const expectTold = async (place: Settings, offset: number) => {
     await expect(probe(place, () => new Date(Date.now() + offset))).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringMatching(/^http.* has another time than this server$/),
+      message: expect.stringMatching(/^the clock of http.* differs from this server's$/),
       hint: expect.stringContaining('NTP'),
     });
   };
@@ -82,16 +82,16 @@ describe('the probe tells', () => {
   });
 
   test.each<[Defect, RegExp]>([
-    ['put_flips_a_bit', /gives back other bytes/],
-    ['put_truncated', /does not have what was uploaded/],
-    ['head_tells_other_size', /does not have what was uploaded/],
-    ['copy_of_other_bytes', /gives back other bytes/],
+    ['put_flips_a_bit', /returns other bytes/],
+    ['put_truncated', /does not keep what is uploaded/],
+    ['head_tells_other_size', /does not keep what is uploaded/],
+    ['copy_of_other_bytes', /returns other bytes/],
     ['copy_not_made', /reading objects/],
     ['copy_fails_in_200', /copying objects .* failed .*InternalError/],
     ['etag_changes', /makes no copies/],
-    ['read_flips_a_bit', /gives back other bytes/],
+    ['read_flips_a_bit', /returns other bytes/],
     ['read_cut_off', /connection reset|closed the connection/],
-    ['read_too_short', /gives back other bytes/],
+    ['read_too_short', /returns other bytes/],
     ['delete_ignored', /keeps what is deleted/],
   ])('that a store is not fit (%s)', async (defect, message) => {
     const place = await fakeS3Place();
@@ -176,7 +176,7 @@ describe('the probe tells', () => {
     const silent = await listenRaw(() => {});
     await expect(probe({ ...place, endpoint: silent.href })).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringContaining('does not answer in time'),
+      message: expect.stringContaining('does not respond in time'),
     });
   }, 10_000);
 

@@ -68,7 +68,7 @@ describeOnS3('S3Storage', (open) => {
     await sameAgain.requireOwner('one');
     await expect(sameAgain.requireOwner('other')).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringMatching(/^what is in s3:\/\/.* belongs to another database$/),
+      message: expect.stringMatching(/^s3:\/\/.* belongs to another database$/),
       hint: expect.stringContaining(`${place.location.prefix}database-id`),
     });
     await sameAgain.requireOwner('one');

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { MeasureOptions } from '../../../../src/storage/artifact-storage.ts';
+import type { DigestOptions } from '../../../../src/storage/artifact-storage.ts';
 import { DiskStorage } from '../../../../src/storage/disk/disk-storage.ts';
 import {
   describeArtifactStorage,
@@ -62,7 +62,7 @@ async function* breakingOffAfter(bytes: Buffer): AsyncIterable<Buffer> {
 describeArtifactStorage('DiskStorage', openDisk);
 
 describe('on disk', () => {
-  const receive = ({ storage }: OpenDisk, body: AsyncIterable<Buffer>, options: Partial<MeasureOptions>) =>
+  const receive = ({ storage }: OpenDisk, body: AsyncIterable<Buffer>, options: Partial<DigestOptions>) =>
     storage.receive(body, { size: 5, blake2b512: false, ...options });
   const staged = ({ dataDir }: OpenDisk) => readdir(join(dataDir, 'staging'));
 
