@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { POLL_DELAYS } from '../../../src/server/uploads/poll-schedule.ts';
+import { DEFAULT_POLL_SCHEDULE } from '../../../src/server/uploads/poll-schedule.ts';
 import { bytesOf, Publisher, requireStatus } from '../../support/publish/publisher.ts';
 import { describeOnEachStore } from '../../support/server/stores.ts';
 
@@ -10,7 +10,7 @@ describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => 
   /** As many nodes as can be on one store, which look for uploads as often as `serve` does. */
   async function startNodes() {
     const store = await start();
-    const open = () => store.open({ lookWaits: POLL_DELAYS });
+    const open = () => store.open({ pollSchedule: DEFAULT_POLL_SCHEDULE });
     const nodes = [await open(), ...(engine === 'PostgreSQL' && files !== 'disk' ? [await open()] : [])];
     const app = await Publisher.on(nodes[0] as (typeof nodes)[number]);
     return { store, app, apps: nodes.map((node) => app.at(node)) };

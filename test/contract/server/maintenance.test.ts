@@ -13,7 +13,7 @@ import { tempFolder } from '../../support/process/temp-folder.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from '../../support/publish/publisher.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { startS3Server } from '../../support/s3/s3-server.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 import { openTestServer, TEST_PUBLIC_URL } from '../../support/server/server.ts';
 
 const HOUR = 60 * 60 * 1000;
@@ -37,7 +37,7 @@ async function openWithTenFiles() {
 async function startOnce(dataDir: string, overrides: Parameters<typeof openTestServer>[1]): Promise<void> {
   const server = await openTestServer(dataDir, overrides);
   await server.app.close();
-  await upkeepOnce(server.services);
+  await maintainOnce(server.services);
   await server.close();
 }
 
@@ -239,13 +239,13 @@ test('nothing is taken for a left-over where the prefix was given to another dat
   const ofAnother = `${prefix}staging/${randomUUID()}`;
   store.put(ofAnother, Buffer.from('bytes'), { lastModified });
   store.put(`${prefix}database-id`, Buffer.from('another\n'));
-  expect((await upkeepOnce(server.services)).join()).toContain(
-    `no left-overs are removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
+  expect((await maintainOnce(server.services)).join()).toContain(
+    `no orphaned files are removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
   );
   expect(store.objects.has(ofAnother)).toBe(true);
 
   store.put(`${prefix}database-id`, Buffer.from(await databaseId(server.database.queries)));
-  expect(await upkeepOnce(server.services)).toEqual([]);
+  expect(await maintainOnce(server.services)).toEqual([]);
   expect(store.objects.has(ofAnother)).toBe(false);
 });
 

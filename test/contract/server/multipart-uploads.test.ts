@@ -3,8 +3,7 @@ import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { MAX_PARTS, MAX_SINGLE_PUT } from '../../../src/protocol/multipart.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../../src/server/services.ts';
-import { PartAssembly } from '../../../src/server/uploads/part-assembly.ts';
-import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
+import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { times } from '../../support/process/torture.ts';
 import { grantMultipart } from '../../support/publish/multipart-publisher.ts';
 import { LINUX } from '../../support/publish/publisher.ts';
@@ -12,7 +11,7 @@ import { openRemoteWorld } from '../../support/publish/remote-publisher.ts';
 import { objectsIn } from '../../support/s3/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER } from '../../support/s3/s3-server.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 import type { TestServer } from '../../support/server/server.ts';
 
 const MIB = 1024 * 1024;
@@ -24,7 +23,7 @@ const ONE_FILE = { staging: 0, artifacts: 1, uploads: [] };
 describeOnS3('an upload in parts', (openPlace) => {
   async function openWorld() {
     const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER });
     return { place, ...world, promise: grantMultipart.bind(undefined, world.app) };
   }
 
@@ -189,11 +188,11 @@ describeOnS3('an upload in parts', (openPlace) => {
 /** What a node does at its start, so many milliseconds from now. */
 async function upkeep({ services }: TestServer, milliseconds: number): Promise<void> {
   const clock = () => new Date(Date.now() + milliseconds);
-  await upkeepOnce({ ...services, clock });
+  await maintainOnce({ ...services, clock });
 }
 
 test('a file of more than 5 GiB is taken in parts only', async () => {
-  const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: NEVER, maxArtifactSize: 2 ** 43 });
+  const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: NEVER, maxArtifactSize: 2 ** 43 });
   const releaseId = await world.app.createRelease('1.0.0');
   const ask = async (file_size: number, multipart: boolean) => {
     const body = { ...LINUX, file_size, sha256: 'a'.repeat(64), multipart };
@@ -212,7 +211,7 @@ test('a file of more than 5 GiB is taken in parts only', async () => {
 test('parts that the store takes its time to put together are waited for only so long, and not begun twice', async () => {
   const place = await fakeS3Place();
   const { fake } = place;
-  const { app, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  const { app, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
   const parted = await grantMultipart(app, await app.createRelease('1.0.0'), BYTES);
   const etags = await parted.putAll();
   let finish = () => {};
@@ -226,20 +225,24 @@ test('parts that the store takes its time to put together are waited for only so
     begun++;
     return finished;
   };
-  const uploads = new UploadPoller(server.services, server.storage, pino({ enabled: false }));
-  const joins = new PartAssembly(server.storage.parts);
+  const logger = pino({ enabled: false });
+  const { finalizer, assembly } = createRemoteUploads(server.services, server.storage, logger);
   const upload = {
     status: 'pending',
     fileSize: BYTES.length,
     sha256: null,
     multipartId: [...fake.store.uploads.keys()][0] ?? '',
   } as const;
-  const join = () => joins.join(parted.uploadId, upload, etags);
-  expect(await uploads.complete(parted.uploadId, 100, join)).toBe('pending');
-  expect(await uploads.complete(parted.uploadId, 100, join)).toBe('pending');
-  const third = uploads.complete(parted.uploadId, 60_000, join);
+  const finalize = (withinMs: number) =>
+    finalizer.finalize(parted.uploadId, {
+      withinMs,
+      assemble: () => assembly.assemble(parted.uploadId, upload, etags),
+    });
+  expect(await finalize(100)).toEqual({ kind: 'pending' });
+  expect(await finalize(100)).toEqual({ kind: 'pending' });
+  const third = finalize(60_000);
   finish();
-  expect(await third).toEqual({ wentLive: false }); // it was no draft
+  expect(await third).toEqual({ kind: 'complete', wentLive: false }); // it was no draft
   expect(begun).toBe(1);
   expect((await app.fetchOffer()).equals(BYTES)).toBe(true);
 });

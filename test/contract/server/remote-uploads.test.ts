@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Platform } from '../../../src/protocol/platform.ts';
-import { POLL_DELAYS } from '../../../src/server/uploads/poll-schedule.ts';
+import { DEFAULT_POLL_SCHEDULE } from '../../../src/server/uploads/poll-schedule.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { LINUX, MAC, requireStatus } from '../../support/publish/publisher.ts';
 import { openRemoteWorld, type RemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
@@ -30,7 +30,7 @@ describeOnS3('an upload', (openPlace) => {
     await writeFile(file, BYTES);
     const signature = (await readFile(await signFile(key, file), 'utf8')).trim();
     const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER, pubkey: key.publicKey });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER, pubkey: key.publicKey });
     const promised = await world.promise('1.0.0', BYTES.length, { signature });
     await world.app.put(promised.url, flipped(BYTES));
     expect((await world.complete(promised)).json()).toMatchObject({
@@ -61,7 +61,7 @@ describeOnS3('an upload', (openPlace) => {
 
   test('R17: of 10 at once for one platform, one is served and nothing else is left', async () => {
     const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER });
     const releaseId = await world.app.createRelease('1.0.0');
     const bodies = Array.from({ length: 10 }, (_, i) => Buffer.alloc(100, i));
     const urls = await Promise.all(bodies.map(() => world.app.requestUpload(releaseId, 100)));
@@ -84,7 +84,7 @@ describe('R10: bytes that are replaced while they are taken', () => {
     async (at, declared) => {
       const place = await fakeS3Place();
       const { fake } = place;
-      const world = await openRemoteWorld(place, { lookWaits: NEVER });
+      const world = await openRemoteWorld(place, { pollSchedule: NEVER });
       const fields = declared ? { sha256: sha256Of(BYTES) } : {};
       const promised = await world.promise('1.0.0', BYTES.length, fields);
       const staged = `${place.location.prefix}staging/${promised.uploadId}`;
@@ -116,7 +116,7 @@ describe('R10: bytes that are replaced while they are taken', () => {
 test('right bytes that arrive while wrong ones are refused are not dropped with them', async () => {
   const place = await fakeS3Place();
   const { fake } = place;
-  const world = await openRemoteWorld(place, { lookWaits: NEVER });
+  const world = await openRemoteWorld(place, { pollSchedule: NEVER });
   const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
   await world.app.put(promised.url, flipped(BYTES));
   fake.intercept = ({ method, key }) => {
@@ -134,7 +134,7 @@ describe('R26: a plain PUT is in sight within 10 s', () => {
   const inTime = { timeout: 10_000, interval: 50 };
 
   test('however many uploads are waited for that never come', async () => {
-    const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: POLL_DELAYS });
+    const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: DEFAULT_POLL_SCHEDULE });
     const releaseId = await world.app.createRelease('0.1.0');
     for (let i = 0; i < 400; i++) await world.app.requestUpload(releaseId, BYTES.length);
     const { url } = await world.promise('1.0.0', BYTES.length);
@@ -144,7 +144,7 @@ describe('R26: a plain PUT is in sight within 10 s', () => {
 
   test('while eight are taken because somebody asks, none of which comes to an end', async () => {
     const place = await fakeS3Place();
-    const world = await openRemoteWorld(place, { lookWaits: POLL_DELAYS });
+    const world = await openRemoteWorld(place, { pollSchedule: DEFAULT_POLL_SCHEDULE });
     const asked = await Promise.all(
       Array.from({ length: 8 }, (_, i) => world.promise(`0.1.${i}`, BYTES.length)),
     );
@@ -199,7 +199,7 @@ describe('several nodes', () => {
     ['was failed by the store', { status: 500 }],
   ])('tell that an upload is complete that another took from one which %s', async (_, answer) => {
     const place = await fakeS3Place();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER });
     const promised = await world.promise('1.0.0', BYTES.length);
     await world.app.put(promised.url, BYTES);
     const { queries } = world.server.database;
@@ -232,7 +232,7 @@ describe('several nodes', () => {
 });
 
 test('the call that completes an upload is told whether its release went live by it, once', async () => {
-  const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: NEVER });
+  const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: NEVER });
   const created = await world.app.send('POST', '/releases', {
     body: { version: '1.0.0', signature: 's', expect: ['linux-x86_64', 'darwin-aarch64'] },
   });
@@ -265,7 +265,7 @@ test('an upload that comes hours after its URL expired is still found, if seldom
   const place = await fakeS3Place();
   const hours = { late: 0 };
   const clock = () => new Date(Date.now() + hours.late * 60 * 60 * 1000);
-  const world = await openRemoteWorld(place, { clock, lookWaits: { first: 20, most: 40 } });
+  const world = await openRemoteWorld(place, { clock, pollSchedule: { first: 20, max: 40 } });
   const { uploadId, releaseId } = await world.promise('1.0.0', BYTES.length);
   const { queries } = world.server.database;
   const pollAt = async () => {

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { OutageLog } from '../../../src/server/uploads/outage-log.ts';
 import { PollLog } from '../../../src/server/uploads/poll-log.ts';
-import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
+import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { requireStatus } from '../../support/publish/publisher.ts';
@@ -12,7 +12,7 @@ import { flipped } from '../../support/s3/fake-s3/object-store.ts';
 import { objectsIn } from '../../support/s3/s3-objects.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER } from '../../support/s3/s3-server.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 
 const BYTES = randomBytes(1000);
 const HOUR = 60 * 60 * 1000;
@@ -24,7 +24,7 @@ describe('R25: a store that answers 503 for a while', () => {
     const clock = () => new Date(Date.now() + offset);
     const place = await fakeS3Place({ now: clock });
     const dataDir = await tempFolder();
-    const options = { dataDir, clock, lookWaits: NEVER };
+    const options = { dataDir, clock, pollSchedule: NEVER };
     const world = await openRemoteWorld(place, options);
     for (let patch = 0; patch < 10; patch++) {
       const promised = await world.promise(`0.0.${patch}`, BYTES.length);
@@ -46,7 +46,7 @@ describe('R25: a store that answers 503 for a while', () => {
       /** The upkeep that a start does, so much later. */
       async upkeepAfter(milliseconds: number) {
         offset += milliseconds;
-        await upkeepOnce(world.server.services);
+        await maintainOnce(world.server.services);
       },
     };
   }
@@ -106,22 +106,26 @@ describe('R25: a store that answers 503 for a while', () => {
 
 test('a store and a database that are away, and come back, are logged once each, not for each look', async () => {
   const place = await fakeS3Place();
-  const { promise, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  const { promise, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
   for (let i = 0; i < 20; i++) await promise(`1.0.${i}`, BYTES.length);
   await server.database.queries.updateTable('artifacts').set({ poll_at: 0 }).execute();
   const unreliable = new UnreliableDatabase(server.database);
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
-  const services = { ...server.services, database: unreliable.database, lookWaits: { first: 10, most: 10 } };
-  const uploads = new UploadPoller(services, server.storage, logger);
+  const services = {
+    ...server.services,
+    database: unreliable.database,
+    pollSchedule: { first: 10, max: 10 },
+  };
+  const { poller } = createRemoteUploads(services, server.storage, logger);
   /** Until so many more requests or queries have failed or worked. */
   const more = async (count: () => number, by: number) => {
     const target = count() + by;
     await vi.waitFor(() => expect(count()).toBeGreaterThan(target), 5000);
   };
   place.fake.intercept = () => ({ status: 403 });
-  uploads.start();
-  onTestFinished(() => uploads.stop());
+  poller.start();
+  onTestFinished(() => poller.stop());
   await more(() => place.fake.requests.length, 100);
   place.fake.intercept = undefined;
   await vi.waitFor(() => expect(lines).toHaveLength(2));
@@ -131,10 +135,10 @@ test('a store and a database that are away, and come back, are logged once each,
   await vi.waitFor(() => expect(lines).toHaveLength(4));
   await more(() => place.fake.requests.length, 100);
   expect(lines).toEqual([
-    'the store cannot be used: uploads are not found',
-    'the store can be used again: uploads are found',
-    'the database cannot be used: uploads are not found',
-    'the database can be used again: uploads are found',
+    'the store is unavailable: uploads are not picked up',
+    'the store is available again: uploads are picked up',
+    'the database is unavailable: uploads are not picked up',
+    'the database is available again: uploads are picked up',
   ]);
 });
 
@@ -159,12 +163,12 @@ test('an upload that cannot be taken is logged once for each reason, however oft
 test('a store that fails now and then is logged once, until it has not failed for a while', async () => {
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
-  const outage = new OutageLog(logger, 'the store', 100);
+  const outage = new OutageLog(logger, { subject: 'the store', quietMs: 100 });
   for (let i = 0; i < 50; i++) {
     outage.failed(new Error('503'));
     outage.worked();
   }
-  expect(lines).toEqual(['the store cannot be used: uploads are not found']);
+  expect(lines).toEqual(['the store is unavailable: uploads are not picked up']);
   await vi.waitFor(() => {
     outage.worked();
     expect(lines).toHaveLength(2);
@@ -173,7 +177,7 @@ test('a store that fails now and then is logged once, until it has not failed fo
 
 test('a server ends though the store does not answer any more', async () => {
   const place = await fakeS3Place();
-  const { app, server, promise } = await openRemoteWorld(place, { lookWaits: { first: 10, most: 10 } });
+  const { app, server, promise } = await openRemoteWorld(place, { pollSchedule: { first: 10, max: 10 } });
   const deleted = await app.publish('1.0.0', BYTES);
   const { url } = await promise('2.0.0', BYTES.length);
   let hanging = 0;

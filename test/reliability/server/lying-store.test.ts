@@ -34,7 +34,7 @@ const NEVER_TAKEN: Partial<Record<Defect, readonly Buffer[]>> = {
 
 async function openLyingStore(defect: Defect) {
   const place = await fakeS3Place();
-  const world = await openRemoteWorld(place, { lookWaits: NEVER, copySizes: IN_PARTS });
+  const world = await openRemoteWorld(place, { pollSchedule: NEVER, copySizes: IN_PARTS });
   place.fake.defects.add(defect);
   const rows = () => world.server.database.queries.selectFrom('artifacts').selectAll().execute();
   return {

@@ -134,7 +134,7 @@ describeOnEachStore('whatever is created, uploaded and deleted', ({ files, start
   test(
     `R14, R15: what is offered downloads with the bytes that were recorded, in ${runs} runs`,
     async () => {
-      const server = await (await start()).open({ lookWaits: NEVER });
+      const server = await (await start()).open({ pollSchedule: NEVER });
       let apps = 0;
       let offers = 0;
       const step = fc.oneof(create, remove, { arbitrary: request, weight: 3 }, { arbitrary: put, weight: 5 });

@@ -60,7 +60,7 @@ describeOnEachStore('an upload', ({ files, start }) => {
   test(
     `R12: with a bit flipped on the way, ${FLIPS} times another, is refused, none is kept, and the URL stays good`,
     async () => {
-      const { app, store, upload, publish } = await startUpload({ lookWaits: NEVER });
+      const { app, store, upload, publish } = await startUpload({ pollSchedule: NEVER });
       for (let i = 0; i < FLIPS; i++) {
         const reply = await upload(withBit(Math.floor((i * BYTES.length * 8) / FLIPS)));
         expect(reply.statusCode).toBe(422);

@@ -9,7 +9,7 @@ import { completeArtifact, createPendingArtifact } from '../../../../src/databas
 import { createRelease, deleteRelease } from '../../../../src/database/queries/releases.ts';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../../../src/protocol/platform.ts';
-import { Offers } from '../../../../src/server/update-check/offer-cache.ts';
+import { OfferCache } from '../../../../src/server/update-check/offer-cache.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX, Publisher, startServer } from '../../../support/publish/publisher.ts';
 
@@ -34,8 +34,8 @@ function counting(database: Database): Database & { readonly count: () => number
 
 const NOW = new Date('2026-03-13T12:00:00Z');
 
-function offersOf(database: Database): Offers {
-  return new Offers({
+function offersOf(database: Database): OfferCache {
+  return new OfferCache({
     database,
     publicUrl: () => 'https://updates.example.com',
     clock: () => NOW,

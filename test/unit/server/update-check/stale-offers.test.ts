@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
-import { Offers } from '../../../../src/server/update-check/offer-cache.ts';
+import { OfferCache } from '../../../../src/server/update-check/offer-cache.ts';
 import { UnreliableDatabase } from '../../../support/postgres/unreliable-database.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX } from '../../../support/publish/publisher.ts';
@@ -19,7 +19,7 @@ async function startOffers(staleIfError = 300) {
   const unreliable = new UnreliableDatabase(own);
   const time = { now: START };
   const onStale = vi.fn();
-  const offers = new Offers({
+  const offers = new OfferCache({
     database: unreliable.database,
     publicUrl: () => 'https://updates.example.com',
     clock: () => new Date(time.now),
