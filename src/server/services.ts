@@ -20,7 +20,7 @@ export interface Services {
   readonly staleIfError: number;
   /** Lets a version that was live and deleted be published again with different files. For development. */
   readonly allowVersionReuse: boolean;
-  /** Addresses of proxies whose `X-Forwarded-For` is trusted, in CIDR notation. */
+  /** Addresses of proxies trusted to set `X-Forwarded-For`, in CIDR notation. */
   readonly trustProxy: readonly string[];
   /** How often to poll for uploads that arrive at a remote storage. Default: `DEFAULT_POLL_SCHEDULE`. */
   readonly pollSchedule?: PollSchedule;

@@ -22,7 +22,7 @@ export interface StagedUpload extends ContentDigest {
   readonly storageKey: string;
   /** Reads all bytes into memory, for a signature that cannot be verified from a hash. Rejects when nothing is staged. */
   read(): Promise<Buffer>;
-  /** Makes the bytes servable, never in place of others. Durable when it resolves. Rejects when nothing is staged. */
+  /** Lets the bytes be served, never in place of others. Durable when it resolves. Rejects when nothing is staged. */
   promote(): Promise<void>;
   /** Drops the bytes unless they were promoted. Resolves also when there are none. */
   discard(): Promise<void>;
@@ -55,7 +55,7 @@ export interface DownloadUrlRequest {
  * Any other error is a bug, or one of the file system's own (`EACCES`).
  */
 export interface ArtifactStorage {
-  /** Whether clients upload to another server, whose uploads this one has to poll for; see `RemoteStorage`. */
+  /** Whether clients upload to another server, which this one has to poll; see `RemoteStorage`. */
   readonly remote: boolean;
   /** An absolute URL that accepts one PUT of the upload's bytes until it expires. Needs no network. */
   uploadUrl(request: UploadUrlRequest): Promise<string>;

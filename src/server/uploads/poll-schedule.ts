@@ -10,7 +10,7 @@ export interface PollSchedule {
 
 /** Including the time for finalizing it, a file is visible within 10 s of its arrival. */
 export const DEFAULT_POLL_SCHEDULE: PollSchedule = { first: 1000, max: 5000 };
-/** Once its URL expired, an upload can only arrive if its PUT had begun: this many times `max` are between two polls. */
+/** Once its URL expired, an upload can only arrive if its PUT was running by then: the delay is `max`, times this. */
 const EXPIRED_FACTOR = 3;
 /** How long after its URL expired that goes on, in milliseconds. */
 const LATE_MS = 2 * 60 * 60 * 1000;

@@ -1,17 +1,17 @@
-/** Limits how many hold a slot at once; the others wait in order. */
+/** Limits how many hold a permit at once; the others wait in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  constructor(slots: number) {
-    this.#free = slots;
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
-  /** @returns the function that releases the slot, to call once; undefined when `signal` aborted before one was free */
+  /** @returns the function that releases the permit, to call once; undefined when `signal` aborted before one was free */
   async acquire(signal: AbortSignal): Promise<(() => void) | undefined> {
     if (signal.aborted) return undefined;
     if (this.#free > 0) this.#free--;
-    else if (!(await this.#waitForSlot(signal))) return undefined;
+    else if (!(await this.#waitForPermit(signal))) return undefined;
     return () => {
       const [next] = this.#waiting;
       if (next) next();
@@ -19,7 +19,7 @@ export class Semaphore {
     };
   }
 
-  #waitForSlot(signal: AbortSignal): Promise<boolean> {
+  #waitForPermit(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (isAcquired: boolean) => {
         this.#waiting.delete(take);

@@ -38,14 +38,14 @@ export interface FinalizeOptions {
 
 /** How `finalizeFound` takes part in the poller's schedule. */
 export interface FoundOptions {
-  /** Gives up waiting for a slot. */
+  /** Gives up waiting for a permit of the semaphore. */
   readonly signal: AbortSignal;
   /** Called once the upload is leased. */
   readonly onStarted: () => void;
 }
 
-interface Slot {
-  readonly slots: Semaphore;
+interface Turn {
+  readonly semaphore: Semaphore;
   readonly signal: AbortSignal;
   readonly onStarted?: () => void;
 }
@@ -57,7 +57,7 @@ export class UploadFinalizer {
   readonly #log: PollLog;
   /** By upload id. */
   readonly #running = new Map<string, Promise<FinalizeResult>>();
-  readonly #slots = {
+  readonly #semaphores = {
     poller: new Semaphore(FINALIZED_AT_ONCE),
     requests: new Semaphore(FINALIZED_AT_ONCE),
   };
@@ -92,7 +92,7 @@ export class UploadFinalizer {
     id: string,
     { signal, onStarted }: FoundOptions,
   ): Promise<FinalizeResult | { readonly kind: 'busy' }> {
-    return this.#finalizeInSlot(id, { slots: this.#slots.poller, signal, onStarted });
+    return this.#finalizeInTurn(id, { semaphore: this.#semaphores.poller, signal, onStarted });
   }
 
   /** Resolves when no upload is being finalized any more. */
@@ -112,7 +112,7 @@ export class UploadFinalizer {
         if (result.kind !== 'not_there') return result;
         continue; // it may have arrived since that one looked
       }
-      const result = await this.#finalizeInSlot(id, { slots: this.#slots.requests, signal });
+      const result = await this.#finalizeInTurn(id, { semaphore: this.#semaphores.requests, signal });
       if (result.kind === 'not_there') await this.#throwEarlierRefusal(id);
       if (result.kind !== 'busy') return result;
       const settled = settledResult(await findUpload(queries, id));
@@ -122,12 +122,12 @@ export class UploadFinalizer {
     return { kind: 'pending' };
   }
 
-  /** @returns `busy` when no slot was free before `signal`, or the upload is leased elsewhere */
-  async #finalizeInSlot(
+  /** @returns `busy` when no permit was free before `signal`, or the upload is leased elsewhere */
+  async #finalizeInTurn(
     id: string,
-    { slots, signal, onStarted }: Slot,
+    { semaphore, signal, onStarted }: Turn,
   ): Promise<FinalizeResult | { readonly kind: 'busy' }> {
-    const release = await slots.acquire(signal);
+    const release = await semaphore.acquire(signal);
     if (release === undefined) return { kind: 'busy' };
     try {
       // This process may hold an expired lease, which it could not renew.

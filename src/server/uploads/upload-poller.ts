@@ -8,8 +8,8 @@ import type { UploadFinalizer } from './upload-finalizer.ts';
 
 /** How many uploads are polled for at once, with one small request to the store each. */
 const POLLS_AT_ONCE = 64;
-/** How long an upload that has arrived waits for a finalizer's slot before others are polled for, in milliseconds. */
-const MAX_SLOT_WAIT_MS = 1000;
+/** How long an upload that has arrived waits for the finalizer before others are polled for, in milliseconds. */
+const MAX_TURN_WAIT_MS = 1000;
 
 export interface UploadPollerOptions {
   readonly services: Services;
@@ -87,7 +87,7 @@ export class UploadPoller {
     }
   }
 
-  /** Resolves when the upload is being finalized, or will not be: it has not arrived, or no slot was free in time. */
+  /** Resolves when the upload is being finalized, or will not be: it has not arrived, or the finalizer was busy. */
   async #poll(id: string): Promise<void> {
     try {
       const hasArrived = await this.#storage.hasArrived(id);
@@ -97,9 +97,9 @@ export class UploadPoller {
       this.#log.storeFailed(error);
       return;
     }
-    const slotWait = new AbortController();
-    const timer = setTimeout(() => slotWait.abort(), MAX_SLOT_WAIT_MS); // keeps the controller, which `any` may lose
-    const signal = AbortSignal.any([slotWait.signal, this.#stopping.signal]);
+    const turn = new AbortController();
+    const timer = setTimeout(() => turn.abort(), MAX_TURN_WAIT_MS); // keeps the controller, which `any` may lose
+    const signal = AbortSignal.any([turn.signal, this.#stopping.signal]);
     await new Promise<void>((resolve) => {
       void this.#finalizer
         .finalizeFound(id, { signal, onStarted: resolve })

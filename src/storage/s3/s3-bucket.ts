@@ -43,7 +43,7 @@ export interface PresignedGet {
 
 /** Of every stored file: no browser displays or runs it. */
 export const CONTENT_TYPE = 'application/octet-stream';
-/** Sent with downloads, whose bytes never change; as our own server sends it. */
+/** Sent with downloads, as our own server does: their bytes never change. */
 const DOWNLOAD_CACHE = 'private, max-age=3600, immutable';
 /** S3's longest lifetime of a presigned URL, in seconds. */
 const MAX_PRESIGNED_SECONDS = 7 * 24 * 60 * 60;

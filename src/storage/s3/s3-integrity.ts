@@ -4,8 +4,8 @@ import { digestStream } from '../stream-digest.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 
 /**
- * Compares the copy with what arrived. Call it where nothing else would reveal a difference, and before an uploader is
- * told that the bytes are wrong: a single read may be the store's fault.
+ * Compares the copy with what arrived. Call it where nothing else would reveal a difference, and before bytes are refused:
+ * what a single read returns may be the store's fault.
  * @throws OtaError `store_unavailable`
  */
 export async function requireSameAsArrived(

@@ -12,7 +12,7 @@ export interface S3Enforcement {
   readonly length: boolean;
   /** A PUT without a length. */
   readonly chunked: boolean;
-  /** A PUT whose body does not match its Content-MD5. */
+  /** A PUT with a body that does not match its Content-MD5. */
   readonly checksum: boolean;
   /** A presigned request with an Authorization header. */
   readonly twoAuthorizations: boolean;

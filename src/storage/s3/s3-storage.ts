@@ -225,7 +225,7 @@ export class S3Storage implements RemoteStorage {
   }
 }
 
-/** Before the probe, to tell missing credentials from a store that does not respond: finding a role takes time too. */
+/** Before the probe: finding a role takes time too, and must not look like a store that does not respond. */
 async function requireCredentials(bucket: S3Bucket): Promise<void> {
   await bucket.client.config.credentials().catch((error) => {
     throw bucket.toError(error, 'finding credentials');
