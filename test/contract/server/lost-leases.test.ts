@@ -11,7 +11,7 @@ import { NEVER } from '../../support/s3/s3-server.ts';
 const BYTES = randomBytes(1000);
 const OFTEN = { first: 10, max: 10 };
 
-test('R6: a commit of a claim whose fsync failed ends the process, whoever looks', async () => {
+test('R6: a lease that cannot be committed because fsync failed ends the process', async () => {
   const place = await fakeS3Place();
   const { app, promise, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
   const { url } = await promise('1.0.0', BYTES.length);
@@ -19,7 +19,7 @@ test('R6: a commit of a claim whose fsync failed ends the process, whoever looks
   await server.database.queries.updateTable('artifacts').set({ poll_at: 0 }).execute();
   const unreliable = new UnreliableDatabase(server.database);
   place.fake.intercept = ({ method }) => {
-    // The turn to look is taken by now: what comes next is the claim.
+    // The poll is due no more by now: what comes next is the lease.
     if (method === 'HEAD')
       unreliable.failure = Object.assign(new Error('disk'), { code: 'SQLITE_IOERR_FSYNC' });
     return undefined;
@@ -40,7 +40,7 @@ test('R6: a commit of a claim whose fsync failed ends the process, whoever looks
 describe.each([
   ['other bytes', BYTES.length, sha256Of(randomBytes(10))],
   ['another size', BYTES.length - 1, sha256Of(BYTES)],
-])('why %s are refused', (_, size, sha256) => {
+])('the reason for refusing %s', (_, size, sha256) => {
   test('is recorded before they are dropped', async () => {
     const place = await fakeS3Place();
     const { app, promise, complete, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
@@ -60,7 +60,7 @@ describe.each([
   });
 });
 
-test('an upload is taken once at a time, also by a node whose claim has ended meanwhile', async () => {
+test('a node finalizes an upload once at a time, even if its lease has expired', async () => {
   const place = await fakeS3Place();
   const { app, promise, complete, server } = await openRemoteWorld(place, { pollSchedule: OFTEN });
   const promised = await promise('1.0.0', BYTES.length);

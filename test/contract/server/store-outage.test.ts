@@ -18,7 +18,7 @@ const BYTES = randomBytes(1000);
 const HOUR = 60 * 60 * 1000;
 
 describe('R25: a store that answers 503 for a while', () => {
-  /** A server on a store that is away for what `isUnavailable` says, and its clock that can be moved. */
+  /** A server on a store that fails the requests `isUnavailable` selects, with a movable clock. */
   async function startOutage() {
     let offset = 0;
     const clock = () => new Date(Date.now() + offset);
@@ -43,8 +43,8 @@ describe('R25: a store that answers 503 for a while', () => {
       recover: () => {
         place.fake.intercept = undefined;
       },
-      /** The upkeep that a start does, so much later. */
-      async upkeepAfter(milliseconds: number) {
+      /** Runs the server's maintenance that much later. */
+      async maintainAfter(milliseconds: number) {
         offset += milliseconds;
         await maintainOnce(world.server.services);
       },
@@ -58,7 +58,7 @@ describe('R25: a store that answers 503 for a while', () => {
       (request: string) => request !== 'PUT artifacts' && !request.startsWith('HEAD'),
     ],
     ['for deletions', (request: string) => request.startsWith('DELETE')],
-  ])('%s leaves nothing behind of what was tried meanwhile', async (_, isUnavailable) => {
+  ])('%s leaves nothing behind of what was tried during that time', async (_, isUnavailable) => {
     const world = await startOutage();
     const { app, place } = world;
     const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
@@ -73,7 +73,7 @@ describe('R25: a store that answers 503 for a while', () => {
 
     requireStatus(await world.complete(promised), 200);
     expect(await app.fetchOffer()).toEqual(BYTES);
-    await world.upkeepAfter(25 * HOUR);
+    await world.maintainAfter(25 * HOUR);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 10, uploads: [] });
   });
 
@@ -104,7 +104,7 @@ describe('R25: a store that answers 503 for a while', () => {
   });
 });
 
-test('a store and a database that are away, and come back, are logged once each, not for each look', async () => {
+test('outages of the store and of the database are logged once when they begin and once when they end', async () => {
   const place = await fakeS3Place();
   const { promise, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
   for (let i = 0; i < 20; i++) await promise(`1.0.${i}`, BYTES.length);
@@ -118,7 +118,7 @@ test('a store and a database that are away, and come back, are logged once each,
     pollSchedule: { first: 10, max: 10 },
   };
   const { poller } = createRemoteUploads(services, server.storage, logger);
-  /** Until so many more requests or queries have failed or worked. */
+  /** Until that many more requests or queries were made. */
   const more = async (count: () => number, by: number) => {
     const target = count() + by;
     await vi.waitFor(() => expect(count()).toBeGreaterThan(target), 5000);
@@ -142,7 +142,7 @@ test('a store and a database that are away, and come back, are logged once each,
   ]);
 });
 
-test('an upload that cannot be taken is logged once for each reason, however often it is tried', async () => {
+test('an upload that cannot be finalized is logged once for each reason, however often it is retried', async () => {
   const lines: { upload: string; err: { message: string } }[] = [];
   const lost: unknown[] = [];
   const logger = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
@@ -160,7 +160,7 @@ test('an upload that cannot be taken is logged once for each reason, however oft
   expect(lost).toHaveLength(3);
 });
 
-test('a store that fails now and then is logged once, until it has not failed for a while', async () => {
+test('a store that fails now and then is logged once, until nothing has failed for a while', async () => {
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
   const outage = new OutageLog(logger, { subject: 'the store', quietMs: 100 });
@@ -175,7 +175,7 @@ test('a store that fails now and then is logged once, until it has not failed fo
   });
 });
 
-test('a server ends though the store does not answer any more', async () => {
+test('a server shuts down although the store does not respond', async () => {
   const place = await fakeS3Place();
   const { app, server, promise } = await openRemoteWorld(place, { pollSchedule: { first: 10, max: 10 } });
   const deleted = await app.publish('1.0.0', BYTES);

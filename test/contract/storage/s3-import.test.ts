@@ -21,7 +21,7 @@ function fileOf(bytes: Buffer, read = bytes) {
 
 describeOnS3('S3Storage.importFile', (open) => {
   test.each([1, 1000, 5 * MIB, 5 * MIB + 1, 12 * MIB])(
-    'brings %i bytes to where they are downloaded from, once',
+    'copies %i bytes to where they are downloaded from, once',
     async (size) => {
       const place = await open();
       const { storage, served } = await openS3(place);
@@ -39,7 +39,7 @@ describeOnS3('S3Storage.importFile', (open) => {
     },
   );
 
-  test('goes on with the parts that an earlier try brought', async () => {
+  test('resumes with the parts that an interrupted import uploaded', async () => {
     const place = await open();
     const { storage, served } = await openS3(place);
     const bytes = randomBytes(17 * MIB);
@@ -63,7 +63,7 @@ describeOnS3('S3Storage.importFile', (open) => {
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
   });
 
-  test('sends all again where the parts of an earlier try are of another file', async () => {
+  test('sends everything again if the parts of an interrupted import belong to a different file', async () => {
     const place = await open();
     const { storage, served } = await openS3(place);
     const key = randomUUID();
@@ -82,7 +82,7 @@ describeOnS3('S3Storage.importFile', (open) => {
     expect(await objectsIn(place)).toMatchObject({ artifacts: 1, uploads: [] });
   });
 
-  test.each([100, 11 * MIB])('leaves nothing of %i bytes that are not the file', async (size) => {
+  test.each([100, 11 * MIB])('leaves nothing of %i bytes that do not have the file’s hash', async (size) => {
     const place = await open();
     const { storage } = await openS3(place);
     const bytes = randomBytes(size);
@@ -92,7 +92,7 @@ describeOnS3('S3Storage.importFile', (open) => {
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
   });
 
-  test('replaces what is there and wrong, of another size or not', async () => {
+  test('replaces an object with other bytes, whether its size differs or not', async () => {
     const { storage, served } = await openS3(await open());
     const key = randomUUID();
     const [first, same, longer] = [randomBytes(100), randomBytes(100), randomBytes(101)];
@@ -112,7 +112,7 @@ describe('S3Storage.importFile to a store that lies', () => {
     ['parts_mixed_up', 11 * MIB],
     ['head_tells_other_size', 11 * MIB],
   ];
-  test.each(defects)('tells that it is not relied on: %s, of %i', async (defect, size) => {
+  test.each(defects)('fails because the store is not reliable: %s, with %i bytes', async (defect, size) => {
     const place = await fakeS3Place();
     const { storage } = await openS3(place);
     place.fake.defects.add(defect);

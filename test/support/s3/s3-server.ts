@@ -8,10 +8,10 @@ export interface S3TestServer extends TestServer {
   readonly storage: S3Storage;
 }
 
-/** Uploads are looked for so soon, in milliseconds, so that tests need not wait. */
+/** Polls often, so that tests need not wait. */
 const POLL_OFTEN = { first: 20, max: 100 };
 
-/** The server looks for nothing by itself: only a call to complete an upload makes it look. */
+/** The server polls for nothing: only a request to complete an upload finalizes it. */
 export const NEVER = { first: 1e9, max: 1e9 };
 
 /** The server with its files in an S3 store, which has a clock of its own: so both have the real one. */
