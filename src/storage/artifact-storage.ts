@@ -1,4 +1,3 @@
-/** Size and hashes of an upload's bytes. */
 export interface ContentDigest {
   /** Bytes. */
   readonly size: number;
@@ -30,7 +29,7 @@ export interface StagedUpload extends ContentDigest {
 
 export interface UploadUrlRequest {
   readonly uploadId: string;
-  /** The size that was declared, in bytes. */
+  /** As declared, in bytes. */
   readonly size: number;
   readonly expiresAt: Date;
 }

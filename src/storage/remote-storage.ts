@@ -17,7 +17,6 @@ export interface ArrivedUpload {
   discardArrived(): Promise<void>;
 }
 
-/** The size differs from the declared one. */
 export interface WrongSizeUpload extends ArrivedUpload {
   readonly kind: 'wrong_size';
 }
@@ -62,7 +61,6 @@ export interface RemoteStorage extends ArtifactStorage {
   readonly parts: UploadParts;
 }
 
-/** A multipart upload. */
 export interface MultipartUploadKey {
   readonly uploadId: string;
   /** The store's name for it, from `start`. */
@@ -72,12 +70,11 @@ export interface MultipartUploadKey {
 export interface PartUrlRequest extends MultipartUploadKey {
   /** From 1. */
   readonly number: number;
-  /** The part's size, in bytes. */
+  /** Bytes. */
   readonly size: number;
   readonly expiresAt: Date;
 }
 
-/** A part that the store has. */
 export interface ArrivedPart {
   /** In quotes. */
   readonly etag: string;

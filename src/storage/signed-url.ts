@@ -22,7 +22,6 @@ export interface SignedRequest {
   readonly expiresAt: Date;
 }
 
-/** The request target to verify. */
 export interface RequestTarget {
   readonly method: UrlMethod;
   /** Path and query, exactly as the client sent them. */

@@ -136,12 +136,11 @@ export class DiskStorage implements ArtifactStorage {
     }
   }
 
-  /** Reads a staged file into memory. */
   async readStaged(storageKey: string): Promise<Buffer> {
     return readFile(join(this.#staging, storageKey));
   }
 
-  /** Drops a staged file. Resolves also when there is none. */
+  /** Resolves also when there is no such file. */
   async discard(storageKey: string): Promise<void> {
     await unlinkIfThere(join(this.#staging, storageKey));
   }
@@ -162,7 +161,6 @@ export class DiskStorage implements ArtifactStorage {
     return filesOlderThan(this.#artifacts, olderThan);
   }
 
-  /** The folder of promoted files. */
   get servedFolder(): string {
     return this.#artifacts;
   }

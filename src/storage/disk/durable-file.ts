@@ -52,7 +52,6 @@ export async function sync(handle: FileHandle): Promise<void> {
   }
 }
 
-/** Makes the folder's entries durable. */
 export async function syncFolder(folder: string): Promise<void> {
   if (platform() === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
   const handle = await open(folder, 'r');
@@ -63,7 +62,6 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Resolves also when there is no such file. */
 export async function unlinkIfThere(file: string): Promise<void> {
   await unlink(file).catch((error: unknown) => {
     if (fsErrorCode(error) !== 'ENOENT') throw toDiskError(error);

@@ -14,7 +14,6 @@ import { SLOW_REQUEST } from './s3-client.ts';
 import { isConditionRefused, isNotFound, toS3Error } from './s3-error.ts';
 import { isForeign } from './s3-location.ts';
 
-/** A stored object. */
 export interface S3Object {
   readonly key: string;
   /** Bytes. */
@@ -29,11 +28,9 @@ export interface S3BucketOptions {
   readonly name: string;
   /** The server that requests go to, as people know it. */
   readonly endpoint: string;
-  /** Signs URLs. */
   readonly clock: Clock;
 }
 
-/** A GET or HEAD to presign. */
 export interface PresignedGet {
   readonly key: string;
   readonly fileName: string;
@@ -78,7 +75,7 @@ export class S3Bucket {
     }
   }
 
-  /** Streams an object's bytes. Rejects when there is no such object. */
+  /** Rejects when there is no such object. */
   async *read(key: string): AsyncIterable<Uint8Array> {
     const input = { Bucket: this.name, Key: key };
     try {
@@ -130,7 +127,7 @@ export class S3Bucket {
     }
   }
 
-  /** Writes a small object; replaces an existing one. */
+  /** Replaces an existing object. */
   async put(key: string, bytes: Buffer): Promise<void> {
     const input = { Bucket: this.name, Key: key, Body: bytes, ContentType: CONTENT_TYPE };
     await this.client.send(new PutObjectCommand(input), SLOW_REQUEST).catch((error) => {

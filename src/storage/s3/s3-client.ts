@@ -10,11 +10,10 @@ export interface S3ClientSettings {
   readonly forcePathStyle: boolean;
 }
 
-/** How long connecting may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3000;
-/** How long it may take until a response begins, in milliseconds. */
+/** Until the response begins. */
 const RESPONSE_TIMEOUT_MS = 60_000;
-/** How long a connection may be idle, and how long a slow request may take until its response begins, in milliseconds. */
+/** For idle connections, and until the response to a slow request begins. */
 const SLOW_TIMEOUT_MS = 120_000;
 /** For requests that send a part of a file, or have the store copy one. */
 export const SLOW_REQUEST = { requestTimeout: SLOW_TIMEOUT_MS };

@@ -14,9 +14,7 @@ export const COPY_SIZES: CopySizes = { inOneGo: 256 * 1024 ** 2, part: 64 * 1024
 const PARTS_AT_ONCE = 4;
 
 export interface CopyRequest {
-  /** As it was found. */
   readonly source: S3Object;
-  /** The key of the copy. */
   readonly to: string;
   readonly sizes?: CopySizes;
 }

@@ -5,7 +5,6 @@ import { digestStream, StreamDigest } from '../stream-digest.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { type MultipartId, S3Multipart, s3PartSize } from './s3-multipart.ts';
 
-/** A file to import, with its known hash. */
 export interface KnownFile {
   /** Bytes. */
   readonly size: number;
@@ -25,7 +24,6 @@ export interface ImportOptions {
 }
 
 export interface ImportRequest extends ImportOptions {
-  /** The key of the object. */
   readonly key: string;
   readonly file: KnownFile;
 }

@@ -1,4 +1,3 @@
-/** A bucket, and the folder in it that belongs to this server. */
 export interface S3Location {
   readonly bucket: string;
   /** The beginning of every key: empty, or with a trailing slash. */
@@ -17,8 +16,7 @@ const FOLDERS: readonly string[] = ['staging', 'artifacts'];
 
 /**
  * Parses `s3://bucket/prefix`; trailing slashes are ignored.
- * @returns undefined when it is malformed, when its prefix has anything but letters, digits and `._~-` between
- *   slashes, or a segment that `ownFolderIn` finds
+ * @returns undefined when it is malformed, or its prefix has other characters than `A-Za-z0-9._~-/` or an own folder
  */
 export function parseS3Location(text: string): S3Location | undefined {
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]+)(?:\/(.*?))?\/*$/.exec(text) ?? [];
@@ -35,10 +33,7 @@ export function ownFolderIn(text: string): string | undefined {
   return prefix.find((segment) => FOLDERS.includes(segment));
 }
 
-/**
- * Whether a key in one of a server's folders belongs to another server, with a prefix inside that folder: it was set up
- * before such prefixes were refused.
- */
+/** Whether a key in a server's folder belongs to another server, set up before prefixes in such folders were refused. */
 export function isForeign(key: string, folder: string): boolean {
   return key.includes('/', folder.length) || key === folder + OWNER_NAME;
 }

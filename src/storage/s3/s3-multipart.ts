@@ -14,14 +14,12 @@ import { SLOW_REQUEST } from './s3-client.ts';
 import { isConditionRefused, isNotFound, notS3, s3ErrorCode, s3Status } from './s3-error.ts';
 import { isForeign } from './s3-location.ts';
 
-/** A multipart upload as S3 identifies it. */
 export interface MultipartId {
   readonly key: string;
-  /** S3's UploadId, opaque. */
+  /** S3's UploadId. */
   readonly id: string;
 }
 
-/** A range of an object to be copied as a part. */
 export interface PartCopy {
   /** From 1. */
   readonly number: number;
@@ -85,7 +83,7 @@ export class S3Multipart {
     }
   }
 
-  /** Uploads a part. @returns its ETag */
+  /** @returns the part's ETag */
   async putPart(upload: MultipartId, number: number, bytes: Buffer): Promise<string> {
     const input = { ...this.#identify(upload), PartNumber: number, Body: bytes };
     const { ETag = '' } = await this.#bucket.client
@@ -114,7 +112,6 @@ export class S3Multipart {
     }
   }
 
-  /** A URL for one PUT of exactly `size` bytes. */
   presignPart(
     upload: MultipartId,
     { number, size, expiresAt }: Pick<PartUrlRequest, 'number' | 'size' | 'expiresAt'>,
@@ -144,7 +141,7 @@ export class S3Multipart {
     }
   }
 
-  /** Drops an upload and its parts. Resolves also when there is none. */
+  /** Resolves also when there is no such upload. */
   async abort(upload: MultipartId): Promise<void> {
     await this.#bucket.client.send(new AbortMultipartUploadCommand(this.#identify(upload))).catch((error) => {
       if (!isNotFound(error)) this.#fail(error, 'aborting a multipart upload (s3:AbortMultipartUpload)');

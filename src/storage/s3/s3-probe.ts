@@ -32,7 +32,6 @@ export interface S3ProbeOptions {
 /** The store's response to a presigned request; `error` is shaped like the SDK's. */
 interface ProbeResponse {
   readonly status: number;
-  /** The store's clock. */
   readonly date: string | null;
   readonly body: Buffer;
   readonly error: object;
@@ -43,9 +42,7 @@ type ProbeRequest = RequestInit & { readonly duplex?: 'half' };
 
 const BYTES = Buffer.from('probe');
 const OTHER_ETAG = `"${'0'.repeat(32)}"`;
-/** Lifetime of the probe's URLs, in milliseconds. */
 const URL_LIFE_MS = 60_000;
-/** How long each of its requests may take, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 3000;
 
 /**

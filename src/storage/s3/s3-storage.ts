@@ -27,7 +27,6 @@ import { S3Multipart, S3UploadParts } from './s3-multipart.ts';
 import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
 
-/** How long the probe of a store may take, in milliseconds. */
 const PROBE_TIMEOUT_MS = 8000;
 /** No further copy is made while this many could not be removed. */
 const MAX_STRAY_COPIES = 10;
