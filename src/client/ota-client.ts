@@ -4,15 +4,15 @@ import {
   type AppQuery,
   AppResponse,
   CapabilitiesResponse,
-  type CompleteUploadBody,
+  type CompleteUploadRequest,
   CompleteUploadResponse,
-  type CreateArtifactBody,
+  type CreateArtifactRequest,
   CreateArtifactResponse,
-  type CreateReleaseBody,
-  type PublishReleaseBody,
+  type CreateReleaseRequest,
+  type PublishReleaseRequest,
   ReleaseListResponse,
   ReleaseResponse,
-  type UpdateReleaseBody,
+  type UpdateReleaseRequest,
   UpdateResponse,
 } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
@@ -87,7 +87,7 @@ export class OtaClient {
   }
 
   /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` tells. */
-  async createRelease(appId: string, body: CreateReleaseBody): Promise<ReleaseResponse> {
+  async createRelease(appId: string, body: CreateReleaseRequest): Promise<ReleaseResponse> {
     return this.#call(ReleaseResponse, { route: 'createRelease', parameters: { app_id: appId }, body });
   }
 
@@ -95,7 +95,7 @@ export class OtaClient {
   async createArtifact(
     appId: string,
     releaseId: string,
-    body: CreateArtifactBody,
+    body: CreateArtifactRequest,
   ): Promise<CreateArtifactResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(CreateArtifactResponse, { route: 'createArtifact', parameters, body });
@@ -109,7 +109,7 @@ export class OtaClient {
     appId: string,
     releaseId: string,
     uploadId: string,
-    body?: CompleteUploadBody,
+    body?: CompleteUploadRequest,
   ): Promise<CompleteUploadResponse> {
     const parameters = { app_id: appId, release_id: releaseId, upload_id: uploadId };
     return this.#call(CompleteUploadResponse, { route: 'completeUpload', parameters, body });
@@ -126,14 +126,18 @@ export class OtaClient {
   async publishRelease(
     appId: string,
     releaseId: string,
-    required: PublishReleaseBody,
+    required: PublishReleaseRequest,
   ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, body: required });
   }
 
   /** Extension `yank`: changes the notes of a release, or whether it is offered. */
-  async updateRelease(appId: string, releaseId: string, change: UpdateReleaseBody): Promise<ReleaseResponse> {
+  async updateRelease(
+    appId: string,
+    releaseId: string,
+    change: UpdateReleaseRequest,
+  ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(ReleaseResponse, { route: 'updateRelease', parameters, body: change });
   }

@@ -1,7 +1,7 @@
 import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  type CreateReleaseBody,
+  type CreateReleaseRequest,
   MAX_JSON_BODY_BYTES,
   type ReleaseResponse,
 } from '../../protocol/messages.ts';
@@ -21,7 +21,7 @@ export interface Plan {
   readonly newSlug: string | undefined;
   /** Where installed apps ask; undefined when nobody knows. */
   readonly slug: string | undefined;
-  readonly release: { readonly existing: ReleaseResponse } | { readonly create: CreateReleaseBody };
+  readonly release: { readonly existing: ReleaseResponse } | { readonly create: CreateReleaseRequest };
   readonly visibility: Visibility;
   readonly artifacts: readonly PlannedArtifact[];
   readonly warnings: readonly string[];
@@ -95,7 +95,7 @@ function releaseBody(
   request: ReleaseRequest,
   artifacts: readonly LocalArtifact[],
   server: ServerState,
-): CreateReleaseBody {
+): CreateReleaseRequest {
   const { version, notes, channel, expect } = request;
   if (supports(server, 'artifact-signature')) {
     const visibility = visibilityOfNew(request, server);
@@ -111,7 +111,7 @@ function releaseBody(
 }
 
 /** Our server's limit is known before anything is written. */
-function sizeIssues(body: CreateReleaseBody, server: ServerState): Issue[] {
+function sizeIssues(body: CreateReleaseRequest, server: ServerState): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
   if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
   const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;

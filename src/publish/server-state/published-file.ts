@@ -1,4 +1,4 @@
-import type { PublishReleaseBody, ReleaseResponse } from '../../protocol/messages.ts';
+import type { PublishReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, parsePlatform } from '../../protocol/platform.ts';
 import { listedName } from './server-state.ts';
 
@@ -33,7 +33,7 @@ export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseRes
 /** What must be in a release when it goes live, by the bytes that were signed: extension `draft`. */
 export function requiredOf(
   artifacts: readonly (Platform & { readonly sha256: string })[],
-): PublishReleaseBody {
+): PublishReleaseRequest {
   return artifacts.map(({ target, arch, bundleType, sha256 }) => ({
     target,
     arch,

@@ -1,5 +1,5 @@
 import { OtaError } from '../../errors.ts';
-import type { CompleteUploadBody, ReleaseResponse } from '../../protocol/messages.ts';
+import type { CompleteUploadRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
 import { whileThere } from '../server-state/withdrawal.ts';
 
@@ -18,7 +18,7 @@ export async function completeArrived(
   { client, appId, sleep }: Publisher,
   { id, version }: Pick<ReleaseResponse, 'id' | 'version'>,
   uploadId: string,
-  body?: CompleteUploadBody,
+  body?: CompleteUploadRequest,
 ): Promise<boolean | undefined> {
   for (let asked = 0; asked < MAX_ASKED; asked++) {
     const answer = await whileThere(version, () => client.completeUpload(appId, id, uploadId, body));

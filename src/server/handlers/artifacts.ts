@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { findApp } from '../../database/queries/apps.ts';
 import { createPendingArtifact, isComplete, publishedBytes } from '../../database/queries/artifacts.ts';
 import { findRelease } from '../../database/queries/releases.ts';
-import { CreateArtifactBody, type CreateArtifactResponse } from '../../protocol/messages.ts';
+import { CreateArtifactRequest, type CreateArtifactResponse } from '../../protocol/messages.ts';
 import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -23,7 +23,7 @@ export function registerArtifacts(
 
   // api.md, "Upload Artifacts"
   registerRoute(app, 'createArtifact', {
-    body: CreateArtifactBody,
+    body: CreateArtifactRequest,
     handle: async ({ params, body }, reply) => {
       const db = database.queries;
       const release = await findRelease(db, params.app_id, params.release_id);

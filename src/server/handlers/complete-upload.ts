@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { findUploadState, type UploadState } from '../../database/queries/pending-uploads.ts';
 import {
-  CompleteUploadBody,
+  CompleteUploadRequest,
   type CompleteUploadResponse,
   MAX_PARTS_BODY_BYTES,
 } from '../../protocol/messages.ts';
@@ -24,7 +24,7 @@ export function registerUploadCompletion(
 ): void {
   const joins = new PartAssembly(parts);
   registerRoute(app, 'completeUpload', {
-    body: CompleteUploadBody,
+    body: CompleteUploadRequest,
     bodyLimit: MAX_PARTS_BODY_BYTES,
     handle: async ({ params, body }, reply): Promise<CompleteUploadResponse> => {
       const { app_id: appId, release_id: releaseId, upload_id: id } = params;

@@ -9,11 +9,11 @@ import {
 } from '../../database/queries/releases.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  CreateReleaseBody,
+  CreateReleaseRequest,
   DeleteReleaseQuery,
-  PublishReleaseBody,
+  PublishReleaseRequest,
   type ReleaseResponse,
-  UpdateReleaseBody,
+  UpdateReleaseRequest,
 } from '../../protocol/messages.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -35,7 +35,7 @@ export function registerReleases(
 
   // api.md, "Create a Release"
   registerRoute(app, 'createRelease', {
-    body: CreateReleaseBody,
+    body: CreateReleaseRequest,
     handle: async ({ params, body }, reply) => {
       const {
         version,
@@ -66,7 +66,7 @@ export function registerReleases(
 
   // Extension `yank`
   registerRoute(app, 'updateRelease', {
-    body: UpdateReleaseBody,
+    body: UpdateReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const outcome = await updateRelease(database.queries, params.app_id, params.release_id, body);
       if (outcome === 'not_found') throw noSuchRelease();
@@ -79,7 +79,7 @@ export function registerReleases(
 
   // Extension `draft`
   registerRoute(app, 'publishRelease', {
-    body: PublishReleaseBody,
+    body: PublishReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const { app_id: appId, release_id: id } = params;
       const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;
