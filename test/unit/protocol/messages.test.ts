@@ -33,16 +33,16 @@ describe('the examples of api.md', () => {
     ['2. Create a Release', CreateReleaseRequest],
     ['3. Upload Artifacts', CreateArtifactRequest],
   ];
-  const answerSchemas: [string, TSchema][] = [
+  const responseSchemas: [string, TSchema][] = [
     ['2. Create a Release', ReleaseResponse],
     ['3. Upload Artifacts', CreateArtifactResponse],
     ['Update Available (200)', UpdateResponse],
   ];
 
-  test('are all held against a schema here, but for the settings of the app', () => {
+  test('are all checked against a schema here, except the settings of the app', () => {
     expect(documented(requestBodies)).toEqual(requestSchemas.map(([heading]) => heading));
     expect(documented(documentedJson)).toEqual([
-      ...answerSchemas.map(([heading]) => heading),
+      ...responseSchemas.map(([heading]) => heading),
       'Tauri Integration',
     ]);
   });
@@ -53,7 +53,7 @@ describe('the examples of api.md', () => {
     expect(matches(schema, example?.body)).toBe(true);
   });
 
-  test.each(answerSchemas)('answer: %s', (heading, schema) => {
+  test.each(responseSchemas)('response: %s', (heading, schema) => {
     const example = documentedJson.find((answer) => answer.heading === heading);
     expect(fieldErrors(schema, example?.value)).toEqual([]);
     expect(matches(schema, example?.value)).toBe(true);
@@ -90,7 +90,7 @@ describe('SetSlugRequest', () => {
     ['a list for the slug', { slug: ['my-app'] }, 'slug'],
   ]);
 
-  test('says the rule for a slug in words', () => {
+  test('explains the rule for a slug in words', () => {
     expect(fieldErrors(SetSlugRequest, { slug: '-' })).toEqual([
       {
         field: 'slug',
@@ -141,11 +141,11 @@ describe('CreateReleaseRequest', () => {
     ['a number for the signature', { signature: 5 }, 'signature'],
   ]);
 
-  test('asks for the version and nothing else', () => {
+  test('requires the version and nothing else', () => {
     expect(fieldErrors(CreateReleaseRequest, {})).toEqual([{ field: 'version', message: 'is required' }]);
   });
 
-  test('names every wrong field at once, in words', () => {
+  test('names all invalid fields at once, in words', () => {
     expect(fieldErrors(CreateReleaseRequest, { version: '1.2', notes: '\0', signature: '' })).toEqual([
       {
         field: 'version',
@@ -198,13 +198,13 @@ describe('CreateArtifactRequest', () => {
     ['a SHA-256 in base64', { sha256: `${'A'.repeat(43)}=` }, 'sha256'],
   ]);
 
-  test('asks for target, arch and size and nothing else', () => {
+  test('requires target, arch and size and nothing else', () => {
     expect(fieldErrors(CreateArtifactRequest, {})).toEqual(
       ['target', 'arch', 'file_size'].map((field) => ({ field, message: 'is required' })),
     );
   });
 
-  test('names every wrong field at once, in words', () => {
+  test('names all invalid fields at once, in words', () => {
     const body = { target: 'macos', arch: 'arm64', file_size: 0, sha256: '' };
     expect(fieldErrors(CreateArtifactRequest, body)).toEqual([
       { field: 'target', message: 'must be one of linux, darwin, windows' },
@@ -235,7 +235,7 @@ describe('PathParameters', () => {
   });
 });
 
-describe('answers', () => {
+describe('responses', () => {
   const artifact = { target: 'linux', arch: 'armv7', file_size: 3, sha256: 'ab', signature: null };
   const { sha256: _hash, ...unhashed } = artifact;
   const update = { version: '1.2.0', url: 'https://example.test/file', signature: 'c2ln' };
@@ -273,7 +273,7 @@ describe('answers', () => {
     expect(fieldErrors(schema, rest)).toEqual([{ field, message: 'is required' }]);
   });
 
-  test.each(LEAST)('%s is refused when it is no object', (_, schema) => {
+  test.each(LEAST)('%s is refused when it is not an object', (_, schema) => {
     for (const value of [null, 'OK', 204, [], [{}]]) expect(matches(schema, value)).toBe(false);
   });
 
