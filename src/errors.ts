@@ -1,29 +1,29 @@
 /**
  * What can go wrong, as a closed set. The CLI turns a code into an exit code (`cli/exit-codes.ts`);
- * nothing in this project ever decides on an error's text.
+ * no code in this project decides by an error's text.
  */
 export type OtaErrorCode =
-  /** The person asked for something that cannot be: a flag, a setting, a file that is not there. */
+  /** An option, a setting or a file that cannot be used as given. */
   | 'usage'
-  /** No token, a bad one, or one without the right. */
+  /** No token, an invalid one, or one without the required scope. */
   | 'unauthorized'
-  /** Refused before the first write: signature, key, version, arch, pre-release. */
+  /** Refused before the first write: signature, key, version, arch, pre-release. Also a 4xx without a code of its own. */
   | 'preflight_refused'
   /** The version, slug or artifact exists with other content. */
   | 'conflict'
-  /** What the server serves is not what was published, or does not verify. */
+  /** The server serves something other than what was published, or its signature does not verify. */
   | 'verification_failed'
-  /** Network, timeout, 429 or 5xx after the retries. The same command can be run again. */
+  /** Network, timeout, 429 or 5xx, after the retries. Running the same command again may help. */
   | 'network'
-  /** The other side answered something that is not the API. */
+  /** The response does not come from the API. */
   | 'not_the_api'
   /** The server's store cannot be opened. */
   | 'store_unavailable'
-  /** A write's durability is unknown (a failed fsync): nothing may be acknowledged from here on. */
+  /** A write's durability is unknown (a failed fsync): no later write may be acknowledged. */
   | 'durability_lost'
-  /** A commit's answer was lost: it may have been applied, or not. */
+  /** The response to a commit was lost: it may have been applied, or not. */
   | 'outcome_unknown'
-  /** The store has no room for what was sent. */
+  /** The store is full. */
   | 'no_space'
   /** Stopped by a signal. */
   | 'interrupted';
@@ -32,7 +32,9 @@ export interface OtaErrorOptions {
   /** One imperative sentence: what the person can do next. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
-  /** How long the other side asked to be left alone, in milliseconds. */
+  /** The HTTP status, where a response was the reason. */
+  readonly status?: number | undefined;
+  /** How long the server asked to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
   /** The ids of the issues that it reports together (`issue.ts`). */
   readonly issueIds?: readonly string[];
@@ -43,6 +45,7 @@ export class OtaError extends Error {
   override readonly name = 'OtaError';
   readonly code: OtaErrorCode;
   readonly hint: string | undefined;
+  readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly issueIds: readonly string[];
 
@@ -50,6 +53,7 @@ export class OtaError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
     this.issueIds = options.issueIds ?? [];
   }
@@ -58,4 +62,9 @@ export class OtaError extends Error {
   get retryable(): boolean {
     return this.code === 'network';
   }
+}
+
+/** Whether an error stands for a response with one of these HTTP statuses. */
+export function hasStatus(error: unknown, ...statuses: readonly number[]): error is OtaError {
+  return error instanceof OtaError && error.status !== undefined && statuses.includes(error.status);
 }

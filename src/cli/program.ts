@@ -120,7 +120,7 @@ function rootCommand(): CommandUnknownOpts {
     'synckit-ota publish --dry-run',
     'synckit-ota dev',
     'synckit-ota serve --public-url https://updates.example.com',
-    'synckit-ota publish --help',
+    'synckit-ota apps create "My App" --slug my-app',
   ]);
 }
 

@@ -25,20 +25,35 @@ import {
   routes,
 } from '../protocol/routes.ts';
 import type { Clock } from '../protocol/time.ts';
-import { decodeIfMatching, decodeResponse, failureOf, isPage, notTheApi, readText } from './response.ts';
-import type { Transport, TransportResponse } from './transport/transport.ts';
+import {
+  decodeIfMatching,
+  decodeResponse,
+  isPage,
+  notTheApi,
+  type ReceivedResponse,
+  receive,
+  responseError,
+} from './response.ts';
+import type { Transport } from './transport/transport.ts';
 
-/** How long a server may take to answer a call, in milliseconds. */
+/** How long a server may take to respond, in milliseconds. */
 const CALL_TIMEOUT_MS = 60_000;
 
 export interface OtaClientOptions {
   /** The server's base URL; the API's root is appended, a path prefix kept. */
   readonly server: URL;
-  /** Goes to this server only, along no redirect, and to no presigned URL. */
+  /** Sent to this server only: never along a redirect, never to a presigned URL. */
   readonly token?: string | undefined;
   readonly transport: Transport;
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock;
+}
+
+export interface InstalledApp extends Platform {
+  readonly slug: string;
+  readonly currentVersion: string;
+  /** Extension `channel`; stable when absent. */
+  readonly channel?: string | undefined;
 }
 
 interface Call<Name extends RouteName> {
@@ -48,7 +63,7 @@ interface Call<Name extends RouteName> {
   readonly body?: unknown;
 }
 
-/** The API, one method and one request for each endpoint; whoever calls decides what is tried again (`Retry`). */
+/** The API: one method and one request for each endpoint. Callers decide what is retried (`Retry`). */
 export class OtaClient {
   readonly #base: string;
   readonly #token: string | undefined;
@@ -65,33 +80,29 @@ export class OtaClient {
     this.#clock = clock ?? (() => new Date());
   }
 
-  /** What our server can do; undefined for a base server, which knows api.md only. */
+  /** The extensions of our server; undefined for a base server, which implements api.md only. */
   async capabilities(): Promise<CapabilitiesResponse | undefined> {
-    const call = { route: 'capabilities', parameters: {} } as const;
-    const url = this.#url(call);
-    const { response, text } = await this.#send(call, url);
-    if (response.status === 429 || response.status >= 500) throw this.#failure(response, text, url);
-    // A base server may answer an unknown path with anything, also with a page and 200: that is no capability.
-    return response.status === 200 ? decodeIfMatching(CapabilitiesResponse, text) : undefined;
+    const response = await this.#send({ route: 'capabilities', parameters: {} });
+    if (response.status === 429 || response.status >= 500) throw this.#error(response);
+    // A base server may answer an unknown path with anything, even with a page and 200.
+    return response.status === 200 ? decodeIfMatching(CapabilitiesResponse, response.text) : undefined;
   }
 
-  /** Extension `app`. @param include `releases` to get them too, from a server that knows how */
+  /** Extension `app`. @param include `releases` to get them too, from a server that supports it */
   async getApp(appId: string, include?: AppQuery['include']): Promise<AppResponse> {
     return this.#call(AppResponse, { route: 'getApp', parameters: { app_id: appId }, query: { include } });
   }
 
-  /** api.md, "Register a Slug" */
   async setSlug(appId: string, slug: string): Promise<void> {
-    const call = { route: 'setSlug', parameters: { app_id: appId }, body: { slug } } as const;
-    await this.#callForNothing(call);
+    await this.#callWithoutResult({ route: 'setSlug', parameters: { app_id: appId }, body: { slug } });
   }
 
-  /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` tells. */
+  /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` shows it. */
   async createRelease(appId: string, body: CreateReleaseRequest): Promise<ReleaseResponse> {
     return this.#call(ReleaseResponse, { route: 'createRelease', parameters: { app_id: appId }, body });
   }
 
-  /** api.md, "Upload Artifacts": asks for a presigned URL. */
+  /** api.md, "Upload Artifacts": requests a presigned URL. */
   async createArtifact(
     appId: string,
     releaseId: string,
@@ -101,28 +112,23 @@ export class OtaClient {
     return this.#call(CreateArtifactResponse, { route: 'createArtifact', parameters, body });
   }
 
-  /**
-   * Extension `complete-upload`: tells that an upload's PUT is done, or (extension `multipart`) all of its parts are.
-   * @returns `pending` while the server is still taking the bytes: to be asked again
-   */
+  /** Extension `complete-upload`: the PUT, or all parts, are done. Responds `pending` while the server processes them. */
   async completeUpload(
     appId: string,
-    releaseId: string,
-    uploadId: string,
+    upload: { readonly releaseId: string; readonly uploadId: string },
     body?: CompleteUploadRequest,
   ): Promise<CompleteUploadResponse> {
-    const parameters = { app_id: appId, release_id: releaseId, upload_id: uploadId };
+    const parameters = { app_id: appId, release_id: upload.releaseId, upload_id: upload.uploadId };
     return this.#call(CompleteUploadResponse, { route: 'completeUpload', parameters, body });
   }
 
-  /** api.md, "List Releases" */
   async listReleases(appId: string): Promise<ReleaseResponse[]> {
     const call = { route: 'listReleases', parameters: { app_id: appId } } as const;
-    const answer = await this.#call(ReleaseListResponse, call);
-    return Array.isArray(answer) ? answer : answer.releases;
+    const response = await this.#call(ReleaseListResponse, call);
+    return Array.isArray(response) ? response : response.releases;
   }
 
-  /** Extension `draft`: takes a draft live. @param required what it must have; a live release stays as it is */
+  /** Extension `draft`: takes a draft live. @param required what it must hold; a live release stays as it is */
   async publishRelease(
     appId: string,
     releaseId: string,
@@ -132,7 +138,7 @@ export class OtaClient {
     return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, body: required });
   }
 
-  /** Extension `yank`: changes the notes of a release, or whether it is offered. */
+  /** Extension `yank`: changes the notes of a release, or yanks or restores it. */
   async updateRelease(
     appId: string,
     releaseId: string,
@@ -142,70 +148,56 @@ export class OtaClient {
     return this.#call(ReleaseResponse, { route: 'updateRelease', parameters, body: change });
   }
 
-  /**
-   * api.md, "Delete a Release".
-   * @param onlyWithArtifacts extension `conditional-delete`: only while it has so many complete artifacts
-   */
+  /** @param onlyWithArtifacts extension `conditional-delete`: only while it has this many complete artifacts */
   async deleteRelease(appId: string, releaseId: string, onlyWithArtifacts?: number): Promise<void> {
     const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
     const query = onlyWithArtifacts === undefined ? {} : { artifacts: String(onlyWithArtifacts) };
-    await this.#callForNothing({ ...call, query });
+    await this.#callWithoutResult({ ...call, query });
   }
 
-  /**
-   * api.md, "Update Check Endpoint". A kind of bundle is asked for by the extension `platforms`.
-   * @param channel extension `channel`; stable when left out
-   * @returns undefined for "No Update (204)"
-   */
-  async check(
-    slug: string,
-    { target, arch, bundleType }: Platform,
-    currentVersion: string,
-    channel?: string,
-  ): Promise<UpdateResponse | undefined> {
-    const call = {
+  /** api.md, "Update Check Endpoint". Undefined for "No Update (204)". */
+  async check(app: InstalledApp): Promise<UpdateResponse | undefined> {
+    const { slug, target, arch, bundleType, currentVersion, channel } = app;
+    const response = await this.#send({
       route: 'check',
       parameters: { slug, target, arch, current_version: currentVersion },
       query: { channel, bundle_type: bundleType },
-    } as const;
-    const url = this.#url(call);
-    const { response, text } = await this.#send(call, url);
+    });
     if (response.status === 204) return undefined;
-    if (response.status !== 200) throw this.#failure(response, text, url);
-    return decodeResponse(UpdateResponse, text, url, response.proxy);
+    if (response.status !== 200) throw this.#error(response);
+    return decodeResponse(UpdateResponse, response);
   }
 
-  /** api.md, "Download Endpoint": where a release's file for a platform is fetched. */
+  /** api.md, "Download Endpoint": where a release's file for a platform is served. */
   downloadUrl(slug: string, releaseId: string, platform: Platform): URL {
     return new URL(this.#base + downloadPath(slug, releaseId, platform));
   }
 
-  /** Where an installed app of the platform asks for updates, for people to read. */
+  /** The endpoint to put into an app's updater configuration, with the updater's placeholders. */
   checkUrl(slug: string): string {
     return `${this.#base}${API_ROOT}/${slug}/{{target}}/{{arch}}/{{current_version}}`;
   }
 
   async #call<T extends TSchema, Name extends RouteName>(schema: T, call: Call<Name>): Promise<Static<T>> {
+    return decodeResponse(schema, await this.#sendForSuccess(call));
+  }
+
+  /** For calls without a documented response body: any is fine, except a page, which is not from the API. */
+  async #callWithoutResult<Name extends RouteName>(call: Call<Name>): Promise<void> {
+    const response = await this.#sendForSuccess(call);
+    if (isPage(response.text)) throw notTheApi(response, 'an HTML page');
+  }
+
+  async #sendForSuccess<Name extends RouteName>(call: Call<Name>): Promise<ReceivedResponse> {
+    const response = await this.#send(call);
+    if (response.status < 200 || response.status > 299) throw this.#error(response);
+    return response;
+  }
+
+  async #send<Name extends RouteName>(call: Call<Name>): Promise<ReceivedResponse> {
+    const { method, access } = routes[call.route];
+    const { body } = call;
     const url = this.#url(call);
-    const { text, response } = await this.#sendForSuccess(call, url);
-    return decodeResponse(schema, text, url, response.proxy);
-  }
-
-  /** For calls whose answer api.md does not show: any is fine, but a page does not come from the API. */
-  async #callForNothing<Name extends RouteName>(call: Call<Name>): Promise<void> {
-    const url = this.#url(call);
-    const { text, response } = await this.#sendForSuccess(call, url);
-    if (isPage(text)) throw notTheApi(url, 'an HTML page', response.proxy);
-  }
-
-  async #sendForSuccess<Name extends RouteName>(call: Call<Name>, url: URL) {
-    const { response, text } = await this.#send(call, url);
-    if (response.status < 200 || response.status > 299) throw this.#failure(response, text, url);
-    return { response, text };
-  }
-
-  async #send<Name extends RouteName>({ route, body }: Call<Name>, url: URL) {
-    const { method, access } = routes[route];
     const response = await this.#transport.send({
       method,
       url,
@@ -218,7 +210,7 @@ export class OtaClient {
       idleTimeoutMs: CALL_TIMEOUT_MS,
       signal: this.#signal,
     });
-    return { response, text: await readText(response, url) };
+    return receive(response, url);
   }
 
   #url<Name extends RouteName>({ route, parameters, query = {} }: Call<Name>): URL {
@@ -229,7 +221,7 @@ export class OtaClient {
     return url;
   }
 
-  #failure(response: TransportResponse, text: string, url: URL): OtaError {
-    return failureOf(response, text, url, this.#clock());
+  #error(response: ReceivedResponse): OtaError {
+    return responseError(response, this.#clock());
   }
 }

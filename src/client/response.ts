@@ -5,55 +5,66 @@ import { fieldErrors, matches } from '../protocol/validate.ts';
 import { parseRetryAfter } from './retry.ts';
 import { displayUrl, type TransportResponse } from './transport/transport.ts';
 
-/** Largest answer that is read, in bytes: a list of some ten thousand releases. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-/** How long an answer may take from its head to its end, in milliseconds; silence ends it before that. */
-const MAX_ANSWER_MS = 60_000;
-/** What is shown of what a server says, in characters. */
+/** Largest response that is read, in bytes: a list of about ten thousand releases. */
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+/** How long a response may take after its headers, in milliseconds; the idle timeout may end it earlier. */
+const MAX_RESPONSE_MS = 60_000;
+/** How much of a server's message is shown, in characters. */
 const MAX_SHOWN_LENGTH = 500;
 
-/** Reads an answer to its end, and no further and no longer than is sensible. */
-export async function readText(response: TransportResponse, url: URL): Promise<string> {
+export interface ResponseOrigin {
+  readonly url: URL;
+  /** The proxy it came through, as `TransportResponse` names it. */
+  readonly proxy?: string | undefined;
+}
+
+/** A response after its body was read. */
+export interface ReceivedResponse extends ResponseOrigin {
+  readonly status: number;
+  readonly text: string;
+  header(name: string): string | undefined;
+}
+
+/** @throws OtaError `network` when the body is too slow, `not_the_api` when it is too large */
+export async function receive(response: TransportResponse, url: URL): Promise<ReceivedResponse> {
+  const { status, proxy } = response;
+  const header = (name: string) => response.header(name);
+  return { url, proxy, status, header, text: await readText(response, url) };
+}
+
+async function readText(response: TransportResponse, url: URL): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  const begun = performance.now();
+  const start = performance.now();
   for await (const chunk of response.body) {
-    if (performance.now() - begun > MAX_ANSWER_MS) {
-      throw new OtaError('network', `the answer of ${displayUrl(url)} only trickles in`);
+    if (performance.now() - start > MAX_RESPONSE_MS) {
+      throw new OtaError('network', `the response from ${displayUrl(url)} is too slow`);
     }
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) {
-      throw new OtaError('not_the_api', `the answer of ${displayUrl(url)} does not end`);
+    if (size > MAX_RESPONSE_BYTES) {
+      throw new OtaError('not_the_api', `the response from ${displayUrl(url)} is too large`);
     }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/**
- * Decodes a 2xx answer.
- * @param proxy what it came through, as `TransportResponse` says
- * @throws OtaError `not_the_api`, naming what came instead
- */
-export function decodeResponse<T extends TSchema>(
-  schema: T,
-  text: string,
-  url: URL,
-  proxy?: string,
-): Static<T> {
+/** @throws OtaError `not_the_api`, naming what came instead of the schema */
+export function decodeResponse<T extends TSchema>(schema: T, response: ReceivedResponse): Static<T> {
+  const { text } = response;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    const what = isPage(text) ? 'an HTML page' : text.trim() === '' ? 'an empty answer' : 'something else';
-    throw notTheApi(url, `${what} instead of JSON`, proxy);
+    const what = isPage(text) ? 'an HTML page' : text.trim() === '' ? 'an empty response' : 'something else';
+    throw notTheApi(response, `${what} instead of JSON`);
   }
   if (matches(schema, value)) return value;
-  const issues = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
-  throw notTheApi(url, `JSON of another shape (${issues.slice(0, 3).join('; ')})`, proxy);
+  const errors = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
+  throw notTheApi(response, `unexpected JSON (${errors.slice(0, 3).join('; ')})`);
 }
 
-/** The text as what the schema says, or undefined: for answers that may be anything. */
+/** The text as the schema describes it, or undefined: for responses that may hold anything. */
 export function decodeIfMatching<T extends TSchema>(schema: T, text: string): Static<T> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -63,48 +74,47 @@ export function decodeIfMatching<T extends TSchema>(schema: T, text: string): St
   }
 }
 
-/** Whether an answer is HTML, as proxies and login pages send it. */
+/** HTML, as proxies and login pages send it. */
 export function isPage(text: string): boolean {
   return /^\s*</.test(text);
 }
 
-export function notTheApi(url: URL, what: string, proxy?: string): OtaError {
-  return new OtaError('not_the_api', `${displayUrl(url)}${through(proxy)} answered ${what}`, {
-    hint: 'Check that --server is the base URL of a SyncKit OTA server, without a proxy or login page before it.',
+/** @param what completes "the server answered with …" */
+export function notTheApi(origin: ResponseOrigin, what: string): OtaError {
+  return new OtaError('not_the_api', `${describe(origin)} answered with ${what}`, {
+    hint: 'Check that --server is the base URL of a SyncKit OTA server, without a proxy or login page in front of it.',
   });
 }
 
-function through(proxy: string | undefined): string {
-  return proxy === undefined ? '' : `, through ${proxy},`;
+function describe({ url, proxy }: ResponseOrigin): string {
+  return displayUrl(url) + (proxy === undefined ? '' : `, through ${proxy},`);
 }
 
-/** What an answer other than 2xx means. Decided by status and `code`, never by text; any body is accepted. */
-export function failureOf(response: TransportResponse, text: string, url: URL, now: Date): OtaError {
-  const { status, proxy } = response;
-  if (status < 300) return notTheApi(url, `the status ${status}, which is not one of the API`, proxy);
+/** The error for a response other than 2xx. Decided by the status, never by the text; any body is accepted. */
+export function responseError(response: ReceivedResponse, now: Date): OtaError {
+  const { status, url, text } = response;
+  if (status < 300) return notTheApi(response, `status ${status}, which the API does not use`);
   if (status < 400) {
     const location = response.header('location') ?? '';
     const to = URL.canParse(location, url.href) ? ` to ${displayUrl(new URL(location, url))}` : '';
-    return notTheApi(
-      url,
-      `a redirect (${status})${to}, which is not followed: what is sent is for one place only`,
-      proxy,
-    );
+    return notTheApi(response, `a redirect (${status})${to}, not followed, to keep the token safe`);
   }
-  const message = `${displayUrl(url)}${through(proxy)}: ${saidIn(text) ?? `status ${status}`}`;
+  const message = `${describe(response)}: ${problemDetail(text) ?? `status ${status}`}`;
   return new OtaError(errorCodeOf(status), message, {
+    status,
     hint: hints[status],
     retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
   });
 }
 
-/** What a problem says, as it may be shown: no terminal is to obey a server. */
-function saidIn(text: string): string | undefined {
+/** A problem's message as it may be shown: without what a terminal would obey. */
+function problemDetail(text: string): string | undefined {
   const problem = decodeIfMatching(ProblemBody, text);
   const words = problem?.detail ?? problem?.title;
   return words?.replace(/\p{C}+/gu, ' ').slice(0, MAX_SHOWN_LENGTH);
 }
 
+/** Only for the exit code: decide by `hasStatus` what an error means for a request. */
 function errorCodeOf(status: number): OtaErrorCode {
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 404) return 'usage';

@@ -2,17 +2,16 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import { OtaError } from '../errors.ts';
 import { RetryBudget } from './retry-budget.ts';
 
-const MAX_TRIES = 6;
-/** The first wait is up to this, in milliseconds; after each further failure in a row up to twice the last. */
+const MAX_ATTEMPTS = 6;
+/** The longest first wait, in milliseconds; it doubles with each further failure in a row. */
 const BASE_WAIT_MS = 500;
 const MAX_WAIT_MS = 20_000;
-/** A `Retry-After` is obeyed up to this, in milliseconds. */
+/** The longest `Retry-After` that is obeyed, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** A try that failed, and how long it is until the next. */
 export interface RetryNotice {
   readonly error: OtaError;
-  /** The try that comes, from 2 on. */
+  /** The next attempt's number, from 2. */
   readonly attempt: number;
   readonly waitMs: number;
 }
@@ -20,35 +19,34 @@ export interface RetryNotice {
 export interface RetryOptions {
   readonly onRetry?: (notice: RetryNotice) => void;
   readonly signal?: AbortSignal | undefined;
-  /** Tries of one operation, the first included. */
-  readonly maxTries?: number;
-  /** Seams to chance and time. */
+  /** Attempts of one operation, the first included. */
+  readonly maxAttempts?: number;
+  /** Replaced in tests. */
   readonly random?: () => number;
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
 /**
- * Tries again what can be tried again: exponential backoff with full jitter
- * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), at most 6 tries,
- * `Retry-After` obeyed. Only errors of the code `network` are retried: never a 4xx other than 429.
- * One for each run: what runs at once meets the same server, so it shares one budget, and failures count together.
+ * Retries with exponential backoff and full jitter
+ * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/). Only errors of the code
+ * `network` are retried: of the 4xx only 408, 425 and 429. A run has one instance, as all its requests go to one server.
  */
 export class Retry {
   readonly #budget = new RetryBudget();
   readonly #onRetry: (notice: RetryNotice) => void;
-  readonly #maxTries: number;
+  readonly #maxAttempts: number;
   readonly #random: () => number;
   readonly #sleep: (ms: number) => Promise<unknown>;
   #failuresInARow = 0;
 
-  constructor({ onRetry, signal, maxTries = MAX_TRIES, random, sleep }: RetryOptions = {}) {
-    this.#maxTries = maxTries;
+  constructor({ onRetry, signal, maxAttempts = MAX_ATTEMPTS, random, sleep }: RetryOptions = {}) {
+    this.#maxAttempts = maxAttempts;
     this.#onRetry = onRetry ?? (() => {});
     this.#random = random ?? Math.random;
     this.#sleep = sleep ?? ((ms) => sleepFor(ms, undefined, signal && { signal }));
   }
 
-  /** @param operation gets the number of the try, from 1 */
+  /** @param operation gets the number of the attempt, from 1 */
   async run<T>(operation: (attempt: number) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -57,7 +55,7 @@ export class Retry {
         this.#failuresInARow = 0;
         return result;
       } catch (error) {
-        if (!(error instanceof OtaError) || !error.retryable || attempt >= this.#maxTries) throw error;
+        if (!(error instanceof OtaError) || !error.retryable || attempt >= this.#maxAttempts) throw error;
         if (!this.#budget.spend()) throw error;
         this.#failuresInARow += 1;
         const waitMs = this.#wait(error);

@@ -1,4 +1,5 @@
-// Extension `multipart`: uploads in parts. The part size follows from the file's, so that an upload can be resumed.
+// Extension `multipart`: uploads in parts. Our server derives the part size from the file's, so that an upload can be
+// resumed; clients use the `part_size` in the response.
 
 const MIB = 1024 ** 2;
 
@@ -17,11 +18,15 @@ export function partSizeOf(fileSize: number): number {
   return Math.max(MIN_PART_SIZE, Math.ceil(fileSize / MAX_PARTS / MIB) * MIB);
 }
 
-/** Number, from 1 as in S3, and size in bytes of each part. */
-export function partsOf(
-  fileSize: number,
-  partSize = partSizeOf(fileSize),
-): readonly { readonly number: number; readonly size: number }[] {
+export interface PartRange {
+  /** From 1, as S3 counts. */
+  readonly number: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** The parts of a file, in order. */
+export function partsOf(fileSize: number, partSize = partSizeOf(fileSize)): readonly PartRange[] {
   return Array.from({ length: Math.ceil(fileSize / partSize) }, (_, i) => ({
     number: i + 1,
     size: Math.min(partSize, fileSize - i * partSize),

@@ -5,76 +5,87 @@ import { missingNames } from '../protocol/platform.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';
-import { listedFiles, type PublishedFile, requiredOf } from './server-state/published-file.ts';
-import { readExtensions, readServerState, type ServerState, supports } from './server-state/server-state.ts';
-import { requireKept, whileThere } from './server-state/withdrawal.ts';
-import { type Verified, verifyRelease } from './verify/verify-release.ts';
+import {
+  listedFiles,
+  type PublishedFile,
+  requiredFiles,
+  type VerifiedFile,
+} from './server-state/published-file.ts';
+import { readExtensions, readServerState, supports } from './server-state/server-state.ts';
+import { requireNotDeleted, requireNotWithdrawn } from './server-state/withdrawal.ts';
+import { verifyRelease } from './verify/verify-release.ts';
 
 export interface FinishRequest {
   /** Id or version of a draft. */
   readonly release: string;
-  /** Names of platforms that must be in it. */
+  /** Names of platforms that it must have. */
   readonly expect?: readonly string[] | undefined;
-  /** Where the server does not tell it. */
+  /** The app's slug, where the server does not say it. */
   readonly slug?: string | undefined;
-  /** To check what is served by; the server's when absent. */
+  /** To check what is served against; the server's when absent. */
   readonly publicKey?: PublicKey | undefined;
-  /** Downloads at once. */
+  /** Concurrent downloads. */
   readonly concurrency: number;
 }
 
 export interface FinishResult {
   readonly status: 'published' | 'unchanged';
   readonly release: ReleaseResponse;
-  /** The app's; undefined when nobody knows it. */
+  /** The app's; undefined when it is unknown. */
   readonly slug: string | undefined;
-  readonly artifacts: readonly Verified<PublishedFile>[];
+  readonly artifacts: readonly VerifiedFile[];
 }
 
 /**
- * Extension `draft`: takes a draft live with everything that is in it now, and sees what installed apps get.
- * @throws OtaError `preflight_refused` when it lacks what is expected, or the server has no drafts
+ * Extension `draft`: takes a draft live with all files that it has now, and verifies what installed apps get.
+ * @throws OtaError `preflight_refused` when it lacks an expected platform, or the server does not support drafts
  */
 export async function finishRelease(publisher: Publisher, request: FinishRequest): Promise<FinishResult> {
-  const { client, retry, report, appId } = publisher;
+  const { client, retry, appId } = publisher;
   const extensions = await readExtensions(publisher);
   if (!supports({ extensions }, 'draft')) {
-    throw new OtaError('preflight_refused', 'this server has no drafts, so there is none to take live');
+    throw new OtaError('preflight_refused', 'this server does not support drafts');
   }
   const releases = await retry.run(() => client.listReleases(appId));
   const named = requireRelease(releases, request.release);
-  const found = requireKept(named.version, named);
-  const artifacts = listedFiles(found);
-  requireComplete(found, artifacts, request.expect);
-  const view = { version: found.version, platforms: artifacts, extensions, releases };
-  const server = await readServerState(publisher, view);
+  const found = requireNotWithdrawn(named.version, named);
+  const files = listedFiles(found);
+  requireComplete(found, files, request.expect);
+  const { version } = found;
+  const server = await readServerState(publisher, { version, platforms: files, extensions, releases });
   const wasLive = found.status === 'published';
-  const visibility = () => retry.run(() => client.publishRelease(appId, found.id, requiredOf(artifacts)));
-  const release = wasLive ? found : requireKept(found.version, await whileThere(found.version, visibility));
-  if (!wasLive) report({ type: 'went_live', release });
-  const options = verifyOptions(request, server, release);
-  const verified = await verifyRelease(publisher, release, artifacts, options);
-  const { slug } = options;
-  return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts: verified };
-}
-
-function verifyOptions(request: FinishRequest, server: ServerState, release: ReleaseResponse) {
-  return {
-    slug: server.slug ?? request.slug,
+  const release = wasLive ? found : await publishDraft(publisher, found, files);
+  const slug = server.slug ?? request.slug;
+  const artifacts = await verifyRelease(publisher, {
+    release,
+    files,
+    slug,
     publicKey: request.publicKey ?? parsePublicKey(server.pubkey ?? ''),
     previousVersion: liveBefore(server.releases, release)?.version,
     concurrency: request.concurrency,
-  };
+  });
+  return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts };
+}
+
+async function publishDraft(
+  { client, retry, appId, report }: Publisher,
+  { id, version }: ReleaseResponse,
+  files: readonly PublishedFile[],
+): Promise<ReleaseResponse> {
+  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(files)));
+  const release = requireNotWithdrawn(version, await requireNotDeleted(version, call));
+  report({ type: 'went_live', release });
+  return release;
 }
 
 function requireComplete(
   { version }: ReleaseResponse,
-  artifacts: readonly PublishedFile[],
+  files: readonly PublishedFile[],
   expected: readonly string[] = [],
 ): void {
-  const missing = missingNames(expected, artifacts);
-  if (artifacts.length > 0 && missing.length === 0) return;
+  const missing = missingNames(expected, files);
+  if (files.length > 0 && missing.length === 0) return;
   const message =
-    artifacts.length === 0 ? `${version} has no files yet` : `${version} lacks ${missing.join(', ')}`;
-  throw new OtaError('preflight_refused', message, { hint: 'Publish what is missing into it first.' });
+    files.length === 0 ? `${version} has no files yet` : `${version} lacks ${missing.join(', ')}`;
+  throw new OtaError('preflight_refused', message, { hint: 'Publish the missing files into it first.' });
 }

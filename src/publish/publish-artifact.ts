@@ -1,27 +1,28 @@
-import { throwIssues } from '../issue.ts';
+import { BufferPool } from '../client/transfer/buffer-pool.ts';
+import { issuesOf, refused, requireOk } from '../issue.ts';
+import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import { inspectArtifacts } from './inspect/inspect-artifacts.ts';
-import type { ArtifactInput } from './inspect/local-artifact.ts';
-import { joinRelease } from './plan/existing-release.ts';
-import { signatureIssues } from './plan/plan.ts';
+import { inspectArtifact } from './inspect/inspect-artifacts.ts';
+import type { ArtifactInput, LocalArtifact } from './inspect/local-artifact.ts';
+import { checkExistingRelease } from './plan/existing-release.ts';
 import { type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
-import { checkServerCompatibility } from './plan/server-compatibility.ts';
+import { checkStorable } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';
-import { readExtensions, readServerState } from './server-state/server-state.ts';
+import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
 import { uploadArtifact } from './upload/upload-artifact.ts';
 
 export interface PublishArtifactRequest extends ArtifactInput {
-  /** Id or version of a release that exists. */
+  /** Id or version of an existing release. */
   readonly release: string;
-  /** The app's slug: where a server does not list artifacts, it tells what is served already. */
+  /** The app's slug, to read what is stored where a server does not list artifacts. */
   readonly slug?: string | undefined;
   readonly publicKey?: PublicKey | undefined;
 }
 
 /**
- * Uploads one file into an existing release, under the rules of a whole publish for what is added to one. That apps of the
- * release before know its key is not looked at.
+ * Uploads one file into an existing release, under the rules that a whole publish has for that. Whether apps on the
+ * previous release trust its key is not checked.
  */
 export async function publishArtifact(
   publisher: Publisher,
@@ -32,37 +33,29 @@ export async function publishArtifact(
   const releases = await retry.run(() => client.listReleases(appId));
   const release = requireRelease(releases, idOrVersion);
   const { version } = release;
-  const inspection = await inspectArtifacts([input], { publicKey, version, signal });
-  throwIssues(inspection.issues);
-  for (const message of inspection.warnings) report({ type: 'warning', message });
+  const inspected = requireOk(await inspectArtifact(input, { publicKey, version, signal }));
+  for (const message of inspected.warnings) report({ type: 'warning', message });
 
   const extensions = await readExtensions(publisher);
-  const { artifacts, issues } = checkServerCompatibility(
-    inspection.artifacts,
-    { extensions },
-    { discovered: false },
-  );
-  throwIssues(issues);
-  const server = await readServerState(publisher, {
-    version,
-    slug,
-    platforms: artifacts,
-    extensions,
-    releases,
-  });
-  const [local] = artifacts;
-  if (local === undefined) throw new Error('one file was inspected');
-  const artifact = planArtifact(local, release, server);
-  const files = { all: artifacts, uploads: artifacts };
-  const visibility = joinRelease(release, { version, channel: release.channel }, files, server);
-  throwIssues([
-    ...signatureIssues(artifacts, server),
-    ...(typeof visibility === 'string' ? [] : visibility.issues),
-    ...('action' in artifact ? [] : [artifact]),
-  ]);
-  if (!('action' in artifact)) throw new Error('a file without issues has an action');
-  if (artifact.action === 'upload') {
-    await uploadArtifact(publisher, release, artifact, { slug: slug ?? server.slug ?? undefined });
-  } else report({ type: 'skipped', artifact });
+  const local = requireOk(checkStorable(inspected.artifact, { extensions }));
+  const options = { version, slug, platforms: [local], extensions, releases };
+  const server = await readServerState(publisher, options);
+  const artifact = planAddition(release, local, server);
+  const context = { publisher, release, slug: slug ?? server.slug ?? undefined, buffers: new BufferPool() };
+  if (artifact.action === 'upload') await uploadArtifact(context, artifact);
+  else report({ type: 'skipped', artifact });
   return artifact;
+}
+
+/** @throws OtaError with every reason why the file must not be added to the release */
+function planAddition(
+  release: ReleaseResponse,
+  artifact: LocalArtifact,
+  server: ServerState,
+): PlannedArtifact {
+  const { version, channel } = release;
+  const addition = { request: { version, channel }, artifacts: [artifact], uploads: [artifact] };
+  const planned = planArtifact(artifact, release, server);
+  const issues = [...issuesOf(checkExistingRelease(release, addition, server)), ...issuesOf(planned)];
+  return requireOk(issues.length > 0 ? refused(...issues) : planned);
 }

@@ -4,30 +4,30 @@ import type { Platform } from '../protocol/platform.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from './inspect/local-artifact.ts';
 
-/** What happens while publishing, for whoever shows it. Nothing in this folder prints. */
+/** What happens while publishing, for reporters. Nothing in this folder prints. */
 export type PublishEvent =
   | { readonly type: 'hashing'; readonly file: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'slug_set'; readonly slug: string }
   | { readonly type: 'left_out'; readonly leftOut: LeftOut }
-  /** A dry run that ends in an error: what would be refused, and what would not. */
+  /** A dry run that ends in an error. */
   | { readonly type: 'refused'; readonly artifacts: readonly RefusedArtifact[] }
   | {
-      readonly type: 'release_created' | 'release_found' | 'went_live' | 'taken_back';
+      readonly type: 'release_created' | 'release_found' | 'went_live' | 'rolled_back';
       readonly release: ReleaseResponse;
     }
-  | { readonly type: 'skipped'; readonly artifact: ShownArtifact }
-  | { readonly type: 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }
+  | { readonly type: 'skipped' | 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }
   | { readonly type: 'upload_progress'; readonly artifact: ShownArtifact; readonly sentBytes: number }
   | { readonly type: 'verified'; readonly platform: Platform }
   | { readonly type: 'retrying'; readonly notice: RetryNotice };
 
-/** A file in a plan that must not be carried out. */
+/** A file of a publish that is refused. */
 export interface RefusedArtifact extends LocalArtifact {
-  /** Whether it is one of the reasons. */
+  /** Whether there is an issue with this file. */
   readonly refused: boolean;
 }
 
+/** The part of a planned artifact that reporters show. */
 export interface ShownArtifact extends Platform {
   readonly file: string;
   /** Bytes. */

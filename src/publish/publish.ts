@@ -1,6 +1,6 @@
 import { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
-import { type Issue, throwIssues } from '../issue.ts';
+import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
@@ -11,48 +11,49 @@ import type { ArtifactInput } from './inspect/local-artifact.ts';
 import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import { previewRequests } from './plan/request-preview.ts';
-import { checkServerCompatibility } from './plan/server-compatibility.ts';
+import { type Compatibility, checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
-import type { PublishedFile } from './server-state/published-file.ts';
+import { unverified, type VerifiedFile } from './server-state/published-file.ts';
 import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
-import { unverified, type Verified } from './verify/verify-release.ts';
+import { verifyRelease } from './verify/verify-release.ts';
 
 export interface PublishRequest extends ReleaseRequest {
   readonly artifacts: readonly ArtifactInput[];
-  /** Whether the files were found in a project, so that one the server has no place for may be left out. */
+  /** Whether the files were discovered in a project: those that the server cannot store are then left out. */
   readonly discovered?: boolean;
-  /** What was found and is not published. */
+  /** Discovered files that are not published. */
   readonly leftOut?: readonly LeftOut[];
   readonly publicKey?: PublicKey | undefined;
-  /** What was found wrong before, to be reported with the rest. */
+  /** Issues that were found before, to be reported with the others. */
   readonly issues?: readonly Issue[];
-  /** Uploads at once. */
+  /** Concurrent uploads and downloads. */
   readonly concurrency: number;
   /** Decide everything, change nothing. */
   readonly dryRun: boolean;
-  /** Take back what this run created if it does not end well. */
+  /** Delete the release that this run created if it fails. */
   readonly rollbackOnFailure?: boolean;
 }
 
 export interface PublishResult {
   readonly status: 'published' | 'draft' | 'unchanged' | 'planned';
-  /** Undefined when only planned and not there yet. */
+  /** Undefined when it was only planned and does not exist yet. */
   readonly release: ReleaseResponse | undefined;
-  /** The app's; undefined when nobody knows it. */
+  /** The app's; undefined when it is unknown. */
   readonly slug: string | undefined;
-  readonly artifacts: readonly Verified<PublishedFile>[];
+  readonly artifacts: readonly VerifiedFile[];
   readonly warnings: readonly string[];
-  /** What a publish would send, where it was only planned. */
+  /** The requests that a publish would send, where it was only planned. */
   readonly requests?: readonly string[];
 }
 
 const NOT_CHECKED = 'signatures were not checked, because no public key is known: pass --pubkey';
-const NOT_VERIFIED = 'what is served is not verified, because no slug is known: pass --slug';
+const NOT_VERIFIED = 'the served files are not verified, because no slug is known: pass --slug';
 
 /**
- * The whole walk: inspect, look, plan, then slug, release, uploads, going live, and the check that installed apps get
- * what was signed. Every issue is found before the first write. Running it again finishes what an earlier run began.
+ * The whole publish: inspect, read the server's state, plan, then set the slug, create the release, upload, go live, and
+ * verify that installed apps get what was signed. Every issue is found before the first write. Running it again
+ * completes what an earlier run started.
  */
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;
@@ -62,9 +63,9 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
-  const decided = await decide(publisher, request, inspection);
-  const { server, leftOut } = decided;
-  const { slug } = decided.plan;
+  const decision = await decide(publisher, request, inspection);
+  const { server, leftOut } = decision;
+  const { slug } = decision.plan;
   for (const item of leftOut) report({ type: 'left_out', leftOut: item });
   const previousVersion = liveBefore(server.releases, request)?.version;
   const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
@@ -73,71 +74,77 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     ...inspection.warnings,
     ...(publicKey === undefined ? [NOT_CHECKED] : []),
     ...(slug === undefined ? [NOT_VERIFIED] : []),
-    ...decided.plan.warnings,
+    ...decision.plan.warnings,
   ];
   for (const message of warnings) report({ type: 'warning', message });
   if (request.dryRun) {
-    const release = 'existing' in decided.plan.release ? decided.plan.release.existing : undefined;
-    const artifacts = unverified(decided.plan.artifacts);
-    const { version, channel } = request;
-    const requests = previewRequests(decided.plan, {
-      appId: publisher.appId,
-      version,
-      channel,
-      previousVersion,
-    });
-    return { status: 'planned', release, slug, artifacts, warnings, requests };
+    const preview = { ...request, appId: publisher.appId, previousVersion };
+    return { ...planned(decision.plan), warnings, requests: previewRequests(decision.plan, preview) };
   }
-  const outcome = await executePlan(publisher, decided.plan, { request, server, publicKey, previousVersion });
+  const { concurrency } = request;
+  const outcome = await executePlan(publisher, decision.plan, {
+    request,
+    server,
+    verify: (release, files) =>
+      verifyRelease(publisher, { release, files, slug, publicKey, previousVersion, concurrency }),
+  });
   return { ...outcome, slug, warnings };
 }
 
-interface Decided {
+function planned({ release, slug, artifacts }: Plan) {
+  return {
+    status: 'planned',
+    release: release.kind === 'existing' ? release.existing : undefined,
+    slug,
+    artifacts: unverified(artifacts),
+  } as const;
+}
+
+interface Decision {
   readonly plan: Plan;
   readonly server: ServerState;
   readonly leftOut: readonly LeftOut[];
 }
 
 /**
- * Looks at the server and plans. What is wrong with the files and what the server is against is told together; where
- * the server cannot be asked, what is wrong with the files alone.
+ * Reads the server's state and plans. The issues with the files and those with the server are reported together; where
+ * the server cannot be reached, those with the files alone.
  */
 async function decide(
   publisher: Publisher,
   request: PublishRequest,
   inspection: Inspection,
-): Promise<Decided> {
+): Promise<Decision> {
   const local = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
   if (!isVersion(request.version)) throwIssues(local);
-  // What is wrong already is not kept waiting for a server that is slow to answer.
-  const asker = local.length > 0 ? { ...publisher, retry: new Retry({ maxTries: 1 }) } : publisher;
-  const look = async () => {
-    const extensions = await readExtensions(asker);
-    const fitted = checkServerCompatibility(
-      inspection.artifacts,
-      { extensions },
-      { discovered: request.discovered ?? false },
-    );
-    const { version, slug } = request;
-    const platforms = fitted.artifacts;
-    return { fitted, server: await readServerState(asker, { version, slug, platforms, extensions }) };
-  };
-  const { fitted, server } = await look().catch((error) => {
+  // Issues that are already known are not held back by a slow server.
+  const reader = local.length > 0 ? { ...publisher, retry: new Retry({ maxAttempts: 1 }) } : publisher;
+  const { compatible, server } = await readServer(reader, request, inspection).catch((error) => {
     if (error instanceof OtaError) throwIssues(local);
     throw error;
   });
-  const planned = plan(request, fitted.artifacts, server);
-  const issues = [...local, ...fitted.issues, ...('issues' in planned ? planned.issues : [])];
+  const result = plan(request, compatible.artifacts, server);
+  const issues = [...local, ...compatible.issues, ...issuesOf(result)];
   if (request.dryRun && issues.length > 0) {
-    const refused = new Set(issues.map(({ file }) => file));
-    const considered = request.discovered ? fitted.artifacts : inspection.artifacts;
-    const artifacts = considered.map((artifact) => ({
-      ...artifact,
-      refused: refused.has(artifact.file),
-    }));
+    const files = new Set(issues.map(({ file }) => file));
+    const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
+    const artifacts = considered.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) }));
     publisher.report({ type: 'refused', artifacts });
   }
-  throwIssues(issues);
-  if (!('plan' in planned)) throw new Error('a plan without issues is one');
-  return { plan: planned.plan, server, leftOut: [...(request.leftOut ?? []), ...fitted.leftOut] };
+  return {
+    plan: requireOk(issues.length > 0 ? refused(...issues) : result),
+    server,
+    leftOut: [...(request.leftOut ?? []), ...compatible.leftOut],
+  };
+}
+
+async function readServer(
+  publisher: Publisher,
+  { version, slug, discovered = false }: PublishRequest,
+  inspection: Inspection,
+): Promise<{ compatible: Compatibility; server: ServerState }> {
+  const extensions = await readExtensions(publisher);
+  const compatible = checkServerCompatibility(inspection.artifacts, { extensions }, { discovered });
+  const platforms = compatible.artifacts;
+  return { compatible, server: await readServerState(publisher, { version, slug, platforms, extensions }) };
 }

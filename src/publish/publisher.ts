@@ -3,7 +3,7 @@ import type { Retry } from '../client/retry.ts';
 import type { Transport } from '../client/transport/transport.ts';
 import type { PublishEvent } from './publish-event.ts';
 
-/** What publishing works with: the way to the server, and where to tell what happens. */
+/** What publishing works with: the connection to the server, and where events are reported. */
 export interface Publisher {
   readonly appId: string;
   readonly client: OtaClient;

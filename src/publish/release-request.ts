@@ -1,19 +1,19 @@
-/** What is to be published, before anything is known of the server. */
+/** The release to publish, before anything is known about the server. */
 export interface ReleaseRequest {
   readonly version: string;
   readonly notes?: string | undefined;
-  /** To be registered for the app; left as it is when absent. */
+  /** To be registered for the app; unchanged when absent. */
   readonly slug?: string | undefined;
-  /** Extension `channel`: whom it is for; everyone when absent. */
+  /** Extension `channel`; stable when absent. */
   readonly channel?: string | undefined;
-  /** Extension `draft`: upload, and leave it to somebody to take it live. */
+  /** Extension `draft`: upload, and leave the release a draft. */
   readonly draft?: boolean;
-  /** Extension `expect`: names of the platforms that it goes live with. */
+  /** Extension `expect`: names of the platforms that must be uploaded before it goes live. */
   readonly expect?: readonly string[] | undefined;
-  /** Publish a pre-release into the stable channel. */
+  /** Allow a pre-release in the stable channel. */
   readonly allowPrerelease: boolean;
-  /** Publish a version that is lower than what is live. */
+  /** Allow a version that is lower than what is live. */
   readonly allowLower?: boolean;
-  /** Publish what is signed with another key than the release before. */
+  /** Allow a different signing key than the previous release's. */
   readonly allowKeyChange?: boolean;
 }

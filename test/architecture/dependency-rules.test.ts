@@ -174,6 +174,11 @@ describe('packages', () => {
     fastify: ['src/server/file.ts', 'src/server/http/file.ts'],
     '@fastify/send': ['src/server/file.ts', 'src/server/http/file.ts'],
     commander: ['src/cli/program.ts', 'src/cli/commands/file.ts', 'src/cli/options/file.ts'],
+    '@commander-js/extra-typings': [
+      'src/cli/program.ts',
+      'src/cli/commands/file.ts',
+      'src/cli/options/file.ts',
+    ],
     ora: places.filter((place) => place.startsWith('src/cli/')),
   };
 

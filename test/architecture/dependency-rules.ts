@@ -37,7 +37,7 @@ export const FOLDERS = {
     inspect: [],
     'server-state': [],
     plan: ['server-state', 'inspect'],
-    upload: [],
+    upload: ['server-state', 'plan'],
     execute: ['upload', 'server-state', 'plan'],
     verify: ['server-state'],
   },
@@ -62,7 +62,8 @@ export const PACKAGES = {
   kysely: '^src/database/',
   fastify: '^src/server/',
   '@fastify/send': '^src/server/',
-  commander: '^src/cli/(commands/|options/|main[.]ts$|program[.]ts$)',
+  commander: '^src/cli/(commands/|options/|program[.]ts$)',
+  '@commander-js/extra-typings': '^src/cli/(commands/|options/|program[.]ts$)',
   ora: '^src/cli/',
 } as const satisfies Readonly<Record<string, string>>;
 

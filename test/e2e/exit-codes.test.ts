@@ -104,7 +104,7 @@ describe('--json', () => {
     });
     expect((await world.runJson(checkLinux('1.2.0'))).document).toEqual({
       update: false,
-      reason: '1.2.0 is the newest for linux-x86_64, and not newer than 1.2.0',
+      reason: 'the newest version for linux-x86_64 is 1.2.0, which is not newer than 1.2.0',
     });
   });
 });

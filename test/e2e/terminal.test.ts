@@ -3,17 +3,19 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
-import { BINARY } from '../support/process/binary.ts';
+import { BINARY, run } from '../support/process/binary.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { publishLinux, startWorld, writeBundle } from '../support/publish/world.ts';
 import { fakeS3Place } from '../support/s3/s3-place.ts';
 import { copyArgs, fillStore } from '../support/server/small-store.ts';
 
 const CTRL_C = '\u0003';
-/** What a good terminal says of itself, so that whoever wants to colour and move would. */
+/** What a capable terminal reports, so that output has colours and is redrawn unless something prevents it. */
 const TERMINAL = { TERM: 'xterm-256color', COLORTERM: 'truecolor', CI: '', GITHUB_ACTIONS: '' };
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what colours, moves, or goes back in a line
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what colours, redraws, or goes back in a line
 const LIVELY = /\u001b|\r(?!\n)|\u0008/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: only what colours
+const COLOR = /\u001b\[[0-9;]*m/;
 
 const hasScript = (() => {
   try {
@@ -23,7 +25,7 @@ const hasScript = (() => {
   }
 })();
 
-/** Runs the binary in a pseudo-terminal, until it ends or has said what stops it. @returns all that was on the screen */
+/** Runs the binary in a pseudo-terminal until it ends; Ctrl-C is pressed once `stopAt` is on the screen. */
 async function runInTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -31,8 +33,9 @@ async function runInTerminal(
 ): Promise<{ code: number | null; screen: string }> {
   const words = [process.execPath, BINARY, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const command = `stty cols ${columns} && exec ${words.join(' ')}`;
+  const { NO_COLOR, FORCE_COLOR, ...inherited } = process.env;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-    env: { ...process.env, ...TERMINAL, ...env },
+    env: { ...inherited, ...TERMINAL, ...env },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   let screen = '';
@@ -52,8 +55,7 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     ['GitLab', { CI: 'true', GITLAB_CI: 'true' }, 120],
     ['any CI', { CI: 'true' }, 120],
     ['GitHub', { GITHUB_ACTIONS: 'true' }, 120],
-    ['little skill', { TERM: 'dumb' }, 120],
-    ['unknown width', {}, 0],
+    ['few capabilities', { TERM: 'dumb' }, 120],
   ])('of %s, a publish prints plain lines', async (_, env, columns) => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
@@ -68,25 +70,83 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     ]);
   });
 
-  test('of a person, it moves', async () => {
+  test('of unknown width, a publish does not redraw lines', async () => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
-    const { code, screen } = await runInTerminal(publishLinux('1.2.0', file), world.env);
+    const { code, screen } = await runInTerminal(publishLinux('1.2.0', file), world.env, { columns: 0 });
     expect(code, screen).toBe(0);
-    expect(screen).toMatch(LIVELY);
+    expect(screen.replace(new RegExp(COLOR, 'g'), '')).not.toMatch(LIVELY);
   });
 
-  test.each([
-    ['plain in CI', { CI: 'true', GITLAB_CI: 'true' }, false],
-    ['coloured for a person', {}, true],
-  ])("serve's log is %s", async (_, env, lively) => {
+  test.each<[string, Record<string, string>, boolean]>([
+    ['has colours', {}, true],
+    ['with NO_COLOR has none', { NO_COLOR: '1' }, false],
+  ])('a publish redraws a line, and %s', async (_, env, colored) => {
+    const world = await startWorld();
+    const file = await writeBundle(world.folder, 'App.AppImage', Buffer.alloc(20_000_000));
+    const { code, screen } = await runInTerminal(publishLinux('1.2.0', file), { ...world.env, ...env });
+    expect(code, screen).toBe(0);
+    expect(screen).toMatch(LIVELY);
+    expect(COLOR.test(screen)).toBe(colored);
+  });
+
+  test.each<[string, Record<string, string>, boolean]>([
+    ['has colours', {}, true],
+    ['with NO_COLOR has none', { NO_COLOR: '1' }, false],
+    ['in CI has none', { CI: 'true', GITLAB_CI: 'true' }, false],
+    ['in CI with FORCE_COLOR has colours', { CI: 'true', FORCE_COLOR: '1' }, true],
+  ])("serve's log %s", async (_, env, colored) => {
     const { dataDir, server } = await startWorld();
     await server.stop();
     const args = ['serve', '--port', '0', '--data-dir', dataDir];
     const { code, screen } = await runInTerminal(args, env, { stopAt: 'listening' });
     expect(code, screen).toBe(0);
-    expect(LIVELY.test(screen)).toBe(lively);
+    expect(COLOR.test(screen)).toBe(colored);
     expect(screen).toContain('stopped');
+  });
+
+  test.each<[string, Record<string, string>, boolean]>([
+    ['have colours', {}, true],
+    ['with NO_COLOR have none', { NO_COLOR: '1' }, false],
+    ['in CI have none', { CI: 'true' }, false],
+  ])('help and errors %s', async (_, env, colored) => {
+    const help = await runInTerminal(['publish', '--help'], env);
+    expect(help.screen).toContain('Release options:');
+    expect(COLOR.test(help.screen)).toBe(colored);
+    const error = await runInTerminal(['publish', 'slug', 'my-app'], env);
+    expect(error.code).toBe(2);
+    expect(error.screen).toContain('no server given');
+    expect(COLOR.test(error.screen)).toBe(colored);
+  });
+
+  test('help fits a width of 80 columns', async () => {
+    const { screen } = await runInTerminal(['publish', '--help'], { NO_COLOR: '1' }, { columns: 80 });
+    expect(screen).toContain('--artifact <platform=file>');
+    for (const line of screen.split('\r\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+  });
+});
+
+describe('without a terminal', () => {
+  test('nothing has colours', async () => {
+    const help = await run(['publish', '--help']);
+    const error = await run(['publish', 'slug', 'my-app']);
+    expect(help.stdout + error.stdout + error.stderr).not.toMatch(COLOR);
+  });
+
+  test('FORCE_COLOR gives colours to help and errors, but not to JSON', async () => {
+    const env = { FORCE_COLOR: '1' };
+    expect((await run(['publish', '--help'], { env })).stdout).toMatch(COLOR);
+    const { stdout, stderr } = await run(['publish', 'slug', 'my-app', '--json'], { env });
+    expect(stderr).toMatch(COLOR);
+    expect(stdout).not.toMatch(COLOR);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'usage' } });
+  });
+
+  test('FORCE_COLOR gives no colours to the commands of a GitHub workflow', async () => {
+    const env = { FORCE_COLOR: '1', GITHUB_ACTIONS: 'true' };
+    const { stderr } = await run(['publish', 'slug', 'my-app'], { env });
+    expect(stderr).toMatch(/^::error /m);
+    expect(stderr).not.toMatch(COLOR);
   });
 });
 

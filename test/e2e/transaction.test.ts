@@ -177,7 +177,7 @@ describe('publish --channel', () => {
     ]);
     expect(stable).toMatchObject({
       code: 5,
-      document: { error: { message: '1.3.0-beta.1 exists in the channel beta, not in stable' } },
+      document: { error: { message: '1.3.0-beta.1 already exists in the channel beta, not in stable' } },
     });
   });
 });

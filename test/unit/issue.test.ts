@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Issue, throwIssues, toError } from '../../src/issue.ts';
+import { collect, type Issue, ok, refused, requireOk, throwIssues, toError } from '../../src/issue.ts';
 
 const issue = (code: Issue['code'], message: string = code): Issue => ({
   id: code === 'conflict' ? 'release.yanked' : 'file.missing',
@@ -43,6 +43,22 @@ describe('issues', () => {
   ])('%s and %s together are %s', (first, second, expected) => {
     expect(() => throwIssues([issue(first), issue(second)])).toThrow(
       expect.objectContaining({ code: expected }),
+    );
+  });
+});
+
+describe('results for a list', () => {
+  test('are sorted into values and issues', () => {
+    const results = [ok(1), refused(issue('usage'), issue('conflict')), ok(2), refused(issue('conflict'))];
+    const { values, issues } = collect(results);
+    expect(values).toEqual([1, 2]);
+    expect(issues.map(({ code }) => code)).toEqual(['usage', 'conflict', 'conflict']);
+  });
+
+  test('give their value, or throw all that is wrong', () => {
+    expect(requireOk(ok(7))).toBe(7);
+    expect(() => requireOk(refused(issue('conflict'), issue('usage')))).toThrow(
+      expect.objectContaining({ code: 'usage', issueIds: ['release.yanked', 'file.missing'] }),
     );
   });
 });

@@ -1,19 +1,23 @@
 import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
-import { type OptionsOf, pubkeyOption, slugOption, withHelp, withStore } from '../options/shared-options.ts';
+import {
+  type OptionsOf,
+  parentCommand,
+  pubkeyOption,
+  slugOption,
+  withStore,
+} from '../options/shared-options.ts';
 
 export type AppsCreateOptions = OptionsOf<typeof appsCreateCommand>;
 export type AppsListOptions = OptionsOf<typeof appsListCommand>;
 
 export const appsCommand = () =>
   withExamples(
-    withHelp(
-      new Command('apps')
-        .summary('manage apps (run on the server)')
-        .description(
-          'Manage apps. Run this on the server: it opens the store directly, also while `serve` runs.',
-        ),
-    ),
+    parentCommand('apps')
+      .summary('manage apps (run on the server)')
+      .description(
+        'Manage apps. Run this on the server: it opens the store directly, also while `serve` runs.',
+      ),
     ['synckit-ota apps create "My App" --slug my-app', 'synckit-ota apps list'],
   );
 
@@ -31,13 +35,13 @@ export const appsCreateCommand = () =>
         ),
     ),
     [
-      'synckit-ota apps create "My App" --slug my-app --data-dir /var/lib/synckit-ota',
+      'synckit-ota apps create "My App" --slug my-app',
       'synckit-ota apps create "My App" --pubkey ~/.tauri/my-app.key.pub',
     ],
   );
 
 export const appsListCommand = () =>
-  withExamples(withStore(new Command('list').description('List the apps.')), [
+  withExamples(withStore(new Command('list').summary('list the apps').description('List the apps.')), [
     'synckit-ota apps list --data-dir /var/lib/synckit-ota',
     'synckit-ota apps list --json',
   ]);

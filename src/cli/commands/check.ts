@@ -4,7 +4,7 @@ import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion } from '../../protocol/version.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
-import { askForUpdate } from '../../publish/verify/update-check.ts';
+import { checkForUpdate } from '../../publish/verify/update-check.ts';
 import type { Context } from '../context.ts';
 import { formatBytes } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
@@ -27,19 +27,19 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   if (!isVersion(currentVersion)) {
     errors.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }
-  if (publicKey && !download) errors.add('--pubkey needs --download: pass both');
+  if (publicKey && !download) errors.add('--pubkey verifies the download: pass --download too');
   if (!errors.isEmpty || !server || !platform || !slug) throw errors.toError();
 
   const { output } = context;
   const remote = connectPublicly(server, context);
   try {
-    const response = await askForUpdate(remote, { ...platform, slug, currentVersion, channel });
-    if ('reason' in response) {
-      output.document({ update: false, reason: response.reason });
-      output.result(`${output.style('yellow', 'No update:')} ${response.reason}.`);
+    const result = await checkForUpdate(remote, { ...platform, slug, currentVersion, channel });
+    if (result.kind === 'no_update') {
+      output.document({ update: false, reason: result.reason });
+      output.result(`${output.style('yellow', 'No update:')} ${result.reason}.`);
       return;
     }
-    const { update } = response;
+    const { update } = result;
     const fetched = download ? await fetchOffered(remote, update, publicKey) : undefined;
     output.document(toDocument(update, fetched));
     output.result(describe({ update, fetched }, output.style));
@@ -88,7 +88,7 @@ async function fetchOffered(
   publicKey: PublicKey | undefined,
 ): Promise<FetchedUpdate> {
   const fetched = await fetchUpdate(transport, { ...update, url: new URL(update.url), publicKey, signal });
-  if (fetched !== 'not_served') return fetched;
+  if (fetched.kind === 'fetched') return fetched;
   throw new OtaError(
     'verification_failed',
     `${update.version} is offered, but its file is missing on the server`,

@@ -22,7 +22,7 @@ export const publishCommand = () =>
   withExamples(withRemote(withSafetyOptions(withFileOptions(publishRelease()))), [
     'synckit-ota publish --dry-run',
     'synckit-ota publish --version 1.2.0 --expect darwin-aarch64,linux-x86_64',
-    'synckit-ota publish --version 1.2.0 \\\n      --artifact linux-x86_64=App.AppImage --artifact windows-x86_64=App-setup.exe',
+    'synckit-ota publish --version 1.2.0 --artifact linux-x86_64=App.AppImage',
     'synckit-ota publish --channel beta --allow-prerelease',
   ]);
 
@@ -80,9 +80,15 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
     .option('--rollback-on-failure', 'delete the release if this run created it and then fails');
 
 export const publishSlugCommand = () =>
-  withExamples(withRemote(new Command('slug').argument('<slug>').description("Register the app's slug.")), [
-    'synckit-ota publish slug my-app',
-  ]);
+  withExamples(
+    withRemote(
+      new Command('slug')
+        .argument('<slug>')
+        .summary("register the app's slug")
+        .description("Register the app's slug, which is part of its update URL."),
+    ),
+    ['synckit-ota publish slug my-app', 'synckit-ota publish slug my-app --json'],
+  );
 
 export const publishReleaseCommand = () =>
   withExamples(
@@ -143,6 +149,6 @@ export const publishFinishCommand = () =>
     ),
     [
       'synckit-ota publish finish --release 1.2.0',
-      'synckit-ota publish finish --release 1.2.0 --expect linux-x86_64,windows-x86_64',
+      'synckit-ota publish finish --release 1.2.0 \\\n      --expect linux-x86_64,windows-x86_64',
     ],
   );

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
-import { type OptionsOf, withHelp, withRemote } from '../options/shared-options.ts';
+import { type OptionsOf, parentCommand, withRemote } from '../options/shared-options.ts';
 
 export type ReleasesListOptions = OptionsOf<typeof releasesListCommand>;
 export type ReleasesShowOptions = OptionsOf<typeof releasesShowCommand>;
@@ -10,25 +10,32 @@ export type ReleasesDeleteOptions = OptionsOf<typeof releasesDeleteCommand>;
 
 export const releasesCommand = () =>
   withExamples(
-    withHelp(
-      new Command('releases')
-        .summary('manage releases')
-        .description("Manage an app's releases on the server."),
-    ),
+    parentCommand('releases')
+      .summary('manage releases')
+      .description("Manage an app's releases on the server."),
     ['synckit-ota releases list', 'synckit-ota releases yank 1.2.0'],
   );
 
 export const releasesListCommand = () =>
-  withExamples(withRemote(new Command('list').description('List the releases, highest version first.')), [
-    'synckit-ota releases list',
-    "synckit-ota releases list --json | jq -r '.[0].version'",
-  ]);
+  withExamples(
+    withRemote(
+      new Command('list')
+        .summary('list the releases')
+        .description('List the releases, highest version first.'),
+    ),
+    ['synckit-ota releases list', "synckit-ota releases list --json | jq -r '.[0].version'"],
+  );
 
 export const releasesShowCommand = () =>
-  withExamples(withRemote(new Command('show').argument('<id-or-version>').description('Show one release.')), [
-    'synckit-ota releases show 1.2.0',
-    'synckit-ota releases show 1.2.0 --json',
-  ]);
+  withExamples(
+    withRemote(
+      new Command('show')
+        .argument('<id-or-version>')
+        .summary('show one release')
+        .description('Show one release and its files.'),
+    ),
+    ['synckit-ota releases show 1.2.0', 'synckit-ota releases show 1.2.0 --json'],
+  );
 
 export const releasesYankCommand = () =>
   withExamples(
@@ -38,15 +45,18 @@ export const releasesYankCommand = () =>
         .summary('stop offering a release')
         .description('Stop offering a release. Its files are kept; `releases restore` offers it again.'),
     ),
-    ['synckit-ota releases yank 1.2.0'],
+    ['synckit-ota releases yank 1.2.0', 'synckit-ota releases yank 1.2.0 --json'],
   );
 
 export const releasesRestoreCommand = () =>
   withExamples(
     withRemote(
-      new Command('restore').argument('<id-or-version>').description('Offer a yanked release again.'),
+      new Command('restore')
+        .argument('<id-or-version>')
+        .summary('offer a yanked release again')
+        .description('Offer a yanked release again.'),
     ),
-    ['synckit-ota releases restore 1.2.0'],
+    ['synckit-ota releases restore 1.2.0', 'synckit-ota releases restore 1.2.0 --json'],
   );
 
 export const releasesDeleteCommand = () =>
@@ -57,5 +67,5 @@ export const releasesDeleteCommand = () =>
         .summary('delete a release and its files')
         .description('Delete a release and its files, without asking. Apps are no longer offered it.'),
     ),
-    ['synckit-ota releases delete 1.2.0'],
+    ['synckit-ota releases delete 1.2.0', 'synckit-ota releases delete 1.2.0 --json'],
   );

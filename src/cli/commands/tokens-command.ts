@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import { SCOPES, type Scope } from '../../protocol/token.ts';
 import { DEFAULT_TOKEN_DAYS } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
-import { appOption, type OptionsOf, withHelp, withStore } from '../options/shared-options.ts';
+import { appOption, type OptionsOf, parentCommand, withStore } from '../options/shared-options.ts';
 
 export type TokensCreateOptions = OptionsOf<typeof tokensCreateCommand>;
 export type TokensListOptions = OptionsOf<typeof tokensListCommand>;
@@ -10,13 +10,11 @@ export type TokensRevokeOptions = OptionsOf<typeof tokensRevokeCommand>;
 
 export const tokensCommand = () =>
   withExamples(
-    withHelp(
-      new Command('tokens')
-        .summary('manage access tokens (run on the server)')
-        .description(
-          'Manage access tokens. Run this on the server: it opens the store directly, also while `serve` runs.',
-        ),
-    ),
+    parentCommand('tokens')
+      .summary('manage access tokens (run on the server)')
+      .description(
+        'Manage access tokens. Run this on the server: it opens the store directly, also while `serve` runs.',
+      ),
     ['synckit-ota tokens create --app <id> --name ci', 'synckit-ota tokens list'],
   );
 
@@ -46,6 +44,7 @@ export const tokensListCommand = () =>
   withExamples(
     withStore(
       new Command('list')
+        .summary('list the tokens')
         .description('List the tokens.')
         .optionsGroup('Token options:')
         .addOption(appOption("only this app's tokens")),
@@ -54,9 +53,15 @@ export const tokensListCommand = () =>
   );
 
 export const tokensRevokeCommand = () =>
-  withExamples(withStore(new Command('revoke').argument('<id>').description('Revoke a token immediately.')), [
-    'synckit-ota tokens revoke <id>',
-  ]);
+  withExamples(
+    withStore(
+      new Command('revoke')
+        .argument('<id>')
+        .summary('revoke a token')
+        .description('Revoke a token immediately.'),
+    ),
+    ['synckit-ota tokens revoke <id>', 'synckit-ota tokens revoke <id> --data-dir /var/lib/synckit-ota'],
+  );
 
 function collectScope(value: string, previous: readonly Scope[] = []): Scope[] {
   if (!isScope(value)) throw new InvalidArgumentError(`Allowed choices are ${SCOPES.join(', ')}.`);

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { toError } from '../../issue.ts';
+import { requireOk } from '../../issue.ts';
 import { type SigningKeyPair, signFile } from '../../protocol/minisign-signer.ts';
 import { hashFile } from '../../publish/inspect/hash-file.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
@@ -23,9 +23,7 @@ export async function signBuild(
   const signatures = new Map<string, string>(); // a universal bundle is listed for two platforms
   for (const { file } of artifacts) {
     if (signatures.has(file)) continue;
-    const hashes = await hashFile(file, signal);
-    if ('code' in hashes) throw toError([hashes]);
-    const { blake2b512 } = hashes;
+    const { blake2b512 } = requireOk(await hashFile(file, signal));
     signatures.set(file, signFile(keyPair, { blake2b512, fileName: basename(file), version }, now));
   }
   return artifacts.map((artifact) => ({ ...artifact, givenSignature: signatures.get(artifact.file) ?? '' }));

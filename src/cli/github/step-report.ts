@@ -42,14 +42,14 @@ export class StepReport {
   follow(event: PublishEvent): void {
     if ('release' in event) {
       const { id, version } = event.release;
-      this.#release = event.type === 'taken_back' ? {} : { version, releaseId: id };
+      this.#release = event.type === 'rolled_back' ? {} : { version, releaseId: id };
     }
     if (event.type === 'refused') {
       for (const artifact of event.artifacts) this.#set(artifact, artifact.refused ? 'refused' : 'planned');
     } else if (event.type === 'verified') {
       const known = this.#artifacts.get(platformName(event.platform));
       if (known) this.#set(known, known.action, true);
-    } else if (event.type === 'taken_back') {
+    } else if (event.type === 'rolled_back') {
       for (const artifact of this.#artifacts.values()) this.#set(artifact, 'taken back');
     } else if (event.type === 'upload_started') {
       this.#set(event.artifact, 'not uploaded');

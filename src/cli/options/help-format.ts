@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { Help, type HelpConfiguration } from '@commander-js/extra-typings';
+import { type Argument, Help, type HelpConfiguration } from '@commander-js/extra-typings';
 
 /** Columns for options and commands; a longer one has its description on the next line. */
 const TERM_WIDTH = 27;
@@ -12,6 +12,7 @@ const MAX_WIDTH = 100;
 export const HELP_FORMAT: HelpConfiguration = {
   minWidthToWrap: 20,
   styleTitle: heading,
+  subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
   padWidth: (command, helper) => Math.min(Help.prototype.padWidth.call(helper, command, helper), TERM_WIDTH),
   // biome-ignore lint/complexity/useMaxParams: the method of commander that this overrides has four
   formatItem(term, termWidth, description, helper) {
@@ -34,6 +35,10 @@ export function withExamples<Documented extends { addHelpText(position: 'after',
   const lines = examples.map((example) => `  $ ${example}`);
   command.addHelpText('after', ['', heading('Examples:'), ...lines].join('\n'));
   return command;
+}
+
+function argumentTerm(argument: Argument): string {
+  return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
 }
 
 function heading(text: string): string {

@@ -1,4 +1,4 @@
-import { type Command, Option } from '@commander-js/extra-typings';
+import { Command, Option } from '@commander-js/extra-typings';
 import { ARCHS, BUNDLE_TYPES, TARGETS } from '../../protocol/platform.ts';
 
 /** The options of a declared command, once parsed. */
@@ -13,6 +13,13 @@ export type RemoteOptions = OptionsOf<typeof withRemote<[], None>>;
 export type S3Options = OptionsOf<typeof withS3<[], None>>;
 export type PlatformOptions = OptionsOf<typeof withPlatform<[], None>>;
 export type NotesOptions = OptionsOf<typeof withNotes<[], None>>;
+
+/** A command that only has subcommands. */
+export function parentCommand(name: string) {
+  return withHelp(new Command(name).optionsGroup('General options:'))
+    .commandsGroup('Commands:')
+    .helpCommand('help [command]', 'show the help of a command');
+}
 
 /** For commands that talk to a server with a token. */
 export function withRemote<Args extends unknown[], Options extends Declared>(

@@ -55,8 +55,8 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
   const first =
     status === 'same'
       ? `Everything is already in ${where}: ${what}.`
-      : `Copied ${what} to ${where}.\n${formatCount(sent.files, 'file')} (${formatBytes(sent.bytes)}) sent; each was read back and matches its hash.`;
-  return [style('green', first), ...promised, '', ...nextSteps(s3)].join('\n');
+      : `${style('green', `Copied ${what} to ${where}.`)}\n${formatCount(sent.files, 'file')} (${formatBytes(sent.bytes)}) sent; each was read back and matches its hash.`;
+  return [first, ...promised, '', ...nextSteps(s3)].join('\n');
 }
 
 function nextSteps(s3: S3Settings): string[] {

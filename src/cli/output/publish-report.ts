@@ -4,9 +4,8 @@ import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform, platformName } from '../../protocol/platform.ts';
 import type { PublishResult } from '../../publish/publish.ts';
-import type { PublishedFile } from '../../publish/server-state/published-file.ts';
+import type { VerifiedFile } from '../../publish/server-state/published-file.ts';
 import { listedArtifacts, storedPlatforms } from '../../publish/server-state/server-state.ts';
-import type { Verified } from '../../publish/verify/verify-release.ts';
 import { formatBytes, formatCount, formatTable } from '../format.ts';
 import type { StepResult } from '../github/step-summary.ts';
 import { createStyle, type Style } from './colors.ts';
@@ -14,7 +13,7 @@ import type { Output } from './output.ts';
 import { formatPlan } from './plan-table.ts';
 
 /** A file of a release, and what was done with it. */
-export type ReportedArtifact = Verified<PublishedFile>;
+export type ReportedArtifact = VerifiedFile;
 
 /** The outcome of a publish, or of taking a draft live. */
 export interface Reported {

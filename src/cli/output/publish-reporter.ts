@@ -100,7 +100,7 @@ function lineFor(event: LineEvent, style: Style): string {
       return formatRefused(event.artifacts, style);
     case 'went_live':
       return style('green', `release ${event.release.version} is live`);
-    case 'taken_back':
+    case 'rolled_back':
       return `release ${event.release.version} was rolled back (deleted)`;
     case 'skipped':
       return `${platformName(event.artifact)}: already uploaded, skipped`;

@@ -1,17 +1,13 @@
 /** Memory for parts that are read and sent at once, in bytes. */
 const BUDGET = 64 * 1024 * 1024;
 
-/** A piece of memory that is lent. */
 export interface LentBuffer {
   readonly bytes: Buffer;
   /** To be called once, when nothing reads or writes it any more. */
   release(): void;
 }
 
-/**
- * The memory that all uploads in parts of a run share: so much and no more, whatever runs at once. A single part may
- * exceed it when there is no other.
- */
+/** The memory that all multipart uploads of a run share. A part may exceed the budget when no other buffer is lent. */
 export class BufferPool {
   readonly #budget: number;
   readonly #waiting: (() => void)[] = [];
@@ -22,7 +18,6 @@ export class BufferPool {
     this.#budget = budget;
   }
 
-  /** Waits until there is room for so many bytes. */
   async take(size: number): Promise<LentBuffer> {
     while (this.#lent > 0 && this.#lent + size > this.#budget) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -39,7 +34,7 @@ export class BufferPool {
     };
   }
 
-  /** One of that size; those of others are let go, so that they do not count beside the budget. */
+  /** A free buffer of that size. Those of other sizes are dropped, as they would add to the budget. */
   #reuse(size: number): Buffer | undefined {
     this.#free = this.#free.filter(({ length }) => length === size);
     return this.#free.pop();

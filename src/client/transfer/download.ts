@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { OtaError } from '../../errors.ts';
-import { failureOf, notTheApi, readText } from '../response.ts';
+import { notTheApi, receive, responseError } from '../response.ts';
 import { displayUrl, type Transport, type TransportResponse } from '../transport/transport.ts';
 
-/** As Tauri's updater: at most so many hops. */
+/** As many as Tauri's updater follows. */
 const MAX_REDIRECTS = 10;
-/** Statuses that say that there is no such file. */
+/** Statuses of a file that does not exist; S3 may answer 403 for a missing key. */
 const NOT_SERVED = [403, 404, 410];
 /** Largest file that is read unless said otherwise, in bytes. */
 const MAX_BYTES = 16 * 1024 ** 3;
-/** How long a download may stand still, in milliseconds. */
+/** How long a download may stall, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
-/** What has to come in that time, in bytes: with less it might go on for days. */
+/** What has to arrive in that time, in bytes: with less it might go on for days. */
 const MIN_PROGRESS = 512 * 1024;
 
 export interface DownloadRequest {
@@ -22,27 +22,29 @@ export interface DownloadRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What was downloaded, measured as it streamed by. */
 export interface Downloaded {
+  readonly kind: 'downloaded';
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
   readonly blake2b512: Buffer;
-  /** What the server says of the bytes, where it does (`Repr-Digest`, RFC 9530); hexadecimal. */
+  /** The digest that the server announced (`Repr-Digest`, RFC 9530), hexadecimal; undefined without one. */
   readonly announcedSha256: string | undefined;
 }
 
-/**
- * api.md, "Download Endpoint", as an installed client does it: GET, along the redirect, without any token.
- * @returns `not_served` when there is no such file: 404, 410, or 403, which S3 answers for a key that is not there
- * @throws OtaError `network`; `not_the_api`, also when the file is larger than `maxBytes`
- */
+/** There is no such file: 404, 410, or 403. */
+export interface NotServed {
+  readonly kind: 'not_served';
+}
+
+/** api.md, "Download Endpoint". @throws OtaError `network`; `not_the_api`, also for more than `maxBytes` */
 export async function download(
   transport: Transport,
   request: DownloadRequest,
-): Promise<Downloaded | 'not_served'> {
-  const response = await followRedirects(transport, request);
-  if (response === 'not_served') return response;
+): Promise<Downloaded | NotServed> {
+  const found = await followRedirects(transport, request);
+  if (found.kind === 'not_served') return found;
+  const { response } = found;
   const { maxBytes = MAX_BYTES } = request;
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
@@ -53,20 +55,27 @@ export async function download(
     blake2b512.update(chunk);
     request.onChunk?.(chunk);
     size += chunk.length;
-    if (size > maxBytes) throw notTheApi(request.url, `more than the ${maxBytes} bytes there can be`);
+    if (size > maxBytes) throw notTheApi(request, `more than ${maxBytes} bytes`);
     if (performance.now() - progress.since > IDLE_TIMEOUT_MS) {
-      if (size - progress.size < MIN_PROGRESS) throw trickles(request.url);
+      if (size - progress.size < MIN_PROGRESS) throw tooSlow(request.url);
       progress = { since: performance.now(), size };
     }
   }
-  const announcedSha256 = parseReprDigest(response.header('repr-digest'));
-  return { size, sha256: sha256.digest('hex'), blake2b512: blake2b512.digest(), announcedSha256 };
+  return {
+    kind: 'downloaded',
+    size,
+    sha256: sha256.digest('hex'),
+    blake2b512: blake2b512.digest(),
+    announcedSha256: parseReprDigest(response.header('repr-digest')),
+  };
 }
+
+type FoundFile = { readonly kind: 'found'; readonly response: TransportResponse } | NotServed;
 
 async function followRedirects(
   transport: Transport,
   { url: start, signal }: DownloadRequest,
-): Promise<TransportResponse | 'not_served'> {
+): Promise<FoundFile> {
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const headers = { accept: 'application/octet-stream' };
@@ -77,22 +86,22 @@ async function followRedirects(
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       signal,
     });
-    if (response.status >= 200 && response.status < 300) return response;
-    const text = await readText(response, url);
-    if (NOT_SERVED.includes(response.status)) return 'not_served';
-    if (response.status < 300 || response.status >= 400) throw failureOf(response, text, url, new Date());
+    if (response.status >= 200 && response.status < 300) return { kind: 'found', response };
+    const received = await receive(response, url);
+    if (NOT_SERVED.includes(response.status)) return { kind: 'not_served' };
+    if (response.status < 300 || response.status >= 400) throw responseError(received, new Date());
     const location = response.header('location');
     const next = location !== undefined && URL.canParse(location, url.href) && new URL(location, url);
     if (!next || !/^https?:$/.test(next.protocol)) {
-      throw notTheApi(url, `a redirect (${response.status}) that leads nowhere`);
+      throw notTheApi({ url }, `a redirect (${response.status}) without a valid http(s) Location`);
     }
     url = next;
   }
   throw new OtaError('not_the_api', `${displayUrl(start)} redirects more than ${MAX_REDIRECTS} times`);
 }
 
-function trickles(url: URL): OtaError {
-  return new OtaError('network', `the download from ${displayUrl(url)} only trickles in`, {
+function tooSlow(url: URL): OtaError {
+  return new OtaError('network', `the download from ${displayUrl(url)} is too slow`, {
     hint: 'Run the same command again when the connection is better.',
   });
 }

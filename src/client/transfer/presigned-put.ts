@@ -1,37 +1,33 @@
 import { OtaError } from '../../errors.ts';
-import { failureOf, readText } from '../response.ts';
-import { displayUrl, type Transport, type TransportResponse } from '../transport/transport.ts';
+import { type ReceivedResponse, receive, responseError } from '../response.ts';
+import { displayUrl, type Transport } from '../transport/transport.ts';
 
-/** How long an upload may stand still, in milliseconds. There is no limit to all of it. */
+/** How long an upload may stall, in milliseconds. There is no limit to its whole duration. */
 const IDLE_TIMEOUT_MS = 120_000;
-/** How fast a server at least hashes and syncs what it has got, in bytes a millisecond: 4 MiB/s. */
-const MIN_DIGESTION = (4 * 1024 * 1024) / 1000;
+/** How fast a server at least hashes and syncs what it received, in bytes a millisecond: 4 MiB/s. */
+const MIN_PROCESSING_RATE = (4 * 1024 * 1024) / 1000;
 
 export interface PutRequest {
-  /** Presigned: no token goes along. */
+  /** Presigned: no token is sent. */
   readonly url: string;
-  /** Bytes that will come. */
   readonly size: number;
   readonly body: AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A PUT that was taken, or why its URL is not, or no longer, good: a fresh one may be. */
-export type PutOutcome =
-  | { readonly response: TransportResponse; readonly text: string }
-  | { readonly urlRefused: OtaError };
+export type PutResult =
+  | { readonly kind: 'stored'; readonly response: ReceivedResponse }
+  /** The URL is not valid, or no longer: a fresh one may be. */
+  | { readonly kind: 'url_refused'; readonly error: OtaError };
 
-/**
- * One PUT to a presigned URL, streamed.
- * @throws OtaError `network`, also when nothing moved for two minutes
- */
-export async function put(transport: Transport, request: PutRequest): Promise<PutOutcome> {
+/** @throws OtaError `network`, also when nothing moved for two minutes */
+export async function put(transport: Transport, request: PutRequest): Promise<PutResult> {
   const url = parseUploadUrl(request.url);
   const idle = new IdleTimer();
   const signal = request.signal ? AbortSignal.any([request.signal, idle.signal]) : idle.signal;
   try {
-    idle.expect(IDLE_TIMEOUT_MS);
-    const response = await transport.send({
+    idle.restart(IDLE_TIMEOUT_MS);
+    const answer = await transport.send({
       method: 'PUT',
       url,
       headers: { 'content-length': String(request.size), 'content-type': 'application/octet-stream' },
@@ -39,26 +35,26 @@ export async function put(transport: Transport, request: PutRequest): Promise<Pu
       idleTimeoutMs: 0,
       signal,
     });
-    const text = await readText(response, url);
-    if (response.status >= 200 && response.status < 300) return { response, text };
-    const failure = failureOf(response, text, url, new Date());
-    if (response.status === 403) return { urlRefused: failure };
-    throw failure;
+    const response = await receive(answer, url);
+    if (response.status >= 200 && response.status < 300) return { kind: 'stored', response };
+    const error = responseError(response, new Date());
+    if (response.status === 403) return { kind: 'url_refused', error };
+    throw error;
   } catch (error) {
     if (!idle.signal.aborted) throw error;
-    throw new OtaError('network', `the upload to ${displayUrl(url)} stood still`, { cause: error });
+    throw new OtaError('network', `the upload to ${displayUrl(url)} stalled`, { cause: error });
   } finally {
     idle.stop();
   }
 }
 
-/** The body, as long as it moves; after its end the server has the time that it needs for so many bytes. */
+/** The body, as long as it moves. After its end the server gets time to process that many bytes. */
 async function* watched({ body, size }: PutRequest, idle: IdleTimer): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
     yield chunk;
-    idle.expect(IDLE_TIMEOUT_MS);
+    idle.restart(IDLE_TIMEOUT_MS);
   }
-  idle.expect(IDLE_TIMEOUT_MS + Math.ceil(size / MIN_DIGESTION));
+  idle.restart(IDLE_TIMEOUT_MS + Math.ceil(size / MIN_PROCESSING_RATE));
 }
 
 function parseUploadUrl(text: string): URL {
@@ -67,7 +63,6 @@ function parseUploadUrl(text: string): URL {
   throw new OtaError('not_the_api', 'the server gave an upload URL that is not an absolute http(s) URL');
 }
 
-/** Aborts its signal when nothing is heard for as long as was said last. */
 class IdleTimer {
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -77,10 +72,10 @@ class IdleTimer {
     return this.#controller.signal;
   }
 
-  expect(withinMs: number): void {
+  restart(timeoutMs: number): void {
     clearTimeout(this.#timer);
-    if (this.#stopped) return; // the body may still be drained after the answer
-    this.#timer = setTimeout(() => this.#controller.abort(), withinMs);
+    if (this.#stopped) return; // the transport may still drain the body after the response
+    this.#timer = setTimeout(() => this.#controller.abort(), timeoutMs);
   }
 
   stop(): void {

@@ -1,32 +1,177 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { OtaError } from '../../errors.ts';
+import type { BufferPool, LentBuffer } from './buffer-pool.ts';
 
-/** A file as it was when it was planned. */
-export interface PlannedFile {
+/** Bytes read from the file at once. */
+const READ_SIZE = 1024 * 1024;
+/** Bytes handed to the network at once. Each shows that an upload still moves, so they are smaller than a read. */
+const CHUNK_SIZE = 256 * 1024;
+
+export interface ExpectedFile {
   readonly file: string;
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
 }
 
-/** What differs once a file is written or another takes its place; undefined when there is none. */
-export async function identify({ file }: PlannedFile): Promise<string | undefined> {
+export interface FilePart extends LentBuffer {
+  /** From 1. */
+  readonly number: number;
+}
+
+export interface PartsOptions {
+  /** Bytes of each part but the last. */
+  readonly partSize: number;
+  /** Whether a part is to be sent; the others are only read. */
+  readonly isWanted: (number: number) => boolean;
+  readonly buffers: BufferPool;
+}
+
+/**
+ * A file that is read once, and sent to its end only if it is still the file that was inspected, as a running build may
+ * write or replace it: the last bytes are held back until size, hash and identity have been compared.
+ * Reading throws the OtaErrors `preflight_refused` when it changed, `usage` when it cannot be read any more.
+ */
+export class SourceFile {
+  readonly #expected: ExpectedFile;
+
+  constructor(expected: ExpectedFile) {
+    this.#expected = expected;
+  }
+
+  get size(): number {
+    return this.#expected.size;
+  }
+
+  async *stream(): AsyncGenerator<Uint8Array> {
+    const reader = await VerifyingReader.open(this.#expected);
+    try {
+      do {
+        // Not reused: the network may still hold the one before.
+        const block = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, reader.left));
+        await reader.fill(block);
+        if (reader.left === 0) await reader.requireUnchanged();
+        yield* chunksOf(block);
+      } while (reader.left > 0);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async *parts({ partSize, isWanted, buffers }: PartsOptions): AsyncGenerator<FilePart> {
+    const reader = await VerifyingReader.open(this.#expected);
+    const bufferSize = Math.min(partSize, this.size);
+    try {
+      for (let number = 1; reader.left > 0; number++) {
+        const size = Math.min(partSize, reader.left);
+        const buffer = isWanted(number) ? await buffers.take(bufferSize) : undefined;
+        try {
+          if (buffer) await reader.fill(buffer.bytes.subarray(0, size));
+          else await reader.skip(size);
+          if (reader.left === 0) await reader.requireUnchanged();
+        } catch (error) {
+          buffer?.release();
+          throw error;
+        }
+        if (buffer) yield { number, bytes: buffer.bytes.subarray(0, size), release: buffer.release };
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+/** Bytes in pieces as the network takes them, without copying. */
+export function* chunksOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += CHUNK_SIZE) yield bytes.subarray(at, at + CHUNK_SIZE);
+}
+
+class VerifyingReader {
+  readonly #expected: ExpectedFile;
+  readonly #handle: FileHandle;
+  readonly #identity: string;
+  readonly #hash: Hash = createHash('sha256');
+  #position = 0;
+
+  private constructor(expected: ExpectedFile, handle: FileHandle, identity: string) {
+    this.#expected = expected;
+    this.#handle = handle;
+    this.#identity = identity;
+  }
+
+  /** The caller closes it. */
+  static async open(expected: ExpectedFile): Promise<VerifyingReader> {
+    const handle = await open(expected.file).catch((error) => Promise.reject(unreadable(expected, error)));
+    const stats = await handle.stat().catch((error) => Promise.reject(unreadable(expected, error)));
+    return new VerifyingReader(expected, handle, identityOf(stats));
+  }
+
+  /** Bytes that were not read yet. */
+  get left(): number {
+    return this.#expected.size - this.#position;
+  }
+
+  /** Fills the memory, which is no larger than what is left. Hashes while it reads on. */
+  async fill(target: Buffer): Promise<void> {
+    let reading = this.#read(target, 0);
+    for (let at = 0; at < target.length; ) {
+      const next = at + (await reading);
+      if (next === at) throw changed(this.#expected);
+      if (next < target.length) reading = this.#read(target, next);
+      this.#hash.update(target.subarray(at, next));
+      at = next;
+    }
+    this.#position += target.length;
+  }
+
+  /** Reads bytes that are not sent, for the hash of the whole file. */
+  async skip(size: number): Promise<void> {
+    const memory = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size));
+    for (let left = size; left > 0; left -= memory.length) await this.fill(memory.subarray(0, left));
+  }
+
+  /** To be called once, when all is read. */
+  async requireUnchanged(): Promise<void> {
+    const more = await this.#read(Buffer.alloc(1), 0); // it may have grown
+    const isSame = more === 0 && this.#hash.digest('hex') === this.#expected.sha256;
+    if (!isSame || this.#identity !== (await findIdentity(this.#expected.file)))
+      throw changed(this.#expected);
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close().catch(() => {}); // it was only read
+  }
+
+  async #read(target: Buffer, at: number): Promise<number> {
+    const length = Math.min(READ_SIZE, target.length - at);
+    try {
+      return (await this.#handle.read(target, at, length, this.#position + at)).bytesRead;
+    } catch (error) {
+      throw unreadable(this.#expected, error);
+    }
+  }
+}
+
+/** Undefined when there is no file any more. */
+async function findIdentity(file: string): Promise<string | undefined> {
   const found = await stat(file).catch(() => undefined);
   return found && identityOf(found);
 }
 
-export function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
+/** Differs once a file is written, or another takes its place. */
+function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
   return `${dev} ${ino} ${size} ${mtimeMs}`;
 }
 
-/** It may not be what is to be published any more. */
-export function changedMeanwhile({ file }: PlannedFile): OtaError {
+function changed({ file }: ExpectedFile): OtaError {
   return new OtaError('preflight_refused', `${file} changed while it was being uploaded`, {
-    hint: 'Publish again once nothing writes to the file any more.',
+    hint: 'Publish again once no other process writes to the file.',
   });
 }
 
-export function unreadable({ file }: PlannedFile, cause: Error): OtaError {
-  return new OtaError('usage', `${file} cannot be read any more: ${cause.message}`, { cause });
+function unreadable({ file }: ExpectedFile, cause: unknown): OtaError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new OtaError('usage', `${file} cannot be read any more: ${reason}`, { cause });
 }

@@ -1,42 +1,37 @@
 import type { OtaError } from '../../errors.ts';
 import { UploadResponse } from '../../protocol/messages.ts';
-import { readUnchanged } from '../read-unchanged.ts';
 import { decodeIfMatching } from '../response.ts';
 import type { Transport } from '../transport/transport.ts';
 import { put } from './presigned-put.ts';
-import type { PlannedFile } from './source-file.ts';
+import type { SourceFile } from './source-file.ts';
 
-/** What the file was when it was planned; one that changed since is not sent to its end. */
-export interface UploadRequest extends PlannedFile {
-  /** Presigned: no token goes along. */
+export interface UploadRequest {
   readonly url: string;
+  readonly source: SourceFile;
   readonly onProgress?: (sentBytes: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A PUT that was answered: with what our server tells of it, or with why its URL is not, or no longer, good. */
-export type UploadOutcome =
+export type UploadResult =
   | {
+      readonly kind: 'uploaded';
       /** Extension `expect`: whether the release went live by it. Undefined where the storage does not say. */
       readonly wentLive: boolean | undefined;
     }
-  /** A fresh URL may be good. */
-  | { readonly urlRefused: OtaError };
+  /** The URL is not valid, or no longer: a fresh one may be. */
+  | { readonly kind: 'url_refused'; readonly error: OtaError };
 
-/**
- * api.md, "Upload Artifacts": one PUT of the file to its presigned URL, streamed from disk.
- * @throws OtaError `network`, also when nothing moved for two minutes; `preflight_refused` when the file changed
- */
-export async function uploadFile(transport: Transport, request: UploadRequest): Promise<UploadOutcome> {
-  const { url, size, signal } = request;
-  const outcome = await put(transport, { url, size, body: withProgress(request), signal });
-  if ('urlRefused' in outcome) return outcome;
-  return { wentLive: decodeIfMatching(UploadResponse, outcome.text)?.went_live };
+/** api.md, "Upload Artifacts": one PUT of the file, streamed from disk. @throws OtaError as `put` and `SourceFile` */
+export async function uploadFile(transport: Transport, request: UploadRequest): Promise<UploadResult> {
+  const { url, source, signal } = request;
+  const result = await put(transport, { url, size: source.size, body: withProgress(request), signal });
+  if (result.kind === 'url_refused') return result;
+  return { kind: 'uploaded', wentLive: decodeIfMatching(UploadResponse, result.response.text)?.went_live };
 }
 
-async function* withProgress({ onProgress, ...planned }: UploadRequest): AsyncIterable<Uint8Array> {
+async function* withProgress({ source, onProgress }: UploadRequest): AsyncIterable<Uint8Array> {
   let sent = 0;
-  for await (const chunk of readUnchanged(planned)) {
+  for await (const chunk of source.stream()) {
     yield chunk;
     sent += chunk.length;
     onProgress?.(sent);

@@ -2,16 +2,15 @@ import { type Dispatcher, Pool, ProxyAgent } from 'undici';
 import { OtaError, type OtaErrorCode } from '../../errors.ts';
 import { networkError } from './network-error.ts';
 
-/** How long a proxy may take to open a tunnel, in milliseconds: it connects to the server meanwhile. */
+/** How long a proxy may take to open a tunnel, in milliseconds: it has to connect to the server first. */
 const TUNNEL_TIMEOUT_MS = 30_000;
 
 const CHECK_PROXY =
   'Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and that the proxy is up, then run the same command again.';
 
 /**
- * The way through a proxy: by CONNECT to https servers; to http servers in whole-URL requests (RFC 9112, section
- * 3.2.2), because many proxies open tunnels to port 443 only.
- * @param proxy may hold credentials, percent-encoded
+ * CONNECT to https servers, and absolute form (RFC 9112, section 3.2.2) to http servers, because many proxies open
+ * tunnels to port 443 only. The URL may hold credentials, percent-encoded.
  */
 export function openProxyAgent(proxy: URL): Dispatcher {
   return new ProxyAgent({
@@ -27,15 +26,12 @@ export function displayProxy(proxy: URL): string {
   return `the proxy ${proxy.origin}`;
 }
 
-/** What an error of the way to a proxy, or through it in whole-URL requests, means. */
+/** The error for a connection to a proxy, or for a request in absolute form through it. */
 export function proxyNetworkError(error: unknown, proxy: URL): unknown {
   return networkError(error, displayProxy(proxy), CHECK_PROXY);
 }
 
-/**
- * What a proxy's answer other than a tunnel means.
- * @returns OtaError `network` where another try may help, else `not_the_api`
- */
+/** For a proxy that did not open a tunnel: OtaError `network` where a retry may help, else `not_the_api`. */
 export function proxyRefusal(proxy: URL, status: number, target: string): OtaError {
   const who = displayProxy(proxy);
   if (status === 407) {
@@ -44,46 +40,42 @@ export function proxyRefusal(proxy: URL, status: number, target: string): OtaErr
       'not_the_api',
       `${who} ${given ? 'refuses its user and password' : 'asks for a user and password'} (407)`,
       {
-        hint: 'Put them into the variable that names the proxy, like http://user:password@proxy.example:3128.',
+        hint: 'Put them into the variable that sets the proxy, like http://user:password@proxy.example:3128.',
       },
     );
   }
   if (status >= 200 && status < 400) {
     return new OtaError(
       'not_the_api',
-      `${who} answered a page (${status}) instead of connecting to ${target}`,
+      `${who} answered with a page (${status}) instead of connecting to ${target}`,
       {
-        hint: 'Check that HTTPS_PROXY names a proxy, and that it wants no login in a browser first.',
+        hint: 'Check that HTTPS_PROXY is set to a proxy that requires no login in a browser first.',
       },
     );
   }
   const code: OtaErrorCode = status >= 500 || status === 408 || status === 429 ? 'network' : 'not_the_api';
   return new OtaError(code, `${who} does not connect to ${target} (${status})`, {
-    hint: 'Ask whoever runs the proxy to let it, or name the host in NO_PROXY if it can be reached directly.',
+    hint: 'Ask the administrator of the proxy to allow it, or add the host to NO_PROXY if it can be reached directly.',
   });
 }
 
-/** What undici's ProxyAgent asks for tunnels. */
 interface TunnelPool {
   connect(request: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData>;
 }
 
-/**
- * The connections to a proxy that tunnels are asked for on. undici by itself would ask again without end where a
- * proxy hangs up, and report a refusal as an abort.
- */
+/** undici by itself would retry endlessly where a proxy hangs up, and report a refusal as an abort. */
 function openTunnelPool(proxy: URL, options: object): Dispatcher {
   const pool = new Pool(proxy.origin, { ...options, headersTimeout: TUNNEL_TIMEOUT_MS });
-  const asking: Pick<TunnelPool, 'connect'> = pool;
-  const ask = asking.connect.bind(pool);
+  const inner: TunnelPool = pool;
+  const openTunnel = inner.connect.bind(pool);
   const connect: TunnelPool['connect'] = async (request) => {
-    const answer = await ask(request).catch((error) => {
+    const response = await openTunnel(request).catch((error) => {
       throw proxyNetworkError(error, proxy);
     });
-    const { statusCode, headers, socket } = answer;
-    // RFC 9110, section 9.3.6: the answer that opens a tunnel has no content.
+    const { statusCode, headers, socket } = response;
+    // RFC 9110, section 9.3.6: the response that opens a tunnel has no content.
     const isPage = ['content-type', 'content-length', 'transfer-encoding'].some((name) => name in headers);
-    if (statusCode === 200 && !isPage) return answer;
+    if (statusCode === 200 && !isPage) return response;
     socket.on('error', () => {}).destroy();
     throw proxyRefusal(proxy, statusCode, request.path);
   };

@@ -1,20 +1,19 @@
 import { BlockList, isIP } from 'node:net';
 import { isLoopback } from '../../runtime/loopback.ts';
 
-/** Which requests go through a proxy. */
 export interface ProxySettings {
-  /** For URLs of that scheme; undefined: none. May hold credentials. */
+  /** Undefined: none. May hold credentials. */
   readonly http?: URL | undefined;
   readonly https?: URL | undefined;
   /**
-   * What is reached without one, as `NO_PROXY` lists it: `example.com` with all below it (also written
-   * `.example.com` and `*.example.com`), an address, a network like `10.0.0.0/8`, each but the network with a port
-   * if only that is meant, or `*` for everything.
+   * Hosts that are reached directly, as `NO_PROXY` lists them: `example.com` with its subdomains (also written
+   * `.example.com` and `*.example.com`), an address, a network like `10.0.0.0/8`, or `*` for all. Except for a network,
+   * a port may follow.
    */
   readonly bypass: readonly string[];
 }
 
-/** The proxy that a request goes through, if any. None is asked for this machine itself, which it could not reach. */
+/** The proxy that a request goes through, if any. Never for this machine itself, which a proxy could not reach. */
 export function proxyFor(url: URL, { http, https, bypass }: ProxySettings): URL | undefined {
   const proxy = url.protocol === 'https:' ? https : http;
   if (proxy === undefined || isLoopback(url)) return undefined;

@@ -4,34 +4,32 @@ import { networkError } from './network-error.ts';
 import { displayProxy, openProxyAgent, proxyNetworkError, proxyRefusal } from './proxy-agent.ts';
 import { type ProxySettings, proxyFor } from './proxy-settings.ts';
 
-/** One HTTP request. Never followed along a redirect. */
 export interface TransportRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** Text is sent as it is; a stream needs a `content-length` header. */
   readonly body?: string | AsyncIterable<Uint8Array>;
-  /** How long the answer's headers may take, and its body be silent, in milliseconds; 0: for ever. */
+  /** How long the response's headers may take, and its body may stall, in milliseconds; 0: no limit. */
   readonly idleTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface TransportResponse {
   readonly status: number;
-  /** Undefined when the header is absent. */
   header(name: string): string | undefined;
-  /** To be read to its end, or ended early. */
+  /** To be read to its end, or its iterator returned. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** What it came through, for people; undefined: directly. */
+  /** The proxy it came through, for people; undefined: none. */
   readonly proxy?: string | undefined;
 }
 
-/** The seam to the network. Rejects with OtaError `network` when no answer comes. */
+/** The seam to the network. Rejects with OtaError `network` when there is no response. */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
 }
 
-/** Real HTTP. `undici.request` and not `fetch`, which keeps a streamed body in memory. */
+/** `undici.request` and not `fetch`, which keeps a streamed body in memory. Redirects are not followed. */
 export class UndiciTransport implements Transport {
   readonly #direct = new Agent({ connect: { timeout: 10_000 } });
   readonly #proxies: ProxySettings;
@@ -50,24 +48,24 @@ export class UndiciTransport implements Transport {
     signal,
   }: TransportRequest): Promise<TransportResponse> {
     const proxy = proxyFor(url, this.#proxies);
-    const begun = performance.now();
+    const start = performance.now();
     try {
-      const answer = request(url, {
+      const responding = request(url, {
         dispatcher: proxy ? this.#agentFor(proxy) : this.#direct,
         method,
         headers: { 'user-agent': 'synckit-ota', ...headers },
         headersTimeout: idleTimeoutMs,
         bodyTimeout: idleTimeoutMs,
-        // Each "Early Hints" begins undici's own wait for the headers anew.
+        // Each "Early Hints" restarts undici's own timeout for the headers.
         onInfo: () => {
-          if (idleTimeoutMs > 0 && performance.now() - begun > idleTimeoutMs)
+          if (idleTimeoutMs > 0 && performance.now() - start > idleTimeoutMs)
             throw new errors.HeadersTimeoutError();
         },
         // undici's types leave out async iterables, which it takes: "Parameter: DispatchOptions", body
         body: (body as string | Readable | undefined) ?? null,
         signal: signal ?? null,
       });
-      const response = await (signal ? untilAborted(answer, signal) : answer);
+      const response = await (signal ? untilAborted(responding, signal) : responding);
       return {
         status: response.statusCode,
         header: (name) => single(response.headers[name]),
@@ -75,11 +73,11 @@ export class UndiciTransport implements Transport {
         proxy: proxy && displayProxy(proxy),
       };
     } catch (error) {
-      throw failureOn(url, proxy, error);
+      throw connectionError(url, proxy, error);
     }
   }
 
-  /** Ends all connections, also those that are only being made, so that the process can end. */
+  /** Ends all connections, also those being opened, so that the process can end. */
   async close(): Promise<void> {
     await Promise.all([this.#direct, ...this.#proxyAgents.values()].map((agent) => agent.destroy()));
   }
@@ -91,18 +89,18 @@ export class UndiciTransport implements Transport {
   }
 }
 
-/** An URL as it may be shown: a signature or credentials are in what is left out. */
+/** A URL as it may be shown: without the query and credentials, which may be secret. */
 export function displayUrl(url: URL): string {
   const bundleType = url.searchParams.get('bundle_type');
   return `${url.origin}${url.pathname}${bundleType === null ? '' : `?bundle_type=${bundleType}`}`;
 }
 
-/** undici heeds a signal only once it is connected. */
-function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+/** undici obeys a signal only once it is connected. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
 
@@ -114,15 +112,15 @@ async function* withNetworkErrors(
   try {
     yield* body;
   } catch (error) {
-    throw failureOn(url, proxy, error);
+    throw connectionError(url, proxy, error);
   }
 }
 
-/** What went wrong on the way: to the server, to a proxy that passes requests on, or in a proxy's tunnel. */
-function failureOn(url: URL, proxy: URL | undefined, error: unknown): unknown {
+/** The error of a connection: to the server, to a proxy that forwards requests, or in a proxy's tunnel. */
+function connectionError(url: URL, proxy: URL | undefined, error: unknown): unknown {
   if (proxy === undefined) return networkError(error, url.origin);
   if (url.protocol === 'https:') return networkError(error, `${url.origin}, through ${displayProxy(proxy)},`);
-  // All that undici makes of a 407 in a whole-URL request.
+  // undici reports a 407 for a request in absolute form like this.
   if (error instanceof errors.InvalidArgumentError) return proxyRefusal(proxy, 407, url.host);
   return proxyNetworkError(error, proxy);
 }

@@ -1,20 +1,20 @@
-import { OtaError } from '../../errors.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
 import type { CreateReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
 import { findRelease } from '../server-state/find-release.ts';
 
 type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 
-/** A release that is there, and whether it is known to have been created by this run. */
 export interface EnsuredRelease {
   readonly release: ReleaseResponse;
+  /** Whether this run is known to have created it. */
   readonly created: boolean;
 }
 
 /**
- * Creates a release so that there is one, whatever happens in between: a request that got no answer may have been
- * applied, and another job may have been quicker. So before any second try the server is asked (reliability, trap 16).
- * @throws OtaError `conflict` when the version is there with other content
+ * Creates a release, or finds it: a request that got no response may have been applied, and another job may have been
+ * faster. So every further attempt starts by reading the releases.
+ * @throws OtaError `conflict` when the version exists with different content
  */
 export async function ensureRelease(
   publisher: ReleaseCreator,
@@ -27,7 +27,7 @@ export async function ensureRelease(
     try {
       return { release: await client.createRelease(appId, body), created: true };
     } catch (error) {
-      if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
+      if (!hasStatus(error, 409)) throw error;
       const found = await findSame(publisher, body);
       if (found === undefined) throw error;
       return { release: found, created: false };
@@ -44,7 +44,7 @@ async function findSame(
   // A server may leave signatures out of its list.
   const sameSignature = release.signature === undefined || release.signature === (signature ?? null);
   if (release.version === version && sameSignature) return release;
-  throw new OtaError('conflict', `${release.version} exists with other content`, {
+  throw new OtaError('conflict', `${release.version} already exists with different content`, {
     hint: 'Publish it as a new version.',
   });
 }

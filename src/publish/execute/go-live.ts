@@ -1,55 +1,56 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
-import { requiredOf } from '../server-state/published-file.ts';
-import { findKept, requireKept, whileThere } from '../server-state/withdrawal.ts';
-import type { Uploaded } from '../upload/upload-all.ts';
+import { requiredFiles } from '../server-state/published-file.ts';
+import { refetchRelease, requireNotDeleted, requireNotWithdrawn } from '../server-state/withdrawal.ts';
+import type { UploadedFiles } from '../upload/upload-all.ts';
 
-/** A release whose files are uploaded, as it is from here on. */
-export interface Filled {
+/** A release after its files were uploaded. */
+export interface FilledRelease {
+  readonly release: ReleaseResponse;
+  readonly uploaded: UploadedFiles;
+  readonly visibility: Visibility;
+}
+
+export interface GoLiveResult {
   readonly release: ReleaseResponse;
   /**
-   * Who took it live. Exactly one of the jobs that bring its expected platforms has done it, unless an answer was lost
-   * or the storage does not tell: then every job that sees it live takes it for its own.
+   * Exactly one of the jobs that upload the expected platforms has taken it live, unless a response was lost or the
+   * server does not say: then every job that sees it live counts as the one.
    */
-  readonly live: 'by_this_run' | 'by_another_job' | 'not_yet';
+  readonly kind: 'live_by_this_run' | 'live_by_another_job' | 'not_live';
 }
 
 /**
- * Takes a draft live that is to go live now, and looks at one that others may have taken live.
- * @throws OtaError `conflict` when it was yanked or deleted meanwhile
+ * Takes a draft live if this run is to do so, and otherwise reads whether it went live.
+ * @throws OtaError `conflict` when it was yanked or deleted
  */
-export async function goLive(
-  publisher: Publisher,
-  release: ReleaseResponse,
-  uploaded: Uploaded,
-  visibility: Visibility,
-): Promise<Filled> {
+export async function goLive(publisher: Publisher, filled: FilledRelease): Promise<GoLiveResult> {
+  const { release, uploaded, visibility } = filled;
   switch (visibility) {
     case 'at_once':
-      return { release, live: 'by_this_run' };
-    case 'on_request':
-      return told(publisher, { release: await request(publisher, release, uploaded), live: 'by_this_run' });
+      return { kind: 'live_by_this_run', release };
+    case 'on_request': {
+      const live = await publishDraft(publisher, release, uploaded);
+      publisher.report({ type: 'went_live', release: live });
+      return { kind: 'live_by_this_run', release: live };
+    }
     case 'when_expected':
     case 'later': {
-      const current = await publisher.retry.run(() => findKept(publisher, release));
-      if (current.status === 'draft') return { release: current, live: 'not_yet' };
+      const current = await publisher.retry.run(() => refetchRelease(publisher, release));
+      if (current.status === 'draft') return { kind: 'not_live', release: current };
+      publisher.report({ type: 'went_live', release: current });
       const byAnother = visibility === 'later' || uploaded.wentLive === false;
-      return told(publisher, { release: current, live: byAnother ? 'by_another_job' : 'by_this_run' });
+      return { kind: byAnother ? 'live_by_another_job' : 'live_by_this_run', release: current };
     }
   }
 }
 
-async function request(
+async function publishDraft(
   { client, retry, appId }: Publisher,
   { id, version }: ReleaseResponse,
-  { artifacts }: Uploaded,
+  { artifacts }: UploadedFiles,
 ): Promise<ReleaseResponse> {
-  const publishRelease = () => client.publishRelease(appId, id, requiredOf(artifacts));
-  return requireKept(version, await whileThere(version, () => retry.run(publishRelease)));
-}
-
-function told({ report }: Publisher, filled: Filled): Filled {
-  report({ type: 'went_live', release: filled.release });
-  return filled;
+  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(artifacts)));
+  return requireNotWithdrawn(version, await requireNotDeleted(version, call));
 }

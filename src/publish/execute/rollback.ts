@@ -1,4 +1,4 @@
-import { OtaError } from '../../errors.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
@@ -8,59 +8,62 @@ import { listedArtifacts, type StoredArtifact, servedArtifacts } from '../server
 export interface RollbackRequest {
   /** A release that this run created. */
   readonly release: ReleaseResponse;
-  /** What this run was to put into it. */
+  /** The files that this run was to upload into it. */
   readonly artifacts: readonly PlannedArtifact[];
-  /** Where a server lists no artifacts, it tells what is served. */
+  /** Needed where a server does not list artifacts. */
   readonly slug: string | undefined;
 }
 
+type RollbackResult =
+  | { readonly kind: 'deleted' }
+  | { readonly kind: 'already_gone' }
+  | { readonly kind: 'kept'; readonly reason: string };
+
 /**
- * Deletes a release that this run created, unless others have put something into it meanwhile. A failure is reported,
- * not thrown: why the publish failed is the error to tell of.
+ * Deletes a release that this run created, unless others have added files to it. A failure is reported and not thrown:
+ * the error to show is the one that made the publish fail.
  */
 export async function rollBack(publisher: Publisher, request: RollbackRequest): Promise<void> {
   const { report } = publisher;
   const { release } = request;
   const warn = (message: string) => report({ type: 'warning', message: `${release.version} ${message}` });
   try {
-    const outcome = await deleteIfOwn(publisher, request);
-    if (outcome === 'deleted') report({ type: 'taken_back', release });
-    else if (outcome !== 'gone') warn(`stays: ${outcome.because}`);
+    const result = await deleteIfOwn(publisher, request);
+    if (result.kind === 'deleted') report({ type: 'rolled_back', release });
+    else if (result.kind === 'kept') warn(`is not rolled back: ${result.reason}`);
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
-    warn(`could not be taken back: ${error.message}`);
+    warn(`could not be rolled back: ${error.message}`);
   }
 }
 
-type Outcome = 'deleted' | 'gone' | { readonly because: string };
-
-async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Promise<Outcome> {
+async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Promise<RollbackResult> {
   const { client, retry, appId } = publisher;
   const { id } = request.release;
   const current = (await retry.run(() => client.listReleases(appId))).find((release) => release.id === id);
-  if (current === undefined) return 'gone';
-  const stored = await storedIn(publisher, current, request.slug);
-  if (stored === undefined)
-    return { because: 'without --slug nobody can tell whether others have added to it' };
-  const mine = new Map(request.artifacts.map((artifact) => [platformName(artifact), artifact.sha256]));
-  const others = [...stored].filter(([name, { sha256 }]) => mine.get(name) !== sha256);
-  if (others.length > 0) {
-    return { because: `${others.map(([name]) => name).join(', ')} in it came from elsewhere` };
-  }
-  // Only our server lists artifacts, and knows this condition.
+  if (current === undefined) return { kind: 'already_gone' };
+  const stored = await artifactsOf(publisher, current, request.slug);
+  if (stored === undefined) return kept('without --slug it is unknown whether other jobs have added files');
+  const own = new Map(request.artifacts.map((artifact) => [platformName(artifact), artifact.sha256]));
+  const others = [...stored].filter(([name, { sha256 }]) => own.get(name) !== sha256);
+  if (others.length > 0) return kept(`another job uploaded ${others.map(([name]) => name).join(', ')}`);
+  // Only our server lists artifacts, and supports this condition.
   const only = current.artifacts === undefined ? undefined : stored.size;
   try {
     await retry.run(() => client.deleteRelease(appId, id, only));
   } catch (error) {
-    const code = error instanceof OtaError ? error.code : undefined;
-    if (code === 'preflight_refused') return { because: 'others have added to it meanwhile' }; // 412
-    if (code !== 'usage') throw error; // 404: an earlier try whose answer was lost has done it
+    if (hasStatus(error, 412)) return kept('another job has added files');
+    if (!hasStatus(error, 404)) throw error; // 404: an earlier attempt deleted it, and its response was lost
   }
-  return 'deleted';
+  return { kind: 'deleted' };
 }
 
-/** What the release has: as the server lists it, else as far as it is served. Undefined where nobody knows. */
-async function storedIn(
+function kept(reason: string): RollbackResult {
+  return { kind: 'kept', reason };
+}
+
+/** The release's artifacts as the server lists them, else as it serves them. Undefined where that is unknown. */
+async function artifactsOf(
   publisher: Publisher,
   release: ReleaseResponse,
   slug: string | undefined,
@@ -68,5 +71,5 @@ async function storedIn(
   if (release.artifacts !== undefined) return listedArtifacts(release);
   if (slug === undefined) return undefined;
   const platforms = TARGETS.flatMap((target) => DOCUMENTED_ARCHS.map((arch) => ({ target, arch })));
-  return servedArtifacts(publisher, release, slug, platforms);
+  return servedArtifacts(publisher, { slug, releaseId: release.id }, platforms);
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Issue } from '../../issue.ts';
+import type { Issue, IssueId } from '../../issue.ts';
 import {
   MAX_UNHASHED_BYTES,
   otherVersion,
@@ -9,44 +9,52 @@ import {
   verifySignature,
 } from '../../protocol/minisign.ts';
 import { platformName } from '../../protocol/platform.ts';
-import type { ArtifactInput, InspectOptions } from './local-artifact.ts';
+import type { InspectOptions, LocalArtifact } from './local-artifact.ts';
 
-/** What is wrong with a signature, if anything is. Without a key only its form can be looked at. */
+const SIGN_AGAIN =
+  "Sign exactly this file, for this version, with the private key that the app's public key belongs to.";
+
+export type HashedArtifact = LocalArtifact & { readonly blake2b512: Buffer };
+
+/** The issue with a signature, if there is one. Without a key only its format and version can be checked. */
 export async function checkSignature(
-  artifact: ArtifactInput & { size: number; signature: string; blake2b512: Buffer },
-  { publicKey, version }: InspectOptions,
+  artifact: HashedArtifact,
+  { publicKey, version }: Pick<InspectOptions, 'publicKey' | 'version'>,
 ): Promise<Issue | undefined> {
-  const name = `${artifact.file}.sig`;
+  const { file } = artifact;
+  const name = `${file}.sig`;
+  const issue = (id: IssueId, message: string, hint = SIGN_AGAIN): Issue => ({
+    id,
+    code: 'preflight_refused',
+    message: `${name} ${message}`,
+    hint,
+    file,
+  });
   const signature = parseSignature(artifact.signature);
   if (signature.kind === 'malformed') {
-    const message = `${name} ${signature.reason}, so Tauri's updater would refuse it`;
-    const remedy = 'Sign the file with `tauri signer sign`.';
-    return { id: 'signature.malformed', code: 'preflight_refused', message, hint: remedy };
+    const message = `${signature.reason}, so Tauri's updater would refuse it`;
+    return issue('signature.malformed', message, 'Sign the file with `tauri signer sign`.');
   }
-  const hint = 'Sign exactly these bytes, for this version, with the key whose public half the app has.';
   if (publicKey === undefined) {
     const reason = otherVersion(signature, version);
-    return reason === undefined
-      ? undefined
-      : { id: 'signature.wrong_version', code: 'preflight_refused', message: `${name} is ${reason}`, hint };
+    return reason === undefined ? undefined : issue('signature.wrong_version', `is ${reason}`);
   }
   if (!signature.prehashed && artifact.size > MAX_UNHASHED_BYTES) {
-    const message = `${name} is not prehashed, which is only checked for files up to ${MAX_UNHASHED_BYTES} bytes`;
-    const remedy = 'Sign the file with a current `tauri signer sign`.';
-    return { id: 'signature.not_prehashed', code: 'preflight_refused', message, hint: remedy };
+    const message = `is not prehashed, which is only supported for files up to ${MAX_UNHASHED_BYTES} bytes`;
+    return issue('signature.not_prehashed', message, 'Sign the file with a current `tauri signer sign`.');
   }
-  const signed = signature.prehashed ? artifact.blake2b512 : await readFile(artifact.file);
+  const signed = signature.prehashed ? artifact.blake2b512 : await readFile(file);
   const verification = verifySignature(signature, { publicKey, message: signed, version });
   if (verification.valid) return undefined;
-  const message = `${name} (${platformName(artifact)}) does not verify: ${verification.reason}`;
-  return { id: 'signature.invalid', code: 'preflight_refused', message, hint };
+  const message = `(${platformName(artifact)}) does not verify: ${verification.reason}`;
+  return issue('signature.invalid', message);
 }
 
-/** A warning where a trusted comment names another file than the one it lies beside, which may have been renamed. */
-export function otherFile(file: string, text: string): string | undefined {
+/** A warning where the trusted comment names another file than the one it lies beside. */
+export function otherFile({ file, signature: text }: LocalArtifact): string | undefined {
   const signature = parseSignature(text);
   if (signature.kind === 'malformed') return undefined;
   const signed = trustedCommentFields(signature.trustedComment).get('file');
   if (signed === undefined || signed === basename(file)) return undefined;
-  return `${file}.sig is of a file called ${signed}, not ${basename(file)}: that is fine if it was renamed`;
+  return `${file}.sig was made for a file named ${signed}, not ${basename(file)}: fine if the file was renamed`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import type { Issue } from '../../issue.ts';
+import { type Checked, ok, refused } from '../../issue.ts';
 
 /** Bytes read from a file at once. */
 const READ_SIZE = 1024 * 1024;
@@ -10,8 +10,8 @@ export interface FileHashes {
   readonly blake2b512: Buffer;
 }
 
-/** Reads a file once, for all its hashes. @returns them, or why it cannot be read */
-export async function hashFile(path: string, signal: AbortSignal | undefined): Promise<FileHashes | Issue> {
+/** Reads a file once, for all its hashes. */
+export async function hashFile(path: string, signal?: AbortSignal): Promise<Checked<FileHashes>> {
   const sha256 = createHash('sha256');
   const blake2b512 = createHash('blake2b512');
   const buffer = Buffer.allocUnsafe(READ_SIZE); // one for all reads: a stream's would pile up until collected
@@ -32,10 +32,11 @@ export async function hashFile(path: string, signal: AbortSignal | undefined): P
     if (signal?.aborted) throw error;
     return unreadable(path, error);
   }
-  return { sha256: sha256.digest('hex'), blake2b512: blake2b512.digest() };
+  return ok({ sha256: sha256.digest('hex'), blake2b512: blake2b512.digest() });
 }
 
-export function unreadable(file: string, error: unknown): Issue {
-  const message = `${file} cannot be read: ${(error as Error).message}`;
-  return { id: 'file.unreadable', code: 'usage', message, hint: 'Check its permissions.' };
+export function unreadable(file: string, error: unknown): Checked<never> {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `${file} cannot be read: ${reason}`;
+  return refused({ id: 'file.unreadable', code: 'usage', message, hint: 'Check its permissions.' });
 }

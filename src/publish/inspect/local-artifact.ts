@@ -4,16 +4,16 @@ import type { Platform } from '../../protocol/platform.ts';
 /** A file and the platform it is for. */
 export interface ArtifactInput extends Platform {
   readonly file: string;
-  /** A signature in place of what `FILE.sig` holds. */
+  /** Used instead of the content of `FILE.sig`. */
   readonly givenSignature?: string;
 }
 
-/** A file as it was found: read once, hashed, with its signature. */
+/** A file as it was inspected: read once, hashed, with its signature. */
 export interface LocalArtifact extends ArtifactInput {
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
-  /** The text of `FILE.sig`, trimmed, or what was given in its place. */
+  /** The text of `FILE.sig`, trimmed, or the given signature. */
   readonly signature: string;
 }
 

@@ -1,4 +1,4 @@
-import type { Issue } from '../../issue.ts';
+import { type Checked, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
@@ -6,52 +6,67 @@ import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { type Visibility, visibilityOfExisting } from './visibility.ts';
 
-/** How files go live that are added to a release that is there, or every reason why they must not be added. Pure. */
-export function joinRelease(
-  existing: ReleaseResponse,
-  request: Pick<ReleaseRequest, 'version' | 'channel' | 'draft' | 'expect'>,
-  files: { readonly all: readonly LocalArtifact[]; readonly uploads: readonly unknown[] },
-  server: Pick<ServerState, 'extensions'>,
-): Visibility | { readonly issues: readonly Issue[] } {
-  const visibility = visibilityOfExisting(existing, request);
-  const issues = [
-    ...(typeof visibility === 'string' ? [] : [visibility]),
-    ...existingReleaseIssues(existing, request, files.all, server),
-    ...(files.uploads.length > 0 && request.draft && visibility === 'at_once' ? [liveIssue(existing)] : []),
-  ];
-  return typeof visibility === 'string' && issues.length === 0 ? visibility : { issues };
+/** Files that are to be added to a release that exists. */
+export interface Addition {
+  readonly request: Pick<ReleaseRequest, 'version' | 'channel' | 'draft' | 'expect'>;
+  readonly artifacts: readonly LocalArtifact[];
+  /** Those of them that the release does not have yet. */
+  readonly uploads: readonly LocalArtifact[];
 }
 
-/** Why files cannot be added to a release that is there, whenever it goes live. */
-function existingReleaseIssues(
+type ServerExtensions = Pick<ServerState, 'extensions'>;
+
+const NEW_VERSION = 'Publish it as a new version.';
+
+/** How files that are added to an existing release go live, or every reason why they must not be added. Pure. */
+export function checkExistingRelease(
   existing: ReleaseResponse,
-  { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
-  artifacts: readonly LocalArtifact[],
-  server: Pick<ServerState, 'extensions'>,
+  addition: Addition,
+  server: ServerExtensions,
+): Checked<Visibility> {
+  const visibility = visibilityOfExisting(existing, addition.request);
+  const issues = [
+    ...issuesOf(visibility),
+    ...contentIssues(existing, addition, server),
+    ...(visibility.kind === 'ok' ? draftIssues(existing, addition, visibility.value) : []),
+  ];
+  return visibility.kind === 'ok' && issues.length === 0 ? ok(visibility.value) : refused(...issues);
+}
+
+/** Why files cannot be added to an existing release, whenever it goes live. */
+function contentIssues(
+  existing: ReleaseResponse,
+  { request, artifacts }: Addition,
+  server: ServerExtensions,
 ): Issue[] {
-  const hint = 'Publish it as a new version.';
+  const { version, channel = STABLE } = request;
   if (existing.version !== version) {
-    const message = `${existing.version} exists, and build metadata does not make ${version} another version`;
-    return [{ id: 'release.exists', code: 'conflict', message, hint }];
+    const message = `${existing.version} already exists, and ${version} counts as the same version (build metadata is ignored)`;
+    return [{ id: 'release.exists', code: 'conflict', message, hint: NEW_VERSION }];
   }
   if (
     !supports(server, 'artifact-signature') &&
     typeof existing.signature === 'string' &&
     artifacts.some(({ signature }) => signature !== existing.signature)
   ) {
-    const message = `${version} exists with another signature`;
-    return [{ id: 'release.other_signature', code: 'conflict', message, hint }];
+    const message = `${version} already exists with a different signature`;
+    return [{ id: 'release.other_signature', code: 'conflict', message, hint: NEW_VERSION }];
   }
   if (existing.channel !== undefined && existing.channel !== channel) {
-    const message = `${version} exists in the channel ${existing.channel}, not in ${channel}`;
-    const remedy = `Pass --channel ${existing.channel}, or publish a new version.`;
-    return [{ id: 'release.other_channel', code: 'conflict', message, hint: remedy }];
+    const message = `${version} already exists in the channel ${existing.channel}, not in ${channel}`;
+    const hint = `Pass --channel ${existing.channel}, or publish a new version.`;
+    return [{ id: 'release.other_channel', code: 'conflict', message, hint }];
   }
   return [];
 }
 
-/** What would be uploaded to it is offered at once. */
-function liveIssue({ version }: ReleaseResponse): Issue {
-  const message = `${version} is live already, and cannot be a draft`;
-  return { id: 'release.live', code: 'conflict', message, hint: 'Publish it as a new version.' };
+/** What is uploaded to a live release is offered at once, so `--draft` could not be kept. */
+function draftIssues(
+  { version }: ReleaseResponse,
+  { request, uploads }: Addition,
+  visibility: Visibility,
+): Issue[] {
+  if (uploads.length === 0 || !request.draft || visibility !== 'at_once') return [];
+  const message = `${version} is already live and cannot become a draft`;
+  return [{ id: 'release.live', code: 'conflict', message, hint: NEW_VERSION }];
 }

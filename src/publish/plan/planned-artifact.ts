@@ -1,4 +1,4 @@
-import type { Issue } from '../../issue.ts';
+import { type Checked, ok, refused } from '../../issue.ts';
 import type { CreateArtifactRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import { MULTIPART_FROM } from '../../protocol/multipart.ts';
 import { platformName } from '../../protocol/platform.ts';
@@ -7,7 +7,7 @@ import { type ServerState, supports } from '../server-state/server-state.ts';
 
 export interface PlannedArtifact extends LocalArtifact {
   readonly action: 'upload' | 'skip';
-  /** What a check has to answer for it. */
+  /** The signature that an update check has to return for it. */
   readonly servedSignature: string;
   /** api.md, "Upload Artifacts": the request. */
   readonly body: CreateArtifactRequest;
@@ -15,12 +15,12 @@ export interface PlannedArtifact extends LocalArtifact {
   readonly completed?: true;
 }
 
-/** What is to be done with one file, given what the server stores for its platform in a release. */
+/** Decides between uploading and skipping a file, by what the server stores for its platform in the release. */
 export function planArtifact(
   artifact: LocalArtifact,
   existing: ReleaseResponse | undefined,
   server: ServerState,
-): PlannedArtifact | Issue {
+): Checked<PlannedArtifact> {
   const { target, arch, bundleType, size: file_size, sha256, signature } = artifact;
   const body = {
     target,
@@ -36,15 +36,15 @@ export function planArtifact(
     ...(supports(server, 'complete-upload') && { completed: true as const }),
   };
   const stored = server.stored.get(platformName(artifact));
-  if (stored === undefined) return { ...planned, action: 'upload', servedSignature: signature };
-  if (stored.sha256 !== sha256) {
-    const draft = existing?.status === 'draft';
-    const where = draft ? 'in the draft' : 'published';
-    const message = `${platformName(artifact)} is already ${where} with other bytes (SHA-256 ${stored.sha256})`;
-    const hint = draft
-      ? 'Delete the draft with `releases delete` and publish all of it again, or publish a new version.'
-      : 'Published bytes never change: publish them as a new version.';
-    return { id: 'file.other_bytes', code: 'conflict', message, hint, file: artifact.file };
+  if (stored === undefined) return ok({ ...planned, action: 'upload', servedSignature: signature });
+  if (stored.sha256 === sha256) {
+    return ok({ ...planned, action: 'skip', servedSignature: stored.signature ?? signature });
   }
-  return { ...planned, action: 'skip', servedSignature: stored.signature ?? signature };
+  const draft = existing?.status === 'draft';
+  const where = draft ? 'in the draft' : 'published';
+  const message = `${platformName(artifact)} is already ${where} with different content (SHA-256 ${stored.sha256})`;
+  const hint = draft
+    ? 'Delete the draft with `releases delete` and publish all of it again, or publish a new version.'
+    : 'Published files never change: publish a new version.';
+  return refused({ id: 'file.other_bytes', code: 'conflict', message, hint, file: artifact.file });
 }

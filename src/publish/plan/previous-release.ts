@@ -6,7 +6,7 @@ import { compareVersions, isVersion, precedenceOf } from '../../protocol/version
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 
-/** The release that installed apps of a channel are at most on: the highest live one but the version itself. */
+/** The highest release that installed apps of a channel can be on, the version itself aside. */
 export function highestLive(
   releases: readonly ReleaseResponse[],
   { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
@@ -16,7 +16,7 @@ export function highestLive(
     .sort((a, b) => compareVersions(b.version, a.version))[0];
 }
 
-/** The highest live release below a version, from which apps update to it; undefined when there is none. */
+/** The highest live release below a version: the one that apps update from. Undefined when there is none. */
 export function liveBefore(
   releases: readonly ReleaseResponse[],
   { version, channel = STABLE }: Pick<ReleaseRequest, 'version' | 'channel'>,
@@ -26,19 +26,19 @@ export function liveBefore(
     .sort((a, b) => compareVersions(b.version, a.version))[0];
 }
 
-/** A new version that is not higher than what is live would be offered to nobody, or only where that has no file. */
+/** A new version that is lower than what is live would be offered only on platforms that the live one lacks. */
 export function orderIssues(request: ReleaseRequest, releases: readonly ReleaseResponse[]): Issue[] {
   const live = highestLive(releases, request);
   if (request.allowLower || live === undefined || compareVersions(request.version, live.version) > 0)
     return [];
-  const message = `${live.version} is live, and ${request.version} is lower: apps on it are never offered that`;
-  const hint = 'Raise the version, or pass --allow-lower if it is meant.';
+  const message = `${live.version} is live and ${request.version} is lower, so apps on it would never be offered this one`;
+  const hint = 'Raise the version, or pass --allow-lower to publish it anyway.';
   return [{ id: 'release.lower_version', code: 'preflight_refused', message, hint }];
 }
 
 /**
- * Apps have the public key built in: what is signed with another one than the release they are on, they refuse.
- * Signatures that are not minisign's are not looked at.
+ * The public key is built into apps: they reject an update that is signed with another key than the release they are
+ * on. Signatures in another format than minisign's are ignored.
  */
 export function keyChangeIssues(
   request: ReleaseRequest,
@@ -53,10 +53,10 @@ export function keyChangeIssues(
   );
   if (changed.size === 0) return [];
   const message =
-    `signed with key ${[...changed].join(', ')}, but ${live.version} was with ${[...known].join(', ')}: ` +
-    'apps on it would refuse the update';
+    `signed with key ${[...changed].join(', ')}, but ${live.version} was signed with ${[...known].join(', ')}: ` +
+    'apps on it would reject the update';
   const hint =
-    'Sign with the key whose public half installed apps have, or pass --allow-key-change if they know the new one.';
+    'Sign with the key that installed apps trust, or pass --allow-key-change if they trust the new one too.';
   return [{ id: 'release.key_changed', code: 'preflight_refused', message, hint }];
 }
 
@@ -66,7 +66,7 @@ export function keyIdOf(signature: string): string | undefined {
   return parsed.kind === 'malformed' ? undefined : formatKeyId(parsed.keyId);
 }
 
-/** What apps of a channel are offered: what is the channel's own, and what is everyone's. */
+/** The releases that apps of a channel are offered: the channel's own, and the stable ones. */
 function liveFor(releases: readonly ReleaseResponse[], channel: string): ReleaseResponse[] {
   return releases.filter(
     (release) =>

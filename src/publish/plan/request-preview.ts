@@ -6,7 +6,7 @@ import { LOWEST_VERSION } from '../../protocol/version.ts';
 import type { Plan } from './plan.ts';
 import type { PlannedArtifact } from './planned-artifact.ts';
 
-/** What stands for an id or a URL that only the server's answer will tell. */
+/** Placeholders for ids and URLs that only the server's responses will contain. */
 const RELEASE_ID = '{release_id}';
 const UPLOAD_URL = '{upload_url}';
 const PART_URL = '{part_url}';
@@ -22,45 +22,43 @@ export interface RequestPreviewOptions {
 }
 
 /**
- * Every request that carrying a plan out sends if nothing goes wrong, as `METHOD path`, in order. Where the server takes
- * the release live by itself nobody knows before which job is the last: that one verifies everything besides. Pure.
+ * The requests that executing a plan sends if nothing fails, as `METHOD path`, in order. Where the server takes the
+ * release live by itself, the job that happens to be the last also verifies all files, which is not known before. Pure.
  */
 export function previewRequests(plan: Plan, options: RequestPreviewOptions): string[] {
   const { newSlug, slug, release, visibility, artifacts } = plan;
   const app = { app_id: options.appId };
-  const releaseId = 'existing' in release ? release.existing.id : RELEASE_ID;
+  const releaseId = release.kind === 'existing' ? release.existing.id : RELEASE_ID;
   const inRelease = { ...app, release_id: releaseId };
   const uploads = artifacts.filter(({ action }) => action === 'upload');
   const live = visibility === 'at_once' || visibility === 'on_request';
-  const announce = line('createArtifact', inRelease);
-  const sent = ({ completed, body, size }: PlannedArtifact) => [
+  const requestGrant = line('createArtifact', inRelease);
+  const send = ({ completed, body, size }: PlannedArtifact) => [
     body.multipart ? `PUT ${PART_URL} (${partsOf(size).length} parts)` : `PUT ${UPLOAD_URL}`,
     ...(completed ? [line('completeUpload', { ...inRelease, upload_id: UPLOAD_ID })] : []),
   ];
   return [
     ...(newSlug === undefined ? [] : [line('setSlug', app)]),
-    ...('existing' in release ? [] : [line('createRelease', app)]),
-    ...(visibility === 'when_expected' // every upload is announced before the first
-      ? [...uploads.map(() => announce), ...uploads.flatMap(sent)]
-      : uploads.flatMap((artifact) => [announce, ...sent(artifact)])),
+    ...(release.kind === 'existing' ? [] : [line('createRelease', app)]),
+    ...(visibility === 'when_expected' // all grants are requested before the first upload
+      ? [...uploads.map(() => requestGrant), ...uploads.flatMap(send)]
+      : uploads.flatMap((artifact) => [requestGrant, ...send(artifact)])),
     ...(visibility === 'on_request' ? [line('publishRelease', inRelease)] : []),
     ...(visibility === 'when_expected' || visibility === 'later' ? [line('listReleases', app)] : []),
     ...(live && slug !== undefined
-      ? artifacts.flatMap((artifact) => verification(artifact, slug, releaseId, options))
+      ? artifacts.flatMap((platform) => verification({ platform, slug, releaseId }, options))
       : []),
   ];
 }
 
-/** What installed apps of a platform ask, from the version before and from the new one. */
+/** The requests of an installed app on a platform: on the previous version, and on the new one. */
 function verification(
-  platform: Platform,
-  slug: string,
-  releaseId: string,
+  { platform, slug, releaseId }: { platform: Platform; slug: string; releaseId: string },
   { version, channel, previousVersion = LOWEST_VERSION }: RequestPreviewOptions,
 ): string[] {
   const check = (from: string, { target, arch, bundleType }: Platform) => {
     const query = new URLSearchParams({
-      ...(channel && channel !== STABLE && { channel }), // as an app without one asks
+      ...(channel && channel !== STABLE && { channel }), // as apps without a channel ask
       ...(bundleType && { bundle_type: bundleType }),
     });
     const path = line('check', { slug, target, arch, current_version: from });
@@ -79,7 +77,7 @@ function line<Name extends RouteName>(name: Name, parameters: RouteParameters<Na
   return `${routes[name].method} ${readable(pathOf(name, parameters))}`;
 }
 
-/** Placeholders keep their braces. */
+/** A path as people read it, with the placeholders' braces. */
 function readable(path: string): string {
   return path.replaceAll('%7B', '{').replaceAll('%7D', '}');
 }

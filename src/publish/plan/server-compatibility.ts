@@ -1,55 +1,69 @@
-import type { Issue, IssueId } from '../../issue.ts';
+import { type Checked, type Issue, type IssueId, ok, refused } from '../../issue.ts';
 import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 
-/** What of the files a server can hold. */
-export interface Fitted {
+/** The files that a server can store, and what becomes of the others. */
+export interface Compatibility {
   readonly artifacts: readonly LocalArtifact[];
   readonly leftOut: readonly LeftOut[];
   readonly issues: readonly Issue[];
 }
 
+const ONLY_ARCHS = `this server supports only the archs ${DOCUMENTED_ARCHS.join(' and ')}`;
+
 /**
- * Fits files to a server that holds one for each of the documented platforms only (extension `platforms`): of several
- * kinds of bundle the one that suits most apps is taken. What was found by itself is left out where it does not fit;
- * what somebody named is refused. Pure.
+ * Chooses the files for a server that stores one for each documented platform only (without the extension `platforms`):
+ * of several bundle types the one that suits most apps. Files that do not fit are left out where they were discovered,
+ * and refused where the user named them. Pure.
  */
 export function checkServerCompatibility(
   artifacts: readonly LocalArtifact[],
   server: Pick<ServerState, 'extensions'>,
   { discovered }: { readonly discovered: boolean },
-): Fitted {
+): Compatibility {
   if (supports(server, 'platforms')) return { artifacts, leftOut: [], issues: [] };
-  const documented = artifacts.filter(({ arch }) => (DOCUMENTED_ARCHS as readonly string[]).includes(arch));
+  const documented = artifacts.filter(hasDocumentedArch);
   const others = artifacts.filter((artifact) => !documented.includes(artifact));
   const { chosen, leftOut } = chooseForPlatform(documented, { bundleTypes: false, v1Compatible: false });
-  const noArch = `this server knows the archs ${DOCUMENTED_ARCHS.join(' and ')} only`;
   if (discovered) {
-    const unknown = others.map(({ file }) => ({ file, reason: noArch, usual: false }));
-    return { artifacts: chosen.map(withoutKind), leftOut: [...leftOut, ...unknown], issues: [] };
+    const unknown = others.map(({ file }) => ({ file, reason: ONLY_ARCHS, usual: false }));
+    return { artifacts: chosen.map(withoutType), leftOut: [...leftOut, ...unknown], issues: [] };
   }
+  const oneFile = (reason: string) => `this server stores one file per platform, and ${reason}`;
   return {
-    artifacts: chosen.map(withoutKind),
+    artifacts: chosen.map(withoutType),
     leftOut: [],
     issues: [
-      ...others.map((artifact) =>
-        refusal('server.unknown_arch', artifact.file, `${platformName(artifact)} has no place: ${noArch}`),
-      ),
+      ...others.map(unknownArchIssue),
       ...leftOut.map(({ file, reason }) =>
-        refusal(
-          'server.one_file',
-          file,
-          `${file} has no place: this server holds one file for a platform, and ${reason}`,
-        ),
+        refusal('server.one_file', file, `${file} cannot be stored: ${oneFile(reason)}`),
       ),
     ],
   };
 }
 
-function withoutKind({ bundleType: _, ...artifact }: LocalArtifact): LocalArtifact {
+/** A single file that the user named, as the server can store it. Pure. */
+export function checkStorable(
+  artifact: LocalArtifact,
+  server: Pick<ServerState, 'extensions'>,
+): Checked<LocalArtifact> {
+  if (supports(server, 'platforms')) return ok(artifact);
+  return hasDocumentedArch(artifact) ? ok(withoutType(artifact)) : refused(unknownArchIssue(artifact));
+}
+
+function hasDocumentedArch({ arch }: LocalArtifact): boolean {
+  return DOCUMENTED_ARCHS.some((documented) => documented === arch);
+}
+
+function withoutType({ bundleType: _, ...artifact }: LocalArtifact): LocalArtifact {
   return { ...artifact, ...withoutBundleType(artifact) };
+}
+
+function unknownArchIssue(artifact: LocalArtifact): Issue {
+  const message = `${platformName(artifact)} cannot be stored: ${ONLY_ARCHS}`;
+  return refusal('server.unknown_arch', artifact.file, message);
 }
 
 function refusal(id: IssueId, file: string, message: string): Issue {

@@ -1,4 +1,4 @@
-import type { Issue, IssueId } from '../../issue.ts';
+import { type Checked, type Issue, type IssueId, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform } from '../../protocol/platform.ts';
@@ -6,18 +6,18 @@ import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
 import { yankedIssue } from '../server-state/withdrawal.ts';
 
-/** How what is uploaded gets to users. */
+/** When uploaded files are offered to users. */
 export type Visibility =
-  /** Each file as soon as it is complete: the release is live already, or the server knows no drafts. */
+  /** Each file as soon as it is complete: the release is already live, or the server has no drafts. */
   | 'at_once'
-  /** A draft, which this run takes live for all platforms at one instant. */
+  /** A draft that this run takes live, all platforms at the same time. */
   | 'on_request'
-  /** A draft, which the server takes live with the last of the platforms it waits for. */
+  /** A draft that the server takes live once all expected platforms are uploaded. */
   | 'when_expected'
   /** A draft that stays one. */
   | 'later';
 
-/** How a release that is created now goes live. */
+/** When a release goes live that is created now. */
 export function visibilityOfNew(
   request: ReleaseRequest,
   server: Pick<ServerState, 'extensions'>,
@@ -27,33 +27,33 @@ export function visibilityOfNew(
   return request.draft ? 'later' : 'on_request';
 }
 
-/** How a release that is there goes live, or why it must not be added to as it is asked for. */
+/** When an existing release goes live, or why nothing can be added to it in the requested way. */
 export function visibilityOfExisting(
   existing: ReleaseResponse,
   request: Pick<ReleaseRequest, 'draft' | 'expect'>,
-): Visibility | Issue {
+): Checked<Visibility> {
   const { version, status, expect } = existing;
-  if (status === 'yanked') return yankedIssue(version);
-  if (status !== 'draft') return 'at_once';
+  if (status === 'yanked') return refused(yankedIssue(version));
+  if (status !== 'draft') return ok('at_once');
   if (expect === undefined) {
-    if (request.expect === undefined) return request.draft ? 'later' : 'on_request';
+    if (request.expect === undefined) return ok(request.draft ? 'later' : 'on_request');
     const hint = 'Take it live with `publish finish`, or delete it and publish again.';
-    const message = `${version} is a draft that waits for a request, not for platforms`;
+    const message = `${version} is a draft that was created without --expect`;
     return conflict('release.waits_for_request', message, hint);
   }
   if (request.draft) {
-    const message = `${version} goes live with the last of ${expect.join(', ')}, and cannot be left a draft`;
+    const message = `${version} goes live by itself once ${expect.join(', ')} are uploaded, and cannot stay a draft`;
     return conflict('release.waits_for_platforms', message, 'Leave --draft out, or delete the draft.');
   }
-  if (request.expect === undefined || sameNames(request.expect, expect)) return 'when_expected';
+  if (request.expect === undefined || sameNames(request.expect, expect)) return ok('when_expected');
   return conflict(
     'release.waits_for_others',
-    `${version} waits for ${expect.join(', ')}, not for ${request.expect.join(', ')}`,
+    `${version} expects ${expect.join(', ')}, not ${request.expect.join(', ')}`,
     'Give every job the same --expect, or delete the draft.',
   );
 }
 
-/** What of a request needs an extension that the server does not have. */
+/** The options of a request that need an extension which the server does not support. */
 export function missingExtensionIssues(
   request: ReleaseRequest,
   artifacts: readonly Platform[],
@@ -61,18 +61,18 @@ export function missingExtensionIssues(
 ): Issue[] {
   const issues: Issue[] = [];
   if (request.draft && !supports(server, 'draft')) {
-    const hint = 'Leave --draft out: what is uploaded is live at once.';
-    issues.push(refusal('server.no_drafts', 'this server has no drafts', hint));
+    const hint = 'Leave --draft out: uploaded files are live at once.';
+    issues.push(refusal('server.no_drafts', 'this server does not support drafts', hint));
   }
   if ((request.channel ?? STABLE) !== STABLE && !supports(server, 'channel')) {
-    const hint = 'Leave --channel out: everyone is offered the release.';
-    issues.push(refusal('server.no_channels', 'this server has no channels', hint));
+    const hint = 'Leave --channel out: the release is offered to everyone.';
+    issues.push(refusal('server.no_channels', 'this server does not support channels', hint));
   }
   if (request.expect !== undefined && !supports(server, 'expect')) {
     const missing = missingNames(request.expect, [...artifacts, ...storedPlatforms(server.stored)]);
     if (missing.length > 0) {
-      const message = `this server cannot wait for other jobs, and ${missing.join(', ')} is expected but not here`;
-      const hint = 'Publish all platforms in one run, or use a server with that extension.';
+      const message = `this server cannot wait for other jobs, and ${missing.join(', ')} is expected but not part of this publish`;
+      const hint = 'Publish all platforms in one run, or use a server with the extension expect.';
       issues.push(refusal('server.cannot_wait', message, hint));
     }
   }
@@ -83,8 +83,8 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.toSorted().join() === b.toSorted().join();
 }
 
-function conflict(id: IssueId, message: string, hint: string): Issue {
-  return { id, code: 'conflict', message, hint };
+function conflict(id: IssueId, message: string, hint: string): Checked<never> {
+  return refused({ id, code: 'conflict', message, hint });
 }
 
 function refusal(id: IssueId, message: string, hint: string): Issue {

@@ -2,7 +2,7 @@ import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 
-/** The release of equal precedence, which the version is unique by. */
+/** The release of the same version. Versions are unique by precedence, so build metadata is ignored. */
 export function findRelease(
   releases: readonly ReleaseResponse[],
   version: string,
@@ -16,6 +16,6 @@ export function requireRelease(releases: readonly ReleaseResponse[], idOrVersion
   const release = releases.find(({ id }) => id === idOrVersion) ?? findRelease(releases, version);
   if (release !== undefined) return release;
   throw new OtaError('usage', `the app has no release ${idOrVersion}`, {
-    hint: '`synckit-ota releases list` shows those it has.',
+    hint: 'Run `synckit-ota releases list` to see its releases.',
   });
 }

@@ -2,25 +2,32 @@ import type { PublishReleaseRequest, ReleaseResponse } from '../../protocol/mess
 import { type Platform, parsePlatform } from '../../protocol/platform.ts';
 import { listedName } from './server-state.ts';
 
-/** A file that is to be served. */
-export interface Servable extends Platform {
+/** A file of a release, uploaded by this run or by another. */
+export interface PublishedFile extends Platform {
+  /** Undefined where another run uploaded it. */
+  readonly file?: string;
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
-  /** What a check has to answer for it. */
-  readonly servedSignature: string;
-}
-
-/** A file of a release, whether this run brought it or another one did. */
-export interface PublishedFile extends Servable {
-  /** Undefined where another run brought it. */
-  readonly file?: string;
   /** The text of `FILE.sig`. */
   readonly signature?: string;
+  /** The signature that an update check has to return for it. */
+  readonly servedSignature: string;
   readonly action: 'upload' | 'skip';
 }
 
-/** Everything that our server lists in a release, as far as this version knows the platforms. */
+/** A file that was fetched as installed apps do, or could not be. */
+export interface VerifiedFile extends PublishedFile {
+  /** Where installed apps download it; undefined when it was not verified. */
+  readonly url?: string;
+  readonly verified: boolean;
+}
+
+export function unverified(files: readonly PublishedFile[]): VerifiedFile[] {
+  return files.map((file) => ({ ...file, verified: false }));
+}
+
+/** All files that our server lists in a release, except for platforms that this version does not know. */
 export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseResponse): PublishedFile[] {
   return artifacts.flatMap((artifact) => {
     const { file_size: size, sha256, signature } = artifact;
@@ -30,11 +37,9 @@ export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseRes
   });
 }
 
-/** What must be in a release when it goes live, by the bytes that were signed: extension `draft`. */
-export function requiredOf(
-  artifacts: readonly (Platform & { readonly sha256: string })[],
-): PublishReleaseRequest {
-  return artifacts.map(({ target, arch, bundleType, sha256 }) => ({
+/** Extension `draft`: the files that a release must hold to go live, by their hashes. */
+export function requiredFiles(files: readonly PublishedFile[]): PublishReleaseRequest {
+  return files.map(({ target, arch, bundleType, sha256 }) => ({
     target,
     arch,
     ...(bundleType !== undefined && { bundle_type: bundleType }),

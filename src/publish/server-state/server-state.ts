@@ -12,26 +12,26 @@ export interface StoredArtifact {
   readonly signature?: string | undefined;
 }
 
-/** What the server was found to be and to have. */
+/** What a server supports and stores. */
 export interface ServerState {
-  /** What it can do beyond api.md; nothing on a base server. */
+  /** Empty for a base server, which implements api.md only. */
   readonly extensions: ReadonlySet<string>;
   /** The app's slug; null when it has none, undefined when the server does not say. */
   readonly slug: string | null | undefined;
   /** The app's public key, where the server has one. */
   readonly pubkey?: string | undefined;
   readonly releases: readonly ReleaseResponse[];
-  /** What it stores for the version that is published, by platform name. */
+  /** Its artifacts of the version that is published, by platform name. */
   readonly stored: ReadonlyMap<string, StoredArtifact>;
 }
 
-/** What is about to be published, as far as looking needs it. */
-export interface ViewRequest {
+export interface ServerStateOptions {
+  /** The version and platforms that are to be published. */
   readonly version: string;
   readonly slug?: string | undefined;
   readonly platforms: readonly Platform[];
   readonly extensions: ReadonlySet<string>;
-  /** The app's releases, if they are known already. */
+  /** The app's releases, if they were already read. */
   readonly releases?: readonly ReleaseResponse[];
 }
 
@@ -39,45 +39,50 @@ export function supports({ extensions }: Pick<ServerState, 'extensions'>, extens
   return extensions.has(extension);
 }
 
-/** What the server can do beyond api.md; nothing on a base server. */
+/** The extensions that the server supports; none for a base server. */
 export async function readExtensions({ client, retry }: Publisher): Promise<ReadonlySet<string>> {
   const capabilities = await retry.run(() => client.capabilities());
   return new Set(capabilities?.extensions);
 }
 
 /**
- * Finds out what the server is and has. Only reads. Where neither the server nor the request tells a slug, what a
- * server serves that does not list it stays unknown, and counts as nothing.
+ * Reads what the server supports and stores. A server that lists no artifacts is asked for each file; without a slug
+ * that is impossible, and nothing counts as stored.
  */
-export async function readServerState(publisher: Publisher, request: ViewRequest): Promise<ServerState> {
+export async function readServerState(
+  publisher: Publisher,
+  request: ServerStateOptions,
+): Promise<ServerState> {
   const { client, retry, appId } = publisher;
   const { extensions } = request;
   const include = request.releases === undefined ? 'releases' : undefined;
   const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, include)) : undefined;
   const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = app?.slug;
-  const view = { extensions, slug: registered, pubkey: app?.pubkey ?? undefined, releases };
+  const state = { extensions, slug: registered, pubkey: app?.pubkey ?? undefined, releases };
   const release = findRelease(releases, request.version);
-  if (release === undefined) return { ...view, stored: new Map() };
-  if (release.artifacts !== undefined) return { ...view, stored: listedArtifacts(release) };
+  if (release === undefined) return { ...state, stored: new Map() };
+  if (release.artifacts !== undefined) return { ...state, stored: listedArtifacts(release) };
   const slug = registered ?? request.slug;
   const stored =
-    slug === undefined ? new Map() : await servedArtifacts(publisher, release, slug, request.platforms);
-  // Where a server does not tell the slug, files that it serves under the requested one do.
-  return { ...view, slug: registered === undefined && stored.size > 0 ? slug : registered, stored };
+    slug === undefined
+      ? new Map()
+      : await servedArtifacts(publisher, { slug, releaseId: release.id }, request.platforms);
+  // A server that does not say the slug has confirmed the requested one if it serves files under it.
+  return { ...state, slug: registered === undefined && stored.size > 0 ? slug : registered, stored };
 }
 
-/** What a server that lists no artifacts has of a release, told by what it serves; by platform name. */
+/** The artifacts of a release on a server that does not list them, found by downloading them; by platform name. */
 export async function servedArtifacts(
-  publisher: Publisher,
-  release: Pick<ReleaseResponse, 'id'>,
-  slug: string,
+  { client, transport, retry, signal }: Publisher,
+  { slug, releaseId }: { readonly slug: string; readonly releaseId: string },
   platforms: readonly Platform[],
 ): Promise<Map<string, StoredArtifact>> {
   const stored = new Map<string, StoredArtifact>();
   for (const platform of platforms) {
-    const sha256 = await servedSha256(publisher, slug, release.id, platform);
-    if (sha256 !== undefined) stored.set(platformName(platform), { sha256 });
+    const url = client.downloadUrl(slug, releaseId, platform);
+    const served = await retry.run(() => download(transport, { url, signal }));
+    if (served.kind === 'downloaded') stored.set(platformName(platform), { sha256: served.sha256 });
   }
   return stored;
 }
@@ -93,23 +98,12 @@ export function listedArtifacts(release: ReleaseResponse): Map<string, StoredArt
   );
 }
 
-/** The platforms of what a server stores, as far as this version knows them. */
+/** The platforms of stored artifacts, except for those that this version does not know. */
 export function storedPlatforms(stored: ReadonlyMap<string, StoredArtifact>): Platform[] {
   return [...stored.keys()].map(parsePlatform).filter((platform) => platform !== undefined);
 }
 
-/** The platform's name of an artifact that our server lists, whether this version knows the platform or not. */
+/** The platform name of a listed artifact, whether or not this version knows the platform. */
 export function listedName({ target, arch, bundle_type }: ArtifactResponse): string {
   return [target, arch, ...(bundle_type ? [bundle_type] : [])].join('-');
-}
-
-async function servedSha256(
-  { client, transport, retry, signal }: Publisher,
-  slug: string,
-  releaseId: string,
-  platform: Platform,
-): Promise<string | undefined> {
-  const url = client.downloadUrl(slug, releaseId, platform);
-  const served = await retry.run(() => download(transport, { url, signal }));
-  return served === 'not_served' ? undefined : served.sha256;
 }

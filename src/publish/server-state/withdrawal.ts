@@ -1,4 +1,4 @@
-import { OtaError } from '../../errors.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
 import { type Issue, toError } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
@@ -10,41 +10,41 @@ export function yankedIssue(version: string): Issue {
 }
 
 /**
- * A release as it is by now, which somebody may have withdrawn between two requests of this run.
- * @param now undefined when the server has it no more
+ * Others may withdraw a release between two requests of this run.
+ * @param current undefined when the server does not have it any more
  * @throws OtaError `conflict` when it was yanked or deleted
  */
-export function requireKept(version: string, now: ReleaseResponse | undefined): ReleaseResponse {
-  if (now === undefined) throw deletedMeanwhile(version);
-  if (now.status === 'yanked') throw toError([yankedIssue(version)]);
-  return now;
+export function requireNotWithdrawn(version: string, current: ReleaseResponse | undefined): ReleaseResponse {
+  if (current === undefined) throw deleted(version);
+  if (current.status === 'yanked') throw toError([yankedIssue(version)]);
+  return current;
 }
 
-/** Looks at a release that was there a moment ago. @throws OtaError `conflict` when it was yanked or deleted */
-export async function findKept(
+/** Reads a release again. @throws OtaError `conflict` when it was yanked or deleted */
+export async function refetchRelease(
   { client, appId }: Publisher,
   { id, version }: Pick<ReleaseResponse, 'id' | 'version'>,
 ): Promise<ReleaseResponse> {
   const releases = await client.listReleases(appId);
-  return requireKept(
+  return requireNotWithdrawn(
     version,
     releases.find((release) => release.id === id),
   );
 }
 
-/** A call on a release that was there a moment ago. @throws OtaError `conflict` for a 404 */
-export async function whileThere<T>(version: string, call: () => Promise<T>): Promise<T> {
+/** Makes a call on a release that existed a moment ago. @throws OtaError `conflict` for a 404 */
+export async function requireNotDeleted<T>(version: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    throw error instanceof OtaError && error.code === 'usage' ? deletedMeanwhile(version, error) : error;
+    throw hasStatus(error, 404) ? deleted(version, error) : error;
   }
 }
 
-/** By a person, or by the job that created it and took it back. */
-function deletedMeanwhile(version: string, cause?: unknown): OtaError {
-  return new OtaError('conflict', `${version} was deleted meanwhile`, {
+/** By a person, or by the job that created it and rolled it back. */
+function deleted(version: string, cause?: unknown): OtaError {
+  return new OtaError('conflict', `${version} was deleted while this command was running`, {
     cause,
-    hint: 'Run the same command again if it is still to be published.',
+    hint: 'Run the same command again if you still want to publish it.',
   });
 }

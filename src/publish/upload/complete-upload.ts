@@ -1,31 +1,33 @@
 import { OtaError } from '../../errors.ts';
-import type { CompleteUploadRequest, ReleaseResponse } from '../../protocol/messages.ts';
-import type { Publisher } from '../publisher.ts';
-import { whileThere } from '../server-state/withdrawal.ts';
+import type { CompleteUploadRequest } from '../../protocol/messages.ts';
+import { requireNotDeleted } from '../server-state/withdrawal.ts';
+import type { UploadContext } from './upload-grant.ts';
 
-/** How long to wait before a server is asked again that is still taking an upload's bytes, in milliseconds. */
-const ASK_AGAIN_MS = 1000;
-/** Our server answers after 25 s at the latest, so this is time enough for the largest files. */
-const MAX_ASKED = 100;
+/** How long to wait before a server that is still processing an upload is polled again, in milliseconds. */
+const POLL_INTERVAL_MS = 1000;
+/** Our server responds after 25 s at the latest, so this is enough for the largest files. */
+const MAX_POLLS = 100;
 
 /**
- * Extension `complete-upload`: has the server take an upload whose bytes have arrived in its store.
+ * Extension `complete-upload`: waits until the server has processed an upload that arrived in its storage.
  * @param body with `multipart`, the parts
- * @returns whether the release went live by it; undefined where the server had taken it before
- * @throws OtaError as the call does; `network` when nothing has arrived, or it is never done
+ * @returns whether the release went live by it; undefined where the server had processed it before
+ * @throws OtaError as the call does; `network` when nothing has arrived, or the server does not finish
  */
-export async function completeArrived(
-  { client, appId, sleep }: Publisher,
-  { id, version }: Pick<ReleaseResponse, 'id' | 'version'>,
+export async function completeUpload(
+  { publisher, release }: UploadContext,
   uploadId: string,
   body?: CompleteUploadRequest,
 ): Promise<boolean | undefined> {
-  for (let asked = 0; asked < MAX_ASKED; asked++) {
-    const answer = await whileThere(version, () => client.completeUpload(appId, id, uploadId, body));
-    if (answer.status === 'complete') return answer.went_live;
-    await sleep(ASK_AGAIN_MS);
+  const { client, appId, sleep } = publisher;
+  const upload = { releaseId: release.id, uploadId };
+  for (let polls = 0; polls < MAX_POLLS; polls++) {
+    const call = () => client.completeUpload(appId, upload, body);
+    const response = await requireNotDeleted(release.version, call);
+    if (response.status === 'complete') return response.went_live;
+    await sleep(POLL_INTERVAL_MS);
   }
-  throw new OtaError('network', 'the server does not come to an end of taking an upload', {
+  throw new OtaError('network', 'timed out waiting for the server to process the upload', {
     hint: 'Run the same command again.',
   });
 }

@@ -1,107 +1,125 @@
 import { OtaError } from '../../errors.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { partSizeOf } from '../../protocol/multipart.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
-import type { Publisher } from '../publisher.ts';
-import { whileThere } from '../server-state/withdrawal.ts';
-import type { UploadGrant } from './upload-grant.ts';
+import { requireNotDeleted } from '../server-state/withdrawal.ts';
+import type { UploadContext, UploadGrant } from './upload-grant.ts';
 
-type Promised = UploadGrant & Required<Pick<UploadGrant, 'upload_id' | 'multipart'>>;
+type MultipartGrant = Required<Pick<UploadGrant, 'upload_id' | 'multipart'>>;
 
-/** What was begun does not count any more, or not as this run knows it: asking again tells what does. */
+/** Most parts that S3 takes. */
+const MAX_PARTS = 10_000;
+/** Largest part that is held in memory, in bytes, unless the file is too large for smaller ones. */
+const MAX_PART_SIZE = 512 * 1024 * 1024;
+
+/** The upload that was resumed does not count any more, or differs from what this run knows. A new grant is needed. */
 export class UploadEnded extends Error {
   override readonly name = 'UploadEnded';
 }
 
-/** Where the parts of one file go: the server gives so many URLs at once, and fresh ones when it is asked again. */
+/** Where a part goes; or its ETag, where another run has uploaded it. */
+export type PartTarget =
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'uploaded'; readonly etag: string };
+
+/** The URLs for the parts of one file. A server grants some at a time, and fresh ones when it is asked again. */
 export class PartUrls {
   readonly uploadId: string;
-  readonly #multipartId: string;
-  readonly #ask: () => Promise<Promised>;
+  /** Bytes of each part but the last. */
+  readonly partSize: number;
+  readonly #first: MultipartGrant;
+  readonly #requestGrant: () => Promise<MultipartGrant>;
   readonly #urls = new Map<number, string>();
-  #done: ReadonlyMap<number, string> = new Map();
-  #isWhole = false;
-  #asking: Promise<void> | undefined;
+  #uploaded: ReadonlyMap<number, string> = new Map();
+  #isAssembled = false;
+  #refreshing: Promise<void> | undefined;
 
-  private constructor(first: Promised, ask: () => Promise<Promised>) {
+  private constructor(first: MultipartGrant, requestGrant: () => Promise<MultipartGrant>) {
     this.uploadId = first.upload_id;
-    this.#multipartId = first.multipart.id;
-    this.#ask = ask;
+    this.partSize = first.multipart.part_size;
+    this.#first = first;
+    this.#requestGrant = requestGrant;
     this.#keep(first);
   }
 
-  /** @param promised what was answered already, if something was */
-  static async ask(
-    { client, retry, appId }: Publisher,
-    release: Pick<ReleaseResponse, 'id' | 'version'>,
-    { body }: PlannedArtifact,
-    promised?: UploadGrant,
+  /** @param grant one that was requested before */
+  static async request(
+    { publisher, release }: UploadContext,
+    { body, size }: PlannedArtifact,
+    grant?: UploadGrant,
   ): Promise<PartUrls> {
-    const ask = async () =>
-      inParts(await whileThere(release.version, () => client.createArtifact(appId, release.id, body)));
-    return new PartUrls(promised ? inParts(promised) : await retry.run(ask), ask);
+    const { client, retry, appId } = publisher;
+    const call = () => client.createArtifact(appId, release.id, body);
+    const requestGrant = async () => requireMultipart(await requireNotDeleted(release.version, call));
+    const first = grant ? requireMultipart(grant) : await retry.run(requestGrant);
+    requireUsable(first.multipart.part_size, size);
+    return new PartUrls(first, requestGrant);
   }
 
-  /** The ETags of the parts that the server knew to be there when it was asked last. */
-  get done(): ReadonlyMap<number, string> {
-    return this.#done;
+  /** The ETags of the parts that the server had when it was last asked. */
+  get uploaded(): ReadonlyMap<number, string> {
+    return this.#uploaded;
   }
 
-  /** Whether all parts are there, and put together already. */
-  get isWhole(): boolean {
-    return this.#isWhole;
+  /** Whether the storage has already assembled the parts into the file. */
+  get isAssembled(): boolean {
+    return this.#isAssembled;
   }
 
-  /**
-   * Where a part goes; or its ETag, where another run has brought it meanwhile.
-   * @throws OtaError as the request does; UploadEnded
-   */
-  async of(number: number): Promise<{ readonly url: string } | { readonly etag: string }> {
-    for (let asked = 0; asked < 2; asked++) {
+  /** @throws OtaError as the request does; UploadEnded */
+  async targetOf(number: number): Promise<PartTarget> {
+    for (let requests = 0; requests < 2; requests++) {
       const url = this.#urls.get(number);
-      if (url !== undefined) return { url };
-      const etag = this.#done.get(number);
-      if (etag !== undefined) return { etag };
-      await this.askAgain();
-      if (this.#isWhole) throw new UploadEnded();
+      if (url !== undefined) return { kind: 'url', url };
+      const etag = this.#uploaded.get(number);
+      if (etag !== undefined) return { kind: 'uploaded', etag };
+      await this.refresh();
+      if (this.#isAssembled) throw new UploadEnded();
     }
-    throw new OtaError('not_the_api', `the server gives no URL for part ${number}`);
+    throw new OtaError('not_the_api', `the server sent no URL for part ${number}`);
   }
 
-  /** A URL was refused. */
+  /** To be called when a URL was refused. */
   forget(number: number, url: string): void {
     if (this.#urls.get(number) === url) this.#urls.delete(number);
   }
 
   /**
-   * Learns what is there by now, and gets fresh URLs; who asks at the same time is answered together.
-   * @throws OtaError as the request does; UploadEnded when another upload in parts was begun
+   * Reads which parts have arrived, and gets fresh URLs. Concurrent calls share one request.
+   * @throws OtaError as the request does; UploadEnded when another multipart upload took its place
    */
-  askAgain(): Promise<void> {
-    this.#asking ??= this.#refresh().finally(() => {
-      this.#asking = undefined;
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
     });
-    return this.#asking;
+    return this.#refreshing;
   }
 
   async #refresh(): Promise<void> {
-    const answer = await this.#ask();
-    if (answer.upload_id !== this.uploadId || answer.multipart.id !== this.#multipartId) {
-      throw new UploadEnded();
-    }
-    this.#keep(answer);
+    const grant = await this.#requestGrant();
+    const { id, part_size } = this.#first.multipart;
+    const isSame = grant.upload_id === this.uploadId && grant.multipart.id === id;
+    if (!isSame || grant.multipart.part_size !== part_size) throw new UploadEnded();
+    this.#keep(grant);
   }
 
-  #keep({ multipart: { parts, done } }: Promised): void {
+  #keep({ multipart: { parts, done } }: MultipartGrant): void {
     for (const { number, url } of parts) this.#urls.set(number, url);
-    this.#done = new Map(done.map(({ number, etag }) => [number, etag]));
-    this.#isWhole = parts.length === 0 && done.length === 0;
+    this.#uploaded = new Map(done.map(({ number, etag }) => [number, etag]));
+    this.#isAssembled = parts.length === 0 && done.length === 0;
   }
 }
 
-function inParts(answer: UploadGrant): Promised {
-  const { upload_id, multipart } = answer;
+function requireMultipart({ upload_id, multipart }: UploadGrant): MultipartGrant {
   if (upload_id === undefined || multipart === undefined) {
-    throw new OtaError('not_the_api', 'the server promises no upload in parts, though it offers them');
+    throw new OtaError('not_the_api', 'the server granted no multipart upload, though it supports them');
   }
-  return { ...answer, upload_id, multipart };
+  return { upload_id, multipart };
+}
+
+/** Parts are held in memory, and listed in one request. */
+function requireUsable(partSize: number, fileSize: number): void {
+  const isTooLarge = partSize > Math.max(MAX_PART_SIZE, partSizeOf(fileSize));
+  if (!isTooLarge && fileSize / partSize <= MAX_PARTS) return;
+  const message = `the server wants ${fileSize} bytes in parts of ${partSize}, which is not possible`;
+  throw new OtaError('not_the_api', message);
 }

@@ -1,40 +1,34 @@
 import pMap from 'p-map';
-import { BufferPool } from '../../client/transfer/buffer-pool.ts';
-import { OtaError } from '../../errors.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
-import { whileThere } from '../server-state/withdrawal.ts';
+import { requireNotDeleted } from '../server-state/withdrawal.ts';
 import { uploadArtifact } from './upload-artifact.ts';
-import type { UploadGrant } from './upload-grant.ts';
+import type { UploadContext, UploadGrant } from './upload-grant.ts';
 
-export interface UploadOptions {
-  /** Uploads at once. */
+export interface UploadAllOptions {
+  /** Concurrent uploads. */
   readonly concurrency: number;
-  /** Whether the server takes the release live by itself with the last platform it waits for. */
-  readonly promiseFirst: boolean;
-  /** The app's slug; undefined when nobody knows. */
-  readonly slug: string | undefined;
+  /** Whether the server takes the release live by itself with the last expected platform. */
+  readonly grantsFirst: boolean;
 }
 
-export interface Uploaded {
+export interface UploadedFiles {
   /** With the signatures that are served for them. */
   readonly artifacts: readonly PlannedArtifact[];
-  /** Whether the release went live by one of these uploads. Undefined where nobody told. */
+  /** Whether the release went live by one of these uploads. Undefined where the server did not say. */
   readonly wentLive: boolean | undefined;
 }
 
-/**
- * One upload that fails does not stop the others: what they bring need not be sent again.
- */
+/** A failing upload does not stop the others: what they upload need not be sent again. */
 export async function uploadAll(
-  publisher: Publisher,
-  release: ReleaseResponse,
+  context: UploadContext,
   artifacts: readonly PlannedArtifact[],
-  { concurrency, promiseFirst, slug }: UploadOptions,
-): Promise<Uploaded> {
-  const promised = promiseFirst ? await promiseAll(publisher, release, artifacts, concurrency) : [];
-  const buffers = new BufferPool();
+  { concurrency, grantsFirst }: UploadAllOptions,
+): Promise<UploadedFiles> {
+  const { publisher } = context;
+  const request = (artifact: PlannedArtifact) => requestGrant(context, artifact);
+  const grants = grantsFirst ? await pMap(artifacts, request, { concurrency }) : [];
   const failures: unknown[] = [];
   const wentLive: (boolean | undefined)[] = [];
   const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
@@ -43,10 +37,9 @@ export async function uploadAll(
       return artifact;
     }
     try {
-      const options = { promised: promised[index], slug, buffers };
-      const sent = await uploadArtifact(publisher, release, artifact, options);
-      wentLive.push(sent.wentLive);
-      return { ...artifact, servedSignature: sent.servedSignature };
+      const uploaded = await uploadArtifact(context, artifact, grants[index]);
+      wentLive.push(uploaded.wentLive);
+      return { ...artifact, servedSignature: uploaded.servedSignature };
     } catch (error) {
       failures.push(error);
       return artifact;
@@ -54,36 +47,29 @@ export async function uploadAll(
   };
   const stored = await pMap(artifacts, upload, { concurrency });
   throwWorst(failures, publisher);
-  const byOne = wentLive.includes(true);
-  return { artifacts: stored, wentLive: byOne || (wentLive.includes(undefined) ? undefined : false) };
+  const byThisRun = wentLive.includes(true);
+  return { artifacts: stored, wentLive: byThisRun || (wentLive.includes(undefined) ? undefined : false) };
 }
 
 /**
- * Announces every upload before the first is complete: a platform that is expected then goes live with all its kinds
- * of bundle, not with the first of them. One that another upload was quicker with is settled when it is its turn.
- * @returns what was promised for each
+ * Requests the grants of all files before the first upload is complete: an expected platform then goes live with all
+ * its bundle types, not with the first of them.
+ * @returns undefined for a file that another job has already uploaded; the upload resolves that conflict
  */
-async function promiseAll(
-  { client, retry, appId }: Publisher,
-  release: ReleaseResponse,
-  artifacts: readonly PlannedArtifact[],
-  concurrency: number,
-): Promise<(UploadGrant | undefined)[]> {
-  const promise = async ({ action, body }: PlannedArtifact): Promise<UploadGrant | undefined> => {
-    if (action === 'skip') return undefined;
-    const announce = () =>
-      retry
-        .run(() => client.createArtifact(appId, release.id, body))
-        .catch((error) => {
-          if (error instanceof OtaError && error.code === 'conflict') return undefined;
-          throw error;
-        });
-    return whileThere(release.version, announce);
-  };
-  return pMap(artifacts, promise, { concurrency });
+async function requestGrant(
+  { publisher, release }: UploadContext,
+  { action, body }: PlannedArtifact,
+): Promise<UploadGrant | undefined> {
+  if (action === 'skip') return undefined;
+  const { client, retry, appId } = publisher;
+  const call = () => retry.run(() => client.createArtifact(appId, release.id, body));
+  return requireNotDeleted(release.version, call).catch((error) => {
+    if (hasStatus(error, 409)) return undefined;
+    throw error;
+  });
 }
 
-/** Throws the failure that needs a person rather than another try; the others are reported. */
+/** Throws the failure that a retry does not help against, if any; the others are reported. */
 function throwWorst(failures: readonly unknown[], { report }: Publisher): void {
   const needsPerson = (error: unknown) => !(error instanceof OtaError && error.retryable);
   const worst = failures.find(needsPerson) ?? failures[0];

@@ -1,24 +1,22 @@
-import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
-import type { Publisher } from '../publisher.ts';
-import type { SentArtifact, UploadOptions } from './upload-grant.ts';
+import type { UploadContext, UploadedFile, UploadGrant } from './upload-grant.ts';
 import { uploadMultipart } from './upload-multipart.ts';
 import { uploadSingle } from './upload-single.ts';
 
 /**
- * Brings one file to the server, in one piece or (extension `multipart`) in parts.
- * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
+ * Uploads one file, by a single PUT or (extension `multipart`) in parts.
+ * @param grant one that was requested before, for the first attempt
+ * @throws OtaError `conflict` when the platform has a different file by now, or the release was withdrawn
  */
 export async function uploadArtifact(
-  publisher: Publisher,
-  release: Pick<ReleaseResponse, 'id' | 'version'>,
+  context: UploadContext,
   artifact: PlannedArtifact,
-  options: UploadOptions = {},
-): Promise<SentArtifact> {
-  const { report } = publisher;
+  grant?: UploadGrant,
+): Promise<UploadedFile> {
+  const { report } = context.publisher;
   report({ type: 'upload_started', artifact });
   const upload = artifact.body.multipart ? uploadMultipart : uploadSingle;
-  const sent = await upload(publisher, release, artifact, options);
+  const uploaded = await upload(context, artifact, grant);
   report({ type: 'uploaded', artifact });
-  return sent;
+  return uploaded;
 }

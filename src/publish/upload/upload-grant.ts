@@ -1,34 +1,34 @@
 import type { BufferPool } from '../../client/transfer/buffer-pool.ts';
 import { OtaError } from '../../errors.ts';
-import type { CreateArtifactResponse } from '../../protocol/messages.ts';
-import { platformName } from '../../protocol/platform.ts';
-import type { ShownArtifact } from '../publish-event.ts';
+import type { CreateArtifactResponse, ReleaseResponse } from '../../protocol/messages.ts';
+import { type Platform, platformName } from '../../protocol/platform.ts';
+import type { Publisher } from '../publisher.ts';
 
-/** What a server promised to take. */
+/** The URLs that a server granted for an upload. */
 export type UploadGrant = Pick<CreateArtifactResponse, 'upload_url' | 'upload_id' | 'multipart'>;
 
-export interface UploadOptions {
-  /** One that was asked for already, for the first try. */
-  readonly promised?: UploadGrant | undefined;
-  /** The app's slug: where a server does not list artifacts, it tells what is served already. */
-  readonly slug?: string | undefined;
-  /** Shared by what is uploaded in parts at once. */
-  readonly buffers?: BufferPool | undefined;
+/** What all uploads into a release share. */
+export interface UploadContext {
+  readonly publisher: Publisher;
+  readonly release: Pick<ReleaseResponse, 'id' | 'version'>;
+  /** The app's slug, to read what is stored where a server does not list artifacts. */
+  readonly slug: string | undefined;
+  readonly buffers: BufferPool;
 }
 
 /** A file that is on the server. */
-export interface SentArtifact {
-  /** What is served for it: another job may have stored the same bytes, signed by itself. */
+export interface UploadedFile {
+  /** Another job may have uploaded the same file with a signature of its own. */
   readonly servedSignature: string;
-  /** Whether the release went live by it. Undefined where nobody told. */
+  /** Whether the release went live by this upload. Undefined where the server did not say. */
   readonly wentLive: boolean | undefined;
 }
 
-/** A URL that was made just before is refused: another would be too. */
-export function storageRefused(artifact: ShownArtifact, cause: OtaError): OtaError {
-  const message = `the storage refuses the upload of ${platformName(artifact)}: ${cause.message}`;
+/** For a URL that was refused although it was just created: another one would be too. */
+export function storageRefused(platform: Platform, cause: OtaError): OtaError {
+  const message = `the storage refused the upload of ${platformName(platform)}: ${cause.message}`;
   return new OtaError('unauthorized', message, {
     cause,
-    hint: "It is the server's storage, or its clock, that is not set up right: tell whoever runs it.",
+    hint: "The server's storage or clock is probably misconfigured: contact its administrator.",
   });
 }

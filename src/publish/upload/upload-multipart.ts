@@ -1,179 +1,184 @@
-import { BufferPool } from '../../client/transfer/buffer-pool.ts';
-import { type FilePart, readParts } from '../../client/transfer/file-parts.ts';
 import { put } from '../../client/transfer/presigned-put.ts';
-import { OtaError } from '../../errors.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
-import { partSizeOf, partsOf } from '../../protocol/multipart.ts';
+import { chunksOf, type FilePart, SourceFile } from '../../client/transfer/source-file.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
+import { type PartRange, partsOf } from '../../protocol/multipart.ts';
 import { platformName } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
-import type { Publisher } from '../publisher.ts';
-import { completeArrived } from './complete-upload.ts';
+import { completeUpload } from './complete-upload.ts';
 import { PartUrls, UploadEnded } from './part-urls.ts';
 import { resolveConflict } from './resolve-conflict.ts';
-import type { SentArtifact, UploadGrant, UploadOptions } from './upload-grant.ts';
-import { storageRefused } from './upload-grant.ts';
-
-/** Bytes handed to the network at once. */
-const CHUNK = 256 * 1024;
+import { storageRefused, type UploadContext, type UploadedFile, type UploadGrant } from './upload-grant.ts';
 
 /**
- * Extension `multipart`: brings one file to the server in parts, several at once, as many as the memory for them lets.
- * The file is read once, from its begin to its end. What an earlier run has brought is not sent again.
- * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
+ * Extension `multipart`: uploads one file in parts, as many at once as the memory for them allows. The file is read
+ * once, from start to end. Parts that an earlier run has uploaded are not sent again.
+ * @param grant one that was requested before, for the first attempt
+ * @throws OtaError `conflict` when the platform has a different file by now, or the release was withdrawn
  */
 export async function uploadMultipart(
-  publisher: Publisher,
-  release: Pick<ReleaseResponse, 'id' | 'version'>,
+  context: UploadContext,
   artifact: PlannedArtifact,
-  { promised, slug, buffers = new BufferPool() }: UploadOptions,
-): Promise<SentArtifact> {
-  const bring = async (upload?: UploadGrant) => {
-    const urls = await PartUrls.ask(publisher, release, artifact, upload);
-    const resumed = urls.isWhole || urls.done.size > 0;
-    const etags = await sendParts(publisher, artifact, urls, buffers);
-    const wentLive = await join(publisher, release, artifact, urls, etags).catch((error) => {
-      // What an earlier run has brought is not what this file is, and is dropped by now: all of it is sent again.
-      const isOther = resumed && error instanceof OtaError && error.code === 'preflight_refused';
-      throw isOther ? new UploadEnded(error.message, { cause: error }) : error;
-    });
+  grant?: UploadGrant,
+): Promise<UploadedFile> {
+  const upload = async (known?: UploadGrant) => {
+    const urls = await PartUrls.request(context, artifact, known);
+    const wentLive = await new MultipartUpload(context, artifact, urls).run();
     return { servedSignature: artifact.signature, wentLive };
   };
   try {
-    return await bring(promised).catch((error) => {
-      if (error instanceof UploadEnded) return bring();
+    return await upload(grant).catch((error) => {
+      if (error instanceof UploadEnded) return upload();
       throw error;
     });
   } catch (error) {
-    if (error instanceof UploadEnded) throw endedAgain(artifact, error);
+    if (error instanceof UploadEnded) throw endedTwice(artifact, error);
     if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-    const settle = () => resolveConflict(publisher, { ...release, slug }, artifact, error);
-    return { servedSignature: await publisher.retry.run(settle), wentLive: undefined };
+    const resolve = () => resolveConflict(context, artifact, error);
+    return { servedSignature: await context.publisher.retry.run(resolve), wentLive: undefined };
   }
 }
 
-function endedAgain(artifact: PlannedArtifact, cause: UploadEnded): OtaError {
+function endedTwice(artifact: PlannedArtifact, cause: UploadEnded): OtaError {
   const message = `the storage ended the upload of ${platformName(artifact)} twice`;
   return new OtaError('network', message, { cause, hint: 'Run the same command again.' });
 }
 
-/**
- * Has the parts put together, and the file taken. After a failure nobody knows how far that came: so it is asked.
- * @param sent the ETags of all parts; undefined when they were put together already
- * @returns whether the release went live by it
- * @throws UploadEnded when parts are missing
- */
-function join(
-  publisher: Publisher,
-  release: Pick<ReleaseResponse, 'id' | 'version'>,
-  { size }: PlannedArtifact,
-  urls: PartUrls,
-  sent: readonly string[] | undefined,
-): Promise<boolean | undefined> {
-  let parts = sent;
-  return publisher.retry.run(async (attempt) => {
-    if (attempt > 1) {
-      await urls.askAgain();
-      parts = urls.isWhole ? undefined : inOrder(size, urls.done);
-    }
-    return completeArrived(publisher, release, urls.uploadId, parts && { parts: [...parts] });
-  });
-}
+/** One upload in parts, which may resume that of an earlier run. */
+class MultipartUpload {
+  readonly #context: UploadContext;
+  readonly #artifact: PlannedArtifact;
+  readonly #urls: PartUrls;
+  readonly #parts: readonly PartRange[];
+  readonly #etags: Map<number, string>;
+  readonly #progress: Progress;
 
-/** @throws UploadEnded when one is missing */
-function inOrder(fileSize: number, etags: ReadonlyMap<number, string>): string[] {
-  return partsOf(fileSize).map(({ number }) => {
-    const etag = etags.get(number);
-    if (etag === undefined) throw new UploadEnded(`part ${number} is missing`);
-    return etag;
-  });
-}
-
-/**
- * Sends what is missing. One part that fails for good lets those under way end, and keeps the rest.
- * @returns the ETags of all parts, in order; undefined when the server has put them together already
- */
-async function sendParts(
-  publisher: Publisher,
-  artifact: PlannedArtifact,
-  urls: PartUrls,
-  buffers: BufferPool,
-): Promise<string[] | undefined> {
-  if (urls.isWhole) return undefined;
-  const { size } = artifact;
-  const etags = new Map(urls.done);
-  const progress = new Progress(publisher, artifact, urls);
-  const failures: unknown[] = [];
-  const underWay = new Set<Promise<void>>();
-  const options = { partSize: partSizeOf(size), isWanted: (number: number) => !etags.has(number), buffers };
-  for await (const part of readParts(artifact, options)) {
-    if (failures.length > 0) {
-      part.release();
-      break;
-    }
-    const sending = sendPart(publisher, artifact, part, urls, progress)
-      .then((etag) => void etags.set(part.number, etag))
-      .catch((error) => void failures.push(error))
-      .finally(() => {
-        part.release();
-        underWay.delete(sending);
-      });
-    underWay.add(sending);
+  constructor(context: UploadContext, artifact: PlannedArtifact, urls: PartUrls) {
+    this.#context = context;
+    this.#artifact = artifact;
+    this.#urls = urls;
+    this.#parts = partsOf(artifact.size, urls.partSize);
+    this.#etags = new Map(urls.uploaded);
+    const { report } = context.publisher;
+    this.#progress = new Progress((sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }));
+    for (const { number, size } of this.#parts)
+      if (this.#etags.has(number)) this.#progress.start(number, size);
   }
-  await Promise.all(underWay);
-  if (failures.length > 0) throw failures[0];
-  return inOrder(size, etags);
-}
 
-/** @returns its ETag */
-async function sendPart(
-  { transport, retry, signal }: Publisher,
-  artifact: PlannedArtifact,
-  { number, bytes }: FilePart,
-  urls: PartUrls,
-  progress: Progress,
-): Promise<string> {
-  let refusals = 0;
-  return retry.run(async () => {
-    const place = await urls.of(number);
-    if ('etag' in place) return place.etag;
-    const { url } = place;
-    const body = inChunks(bytes, (sent) => progress.tell(number, sent));
-    const outcome = await put(transport, { url, size: bytes.length, body, signal }).catch((error) => {
-      // 404: the upload has ended, which asking for another URL tells more of
-      if (error instanceof OtaError && error.code === 'usage') return { urlRefused: error };
-      throw error;
+  /**
+   * @returns whether the release went live by it; undefined where the server did not say
+   * @throws UploadEnded when what was resumed does not count any more
+   */
+  async run(): Promise<boolean | undefined> {
+    const resumed = this.#urls.isAssembled || this.#urls.uploaded.size > 0;
+    if (!this.#urls.isAssembled) await this.#sendParts();
+    return this.#assemble().catch((error) => {
+      // The parts of the earlier run belong to a different file. The server has dropped them, so all are sent again.
+      throw resumed && hasStatus(error, 400, 422) ? new UploadEnded(error.message, { cause: error }) : error;
     });
-    if ('urlRefused' in outcome) {
-      if (refusals++ > 0) throw storageRefused(artifact, outcome.urlRefused);
-      urls.forget(number, url);
-      throw new OtaError('network', `the URL of part ${number} was refused`, { cause: outcome.urlRefused });
+  }
+
+  /**
+   * Has the storage assemble the parts, and the server process the file. After a failure it is unknown how far that
+   * came, so the server is asked which parts it has.
+   * @throws UploadEnded when parts are missing
+   */
+  #assemble(): Promise<boolean | undefined> {
+    let etags: ReadonlyMap<number, string> = this.#etags;
+    return this.#context.publisher.retry.run(async (attempt) => {
+      if (attempt > 1) {
+        await this.#urls.refresh();
+        etags = this.#urls.uploaded;
+      }
+      const body = this.#urls.isAssembled ? undefined : { parts: this.#inOrder(etags) };
+      return completeUpload(this.#context, this.#urls.uploadId, body);
+    });
+  }
+
+  /** @throws UploadEnded when one is missing */
+  #inOrder(etags: ReadonlyMap<number, string>): string[] {
+    return this.#parts.map(({ number }) => {
+      const etag = etags.get(number);
+      if (etag === undefined) throw new UploadEnded(`part ${number} is missing`);
+      return etag;
+    });
+  }
+
+  /** Sends the missing parts. When one fails for good, those being sent are finished, and no others are started. */
+  async #sendParts(): Promise<void> {
+    const failures: unknown[] = [];
+    const sending = new Set<Promise<void>>();
+    const { partSize } = this.#urls;
+    const isWanted = (number: number) => !this.#etags.has(number);
+    const options = { partSize, isWanted, buffers: this.#context.buffers };
+    for await (const part of new SourceFile(this.#artifact).parts(options)) {
+      if (failures.length > 0) {
+        part.release();
+        break;
+      }
+      const sent = this.#sendPart(part)
+        .catch((error) => void failures.push(error))
+        .finally(() => {
+          part.release();
+          sending.delete(sent);
+        });
+      sending.add(sent);
     }
-    const etag = outcome.response.header('etag');
-    if (etag === undefined) throw new OtaError('not_the_api', `the storage gave part ${number} no ETag`);
-    return etag;
-  });
+    await Promise.all(sending);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #sendPart(part: FilePart): Promise<void> {
+    let refusals = 0;
+    const etag = await this.#context.publisher.retry.run(async () => {
+      const target = await this.#urls.targetOf(part.number);
+      if (target.kind === 'uploaded') return target.etag;
+      const result = await this.#put(target.url, part);
+      if (result.kind === 'url_refused') {
+        if (refusals++ > 0) throw storageRefused(this.#artifact, result.error);
+        this.#urls.forget(part.number, target.url);
+        throw new OtaError('network', `the URL of part ${part.number} was refused`, { cause: result.error });
+      }
+      const header = result.response.header('etag');
+      if (header !== undefined) return header;
+      throw new OtaError('not_the_api', `the storage returned no ETag for part ${part.number}`);
+    });
+    this.#etags.set(part.number, etag);
+  }
+
+  async #put(url: string, { number, bytes }: FilePart) {
+    const { transport, signal } = this.#context.publisher;
+    const body = this.#progress.watch(number, bytes);
+    try {
+      return await put(transport, { url, size: bytes.length, body, signal });
+    } catch (error) {
+      // The storage has ended the upload. A request for another URL shows why.
+      if (hasStatus(error, 404)) return { kind: 'url_refused', error } as const;
+      throw error;
+    }
+  }
 }
 
-/** How much of a file is there, over all that is sent of it at once. */
+/** How much of a file was sent, over all of its parts. */
 class Progress {
   readonly #sent = new Map<number, number>();
-  readonly #report: (sentBytes: number) => void;
+  readonly #onProgress: (sentBytes: number) => void;
 
-  constructor({ report }: Publisher, artifact: PlannedArtifact, { done }: PartUrls) {
-    for (const { number, size } of partsOf(artifact.size)) if (done.has(number)) this.#sent.set(number, size);
-    this.#report = (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes });
+  constructor(onProgress: (sentBytes: number) => void) {
+    this.#onProgress = onProgress;
   }
 
-  tell(number: number, sentOfPart: number): void {
-    this.#sent.set(number, sentOfPart);
-    this.#report([...this.#sent.values()].reduce((sum, bytes) => sum + bytes, 0));
+  /** Counts a part that was sent before. */
+  start(number: number, size: number): void {
+    this.#sent.set(number, size);
   }
-}
 
-async function* inChunks(bytes: Buffer, onSent: (sent: number) => void): AsyncIterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    const chunk = bytes.subarray(at, at + CHUNK);
-    yield chunk;
-    onSent(at + chunk.length);
+  async *watch(number: number, bytes: Buffer): AsyncIterable<Uint8Array> {
+    let sent = 0;
+    for (const chunk of chunksOf(bytes)) {
+      yield chunk;
+      sent += chunk.length;
+      this.#sent.set(number, sent);
+      this.#onProgress([...this.#sent.values()].reduce((sum, size) => sum + size, 0));
+    }
   }
 }

@@ -1,67 +1,96 @@
-import { uploadFile } from '../../client/transfer/upload-file.ts';
-import { OtaError } from '../../errors.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { SourceFile } from '../../client/transfer/source-file.ts';
+import { type UploadResult, uploadFile } from '../../client/transfer/upload-file.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
 import { platformName } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
-import type { Publisher } from '../publisher.ts';
-import { findKept, whileThere } from '../server-state/withdrawal.ts';
-import { completeArrived } from './complete-upload.ts';
+import { refetchRelease, requireNotDeleted } from '../server-state/withdrawal.ts';
+import { completeUpload } from './complete-upload.ts';
 import { resolveConflict } from './resolve-conflict.ts';
-import type { SentArtifact, UploadOptions } from './upload-grant.ts';
-import { storageRefused } from './upload-grant.ts';
+import { storageRefused, type UploadContext, type UploadedFile, type UploadGrant } from './upload-grant.ts';
 
 /**
- * Brings one file to the server in one piece: asks for a URL just before each try, so that none is too old, sends the
- * file, and where uploads arrive out of the server's sight (extension `complete-upload`) has it taken.
- * @throws OtaError `conflict` when the platform got other bytes meanwhile, or the release was withdrawn
+ * Uploads one file by a single PUT. Requests a URL just before each attempt, so that none has expired, sends the file,
+ * and waits for the server to process it where uploads go to another storage (extension `complete-upload`).
+ * @param grant one that was requested before, for the first attempt
+ * @throws OtaError `conflict` when the platform has a different file by now, or the release was withdrawn
  */
 export async function uploadSingle(
-  publisher: Publisher,
-  release: Pick<ReleaseResponse, 'id' | 'version'>,
+  context: UploadContext,
   artifact: PlannedArtifact,
-  { promised, slug }: UploadOptions,
-): Promise<SentArtifact> {
-  const { client, transport, retry, report, signal, appId } = publisher;
-  const mintUrl = () =>
-    whileThere(release.version, () => client.createArtifact(appId, release.id, artifact.body));
-  const send = (url: string) =>
-    uploadFile(transport, {
-      url,
-      file: artifact.file,
-      size: artifact.size,
-      sha256: artifact.sha256,
-      onProgress: (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }),
-      signal,
-    });
-  let refusals = 0;
-  let unanswered = false; // then a conflict may be with what this run itself has stored
-  let arrived: string | undefined; // sent, and to be taken yet
-  return retry.run<SentArtifact>(async (attempt) => {
+  grant?: UploadGrant,
+): Promise<UploadedFile> {
+  const upload = new SingleUpload(context, artifact);
+  return context.publisher.retry.run((attempt) => upload.attempt(attempt === 1 ? grant : undefined));
+}
+
+/** The state that the attempts to upload a file share. */
+class SingleUpload {
+  readonly #context: UploadContext;
+  readonly #artifact: PlannedArtifact;
+  #refusals = 0;
+  /** Whether the server may have stored the file without this run knowing: a conflict may then be with itself. */
+  #mayBeStored = false;
+  /** Set once the file was sent, and the server still has to process it. */
+  #sentUploadId: string | undefined;
+
+  constructor(context: UploadContext, artifact: PlannedArtifact) {
+    this.#context = context;
+    this.#artifact = artifact;
+  }
+
+  async attempt(grant: UploadGrant | undefined): Promise<UploadedFile> {
     try {
-      if (arrived === undefined) {
-        const upload = (attempt === 1 ? promised : undefined) ?? (await mintUrl());
-        const outcome = await send(upload.upload_url).catch(async (error) => {
-          const code = error instanceof OtaError ? error.code : undefined;
-          unanswered ||= code === 'network';
-          if (code === 'usage') await findKept(publisher, release); // 404, as for an upload into what is deleted by now
-          throw error;
-        });
-        if ('urlRefused' in outcome) {
-          if (refusals++ > 0) throw storageRefused(artifact, outcome.urlRefused);
-          throw new OtaError('network', `the upload URL for ${platformName(artifact)} was refused`, {
-            cause: outcome.urlRefused,
-          });
-        }
-        if (upload.upload_id === undefined) return { ...outcome, servedSignature: artifact.signature };
-        arrived = upload.upload_id;
-      }
-      unanswered = true; // the server may take it without being asked
-      const wentLive = await completeArrived(publisher, release, arrived);
-      return { wentLive, servedSignature: artifact.signature };
+      return await this.#sendAndComplete(grant);
     } catch (error) {
       if (!(error instanceof OtaError) || error.code !== 'conflict') throw error;
-      const servedSignature = await resolveConflict(publisher, { ...release, slug }, artifact, error);
-      return { servedSignature, wentLive: unanswered ? undefined : false };
+      const servedSignature = await resolveConflict(this.#context, this.#artifact, error);
+      return { servedSignature, wentLive: this.#mayBeStored ? undefined : false };
     }
-  });
+  }
+
+  async #sendAndComplete(known: UploadGrant | undefined): Promise<UploadedFile> {
+    const { signature: servedSignature } = this.#artifact;
+    if (this.#sentUploadId === undefined) {
+      const grant = known ?? (await this.#requestGrant());
+      const result = await this.#send(grant.upload_url);
+      if (result.kind === 'url_refused') throw this.#urlRefused(result.error);
+      if (grant.upload_id === undefined) return { wentLive: result.wentLive, servedSignature };
+      this.#sentUploadId = grant.upload_id;
+    }
+    this.#mayBeStored = true; // the server may process it without being asked
+    return { wentLive: await completeUpload(this.#context, this.#sentUploadId), servedSignature };
+  }
+
+  #requestGrant(): Promise<UploadGrant> {
+    const { publisher, release } = this.#context;
+    const { client, appId } = publisher;
+    return requireNotDeleted(release.version, () =>
+      client.createArtifact(appId, release.id, this.#artifact.body),
+    );
+  }
+
+  async #send(url: string): Promise<UploadResult> {
+    const { publisher, release } = this.#context;
+    const { transport, report, signal } = publisher;
+    const artifact = this.#artifact;
+    try {
+      return await uploadFile(transport, {
+        url,
+        source: new SourceFile(artifact),
+        onProgress: (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }),
+        signal,
+      });
+    } catch (error) {
+      if (error instanceof OtaError && error.retryable) this.#mayBeStored = true;
+      if (hasStatus(error, 404)) await refetchRelease(publisher, release); // the release may have been deleted
+      throw error;
+    }
+  }
+
+  #urlRefused(cause: OtaError): OtaError {
+    if (this.#refusals++ > 0) return storageRefused(this.#artifact, cause);
+    return new OtaError('network', `the upload URL for ${platformName(this.#artifact)} was refused`, {
+      cause,
+    });
+  }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { OtaError } from '../../errors.ts';
+import type { InstalledApp } from '../../client/ota-client.ts';
+import { hasStatus, OtaError } from '../../errors.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
@@ -8,14 +9,14 @@ import type { Publisher } from '../publisher.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { offeredFile, unusableBecause } from './update-check.ts';
 
-/** A server that looks for uploads by itself may take a while: so long it is waited for, in milliseconds. */
-const PATIENCE_MS = 30_000;
-const POLL_MS = 1000;
-/** So often it is asked as installed apps do, before caches are asked past. */
-const LOOKS_AS_APPS = 3;
+/** How long to wait for a server that polls its storage for uploads, in milliseconds. */
+const MAX_WAIT_MS = 30_000;
+const POLL_INTERVAL_MS = 1000;
+/** Checks with the URL that installed apps use, before caches are bypassed. */
+const CHECKS_THROUGH_CACHES = 3;
 
 /** What installed apps of a platform have to get. */
-export interface Expected extends Platform {
+export interface ExpectedUpdate extends Platform {
   readonly slug: string;
   readonly releaseId: string;
   readonly version: string;
@@ -23,134 +24,163 @@ export interface Expected extends Platform {
   /** Bytes. */
   readonly size: number;
   readonly signature: string;
-  /** The app's key, to check what is served by. */
+  /** The app's key, to check what is served against. */
   readonly publicKey: PublicKey | undefined;
   /** Extension `channel`; stable when absent. */
   readonly channel?: string | undefined;
-  /** The version that apps update from; the lowest there can be when nothing was live before. */
+  /** The version that apps update from; the lowest possible one when nothing was live before. */
   readonly previousVersion?: string | undefined;
 }
 
 export type Verdict =
   | {
-      readonly verified: true;
+      readonly kind: 'verified';
       readonly url: string;
-      /** A cache still answers with what was before: apps get it once that has expired. */
-      readonly hiddenByCache?: boolean;
+      /** Whether a cache still returns the previous update: apps get this one once it expires. */
+      readonly hiddenByCache: boolean;
     }
-  /** `wait`: it may only not be there yet. */
-  | { readonly verified: false; readonly reason: string; readonly wait: boolean };
+  | NotVerified;
+
+interface NotVerified {
+  /** `not_yet`: it may only not be served yet. */
+  readonly kind: 'not_yet' | 'broken';
+  readonly reason: string;
+}
 
 /**
- * Acts as an installed app would: asks for an update, follows the redirect, downloads, and compares what came with
- * what was published. Where a higher version is offered instead, the file is fetched by its own address.
+ * Acts as an installed app would: checks for an update, follows the redirect, downloads, and compares the result with
+ * what was published. Where a higher version is offered instead, the file is fetched by its own URL.
  */
-export async function verifyServed(publisher: Publisher, expected: Expected): Promise<Verdict> {
-  for (let look = 0; ; look++) {
-    const pastCaches = look >= LOOKS_AS_APPS;
-    const verdict = await askAndFetch(publisher, pastCaches ? pastAnyCache(expected) : expected);
-    if (verdict.verified) {
-      const hiddenByCache = pastCaches && 'verified' in (await askForVersion(publisher, expected));
-      return hiddenByCache ? { ...verdict, hiddenByCache } : verdict;
+export async function verifyPlatform(publisher: Publisher, expected: ExpectedUpdate): Promise<Verdict> {
+  for (let checks = 0; ; checks++) {
+    const pastCaches = checks >= CHECKS_THROUGH_CACHES;
+    const verdict = await checkAndFetch(publisher, pastCaches ? withUncachedVersion(expected) : expected);
+    if (verdict.kind === 'verified') {
+      if (!pastCaches) return verdict;
+      const throughCaches = await checkForVersion(publisher, expected);
+      return { ...verdict, hiddenByCache: throughCaches.kind !== 'offered' };
     }
-    if (!verdict.wait || look * POLL_MS >= PATIENCE_MS) return verdict;
-    await publisher.sleep(POLL_MS);
+    if (verdict.kind === 'broken' || checks * POLL_INTERVAL_MS >= MAX_WAIT_MS) return verdict;
+    await publisher.sleep(POLL_INTERVAL_MS);
   }
 }
 
-/** As an app of the same version asks whose address no cache has seen: build metadata is not compared (SemVer 10). */
-function pastAnyCache({ previousVersion = LOWEST_VERSION, ...expected }: Expected): Expected {
-  const unseen = `${precedenceOf(previousVersion)}+${randomBytes(4).toString('hex')}`;
-  return { ...expected, previousVersion: isVersion(unseen) ? unseen : previousVersion };
+/** Makes the check's URL new to any cache: build metadata does not change what is offered (SemVer 10). */
+function withUncachedVersion({
+  previousVersion = LOWEST_VERSION,
+  ...expected
+}: ExpectedUpdate): ExpectedUpdate {
+  const uncached = `${precedenceOf(previousVersion)}+${randomBytes(4).toString('hex')}`;
+  return { ...expected, previousVersion: isVersion(uncached) ? uncached : previousVersion };
 }
 
-async function askAndFetch(publisher: Publisher, expected: Expected): Promise<Verdict> {
-  const { client } = publisher;
-  const { slug, version } = expected;
-  const update = await askForVersion(publisher, expected);
-  if ('verified' in update) return update;
-  if (isHigher(update.version, version))
-    return fetchAndCompare(publisher, expected, client.downloadUrl(slug, expected.releaseId, expected));
+async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Promise<Verdict> {
+  const { slug, version, releaseId } = expected;
+  const offer = await checkForVersion(publisher, expected);
+  if (offer.kind !== 'offered') return offer;
+  const { update } = offer;
+  if (isHigher(update.version, version)) {
+    return fetchAndCompare(publisher, expected, publisher.client.downloadUrl(slug, releaseId, expected));
+  }
   if (update.version !== version || update.signature !== expected.signature) {
-    return broken('another signature or version text is offered');
+    return broken('a different signature or version text is offered');
   }
-  if (expected.bundleType !== undefined) {
-    // Apps whose endpoint does not ask for their kind of bundle look it up in the answer.
-    const plain = await askForVersion(publisher, {
-      ...expected,
-      ...withoutBundleType(expected),
-      bundleType: undefined,
-    });
-    if ('verified' in plain) return plain;
-    const file = isHigher(plain.version, version) ? expected : offeredFile(plain, expected);
-    if (file?.signature !== expected.signature) {
-      return broken(`apps that do not ask for ${expected.bundleType} are offered another signature`);
-    }
-  }
-  const again = await ask(publisher, expected, version);
-  // A higher one may have been published meanwhile; the same or a lower one would be installed for ever.
-  if (again !== undefined && again !== 'unknown_slug' && !isHigher(again.version, version)) {
-    return broken(`${again.version} is offered to ${version}, so apps would loop`);
+  const plain = await checkWithoutBundleType(publisher, expected);
+  if (plain !== undefined) return plain;
+  const again = await check(publisher, expected, version);
+  // A higher one may have been published since; the same or a lower one would be installed over and over.
+  if (again.kind === 'update' && !isHigher(again.update.version, version)) {
+    return broken(`apps on ${version} are offered ${again.update.version}, so they would update in a loop`);
   }
   return fetchAndCompare(publisher, expected, new URL(update.url));
 }
 
-/** What apps of the version before are offered; the verdict where that is nothing, unusable, or older. */
-async function askForVersion(publisher: Publisher, expected: Expected): Promise<UpdateResponse | Verdict> {
+/** Apps with an endpoint that has no bundle type find theirs in the response. */
+async function checkWithoutBundleType(
+  publisher: Publisher,
+  expected: ExpectedUpdate,
+): Promise<NotVerified | undefined> {
+  const { bundleType, signature, version } = expected;
+  if (bundleType === undefined) return undefined;
+  const { bundleType: _, ...platform } = expected;
+  const offer = await checkForVersion(publisher, { ...platform, ...withoutBundleType(expected) });
+  if (offer.kind !== 'offered') return offer;
+  const { update } = offer;
+  const file = isHigher(update.version, version) ? expected : offeredFile(update, expected);
+  if (file?.signature === signature) return undefined;
+  return broken(`apps that do not ask for ${bundleType} are offered a different signature`);
+}
+
+type Offer = { readonly kind: 'offered'; readonly update: UpdateResponse } | NotVerified;
+
+/** The update that apps on the previous version are offered, if it is usable and not older than expected. */
+async function checkForVersion(publisher: Publisher, expected: ExpectedUpdate): Promise<Offer> {
   const { slug, version, previousVersion = LOWEST_VERSION } = expected;
-  const update = await ask(publisher, expected, previousVersion);
-  if (update === 'unknown_slug') return notYet(`the server knows no app ${slug}`);
-  if (update === undefined) return notYet('no update is offered');
+  const result = await check(publisher, expected, previousVersion);
+  if (result.kind === 'unknown_slug') return notYet(`the server knows no app with the slug ${slug}`);
+  if (result.kind === 'no_update') return notYet('no update is offered');
+  const { update } = result;
   const unusable = unusableBecause(update);
   if (unusable !== undefined) return broken(`installed apps cannot use what is offered: ${unusable}`);
   if (compareVersions(update.version, version) < 0) return notYet(`${update.version} is offered instead`);
-  return update;
+  return { kind: 'offered', update };
 }
 
-async function ask({ client, retry }: Publisher, { slug, channel, ...platform }: Expected, version: string) {
+type CheckResult =
+  | { readonly kind: 'update'; readonly update: UpdateResponse }
+  | { readonly kind: 'no_update' }
+  | { readonly kind: 'unknown_slug' };
+
+async function check(
+  { client, retry }: Publisher,
+  { slug, target, arch, bundleType, channel }: ExpectedUpdate,
+  currentVersion: string,
+): Promise<CheckResult> {
+  const platform: Platform = { target, arch, ...(bundleType !== undefined && { bundleType }) };
+  const app: InstalledApp = { ...platform, slug, currentVersion, channel };
   try {
-    return await retry.run(() => client.check(slug, platform, version, channel));
+    const update = await retry.run(() => client.check(app));
+    return update === undefined ? { kind: 'no_update' } : { kind: 'update', update };
   } catch (error) {
-    if (error instanceof OtaError && error.code === 'usage') return 'unknown_slug'; // 404
+    if (hasStatus(error, 404)) return { kind: 'unknown_slug' };
     throw error;
   }
 }
 
 async function fetchAndCompare(
   { transport, retry, signal }: Publisher,
-  { size, sha256, signature, version, publicKey }: Expected,
+  { size, sha256, signature, version, publicKey }: ExpectedUpdate,
   url: URL,
 ): Promise<Verdict> {
   const request = { url, signature, version, publicKey, maxBytes: size, signal };
-  const served = await retry
-    .run(() => fetchUpdate(transport, request))
-    .catch((error) => {
-      if (error instanceof OtaError && error.code === 'not_the_api') return error;
-      throw error;
-    });
-  if (served === 'not_served') return notYet('the download is not found');
-  if (served instanceof OtaError) return broken(served.message);
-  if (served.size !== size || served.sha256 !== sha256) {
-    return broken(
-      `${served.size} bytes with SHA-256 ${served.sha256} are served, not ${size} with ${sha256}`,
-    );
+  try {
+    const served = await retry.run(() => fetchUpdate(transport, request));
+    if (served.kind === 'not_served') return notYet('the download does not exist');
+    if (served.size !== size || served.sha256 !== sha256) {
+      return broken(
+        `${served.size} bytes with SHA-256 ${served.sha256} are served, not ${size} with ${sha256}`,
+      );
+    }
+    if (served.signature?.valid === false) {
+      return broken(`the served signature does not verify: ${served.signature.reason}`);
+    }
+    return { kind: 'verified', url: url.href, hiddenByCache: false };
+  } catch (error) {
+    if (error instanceof OtaError && error.code === 'not_the_api') return broken(error.message);
+    throw error;
   }
-  if (served.signature?.valid === false) {
-    return broken(`the signature that is served does not verify: ${served.signature.reason}`);
-  }
-  return { verified: true, url: url.href };
 }
 
 function isHigher(version: string, than: string): boolean {
   return isVersion(version) && compareVersions(version, than) > 0;
 }
 
-function notYet(reason: string): Verdict {
-  return { verified: false, reason, wait: true };
+function notYet(reason: string): NotVerified {
+  return { kind: 'not_yet', reason };
 }
 
-function broken(reason: string): Verdict {
-  return { verified: false, reason, wait: false };
+function broken(reason: string): NotVerified {
+  return { kind: 'broken', reason };
 }
 
 /** The error for platforms that do not get what was published. */
@@ -158,6 +188,6 @@ export function verificationError(failed: readonly { platform: Platform; reason:
   const lines = failed.map(({ platform, reason }) => `${platformName(platform)}: ${reason}`);
   const message = `the server does not serve what was published: ${lines.join('; ')}`;
   return new OtaError('verification_failed', message, {
-    hint: 'Installed apps may be offered something broken: look at the server, and delete the release if in doubt.',
+    hint: 'Installed apps may be offered a broken update: check the server, and delete the release if in doubt.',
   });
 }

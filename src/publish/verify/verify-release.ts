@@ -5,84 +5,64 @@ import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Publisher } from '../publisher.ts';
-import type { Servable } from '../server-state/published-file.ts';
-import { findKept } from '../server-state/withdrawal.ts';
-import { verificationError, verifyServed } from './verify-platform.ts';
+import { type PublishedFile, unverified, type VerifiedFile } from '../server-state/published-file.ts';
+import { refetchRelease } from '../server-state/withdrawal.ts';
+import { verificationError, verifyPlatform } from './verify-platform.ts';
 
-/** A file that was asked for as installed apps do, or could not be. */
-export type Verified<T extends Servable> = T & {
-  /** Where installed apps are sent to; undefined when it was not verified. */
-  readonly url?: string;
-  readonly verified: boolean;
-};
-
-export interface VerifyOptions {
-  /** Undefined when nobody knows it: then nothing is verified. */
+/** Files of a live release, and how to check what installed apps get. */
+export interface VerifyRequest {
+  readonly release: ReleaseResponse;
+  readonly files: readonly PublishedFile[];
+  /** Nothing is verified when it is unknown. */
   readonly slug: string | undefined;
-  /** The app's key, to check what is served by. */
+  /** The app's key, to check what is served against. */
   readonly publicKey: PublicKey | undefined;
   /** The version that apps update from. */
   readonly previousVersion: string | undefined;
-  /** Downloads at once. */
+  /** Concurrent downloads. */
   readonly concurrency: number;
 }
 
 /**
- * Sees for each platform of a live release what installed apps get.
+ * Checks for each platform of a live release what installed apps get.
  * @throws OtaError `verification_failed` naming every platform that does not get what was signed; `conflict` when
- *   the release was withdrawn meanwhile
+ *   the release was withdrawn
  */
-export async function verifyRelease<T extends Servable>(
-  publisher: Publisher,
-  release: ReleaseResponse,
-  artifacts: readonly T[],
-  { slug, publicKey, previousVersion, concurrency }: VerifyOptions,
-): Promise<Verified<T>[]> {
-  if (slug === undefined) return unverified(artifacts);
+export async function verifyRelease(publisher: Publisher, request: VerifyRequest): Promise<VerifiedFile[]> {
+  const { release, files, slug, publicKey, previousVersion, concurrency } = request;
+  if (slug === undefined) return unverified(files);
   const failed: { platform: Platform; reason: string }[] = [];
   const hidden: Platform[] = [];
   const { id: releaseId, version } = release;
-  const channel = release.channel === STABLE ? undefined : release.channel; // as an app without one asks
-  const verify = async (artifact: T): Promise<Verified<T>> => {
-    const { servedSignature: signature } = artifact;
-    const expected = {
-      ...artifact,
-      slug,
-      releaseId,
-      version,
-      signature,
-      publicKey,
-      channel,
-      previousVersion,
-    };
-    const verdict = await verifyServed(publisher, expected);
-    if (verdict.verified) {
-      publisher.report({ type: 'verified', platform: artifact });
-      if (verdict.hiddenByCache) hidden.push(artifact);
-      return { ...artifact, verified: true, url: verdict.url };
+  const channel = release.channel === STABLE ? undefined : release.channel; // as apps without a channel ask
+  const shared = { slug, releaseId, version, publicKey, channel, previousVersion };
+  const verify = async (file: PublishedFile): Promise<VerifiedFile> => {
+    const expected = { ...file, ...shared, signature: file.servedSignature };
+    const verdict = await verifyPlatform(publisher, expected);
+    if (verdict.kind === 'verified') {
+      publisher.report({ type: 'verified', platform: file });
+      if (verdict.hiddenByCache) hidden.push(file);
+      return { ...file, verified: true, url: verdict.url };
     }
-    failed.push({ platform: artifact, reason: verdict.reason });
-    return { ...artifact, verified: false };
+    failed.push({ platform: file, reason: verdict.reason });
+    return { ...file, verified: false };
   };
-  const verified = await pMap(artifacts, verify, { concurrency });
+  const verified = await pMap(files, verify, { concurrency });
   if (hidden.length > 0) {
-    const message = `caches still answer ${hidden.map(platformName).join(', ')} with what was before ${version}: installed apps get it once that expires`;
+    const names = hidden.map(platformName).join(', ');
+    const message = `caches still return the update before ${version} for ${names}: installed apps get it once they expire`;
     publisher.report({ type: 'warning', message });
   }
   if (failed.length === 0) return verified;
-  await requireStillKept(publisher, release);
+  await requireNotWithdrawnSince(publisher, release);
   throw verificationError(failed);
 }
 
-/** What somebody withdrew meanwhile is not served, and rightly so. Where the server cannot be asked, nothing is known. */
-async function requireStillKept(publisher: Publisher, release: ReleaseResponse): Promise<void> {
+/** A release that was withdrawn is rightly not served. Where the server cannot be asked, that stays unknown. */
+async function requireNotWithdrawnSince(publisher: Publisher, release: ReleaseResponse): Promise<void> {
   try {
-    await publisher.retry.run(() => findKept(publisher, release));
+    await publisher.retry.run(() => refetchRelease(publisher, release));
   } catch (error) {
     if (!(error instanceof OtaError) || error.code === 'conflict') throw error;
   }
-}
-
-export function unverified<T extends Servable>(artifacts: readonly T[]): Verified<T>[] {
-  return artifacts.map((artifact) => ({ ...artifact, verified: false }));
 }

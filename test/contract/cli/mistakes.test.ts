@@ -49,11 +49,11 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'Sign the bundle',
   ],
   [
-    'a platform that is none',
-    [...PUBLISH, '--artifact', 'linux-arm=ok.bin'],
+    'an unknown platform',
+    [...PUBLISH, '--artifact', 'linux-x64=ok.bin'],
     2,
-    'linux-arm=ok.bin',
-    'use linux, darwin, windows with x86_64, aarch64',
+    '--artifact: unknown platform "linux-x64"',
+    'did you mean linux-x86_64?',
   ],
   [
     'a version that is none',
@@ -122,7 +122,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'a token in the configuration',
     [...PUBLISH, '--project', 'with-token', '--artifact', 'linux-x86_64=ok.bin'],
     2,
-    'synckit-ota.config.json holds a token',
+    'synckit-ota.config.json contains a token',
     'revoke that token',
   ],
   [
@@ -172,7 +172,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'an app without a name',
     ['apps', 'create', ' ', '--data-dir', 'store'],
     2,
-    'the app needs a name',
+    'the name of the app is empty',
     'give one',
   ],
   [

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { BufferPool } from '../../../src/client/transfer/buffer-pool.ts';
 import { OtaError } from '../../../src/errors.ts';
 import type { PlannedArtifact } from '../../../src/publish/plan/planned-artifact.ts';
+import type { Publisher } from '../../../src/publish/publisher.ts';
 import { uploadArtifact } from '../../../src/publish/upload/upload-artifact.ts';
 import { uploadMultipart } from '../../../src/publish/upload/upload-multipart.ts';
 import { RecordingTransport } from '../../support/network/recording-transport.ts';
@@ -45,8 +46,11 @@ async function openWorld() {
   };
   const { client } = job().publisher;
   const release = await client.createRelease(appId, { version: '1.2.0', signature: 'of release' });
+  const contextOf = (publisher: Publisher, buffers = new BufferPool()) => {
+    return { publisher, release, slug: undefined, buffers };
+  };
   const upload = async ({ transport, publisher } = job()) => {
-    const outcome = await uploadArtifact(publisher, release, artifact).catch((error: unknown) => error);
+    const outcome = await uploadArtifact(contextOf(publisher), artifact).catch((error: unknown) => error);
     return { outcome, transport, publisher };
   };
   /** Numbers of the parts that were taken, in the order that they were. */
@@ -69,6 +73,7 @@ async function openWorld() {
     release,
     artifact,
     job,
+    contextOf,
     upload,
     taken,
     intercept,
@@ -124,7 +129,7 @@ describe('a file that goes in parts', () => {
     transport.after = ({ method }) => {
       if (method === 'PUT') underWay -= 1;
     };
-    await uploadMultipart(publisher, world.release, world.artifact, { buffers: new BufferPool(32 * MIB) });
+    await uploadMultipart(world.contextOf(publisher, new BufferPool(32 * MIB)), world.artifact);
     expect(most).toBe(2);
     await world.expectServed();
   });
@@ -179,7 +184,7 @@ describe('a file that goes in parts', () => {
     strike(world, 1, 2, { status: 403 });
     expect((await world.upload()).outcome).toMatchObject({
       code: 'unauthorized',
-      message: expect.stringContaining('the storage refuses'),
+      message: expect.stringContaining('the storage refused'),
     });
     expect(await objectsIn(world.place)).toMatchObject({ staging: 0, artifacts: 0 });
   });
@@ -292,9 +297,9 @@ describe('a file that goes in parts', () => {
       const { client, appId, release } = world;
       const sha256 = sha256Of(other);
       const body = { target: 'linux', arch: 'x86_64', file_size: 5, sha256, signature: 's' } as const;
-      const promised = await client.createArtifact(appId, release.id, body);
-      await fetch(promised.upload_url, { method: 'PUT', body: other });
-      await client.completeUpload(appId, release.id, promised.upload_id ?? '');
+      const granted = await client.createArtifact(appId, release.id, body);
+      await fetch(granted.upload_url, { method: 'PUT', body: other });
+      await client.completeUpload(appId, { releaseId: release.id, uploadId: granted.upload_id ?? '' });
     };
     expect((await world.upload(way)).outcome).toMatchObject({ code: 'conflict' });
     expect(await objectsIn(world.place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });

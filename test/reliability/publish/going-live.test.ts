@@ -32,7 +32,7 @@ function startCheckers(world: PublishWorld, platforms: readonly Platform[]) {
     const { client } = world.connect().publisher;
     while (!stopped) {
       const began = events++;
-      const update = await client.check('my-app', platform, '0.0.0-0');
+      const update = await client.check({ ...platform, slug: 'my-app', currentVersion: '0.0.0-0' });
       answered.push({ name: platformName(platform), version: update?.version, began, ended: events++ });
     }
   });

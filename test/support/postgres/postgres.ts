@@ -45,13 +45,16 @@ function clusterParent(): string {
 /** For data that nobody needs when the machine is gone. It listens on a socket in its own folder only. */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=200'];
 
+/** The database that new stores are copied from. */
+const TEMPLATE = 'migrated_store';
+
 /** A PostgreSQL that runs on this machine, to make databases in. */
 export class PostgresCluster {
   /** Holds the data and the socket; may be entered by the user that the server runs as. */
   protected readonly folder: string;
   readonly #port: string;
-  /** The name of the database that new stores are copied from. */
-  #template: Promise<string> | undefined;
+  readonly #created: string[] = [];
+  #template: Promise<void> | undefined;
 
   constructor(folder: string, port = '5432') {
     this.folder = folder;
@@ -76,7 +79,8 @@ export class PostgresCluster {
   /** @returns the URL of a new store without rows: a copy of one that is migrated once for each server */
   async createDatabase(): Promise<string> {
     this.#template ??= this.#migrateTemplate();
-    return this.#create(`template ${await this.#template}`);
+    await this.#template;
+    return this.#create(`template ${TEMPLATE}`);
   }
 
   /** @returns the URL of a new database without tables */
@@ -84,16 +88,35 @@ export class PostgresCluster {
     return this.#create();
   }
 
-  async #migrateTemplate(): Promise<string> {
-    const url = await this.createEmptyDatabase();
-    const database = await openPostgres({ url });
-    await database.close(); // only a database without sessions can be copied
-    return new URL(url).pathname.slice(1);
+  /** Removes the databases that were made here. */
+  async dropDatabases(): Promise<void> {
+    for (const name of this.#created.splice(0))
+      await this.sql(`drop database if exists ${name} with (force)`);
+  }
+
+  /** Of those who share the server, whoever comes first makes the template; the others wait. */
+  async #migrateTemplate(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url('postgres') });
+    await client.connect();
+    try {
+      await client.query('select pg_advisory_lock(1)');
+      const { rows } = await client.query('select 1 from pg_database where datname = $1', [TEMPLATE]);
+      if (rows.length > 0) return;
+      const url = await this.createEmptyDatabase();
+      const database = await openPostgres({ url });
+      await database.close(); // only a database without sessions can be renamed, and copied
+      const name = new URL(url).pathname.slice(1);
+      await client.query(`alter database ${name} rename to ${TEMPLATE}`);
+      this.#created.splice(this.#created.indexOf(name), 1);
+    } finally {
+      await client.end();
+    }
   }
 
   async #create(options = ''): Promise<string> {
     const name = `test_${randomBytes(6).toString('hex')}`;
     await this.sql(`create database ${name} ${options} strategy file_copy`);
+    this.#created.push(name);
     return this.url(name);
   }
 
@@ -204,6 +227,7 @@ export function newClusterFolder(): string {
 export function usePostgres(): { readonly server: PostgresCluster } {
   const server = new PostgresCluster(inject('postgresFolder'));
   beforeAll(() => server.untilUp());
+  afterAll(() => server.dropDatabases());
   return { server };
 }
 

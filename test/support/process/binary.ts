@@ -39,17 +39,19 @@ export interface Serving {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
+const OWN_SETTINGS = /^(SYNCKIT_OTA_|GITHUB_|(NO|FORCE)_COLOR$)/;
+
 /** Runs the binary to its end. */
 export function run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return start(args, options).finished;
 }
 
-/** Starts the binary. The environment's own settings for it are left out, and so is a terminal. */
+/** Starts the binary without a terminal, and without this process's settings for it. */
 export function start(
   args: readonly string[],
   { env, cwd, input, binary = BINARY }: RunOptions = {},
 ): Running {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(SYNCKIT_OTA_|GITHUB_)/.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !OWN_SETTINGS.test(name));
   const child = spawn(process.execPath, [binary, ...args], {
     cwd,
     env: { ...Object.fromEntries(inherited), ...env },

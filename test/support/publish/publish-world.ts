@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import { hasStatus } from '../../../src/errors.ts';
 import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { type Platform, platformName } from '../../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../../src/publish/inspect/local-artifact.ts';
@@ -88,8 +89,9 @@ export async function startPublishWorld(
     },
     releases: () => looking.listReleases(app.id),
     async offered(platform, channel) {
-      const update = await looking.check('my-app', platform, '0.0.0-0', channel).catch((error) => {
-        if (error.code === 'usage') return undefined; // 404
+      const app = { ...platform, slug: 'my-app', currentVersion: '0.0.0-0', channel };
+      const update = await looking.check(app).catch((error) => {
+        if (hasStatus(error, 404)) return undefined;
         throw error;
       });
       return update?.version;

@@ -1,5 +1,5 @@
 import { API_ROOT } from '../../../src/protocol/routes.ts';
-import type { Expected } from '../../../src/publish/verify/verify-platform.ts';
+import type { ExpectedUpdate } from '../../../src/publish/verify/verify-platform.ts';
 import { LINUX, sha256Of } from '../tauri/local-file.ts';
 import { SERVER } from './base-server.ts';
 
@@ -8,7 +8,7 @@ import { SERVER } from './base-server.ts';
  */
 
 export const BYTES = Buffer.from('the very bytes that were signed');
-export const EXPECTED: Expected = {
+export const EXPECTED: ExpectedUpdate = {
   ...LINUX,
   slug: 'my-app',
   releaseId: 'r1',

@@ -22,10 +22,15 @@ const COMMANDS = [
   'publish slug',
   'publish release',
   'publish artifact',
+  'publish finish',
   'releases list',
   'releases show',
   'releases delete',
+  'releases yank',
+  'releases restore',
   'check',
+  'dev',
+  'copy',
   'serve',
   'apps create',
   'apps list',
@@ -40,7 +45,7 @@ const STORE = COMMANDS.filter((name) => /^(apps|tokens|serve)/.test(name));
 function argumentsOf(command: string): string[] {
   if (command === 'publish slug') return ['my-app'];
   if (command === 'publish artifact') return ['a.bin'];
-  return /show|delete/.test(command) ? ['1.2.0'] : [];
+  return /show|delete|yank|restore/.test(command) ? ['1.2.0'] : [];
 }
 
 /** Help is broken into lines by the terminal's width. */
@@ -54,11 +59,54 @@ describe('the command line', () => {
     expect(written).toEqual({ stdout: `${packageVersion()}\n`, stderr: '' });
   });
 
-  test.each(COMMANDS)('%s explains itself', async (command) => {
-    expect(await run(...command.split(' '), '--help')).toBe(0);
-    expect(written.stdout).toContain(`Usage: synckit-ota ${command}`);
-    expect(written.stderr).toBe('');
+  describe.each(['', 'releases', 'apps', 'tokens', ...COMMANDS])('synckit-ota %s --help', (command) => {
+    const help = async () => {
+      expect(await run(...command.split(' ').filter(Boolean), '--help')).toBe(0);
+      expect(written.stderr).toBe('');
+      return written.stdout;
+    };
+
+    test('shows how the command is called', async () => {
+      expect(await help()).toContain(`Usage: ${`synckit-ota ${command}`.trim()} `);
+    });
+
+    test('fits 80 columns', async () => {
+      for (const line of (await help()).split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+    });
+
+    test('puts every option into a named group', async () => {
+      expect(await help()).not.toMatch(/^Options:$/m);
+    });
+
+    test('has two to four examples', async () => {
+      const [, examples = ''] = (await help()).split('\nExamples:\n');
+      const calls = examples.match(/^ {2}\$ synckit-ota .*$/gm) ?? [];
+      expect(calls.length).toBeGreaterThanOrEqual(2);
+      expect(calls.length).toBeLessThanOrEqual(4);
+    });
+
+    test('has no colours where the output has none', async () => {
+      expect(await help()).not.toContain('\u001b');
+    });
   });
+
+  test.each([...REMOTE, 'check', 'tokens create', 'copy'])(
+    '%s --help marks what it cannot do without',
+    async (command) => {
+      await run(...command.split(' '), ...argumentsOf(command));
+      const missing = new Set(
+        written.stderr.match(
+          /--[a-z-]+(?= (?:is missing|URL|ID|PATH|DIR|X\.Y\.Z|with its id|postgres:|s3:)|$)/gm,
+        ),
+      );
+      expect(missing.size, written.stderr).toBeGreaterThan(0);
+      written.stdout = '';
+      await run(...command.split(' '), '--help');
+      const text = unwrapped(written.stdout);
+      for (const option of missing)
+        expect(text).toMatch(new RegExp(`${option} <[^>]*> (?:(?! --).)*\\brequired\\b`));
+    },
+  );
 
   test.each([
     ...REMOTE.flatMap((name) => ['SERVER', 'APP', 'TOKEN'].map((variable) => [name, variable])),

@@ -94,14 +94,15 @@ describe('the requests of the client', () => {
     },
     {
       name: 'check',
-      call: (api) => api.check('my-app', LINUX, '1.1.0'),
+      call: (api) => api.check({ ...LINUX, slug: 'my-app', currentVersion: '1.1.0' }),
       request: 'GET /api/sync/ota/my-app/linux/x86_64/1.1.0',
       public: true,
       answer: () => new HttpResponse(null, { status: 204 }),
     },
     {
       name: 'check by kind of bundle and channel',
-      call: (api) => api.check('my-app', { ...LINUX, bundleType: 'deb' }, '1.1.0', 'beta'),
+      call: (api) =>
+        api.check({ ...LINUX, bundleType: 'deb', slug: 'my-app', currentVersion: '1.1.0', channel: 'beta' }),
       request: 'GET /api/sync/ota/my-app/linux/x86_64/1.1.0?channel=beta&bundle_type=deb',
       public: true,
       answer: () => new HttpResponse(null, { status: 204 }),
@@ -147,7 +148,7 @@ describe('the requests of the client', () => {
     const transport = new ScriptedTransport(
       http.get('https://ota.example/*', () => new HttpResponse(null, { status: 204 })),
     );
-    await client(transport).check('my-app', LINUX, version);
+    await client(transport).check({ ...LINUX, slug: 'my-app', currentVersion: version });
     expect(transport.requests[0]?.url.href).toBe(`${API}/my-app/linux/x86_64/${encoded}`);
   });
 
@@ -206,7 +207,9 @@ describe('the answers the client understands', () => {
     const transport = new ScriptedTransport(
       http.get('https://ota.example/*', () => HttpResponse.json(update)),
     );
-    expect(await client(transport).check('my-app', LINUX, '1.1.0')).toEqual(update);
+    expect(await client(transport).check({ ...LINUX, slug: 'my-app', currentVersion: '1.1.0' })).toEqual(
+      update,
+    );
   });
 
   test.each([

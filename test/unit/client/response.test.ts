@@ -56,13 +56,14 @@ describe('a server in trouble', () => {
     'answers %i for ever: 6 requests, then network',
     async (code) => {
       const { error, transport } = await create(...Array.from({ length: 6 }, () => status(code)));
-      expect(error).toMatchObject({ code: 'network', retryable: true });
+      expect(error).toMatchObject({ code: 'network', status: code, retryable: true });
       expect(transport.requests).toHaveLength(6);
     },
   );
 
   test.each([
     [400, 'preflight_refused'],
+    [412, 'preflight_refused'],
     [401, 'unauthorized'],
     [403, 'unauthorized'],
     [404, 'usage'],
@@ -71,7 +72,7 @@ describe('a server in trouble', () => {
     [422, 'preflight_refused'],
   ])('answers %i: one request, then %s', async (code, expected) => {
     const { error, transport } = await create(status(code, { 'retry-after': '1' }));
-    expect(error).toMatchObject({ code: expected, retryable: false });
+    expect(error).toMatchObject({ code: expected, status: code, retryable: false });
     expect(transport.requests).toHaveLength(1);
   });
 });
@@ -83,11 +84,11 @@ describe('a server that is not the API', () => {
       () => HttpResponse.html('<!doctype html><title>Log in</title>'),
       'an HTML page',
     ],
-    ['nothing with 200', () => new HttpResponse(null, { status: 200 }), 'an empty answer'],
+    ['nothing with 200', () => new HttpResponse(null, { status: 200 }), 'an empty response'],
     ['text with 200', () => HttpResponse.text('ok'), 'something else'],
     ['a reply without id', () => HttpResponse.json({ version: '1.2.0' }), 'id is required'],
     ['an id that is a number', () => HttpResponse.json({ id: 7, version: '1.2.0' }), 'id must be string'],
-    ['null', () => HttpResponse.json(null), 'JSON of another shape'],
+    ['null', () => HttpResponse.json(null), 'unexpected JSON'],
   ])('answers %s: said so, and not tried again', async (_, answer, words) => {
     const { error, transport } = await create(answer);
     expect(error).toBeInstanceOf(OtaError);
@@ -117,7 +118,7 @@ describe('a server that is not the API', () => {
         }),
       );
     const { error } = await create(endless);
-    expect(error).toMatchObject({ code: 'not_the_api', message: expect.stringContaining('does not end') });
+    expect(error).toMatchObject({ code: 'not_the_api', message: expect.stringContaining('too large') });
     expect(sent).toBeLessThan(32 * 1024 * 1024);
   });
 

@@ -19,30 +19,30 @@ async function publishWhereAnother(other: Partial<PublishRequest>, mine: Partial
 }
 
 test.each<[string, Partial<PublishRequest>, Partial<PublishRequest>, string]>([
-  ['in another channel', { channel: 'beta' }, {}, '1.2.0 exists in the channel beta, not in stable'],
-  ['for everyone', {}, { channel: 'beta' }, '1.2.0 exists in the channel stable, not in beta'],
-  ['live, where this one is to leave a draft', {}, { draft: true }, '1.2.0 is live already'],
+  ['in another channel', { channel: 'beta' }, {}, 'release.other_channel'],
+  ['for everyone', {}, { channel: 'beta' }, 'release.other_channel'],
+  ['live, where this one is to leave a draft', {}, { draft: true }, 'release.live'],
   [
     'without the platforms that this one expects',
     { draft: true },
     { expect: LINUX_AND_MAC },
-    'a draft that waits for a request',
+    'release.waits_for_request',
   ],
   [
     'with other expected platforms',
     { expect: ['darwin-aarch64', 'windows-x86_64'] },
     { expect: LINUX_AND_MAC },
-    'waits for darwin-aarch64, windows-x86_64, not for linux-x86_64, darwin-aarch64',
+    'release.waits_for_others',
   ],
   [
     'to go live by itself, where this one is to leave a draft',
     { expect: LINUX_AND_MAC },
     { draft: true },
-    'cannot be left a draft',
+    'release.waits_for_platforms',
   ],
-])('a release that another job created %s is not added to', async (_, other, mine, message) => {
+])('a release that another job created %s is not added to', async (_, other, mine, id) => {
   const { world, outcome, wrote } = await publishWhereAnother(other, mine);
-  expect(outcome).toMatchObject({ code: 'conflict', message: expect.stringContaining(message) });
+  expect(outcome).toMatchObject({ code: 'conflict', issueIds: [id] });
   expect(wrote).toEqual([]);
   expect(await world.releases()).toMatchObject([{ version: '1.2.0', artifacts: [{ target: 'darwin' }] }]);
 });

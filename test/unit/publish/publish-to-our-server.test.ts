@@ -38,7 +38,11 @@ describe('a publish to our server', () => {
     });
     expect(publisher.events.filter(({ type }) => type === 'verified')).toHaveLength(3);
     for (const platform of PLATFORMS) {
-      const update = await connect().publisher.client.check('my-app', platform, '1.1.0');
+      const update = await connect().publisher.client.check({
+        ...platform,
+        slug: 'my-app',
+        currentVersion: '1.1.0',
+      });
       expect(update).toMatchObject({
         version: '1.2.0',
         notes: 'Fixes.',
@@ -89,7 +93,7 @@ describe('a publish to our server', () => {
     expect(outcome).toMatchObject({
       status: 'published',
       artifacts: PLATFORMS.map(() => ({ verified: true })),
-      warnings: expect.arrayContaining([expect.stringContaining('1.2.0 is already there and higher')]),
+      warnings: expect.arrayContaining([expect.stringContaining('1.2.0 is live and higher')]),
     });
   });
 

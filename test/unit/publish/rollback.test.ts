@@ -30,7 +30,7 @@ function failingWay(world: PublishWorld, isThis: Point, at: 'before' | 'after', 
   return way;
 }
 
-const STAYS = '1.2.0 stays: this run is not known to have created it';
+const STAYS = '1.2.0 is not rolled back: this run may not have created it';
 
 function warningsOf({ publisher }: Way): string[] {
   return publisher.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
@@ -45,13 +45,13 @@ const STEPS: [string, Point, string][] = [
   ['a download', atDownload, 'verification_failed'],
 ];
 
-describe.each(['before', 'after'] as const)('a publish that is to be taken back, and fails %s', (at) => {
+describe.each(['before', 'after'] as const)('a publish that is to be rolled back, and fails %s', (at) => {
   test.each(STEPS)('%s, leaves nothing of this run', async (_, isThis, code) => {
     const world = await startPublishWorld(MINE);
     const way = failingWay(world, isThis, at);
     const { outcome } = await world.run({ rollbackOnFailure: true }, way);
     expect(outcome).toMatchObject({ code });
-    expect(way.publisher.events.at(-1)).toMatchObject({ type: 'taken_back', release: { version: '1.2.0' } });
+    expect(way.publisher.events.at(-1)).toMatchObject({ type: 'rolled_back', release: { version: '1.2.0' } });
     expect(await world.releases()).toEqual([]);
     for (const platform of MINE) expect(await world.offered(platform)).toBeUndefined();
     // And the same files can be published at once.
@@ -74,7 +74,7 @@ describe.each(['before', 'after'] as const)('a publish that is to be taken back,
     };
     const { outcome } = await world.run({ artifacts: world.filesOf(...MINE), rollbackOnFailure: true }, way);
     expect(outcome).toMatchObject({ code });
-    expect(warningsOf(way)).toContainEqual('1.2.0 stays: darwin-aarch64 in it came from elsewhere');
+    expect(warningsOf(way)).toContainEqual('1.2.0 is not rolled back: another job uploaded darwin-aarch64');
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 
@@ -142,7 +142,7 @@ describe('nothing is taken back', () => {
       if (atGoingLive(request)) throw FAILED;
     };
     await world.run({ artifacts: world.filesOf(LINUX), rollbackOnFailure: true }, way);
-    expect(warningsOf(way)).toContainEqual('1.2.0 stays: others have added to it meanwhile');
+    expect(warningsOf(way)).toContainEqual('1.2.0 is not rolled back: another job has added files');
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 
@@ -153,7 +153,7 @@ describe('nothing is taken back', () => {
     const way = failingWay(world, atCheck, 'before', token);
     const { outcome } = await world.run({ rollbackOnFailure: true }, way);
     expect(outcome).toBe(FAILED);
-    expect(warningsOf(way)).toContainEqual(expect.stringMatching(/^1\.2\.0 could not be taken back: /));
+    expect(warningsOf(way)).toContainEqual(expect.stringMatching(/^1\.2\.0 could not be rolled back: /));
     expect(await world.offered(LINUX)).toBe('1.2.0');
   });
 

@@ -57,7 +57,7 @@ describe('a publish that fails', () => {
     report({ type: 'upload_started', artifact: LINUX });
     report({ type: 'uploaded', artifact: LINUX });
     report({ type: 'verified', platform: LINUX });
-    report({ type: 'taken_back', release: RELEASE });
+    report({ type: 'rolled_back', release: RELEASE });
     step.fail(FAILURE);
     expect(await runner.outputs()).toEqual({ status: 'failed' });
     expect(filesIn(await runner.summary())).toEqual(['| linux-x86_64 taken back no |']);

@@ -155,13 +155,13 @@ describe('a proxy is named, without its credentials, when to an https server', (
       'it answers a page',
       saying(`HTTP/1.1 200 OK\r\n${PAGE}`),
       'not_the_api',
-      'answered a page (200) instead of connecting to updates.example:443',
+      'answered with a page (200) instead of connecting to updates.example:443',
     ],
     [
       'it sends elsewhere',
       saying('HTTP/1.1 302 Found\r\nlocation: http://login.example\r\n\r\n'),
       'not_the_api',
-      'answered a page (302) instead of connecting to updates.example:443',
+      'answered with a page (302) instead of connecting to updates.example:443',
     ],
   ] as const)('%s', async (_, start, code, words) => {
     const proxy = withCredentials(await start(), 'user', 'secret');

@@ -32,7 +32,7 @@ async function take(listed: unknown[], deletions: (() => Response)[] = []) {
   }));
   await rollBack(publisher, { release: CREATED, artifacts, slug: 'my-app' });
   const said = publisher.events.flatMap((event) =>
-    event.type === 'taken_back' ? [event.type] : event.type === 'warning' ? [event.message] : [],
+    event.type === 'rolled_back' ? [event.type] : event.type === 'warning' ? [event.message] : [],
   );
   return { said, deletions: transport.requests.filter(({ method }) => method === 'DELETE') };
 }
@@ -44,13 +44,13 @@ describe('a release of this run is taken back', () => {
     ['with all of its files', [stored(LINUX), stored(DEB)]],
   ])('%s, only if it has no more than that', async (_, artifacts) => {
     const outcome = await take([release('1.1.0'), { ...CREATED, artifacts }], [deleted]);
-    expect(outcome.said).toEqual(['taken_back']);
+    expect(outcome.said).toEqual(['rolled_back']);
     expect(outcome.deletions.map(({ url }) => url.search)).toEqual([`?artifacts=${artifacts.length}`]);
   });
 
   test('where the answer to the deletion was lost, and the next one says that there is none', async () => {
     const answers = [() => HttpResponse.error(), refused(404, 'There is no such release.')];
-    expect((await take([{ ...CREATED, artifacts: [] }], answers)).said).toEqual(['taken_back']);
+    expect((await take([{ ...CREATED, artifacts: [] }], answers)).said).toEqual(['rolled_back']);
   });
 
   test('not any more where somebody else deleted it', async () => {
@@ -60,25 +60,20 @@ describe('a release of this run is taken back', () => {
 
 describe('a release of this run stays', () => {
   test.each([
-    ['a platform of another job', [stored(LINUX), stored(MAC)], 'darwin-aarch64 in it came from elsewhere'],
-    [
-      'another kind of bundle',
-      [stored({ ...LINUX, bundleType: 'rpm' })],
-      'linux-x86_64-rpm in it came from elsewhere',
-    ],
-    [
-      'other bytes for its platform',
-      [stored(LINUX, 'b'.repeat(64))],
-      'linux-x86_64 in it came from elsewhere',
-    ],
-  ])('with %s', async (_, artifacts, words) => {
+    ['a platform of another job', [stored(LINUX), stored(MAC)], 'darwin-aarch64'],
+    ['another kind of bundle', [stored({ ...LINUX, bundleType: 'rpm' })], 'linux-x86_64-rpm'],
+    ['other bytes for its platform', [stored(LINUX, 'b'.repeat(64))], 'linux-x86_64'],
+  ])('with %s', async (_, artifacts, name) => {
     const outcome = await take([{ ...CREATED, artifacts }]);
-    expect(outcome).toEqual({ said: [`1.2.0 stays: ${words}`], deletions: [] });
+    expect(outcome).toEqual({
+      said: [`1.2.0 is not rolled back: another job uploaded ${name}`],
+      deletions: [],
+    });
   });
 
   test('where others add to it at the same moment', async () => {
     const outcome = await take([{ ...CREATED, artifacts: [] }], [refused(412, 'Not exactly 0 artifacts.')]);
-    expect(outcome.said).toEqual(['1.2.0 stays: others have added to it meanwhile']);
+    expect(outcome.said).toEqual(['1.2.0 is not rolled back: another job has added files']);
   });
 
   test.each([
@@ -86,7 +81,7 @@ describe('a release of this run stays', () => {
     ['gets no answer', () => HttpResponse.error(), 6, /did not answer/],
   ])('where the token %s: that is a warning', async (_, answer, tries, words) => {
     const outcome = await take([{ ...CREATED, artifacts: [] }], Array(tries).fill(answer));
-    expect(outcome.said).toEqual([expect.stringMatching(/^1\.2\.0 could not be taken back: /)]);
+    expect(outcome.said).toEqual([expect.stringMatching(/^1\.2\.0 could not be rolled back: /)]);
     expect(outcome.said[0]).toMatch(words);
   });
 });
@@ -118,7 +113,7 @@ describe('a release of this run, on a server that knows api.md only,', () => {
   test.each([
     ['without a file', {}],
     ['with its file', { 'linux-x86_64': 'test' }],
-  ])('is taken back %s', async (_, bucket) => {
+  ])('is deleted %s', async (_, bucket) => {
     expect(await takeFromBase(bucket, 'my-app')).toEqual({ said: [], left: 0 });
   });
 
@@ -126,13 +121,13 @@ describe('a release of this run, on a server that knows api.md only,', () => {
     ['another platform', { 'linux-x86_64': 'test', 'windows-aarch64': 'x' }, 'windows-aarch64'],
     ['other bytes', { 'linux-x86_64': 'other' }, 'linux-x86_64'],
   ])('stays where %s is served of it', async (_, bucket, name) => {
-    const said = [`1.2.0 stays: ${name} in it came from elsewhere`];
+    const said = [`1.2.0 is not rolled back: another job uploaded ${name}`];
     expect(await takeFromBase(bucket, 'my-app')).toEqual({ said, left: 1 });
   });
 
-  test('stays where nobody knows the slug by which to see what others have brought', async () => {
+  test('stays where the slug is unknown, and so whether others have added files', async () => {
     expect(await takeFromBase({ 'windows-aarch64': 'x' }, undefined)).toEqual({
-      said: ['1.2.0 stays: without --slug nobody can tell whether others have added to it'],
+      said: ['1.2.0 is not rolled back: without --slug it is unknown whether other jobs have added files'],
       left: 1,
     });
   });

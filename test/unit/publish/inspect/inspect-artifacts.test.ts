@@ -192,7 +192,7 @@ describe('a file with a key to check by', () => {
     expect(artifacts).toHaveLength(2);
     expect(issues).toEqual([]);
     expect(warnings).toEqual([
-      `${file}.sig is of a file called linux-x86_64.bin, not App.AppImage: that is fine if it was renamed`,
+      `${file}.sig was made for a file named linux-x86_64.bin, not App.AppImage: fine if the file was renamed`,
     ]);
   });
 });

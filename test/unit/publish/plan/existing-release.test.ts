@@ -1,17 +1,22 @@
 import { expect, test } from 'vitest';
-import { joinRelease } from '../../../../src/publish/plan/existing-release.ts';
+import { ok } from '../../../../src/issue.ts';
+import { checkExistingRelease } from '../../../../src/publish/plan/existing-release.ts';
 import { artifact, BASE, OURS, REQUEST, release } from '../../../support/publish/plan-inputs.ts';
 
 const FILE = artifact();
-const files = { all: [FILE], uploads: [FILE] };
+const files = { artifacts: [FILE], uploads: [FILE] };
 
 test('files are added to a draft of the same channel, and go live as it does', () => {
   const draft = release('1.2.0', { status: 'draft', channel: 'beta' });
-  expect(joinRelease(draft, { ...REQUEST, channel: 'beta' }, files, OURS)).toBe('on_request');
+  expect(checkExistingRelease(draft, { ...files, request: { ...REQUEST, channel: 'beta' } }, OURS)).toEqual(
+    ok('on_request'),
+  );
 });
 
 test('a server that does not tell channels has only the one', () => {
-  expect(joinRelease(release('1.2.0'), { ...REQUEST, channel: 'stable' }, files, BASE)).toBe('at_once');
+  expect(
+    checkExistingRelease(release('1.2.0'), { ...files, request: { ...REQUEST, channel: 'stable' } }, BASE),
+  ).toEqual(ok('at_once'));
 });
 
 test.each([
@@ -26,7 +31,10 @@ test.each([
   ],
   ['those that are yanked', { status: 'yanked' }, {}, 'release.yanked'],
 ])('files are not added to a release of %s', (_, fields, request, id) => {
-  expect(joinRelease(release('1.2.0', fields), { ...REQUEST, ...request }, files, OURS)).toEqual({
+  expect(
+    checkExistingRelease(release('1.2.0', fields), { ...files, request: { ...REQUEST, ...request } }, OURS),
+  ).toEqual({
+    kind: 'refused',
     issues: [
       {
         id,
@@ -40,14 +48,19 @@ test.each([
 
 test('a live release that lacks nothing may be named a draft: nothing is done', () => {
   const live = release('1.2.0', { status: 'published' });
-  expect(joinRelease(live, { ...REQUEST, draft: true }, { all: [FILE], uploads: [] }, OURS)).toBe('at_once');
+  expect(
+    checkExistingRelease(
+      live,
+      { request: { ...REQUEST, draft: true }, artifacts: [FILE], uploads: [] },
+      OURS,
+    ),
+  ).toEqual(ok('at_once'));
 });
 
 test('all reasons are told together', () => {
-  const outcome = joinRelease(
+  const outcome = checkExistingRelease(
     release('1.2.0', { status: 'draft', channel: 'beta' }),
-    { ...REQUEST, expect: ['linux-x86_64'] },
-    files,
+    { ...files, request: { ...REQUEST, expect: ['linux-x86_64'] } },
     OURS,
   );
   expect(outcome).toMatchObject({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { issuesOf, requireOk } from '../../../../src/issue.ts';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../../src/protocol/extensions.ts';
 import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 import { MULTIPART_FROM } from '../../../../src/protocol/multipart.ts';
@@ -20,8 +21,7 @@ function planned(
   on = OURS,
 ) {
   const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
-  if ('issues' in outcome) throw new Error(outcome.issues.map(({ message }) => message).join('; '));
-  return outcome.plan;
+  return requireOk(outcome);
 }
 
 function issues(
@@ -31,7 +31,7 @@ function issues(
   on = OURS,
 ) {
   const outcome = plan({ ...REQUEST, ...request }, artifacts, { ...on, ...server });
-  return 'issues' in outcome ? outcome.issues.map(({ id, code }) => [id, code]) : [];
+  return issuesOf(outcome).map(({ id, code }) => [id, code]);
 }
 
 describe('a first publish', () => {
@@ -41,7 +41,7 @@ describe('a first publish', () => {
       [artifact(LINUX), artifact(MAC)],
       {},
     );
-    expect(release).toEqual({ create: { version: '1.2.0', notes: 'Fixes.', draft: true } });
+    expect(release).toEqual({ kind: 'new', body: { version: '1.2.0', notes: 'Fixes.', draft: true } });
     expect(artifacts.map(({ action, body, servedSignature }) => ({ action, body, servedSignature }))).toEqual(
       [LINUX, MAC].map((platform) => ({
         action: 'upload',
@@ -58,7 +58,10 @@ describe('a first publish', () => {
   });
 
   test('to our server leaves notes out that were not given', () => {
-    expect(planned({}, [artifact()], {}).release).toEqual({ create: { version: '1.2.0', draft: true } });
+    expect(planned({}, [artifact()], {}).release).toEqual({
+      kind: 'new',
+      body: { version: '1.2.0', draft: true },
+    });
   });
 
   test.each([
@@ -66,7 +69,10 @@ describe('a first publish', () => {
     [undefined, ''],
   ])('to a base server with notes %j sends all documented fields and no other', (notes, sent) => {
     const { release, artifacts } = planned({ notes, slug: 'my-app' }, [artifact()], {}, BASE);
-    expect(release).toEqual({ create: { version: '1.2.0', notes: sent, signature: 'sig of linux-x86_64' } });
+    expect(release).toEqual({
+      kind: 'new',
+      body: { version: '1.2.0', notes: sent, signature: 'sig of linux-x86_64' },
+    });
     expect(artifacts.map(({ body }) => body)).toEqual([{ ...LINUX, file_size: 7 }]);
   });
 });
@@ -115,7 +121,7 @@ describe('a version that exists', () => {
 
   test('with the same bytes is skipped, and is to be served with the signature it has', () => {
     const { release, artifacts } = planned({}, [artifact()], { releases: [EXISTING], stored: same });
-    expect(release).toEqual({ existing: EXISTING });
+    expect(release).toEqual({ kind: 'existing', existing: EXISTING });
     expect(artifacts.map(({ action, servedSignature }) => [action, servedSignature])).toEqual([
       ['skip', 'as first signed'],
     ]);
@@ -179,7 +185,7 @@ describe('a version that exists', () => {
   test('with the same signature on a base server is gone on with', () => {
     const file = artifact(LINUX, { signature: 'same' });
     expect(planned({ slug: 'my-app' }, [file], { releases: [EXISTING] }, BASE)).toMatchObject({
-      release: { existing: EXISTING },
+      release: { kind: 'existing', existing: EXISTING },
       artifacts: [{ action: 'upload' }],
     });
   });
@@ -229,17 +235,15 @@ describe('warnings', () => {
     const server = { releases: [{ ...EXISTING, status: 'published' }], stored: new Map() };
     const names = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
     const { warnings } = planned({ expect: names }, [artifact(LINUX)], server);
-    expect(warnings).toContain(
-      '1.2.0 is live already, without darwin-aarch64, windows-x86_64: it waited for nobody',
-    );
+    expect(warnings).toContain('1.2.0 is already live without darwin-aarch64, windows-x86_64');
     expect(planned({ expect: ['linux-x86_64'] }, [artifact(LINUX)], server).warnings.join()).not.toContain(
-      'live already',
+      'already live',
     );
   });
 
-  test('say that build metadata updates nobody', () => {
+  test('say that build metadata makes no new version', () => {
     const { warnings } = planned({ version: '1.2.0+2' }, [artifact()], {});
-    expect(warnings).toEqual([expect.stringContaining('1.2.0+2 updates nobody on 1.2.0')]);
+    expect(warnings).toEqual([expect.stringContaining('1.2.0+2 counts as the same version as 1.2.0')]);
   });
 
   test.each([
@@ -251,7 +255,7 @@ describe('warnings', () => {
   ])('tell of a higher version only, where it is allowed: with %s there, %i', (version, count) => {
     const { warnings } = planned({ allowLower: true }, [artifact()], { releases: [{ id: 'r2', version }] });
     expect(warnings).toHaveLength(count);
-    expect(warnings.join()).toContain(count > 0 ? `${version} is already there` : '');
+    expect(warnings.join()).toContain(count > 0 ? `${version} is live and higher` : '');
   });
 });
 

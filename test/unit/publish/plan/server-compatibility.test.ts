@@ -37,7 +37,7 @@ describe('a server that holds one file for each documented platform', () => {
       },
       {
         file: 'linux-armv7.bin',
-        reason: 'this server knows the archs x86_64 and aarch64 only',
+        reason: 'this server supports only the archs x86_64 and aarch64',
         usual: false,
       },
     ]);

@@ -43,7 +43,7 @@ describe('a release that is there goes live', () => {
     ['with the last platform, in whatever order', waiting, { expect: BOTH.toReversed() }, 'when_expected'],
     ['with the last platform, where this job does not say so', waiting, {}, 'when_expected'],
   ])('%s', (_, existing, request, expected) => {
-    expect(visibilityOfExisting(existing, request)).toBe(expected);
+    expect(visibilityOfExisting(existing, request)).toMatchObject({ kind: 'ok', value: expected });
   });
 
   test.each([
@@ -89,10 +89,15 @@ describe('a release that is there goes live', () => {
     ],
   ])('not %s', (_, existing, request, id, message, remedy) => {
     expect(visibilityOfExisting(existing, request)).toEqual({
-      id,
-      code: 'conflict',
-      message: expect.stringMatching(message),
-      hint: expect.stringContaining(remedy),
+      kind: 'refused',
+      issues: [
+        {
+          id,
+          code: 'conflict',
+          message: expect.stringMatching(message),
+          hint: expect.stringContaining(remedy),
+        },
+      ],
     });
   });
 });

@@ -28,7 +28,10 @@ describe('a release that somebody deletes', () => {
     const world = await startPublishWorld([LINUX, MAC]);
     const way = wayWhere(world, isThis, () => withdraw(world, 'delete', '1.2.0'));
     const { outcome } = await world.run({ concurrency: 1 }, way);
-    expect(outcome).toMatchObject({ code: 'conflict', message: '1.2.0 was deleted meanwhile' });
+    expect(outcome).toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/^1\.2\.0 was deleted/),
+    });
     expect((await world.run()).outcome).toMatchObject({ status: 'published' });
   });
 
@@ -36,7 +39,10 @@ describe('a release that somebody deletes', () => {
     const world = await startPublishWorld([LINUX]);
     const way = wayWhere(world, atUploadUrl, () => withdraw(world, 'delete', '1.2.0'));
     const { outcome } = await world.run({ expect: ['linux-x86_64', 'darwin-aarch64'] }, way);
-    expect(outcome).toMatchObject({ code: 'conflict', message: '1.2.0 was deleted meanwhile' });
+    expect(outcome).toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/^1\.2\.0 was deleted/),
+    });
   });
 
   test('before it is looked at for having gone live is said to be gone', async () => {
@@ -46,7 +52,10 @@ describe('a release that somebody deletes', () => {
       if (atUpload(request)) await withdraw(world, 'delete', '1.2.0');
     };
     const { outcome } = await world.run({ expect: ['linux-x86_64', 'darwin-aarch64'] }, way);
-    expect(outcome).toMatchObject({ code: 'conflict', message: '1.2.0 was deleted meanwhile' });
+    expect(outcome).toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/^1\.2\.0 was deleted/),
+    });
   });
 
   test('while it is finished is said to be gone', async () => {
@@ -55,7 +64,7 @@ describe('a release that somebody deletes', () => {
     const { publisher } = wayWhere(world, atGoingLive, () => withdraw(world, 'delete', '1.2.0'));
     await expect(finishRelease(publisher, { release: '1.2.0', concurrency: 1 })).rejects.toMatchObject({
       code: 'conflict',
-      message: '1.2.0 was deleted meanwhile',
+      message: expect.stringMatching(/^1\.2\.0 was deleted/),
     });
   });
 });

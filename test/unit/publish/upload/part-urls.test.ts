@@ -1,5 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
+import { BufferPool } from '../../../../src/client/transfer/buffer-pool.ts';
 import { PartUrls, UploadEnded } from '../../../../src/publish/upload/part-urls.ts';
 import { inOrder, ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { APP_ID, SERVER } from '../../../support/publish/base-server.ts';
@@ -11,11 +12,12 @@ interface Told {
   id?: string;
   parts?: number[];
   done?: number[];
+  part_size?: number;
 }
 
 let answers = 0;
 /** An answer, whose URLs are other ones each time. */
-function told({ upload_id = 'u1', id = 'm1', parts = [], done = [] }: Told) {
+function told({ upload_id = 'u1', id = 'm1', parts = [], done = [], part_size = 16 }: Told) {
   const n = ++answers;
   return {
     upload_url: 'https://s3.example/whole',
@@ -23,24 +25,34 @@ function told({ upload_id = 'u1', id = 'm1', parts = [], done = [] }: Told) {
     upload_id,
     multipart: {
       id,
-      part_size: 16,
+      part_size,
       parts: parts.map((number) => ({ number, url: `https://s3.example/${number}?answer=${n}` })),
       done: done.map((number) => ({ number, etag: `"etag ${number}"` })),
     },
   };
 }
 
-/** Who asks a server that answers so, one after the other. */
+/** Requests the URLs for a file of a server that answers so, one after the other. */
 function ask(...script: (Told | (() => Response))[]) {
+  return askFor(48, ...script);
+}
+
+function askFor(size: number, ...script: (Told | (() => Response))[]) {
   const handlers = script.map((one) =>
     typeof one === 'function' ? one : () => HttpResponse.json(told(one)),
   );
   const url = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases/r1/artifacts`;
   const transport = new ScriptedTransport(http.post(url, inOrder(...handlers)));
-  const file = { ...LINUX, file: 'app', size: 48, sha256: 'a', signature: 's', servedSignature: 's' };
-  const body = { target: 'linux', arch: 'x86_64', file_size: 48, multipart: true } as const;
+  const file = { ...LINUX, file: 'app', size, sha256: 'a', signature: 's', servedSignature: 's' };
+  const body = { target: 'linux', arch: 'x86_64', file_size: size, multipart: true } as const;
   const artifact = { ...file, action: 'upload', body } as const;
-  const asked = PartUrls.ask(publisherOver(transport), { id: 'r1', version: '1.2.0' }, artifact);
+  const context = {
+    publisher: publisherOver(transport),
+    release: { id: 'r1', version: '1.2.0' },
+    slug: undefined,
+    buffers: new BufferPool(),
+  };
+  const asked = PartUrls.request(context, artifact);
   return { asked, transport };
 }
 
@@ -49,54 +61,55 @@ describe('the URLs of parts', () => {
     const { asked, transport } = ask({ parts: [1, 2] }, { parts: [3] });
     const urls = await asked;
     expect(urls.uploadId).toBe('u1');
-    expect(await urls.of(2)).toEqual({ url: expect.stringContaining('/2?') });
-    expect(await urls.of(1)).toEqual({ url: expect.stringContaining('/1?') });
+    expect(await urls.targetOf(2)).toEqual({ kind: 'url', url: expect.stringContaining('/2?') });
+    expect(await urls.targetOf(1)).toEqual({ kind: 'url', url: expect.stringContaining('/1?') });
     expect(transport.calls).toHaveLength(1);
-    expect(await urls.of(3)).toEqual({ url: expect.stringContaining('/3?') });
+    expect(await urls.targetOf(3)).toEqual({ kind: 'url', url: expect.stringContaining('/3?') });
     expect(transport.calls).toHaveLength(2);
   });
 
   test('are asked for once by all who miss some at the same time', async () => {
     const { asked, transport } = ask({ parts: [1] }, { parts: [2, 3, 4] });
     const urls = await asked;
-    await Promise.all([urls.of(2), urls.of(3), urls.of(4)]);
+    await Promise.all([urls.targetOf(2), urls.targetOf(3), urls.targetOf(4)]);
     expect(transport.calls).toHaveLength(2);
   });
 
   test('are fresh once one was refused, but not when a fresh one came since', async () => {
     const { asked, transport } = ask({ parts: [1, 2] }, { parts: [1, 2] });
     const urls = await asked;
-    const before = [await urls.of(1), await urls.of(2)] as { url: string }[];
+    const before = [await urls.targetOf(1), await urls.targetOf(2)] as { url: string }[];
     urls.forget(1, before[0]?.url ?? '');
-    expect(await urls.of(1)).not.toEqual(before[0]);
-    const fresh = await urls.of(2);
+    expect(await urls.targetOf(1)).not.toEqual(before[0]);
+    const fresh = await urls.targetOf(2);
     urls.forget(2, before[1]?.url ?? '');
-    expect(await urls.of(2)).toEqual(fresh);
+    expect(await urls.targetOf(2)).toEqual(fresh);
     expect(transport.calls).toHaveLength(2);
   });
 
   test('are not needed for what is there, also when it came meanwhile', async () => {
     const { asked } = ask({ parts: [1, 2], done: [3] }, { parts: [1], done: [2, 3] });
     const urls = await asked;
-    expect(await urls.of(3)).toEqual({ etag: '"etag 3"' });
-    const { url } = (await urls.of(2)) as { url: string };
+    expect(await urls.targetOf(3)).toEqual({ kind: 'uploaded', etag: '"etag 3"' });
+    const { url } = (await urls.targetOf(2)) as { url: string };
     urls.forget(2, url);
-    expect(await urls.of(2)).toEqual({ etag: '"etag 2"' });
-    expect([...urls.done.keys()]).toEqual([2, 3]);
+    expect(await urls.targetOf(2)).toEqual({ kind: 'uploaded', etag: '"etag 2"' });
+    expect([...urls.uploaded.keys()]).toEqual([2, 3]);
   });
 
   test.each<[string, Told]>([
     ['another upload was begun', { id: 'm2', parts: [1, 2] }],
-    ['the promise is another', { upload_id: 'u2', parts: [1, 2] }],
+    ['the grant is another', { upload_id: 'u2', parts: [1, 2] }],
+    ['the parts have another size', { part_size: 24, parts: [1, 2] }],
     ['the parts were put together meanwhile', {}],
   ])('end when %s', async (_, then) => {
     const { asked } = ask({ parts: [1] }, then);
-    await expect((await asked).of(2)).rejects.toBeInstanceOf(UploadEnded);
+    await expect((await asked).targetOf(2)).rejects.toBeInstanceOf(UploadEnded);
   });
 
   test('are none when the parts were put together before', async () => {
     const { asked } = ask({});
-    expect(await asked).toMatchObject({ isWhole: true });
+    expect(await asked).toMatchObject({ isAssembled: true });
   });
 
   test.each<[string, () => Response, string]>([
@@ -112,8 +125,20 @@ describe('the URLs of parts', () => {
     await expect(asked).rejects.toMatchObject({ code });
   });
 
+  test('are for parts of the size that the server says', async () => {
+    expect(await ask({ parts: [1], part_size: 24 }).asked).toMatchObject({ partSize: 24 });
+  });
+
+  test.each([
+    ['would be more than the storage takes', 10_001, 1],
+    ['would not fit into memory', 4 * 1024 ** 3, 2 * 1024 ** 3],
+  ])('are refused when the parts %s', async (_, size, part_size) => {
+    const { asked } = askFor(size, { parts: [1], part_size });
+    await expect(asked).rejects.toMatchObject({ code: 'not_the_api' });
+  });
+
   test('of a part that the server knows nothing of are given up', async () => {
     const { asked } = ask({ parts: [1] }, { parts: [1] }, { parts: [1] });
-    await expect((await asked).of(9)).rejects.toMatchObject({ code: 'not_the_api' });
+    await expect((await asked).targetOf(9)).rejects.toMatchObject({ code: 'not_the_api' });
   });
 });

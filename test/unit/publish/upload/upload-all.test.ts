@@ -1,5 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
+import { BufferPool } from '../../../../src/client/transfer/buffer-pool.ts';
 import { platformName } from '../../../../src/protocol/platform.ts';
 import type { PlannedArtifact } from '../../../../src/publish/plan/planned-artifact.ts';
 import { uploadAll } from '../../../../src/publish/upload/upload-all.ts';
@@ -19,11 +20,11 @@ interface Script {
   readonly refuse?: Readonly<Record<string, () => Response>>;
   readonly wentLive?: Readonly<Record<string, boolean>>;
   readonly skip?: boolean;
-  readonly promiseFirst?: boolean;
+  readonly grantsFirst?: boolean;
 }
 
 /** Uploads three files; the server names its upload URLs for the platforms. */
-async function upload({ refuse = {}, wentLive, skip = false, promiseFirst = false }: Script) {
+async function upload({ refuse = {}, wentLive, skip = false, grantsFirst = false }: Script) {
   const folder = await tempFolder();
   const artifacts = await Promise.all(
     FILES.map(async (platform): Promise<PlannedArtifact> => {
@@ -47,8 +48,9 @@ async function upload({ refuse = {}, wentLive, skip = false, promiseFirst = fals
     http.get(RELEASES, () => HttpResponse.json([{ ...RELEASE, artifacts: [] }])),
   );
   const publisher = publisherOver(transport);
-  const options = { concurrency: 1, promiseFirst, slug: undefined };
-  const outcome = await uploadAll(publisher, RELEASE, artifacts, options).catch((error: unknown) => error);
+  const context = { publisher, release: RELEASE, slug: undefined, buffers: new BufferPool() };
+  const options = { concurrency: 1, grantsFirst };
+  const outcome = await uploadAll(context, artifacts, options).catch((error: unknown) => error);
   const calls = transport.requests.map(({ method, url }) => `${method} ${url.pathname.split('/').at(-1)}`);
   return { outcome, calls, events: publisher.events };
 }
@@ -63,12 +65,12 @@ describe('uploads', () => {
   });
 
   test('are all announced before the first, where the server takes the release live by itself', async () => {
-    const { calls } = await upload({ promiseFirst: true });
+    const { calls } = await upload({ grantsFirst: true });
     expect(calls).toEqual([...FILES.map(() => 'POST artifacts'), ...PUTS]);
   });
 
   test('of what is there already are neither announced nor sent', async () => {
-    const { outcome, calls, events } = await upload({ promiseFirst: true, skip: true });
+    const { outcome, calls, events } = await upload({ grantsFirst: true, skip: true });
     expect(calls).toEqual([]);
     expect(events.map(({ type }) => type)).toEqual(['skipped', 'skipped', 'skipped']);
     expect(outcome).toMatchObject({ wentLive: false, artifacts: FILES });
@@ -104,14 +106,14 @@ describe('an upload that fails', () => {
 
   test('because nobody promises it keeps all others back, where the server takes the release live by itself', async () => {
     const refuse = { 'url of linux-x86_64-deb': refused(413) };
-    const { outcome, calls } = await upload({ promiseFirst: true, refuse });
+    const { outcome, calls } = await upload({ grantsFirst: true, refuse });
     expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('413') });
     expect(calls.filter((call) => call.startsWith('PUT'))).toEqual([]);
   });
 
   test('because another job was quicker to it is settled in its turn, and does not keep the others', async () => {
     const refuse = { 'url of linux-x86_64-deb': refused(409) };
-    const { outcome, calls } = await upload({ promiseFirst: true, refuse });
+    const { outcome, calls } = await upload({ grantsFirst: true, refuse });
     expect(outcome).toMatchObject({ code: 'conflict' }); // and the server lists nothing of these bytes
     expect(calls.filter((call) => call.startsWith('PUT'))).toEqual([PUTS[0], PUTS[2]]);
     expect(calls).toContain('GET releases');

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
+import { BufferPool } from '../../../../src/client/transfer/buffer-pool.ts';
 import type { LocalArtifact } from '../../../../src/publish/inspect/local-artifact.ts';
 import { uploadArtifact } from '../../../../src/publish/upload/upload-artifact.ts';
 import type { UploadGrant } from '../../../../src/publish/upload/upload-grant.ts';
@@ -26,7 +27,9 @@ async function upload(script: {
   listed?: (artifact: LocalArtifact) => unknown[];
   /** On a server that lists no artifacts: what it serves for the platform, under the slug. */
   served?: (file: Buffer) => Response;
-  promised?: UploadGrant;
+  grant?: UploadGrant;
+  /** Changes the file after it was planned. */
+  spoil?: (artifact: LocalArtifact) => Promise<void>;
   /** How the server answers when it is told that the bytes have arrived. */
   complete?: (() => Response)[];
 }) {
@@ -58,10 +61,10 @@ async function upload(script: {
   const { target, arch, size: file_size } = artifact;
   const body = { target, arch, file_size };
   const planned = { ...artifact, action: 'upload', servedSignature: artifact.signature, body } as const;
-  const options = { promised: script.promised, slug: script.served && 'my-app' };
-  const outcome = await uploadArtifact(publisher, { id, version }, planned, options).catch(
-    (error: unknown) => error,
-  );
+  await script.spoil?.(artifact);
+  const slug = script.served && 'my-app';
+  const context = { publisher, release: { id, version }, slug, buffers: new BufferPool() };
+  const outcome = await uploadArtifact(context, planned, script.grant).catch((error: unknown) => error);
   return { outcome, publisher, transport, artifact };
 }
 
@@ -99,25 +102,32 @@ describe('a file', () => {
     expect((await upload({ put: [ok] })).outcome).toEqual({ ...DONE, wentLive: undefined });
   });
 
-  test('is sent to the URL that was promised, and to a fresh one when that is refused', async () => {
-    const promised = await upload({ mint: [], put: [ok], promised: { upload_url: `${BUCKET}/promised` } });
-    expect(promised.transport.calls).toEqual(['PUT /promised']);
+  test('is sent to the URL that was granted before, and to a fresh one when that is refused', async () => {
+    const granted = await upload({ mint: [], put: [ok], grant: { upload_url: `${BUCKET}/granted` } });
+    expect(granted.transport.calls).toEqual(['PUT /granted']);
     const refused = await upload({
       mint: [mintOnce],
       put: [status(403), ok],
-      promised: { upload_url: `${BUCKET}/promised` },
+      grant: { upload_url: `${BUCKET}/granted` },
     });
     expect(refused.outcome).toMatchObject(DONE);
     expect(refused.transport.calls.filter((call) => call.startsWith('PUT'))).toEqual([
-      'PUT /promised',
+      'PUT /granted',
       'PUT /1',
     ]);
   });
 
   test('that is not found where it is sent to is not sent again', async () => {
     const { outcome, transport } = await upload({ put: [status(404)] });
-    expect(outcome).toMatchObject({ code: 'usage' });
+    expect(outcome).toMatchObject({ code: 'usage', status: 404 });
     expect(transport.calls.filter((call) => call.startsWith('PUT'))).toHaveLength(1);
+    expect(transport.calls.at(-1)).toBe(`GET ${new URL(RELEASES).pathname}`); // is the release still there?
+  });
+
+  test('that cannot be read any more is not taken for one whose release is gone', async () => {
+    const { outcome, transport } = await upload({ put: [ok], spoil: ({ file }) => rm(file) });
+    expect(outcome).toMatchObject({ code: 'usage', status: undefined });
+    expect(transport.calls).not.toContain(`GET ${new URL(RELEASES).pathname}`);
   });
 
   test('whose fresh URL is refused too is given up', async () => {

@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { type Expected, verifyServed } from '../../../../src/publish/verify/verify-platform.ts';
+import { type ExpectedUpdate, verifyPlatform } from '../../../../src/publish/verify/verify-platform.ts';
 import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { BYTES, CHECK, EXPECTED, FILE, OFFER } from '../../../support/publish/served-release.ts';
 import { publisherOver } from '../../../support/publish/test-publisher.ts';
@@ -27,7 +27,7 @@ const BOTH = {
  * Verifies against a server that answers checks by what stands after the platform, build metadata aside; anything else
  * is 204.
  */
-async function verify(expected: Partial<Expected>, answers: Readonly<Record<string, object>>) {
+async function verify(expected: Partial<ExpectedUpdate>, answers: Readonly<Record<string, object>>) {
   const transport = new ScriptedTransport(
     http.get(FILE, () => HttpResponse.arrayBuffer(new Uint8Array(BYTES).buffer)),
     http.get(`${CHECK}/:version`, ({ request }) => {
@@ -36,7 +36,7 @@ async function verify(expected: Partial<Expected>, answers: Readonly<Record<stri
     }),
   );
   const publisher = publisherOver(transport);
-  const verdict = await verifyServed(publisher, { ...EXPECTED, ...expected });
+  const verdict = await verifyPlatform(publisher, { ...EXPECTED, ...expected });
   const asked = transport.requests
     .map(({ url }) => url.href)
     .filter((url) => url.startsWith(CHECK))
@@ -47,19 +47,19 @@ async function verify(expected: Partial<Expected>, answers: Readonly<Record<stri
 describe('what is served is verified', () => {
   test('from the version before, and from the version itself', async () => {
     const { verdict, asked } = await verify({ previousVersion: '1.1.0' }, { '1.1.0': OFFER });
-    expect(verdict).toEqual({ verified: true, url: FILE });
+    expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
     expect(asked).toEqual(['1.1.0', '1.2.0']);
   });
 
   test('from the lowest version there is, where nothing was live before', async () => {
     const { verdict, asked } = await verify({}, { '0.0.0-0': OFFER });
-    expect(verdict).toMatchObject({ verified: true });
+    expect(verdict).toMatchObject({ kind: 'verified' });
     expect(asked).toEqual(['0.0.0-0', '1.2.0']);
   });
 
   test('in its channel', async () => {
     const { verdict, asked } = await verify({ channel: 'beta' }, { '0.0.0-0?channel=beta': OFFER });
-    expect(verdict).toMatchObject({ verified: true });
+    expect(verdict).toMatchObject({ kind: 'verified' });
     expect(asked).toEqual(['0.0.0-0?channel=beta', '1.2.0?channel=beta']);
   });
 
@@ -74,20 +74,20 @@ describe('what is served is verified', () => {
   ])('for a kind of bundle, with and without asking for it: %s', async (_, plain) => {
     const answers = { '1.1.0?bundle_type=deb': DEB_OFFER, '1.1.0': plain };
     const { verdict, asked } = await verify({ ...DEB, previousVersion: '1.1.0' }, answers);
-    expect(verdict).toEqual({ verified: true, url: DEB_OFFER.url });
+    expect(verdict).toEqual({ kind: 'verified', url: DEB_OFFER.url, hiddenByCache: false });
     expect(asked).toEqual(['1.1.0?bundle_type=deb', '1.1.0', '1.2.0?bundle_type=deb']);
   });
 
   test('for a kind of bundle by its own address, where a higher version has that kind', async () => {
     const answers = { '0.0.0-0?bundle_type=deb': { ...DEB_OFFER, version: '1.3.0', signature: 'new' } };
     const { verdict, asked } = await verify(DEB, answers);
-    expect(verdict).toEqual({ verified: true, url: `${FILE}?bundle_type=deb` });
+    expect(verdict).toMatchObject({ kind: 'verified', url: `${FILE}?bundle_type=deb` });
     expect(asked).toEqual(['0.0.0-0?bundle_type=deb']);
   });
 
   test('where a higher version was published meanwhile and is offered to the version itself', async () => {
     const answers = { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version: '1.3.0' } };
-    expect((await verify({}, answers)).verdict).toMatchObject({ verified: true });
+    expect((await verify({}, answers)).verdict).toMatchObject({ kind: 'verified' });
   });
 });
 
@@ -99,9 +99,8 @@ describe('what is served is not what was published', () => {
   ])('where it is offered %s, so that apps would loop', async (_, version) => {
     const { verdict } = await verify({}, { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version } });
     expect(verdict).toEqual({
-      verified: false,
-      wait: false,
-      reason: `${version} is offered to 1.2.0, so apps would loop`,
+      kind: 'broken',
+      reason: `apps on 1.2.0 are offered ${version}, so they would update in a loop`,
     });
   });
 
@@ -118,9 +117,8 @@ describe('what is served is not what was published', () => {
   ])('where apps that do not ask for their kind are offered %s', async (_, plain) => {
     const { verdict } = await verify(DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER, '0.0.0-0': plain });
     expect(verdict).toEqual({
-      verified: false,
-      wait: false,
-      reason: 'apps that do not ask for deb are offered another signature',
+      kind: 'broken',
+      reason: 'apps that do not ask for deb are offered a different signature',
     });
   });
 
@@ -131,8 +129,7 @@ describe('what is served is not what was published', () => {
       '0.0.0-0': { ...BOTH, platforms },
     });
     expect(verdict).toMatchObject({
-      verified: false,
-      wait: false,
+      kind: 'broken',
       reason: expect.stringContaining('url "/relative" is not an absolute'),
     });
   });
@@ -144,7 +141,7 @@ describe('what is served is not what was published', () => {
     ['to apps of the version before', { previousVersion: '1.1.0' }, { '0.0.0-0': OFFER }],
   ])('where it is not offered %s, for half a minute', async (_, expected, answers) => {
     const { verdict, waits } = await verify(expected, answers);
-    expect(verdict).toEqual({ verified: false, wait: true, reason: 'no update is offered' });
+    expect(verdict).toEqual({ kind: 'not_yet', reason: 'no update is offered' });
     expect(waits).toEqual(Array(30).fill(1000));
   });
 });

@@ -1,6 +1,6 @@
 import { HttpResponse, http } from 'msw';
 import { describe, expect, test } from 'vitest';
-import { verificationError, verifyServed } from '../../../../src/publish/verify/verify-platform.ts';
+import { verificationError, verifyPlatform } from '../../../../src/publish/verify/verify-platform.ts';
 import { ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { BUCKET, SERVER } from '../../../support/publish/base-server.ts';
 import { BYTES, CHECK, EXPECTED, FILE, OFFER } from '../../../support/publish/served-release.ts';
@@ -47,13 +47,13 @@ async function verify(
     http.get(`${BUCKET}/key`, served),
   );
   const publisher = publisherOver(transport);
-  return { verdict: await verifyServed(publisher, EXPECTED), publisher, transport };
+  return { verdict: await verifyPlatform(publisher, EXPECTED), publisher, transport };
 }
 
 describe('what is served is verified', () => {
   test('where the update is offered, as signed, with these bytes, and not to itself', async () => {
     const { verdict, publisher, transport } = await verify();
-    expect(verdict).toEqual({ verified: true, url: FILE });
+    expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
     expect(publisher.waits).toEqual([]);
     for (const { headers } of transport.requests) expect(headers).not.toHaveProperty('authorization');
   });
@@ -67,26 +67,26 @@ describe('what is served is verified', () => {
     ['not downloadable at first', { ready: 3 }],
   ])('where it is %s: it is looked again each second', async (_, script) => {
     const { verdict, publisher } = await verify(script);
-    expect(verdict).toMatchObject({ verified: true });
+    expect(verdict).toMatchObject({ kind: 'verified' });
     expect(publisher.waits).toEqual([1000, 1000]);
   });
 
   test('where caches answer with what was before: they are asked past from the fourth look on, and told of', async () => {
     const { verdict, publisher } = await verify({ cached: Array(5).fill(undefined) });
-    expect(verdict).toEqual({ verified: true, url: FILE, hiddenByCache: true });
+    expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: true });
     expect(publisher.waits).toEqual([1000, 1000, 1000]);
   });
 
   test('where a slow server had just not shown it, which is no cache', async () => {
     const { verdict } = await verify({ offers: [undefined, undefined, undefined, OFFER] });
-    expect(verdict).toEqual({ verified: true, url: FILE });
+    expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
   });
 
   test('by its own address where a higher version is offered', async () => {
     const { verdict } = await verify({
       offers: [{ version: '1.3.0', url: `${SERVER}/x`, signature: 'new' }],
     });
-    expect(verdict).toEqual({ verified: true, url: FILE });
+    expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
   });
 
   test('after a moment of trouble at the server', async () => {
@@ -95,30 +95,30 @@ describe('what is served is verified', () => {
       failures-- > 0
         ? new HttpResponse(null, { status: 503 })
         : HttpResponse.arrayBuffer(new Uint8Array(BYTES).buffer);
-    expect((await verify({ served: flaky })).verdict).toMatchObject({ verified: true });
+    expect((await verify({ served: flaky })).verdict).toMatchObject({ kind: 'verified' });
   });
 });
 
 describe('what is served is not what was published', () => {
   test.each([
-    ['another signature', { ...OFFER, signature: 'sig2' }, 'another signature'],
+    ['another signature', { ...OFFER, signature: 'sig2' }, 'different signature'],
     ['other build metadata', { ...OFFER, version: '1.2.0+2' }, 'version text'],
     ['a version that is no semver', { ...OFFER, version: 'latest' }, '"latest" is not strict semver'],
     ['a URL that is not absolute', { ...OFFER, url: '/download' }, 'not an absolute'],
   ])('where it offers %s', async (_, offer, reason) => {
     const { verdict, publisher } = await verify({ offers: [offer] });
-    expect(verdict).toMatchObject({ verified: false, wait: false, reason: expect.stringContaining(reason) });
+    expect(verdict).toMatchObject({ kind: 'broken', reason: expect.stringContaining(reason) });
     expect(publisher.waits).toEqual([]);
   });
 
   test('where a higher version was published in between, which is no loop', async () => {
     const { verdict } = await verify({ toItself: { ...OFFER, version: '1.3.0' } });
-    expect(verdict).toMatchObject({ verified: true });
+    expect(verdict).toMatchObject({ kind: 'verified' });
   });
 
   test('where the version is offered to itself, so that apps would loop', async () => {
     const { verdict } = await verify({ toItself: OFFER });
-    expect(verdict).toMatchObject({ verified: false, reason: expect.stringContaining('loop') });
+    expect(verdict).toMatchObject({ kind: 'broken', reason: expect.stringContaining('loop') });
   });
 
   test.each([
@@ -128,7 +128,7 @@ describe('what is served is not what was published', () => {
   ])('where it serves %s', async (_, bytes) => {
     const served = () => HttpResponse.arrayBuffer(new Uint8Array(bytes).buffer);
     const { verdict } = await verify({ served });
-    expect(verdict).toMatchObject({ verified: false, reason: expect.stringContaining(EXPECTED.sha256) });
+    expect(verdict).toMatchObject({ kind: 'broken', reason: expect.stringContaining(EXPECTED.sha256) });
   });
 
   test.each([
@@ -137,7 +137,7 @@ describe('what is served is not what was published', () => {
     ['the download is not found', { ready: Number.POSITIVE_INFINITY }],
   ])('where %s for half a minute', async (_, script) => {
     const { verdict, publisher } = await verify(script);
-    expect(verdict).toMatchObject({ verified: false, wait: true });
+    expect(verdict).toMatchObject({ kind: 'not_yet' });
     expect(publisher.waits).toHaveLength(30);
   });
 });

@@ -1,30 +1,62 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BufferPool } from '../../../../src/client/transfer/buffer-pool.ts';
-import { readParts } from '../../../../src/client/transfer/file-parts.ts';
+import { SourceFile } from '../../../../src/client/transfer/source-file.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
 const KIB = 1024;
 
-async function plannedFile(size: number) {
+async function sourceFile(size: number) {
   const bytes = randomBytes(size);
   const file = join(await tempFolder(), 'app.bin');
   await writeFile(file, bytes);
-  return { bytes, planned: { file, size, sha256: createHash('sha256').update(bytes).digest('hex') } };
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { bytes, file, source: new SourceFile({ file, size, sha256 }) };
 }
 
 const all = { isWanted: () => true, partSize: 300 * KIB };
+
+describe('a file that is read as a stream', () => {
+  test.each([1, 1024 * KIB, 1024 * KIB + 1, 3000 * KIB])('of %i bytes gives all of them', async (size) => {
+    const { bytes, source } = await sourceFile(size);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source.stream()) chunks.push(Buffer.from(chunk));
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+    // So that even a slow upload shows that it moves.
+    expect(Math.max(...chunks.map(({ length }) => length))).toBeLessThanOrEqual(256 * KIB);
+  });
+
+  test('and is not there any more cannot be read', async () => {
+    const { file, source } = await sourceFile(1);
+    await rm(file);
+    await expect(source.stream().next()).rejects.toMatchObject({ code: 'usage', status: undefined });
+  });
+
+  test('whose place another file with the same bytes has taken is not given to its end', async () => {
+    const { bytes, file, source } = await sourceFile(2048 * KIB);
+    const stream = source.stream();
+    await stream.next();
+    await writeFile(`${file}.new`, bytes);
+    await rename(`${file}.new`, file);
+    const rest = async () => {
+      let given = 0;
+      for await (const chunk of stream) given += chunk.length;
+      return given;
+    };
+    await expect(rest()).rejects.toMatchObject({ code: 'preflight_refused' });
+  });
+});
 
 describe('a file that is read in parts', () => {
   test.each([1, 300 * KIB - 1, 300 * KIB, 300 * KIB + 1, 512 * KIB, 600 * KIB, 1000 * KIB])(
     'of %i bytes gives all of them, in order',
     async (size) => {
-      const { bytes, planned } = await plannedFile(size);
+      const { bytes, source } = await sourceFile(size);
       const buffers = new BufferPool(2 * 300 * KIB);
       const parts: Buffer[] = [];
-      for await (const { number, bytes: part, release } of readParts(planned, { ...all, buffers })) {
+      for await (const { number, bytes: part, release } of source.parts({ ...all, buffers })) {
         expect(number).toBe(parts.length + 1);
         parts.push(Buffer.from(part));
         release();
@@ -38,25 +70,25 @@ describe('a file that is read in parts', () => {
   );
 
   test('gives only the parts that are wanted, and takes no memory for the others', async () => {
-    const { bytes, planned } = await plannedFile(1000 * KIB);
+    const { bytes, source } = await sourceFile(1000 * KIB);
     const buffers = new BufferPool(300 * KIB);
     const options = { ...all, buffers, isWanted: (number: number) => number % 2 === 0 };
     const parts = [];
-    for await (const { number, bytes: part, release } of readParts(planned, options)) {
+    for await (const { number, bytes: part, release } of source.parts(options)) {
       const offset = (number - 1) * 300 * KIB;
       expect(part.equals(bytes.subarray(offset, offset + 300 * KIB))).toBe(true);
       parts.push(number);
       release();
     }
     expect(parts).toEqual([2, 4]);
-    for await (const _ of readParts(planned, { ...all, buffers, isWanted: () => false })) {
+    for await (const _ of source.parts({ ...all, buffers, isWanted: () => false })) {
       expect.unreachable('nothing was wanted');
     }
   });
 
   test('waits for memory, and begins no part without', async () => {
-    const { planned } = await plannedFile(600 * KIB);
-    const parts = readParts(planned, { ...all, buffers: new BufferPool(300 * KIB) });
+    const { source } = await sourceFile(600 * KIB);
+    const parts = source.parts({ ...all, buffers: new BufferPool(300 * KIB) });
     const first = await parts.next();
     const second = parts.next();
     const had = await Promise.race([
@@ -73,12 +105,12 @@ describe('a file that is read in parts', () => {
     ['shorter', (file, bytes) => writeFile(file, bytes.subarray(0, -1))],
     ['another', (file, bytes) => writeFile(file, Buffer.from(bytes).reverse())],
   ])('and is %s by now never ends, and its last part is not given', async (_, change) => {
-    const { bytes, planned } = await plannedFile(600 * KIB);
-    await change(planned.file, bytes);
+    const { bytes, file, source } = await sourceFile(600 * KIB);
+    await change(file, bytes);
     const buffers = new BufferPool(10 * 300 * KIB);
     const given: number[] = [];
     const read = async () => {
-      for await (const { number, release } of readParts(planned, { ...all, buffers })) {
+      for await (const { number, release } of source.parts({ ...all, buffers })) {
         given.push(number);
         release();
       }
@@ -86,19 +118,19 @@ describe('a file that is read in parts', () => {
     await expect(read()).rejects.toMatchObject({ code: 'preflight_refused' });
     expect(given).not.toContain(2);
     const isWanted = () => false; // also where all of it is on the server
-    const unread = readParts(planned, { ...all, buffers, isWanted }).next();
+    const unread = source.parts({ ...all, buffers, isWanted }).next();
     await expect(unread).rejects.toMatchObject({ code: 'preflight_refused' });
   });
 
   test('gives its memory back when it cannot be read, or is not read to its end', async () => {
-    const { planned } = await plannedFile(600 * KIB);
+    const { file, source } = await sourceFile(600 * KIB);
     const buffers = new BufferPool(300 * KIB);
-    for await (const { release } of readParts(planned, { ...all, buffers })) {
+    for await (const { release } of source.parts({ ...all, buffers })) {
       release();
       break;
     }
-    await rm(planned.file);
-    await expect(readParts(planned, { ...all, buffers }).next()).rejects.toMatchObject({ code: 'usage' });
+    await rm(file);
+    await expect(source.parts({ ...all, buffers }).next()).rejects.toMatchObject({ code: 'usage' });
     expect((await buffers.take(300 * KIB)).bytes.length).toBe(300 * KIB);
   });
 });
