@@ -15,8 +15,7 @@ import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
 export const MAX_PARTS_BODY_BYTES = 128 * 1024; // with `MAX_PARTS` of the longest ETags
 export const MAX_SIGNATURE_LENGTH = 8192; // a real `.sig` has about 430 characters
-/** Most platforms a release can wait for: more than there are, bundle types aside. */
-const MAX_EXPECTED = 32;
+const MAX_EXPECTED = 32; // more platforms than there are, bundle types aside
 
 /** Any text without NUL and without a lone surrogate: either would break the JSON of every client. */
 const WELL_FORMED_TEXT = '^[^\\u0000\\ud800-\\udfff]*$';
