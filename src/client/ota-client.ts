@@ -4,15 +4,15 @@ import {
   type AppQuery,
   AppResponse,
   CapabilitiesResponse,
-  type CompleteUploadBody,
+  type CompleteUploadRequest,
   CompleteUploadResponse,
-  type CreateArtifactBody,
+  type CreateArtifactRequest,
   CreateArtifactResponse,
-  type CreateReleaseBody,
-  type PublishReleaseBody,
+  type CreateReleaseRequest,
+  type PublishReleaseRequest,
   ReleaseListResponse,
   ReleaseResponse,
-  type UpdateReleaseBody,
+  type UpdateReleaseRequest,
   UpdateResponse,
 } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
@@ -98,7 +98,7 @@ export class OtaClient {
   }
 
   /** api.md, "Create a Release". After a `network` error it may have been applied; `listReleases` shows it. */
-  async createRelease(appId: string, body: CreateReleaseBody): Promise<ReleaseResponse> {
+  async createRelease(appId: string, body: CreateReleaseRequest): Promise<ReleaseResponse> {
     return this.#call(ReleaseResponse, { route: 'createRelease', parameters: { app_id: appId }, body });
   }
 
@@ -106,7 +106,7 @@ export class OtaClient {
   async createArtifact(
     appId: string,
     releaseId: string,
-    body: CreateArtifactBody,
+    body: CreateArtifactRequest,
   ): Promise<CreateArtifactResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(CreateArtifactResponse, { route: 'createArtifact', parameters, body });
@@ -116,7 +116,7 @@ export class OtaClient {
   async completeUpload(
     appId: string,
     upload: { readonly releaseId: string; readonly uploadId: string },
-    body?: CompleteUploadBody,
+    body?: CompleteUploadRequest,
   ): Promise<CompleteUploadResponse> {
     const parameters = { app_id: appId, release_id: upload.releaseId, upload_id: upload.uploadId };
     return this.#call(CompleteUploadResponse, { route: 'completeUpload', parameters, body });
@@ -132,14 +132,18 @@ export class OtaClient {
   async publishRelease(
     appId: string,
     releaseId: string,
-    required: PublishReleaseBody,
+    required: PublishReleaseRequest,
   ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, body: required });
   }
 
   /** Extension `yank`: changes the notes of a release, or yanks or restores it. */
-  async updateRelease(appId: string, releaseId: string, change: UpdateReleaseBody): Promise<ReleaseResponse> {
+  async updateRelease(
+    appId: string,
+    releaseId: string,
+    change: UpdateReleaseRequest,
+  ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
     return this.#call(ReleaseResponse, { route: 'updateRelease', parameters, body: change });
   }

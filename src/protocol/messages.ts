@@ -15,8 +15,7 @@ import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
 export const MAX_PARTS_BODY_BYTES = 128 * 1024; // with `MAX_PARTS` of the longest ETags
 export const MAX_SIGNATURE_LENGTH = 8192; // a real `.sig` has about 430 characters
-/** Most platforms a release can wait for: more than there are, bundle types aside. */
-const MAX_EXPECTED = 32;
+const MAX_EXPECTED = 32; // more platforms than there are, bundle types aside
 
 /** Any text without NUL and without a lone surrogate: either would break the JSON of every client. */
 const WELL_FORMED_TEXT = '^[^\\u0000\\ud800-\\udfff]*$';
@@ -101,13 +100,13 @@ export const DeleteReleaseQuery = Type.Object({
 });
 export type DeleteReleaseQuery = Static<typeof DeleteReleaseQuery>;
 
-export const SetSlugBody = Type.Object({
+export const SetSlugRequest = Type.Object({
   slug: Type.String({ pattern: SLUG_PATTERN, description: SLUG_RULE }),
 });
-export type SetSlugBody = Static<typeof SetSlugBody>;
+export type SetSlugRequest = Static<typeof SetSlugRequest>;
 
 /** "Create a Release". With the extension `artifact-signature` each file has its own signature instead. */
-export const CreateReleaseBody = Type.Object({
+export const CreateReleaseRequest = Type.Object({
   version: Version,
   notes: Type.Optional(Nullable(Notes)),
   signature: Type.Optional(Nullable(Signature)),
@@ -123,16 +122,16 @@ export const CreateReleaseBody = Type.Object({
   ),
   channel: Type.Optional(Channel), // extension `channel`
 });
-export type CreateReleaseBody = Static<typeof CreateReleaseBody>;
+export type CreateReleaseRequest = Static<typeof CreateReleaseRequest>;
 
-export const UpdateReleaseBody = Type.Object({
+export const UpdateReleaseRequest = Type.Object({
   notes: Type.Optional(Nullable(Notes)),
   status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
 });
-export type UpdateReleaseBody = Static<typeof UpdateReleaseBody>;
+export type UpdateReleaseRequest = Static<typeof UpdateReleaseRequest>;
 
 /** Extension `draft`: what the release must have to be published, if given. */
-export const PublishReleaseBody = Type.Union([
+export const PublishReleaseRequest = Type.Union([
   Type.Array(
     Type.Object({
       target: Target,
@@ -145,10 +144,10 @@ export const PublishReleaseBody = Type.Union([
   Type.Null(),
   Type.Undefined(),
 ]);
-export type PublishReleaseBody = Static<typeof PublishReleaseBody>;
+export type PublishReleaseRequest = Static<typeof PublishReleaseRequest>;
 
 /** "Upload Artifacts", with the extensions `artifact-signature` and `platforms`. */
-export const CreateArtifactBody = Type.Object({
+export const CreateArtifactRequest = Type.Object({
   target: Target,
   arch: Arch,
   bundle_type: Type.Optional(Nullable(BundleTypeName)),
@@ -158,10 +157,10 @@ export const CreateArtifactBody = Type.Object({
   /** Extension `multipart`: upload in parts, resuming an earlier upload. */
   multipart: Type.Optional(Type.Boolean({ description: 'true or false' })),
 });
-export type CreateArtifactBody = Static<typeof CreateArtifactBody>;
+export type CreateArtifactRequest = Static<typeof CreateArtifactRequest>;
 
 /** Extension `complete-upload`. With `multipart`: the ETags of all parts, in order. */
-export const CompleteUploadBody = Type.Union([
+export const CompleteUploadRequest = Type.Union([
   Type.Object(
     {
       parts: Type.Optional(
@@ -173,7 +172,7 @@ export const CompleteUploadBody = Type.Union([
   Type.Null(),
   Type.Undefined(),
 ]);
-export type CompleteUploadBody = Static<typeof CompleteUploadBody>;
+export type CompleteUploadRequest = Static<typeof CompleteUploadRequest>;
 
 /*
  * Responses. These decode what any server sends, so they require only what the client cannot work without, and let

@@ -1,5 +1,4 @@
-// Extension `multipart`: uploads in parts. Our server derives the part size from the file's, so that an upload can be
-// resumed; clients use the `part_size` in the response.
+// Extension `multipart`: uploads in parts. This server derives the part size from the file's; clients are sent it.
 
 const MIB = 1024 ** 2;
 
@@ -19,10 +18,8 @@ export function partSizeOf(fileSize: number): number {
 }
 
 export interface PartRange {
-  /** From 1, as S3 counts. */
-  readonly number: number;
-  /** Bytes. */
-  readonly size: number;
+  readonly number: number; // from 1, as in S3
+  readonly size: number; // bytes
 }
 
 /** The parts of a file, in order. */

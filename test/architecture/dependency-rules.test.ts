@@ -2,7 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FILES_BESIDE_FOLDERS, FOLDERS, IO_MODULES, type PACKAGES, ROOMS } from './dependency-rules.ts';
+import {
+  FILES_BESIDE_SUBFOLDERS,
+  IO_MODULES,
+  type PACKAGES,
+  SUBFOLDERS,
+  TOP_FOLDERS,
+} from './dependency-rules.ts';
 import { findViolations, type Violation } from './find-violations.ts';
 
 /** What is wrong with a made-up tree: the files by their paths, with their text. */
@@ -21,16 +27,16 @@ async function violationsIn(files: Readonly<Record<string, string>>): Promise<Vi
 
 /** The rules that one made-up file breaks, among files that it may or may not import. */
 async function rulesBrokenBy(path: string, text: string): Promise<string[]> {
-  const others = ROOM_NAMES.map((room) => [moduleOf(room), 'export type A = string;\n']);
+  const others = TOP_FOLDER_NAMES.map((top) => [moduleOf(top), 'export type A = string;\n']);
   const violations = await violationsIn({ ...Object.fromEntries(others), [path]: text });
   return violations.filter(({ from }) => from === path).map(({ rule }) => rule);
 }
 
-const ROOM_NAMES = Object.keys(ROOMS);
+const TOP_FOLDER_NAMES = Object.keys(TOP_FOLDERS);
 
-/** A module of a room: the room itself where it is one file. */
-function moduleOf(room: string): string {
-  return room === 'errors' || room === 'issue' ? `src/${room}.ts` : `src/${room}/thing.ts`;
+/** A module of a folder of src, or the file beside the folders. */
+function moduleOf(top: string): string {
+  return top === 'errors' || top === 'issue' ? `src/${top}.ts` : `src/${top}/thing.ts`;
 }
 
 /** For each pair of modules in turn, a tree's file that imports the other one. */
@@ -53,10 +59,10 @@ function relativePath(from: string, to: string): string {
   return `${'../'.repeat(dirname(from).split('/').length)}${to}`;
 }
 
-describe('the rooms of src', async () => {
-  const violations = await violationsIn(importingPairs(ROOM_NAMES, moduleOf));
-  const pairs = Object.entries(ROOMS).flatMap(([from, allowed]: [string, readonly string[]]) =>
-    ROOM_NAMES.filter((to) => to !== from && moduleOf(from) !== `src/${from}.ts`).map(
+describe('the folders of src', async () => {
+  const violations = await violationsIn(importingPairs(TOP_FOLDER_NAMES, moduleOf));
+  const pairs = Object.entries(TOP_FOLDERS).flatMap(([from, allowed]: [string, readonly string[]]) =>
+    TOP_FOLDER_NAMES.filter((to) => to !== from && moduleOf(from) !== `src/${from}.ts`).map(
       (to) => [from, allowed.includes(to) ? 'may' : 'may not', to] as const,
     ),
   );
@@ -69,23 +75,23 @@ describe('the rooms of src', async () => {
     );
   });
 
-  test.each(['errors', 'issue'])('%s may not import a room', async (name) => {
+  test.each(['errors', 'issue'])('%s may not import a folder', async (name) => {
     expect(await rulesBrokenBy(`src/${name}.ts`, "import './cli/thing.ts';")).toEqual([
       `what ${name} may import`,
     ]);
   });
 });
 
-describe.each(Object.entries(FOLDERS))('the folders of %s', async (room, folders) => {
+describe.each(Object.entries(SUBFOLDERS))('the subfolders of %s', async (top, folders) => {
   const names = Object.keys(folders);
-  const fileOf = (name: string) => `src/${room}/${name}/thing.ts`;
+  const fileOf = (name: string) => `src/${top}/${name}/thing.ts`;
   const beside = (name: string) => [
-    [`src/${room}/${name}/imports-beside.ts`, "import '../beside.ts';"],
-    [`src/${room}/imports-${name}.ts`, `import './${name}/thing.ts';`],
+    [`src/${top}/${name}/imports-beside.ts`, "import '../beside.ts';"],
+    [`src/${top}/imports-${name}.ts`, `import './${name}/thing.ts';`],
   ];
   const violations = await violationsIn({
     ...importingPairs(names, fileOf),
-    [`src/${room}/beside.ts`]: '',
+    [`src/${top}/beside.ts`]: '',
     ...Object.fromEntries(names.flatMap(beside)),
   });
   const rulesBrokenIn = (file: string) =>
@@ -98,20 +104,20 @@ describe.each(Object.entries(FOLDERS))('the folders of %s', async (room, folders
   );
 
   test.each(pairs)('%s %s import %s', (from, verdict, to) => {
-    const expected = verdict === 'may' ? [] : [`what ${room}/${from} may import`];
+    const expected = verdict === 'may' ? [] : [`what ${top}/${from} may import`];
     expect(rulesBrokenIn(importerOf(from, to, fileOf))).toEqual(expected);
   });
 
-  test.each(names)('%s may import a file beside the folders', (name) => {
-    expect(rulesBrokenIn(`src/${room}/${name}/imports-beside.ts`)).toEqual([]);
+  test.each(names)('%s may import a file beside the subfolders', (name) => {
+    expect(rulesBrokenIn(`src/${top}/${name}/imports-beside.ts`)).toEqual([]);
   });
 
-  const allowed: readonly string[] = FILES_BESIDE_FOLDERS[room as keyof typeof FILES_BESIDE_FOLDERS];
+  const allowed: readonly string[] = FILES_BESIDE_SUBFOLDERS[top as keyof typeof FILES_BESIDE_SUBFOLDERS];
   test.each(names.map((name) => [allowed.includes(name) ? 'may' : 'may not', name]))(
     'a file beside them %s import %s',
     (verdict, name) => {
-      const expected = verdict === 'may' ? [] : [`what ${room}/*.ts may import`];
-      expect(rulesBrokenIn(`src/${room}/imports-${name}.ts`)).toEqual(expected);
+      const expected = verdict === 'may' ? [] : [`what ${top}/*.ts may import`];
+      expect(rulesBrokenIn(`src/${top}/imports-${name}.ts`)).toEqual(expected);
     },
   );
 });
@@ -219,7 +225,7 @@ describe('protocol', () => {
     expect(await rulesBrokenBy('src/protocol/file.ts', "import { a } from 'node:crypto';")).toEqual([]);
   });
 
-  test('is the only room with that rule', async () => {
+  test('is the only folder with that rule', async () => {
     expect(await rulesBrokenBy('src/storage/file.ts', "import { a } from 'node:fs';")).toEqual([]);
   });
 });

@@ -3,8 +3,8 @@ import type { IFlattenedRuleSet, IRegularForbiddenRuleType } from 'dependency-cr
 type IFromRestriction = IRegularForbiddenRuleType['from'];
 type IToRestriction = IRegularForbiddenRuleType['to'];
 
-/** What each room of `src` may import, besides itself. */
-export const ROOMS = {
+/** What each folder of `src`, and the files beside them, may import besides itself. */
+export const TOP_FOLDERS = {
   errors: [],
   issue: ['errors'],
   runtime: ['errors'],
@@ -31,8 +31,8 @@ export const ROOMS = {
   ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** What a folder of a room may import of that room, besides itself and the files beside the folders. */
-export const FOLDERS = {
+/** What a subfolder may import of its folder, besides itself and the files beside the subfolders. */
+export const SUBFOLDERS = {
   publish: {
     inspect: [],
     'server-state': [],
@@ -45,12 +45,12 @@ export const FOLDERS = {
   storage: { disk: [], s3: [] },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
-/** The folders that the files beside them may import. */
-export const FILES_BESIDE_FOLDERS = {
+/** The subfolders that the files beside them may import. */
+export const FILES_BESIDE_SUBFOLDERS = {
   publish: ['inspect', 'server-state', 'plan', 'upload', 'execute', 'verify'],
   database: ['migrations'],
   storage: [],
-} as const satisfies Readonly<Record<keyof typeof FOLDERS, readonly string[]>>;
+} as const satisfies Readonly<Record<keyof typeof SUBFOLDERS, readonly string[]>>;
 
 /** The only place that imports a package: a regular expression for paths. */
 export const PACKAGES = {
@@ -86,11 +86,11 @@ export const IO_MODULES = [
 /** The rules by which dependency-cruiser judges `src` and `bin`. Paths are relative to the repository's root. */
 export const RULES: IFlattenedRuleSet = {
   forbidden: [
-    ...Object.entries(ROOMS).map(([room, allowed]) => roomRule(room, allowed)),
-    ...Object.entries(FOLDERS).flatMap(([room, folders]) =>
-      Object.entries(folders).map(([folder, allowed]) => folderRule({ room, folder, allowed })),
+    ...Object.entries(TOP_FOLDERS).map(([top, allowed]) => topFolderRule(top, allowed)),
+    ...Object.entries(SUBFOLDERS).flatMap(([top, folders]) =>
+      Object.entries(folders).map(([folder, allowed]) => folderRule({ top, folder, allowed })),
     ),
-    ...Object.entries(FILES_BESIDE_FOLDERS).map(([room, allowed]) => filesRule(room, allowed)),
+    ...Object.entries(FILES_BESIDE_SUBFOLDERS).map(([top, allowed]) => filesRule(top, allowed)),
     ...Object.entries(PACKAGES).map(([name, place]) => packageRule(name, place)),
     forbidden('bin imports the build only', { path: '^bin/' }, { path: '^src/' }),
     forbidden('src imports nothing outside src', { path: '^src/' }, { path: '^(bin|dist|test)/' }),
@@ -111,34 +111,34 @@ export const RULES: IFlattenedRuleSet = {
   ],
 };
 
-function roomRule(room: string, allowed: readonly string[]): IRegularForbiddenRuleType {
-  const own = [room, ...allowed].join('|');
+function topFolderRule(top: string, allowed: readonly string[]): IRegularForbiddenRuleType {
+  const own = [top, ...allowed].join('|');
   return forbidden(
-    `what ${room} may import`,
-    { path: `^src/${room}([.]ts$|/)` },
+    `what ${top} may import`,
+    { path: `^src/${top}([.]ts$|/)` },
     { path: '^src/', pathNot: `^src/(${own})([.]ts$|/)` },
   );
 }
 
 function folderRule(of: {
-  room: string;
+  top: string;
   folder: string;
   allowed: readonly string[];
 }): IRegularForbiddenRuleType {
   const own = [of.folder, ...of.allowed].join('|');
   return forbidden(
-    `what ${of.room}/${of.folder} may import`,
-    { path: `^src/${of.room}/${of.folder}/` },
-    { path: `^src/${of.room}/[^/]+/`, pathNot: `^src/${of.room}/(${own})/` },
+    `what ${of.top}/${of.folder} may import`,
+    { path: `^src/${of.top}/${of.folder}/` },
+    { path: `^src/${of.top}/[^/]+/`, pathNot: `^src/${of.top}/(${own})/` },
   );
 }
 
-function filesRule(room: string, allowed: readonly string[]): IRegularForbiddenRuleType {
+function filesRule(top: string, allowed: readonly string[]): IRegularForbiddenRuleType {
   const own = allowed.length === 0 ? '[^/]+[.]ts$' : `([^/]+[.]ts$|(${allowed.join('|')})/)`;
   return forbidden(
-    `what ${room}/*.ts may import`,
-    { path: `^src/${room}/[^/]+[.]ts$` },
-    { path: `^src/${room}/`, pathNot: `^src/${room}/${own}` },
+    `what ${top}/*.ts may import`,
+    { path: `^src/${top}/[^/]+[.]ts$` },
+    { path: `^src/${top}/`, pathNot: `^src/${top}/${own}` },
   );
 }
 

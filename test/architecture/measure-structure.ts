@@ -12,7 +12,7 @@ export const ONE_KIND = [
   'src/database/queries',
 ] as const;
 
-/** The least and the most that may be comments, as a share of a room's lines. */
+/** The least and the most that may be comments, as a share of a folder's lines. */
 export const COMMENT_SHARE = { least: 0.05, most: 0.12 } as const;
 
 export interface FolderSize {
@@ -20,8 +20,8 @@ export interface FolderSize {
   readonly files: number;
 }
 
-export interface RoomSize {
-  readonly room: string;
+export interface TopFolderSize {
+  readonly folder: string;
   readonly files: number;
   readonly lines: number;
   readonly commentShare: number;
@@ -44,13 +44,13 @@ export function measureFolders(root: string): FolderSize[] {
   );
 }
 
-/** The size of each room of `src` and the share of its lines that are comments. */
-export function measureRooms(root: string): RoomSize[] {
-  const inRooms = sourceFiles(root).filter(({ path }) => path.split('/').length > 2);
-  return groupBy(inRooms, (path) => path.split('/').slice(0, 2).join('/')).map(([room, files]) => {
+/** The size of each folder of `src`, with its subfolders, and the share of its lines that are comments. */
+export function measureTopFolders(root: string): TopFolderSize[] {
+  const inFolders = sourceFiles(root).filter(({ path }) => path.split('/').length > 2);
+  return groupBy(inFolders, (path) => path.split('/').slice(0, 2).join('/')).map(([folder, files]) => {
     const lines = sum(files.map((file) => file.lines));
     const comments = sum(files.map((file) => file.comments));
-    return { room, files: files.length, lines, commentShare: comments / lines };
+    return { folder, files: files.length, lines, commentShare: comments / lines };
   });
 }
 

@@ -1,12 +1,12 @@
-// Prints how many files each folder of `src` holds, and how much of each room is comments.
+// Prints how many files each folder of `src` holds, and what share of each top folder is comments.
 import { fileURLToPath } from 'node:url';
-import { measureFolders, measureRooms } from './measure-structure.ts';
+import { measureFolders, measureTopFolders } from './measure-structure.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 console.table(
-  measureRooms(ROOT).map(({ room, files, lines, commentShare }) => ({
-    room,
+  measureTopFolders(ROOT).map(({ folder, files, lines, commentShare }) => ({
+    folder,
     files,
     lines,
     comments: `${(commentShare * 100).toFixed(1)} %`,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { OtaError } from '../../errors.ts';
-import { CreateReleaseBody } from '../../protocol/messages.ts';
+import { CreateReleaseRequest } from '../../protocol/messages.ts';
 import { fieldErrors, matches } from '../../protocol/validate.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { formatCause } from '../format.ts';
@@ -27,7 +27,7 @@ const Settings = Type.Object(
     expect: Type.Optional(
       Type.Array(Type.String(), { minItems: 1, description: 'a list of platforms, like linux-x86_64' }),
     ),
-    channel: CreateReleaseBody.properties.channel,
+    channel: CreateReleaseRequest.properties.channel,
   },
   { additionalProperties: false },
 );

@@ -1,5 +1,5 @@
 import { hasStatus, OtaError } from '../../errors.ts';
-import type { CreateReleaseBody, ReleaseResponse } from '../../protocol/messages.ts';
+import type { CreateReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
 import { findRelease } from '../server-state/find-release.ts';
 
@@ -18,7 +18,7 @@ export interface EnsuredRelease {
  */
 export async function ensureRelease(
   publisher: ReleaseCreator,
-  body: CreateReleaseBody,
+  body: CreateReleaseRequest,
 ): Promise<EnsuredRelease> {
   const { client, retry, appId } = publisher;
   return retry.run(async (attempt) => {
@@ -37,7 +37,7 @@ export async function ensureRelease(
 
 async function findSame(
   { client, appId }: ReleaseCreator,
-  { version, signature }: CreateReleaseBody,
+  { version, signature }: CreateReleaseRequest,
 ): Promise<ReleaseResponse | undefined> {
   const release = findRelease(await client.listReleases(appId), version);
   if (release === undefined) return undefined;

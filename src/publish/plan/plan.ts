@@ -1,7 +1,7 @@
 import { type Checked, collect, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  type CreateReleaseBody,
+  type CreateReleaseRequest,
   MAX_JSON_BODY_BYTES,
   type ReleaseResponse,
 } from '../../protocol/messages.ts';
@@ -19,7 +19,7 @@ import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visi
 /** The release that is published into. */
 export type PlannedRelease =
   | { readonly kind: 'existing'; readonly existing: ReleaseResponse }
-  | { readonly kind: 'new'; readonly body: CreateReleaseBody };
+  | { readonly kind: 'new'; readonly body: CreateReleaseRequest };
 
 export interface Plan {
   /** To be registered first. */
@@ -86,7 +86,7 @@ function releaseBody(
   request: ReleaseRequest,
   artifacts: readonly LocalArtifact[],
   server: ServerState,
-): CreateReleaseBody {
+): CreateReleaseRequest {
   const { version, notes, channel, expect } = request;
   if (supports(server, 'artifact-signature')) {
     const visibility = visibilityOfNew(request, server);
@@ -102,7 +102,7 @@ function releaseBody(
 }
 
 /** Our server's limit is known, so a request that exceeds it is never sent. */
-function sizeIssues(body: CreateReleaseBody, server: ServerState): Issue[] {
+function sizeIssues(body: CreateReleaseRequest, server: ServerState): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
   if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
   const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;

@@ -1,5 +1,5 @@
 import { type Checked, ok, refused } from '../../issue.ts';
-import type { CreateArtifactBody, ReleaseResponse } from '../../protocol/messages.ts';
+import type { CreateArtifactRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import { MULTIPART_FROM } from '../../protocol/multipart.ts';
 import { platformName } from '../../protocol/platform.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
@@ -10,7 +10,7 @@ export interface PlannedArtifact extends LocalArtifact {
   /** The signature that an update check has to return for it. */
   readonly servedSignature: string;
   /** api.md, "Upload Artifacts": the request. */
-  readonly body: CreateArtifactBody;
+  readonly body: CreateArtifactRequest;
   /** Extension `complete-upload`: a call follows the PUT. */
   readonly completed?: true;
 }

@@ -1,4 +1,4 @@
-import type { PublishReleaseBody, ReleaseResponse } from '../../protocol/messages.ts';
+import type { PublishReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, parsePlatform } from '../../protocol/platform.ts';
 import { listedName } from './server-state.ts';
 
@@ -38,7 +38,7 @@ export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseRes
 }
 
 /** Extension `draft`: the files that a release must hold to go live, by their hashes. */
-export function requiredFiles(files: readonly PublishedFile[]): PublishReleaseBody {
+export function requiredFiles(files: readonly PublishedFile[]): PublishReleaseRequest {
   return files.map(({ target, arch, bundleType, sha256 }) => ({
     target,
     arch,

@@ -1,5 +1,5 @@
 import { OtaError } from '../../errors.ts';
-import type { CompleteUploadBody } from '../../protocol/messages.ts';
+import type { CompleteUploadRequest } from '../../protocol/messages.ts';
 import { requireNotDeleted } from '../server-state/withdrawal.ts';
 import type { UploadContext } from './upload-grant.ts';
 
@@ -17,7 +17,7 @@ const MAX_POLLS = 100;
 export async function completeUpload(
   { publisher, release }: UploadContext,
   uploadId: string,
-  body?: CompleteUploadBody,
+  body?: CompleteUploadRequest,
 ): Promise<boolean | undefined> {
   const { client, appId, sleep } = publisher;
   const upload = { releaseId: release.id, uploadId };

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { findApp, setSlug } from '../../database/queries/apps.ts';
 import { listReleases } from '../../database/queries/releases.ts';
-import { AppQuery, type AppResponse, SetSlugBody } from '../../protocol/messages.ts';
+import { AppQuery, type AppResponse, SetSlugRequest } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
 import { registerRoute } from '../http/register-route.ts';
@@ -24,7 +24,7 @@ export function registerApps(app: FastifyInstance, { database, clock }: Services
 
   // api.md, "Register a Slug"
   registerRoute(app, 'setSlug', {
-    body: SetSlugBody,
+    body: SetSlugRequest,
     handle: async ({ params, body: { slug } }) => {
       if (isReservedSlug(slug)) {
         const message = 'must not be a reserved word';

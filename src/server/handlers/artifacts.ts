@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { findApp } from '../../database/queries/apps.ts';
 import { createPendingArtifact, isComplete, publishedBytes } from '../../database/queries/artifacts.ts';
 import { findRelease, type Release } from '../../database/queries/releases.ts';
-import { CreateArtifactBody, type CreateArtifactResponse } from '../../protocol/messages.ts';
+import { CreateArtifactRequest, type CreateArtifactResponse } from '../../protocol/messages.ts';
 import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
@@ -32,7 +32,7 @@ export function registerArtifacts(
 
   // api.md, "Upload Artifacts"
   registerRoute(app, 'createArtifact', {
-    body: CreateArtifactBody,
+    body: CreateArtifactRequest,
     handle: async ({ params, body }, reply) => {
       const release = await findRelease(database.queries, params.app_id, params.release_id);
       if (release === undefined) throw noSuchRelease();

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { findUploadState, type UploadState } from '../../database/queries/pending-uploads.ts';
 import {
-  CompleteUploadBody,
+  CompleteUploadRequest,
   type CompleteUploadResponse,
   MAX_PARTS_BODY_BYTES,
 } from '../../protocol/messages.ts';
@@ -20,7 +20,7 @@ export function registerUploadCompletion(
   { finalizer, assembly }: RemoteUploads,
 ): void {
   registerRoute(app, 'completeUpload', {
-    body: CompleteUploadBody,
+    body: CompleteUploadRequest,
     bodyLimit: MAX_PARTS_BODY_BYTES,
     handle: async ({ params, body }, reply): Promise<CompleteUploadResponse> => {
       const id = params.upload_id;

@@ -9,11 +9,11 @@ import {
 } from '../../database/queries/releases.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  CreateReleaseBody,
+  CreateReleaseRequest,
   DeleteReleaseQuery,
-  PublishReleaseBody,
+  PublishReleaseRequest,
   type ReleaseResponse,
-  UpdateReleaseBody,
+  UpdateReleaseRequest,
 } from '../../protocol/messages.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -45,7 +45,7 @@ export function registerReleases(
 /** api.md, "Create a Release". */
 function registerCreate(app: FastifyInstance, { database, clock }: Services): void {
   registerRoute(app, 'createRelease', {
-    body: CreateReleaseBody,
+    body: CreateReleaseRequest,
     handle: async ({ params, body }, reply) => {
       const {
         version,
@@ -72,7 +72,7 @@ function registerCreate(app: FastifyInstance, { database, clock }: Services): vo
 /** Extension `yank`. */
 function registerUpdate(app: FastifyInstance, services: Services): void {
   registerRoute(app, 'updateRelease', {
-    body: UpdateReleaseBody,
+    body: UpdateReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const { app_id: appId, release_id: id } = params;
       const outcome = await updateRelease(services.database.queries, appId, id, body);
@@ -89,7 +89,7 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
 function registerPublish(app: FastifyInstance, services: Services): void {
   const { database, clock } = services;
   registerRoute(app, 'publishRelease', {
-    body: PublishReleaseBody,
+    body: PublishReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const { app_id: appId, release_id: id } = params;
       const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;

@@ -19,7 +19,7 @@ export async function dataFolderId(dataDir: string): Promise<string> {
   } catch (cause) {
     throw new OtaError('store_unavailable', `${file} cannot be used: ${messageOf(cause)}`, {
       cause,
-      hint: 'Give --data-dir a folder this user can write.',
+      hint: 'Pass a --data-dir that this user can write to.',
     });
   }
 }

@@ -189,13 +189,19 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'no token with the id gone',
     'tokens list',
   ],
-  ['a file as store', ['apps', 'list', '--data-dir', 'ok.bin'], 9, 'ok.bin', 'Give --data-dir a folder'],
+  [
+    'a file as store',
+    ['apps', 'list', '--data-dir', 'ok.bin'],
+    9,
+    'ok.bin',
+    'Pass a --data-dir that this user can write to',
+  ],
   [
     'a file as store to serve',
     ['serve', '--port', '0', '--data-dir', 'ok.bin'],
     9,
     'ok.bin',
-    'Give --data-dir a folder',
+    'Pass a --data-dir that this user can write to',
   ],
   [
     'a store that is none',

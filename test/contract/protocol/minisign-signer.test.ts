@@ -37,7 +37,7 @@ function parsed(signature: string): MinisignSignature {
 }
 
 describe('signFile', () => {
-  test('makes what verifies, for these bytes, this key and this version only', () => {
+  test('makes a signature that verifies for these bytes, this key and this version only', () => {
     const { publicKey } = keyPair;
     const signature = parsed(text);
     expect(verifySignature(signature, { publicKey, message: prehash(BYTES), version: '1.2.1' })).toEqual({
@@ -64,7 +64,7 @@ describe('signFile', () => {
     ]);
   });
 
-  test("has the form of what Tauri's signer writes", async () => {
+  test("writes the format of Tauri's signer", async () => {
     const folder = await tempFolder();
     const file = join(folder, FILE);
     await writeFile(file, BYTES);
@@ -85,17 +85,20 @@ describe('signFile', () => {
     expect(algorithm(ours)).toEqual(algorithm(theirs));
   });
 
-  test.skipIf(!isInstalled('minisign'))('makes what minisign accepts (needs minisign)', async () => {
-    const folder = await tempFolder();
-    const [file, key] = [join(folder, FILE), join(folder, 'key.pub')];
-    await writeFile(file, BYTES);
-    await writeFile(`${file}.minisig`, unwrap(text));
-    await writeFile(key, unwrap(formatPublicKeyForTauri(keyPair.publicKey)));
-    const verify = () => promisify(execFile)('minisign', ['-V', '-m', file, '-p', key]);
-    expect((await verify()).stdout).toContain('Signature and comment signature verified');
-    await writeFile(file, BYTES.subarray(1));
-    await expect(verify()).rejects.toThrow();
-  });
+  test.skipIf(!isInstalled('minisign'))(
+    'makes a signature that minisign accepts (needs minisign)',
+    async () => {
+      const folder = await tempFolder();
+      const [file, key] = [join(folder, FILE), join(folder, 'key.pub')];
+      await writeFile(file, BYTES);
+      await writeFile(`${file}.minisig`, unwrap(text));
+      await writeFile(key, unwrap(formatPublicKeyForTauri(keyPair.publicKey)));
+      const verify = () => promisify(execFile)('minisign', ['-V', '-m', file, '-p', key]);
+      expect((await verify()).stdout).toContain('Signature and comment signature verified');
+      await writeFile(file, BYTES.subarray(1));
+      await expect(verify()).rejects.toThrow();
+    },
+  );
 });
 
 describe('formatPublicKeyForTauri', () => {
@@ -110,7 +113,7 @@ describe('formatPublicKeyForTauri', () => {
   });
 });
 
-test('generateSigningKeyPair makes another key each time', () => {
+test('generateSigningKeyPair makes a new key each time', () => {
   const { publicKey } = generateSigningKeyPair();
   expect(publicKey.key).toHaveLength(32);
   expect(publicKey.key).not.toEqual(keyPair.publicKey.key);

@@ -179,7 +179,7 @@ describe('parseSignature', () => {
     expect(parseSignature(change(unbound))).toEqual({ kind: 'malformed', reason });
   });
 
-  test('finds every cut through the text malformed', () => {
+  test('finds the text malformed wherever it is cut off', () => {
     const text = unwrap(unbound).trim();
     const cuts = Array.from({ length: text.length }, (_, end) => parseSignature(wrap(text.slice(0, end))));
     expect(cuts.length).toBeGreaterThan(250);
@@ -281,7 +281,7 @@ describe('verifySignature, on what the real signer wrote', () => {
     });
   });
 
-  test('does not mind another untrusted comment', () => {
+  test('accepts another untrusted comment', () => {
     const text = withLine(unbound, 0, () => 'untrusted comment: by hand');
     expect(text).not.toBe(unbound);
     expect(verifySignature(signature(text), { publicKey: key(), message: prehash(BYTES) })).toEqual({
@@ -289,7 +289,7 @@ describe('verifySignature, on what the real signer wrote', () => {
     });
   });
 
-  test('accepts a signature bound to the announced version', () => {
+  test('accepts a signature bound to the offered version', () => {
     expect(
       verifySignature(signature(bound), { publicKey: key(), message: prehash(BYTES), version: '1.2.0+7' }),
     ).toEqual({ valid: true });
@@ -307,13 +307,13 @@ describe('verifySignature, on what the real signer wrote', () => {
     },
   );
 
-  test('accepts a signature bound to no version, whatever is announced', () => {
+  test('accepts a signature bound to no version, whatever version is offered', () => {
     expect(
       verifySignature(signature(unbound), { publicKey: key(), message: prehash(BYTES), version: '1.2.0' }),
     ).toEqual({ valid: true });
   });
 
-  test('accepts a bound signature when no version is announced', () => {
+  test('accepts a bound signature when no version is given', () => {
     expect(verifySignature(signature(bound), { publicKey: key(), message: prehash(BYTES) })).toEqual({
       valid: true,
     });
@@ -393,7 +393,7 @@ describe('verifySignature, on legacy signatures over the bytes themselves', () =
     });
   });
 
-  test('refuses another announced version', () => {
+  test('refuses another offered version', () => {
     expect(verifySignature(signature(legacy), { publicKey: key, message: BYTES, version: '1.2.1' })).toEqual({
       valid: false,
       reason: 'signed for version 1.2.0, but announced as 1.2.1',

@@ -81,7 +81,7 @@ describe('the control data of a Debian package', () => {
       expect(await readDebianPackage(join(folder, 'app.deb'))).toEqual(expected);
     });
 
-    test('is read by it as by us where tauri-bundler made it', async () => {
+    test('made as by tauri-bundler is read by it in the same way', async () => {
       const file = join(await tempFolder(), 'app.deb');
       await writeFile(file, debianPackage());
       const { stdout } = await run('dpkg-deb', ['--field', file, 'Package', 'Version', 'Architecture']);

@@ -30,7 +30,7 @@ function spoiled(field: keyof typeof PLACES, value: number): Buffer {
 
 describe('the header of an RPM package', () => {
   test.each([1, 2, 3, 4, 5, 6, 7, 8])(
-    'is read, padded by whatever %i more bytes of signatures need',
+    'is read when the signatures have %i more bytes, and so another padding',
     async (more) => {
       const data = { name: 'note-taker', version: '1.2.0-rc.1+7', arch: 'armhfp' };
       expect(await read(rpmPackage(data, more))).toEqual(data);
@@ -42,8 +42,8 @@ describe('the header of an RPM package', () => {
     ['cut off in its signatures', rpmPackage().subarray(0, 120), /^unexpected end of file$/],
     ['cut off in its header', rpmPackage().subarray(0, 500), /^unexpected end of file$/],
     ['without a header after its signatures', spoiled('magic', 0), /^its header is damaged$/],
-    ['with more entries than rpm takes', spoiled('entries', 0x10000), /^its header is damaged$/],
-    ['with more data than rpm takes', spoiled('data size', 0x1000_0000), /^its header is damaged$/],
+    ['with more entries than rpm accepts', spoiled('entries', 0x10000), /^its header is damaged$/],
+    ['with more data than rpm accepts', spoiled('data size', 0x1000_0000), /^its header is damaged$/],
     ['with a version outside of its data', spoiled('version at', 0x0100_0000), /^its header has no version$/],
     ['without a name', rpmPackage({ name: '' }), /^its header has no name$/],
   ])('%s is refused', async (_, bytes, words) => {
@@ -51,7 +51,7 @@ describe('the header of an RPM package', () => {
   });
 
   describe.skipIf(!isInstalled('rpmbuild'))('of rpmbuild (needs it)', () => {
-    test.each(['gzdio', 'zstdio', 'xzdio'])('is read where the files are packed with %s', async (payload) => {
+    test.each(['gzdio', 'zstdio', 'xzdio'])('is read when the files are packed with %s', async (payload) => {
       const folder = await tempFolder();
       const about = 'Name: note-taker\nVersion: 1.2.0~beta.1\nRelease: 3\nSummary: s\nLicense: MIT\n';
       await writeFile(join(folder, 'app.spec'), `${about}%description\nd\n%files\n`);
@@ -65,7 +65,7 @@ describe('the header of an RPM package', () => {
       });
     });
 
-    test('is read by rpm as by us where our tests made it', async () => {
+    test('made by these tests is read by rpm in the same way', async () => {
       const file = join(await tempFolder(), 'app.rpm');
       await writeFile(file, rpmPackage());
       const { stdout } = await run('rpm', ['-qp', '--queryformat', '%{NAME} %{VERSION} %{ARCH}', file]);

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { type DiscoverOptions, discoverProject } from '../../../src/tauri/discover-project.ts';
 import { copyProject, write } from './tauri-project.ts';
 
-/** What is discovered, in short: candidates as `linux-x86_64 deb FILE`, what is left out as `FILE: why`. */
+/** A discovery in short: candidates as `linux-x86_64 deb FILE`, left out files as `FILE: reason`. */
 export async function discover(project: string, options: Partial<DiscoverOptions> = {}) {
   const discovery = await discoverProject({ project, hostTarget: 'linux', ...options });
   return {
@@ -12,6 +12,7 @@ export async function discover(project: string, options: Partial<DiscoverOptions
       .sort(),
     leftOut: discovery.leftOut.map(({ file, reason }) => `${basename(file)}: ${reason}`).sort(),
     issues: discovery.issues.map(({ message }) => message.replaceAll(`${project}/`, '')),
+    issueIds: discovery.issues.map(({ id }) => id),
   };
 }
 

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   AppResponse,
   CapabilitiesResponse,
-  CreateArtifactBody,
+  CreateArtifactRequest,
   CreateArtifactResponse,
-  CreateReleaseBody,
+  CreateReleaseRequest,
   MAX_SIGNATURE_LENGTH,
   PathParameters,
   ReleaseListResponse,
   ReleaseResponse,
-  SetSlugBody,
+  SetSlugRequest,
   UpdateResponse,
   UploadResponse,
 } from '../../../src/protocol/messages.ts';
@@ -29,20 +29,20 @@ describe('the examples of api.md', () => {
   const documented = (blocks: readonly { heading: string }[]) => blocks.map(({ heading }) => heading);
 
   const requestSchemas: [string, TSchema][] = [
-    ['1. Register a Slug', SetSlugBody],
-    ['2. Create a Release', CreateReleaseBody],
-    ['3. Upload Artifacts', CreateArtifactBody],
+    ['1. Register a Slug', SetSlugRequest],
+    ['2. Create a Release', CreateReleaseRequest],
+    ['3. Upload Artifacts', CreateArtifactRequest],
   ];
-  const answerSchemas: [string, TSchema][] = [
+  const responseSchemas: [string, TSchema][] = [
     ['2. Create a Release', ReleaseResponse],
     ['3. Upload Artifacts', CreateArtifactResponse],
     ['Update Available (200)', UpdateResponse],
   ];
 
-  test('are all held against a schema here, but for the settings of the app', () => {
+  test('are all checked against a schema here, except the settings of the app', () => {
     expect(documented(requestBodies)).toEqual(requestSchemas.map(([heading]) => heading));
     expect(documented(documentedJson)).toEqual([
-      ...answerSchemas.map(([heading]) => heading),
+      ...responseSchemas.map(([heading]) => heading),
       'Tauri Integration',
     ]);
   });
@@ -53,7 +53,7 @@ describe('the examples of api.md', () => {
     expect(matches(schema, example?.body)).toBe(true);
   });
 
-  test.each(answerSchemas)('answer: %s', (heading, schema) => {
+  test.each(responseSchemas)('response: %s', (heading, schema) => {
     const example = documentedJson.find((answer) => answer.heading === heading);
     expect(fieldErrors(schema, example?.value)).toEqual([]);
     expect(matches(schema, example?.value)).toBe(true);
@@ -78,8 +78,8 @@ function accepts(schema: TSchema, valid: object, table: readonly [string, Record
   });
 }
 
-describe('SetSlugBody', () => {
-  refuses(SetSlugBody, SLUG, [
+describe('SetSlugRequest', () => {
+  refuses(SetSlugRequest, SLUG, [
     ['a slug of 2 characters', { slug: 'ab' }, 'slug'],
     ['a slug of 41 characters', { slug: 'a'.repeat(41) }, 'slug'],
     ['a slug with an upper-case letter', { slug: 'My-app' }, 'slug'],
@@ -90,8 +90,8 @@ describe('SetSlugBody', () => {
     ['a list for the slug', { slug: ['my-app'] }, 'slug'],
   ]);
 
-  test('says the rule for a slug in words', () => {
-    expect(fieldErrors(SetSlugBody, { slug: '-' })).toEqual([
+  test('explains the rule for a slug in words', () => {
+    expect(fieldErrors(SetSlugRequest, { slug: '-' })).toEqual([
       {
         field: 'slug',
         message: 'must be 3 to 40 characters, lowercase letters, digits and hyphens, no hyphen at either end',
@@ -100,8 +100,8 @@ describe('SetSlugBody', () => {
   });
 });
 
-describe('CreateReleaseBody', () => {
-  accepts(CreateReleaseBody, RELEASE, [
+describe('CreateReleaseRequest', () => {
+  accepts(CreateReleaseRequest, RELEASE, [
     ['a version alone', {}],
     ['a pre-release with build metadata', { version: '1.2.0-rc.1+build.5' }],
     ['null for notes and signature', { notes: null, signature: null }],
@@ -113,7 +113,7 @@ describe('CreateReleaseBody', () => {
     ['a signature of a scheme of its own', { signature: `sig ${PARTY}` }],
   ]);
 
-  refuses(CreateReleaseBody, RELEASE, [
+  refuses(CreateReleaseRequest, RELEASE, [
     ['a version with a leading v', { version: 'v1.2.0' }, 'version'],
     ['a version with a leading zero', { version: '1.02.0' }, 'version'],
     ['a version with a line end', { version: '1.2.0\n' }, 'version'],
@@ -141,12 +141,12 @@ describe('CreateReleaseBody', () => {
     ['a number for the signature', { signature: 5 }, 'signature'],
   ]);
 
-  test('asks for the version and nothing else', () => {
-    expect(fieldErrors(CreateReleaseBody, {})).toEqual([{ field: 'version', message: 'is required' }]);
+  test('requires the version and nothing else', () => {
+    expect(fieldErrors(CreateReleaseRequest, {})).toEqual([{ field: 'version', message: 'is required' }]);
   });
 
-  test('names every wrong field at once, in words', () => {
-    expect(fieldErrors(CreateReleaseBody, { version: '1.2', notes: '\0', signature: '' })).toEqual([
+  test('names all invalid fields at once, in words', () => {
+    expect(fieldErrors(CreateReleaseRequest, { version: '1.2', notes: '\0', signature: '' })).toEqual([
       {
         field: 'version',
         message:
@@ -161,8 +161,8 @@ describe('CreateReleaseBody', () => {
   });
 });
 
-describe('CreateArtifactBody', () => {
-  accepts(CreateArtifactBody, ARTIFACT, [
+describe('CreateArtifactRequest', () => {
+  accepts(CreateArtifactRequest, ARTIFACT, [
     ['a file of one byte', { file_size: 1 }],
     ['the greatest size that a number holds exactly', { file_size: Number.MAX_SAFE_INTEGER }],
     ['the fields of artifact-signature', { signature: 'c2ln', sha256: '0123456789abcdef'.repeat(4) }],
@@ -174,7 +174,7 @@ describe('CreateArtifactBody', () => {
     ),
   ]);
 
-  refuses(CreateArtifactBody, ARTIFACT, [
+  refuses(CreateArtifactRequest, ARTIFACT, [
     ['an unknown target', { target: 'macos' }, 'target'],
     ['a target in upper case', { target: 'Darwin' }, 'target'],
     ['a list for the target', { target: ['darwin'] }, 'target'],
@@ -198,15 +198,15 @@ describe('CreateArtifactBody', () => {
     ['a SHA-256 in base64', { sha256: `${'A'.repeat(43)}=` }, 'sha256'],
   ]);
 
-  test('asks for target, arch and size and nothing else', () => {
-    expect(fieldErrors(CreateArtifactBody, {})).toEqual(
+  test('requires target, arch and size and nothing else', () => {
+    expect(fieldErrors(CreateArtifactRequest, {})).toEqual(
       ['target', 'arch', 'file_size'].map((field) => ({ field, message: 'is required' })),
     );
   });
 
-  test('names every wrong field at once, in words', () => {
+  test('names all invalid fields at once, in words', () => {
     const body = { target: 'macos', arch: 'arm64', file_size: 0, sha256: '' };
-    expect(fieldErrors(CreateArtifactBody, body)).toEqual([
+    expect(fieldErrors(CreateArtifactRequest, body)).toEqual([
       { field: 'target', message: 'must be one of linux, darwin, windows' },
       { field: 'arch', message: 'must be one of x86_64, aarch64, i686, armv7, riscv64' },
       { field: 'file_size', message: 'must be a positive whole number of bytes' },
@@ -235,7 +235,7 @@ describe('PathParameters', () => {
   });
 });
 
-describe('answers', () => {
+describe('responses', () => {
   const artifact = { target: 'linux', arch: 'armv7', file_size: 3, sha256: 'ab', signature: null };
   const { sha256: _hash, ...unhashed } = artifact;
   const update = { version: '1.2.0', url: 'https://example.test/file', signature: 'c2ln' };
@@ -273,7 +273,7 @@ describe('answers', () => {
     expect(fieldErrors(schema, rest)).toEqual([{ field, message: 'is required' }]);
   });
 
-  test.each(LEAST)('%s is refused when it is no object', (_, schema) => {
+  test.each(LEAST)('%s is refused when it is not an object', (_, schema) => {
     for (const value of [null, 'OK', 204, [], [{}]]) expect(matches(schema, value)).toBe(false);
   });
 

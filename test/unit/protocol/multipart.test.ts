@@ -19,7 +19,7 @@ describe('the parts of a file', () => {
     MAX_PARTS * 16 * MIB + 1,
     100 * GIB + 7,
     4 * TIB,
-  ])('of %i bytes are those bytes, as S3 takes them', (fileSize) => {
+  ])('of %i bytes add up to it, within the limits of S3', (fileSize) => {
     const parts = partsOf(fileSize);
     expect(parts.map(({ number }) => number)).toEqual(parts.map((_, i) => i + 1));
     expect(parts.reduce((sum, { size }) => sum + size, 0)).toBe(fileSize);
@@ -38,7 +38,7 @@ describe('the parts of a file', () => {
     expect(partsOf(33 * MIB).map(({ size }) => size / MIB)).toEqual([16, 16, 1]);
   });
 
-  test('have another size where one is given', () => {
+  test('have another size when one is given', () => {
     expect(partsOf(10, 4)).toEqual([
       { number: 1, size: 4 },
       { number: 2, size: 4 },
@@ -46,7 +46,7 @@ describe('the parts of a file', () => {
     ]);
   });
 
-  test('are so few that their ETags fit into one body', () => {
+  test('are few enough for their ETags to fit into one body', () => {
     const body = JSON.stringify({ parts: Array(MAX_PARTS).fill(`"${'a'.repeat(32)}"`) });
     expect(body.length).toBeLessThan(MAX_JSON_BODY_BYTES);
   });

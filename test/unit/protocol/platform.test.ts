@@ -23,7 +23,7 @@ const DOCUMENTED = [
   { name: 'windows-aarch64', platform: { target: 'windows', arch: 'aarch64' } },
 ] as const;
 
-test('the documented platforms are those that are called so', () => {
+test('the documented platforms have the documented names', () => {
   const all = TARGETS.flatMap((target) => DOCUMENTED_ARCHS.map((arch) => platformName({ target, arch })));
   expect(all.sort()).toEqual(DOCUMENTED.map(({ name }) => name).sort());
 });
@@ -43,7 +43,7 @@ test('every platform that Tauri’s updater asks for has a name that can be read
   }
 });
 
-test('each kind of bundle is for one system', () => {
+test('each bundle type is for one system', () => {
   const systems = Object.fromEntries(
     BUNDLE_TYPES.map((type) => [type, TARGETS.filter((target) => isBundleTypeOf(target, type))]),
   );
@@ -59,7 +59,7 @@ test('each kind of bundle is for one system', () => {
 
 const DEB: Platform = { target: 'linux', arch: 'x86_64', bundleType: 'deb' };
 
-test('a platform’s name stands for all its kinds of bundle, the name of a kind for that', () => {
+test('a name without a bundle type covers all bundle types, one with a bundle type that alone', () => {
   expect(namesPlatform('linux-x86_64', DEB)).toBe(true);
   expect(namesPlatform('linux-x86_64-deb', DEB)).toBe(true);
   expect(namesPlatform('linux-x86_64-rpm', DEB)).toBe(false);
@@ -67,13 +67,13 @@ test('a platform’s name stands for all its kinds of bundle, the name of a kind
   expect(namesPlatform('linux-aarch64', DEB)).toBe(false);
 });
 
-test('what is for every kind of bundle comes first, then AppImage, deb, rpm', () => {
+test('an artifact for every bundle type comes first, then AppImage, deb, rpm', () => {
   const linux = (bundleType?: Platform['bundleType']) => platformOf({ ...DEB, bundle_type: bundleType });
   const sorted = [linux('rpm'), linux('deb'), linux(), linux('appimage')].sort(compareByPreference);
   expect(sorted.map(({ bundleType }) => bundleType)).toEqual([undefined, 'appimage', 'deb', 'rpm']);
 });
 
-test.each([undefined, null, ''] as const)('a field of %j is no kind of bundle', (bundle_type) => {
+test.each([undefined, null, ''] as const)('a field of %j is not a bundle type', (bundle_type) => {
   expect(platformOf({ target: 'linux', arch: 'x86_64', bundle_type })).toEqual({
     target: 'linux',
     arch: 'x86_64',

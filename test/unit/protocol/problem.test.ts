@@ -4,7 +4,7 @@ import { matches } from '../../../src/protocol/validate.ts';
 
 const CODES = Object.keys(PROBLEM_STATUS) as ProblemCode[];
 
-test('no code and no status that scripts rely on has changed', () => {
+test('codes and their statuses, which scripts rely on, have not changed', () => {
   expect(PROBLEM_STATUS).toEqual({
     invalid_request: 400,
     unauthorized: 401,
@@ -33,7 +33,7 @@ test('no code and no status that scripts rely on has changed', () => {
 });
 
 describe('Problem', () => {
-  test.each(CODES)('%s becomes a body that the client can read, after a trip through JSON', (code) => {
+  test.each(CODES)('%s becomes a body that the client can read', (code) => {
     const problem = new Problem(code, 'why');
     const received: unknown = JSON.parse(JSON.stringify(problem.toBody()));
     expect(matches(ProblemBody, received)).toBe(true);
@@ -46,7 +46,7 @@ describe('Problem', () => {
     });
   });
 
-  test('names the wrong fields in the order they were found', () => {
+  test('lists the invalid fields in the order they were found', () => {
     const errors = [
       { field: 'version', message: 'is required' },
       { field: 'notes', message: 'must be text' },

@@ -22,7 +22,7 @@ const documented = documentedRequests.filter(({ path }) => path.includes('{'));
 const examples = documentedRequests.filter(({ path }) => !path.includes('{'));
 
 describe('routes', () => {
-  test('api.md still has the request lines that these tests were written for', () => {
+  test('api.md still has the request lines that these tests expect', () => {
     expect(documented.map(lineOf)).toEqual([
       'PUT /api/sync/ota/apps/{app_id}/slug',
       'POST /api/sync/ota/apps/{app_id}/releases',
@@ -44,13 +44,13 @@ describe('routes', () => {
     if (!request.authorized) expect(found.map(({ access }) => access)).toEqual(['public']);
   });
 
-  test('have nothing undocumented beyond the list of ours, and ask of it what the list says', () => {
+  test('have nothing beyond api.md but the listed ones, with the listed access', () => {
     const lines = documented.map(lineOf);
     const undocumented = all.filter(([, route]) => !lines.includes(lineOf(route)));
     expect(Object.fromEntries(undocumented.map(([name, { access }]) => [name, access]))).toEqual(OURS);
   });
 
-  test('let no token that may only read change anything', () => {
+  test('let no token with read access change anything', () => {
     const writing = all.filter(([, { method }]) => method !== 'GET');
     expect(writing.map(([, { access }]) => access).sort()).toEqual([
       'app:admin',
@@ -64,12 +64,12 @@ describe('routes', () => {
     ]);
   });
 
-  test('never stand twice for the same requests', () => {
+  test('never match the same requests twice', () => {
     const shapes = all.map(([, route]) => lineOf(route).replaceAll(/\{\w+\}/g, '{}'));
     expect(shapes).toHaveLength(new Set(shapes).size);
   });
 
-  test.each(all)('%s stands under the API root and names only parameters that have a schema', (_, route) => {
+  test.each(all)('%s is below the API root and names only parameters that have a schema', (_, route) => {
     expect(route.path === API_ROOT || route.path.startsWith(`${API_ROOT}/`)).toBe(true);
     const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     expect(Object.keys(PathParameters)).toEqual(expect.arrayContaining(names));
@@ -123,7 +123,7 @@ describe('pathOf', () => {
     expect(new URL(path, 'https://example.test').pathname).toBe(path);
   });
 
-  test('does not take a value for a pattern of its own', () => {
+  test('does not expand braces in a value', () => {
     const path = pathOf('deleteRelease', { app_id: '{release_id}', release_id: '$&' });
     expect(path).toBe('/api/sync/ota/apps/%7Brelease_id%7D/releases/%24%26');
   });

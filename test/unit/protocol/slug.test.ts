@@ -45,7 +45,7 @@ describe('isReservedSlug', () => {
     expect(isReservedSlug(slug)).toBe(false);
   });
 
-  test('only ever concerns words that could be slugs', () => {
+  test('concerns only words that are well-formed slugs', () => {
     expect(RESERVED_SLUGS.filter((slug) => !isSlug(slug))).toEqual([]);
   });
 });

@@ -42,7 +42,7 @@ describe('matches', () => {
     expect(fieldErrors(Order, value)).toHaveLength(1);
   });
 
-  test('leaves the value as it was', () => {
+  test('does not change the value', () => {
     const value = Object.freeze({ ...VALID, colour: 'red' });
     expect(matches(Order, value)).toBe(true);
     expect(value).toEqual({ id: 'abc', count: 1, colour: 'red' });
@@ -67,7 +67,7 @@ describe('fieldErrors', () => {
     expect(fieldErrors(Order, { ...VALID, note: 5 })).toEqual([{ field: 'note', message: 'must be text' }]);
   });
 
-  test('says what is wrong of a field without a description', () => {
+  test('describes the error of a field without a description', () => {
     const errors = fieldErrors(Order, { ...VALID, count: 1.5 });
     expect(errors).toEqual([{ field: 'count', message: expect.stringContaining('integer') }]);
   });

@@ -5,7 +5,7 @@ import { createPrivateFile } from '../../../src/runtime/private-file.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 
 describe('a data folder', () => {
-  test('is made with the folders above it, for its owner only', async () => {
+  test('is created with the folders above it, for its owner only', async () => {
     const dataDir = join(await tempFolder(), 'above', 'data');
     createPrivateFile(dataDir, 'file');
     createPrivateFile(dataDir, 'file');

@@ -12,7 +12,7 @@ test('a small file is read as text', async () => {
 
 test.each([
   ['a folder', (path: string) => mkdir(path), 'EISDIR'],
-  ['a device without end', (path: string) => symlink('/dev/zero', path), 'it is not a regular file'],
+  ['an endless device', (path: string) => symlink('/dev/zero', path), 'it is not a regular file'],
   [
     'a file that is far too large',
     async (path: string) => {
@@ -27,7 +27,7 @@ test.each([
   expect(() => readSmallFile(path)).toThrow(reason);
 });
 
-test('what is not there is told with its code', async () => {
+test('a missing file is refused with the code of Node', async () => {
   const path = join(await tempFolder(), 'gone');
   expect(() => readSmallFile(path)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
 });

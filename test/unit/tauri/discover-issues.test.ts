@@ -1,12 +1,13 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import type { IssueId } from '../../../src/issue.ts';
 import { machO, msi, windowsProgram } from '../../support/process/executables.ts';
 import { writeTarGz, zip } from '../../support/tauri/archives.ts';
 import { discover, projectWith, release } from '../../support/tauri/discover-in-short.ts';
 import { rpmPackage } from '../../support/tauri/packages.ts';
 import { type BuildOptions, copyProject, layOutBuild, write } from '../../support/tauri/tauri-project.ts';
 
-describe('a file that is not what its name and path say is a issue:', () => {
+describe('a bundle is an issue when its name, path and bytes disagree:', () => {
   const appImage = 'appimage/Note Taker_1.2.0_amd64.AppImage';
   const app = 'macos/Note Taker.app.tar.gz';
   const deb = 'deb/Note Taker_1.2.0_amd64.deb';
@@ -45,15 +46,10 @@ describe('a file that is not what its name and path say is a issue:', () => {
       zip({ 'readme.txt': Buffer.from('hello') }),
       'it does not contain Note Taker_1.2.0_x64_en-US.msi',
     ],
-    [
-      "a file in another kind's folder",
-      'rpm/Note Taker_1.2.0_amd64.deb',
-      Buffer.from('!<arch>\n'),
-      'the folder rpm is for other bundles',
-    ],
   ])('%s', async (_, path, content, reason) => {
-    const { discovery, found, issues } = await discover(await projectWith(path, content));
+    const { discovery, found, issues, issueIds } = await discover(await projectWith(path, content));
     expect(found).toEqual([]);
+    expect(issueIds).toEqual(['bundle.wrong_content']);
     expect(issues).toEqual([
       expect.stringContaining(`src-tauri/target/release/bundle/${path} is mislabelled: ${reason}`),
     ]);
@@ -63,42 +59,57 @@ describe('a file that is not what its name and path say is a issue:', () => {
     });
   });
 
-  test.each<[string, Parameters<typeof layOutBuild>[1], BuildOptions, RegExp]>([
+  test("a file in another kind's folder", async () => {
+    const path = 'rpm/Note Taker_1.2.0_amd64.deb';
+    const { found, issues, issueIds } = await discover(await projectWith(path, Buffer.from('!<arch>\n')));
+    expect(found).toEqual([]);
+    expect(issueIds).toEqual(['bundle.wrong_folder']);
+    expect(issues).toEqual([expect.stringContaining('the folder rpm is for other bundles')]);
+  });
+
+  test.each<[string, Parameters<typeof layOutBuild>[1], BuildOptions, IssueId, RegExp]>([
     [
       'bytes for another arch than the name says',
       'linux',
       { archs: ['x86_64'], archsInside: ['aarch64'] },
+      'bundle.wrong_arch',
       /AppImage is mislabelled: its name says x86_64, its header says aarch64$/,
     ],
     [
       'bytes for another arch than the path says',
       'darwin',
       { triple: 'aarch64-apple-darwin', archsInside: ['x86_64'] },
+      'bundle.wrong_arch',
       /the folder aarch64-apple-darwin says aarch64, its header says x86_64$/,
     ],
     [
       'a universal path with half an app',
       'darwin',
       { triple: 'universal-apple-darwin', archs: ['x86_64', 'aarch64'], archsInside: ['aarch64'] },
+      'bundle.wrong_arch',
       /the folder universal-apple-darwin says aarch64 and x86_64, its header says aarch64$/,
     ],
     [
       'a name for another arch than the path says',
       'windows',
       { triple: 'aarch64-pc-windows-msvc', archs: ['x86_64'] },
+      'bundle.wrong_arch',
       /its name says x86_64, the folder aarch64-pc-windows-msvc says aarch64$/,
     ],
     [
       'a name for another system than the path says',
       'windows',
       { triple: 'x86_64-unknown-linux-gnu' },
+      'bundle.wrong_target',
       /the folder x86_64-unknown-linux-gnu says linux, its name says windows$/,
     ],
-  ])('%s', async (_, system, options, words) => {
+  ])('%s', async (_, system, options, id, words) => {
     const project = await copyProject();
     await layOutBuild(project, system, options);
-    const { issues } = await discover(project);
-    expect(issues).toContainEqual(expect.stringMatching(words));
+    const { discovery } = await discover(project);
+    expect(discovery.issues).toContainEqual(
+      expect.objectContaining({ id, message: expect.stringMatching(words) }),
+    );
   });
 
   test('a macOS app without an executable', async () => {
@@ -106,24 +117,26 @@ describe('a file that is not what its name and path say is a issue:', () => {
     const file = release(project, app);
     await write(`${file}.sig`, 'signature');
     await writeTarGz(file, { 'Note Taker.app/Contents/Resources/a': 'a' });
-    expect((await discover(project)).issues).toEqual([expect.stringMatching(/it contains no macOS app$/)]);
+    const { issues, issueIds } = await discover(project);
+    expect(issueIds).toEqual(['bundle.wrong_content']);
+    expect(issues).toEqual([expect.stringMatching(/it contains no macOS app$/)]);
   });
 
-  test('a file for a machine that no updater knows', async () => {
+  test("a program for a CPU that Tauri's updater does not support", async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     const file = release(project, appImage);
     const bytes = await readFile(file);
     bytes.writeUInt16LE(21, 18); // PowerPC
     await writeFile(file, bytes);
-    expect((await discover(project)).issues).toEqual([
-      expect.stringMatching(/it is for a CPU that Tauri's updater does not support$/),
-    ]);
+    const { issues, issueIds } = await discover(project);
+    expect(issueIds).toEqual(['bundle.wrong_content']);
+    expect(issues).toEqual([expect.stringMatching(/it is for a CPU that Tauri's updater does not support$/)]);
   });
 });
 
-describe('two files for one place are a issue', () => {
-  test('as where a build with a triple lies beside one without', async () => {
+describe('two files for the same platform and kind', () => {
+  test('are an issue, as of builds with and without a triple', async () => {
     const project = await copyProject();
     const { 'Note Taker_1.2.0_x64-setup.exe': first } = await layOutBuild(project, 'windows');
     const triple = 'x86_64-pc-windows-msvc';
@@ -137,7 +150,7 @@ describe('two files for one place are a issue', () => {
     });
   });
 
-  test('but an MSI in two languages is none', async () => {
+  test('are accepted when they are an MSI in two languages', async () => {
     const project = await copyProject();
     for (const language of ['en-US', 'de-DE']) {
       await write(release(project, `msi/Note Taker_1.2.0_x64_${language}.msi`), msi());
@@ -149,11 +162,11 @@ describe('two files for one place are a issue', () => {
   });
 });
 
-describe('without signatures', () => {
+describe('unsigned bundles', () => {
   const off = { bundle: { active: true } };
 
   test.each(['linux', 'windows', 'darwin'] as const)(
-    'it is a issue for %s that createUpdaterArtifacts is off',
+    'are an issue on %s, because createUpdaterArtifacts is off',
     async (system) => {
       const project = await copyProject(off);
       await layOutBuild(project, system, { updaterArtifacts: false });
@@ -172,7 +185,7 @@ describe('without signatures', () => {
     },
   );
 
-  test('where createUpdaterArtifacts is on, the key was missing', async () => {
+  test('are an issue although createUpdaterArtifacts is on, when the key was missing', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'windows', { updaterArtifacts: false });
     expect((await discover(project)).discovery.issues).toEqual([
@@ -185,7 +198,7 @@ describe('without signatures', () => {
     ]);
   });
 
-  test('one platform is a issue, although another is signed', async () => {
+  test('are an issue for their platform, although another is signed', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'windows', { updaterArtifacts: false });
@@ -194,14 +207,14 @@ describe('without signatures', () => {
     expect(issues).toEqual([expect.stringMatching(/^there is no \.sig for .*setup\.exe, .*\.msi, although/)]);
   });
 
-  test('leftovers of other versions are none', async () => {
+  test('are ignored when they are of another version', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'linux', { version: '1.1.0', updaterArtifacts: false });
     expect((await discover(project)).issues).toEqual([]);
   });
 
-  test('a Mac of which only the disk image is there is a issue', async () => {
+  test('are an issue on macOS when there is only a disk image', async () => {
     const project = await copyProject(off);
     await layOutBuild(project, 'darwin', { updaterArtifacts: false });
     await rm(release(project, 'macos'), { recursive: true });
@@ -218,8 +231,8 @@ describe('without signatures', () => {
   });
 });
 
-describe('nothing found is a issue', () => {
-  test('where nothing was built', async () => {
+describe('a project without bundles to publish is an issue', () => {
+  test('when nothing was built', async () => {
     const project = await copyProject();
     expect((await discover(project)).discovery).toMatchObject({
       version: '1.2.0',
@@ -235,7 +248,7 @@ describe('nothing found is a issue', () => {
     });
   });
 
-  test('where all that was built is of another version, which is named', async () => {
+  test('when only another version was built, which is named', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { version: '1.1.0' });
     expect((await discover(project)).discovery.issues).toEqual([

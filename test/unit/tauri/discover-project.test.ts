@@ -13,7 +13,7 @@ import {
 } from '../../support/tauri/tauri-project.ts';
 
 describe('what `tauri build` leaves', () => {
-  test('is described by the project', async () => {
+  test('is found with the name, version, slug and key of the project', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     const { discovery } = await discover(project);
@@ -114,7 +114,7 @@ describe('what `tauri build` leaves', () => {
     expect({ found, leftOut, issues }).toEqual({ found: expected, leftOut: left, issues: [] });
   });
 
-  test('on all three systems, gathered in one place, is found together', async () => {
+  test('on three systems, gathered in one target folder, is found together', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'darwin', { triple: 'universal-apple-darwin', archs: ['x86_64', 'aarch64'] });
@@ -132,7 +132,7 @@ describe('what `tauri build` leaves', () => {
     expect(issues).toEqual([]);
   });
 
-  test('has paths like that of the project: relative where it is', async () => {
+  test('has relative paths when the path of the project is relative', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'darwin');
     const { discovery } = await discover(relative('', project));
@@ -141,13 +141,13 @@ describe('what `tauri build` leaves', () => {
     ]);
   });
 
-  test('is the same from the Tauri folder itself', async () => {
+  test('is the same when the Tauri folder is given as the project', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'windows');
     expect((await discover(join(project, 'src-tauri'))).found).toEqual((await discover(project)).found);
   });
 
-  test('is called as the crate where there is no productName, with its version', async () => {
+  test('has the name and version of the crate when the configuration has none', async () => {
     const project = await copyProject({ productName: undefined, version: undefined });
     await layOutBuild(project, 'darwin', { product: 'note-taker', version: '0.0.0' });
     const { discovery, found } = await discover(project);
@@ -155,7 +155,7 @@ describe('what `tauri build` leaves', () => {
     expect(found).toEqual(['darwin-aarch64 app note-taker.app.tar.gz']);
   });
 
-  test("is called as the target system's overlay says, whatever system this is", async () => {
+  test("has the name in the target system's overlay, whatever system this is", async () => {
     const project = await copyProject();
     const overlay = {
       productName: 'Notes',
@@ -168,7 +168,7 @@ describe('what `tauri build` leaves', () => {
     expect(discovery).toMatchObject({ productName: 'Notes', slug: 'notes', leftOut: [], issues: [] });
   });
 
-  test('of an MSI may have the version WiX takes', async () => {
+  test('of an MSI may have the version that WiX requires', async () => {
     const project = await copyProject({ version: '1.2.0-7' });
     await write(release(project, 'msi/Note Taker_1.2.0.7_x64_en-US.msi'), msi());
     await write(release(project, 'msi/Note Taker_1.2.0.7_x64_en-US.msi.sig'), 'signature');
@@ -183,7 +183,7 @@ describe('what `tauri build` leaves', () => {
   });
 });
 
-describe('a package whose bytes are written in other words than its name is no issue:', () => {
+describe('a package with another spelling in its bytes than in its name is accepted:', () => {
   test.each([
     ['1.2.0-beta.1', '1.2.0~beta.1'],
     ['1.2.0-beta.1', '1.2.0_beta.1'],
@@ -214,7 +214,7 @@ describe('a package whose bytes are written in other words than its name is no i
   });
 });
 
-describe('what is not published is left out, and said:', () => {
+describe('left out with a reason:', () => {
   test('a debug build', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { profile: 'debug' });
@@ -225,7 +225,7 @@ describe('what is not published is left out, and said:', () => {
     expect(issues).toEqual([]);
   });
 
-  test('leftovers of other versions', async () => {
+  test('bundles of other versions', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'windows', { version: '1.1.0' });
     await layOutBuild(project, 'windows');
@@ -247,7 +247,7 @@ describe('what is not published is left out, and said:', () => {
     expect(leftOut).toContain('Note Taker.app.tar.gz: its Info.plist says 1.1.0, not 1.2.0');
   });
 
-  test('but not a macOS app whose Info.plist has no pre-release, as Apple wants it', async () => {
+  test('but not a macOS app with an Info.plist without the pre-release, as Apple requires', async () => {
     const project = await copyProject({ version: '1.2.0-beta.1' });
     await layOutBuild(project, 'darwin', { version: '1.2.0' });
     expect((await discover(project)).found).toEqual(['darwin-aarch64 app Note Taker.app.tar.gz']);
@@ -280,7 +280,7 @@ describe('what is not published is left out, and said:', () => {
     });
   });
 
-  test('a signature whose file is gone', async () => {
+  test('a signature without its file', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await rm(release(project, 'deb/Note Taker_1.2.0_amd64.deb'));
@@ -289,7 +289,7 @@ describe('what is not published is left out, and said:', () => {
     ]);
   });
 
-  test('a system that no updater asks for', async () => {
+  test("a system that Tauri's updater does not support", async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'linux', { triple: 'x86_64-unknown-freebsd' });
@@ -300,12 +300,14 @@ describe('what is not published is left out, and said:', () => {
 });
 
 describe('the version', () => {
-  test('has to be the same for all systems that were built for', async () => {
+  test('has to be the same for all systems that were built', async () => {
     const project = await copyProject();
     await write(join(project, 'src-tauri/tauri.windows.conf.json'), '{"version":"1.3.0"}');
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'windows', { version: '1.3.0' });
-    expect((await discover(project)).issues).toEqual([
+    const { issues, issueIds } = await discover(project);
+    expect(issueIds).toEqual(['project.versions_differ']);
+    expect(issues).toEqual([
       'the Tauri configuration has different versions: 1.2.0 for linux, 1.3.0 for windows',
     ]);
     expect((await discover(project, { version: '1.3.0' })).issues).toEqual([]);
@@ -321,7 +323,7 @@ describe('the version', () => {
     await expect(discover(await copyProject({ version }))).rejects.toThrow(words);
   });
 
-  test('may be given where the project has none', async () => {
+  test('may be given when the project has none', async () => {
     const project = await copyProject({ version: undefined });
     const cargo = join(project, 'src-tauri/Cargo.toml');
     await writeFile(cargo, (await readFile(cargo, 'utf8')).replace('version = "0.0.0"\n', ''));
@@ -333,7 +335,7 @@ describe('the version', () => {
   });
 });
 
-describe('where Cargo builds into', () => {
+describe('the folder that Cargo builds into', () => {
   test.each<[string, (project: string) => Promise<Partial<DiscoverOptions> & { targetFolder: string }>]>([
     [
       'the target of a workspace above',

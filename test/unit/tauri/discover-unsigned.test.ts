@@ -14,8 +14,8 @@ async function discoverUnsigned(project: string) {
   return { packInto, ...(await discover(project, { packInto })) };
 }
 
-describe('where signatures are not needed', () => {
-  test('the bundles of a build that nobody signed are found', async () => {
+describe('when signatures are not required', () => {
+  test('the bundles of an unsigned build are found', async () => {
     const project = await copyProject({ bundle: { active: true } });
     await layOutBuild(project, 'linux', UNSIGNED);
     await layOutBuild(project, 'windows', { ...UNSIGNED, triple: 'x86_64-pc-windows-msvc' });
@@ -34,7 +34,7 @@ describe('where signatures are not needed', () => {
     ]);
   });
 
-  test('those of a signed build are found as ever', async () => {
+  test('the bundles of a signed build are found too', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { updaterArtifacts: 'v1Compatible' });
     await layOutBuild(project, 'darwin');
@@ -69,7 +69,7 @@ describe('where signatures are not needed', () => {
     expect(await readdir(project, { recursive: true })).toEqual(before);
   });
 
-  test('a mislabelled bundle is an issue as for publish', async () => {
+  test('a mislabelled bundle is still an issue', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, archsInside: ['aarch64'] });
     await layOutBuild(project, 'darwin', {
@@ -86,7 +86,7 @@ describe('where signatures are not needed', () => {
     );
   });
 
-  test('nothing found says so without a word of signatures', async () => {
+  test('the issue of a project without bundles does not mention signatures', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, version: '1.1.0' });
     const { discovery } = await discoverUnsigned(project);
@@ -96,14 +96,14 @@ describe('where signatures are not needed', () => {
     expect(issue?.hint).toBe('Found 1.1.0 instead: build 1.2.0.');
   });
 
-  test('a debug build is left out as ever', async () => {
+  test('a debug build is still left out', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, profile: 'debug' });
     const { found, leftOut } = await discoverUnsigned(project);
     expect({ found, leftOut }).toEqual({ found: [], leftOut: ['bundle: debug builds are never published'] });
   });
 
-  test('a signature whose file is gone is nothing to tell of', async () => {
+  test('a signature without its file is ignored', async () => {
     const project = await copyProject();
     const files = await layOutBuild(project, 'linux');
     const gone = 'Note Taker_1.2.0_amd64.deb';

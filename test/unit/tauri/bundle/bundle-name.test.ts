@@ -20,7 +20,7 @@ describe('the name of a bundle', () => {
     expect(parseBundleName(fileName)).toMatchObject({ archive: false, ...parts });
   });
 
-  test('keeps a word that is no arch', () => {
+  test('keeps a word that is not an arch', () => {
     expect(parseBundleName('App_1.2.0_all.deb')).toMatchObject({ archWord: 'all', arch: undefined });
   });
 
@@ -33,7 +33,7 @@ describe('the name of a bundle', () => {
     'build_appimage.sh',
     'latest.json',
     '',
-  ])('is none in "%s"', (fileName) => {
+  ])('is not found in "%s"', (fileName) => {
     expect(parseBundleName(fileName)).toBeUndefined();
   });
 });

@@ -59,7 +59,7 @@ describe('of several files for a platform', () => {
     ['nsisArchive', ['nsis', 'nsisArchive', 'msi', 'msiArchive']],
     ['appimageArchive', ['deb', 'appimage', 'appimageArchive']],
     ['appimage', ['deb', 'appimage']],
-  ])("%s is chosen of %j where Tauri 1's updater is served too", (best, keys) => {
+  ])("%s is chosen of %j when Tauri 1's updater is served too", (best, keys) => {
     expect(choose(keys, { v1Compatible: true }).chosen).toEqual([FILES[best]]);
   });
 
@@ -74,7 +74,7 @@ describe('of several files for a platform', () => {
   });
 });
 
-test('where the server has bundle types, each kind keeps its best file', () => {
+test('when the server has bundle types, each type keeps its best file', () => {
   const { chosen, leftOut } = choose(['msiGerman', 'msi', 'nsisArchive', 'nsis'], { bundleTypes: true });
   expect(chosen).toEqual([FILES.nsis, FILES.msi]);
   expect(leftOut.map(({ reason }) => reason)).toEqual([

@@ -42,11 +42,11 @@ describe('a packed macOS app', () => {
     expect((await readPackedApp(app)).header?.archs).toEqual(['x86_64', 'aarch64']);
   });
 
-  test('without an Info.plist has the only executable there is, and no version', async () => {
+  test('without an Info.plist has its only executable, and no version', async () => {
     expect(await readPackedApp(await packed(executable))).toEqual({ header, version: undefined });
   });
 
-  test('with several executables and none named has no header', async () => {
+  test('with several executables and none named in an Info.plist has no header', async () => {
     expect(await readPackedApp(await packed({ ...executable, ...sidecar }))).toEqual({
       header: undefined,
       version: undefined,
@@ -67,7 +67,7 @@ describe('a packed macOS app', () => {
 
   test.each<[string, (file: string) => Promise<unknown>, RegExp]>([
     ['is cut off', (file) => truncate(file, 150), /unexpected end of file/],
-    ['is no archive', (file) => writeFile(file, 'not found'), /unrecognized archive/i],
+    ['is not an archive', (file) => writeFile(file, 'not found'), /unrecognized archive/i],
     ['is empty', (file) => truncate(file, 0), /unrecognized archive/i],
     ['is broken inside', async (file) => writeFile(file, (await readFile(file)).fill(7, 40, 120)), /zlib/],
   ])('that %s is refused', async (_, spoil, words) => {
@@ -76,18 +76,18 @@ describe('a packed macOS app', () => {
     await expect(readPackedApp(file)).rejects.toThrow(words);
   });
 
-  test('that is not there is refused', async () => {
+  test('that does not exist is refused', async () => {
     await expect(readPackedApp('/nowhere/App.app.tar.gz')).rejects.toThrow(/ENOENT/);
   });
 });
 
 describe('a packed AppImage', () => {
-  test('tells its header', async () => {
+  test('has the header of its program', async () => {
     const file = await packed({ 'App_1.2.0_amd64.AppImage': appImage('x86_64') });
     expect(await readPackedAppImage(file)).toEqual({ format: 'elf', archs: ['x86_64'] });
   });
 
-  test('has none where there is no AppImage inside', async () => {
+  test('has no header when there is no AppImage inside', async () => {
     expect(await readPackedAppImage(await packed({ 'readme.txt': 'hello' }))).toBeUndefined();
   });
 });
@@ -122,13 +122,13 @@ describe('a zip', () => {
     ]);
   });
 
-  test('whose wanted entry is damaged is refused', async () => {
+  test('with a damaged entry that is selected is refused', async () => {
     const bytes = zip({ 'a.exe': randomBytes(1000) }, 'deflated').fill(0xff, 35, 60);
     await expect(readZip(await packedAs(bytes), () => true)).rejects.toThrow(/invalid/);
     expect(await readZip(await packedAs(bytes), () => false)).toEqual([{ name: 'a.exe' }]);
   });
 
-  test('that is none is refused', async () => {
+  test('that is not a zip is refused', async () => {
     const file = await packedAs('not a zip at all, by any measure');
     await expect(readZip(file, () => true)).rejects.toThrow(/end of central directory/i);
   });

@@ -27,11 +27,11 @@ describe('the header of an executable', () => {
     ['of Windows on x86_64', 'pe', windowsProgram('x86_64'), ['x86_64']],
     ['of Windows on i686', 'pe', windowsProgram('i686'), ['i686']],
     ['of Windows on aarch64', 'pe', windowsProgram('aarch64'), ['aarch64']],
-  ])('%s tells its format and archs', (_, format, bytes, archs) => {
+  ])('of %s gives its format and archs', (_, format, bytes, archs) => {
     expect(parseBinaryHeader(bytes)).toEqual({ format, archs });
   });
 
-  test('of a machine that no updater knows tells its format only', () => {
+  test("of a CPU that Tauri's updater does not support gives its format only", () => {
     const powerPc = appImage('x86_64');
     powerPc.writeUInt16LE(21, 18);
     expect(parseBinaryHeader(powerPc)).toEqual({ format: 'elf', archs: [] });
@@ -50,25 +50,25 @@ describe('the header of an executable', () => {
     ['a DOS program', windowsProgram('x86_64').fill(0, 128)],
     ['a Windows program that is cut off', windowsProgram('x86_64').subarray(0, 130)],
     ['a Mach-O that is cut off', machO('x86_64').subarray(0, 6)],
-  ])('is none in %s', (_, bytes) => {
+  ])('is not found in %s', (_, bytes) => {
     expect(parseBinaryHeader(bytes)).toBeUndefined();
   });
 });
 
-describe('the magic', () => {
+describe('the magic number', () => {
   const files = { ar: debianPackage(), rpm: rpmPackage(), ole: msi(), elf: appImage('x86_64') };
 
   test.each([
     ['ar', isAr],
     ['rpm', isRpm],
     ['ole', isOle],
-  ] as const)('of %s is told from all others', (name, is) => {
+  ] as const)('of %s is recognised, and no other', (name, is) => {
     expect(Object.entries(files).filter(([, bytes]) => is(bytes))).toEqual([[name, files[name]]]);
     expect(is(files[name].subarray(0, 3))).toBe(false);
   });
 });
 
-test('the head of a file is all of a short one, and the start of a long one', async () => {
+test('the head of a file is the whole of a short one and the start of a long one', async () => {
   const file = join(await tempFolder(), 'file');
   await writeFile(file, 'short');
   expect((await readHead(file)).toString()).toBe('short');

@@ -18,7 +18,7 @@ describe('a word for an arch', () => {
     expect(parseArchWord(word)).toBe(arch);
   });
 
-  test.each(['universal', 'all', 'x6', 'X64', ''])('is none in "%s"', (word) => {
+  test.each(['universal', 'all', 'x6', 'X64', ''])('is not "%s"', (word) => {
     expect(parseArchWord(word)).toBeUndefined();
   });
 });
@@ -35,7 +35,7 @@ describe('a target triple', () => {
     ['x86_64-apple-darwin', 'darwin', ['x86_64']],
     ['aarch64-apple-darwin', 'darwin', ['aarch64']],
     ['universal-apple-darwin', 'darwin', ['x86_64', 'aarch64']],
-  ])('%s is of %s', (triple, target, archs) => {
+  ])('%s is for %s', (triple, target, archs) => {
     expect(parseTriple(triple)).toEqual({ target, archs });
   });
 
@@ -47,7 +47,7 @@ describe('a target triple', () => {
     'universal-pc-windows-msvc',
     'release',
     '',
-  ])('is of no updater in "%s"', (triple) => {
+  ])('is not supported by Tauri\'s updater in "%s"', (triple) => {
     expect(parseTriple(triple)).toBeUndefined();
   });
 });

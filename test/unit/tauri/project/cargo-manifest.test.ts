@@ -18,7 +18,7 @@ const INHERITED = '[package]\nname = "desktop"\nversion.workspace = true\n';
 const WORKSPACE = '[workspace]\nmembers = ["apps/*/src-tauri"]\n[workspace.package]\nversion = "3.0.0"\n';
 
 describe('a Cargo.toml', () => {
-  test('alone has its own version and target', async () => {
+  test('without a workspace has its own version and target', async () => {
     const { folder, manifest } = await read(OWN);
     expect(manifest).toEqual({
       file: join(folder, 'Cargo.toml'),
@@ -52,7 +52,7 @@ describe('a Cargo.toml', () => {
     expect(manifest).toMatchObject({ version: '3.0.0', workspaceRoot: join(root, 'crates') });
   });
 
-  test('is not of a workspace that excludes it, nor of a package above', async () => {
+  test('does not belong to a workspace that excludes it, nor to a package above', async () => {
     const { folder, manifest } = await read(OWN, {
       'Cargo.toml': `${WORKSPACE}`.replace('members', 'exclude = ["apps"]\nmembers'),
       'apps/Cargo.toml': '[package]\nname = "other"\n',
@@ -60,7 +60,7 @@ describe('a Cargo.toml', () => {
     expect(manifest?.workspaceRoot).toBe(folder);
   });
 
-  test('is of the nearest workspace', async () => {
+  test('belongs to the nearest workspace', async () => {
     const { root, manifest } = await read(OWN, {
       'Cargo.toml': WORKSPACE,
       'apps/Cargo.toml': '[workspace]\nmembers = ["desktop/src-tauri"]\n',
@@ -72,7 +72,7 @@ describe('a Cargo.toml', () => {
     expect(await readCargoManifest(await tempFolder())).toBeUndefined();
   });
 
-  test('that is no TOML is refused by its name', async () => {
+  test('that is invalid TOML is refused by its name', async () => {
     await expect(read('[package')).rejects.toThrow(/src-tauri\/Cargo\.toml is not valid TOML/);
   });
 });

@@ -13,7 +13,7 @@ describe("Cargo's target folder", () => {
     return { workspaceRoot, folder };
   }
 
-  test("is the workspace's", async () => {
+  test("is the workspace's by default", async () => {
     const { workspaceRoot, folder } = await project();
     expect(await findCargoTarget({ workspaceRoot, folder })).toBe(join(workspaceRoot, 'target'));
   });
@@ -27,7 +27,7 @@ describe("Cargo's target folder", () => {
     },
   );
 
-  test('is that of the nearest configuration which sets it', async () => {
+  test('is that of the nearest configuration that sets it', async () => {
     const { workspaceRoot, folder } = await project();
     await write(join(workspaceRoot, '.cargo/config.toml'), '[build]\ntarget-dir = "far"\n');
     await write(join(workspaceRoot, 'app/.cargo/config.toml'), '[build]\ntarget-dir = "near"\n');
@@ -35,7 +35,7 @@ describe("Cargo's target folder", () => {
     expect(await findCargoTarget({ workspaceRoot, folder })).toBe(join(workspaceRoot, 'app/near'));
   });
 
-  test('is CARGO_TARGET_DIR before all, from the package on', async () => {
+  test('is CARGO_TARGET_DIR above all, relative to the package', async () => {
     const { workspaceRoot, folder } = await project();
     await write(join(workspaceRoot, '.cargo/config.toml'), '[build]\ntarget-dir = "far"\n');
     const find = (cargoTargetDir: string) => findCargoTarget({ workspaceRoot, folder, cargoTargetDir });
@@ -78,7 +78,7 @@ describe('the bundle folders of a target folder', () => {
     ]);
   });
 
-  test('are none where nothing was built', async () => {
+  test('are none when nothing was built', async () => {
     expect(await listBundleFolders('/nowhere/target')).toEqual([]);
   });
 });

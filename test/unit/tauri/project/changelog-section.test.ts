@@ -26,11 +26,11 @@ const KEPT = `# Changelog
 `;
 
 describe("a version's section of a changelog", () => {
-  test('goes to the next heading of its level, past those in code', () => {
+  test('ends at the next heading of its level, but not at one in code', () => {
     expect(changelogSection(KEPT, '1.2.0')).toBe('### Added\n\n- pins\n\n```md\n## [1.1.0] is not here\n```');
   });
 
-  test('of the last version goes without the links at the end', () => {
+  test('of the last version is without the links at the end', () => {
     expect(changelogSection(KEPT, '1.1.0')).toBe('- search');
   });
 
@@ -56,7 +56,7 @@ describe("a version's section of a changelog", () => {
     ['a version in the text', '## News\n1.2.0 is here'],
     ['an empty section', '## 1.2.0\n\n\n## 1.1.0\n- a'],
     ['nothing', ''],
-  ])('is none in %s', (_, markdown) => {
+  ])('is missing in %s', (_, markdown) => {
     expect(changelogSection(markdown, '1.2.0')).toBeUndefined();
   });
 });

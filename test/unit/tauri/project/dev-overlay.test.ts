@@ -32,7 +32,7 @@ describe('devOverlay', () => {
 });
 
 describe('isDevOverlay', () => {
-  test('knows what was written for another server and key', () => {
+  test('recognises an overlay for another server and key', () => {
     expect(isDevOverlay(text)).toBe(true);
   });
 
@@ -46,7 +46,7 @@ describe('isDevOverlay', () => {
     ['one with a second endpoint', text.replace(/"http.*"/, (endpoint) => `${endpoint}, ${endpoint}`)],
     ['one of another server', text.replace('127.0.0.1', 'updates.example.com')],
     ['endpoints that are none', text.replace(/\[[^\]]*\]/, '"http://127.0.0.1:1/api/sync/ota/a/b"')],
-  ])('is not misled by %s', (_, other) => {
+  ])('refuses %s', (_, other) => {
     expect(other).not.toBe(text);
     expect(isDevOverlay(other)).toBe(false);
   });

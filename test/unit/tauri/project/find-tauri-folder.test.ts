@@ -22,12 +22,12 @@ describe('the Tauri folder of a project', () => {
     expect(await findTauriFolder(project)).toBe(join(project, folder));
   });
 
-  test("is the project's own src-tauri before any below", async () => {
+  test("is the project's own src-tauri even if there are others below", async () => {
     const project = await projectWith('src-tauri/tauri.conf.json', 'examples/a/src-tauri/tauri.conf.json');
     expect(await findTauriFolder(project)).toBe(join(project, 'src-tauri'));
   });
 
-  test('is not looked for in what is installed or built', async () => {
+  test('is not searched for in dependencies or build output', async () => {
     const ignored = ['node_modules/a', 'target/b', '.cache/c'].map((path) => `${path}/tauri.conf.json`);
     const project = await projectWith(...ignored, 'desktop/tauri.conf.json');
     expect(await findTauriFolder(project)).toBe(join(project, 'desktop'));
@@ -43,7 +43,7 @@ describe('the Tauri folder of a project', () => {
     },
   );
 
-  test('has to be named where there are several', async () => {
+  test('has to be chosen when there are several', async () => {
     const project = await projectWith('a/tauri.conf.json', 'b/tauri.conf.json');
     await expect(findTauriFolder(project)).rejects.toThrow(
       expect.objectContaining({

@@ -60,7 +60,7 @@ describe('a Tauri configuration', () => {
     });
   });
 
-  test('is the JSON one where there are several', async () => {
+  test('is the JSON one when there are several', async () => {
     const folder = await folderWith({
       'Tauri.toml': 'version = "3.0.0"',
       'tauri.conf.json5': '{version: "2.0.0"}',
@@ -69,7 +69,7 @@ describe('a Tauri configuration', () => {
     expect((await readTauriConfig(folder, 'linux')).version).toBe('1.0.0');
   });
 
-  test('that says nothing leaves everything open', async () => {
+  test('without any settings has only defaults', async () => {
     const folder = await folderWith({ 'tauri.conf.json': '{}' });
     expect(await readTauriConfig(folder, 'linux')).toEqual({
       file: join(folder, 'tauri.conf.json'),
