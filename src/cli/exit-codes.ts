@@ -1,6 +1,6 @@
 import type { OtaErrorCode } from '../errors.ts';
 
-/** The process's exit codes, for scripts: design 3, and the README's table. */
+/** The process's exit codes, for scripts (docs/reference/exit-codes.md). */
 export const EXIT = {
   done: 0,
   bug: 1,

@@ -205,7 +205,8 @@ function usageError({ reason: { code, message }, command }: ParsingEnd): OtaErro
   }
   const text = message.replace(/^error: /, '').replace(/\n\((.*)\)$/, '. $1');
   const name = ['synckit-ota', pathOf(command)].join(' ').trim();
-  return new OtaError('usage', text, { hint: `Run \`${name} --help\` for usage.` });
+  const purpose = code === 'commander.unknownCommand' ? 'all commands' : 'usage';
+  return new OtaError('usage', text, { hint: `Run \`${name} --help\` for ${purpose}.` });
 }
 
 /** `publish slug` for that command, empty for the program itself. */

@@ -9,9 +9,10 @@ import {
   APP_IMAGE,
   BUNDLES,
   startDev,
-  startRehearsal,
+  startDevSession,
+  temporaryFilesIn,
   unsignedProject,
-} from '../support/process/rehearsal.ts';
+} from '../support/process/dev-session.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { copyProject, layOutBuild } from '../support/tauri/tauri-project.ts';
 
@@ -19,7 +20,7 @@ describe('what dev makes is gone', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('after %s, with exit code 0', async (signal) => {
     const project = await unsignedProject();
     const overlay = join(project, 'src-tauri/tauri.update.conf.json');
-    const { dev, document, leftovers } = await startRehearsal(['--overlay', overlay], { cwd: project });
+    const { dev, document, leftovers } = await startDevSession(['--overlay', overlay], { cwd: project });
     expect(document.overlay).toBe(overlay);
     expect(await leftovers()).toHaveLength(1);
     dev.kill(signal);
@@ -33,7 +34,7 @@ describe('what dev makes is gone', () => {
     const overlay = join(project, 'overlay.json');
     const app = join(project, BUNDLES, 'appimage', APP_IMAGE);
     await writeFile(app, Buffer.concat([await readFile(app), Buffer.alloc(64 * 1024 * 1024)]));
-    const { dev, document, leftovers } = await startRehearsal(['--overlay', overlay], { cwd: project });
+    const { dev, document, leftovers } = await startDevSession(['--overlay', overlay], { cwd: project });
     const check = `${document.url}/api/sync/ota/note-taker/linux/x86_64/1.2.0?bundle_type=appimage`;
     const { url } = (await (await fetch(check)).json()) as UpdateResponse;
     const { headers } = await fetch(url, { redirect: 'manual' });
@@ -41,7 +42,7 @@ describe('what dev makes is gone', () => {
     stalled.on('error', () => {});
     await new Promise((resolve) => stalled.once('response', resolve));
     dev.kill('SIGINT');
-    await vi.waitFor(() => expect(dev.output.stderr).toContain('stopping'));
+    await vi.waitFor(() => expect(dev.output.stderr).toContain('Shutting down'));
     dev.kill('SIGINT');
     expect(await dev.finished).toMatchObject({ code: 130 });
     expect(await leftovers()).toEqual([]);
@@ -50,7 +51,7 @@ describe('what dev makes is gone', () => {
 
   test('before it is ready too', async () => {
     const temporary = await tempFolder();
-    const dev = startDev(['--sample'], { env: { TMPDIR: temporary } });
+    const dev = startDev(['--sample'], { env: temporaryFilesIn(temporary) });
     await vi.waitUntil(async () => (await readdir(temporary)).length > 0, { timeout: 20_000, interval: 1 });
     dev.kill('SIGINT');
     expect(await dev.finished).toMatchObject({ code: 0 });
@@ -60,11 +61,11 @@ describe('what dev makes is gone', () => {
   test('and an overlay that a kill left behind is written anew', async () => {
     const project = await unsignedProject();
     const args = ['--overlay', join(project, 'overlay.json')];
-    const killed = await startRehearsal(args, { cwd: project });
+    const killed = await startDevSession(args, { cwd: project });
     killed.dev.kill('SIGKILL');
     await killed.dev.finished;
     expect(await readdir(project)).toContain('overlay.json');
-    const { document } = await startRehearsal(args, { cwd: project });
+    const { document } = await startDevSession(args, { cwd: project });
     expect(document.pubkey).not.toBe(killed.document.pubkey);
     expect(await readFile(document.overlay, 'utf8')).toContain(document.pubkey);
   });
@@ -73,7 +74,7 @@ describe('what dev makes is gone', () => {
 describe('dev refuses, with nothing left behind:', () => {
   async function refused(args: readonly string[], cwd: string) {
     const temporary = await tempFolder();
-    const { code, stdout, stderr } = await run(['dev', ...args], { cwd, env: { TMPDIR: temporary } });
+    const { code, stdout, stderr } = await run(['dev', ...args], { cwd, env: temporaryFilesIn(temporary) });
     expect(stdout).toBe('');
     expect(await readdir(temporary)).toEqual([]);
     return { code, stderr };
@@ -98,7 +99,7 @@ describe('dev refuses, with nothing left behind:', () => {
     const file = join(project, 'src-tauri/tauri.conf.json');
     const before = await readFile(file, 'utf8');
     const { code, stderr } = await refused(['--overlay', file], project);
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('is there already') });
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('already exists') });
     expect(await readFile(file, 'utf8')).toBe(before);
   });
 
@@ -116,7 +117,7 @@ describe('dev refuses, with nothing left behind:', () => {
     const { code, stderr } = await refused(wrong, await tempFolder());
     expect(code).toBe(2);
     for (const words of [
-      '--project nowhere holds no Tauri project',
+      '--project nowhere contains no Tauri project',
       '--port 70000',
       '--version 1.2 is not strict semver',
       '--overlay no/where.json is in a folder that does not exist',

@@ -7,14 +7,14 @@ import type { UpdateResponse } from '../../src/protocol/messages.ts';
 import { mergePatch } from '../../src/tauri/project/tauri-config.ts';
 import { deadUrl } from '../support/network/loopback-server.ts';
 import { run } from '../support/process/binary.ts';
-import { isInstalled } from '../support/process/is-installed.ts';
 import {
   APP_IMAGE,
   BUNDLES,
   startDev,
-  startRehearsal,
+  startDevSession,
   unsignedProject,
-} from '../support/process/rehearsal.ts';
+} from '../support/process/dev-session.ts';
+import { isInstalled } from '../support/process/is-installed.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { runJson } from '../support/publish/world.ts';
 import { copyProject, layOutBuild } from '../support/tauri/tauri-project.ts';
@@ -50,7 +50,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
   test('an app with the overlay finds, downloads and verifies the last build as the next version', async () => {
     const project = await unsignedProject({ bundle: { active: true } });
     const before = await readdir(project, { recursive: true });
-    const { dev, document, lines, leftovers } = await startRehearsal([], { cwd: project });
+    const { dev, document, lines, leftovers } = await startDevSession([], { cwd: project });
     expect(document).toMatchObject({ slug: 'note-taker', current_version: '1.2.0', version: '1.2.1' });
     expect(document.artifacts).toEqual(
       ['appimage', 'deb', 'rpm'].map((bundle_type) =>
@@ -108,7 +108,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
     "minisign accepts what is served by the overlay's key (needs minisign)",
     async () => {
       const folder = await tempFolder();
-      const { document } = await startRehearsal([], { cwd: await unsignedProject() });
+      const { document } = await startDevSession([], { cwd: await unsignedProject() });
       const overlay = JSON.parse(await readFile(document.overlay, 'utf8'));
       const { pubkey, endpoints } = overlay.plugins.updater;
       const { update } = await ask(endpoints[0], { bundle_type: 'deb' });
@@ -125,7 +125,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
   test('whatever the project signed with, its signatures stay as they are', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
-    const { document } = await startRehearsal(['--version', 'v2.0.0-rc.1'], { cwd: project });
+    const { document } = await startDevSession(['--version', 'v2.0.0-rc.1'], { cwd: project });
     expect(document).toMatchObject({ version: '2.0.0-rc.1' });
     const signature = await readFile(join(project, BUNDLES, 'appimage', `${APP_IMAGE}.sig`), 'utf8');
     expect(signature).toBe(`signature of ${APP_IMAGE}`);
@@ -163,6 +163,6 @@ test('what the environment says of servers, tokens and proxies is not for dev', 
     SYNCKIT_OTA_TOKEN: 'of-production',
     SYNCKIT_OTA_APP: 'of-production',
   };
-  const { document } = await startRehearsal(['--sample'], { env });
+  const { document } = await startDevSession(['--sample'], { env });
   expect(document).toMatchObject({ slug: 'sample', overlay: null, artifacts: [{ size: 65_000 }] });
 });

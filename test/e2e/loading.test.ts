@@ -37,7 +37,6 @@ describe('what is loaded', () => {
   test.each([
     ['publish', (file: string) => publishLinux('1.2.0', file), 'undici'],
     ['check', () => checkLinux('1.1.0'), 'undici'],
-    ['--version', () => ['--version'], 'commander'],
   ])('%s loads nothing of what a server needs', async (command, args, used) => {
     const world = await startWorld(['--public-url', 'http://127.0.0.1:1']);
     if (command === 'check') await world.run(['publish', 'slug', 'my-app']);
@@ -50,6 +49,17 @@ describe('what is loaded', () => {
     const packages = await packagesIn(log);
     expect(packages).toContain(used);
     for (const name of NEVER_BY_CLIENTS) expect(packages).not.toContain(name);
+  });
+
+  test.each([
+    ['--version', []],
+    ['serve --help', ['@commander-js/extra-typings', 'commander', 'pretty-bytes']],
+    ['copy --help', ['@commander-js/extra-typings', 'commander', 'pretty-bytes']],
+  ])('%s loads only the packages %j', async (words, expected) => {
+    const log = join(await tempFolder(), 'loaded');
+    const env = { NODE_OPTIONS: `--import=${RECORDER}`, LOADED_MODULES: log };
+    expect(await run(words.split(' '), { env })).toMatchObject({ code: 0 });
+    expect([...(await packagesIn(log))].sort()).toEqual(expected);
   });
 
   test('serve loads it, so this is how it would be seen', async () => {

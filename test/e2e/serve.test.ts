@@ -44,7 +44,9 @@ describe('serve', () => {
     await new Promise((resolve) => put.write(bytes.subarray(0, 100_000), resolve));
     const stopped = world.server.stop('SIGTERM');
     await vi.waitFor(() => {
-      expect(world.server.logs().map(({ msg }) => msg)).toContainEqual(expect.stringContaining('draining'));
+      expect(world.server.logs().map(({ msg }) => msg)).toContainEqual(
+        expect.stringContaining('shutting down'),
+      );
     }, 10_000);
     const newcomer = net.connect(Number(new URL(world.server.url).port), '127.0.0.1');
     expect(await once(newcomer, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
@@ -71,7 +73,9 @@ describe('serve', () => {
     await new Promise((resolve) => put.write('12345', resolve));
     void world.server.stop(signal);
     await vi.waitFor(() => {
-      expect(world.server.logs().map(({ msg }) => msg)).toContainEqual(expect.stringContaining('draining'));
+      expect(world.server.logs().map(({ msg }) => msg)).toContainEqual(
+        expect.stringContaining('shutting down'),
+      );
     }, 10_000);
     expect(await world.server.stop(signal)).toBe(signal === 'SIGTERM' ? 143 : 130);
   });

@@ -10,7 +10,7 @@ const FILE_OF: Readonly<Record<Target, string>> = {
   windows: 'Sample-setup.exe',
 };
 
-const CONTENT = 'A sample of `synckit-ota dev`: it cannot be run.\n'.repeat(1000);
+const CONTENT = 'A sample update made by `synckit-ota dev`: it cannot be started.\n'.repeat(1000);
 
 /** A sample app: one file for the platform this runs on, written to `folder`. */
 export function makeSampleBuild(folder: string): DevBuild {

@@ -4,13 +4,13 @@ import type { Environment } from '../environment.ts';
 import { formatCause } from '../format.ts';
 import { workflowCommand } from './workflow-command.ts';
 
-/** Where a step of a GitHub workflow leaves what it has to say. Its commands go to stderr: stdout may be JSON. */
+/** The outputs, summary and annotations of a step in a GitHub workflow. Commands go to stderr: stdout may be JSON. */
 export class GitHubActions {
   readonly #outputFile: string | undefined;
   readonly #summaryFile: string | undefined;
   readonly #masked = new Set<string>();
 
-  /** Undefined when this process is not part of such a step. */
+  /** Undefined when this process is not such a step. */
   static from(environment: Environment): GitHubActions | undefined {
     return environment.GITHUB_ACTIONS === 'true' ? new GitHubActions(environment) : undefined;
   }
@@ -20,9 +20,9 @@ export class GitHubActions {
     this.#summaryFile = GITHUB_STEP_SUMMARY;
   }
 
-  /** Keeps a text out of the log from here on. Whether the runner knows it already cannot be told; twice is harmless. */
+  /** Keeps a text out of the log from here on. The runner may know it already; twice is harmless. */
   mask(secret: string): void {
-    // Into a file nobody would act on it, and there it would stay.
+    // A file is no log that the runner reads, and the secret would stay in it.
     if (secret === '' || this.#masked.has(secret) || isFile(process.stderr.fd)) return;
     this.#masked.add(secret);
     this.#command('add-mask', secret);
@@ -39,7 +39,7 @@ export class GitHubActions {
   /** The step's outputs, with values of any text. */
   setOutputs(outputs: Readonly<Record<string, string>>): void {
     const entries = Object.entries(outputs).map(([name, value]) => {
-      const delimiter = `end-${randomUUID()}`; // which no value can foresee
+      const delimiter = `end-${randomUUID()}`; // which no value can contain
       return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
     });
     this.#append('GITHUB_OUTPUT', this.#outputFile, entries.join(''));
@@ -50,7 +50,7 @@ export class GitHubActions {
     this.#append('GITHUB_STEP_SUMMARY', this.#summaryFile, markdown);
   }
 
-  /** What was done is done, whether or not it can be told. */
+  /** A file that cannot be written must not fail what was done already. */
   #append(variable: string, file: string | undefined, text: string): void {
     if (!file || text === '') return;
     try {

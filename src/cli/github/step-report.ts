@@ -5,16 +5,16 @@ import type { ErrorDocument } from '../output/error-document.ts';
 import { GitHubActions } from './github-actions.ts';
 import { failureSummary, resultSummary, type StepArtifact, type StepResult } from './step-summary.ts';
 
-/** Tells the workflow that a command is a step of what it did: outputs, a summary, annotations. */
+/** Reports a command to the workflow that it is a step of: outputs, a summary, annotations. */
 export class StepReport {
   readonly #github: GitHubActions;
   readonly #warnings: string[] = [];
-  /** What is known while a publish is under way, for when it fails. */
+  /** The files of a running publish, for the summary of a failure. */
   readonly #artifacts = new Map<string, StepArtifact>();
   #release: Pick<StepResult, 'version' | 'releaseId'> = {};
   #command = 'synckit-ota';
 
-  /** Undefined when this process is no step of a workflow. */
+  /** Undefined when this process is not a step of a workflow. */
   static from(environment: Environment): StepReport | undefined {
     const github = GitHubActions.from(environment);
     return github && new StepReport(github);
@@ -33,38 +33,49 @@ export class StepReport {
     this.#github.mask(secret);
   }
 
-  /** @param shown whether it is for the log too */
+  /** @param shown whether it is logged too */
   warn(message: string, shown: boolean): void {
     this.#warnings.push(message);
     if (shown) this.#github.warning(message);
   }
 
   follow(event: PublishEvent): void {
-    if ('release' in event) {
-      const { id, version } = event.release;
-      this.#release = event.type === 'rolled_back' ? {} : { version, releaseId: id };
-    }
-    if (event.type === 'refused') {
-      for (const artifact of event.artifacts) this.#set(artifact, artifact.refused ? 'refused' : 'planned');
-    } else if (event.type === 'verified') {
-      const known = this.#artifacts.get(platformName(event.platform));
-      if (known) this.#set(known, known.action, true);
-    } else if (event.type === 'rolled_back') {
-      for (const artifact of this.#artifacts.values()) this.#set(artifact, 'taken back');
-    } else if (event.type === 'upload_started') {
-      this.#set(event.artifact, 'not uploaded');
-    } else if (event.type === 'uploaded' || event.type === 'skipped') {
-      this.#set(event.artifact, event.type);
+    switch (event.type) {
+      case 'release_created':
+      case 'release_found':
+      case 'went_live':
+        this.#release = { version: event.release.version, releaseId: event.release.id };
+        break;
+      case 'rolled_back':
+        this.#release = {};
+        for (const artifact of this.#artifacts.values()) this.#set(artifact, 'rolled back');
+        break;
+      case 'refused':
+        for (const artifact of event.artifacts) this.#set(artifact, artifact.refused ? 'refused' : 'planned');
+        break;
+      case 'verified': {
+        const known = this.#artifacts.get(platformName(event.platform));
+        if (known) this.#set(known, known.action, true);
+        break;
+      }
+      case 'upload_started':
+        this.#set(event.artifact, 'not uploaded');
+        break;
+      case 'uploaded':
+      case 'skipped':
+        this.#set(event.artifact, event.type);
+        break;
+      default: // nothing about a file or the release
     }
   }
 
-  /** The command did what it was asked for. */
+  /** The command succeeded. */
   finish(result: StepResult): void {
     this.#setOutputs(result);
     this.#github.addSummary(resultSummary(this.#command, result, this.#warnings));
   }
 
-  /** It did not. */
+  /** The command failed. */
   fail(failure: ErrorDocument): void {
     const { message, hint } = failure;
     this.#github.error(hint === null ? message : `${message}\n${hint}`, this.#command);

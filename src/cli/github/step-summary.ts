@@ -2,42 +2,42 @@ import { type Platform, platformName } from '../../protocol/platform.ts';
 import { formatBytes } from '../format.ts';
 import type { ErrorDocument } from '../output/error-document.ts';
 
-/** More than this of a text, in characters, and more than so many warnings are left out: GitHub takes 1 MiB a step. */
+/** Longer texts, in characters, and further warnings are cut: GitHub takes 1 MiB a step. */
 const MAX_TEXT = 20_000;
 const MAX_WARNINGS = 50;
 
-/** What became of one file. */
+/** One file, and what was done with it. */
 export interface StepArtifact extends Platform {
-  /** Undefined where it is not here, but on the server only. */
+  /** Undefined for a file that is only on the server. */
   readonly file?: string | undefined;
   /** Bytes. */
   readonly size: number;
-  /** Undefined where it was not got so far. */
+  /** Undefined if it was not computed. */
   readonly sha256?: string | undefined;
   /** `uploaded`, `skipped`, … */
   readonly action: string;
   readonly verified: boolean;
 }
 
-/** What a command did to a release. */
+/** The result of a command on a release. */
 export interface StepResult {
-  /** `published`, `draft`, `unchanged`, `planned`; undefined where there is none to tell. */
+  /** `published`, `draft`, `unchanged`, `planned`; undefined for a command without a status. */
   readonly status?: string | undefined;
   readonly version?: string | undefined;
   readonly releaseId?: string | undefined;
-  /** Where installed apps ask for updates. */
+  /** Where installed apps check for updates. */
   readonly checkUrl?: string | undefined;
   readonly artifacts?: readonly StepArtifact[];
 }
 
-/** What a command did, in Markdown. */
+/** A command's result, in Markdown. */
 export function resultSummary(command: string, result: StepResult, warnings: readonly string[]): string {
   const { status, version, releaseId, checkUrl, artifacts = [] } = result;
   const outcome = [status, version].filter((word) => word !== undefined).join(' ');
   return join([
     `### ${escapeMarkdown(`${command}${outcome && `: ${outcome}`}`)}`,
     releaseId && `Release ${code(releaseId)}`,
-    checkUrl && `Installed apps ask at ${code(checkUrl)}`,
+    checkUrl && `Installed apps check for updates at ${code(checkUrl)}`,
     table(artifacts),
     list(warnings),
   ]);
@@ -91,7 +91,7 @@ function code(text: string): string {
   return `<code>${escapeMarkdown(text)}</code>`;
 }
 
-/** Text that means itself on one line, in a table too: what GitHub's Markdown reads as more becomes an entity. */
+/** Literal text on one line, also in a table: characters that are special in GitHub's Markdown become entities. */
 function escapeMarkdown(text: string): string {
   return shortened(text)
     .replace(/\s+/g, ' ')

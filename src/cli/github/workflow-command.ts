@@ -1,5 +1,5 @@
 /**
- * A line that GitHub's runner acts on, whichever of a step's two streams it stands on:
+ * A line that GitHub's runner acts on, on either output stream of a step:
  * https://docs.github.com/actions/reference/workflow-commands-for-github-actions
  */
 export function workflowCommand(
@@ -12,14 +12,14 @@ export function workflowCommand(
 }
 
 /**
- * Text in which the runner sees no command: what a server says, or a file is called, may look like one. The runner
- * takes `::name::` at the beginning of a line, after any blanks, and the older `##[name]` anywhere in it.
+ * Text in which the runner sees no command: a server's message or a file name may look like one. The runner acts on
+ * `::name::` at the beginning of a line, after any blanks, and on the older `##[name]` anywhere in it.
  */
 export function withoutCommands(text: string): string {
   return text.replace(/^([\s\u0085]*)::/gm, '$1: :').replaceAll('##[', '# #[');
 }
 
-/** The same for JSON, which stays what it means: a `##[` can only stand in its strings. */
+/** `withoutCommands` for JSON, which keeps its meaning: a `##[` can only occur in its strings. */
 export function jsonWithoutCommands(json: string): string {
   return json.replaceAll('##[', '#\\u0023[');
 }

@@ -284,10 +284,10 @@ describe('copy refuses with 2, and says what to do,', () => {
   const bucket = ['--to-storage', 's3://bucket/prefix'];
   const database = ['--to-database', 'postgres://me@host/updates'];
   test.each([
-    ['no database', ['--from-data-dir', '.', ...bucket], /name the database .*--to-database/],
-    ['no bucket', ['--from-data-dir', '.', ...database], /name the bucket .*--to-storage/],
-    ['no store', [...bucket, ...database], /name the store .*--from-data-dir/],
-    ['the disk', ['--from-data-dir', '.', ...database, '--to-storage', 'disk'], /--to-storage is a bucket/],
+    ['no database', ['--from-data-dir', '.', ...bucket], /no target database given.*--to-database/],
+    ['no bucket', ['--from-data-dir', '.', ...database], /no target bucket given.*--to-storage/],
+    ['no store', [...bucket, ...database], /no store given.*--from-data-dir/],
+    ['the disk', ['--from-data-dir', '.', ...database, '--to-storage', 'disk'], /--to-storage must be a bucket/],
     ['a tape', ['--from-data-dir', '.', ...database, '--to-storage', 'tape'], /--to-storage tape is neither/],
     [
       'no PostgreSQL',

@@ -88,7 +88,9 @@ async function copyBuilt(): Promise<string> {
 
 /** Publishes the project. @returns the exit code, and the JSON on stdout */
 async function publish(project: string, ...args: string[]) {
-  const code = await main(['node', 'synckit-ota', 'publish', '--project', project, '--json', ...args], {});
+  const { CARGO_TARGET_DIR } = process.env;
+  const words = ['publish', '--project', project, '--json', ...args];
+  const code = await main(['node', 'synckit-ota', ...words], { CARGO_TARGET_DIR });
   return { code, answer: JSON.parse(written.stdout) };
 }
 
@@ -261,7 +263,7 @@ describe('publish in the folder of a Tauri project', () => {
     const { code, answer } = await publish(project);
     expect(code).toBe(2);
     expect(answer.error.message).toMatch(
-      /plugins\.updater\.pubkey in .*tauri\.conf\.json is no minisign public key/,
+      /plugins\.updater\.pubkey in .*tauri\.conf\.json is not a minisign public key/,
     );
   });
 });

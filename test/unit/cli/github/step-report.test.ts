@@ -51,7 +51,7 @@ describe('a publish that fails', () => {
     ]);
   });
 
-  test('has taken back what it says it has', async () => {
+  test('marks the files of a release that was rolled back', async () => {
     const { runner, step, report } = await begin('publish');
     report({ type: 'release_created', release: RELEASE });
     report({ type: 'upload_started', artifact: LINUX });
@@ -60,7 +60,7 @@ describe('a publish that fails', () => {
     report({ type: 'rolled_back', release: RELEASE });
     step.fail(FAILURE);
     expect(await runner.outputs()).toEqual({ status: 'failed' });
-    expect(filesIn(await runner.summary())).toEqual(['| linux-x86_64 taken back no |']);
+    expect(filesIn(await runner.summary())).toEqual(['| linux-x86_64 rolled back no |']);
   });
 
   test('before anything was done tells what is refused', async () => {

@@ -54,7 +54,7 @@ describe('the summary of what was done', () => {
     expect(markdown.split('\n\n').map(shown)).toEqual([
       '### synckit-ota publish: published 1.2.0',
       'Release r1',
-      'Installed apps ask at https://u.example/api',
+      'Installed apps check for updates at https://u.example/api',
       expect.stringContaining('| --- | --- | --- | --- | --- | --- |'),
       '- Warning: mind this',
       '',
@@ -69,7 +69,7 @@ describe('the summary of what was done', () => {
 
   test('leaves out what there is not', () => {
     expect(shown(resultSummary('synckit-ota publish slug', { checkUrl: 'https://u.example' }, []))).toBe(
-      '### synckit-ota publish slug\n\nInstalled apps ask at https://u.example\n\n',
+      '### synckit-ota publish slug\n\nInstalled apps check for updates at https://u.example\n\n',
     );
   });
 });

@@ -5,7 +5,7 @@ import { type Running, type RunOptions, start } from './binary.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /** `dev --json`, ready for apps. */
-export interface Rehearsal {
+export interface DevSession {
   readonly dev: Running;
   /** What it printed on stdout. */
   // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
@@ -27,6 +27,11 @@ export async function unsignedProject(config: Readonly<Record<string, unknown>> 
   return project;
 }
 
+/** Environment for temporary files in a folder that Node itself writes nothing to. */
+export function temporaryFilesIn(folder: string): Readonly<Record<string, string>> {
+  return { TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: '1' };
+}
+
 /** Starts `dev`, and ends it with the test at the latest. */
 export function startDev(args: readonly string[], options: RunOptions = {}): Running {
   const dev = start(['dev', ...args], options);
@@ -38,15 +43,18 @@ export function startDev(args: readonly string[], options: RunOptions = {}): Run
 }
 
 /** Starts `dev --json` with temporary files of its own, and waits until it is ready. */
-export async function startRehearsal(args: readonly string[], options: RunOptions = {}): Promise<Rehearsal> {
+export async function startDevSession(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<DevSession> {
   const temporary = await tempFolder();
-  const env = { ...options.env, TMPDIR: temporary };
+  const env = { ...options.env, ...temporaryFilesIn(temporary) };
   const dev = startDev(['--json', ...args], { ...options, env });
   const ended = dev.finished.then(({ code, stderr }) => {
     throw new Error(`dev ended with ${code} before it was ready: ${stderr}`);
   });
   ended.catch(() => {});
-  const ready = vi.waitUntil(() => dev.output.stderr.includes('Ctrl-C ends it'), 20_000);
+  const ready = vi.waitUntil(() => dev.output.stderr.includes('Press Ctrl-C to stop'), 20_000);
   await Promise.race([ready, ended]);
   return {
     dev,
