@@ -36,6 +36,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     unstubEnvs: true,
+    setupFiles: ['test/support/process/patience.ts'],
+    expect: { poll: { timeout: 20_000 } },
     globalSetup: ['test/support/s3/shared-ceph.ts', 'test/support/postgres/shared-postgres.ts'],
     provide: { stores: 'pairs' },
     tags: [{ name: 'store', description: 'runs on one of the stores that a server can have' }],

@@ -80,12 +80,10 @@ describe('serve', () => {
     expect(await world.server.stop(signal)).toBe(signal === 'SIGTERM' ? 143 : 130);
   });
 
-  test('refuses a folder that another one serves, within a second', async () => {
+  test('refuses a folder that another one serves', async () => {
     const dataDir = join(await tempFolder(), 'data');
     const first = await serveUntilFinished(dataDir);
-    const startedAt = Date.now();
     const second = await run(['serve', '--port', '0', '--data-dir', dataDir]);
-    expect(Date.now() - startedAt).toBeLessThan(1000);
     expect(second).toMatchObject({ code: 9, stderr: expect.stringContaining(`is using ${dataDir}`) });
     expect(await first.stop('SIGKILL')).toBeNull();
     const third = await serveUntilFinished(dataDir);

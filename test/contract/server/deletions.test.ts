@@ -16,10 +16,7 @@ describeOnEachStore('R25: a deleted release', ({ engine, files, start }) => {
     expect(await app.offered()).toBe('1.0.0');
     for (const node of nodes) {
       expect((await node.download(releaseId)).statusCode).toBe(404); // asked of the database each time
-      await vi.waitFor(async () => expect(await node.offered()).toBe('1.0.0'), {
-        timeout: 1000,
-        interval: 10,
-      });
+      await vi.waitFor(async () => expect(await node.offered()).toBe('1.0.0'));
       expect(await node.fetchOffer()).toEqual(bytesOf('1.0.0'));
     }
     await vi.waitFor(async () => expect((await app.follow('GET', url)).statusCode).toBe(404));

@@ -20,14 +20,14 @@ describeOnPostgres('on PostgreSQL', () => {
       );
       const [first, ...others] = await Promise.all(nodes);
       const app = await Publisher.on(first as TestServer);
-      const expectOffered = (version: string | undefined, timeout = 1000) =>
+      const expectOffered = (version: string | undefined) =>
         vi.waitFor(async () => {
           for (const node of others) expect(await app.at(node).offered()).toBe(version);
-        }, timeout);
+        });
       return { url, app, others, expectOffered };
     }
 
-    test('is offered by the others within a second', async () => {
+    test('is offered by the others soon', async () => {
       const { app, expectOffered } = await startNodes();
       await expectOffered(undefined);
       for (let i = 0; i < 10; i++) {
@@ -50,7 +50,7 @@ describeOnPostgres('on PostgreSQL', () => {
         where datname = '${database}' and application_name = 'synckit-ota listener'`);
       for (const version of ['2.0.0', '3.0.0']) {
         await app.publish(version);
-        await expectOffered(version, 5000);
+        await expectOffered(version);
       }
     });
 
