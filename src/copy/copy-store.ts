@@ -125,7 +125,7 @@ async function importFiles(plan: CopyPlan, target: CopyTarget, options: CopyOpti
     const file = { size, sha256, read: () => readFile(path) };
     const name = describeRow(plan.rows, row);
     try {
-      const outcome = await storage.bring(key, file, { verified: verified.has(key), onBytes });
+      const outcome = await storage.importFile(key, file, { verified: verified.has(key), onBytes });
       if (outcome === 'differs') damaged.push(`${name}: ${path} is not what was published`);
       else onFile(name, outcome, size);
     } catch (error) {

@@ -1,16 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
-import type { TSchema } from 'typebox';
-import { MAX_JSON_BODY_BYTES } from '../protocol/messages.ts';
-import { Problem } from '../protocol/problem.ts';
-import { fieldErrors, matches } from '../protocol/validate.ts';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { DiskStorage } from '../storage/disk/disk-storage.ts';
 import { isRemote } from '../storage/remote-storage.ts';
 import { registerApps } from './handlers/apps.ts';
@@ -22,107 +11,40 @@ import { registerDownloads } from './handlers/downloads.ts';
 import { registerReleases } from './handlers/releases.ts';
 import { registerStoredFiles } from './handlers/stored-files.ts';
 import { registerUploads } from './handlers/uploads.ts';
-import { createAuthenticator } from './http/auth.ts';
-import { InvalidRequest, replyWithProblem } from './http/error-reply.ts';
-import { startMaintenance } from './maintenance/maintenance.ts';
+import { createHttpServer } from './http/http-server.ts';
+import { Maintenance } from './maintenance/maintenance.ts';
 import type { Services } from './services.ts';
-import { UploadPoller } from './uploads/upload-poller.ts';
-
-/** How long a JSON body may take to arrive, in milliseconds. Uploads have no total limit, only an idle one. */
-const JSON_BODY_TIMEOUT_MS = 15_000;
-/** How long a body that nobody wants is read on, in milliseconds. */
-const LINGER_MS = 5000;
-/** How long a connection may be silent in the middle of a request, in milliseconds. */
-const IDLE_TIMEOUT_MS = 120_000;
+import { createRemoteUploads, type RemoteUploads } from './uploads/remote-uploads.ts';
 
 /**
- * How long deleting a release waits for its bytes to be gone, in milliseconds: a download URL of a store elsewhere
- * cannot be taken back.
+ * How long the deletion of a release waits until its bytes are removed, in milliseconds: a download URL of a remote
+ * storage cannot be revoked.
  */
 const REMOVAL_WAIT_MS = 5000;
 
 /**
- * How long a server that stops waits for the store, in milliseconds; then it breaks off what it is doing there, as a
- * crash would.
+ * How long a server that shuts down waits for a remote storage, in milliseconds. Then it aborts its requests, which is no
+ * worse than a crash.
  */
 const STORE_WAIT_MS = 10_000;
 
-/** The server as a function of requests: every route of the API, not yet listening. */
+/** The server with every route of the API and its background work, not yet listening. */
 export function createApp(services: Services, logger: FastifyBaseLogger): FastifyInstance {
-  const answerProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    replyWithProblem(error, request, reply, services.onDurabilityLost);
-  const app = fastify({
-    loggerInstance: logger,
-    // one line a request, below: without queries, which hold signatures
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_JSON_BODY_BYTES,
-    connectionTimeout: IDLE_TIMEOUT_MS,
-    requestTimeout: 0, // it would cut slow uploads; see JSON_BODY_TIMEOUT_MS
-    return503OnClosing: false, // what arrives while draining is still answered
-    trustProxy: services.trustProxy.length > 0 ? [...services.trustProxy] : false,
-    routerOptions: { maxParamLength: 16_384 }, // a value too long is a 400 that names it, not a 404
-    frameworkErrors: answerProblem,
-  });
-
-  app.setValidatorCompiler(({ schema }) => (data) => {
-    if (matches(schema as TSchema, data)) return { value: data };
-    return { error: new InvalidRequest(fieldErrors(schema as TSchema, data)) };
-  });
-  app.removeContentTypeParser('text/plain'); // only JSON is understood
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  // Many clients name the type also where they send nothing; a route that needs a body says so itself.
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
-    body === '' ? done(null, undefined) : parseJson(request, body as string, done),
-  );
-  app.setErrorHandler(answerProblem);
-  app.setNotFoundHandler(() => {
-    throw new Problem('not_found', 'There is nothing under this path and method.');
-  });
-  app.addHook('onRoute', ({ config, url }) => {
-    if (config?.access === undefined) throw new Error(`${url} declares no access`);
-  });
-  app.addHook('onRequest', async (request, reply) => limitBody(request, reply));
-  app.addHook('onRequest', createAuthenticator(services));
-  app.addHook('preParsing', async (request, reply) => {
-    // Asked for only now that the request may be made. An upload asks by itself, once it is known to be wanted.
-    const waits = request.headers.expect !== undefined && !isUpload(request);
-    if (waits) reply.raw.writeContinue();
-  });
-  app.addHook('onSend', async (request, reply) => {
-    const { raw, headers } = request;
-    // Caches may keep an answer that says nothing of them, a 404 above all.
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
-    const unread = raw.complete ? 0 : Number(headers['content-length'] ?? Number.POSITIVE_INFINITY);
-    // A file, or a large body, that was refused: a client in the middle of sending it gets the answer first.
-    const refused = isUpload(request) ? unread > 0 : unread > request.routeOptions.bodyLimit;
-    if (announcesBody(raw) && refused) lingerThenClose(raw);
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    const { method, url, ip } = request;
-    const line = {
-      method,
-      path: url.split('?', 1)[0],
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
-      ip,
-    };
-    const level = request.routeOptions.config.access === 'public' ? 'debug' : 'info'; // fleets check all day
-    request.log[level](line, 'request');
-  });
-
   const { storage } = services;
-  const upkeep = startMaintenance(services, logger);
-  const uploads = isRemote(storage) ? new UploadPoller(services, storage, logger) : undefined;
-  uploads?.start();
+  const app = createHttpServer(services, logger);
+  const maintenance = new Maintenance(services, logger);
+  const uploads = isRemote(storage) ? createRemoteUploads(services, storage, logger) : undefined;
+  maintenance.start();
+  uploads?.poller.start();
   app.addHook('onClose', async () => {
-    const ending = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
-    await Promise.all([uploads?.stop(), upkeep.stop()]).finally(() => clearTimeout(ending));
+    const timer = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
+    await Promise.all([stopUploads(uploads), maintenance.stop()]).finally(() => clearTimeout(timer));
   });
 
   registerCapabilities(app, services);
   registerApps(app, services);
   registerReleases(app, services, async () => {
-    const removal = upkeep.removeDeleted();
+    const removal = maintenance.removeDeleted();
     if (isRemote(storage)) await Promise.race([removal, sleep(REMOVAL_WAIT_MS, undefined, { ref: false })]);
   });
   registerArtifacts(app, services, uploads);
@@ -131,34 +53,12 @@ export function createApp(services: Services, logger: FastifyBaseLogger): Fastif
     registerUploads(app, services, storage);
     registerStoredFiles(app, services, storage);
   }
-  if (uploads && isRemote(storage)) registerUploadCompletion(app, services, storage, uploads);
+  if (uploads) registerUploadCompletion(app, services, uploads);
   registerCheck(app, services);
   return app;
 }
 
-/** Cuts a request whose JSON body trickles in: `connectionTimeout` only notices silence. Uploads may take their time. */
-function limitBody(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.complete || !announcesBody(request.raw) || isUpload(request)) return;
-  const timer = setTimeout(() => request.raw.destroy(), JSON_BODY_TIMEOUT_MS);
-  const stop = () => clearTimeout(timer);
-  request.raw.once('end', stop).once('close', stop);
-  reply.raw.once('close', stop);
-}
-
-/**
- * Reads on for a while and throws it away, then ends the connection. Closed at once, with bytes on their way, the
- * answer would be lost: the client's system drops it with the reset.
- */
-function lingerThenClose(request: IncomingMessage): void {
-  const timer = setTimeout(() => request.destroy(), LINGER_MS);
-  request.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
-}
-
-/** Node ends a request without a body only once somebody reads it, which nobody does. */
-function announcesBody({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined;
-}
-
-function isUpload(request: FastifyRequest): boolean {
-  return request.routeOptions.config.access === 'signed-url';
+async function stopUploads(uploads: RemoteUploads | undefined): Promise<void> {
+  await uploads?.poller.stop();
+  await uploads?.finalizer.stop();
 }

@@ -4,33 +4,35 @@ import type { ArtifactStorage } from '../storage/artifact-storage.ts';
 import type { SigningKeys } from '../storage/signed-url.ts';
 import type { PollSchedule } from './uploads/poll-schedule.ts';
 
-/** What the handlers work with: everything outside the process, and the operator's decisions. */
+/** What handlers and background work depend on: everything outside the process, and the operator's settings. */
 export interface Services {
   readonly database: Database;
   readonly storage: ArtifactStorage;
   readonly signingKeys: SigningKeys;
   readonly clock: Clock;
-  /** What `--public-url` says, without a slash at the end. Absolute URLs are made from this only. */
+  /** The value of `--public-url`, without a trailing slash. All absolute URLs are built from it. */
   readonly publicUrl: () => string;
   /** Bytes. */
   readonly maxArtifactSize: number;
-  /** Seconds a check's answer may be cached; 0: not at all. */
+  /** Seconds for which the response to a check may be cached; 0: not at all. */
   readonly checkMaxAge: number;
-  /** Seconds for which a check is answered with what was last known while the database is away; 0: not at all. */
+  /** Seconds for which checks get stale responses while the database is unavailable; 0: not at all. */
   readonly staleIfError: number;
-  /** Lets a version that was live and deleted come back with other bytes. For a desk. */
+  /** Lets a version that was live and deleted be published again with different files. For development. */
   readonly allowVersionReuse: boolean;
-  /** Addresses of proxies whose `X-Forwarded-For` is believed, in CIDR notation. */
+  /** Addresses of proxies trusted to set `X-Forwarded-For`, in CIDR notation. */
   readonly trustProxy: readonly string[];
-  /** How long until uploads that arrive elsewhere are looked for. */
-  readonly lookWaits?: PollSchedule;
+  /** How often to poll for uploads that arrive at a remote storage. Default: `DEFAULT_POLL_SCHEDULE`. */
+  readonly pollSchedule?: PollSchedule;
+  /** Bytes of each part of a file of that size, with the extension `multipart`. Default: `partSizeOf`. */
+  readonly partSizeOf?: (fileSize: number) => number;
   /** This program's version. */
   readonly version: string;
-  /** Called when nothing may be acknowledged any more (a failed fsync): the process has to end. */
+  /** Called when nothing may be acknowledged any more, after a failed fsync: the process has to exit. */
   readonly onDurabilityLost: (cause: Error) => void;
 }
 
-/** How long an upload URL lives, in milliseconds. It is only looked at when its PUT begins. */
+/** Lifetime of an upload URL, in milliseconds. It is verified only when its PUT begins. */
 export const UPLOAD_URL_LIFE_MS = 60 * 60 * 1000;
-/** How long a download URL lives, in milliseconds. */
+/** Lifetime of a download URL, in milliseconds. */
 export const DOWNLOAD_URL_LIFE_MS = 60 * 60 * 1000;

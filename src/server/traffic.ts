@@ -1,39 +1,40 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { CheckQuery, UpdateResponse } from '../protocol/messages.ts';
-import { type Platform, platformOf } from '../protocol/platform.ts';
-import type { ProblemBody } from '../protocol/problem.ts';
-import type { RouteParameters } from '../protocol/routes.ts';
-import { knownBundleType } from './handlers/check.ts';
+import { CheckQuery, UpdateResponse } from '../protocol/messages.ts';
+import type { Platform } from '../protocol/platform.ts';
+import { ProblemBody } from '../protocol/problem.ts';
+import { matches } from '../protocol/validate.ts';
+import { isValidFor } from './http/register-route.ts';
+import { requestedPlatform } from './update-check/requested-platform.ts';
 
-/** What installed apps ask and fetch, as it is answered. */
+/** What installed apps request, and how it was answered. */
 export type Traffic =
   | {
       readonly type: 'check';
       readonly platform: Platform;
       readonly currentVersion: string;
-      /** The version of the update; undefined when there is none for them. */
+      /** The version of the update; undefined when there is none. */
       readonly offered: string | undefined;
     }
   | {
       readonly type: 'download';
-      /** As the answer names it. */
+      /** From the response's content-disposition. */
       readonly fileName: string;
       /** Bytes. */
       readonly size: number;
       /** Whether all of it was sent. */
       readonly complete: boolean;
     }
-  /** Whatever was asked, and cannot be answered. */
+  /** Any other request that failed. */
   | {
       readonly type: 'refused';
       readonly method: string;
-      /** Without its query, which may be signed. */
+      /** Without the query, which may hold a signature. */
       readonly path: string;
       readonly status: number;
       readonly reason: string;
     };
 
-/** Reports each check, download and refusal when its answer has been sent, or broken off. For an app not yet listening. */
+/** Reports each check, download and refusal when its response was sent, or aborted. Call before the app listens. */
 export function watchTraffic(app: FastifyInstance, report: (traffic: Traffic) => void): void {
   app.addHook('onSend', async (request, reply, payload) => {
     const body = typeof payload === 'string' ? payload : '';
@@ -53,13 +54,7 @@ function trafficOf(request: FastifyRequest, reply: FastifyReply, body: string): 
     return { type: 'refused', method, path, status, reason: reasonIn(body) };
   }
   if (method !== 'GET') return undefined;
-  if (route === 'check') {
-    const { target, arch, current_version: currentVersion } = request.params as RouteParameters<'check'>;
-    const bundle_type = knownBundleType(request.query as CheckQuery);
-    const platform = platformOf({ ...({ target, arch } as Platform), bundle_type });
-    const offered = status === 200 ? (JSON.parse(body) as UpdateResponse).version : undefined;
-    return { type: 'check', platform, currentVersion, offered };
-  }
+  if (route === 'check') return checkOf(request, body);
   if (route === 'storedFile' && (status === 200 || status === 206)) {
     const [, fileName = ''] = /filename="(.*)"/.exec(String(reply.getHeader('content-disposition'))) ?? [];
     const size = Number(reply.getHeader('content-length'));
@@ -68,7 +63,23 @@ function trafficOf(request: FastifyRequest, reply: FastifyReply, body: string): 
   return undefined;
 }
 
+function checkOf({ params, query }: FastifyRequest, body: string): Traffic | undefined {
+  if (!isValidFor('check', params) || !matches(CheckQuery, query)) return undefined;
+  const update = parseJson(body);
+  return {
+    type: 'check',
+    platform: requestedPlatform(params, query),
+    currentVersion: params.current_version,
+    offered: matches(UpdateResponse, update) ? update.version : undefined,
+  };
+}
+
 function reasonIn(body: string): string {
-  const problem: ProblemBody = body.startsWith('{') ? JSON.parse(body) : {};
-  return problem.detail ?? '';
+  const problem = parseJson(body);
+  return (matches(ProblemBody, problem) && problem.detail) || '';
+}
+
+/** Responses of this server: JSON, or empty. */
+function parseJson(body: string): unknown {
+  return body.startsWith('{') ? JSON.parse(body) : undefined;
 }

@@ -1,74 +1,80 @@
-import type { ArtifactStorage, MeasureOptions, StagedUpload } from './artifact-storage.ts';
+import type { ArtifactStorage, DigestOptions, StagedUpload } from './artifact-storage.ts';
 
-export interface ReceiveOptions extends MeasureOptions {
+export interface ReceiveOptions extends DigestOptions {
   /**
-   * Whether something was declared that tells these bytes from all others: a SHA-256, or a signature to be verified.
-   * Without it the only witness is what arrived, and that is read too.
+   * Whether a SHA-256 or a verifiable signature was declared, which identifies the bytes. Without one, what arrived is
+   * read a second time, to compare the store's copy with it.
    */
   readonly identified: boolean;
 }
 
-/** What lies where an upload URL can write. */
+/** An object that lies where an upload URL can write. */
 export interface ArrivedUpload {
-  /** Drops it, unless something else arrived meanwhile. */
+  /**
+   * Drops the object, unless another one arrived since.
+   * @throws OtaError `store_unavailable`; a later sweep drops it
+   */
   discardArrived(): Promise<void>;
 }
 
-/** Not as many bytes as were declared. */
 export interface WrongSizeUpload extends ArrivedUpload {
-  readonly sizeDiffers: true;
+  readonly kind: 'wrong_size';
 }
 
-/** Bytes that were taken from where their upload URL can write. */
+/** Bytes copied from where their upload URL can write to where it cannot. */
 export interface ReceivedUpload extends StagedUpload, ArrivedUpload {
+  readonly kind: 'received';
   /**
-   * To be asked before what was taken is refused: that it is what arrived, unless something else did meanwhile.
-   * @throws OtaError `store_unavailable` when it is not, which is not the uploader's fault
+   * Call before refusing the bytes: compares the copy with what arrived, unless something else arrived since.
+   * @throws OtaError `store_unavailable` when they differ, which is the store's fault and not the uploader's
    */
   requireFaithful(): Promise<void>;
 }
 
+export type ReceiveResult = ReceivedUpload | WrongSizeUpload | { readonly kind: 'not_there' };
+
 /**
- * A storage that takes uploads by itself, out of the server's sight: its upload URLs lead elsewhere. Bytes that
- * arrived stay where their URL can write until the server looks for them.
+ * A storage with a server of its own, to which upload URLs lead: this server does not see uploads arrive, and has to
+ * poll. Until it receives them, bytes stay where their upload URL can overwrite them.
+ *
+ * The error contract is that of `ArtifactStorage`; a remote storage never rejects with `durability_lost`.
  */
 export interface RemoteStorage extends ArtifactStorage {
   readonly remote: true;
   /**
-   * Has the place belong to a database from now on, and to no other.
-   * @throws OtaError `store_unavailable` when it belongs to another
+   * Binds the place to a database, or checks that it already is.
+   * @throws OtaError `store_unavailable`, also when it belongs to another database
    */
   requireOwner(databaseId: string): Promise<void>;
-  /** Lets go of connections, so that the process can end. */
+  /** Closes connections, so that the process can end. Requests in progress fail, and none is retried. */
   close(): void;
   /**
-   * Takes an upload's bytes, if they arrived, to where no upload URL writes, and measures them there.
-   * @returns `not_there` when nothing did
-   * @throws OtaError `store_unavailable`, also when the store contradicts itself; then what arrived stays
+   * Copies an upload's bytes, if they arrived, to where no upload URL writes, and hashes the copy.
+   * @throws OtaError `store_unavailable`, `no_space`; what arrived stays, and no copy is left behind
    */
-  receive(uploadId: string, options: ReceiveOptions): Promise<ReceivedUpload | WrongSizeUpload | 'not_there'>;
-  /** Whether an upload is there as a whole. */
+  receive(uploadId: string, options: ReceiveOptions): Promise<ReceiveResult>;
+  /**
+   * Whether an upload has arrived completely.
+   * @throws OtaError `store_unavailable`
+   */
   hasArrived(uploadId: string): Promise<boolean>;
   readonly parts: UploadParts;
 }
 
-/** An upload in parts. */
 export interface MultipartUploadKey {
   readonly uploadId: string;
-  /** What the store calls it: `start` said so. */
+  /** The store's name for it, from `start`. */
   readonly multipartId: string;
 }
 
-/** A part of an upload to be presigned. */
 export interface PartUrlRequest extends MultipartUploadKey {
   /** From 1. */
   readonly number: number;
-  /** Exactly so many bytes are to come. */
+  /** Bytes. */
   readonly size: number;
   readonly expiresAt: Date;
 }
 
-/** A part that has arrived. */
 export interface ArrivedPart {
   /** In quotes. */
   readonly etag: string;
@@ -76,26 +82,30 @@ export interface ArrivedPart {
   readonly size: number;
 }
 
-/** Uploads that arrive in parts, which are then put together to what `receive` takes. */
+/**
+ * Uploads that arrive in parts, which the store then assembles to what `receive` reads.
+ * Every method but `url` rejects with an `OtaError` `store_unavailable` when the store cannot be reached or refuses.
+ */
 export interface UploadParts {
-  /** @returns what the store calls it */
+  /** @returns the store's name for the new multipart upload */
   start(uploadId: string): Promise<string>;
-  /** An absolute URL that takes one PUT of a part until it expires. */
+  /** An absolute URL that accepts one PUT of a part until it expires. Needs no network. */
   url(request: PartUrlRequest): Promise<string>;
-  /** What has arrived of it, by number; undefined when the store knows of no such upload (any more). */
+  /** The parts the store has, by number; undefined when it does not know the upload, or no longer. */
   arrived(upload: MultipartUploadKey): Promise<ReadonlyMap<number, ArrivedPart> | undefined>;
   /**
-   * Puts the parts together, whose ETags come in order.
-   * @returns `differ` when they are not those that arrived; `gone` when the store knows of no such upload (any more)
+   * Assembles the file.
+   * @param etags of all parts, in order
+   * @returns `differ` when they are not the ETags of the parts that arrived; `gone` when the store does not know the
+   *   upload, or no longer
    */
-  join(upload: MultipartUploadKey, etags: readonly string[]): Promise<'joined' | 'differ' | 'gone'>;
-  /** Drops one and its parts; resolves also when there is none. */
-  end(upload: MultipartUploadKey): Promise<void>;
-  /** Those that were started before `olderThan`, and neither joined nor ended. */
+  assemble(upload: MultipartUploadKey, etags: readonly string[]): Promise<'assembled' | 'differ' | 'gone'>;
+  /** Drops an upload and its parts. Resolves also when there is none. */
+  abort(upload: MultipartUploadKey): Promise<void>;
+  /** Uploads that were started before `olderThan`, and neither assembled nor aborted. */
   unfinished(olderThan: Date): AsyncIterable<MultipartUploadKey>;
 }
 
-/** Whether uploads arrive out of the server's sight. */
 export function isRemote(storage: ArtifactStorage): storage is RemoteStorage {
-  return 'remote' in storage;
+  return storage.remote;
 }

@@ -1,20 +1,20 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { MeasuredBytes, MeasureOptions } from './artifact-storage.ts';
+import type { ContentDigest, DigestOptions } from './artifact-storage.ts';
 
-/** Measures bytes as they stream by. */
-export class Measure {
+/** Hashes bytes as they stream by, and compares their number with the declared size. */
+export class StreamDigest {
   readonly #expected: number;
   readonly #sha256 = createHash('sha256');
   readonly #blake2b512: Hash | undefined;
   #size = 0;
 
-  constructor({ size, blake2b512 }: MeasureOptions) {
+  constructor({ size, blake2b512 }: DigestOptions) {
     this.#expected = size;
     this.#blake2b512 = blake2b512 ? createHash('blake2b512') : undefined;
   }
 
-  /** @returns false when these are more bytes than expected: no more need be read */
-  add(chunk: Uint8Array): boolean {
+  /** @returns false once there are more bytes than declared: no more need be read */
+  update(chunk: Uint8Array): boolean {
     this.#size += chunk.length;
     if (this.#size > this.#expected) return false;
     this.#sha256.update(chunk);
@@ -22,22 +22,22 @@ export class Measure {
     return true;
   }
 
-  /** Once all bytes were added. @returns `size_differs` when they are not as many as expected */
-  finish(): MeasuredBytes | 'size_differs' {
+  /** Call once, after the last `update`. */
+  finish(): ContentDigest | 'size_differs' {
     if (this.#size !== this.#expected) return 'size_differs';
     const blake2b512 = this.#blake2b512?.digest();
     return { size: this.#size, sha256: this.#sha256.digest('hex'), ...(blake2b512 && { blake2b512 }) };
   }
 }
 
-/** Measures all of what is read, or as much as is expected. */
-export async function measureAll(
+/** Hashes a whole stream; reads no further once it is longer than declared. */
+export async function digestStream(
   chunks: AsyncIterable<Uint8Array>,
-  options: MeasureOptions,
-): Promise<MeasuredBytes | 'size_differs'> {
-  const measure = new Measure(options);
+  options: DigestOptions,
+): Promise<ContentDigest | 'size_differs'> {
+  const digest = new StreamDigest(options);
   for await (const chunk of chunks) {
-    if (!measure.add(chunk)) return 'size_differs';
+    if (!digest.update(chunk)) return 'size_differs';
   }
-  return measure.finish();
+  return digest.finish();
 }

@@ -42,8 +42,6 @@ const STILL_TO_CLEAN: readonly string[] = [
   'src/cli',
   'src/copy',
   'src/database',
-  'src/server',
-  'src/storage',
   'README',
   'CHANGELOG',
   'other pages',

@@ -9,6 +9,7 @@ import { toListed } from '../http/release-response.ts';
 import type { Services } from '../services.ts';
 
 export function registerApps(app: FastifyInstance, { database, clock }: Services): void {
+  // Extension `app`
   registerRoute(app, 'getApp', {
     query: AppQuery,
     handle: async ({ params, query }): Promise<AppResponse> => {
@@ -26,7 +27,7 @@ export function registerApps(app: FastifyInstance, { database, clock }: Services
     body: SetSlugRequest,
     handle: async ({ params, body: { slug } }) => {
       if (isReservedSlug(slug)) {
-        const message = 'must not be a word of this API';
+        const message = 'must not be a reserved word';
         throw new Problem('slug_reserved', `The slug ${slug} is reserved.`, [{ field: 'slug', message }]);
       }
       if ((await setSlug(database.queries, params.app_id, slug, clock())) === 'slug_taken') {

@@ -5,9 +5,9 @@ import { isRemote } from '../../storage/remote-storage.ts';
 import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
 
-/** `GET /api/sync/ota` (design 4): tells our client which extensions it may use. */
+/** `GET /api/sync/ota`: which extensions of the API this server has. */
 export function registerCapabilities(app: FastifyInstance, { version, storage }: Services): void {
   const extensions = [...EXTENSIONS, ...(isRemote(storage) ? REMOTE_EXTENSIONS : [])];
-  const answer: CapabilitiesResponse = { name: 'synckit-ota', version, extensions };
-  registerRoute(app, 'capabilities', { handle: async () => answer });
+  const response: CapabilitiesResponse = { name: 'synckit-ota', version, extensions };
+  registerRoute(app, 'capabilities', { handle: async () => response });
 }

@@ -6,49 +6,42 @@ import {
   MAX_PARTS_BODY_BYTES,
 } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { RemoteStorage } from '../../storage/remote-storage.ts';
-import { registerRoute } from '../http/register-route.ts';
+import { registerRoute, type ValidParameters } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
-import { PartAssembly } from '../uploads/part-assembly.ts';
-import type { UploadPoller } from '../uploads/upload-poller.ts';
+import type { RemoteUploads } from '../uploads/remote-uploads.ts';
 
-/** How long a request waits until parts are joined and the bytes are taken, in milliseconds: less than proxies wait for an answer. */
-const ANSWER_WITHIN_MS = 25_000;
+/** How long a request waits for the upload to be assembled and finalized, in milliseconds: less than a proxy's timeout. */
+const MAX_WAIT_MS = 25_000;
 
-/** Extension `complete-upload`: says that a PUT is done, and is told what became of it. */
+/** Extension `complete-upload`: a client reports the end of its PUT, and receives the outcome. */
 export function registerUploadCompletion(
   app: FastifyInstance,
-  { database }: Services,
-  { parts }: RemoteStorage,
-  uploads: UploadPoller,
+  services: Services,
+  { finalizer, assembly }: RemoteUploads,
 ): void {
-  const joins = new PartAssembly(parts);
   registerRoute(app, 'completeUpload', {
     body: CompleteUploadRequest,
     bodyLimit: MAX_PARTS_BODY_BYTES,
     handle: async ({ params, body }, reply): Promise<CompleteUploadResponse> => {
-      const { app_id: appId, release_id: releaseId, upload_id: id } = params;
-      const requireUpload = async (): Promise<UploadState> => {
-        const upload = await findUploadState(database.queries, { appId, releaseId }, id);
-        if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
-        return upload;
-      };
-      const before = await requireUpload();
+      const id = params.upload_id;
+      const before = await requireUpload(services, params);
       const etags = body?.parts?.map(quoted);
-      const join = etags && (() => joins.join(id, before, etags));
-      const look =
+      const outcome =
         before.status === 'complete'
-          ? { wentLive: undefined }
-          : await uploads.complete(id, ANSWER_WITHIN_MS, join);
-      if (look === 'not_there') {
+          ? ({ kind: 'complete', wentLive: undefined } as const)
+          : await finalizer.finalize(id, {
+              withinMs: MAX_WAIT_MS,
+              ...(etags && { assemble: () => assembly.assemble(id, before, etags) }),
+            });
+      if (outcome.kind === 'not_there') {
         throw new Problem('not_uploaded', 'Nothing has arrived at the upload URL yet.');
       }
-      if (look === 'pending') {
+      if (outcome.kind === 'pending') {
         reply.code(202).header('retry-after', '1');
         return { status: 'pending' };
       }
-      const { fileSize, sha256 } = await requireUpload();
-      const wentLive = look === 'gone' ? undefined : look.wentLive;
+      const { fileSize, sha256 } = await requireUpload(services, params);
+      const wentLive = outcome.kind === 'complete' ? outcome.wentLive : undefined;
       return {
         status: 'complete',
         size: fileSize,
@@ -57,6 +50,15 @@ export function registerUploadCompletion(
       };
     },
   });
+}
+
+async function requireUpload(
+  { database }: Services,
+  { app_id: appId, release_id: releaseId, upload_id: id }: ValidParameters<'completeUpload'>,
+): Promise<UploadState> {
+  const upload = await findUploadState(database.queries, { appId, releaseId }, id);
+  if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
+  return upload;
 }
 
 /** As S3 writes an ETag. */

@@ -1,18 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import { findDownload } from '../../database/queries/artifacts.ts';
 import { DownloadQuery } from '../../protocol/messages.ts';
-import { type Platform, platformOf } from '../../protocol/platform.ts';
+import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { downloadName } from '../http/download-name.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { DOWNLOAD_URL_LIFE_MS, type Services } from '../services.ts';
 
 export function registerDownloads(app: FastifyInstance, { database, storage, clock }: Services): void {
-  // api.md, "Download Endpoint". The hop is kept on disk too: clients drop an Authorization of theirs on it.
+  // api.md, "Download Endpoint". A redirect with disk storage too: clients drop their Authorization header on it.
   registerRoute(app, 'download', {
     query: DownloadQuery,
     handle: async ({ params, query, raw }, reply) => {
-      const platform = platformOf({ ...(params as Pick<Platform, 'target' | 'arch'>), ...query });
+      const platform = platformOf({ ...params, ...query });
       const file = await findDownload(database.queries, params.slug, params.release_id, platform);
       if (file === undefined) throw new Problem('not_found', 'There is no such download.');
       const expiresAt = new Date(clock().getTime() + DOWNLOAD_URL_LIFE_MS);

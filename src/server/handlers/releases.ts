@@ -21,19 +21,29 @@ import { registerRoute } from '../http/register-route.ts';
 import { toExtendedResponse, toListed, toResponse } from '../http/release-response.ts';
 import type { Services } from '../services.ts';
 
-/** @param onDeleted called when bytes are to be removed, after the release is invisible; the answer waits for it */
+/**
+ * @param onDeleted called once a release is invisible and its bytes are queued for deletion; the response waits until it
+ *   resolves
+ */
 export function registerReleases(
   app: FastifyInstance,
-  { database, clock }: Services,
+  services: Services,
   onDeleted: () => Promise<void>,
 ): void {
-  const requireRelease = async (appId: string, id: string): Promise<Release> => {
-    const release = await findRelease(database.queries, appId, id);
-    if (release === undefined) throw noSuchRelease();
-    return release;
-  };
+  registerCreate(app, services);
+  // api.md, "List Releases"
+  registerRoute(app, 'listReleases', {
+    handle: async ({ params }): Promise<ReleaseResponse[]> => {
+      return (await listReleases(services.database.queries, params.app_id)).map(toListed);
+    },
+  });
+  registerUpdate(app, services);
+  registerPublish(app, services);
+  registerDelete(app, services, onDeleted);
+}
 
-  // api.md, "Create a Release"
+/** api.md, "Create a Release". */
+function registerCreate(app: FastifyInstance, { database, clock }: Services): void {
   registerRoute(app, 'createRelease', {
     body: CreateReleaseRequest,
     handle: async ({ params, body }, reply) => {
@@ -52,32 +62,32 @@ export function registerReleases(
           { field: 'version', message: 'is taken' },
         ]);
       }
-      const documented = body.draft === undefined && body.expect === undefined && body.channel === undefined;
-      return reply.code(201).send(documented ? toResponse(created) : toExtendedResponse(created));
+      const isDocumented =
+        body.draft === undefined && body.expect === undefined && body.channel === undefined;
+      return reply.code(201).send(isDocumented ? toResponse(created) : toExtendedResponse(created));
     },
   });
+}
 
-  // api.md, "List Releases"
-  registerRoute(app, 'listReleases', {
-    handle: async ({ params }): Promise<ReleaseResponse[]> => {
-      return (await listReleases(database.queries, params.app_id)).map(toListed);
-    },
-  });
-
-  // Extension `yank`
+/** Extension `yank`. */
+function registerUpdate(app: FastifyInstance, services: Services): void {
   registerRoute(app, 'updateRelease', {
     body: UpdateReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
-      const outcome = await updateRelease(database.queries, params.app_id, params.release_id, body);
+      const { app_id: appId, release_id: id } = params;
+      const outcome = await updateRelease(services.database.queries, appId, id, body);
       if (outcome === 'not_found') throw noSuchRelease();
       if (outcome === 'draft') {
         throw new Problem('not_published', 'The release is a draft: publish or delete it.');
       }
-      return toExtendedResponse(await requireRelease(params.app_id, params.release_id));
+      return toExtendedResponse(await requireRelease(services, appId, id));
     },
   });
+}
 
-  // Extension `draft`
+/** Extension `draft`. */
+function registerPublish(app: FastifyInstance, services: Services): void {
+  const { database, clock } = services;
   registerRoute(app, 'publishRelease', {
     body: PublishReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
@@ -92,11 +102,13 @@ export function registerReleases(
         }));
         throw new Problem('incomplete', `Not published: ${outcome.missing.join(', ')} missing.`, errors);
       }
-      return toExtendedResponse(await requireRelease(appId, id));
+      return toExtendedResponse(await requireRelease(services, appId, id));
     },
   });
+}
 
-  // api.md, "Delete a Release"
+/** api.md, "Delete a Release". */
+function registerDelete(app: FastifyInstance, { database }: Services, onDeleted: () => Promise<void>): void {
   registerRoute(app, 'deleteRelease', {
     query: DeleteReleaseQuery,
     handle: async ({ params, query }, reply) => {
@@ -110,6 +122,12 @@ export function registerReleases(
       return reply.code(204).send();
     },
   });
+}
+
+async function requireRelease({ database }: Services, appId: string, id: string): Promise<Release> {
+  const release = await findRelease(database.queries, appId, id);
+  if (release === undefined) throw noSuchRelease();
+  return release;
 }
 
 function noSuchRelease(): Problem {

@@ -10,7 +10,7 @@ import type { Services } from '../services.ts';
 /** Bytes read from disk at once. */
 const READ_SIZE = 256 * 1024;
 
-/** Where a signed download URL of the disk storage leads. */
+/** Serves the signed download URLs of the disk storage. */
 export function registerStoredFiles(app: FastifyInstance, { database }: Services, disk: DiskStorage): void {
   registerRoute(app, 'storedFile', {
     handle: async ({ params, raw }, reply) => {
@@ -28,7 +28,7 @@ export function registerStoredFiles(app: FastifyInstance, { database }: Services
         throw new Problem('range_not_satisfiable', 'The file has no such range.');
       }
       if (type !== 'file' && statusCode >= 400) {
-        throw new Error(`${file.storageKey} is recorded but cannot be read (${statusCode})`);
+        throw new Error(`${file.storageKey} is in the database but cannot be read (${statusCode})`);
       }
       reply.code(statusCode).headers(headers).type('application/octet-stream');
       reply.headers({

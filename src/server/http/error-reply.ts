@@ -3,7 +3,7 @@ import { databaseFailure, isDurabilityLost } from '../../database/database-error
 import { OtaError } from '../../errors.ts';
 import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../../protocol/problem.ts';
 
-/** What the request validator rejects with: `validation` is Fastify's word for it. */
+/** Rejection by the request validator. */
 export class InvalidRequest extends Error {
   readonly errors: readonly FieldError[];
 
@@ -13,19 +13,19 @@ export class InvalidRequest extends Error {
   }
 }
 
-/** The one place that turns whatever a handler or the framework threw into an answer (RFC 9457). */
-export function replyWithProblem(
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  onDurabilityLost: (cause: Error) => void,
-): void {
-  const failure = databaseFailure(error) ?? (error as Error);
-  const problem = toProblem(failure, request);
-  if (problem.status >= 500) request.log.error({ err: failure }, 'request failed');
-  if (problem.code === 'unavailable') reply.header('retry-after', '5');
-  reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));
-  if (isDurabilityLost(failure)) onDurabilityLost(failure);
+/**
+ * The one place that turns whatever a handler or the framework threw into a response (RFC 9457).
+ * @param onDurabilityLost called after the response, when nothing may be acknowledged any more
+ */
+export function createErrorHandler(onDurabilityLost: (cause: Error) => void) {
+  return function handleError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = databaseFailure(thrown) ?? thrown;
+    const problem = toProblem(error, request);
+    if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+    if (problem.code === 'unavailable') reply.header('retry-after', '5');
+    reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));
+    if (error instanceof Error && isDurabilityLost(error)) onDurabilityLost(error);
+  };
 }
 
 function toProblem(error: unknown, request: FastifyRequest): Problem {
@@ -33,13 +33,13 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof InvalidRequest) return invalidRequest(error.errors);
   if (error instanceof OtaError) {
     return error.code === 'no_space'
-      ? new Problem('insufficient_storage', 'The server has no room for this now.')
+      ? new Problem('insufficient_storage', 'The server has no space for this now.')
       : new Problem('unavailable', 'The server cannot reach its store now.');
   }
-  return frameworkProblem(error as FastifyError, request);
+  return isFastifyError(error) ? frameworkProblem(error, request) : internalProblem();
 }
 
-function frameworkProblem(error: Partial<FastifyError>, { routeOptions }: FastifyRequest): Problem {
+function frameworkProblem(error: FastifyError, { routeOptions }: FastifyRequest): Problem {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem('too_large', `A JSON body may have at most ${routeOptions.bodyLimit} bytes.`);
@@ -54,11 +54,17 @@ function frameworkProblem(error: Partial<FastifyError>, { routeOptions }: Fastif
     default:
       break;
   }
-  const status = error.statusCode ?? 500;
-  if (status >= 400 && status < 500) {
-    return new Problem('invalid_request', `The request cannot be read: ${error.message ?? status}.`);
-  }
-  return new Problem('internal', 'Something went wrong in the server; its log says what.');
+  const { statusCode = 500, message } = error;
+  if (statusCode < 400 || statusCode >= 500) return internalProblem();
+  return new Problem('invalid_request', `The request cannot be read: ${message || statusCode}.`);
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number';
+}
+
+function internalProblem(): Problem {
+  return new Problem('internal', 'The server failed unexpectedly; its log has the details.');
 }
 
 function invalidRequest(errors: readonly FieldError[]): Problem {

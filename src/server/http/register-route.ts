@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static, type TSchema } from 'typebox';
 import { PathParameters } from '../../protocol/messages.ts';
-import { type Access, type RouteName, type RouteParameters, routes } from '../../protocol/routes.ts';
+import { type Access, type ParameterName, type RouteName, routes } from '../../protocol/routes.ts';
+import { matches } from '../../protocol/validate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -10,9 +11,14 @@ declare module 'fastify' {
   }
 }
 
-/** A request whose path parameters, query and body are what the route and its schema say. */
+/** A route's path parameters, decoded and valid by their schemas. */
+export type ValidParameters<Name extends RouteName> = {
+  readonly [Key in ParameterName<Name>]: Static<(typeof PathParameters)[Key]>;
+};
+
+/** A request with path parameters, query and body that are valid by the route's schemas. */
 export interface RouteRequest<Name extends RouteName, Body extends TSchema, Query extends TSchema> {
-  readonly params: RouteParameters<Name>;
+  readonly params: ValidParameters<Name>;
   readonly query: Static<Query>;
   readonly body: Static<Body>;
   readonly raw: FastifyRequest;
@@ -21,12 +27,12 @@ export interface RouteRequest<Name extends RouteName, Body extends TSchema, Quer
 export interface RouteOptions<Name extends RouteName, Body extends TSchema, Query extends TSchema> {
   readonly body?: Body;
   readonly query?: Query;
-  /** Largest body accepted, in bytes, where that is not the usual one. */
+  /** Largest body accepted, in bytes. Default: `MAX_JSON_BODY_BYTES`. */
   readonly bodyLimit?: number;
   readonly handle: (request: RouteRequest<Name, Body, Query>, reply: FastifyReply) => Promise<unknown>;
 }
 
-/** Registers a route of `protocol/routes.ts`: its method, path, access and the validation of what comes in. */
+/** Registers a route of `protocol/routes.ts`: its method, path, access and validation. */
 export function registerRoute<
   Name extends RouteName,
   Body extends TSchema = TSchema,
@@ -42,11 +48,12 @@ export function registerRoute<
     url: path.replace(/\{(\w+)\}/g, ':$1'),
     config: { access, route: name },
     ...(bodyLimit !== undefined && { bodyLimit }),
-    schema: { params: parametersOf(path), ...(body && { body }), ...(query && { querystring: query }) },
+    schema: { params: parameterSchema(name), ...(body && { body }), ...(query && { querystring: query }) },
     handler: async (raw, reply) =>
       handle(
         {
-          params: raw.params as RouteParameters<Name>,
+          // Fastify has validated all three by the schemas above; its types cannot say so.
+          params: raw.params as ValidParameters<Name>,
           query: raw.query as Static<Query>,
           body: raw.body as Static<Body>,
           raw,
@@ -56,7 +63,16 @@ export function registerRoute<
   });
 }
 
-function parametersOf(path: string): TSchema {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as keyof typeof PathParameters);
-  return Type.Object(Object.fromEntries(names.map((name) => [name, PathParameters[name]])));
+/** Whether path parameters are valid by the schemas of a route. */
+export function isValidFor<Name extends RouteName>(
+  name: Name,
+  params: unknown,
+): params is ValidParameters<Name> {
+  return matches(parameterSchema(name), params);
+}
+
+function parameterSchema(name: RouteName): TSchema {
+  const { path } = routes[name];
+  const used = Object.entries(PathParameters).filter(([parameter]) => path.includes(`{${parameter}}`));
+  return Type.Object(Object.fromEntries(used));
 }

@@ -20,7 +20,7 @@ export function toExtendedResponse(release: Release): ReleaseResponse {
   return { ...toResponse(release), status, channel, ...(expect !== null && { expect: [...expect] }) };
 }
 
-/** api.md, "List Releases", with the fields of the extensions and what is complete. */
+/** api.md, "List Releases", with the extensions' fields and the complete artifacts. */
 export function toListed({
   artifacts,
   ...release

@@ -2,31 +2,38 @@ import { isDurabilityLost } from '../../database/database-error.ts';
 import { forgetDeleted, listDeleting } from '../../database/queries/artifacts.ts';
 import type { Services } from '../services.ts';
 
-/** How long until what could not be removed is tried again, in milliseconds: doubled each time, up to `MAX_WAIT_MS`. */
-const FIRST_WAIT_MS = 1000;
-const MAX_WAIT_MS = 60_000;
+/** Delay before what could not be removed is tried again, in milliseconds: doubled each time, up to `MAX_RETRY_DELAY_MS`. */
+const FIRST_RETRY_DELAY_MS = 1000;
+const MAX_RETRY_DELAY_MS = 60_000;
 
-/** Removes the bytes of deleted releases, and tries again while some are left. */
+/** Removes the bytes of deleted releases, which the database lists, and retries until none are left. */
 export class DeletionQueue {
   readonly #services: Services;
-  readonly #report: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   #running: Promise<void> = Promise.resolve();
-  /** A run that has not begun yet, and so does for all who ask until then. */
+  /** A run that has not started, for all callers until it does. */
   #next: Promise<void> | undefined;
-  #wait = FIRST_WAIT_MS;
+  #retryDelay = FIRST_RETRY_DELAY_MS;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  /** @param report is told of each failure */
-  constructor(services: Services, report: (error: unknown) => void) {
+  /** @param onError called with each failure */
+  constructor(services: Services, onError: (error: unknown) => void) {
     this.#services = services;
-    this.#report = report;
+    this.#onError = onError;
   }
 
-  /** Removes what is queued in the database. Resolves when all of it was tried, or this was stopped. */
+  /** Removes what is queued. Resolves when everything was tried, or the queue was stopped. */
   run(): Promise<void> {
     this.#next ??= this.#enqueue();
     return this.#next;
+  }
+
+  /** Resolves when nothing is being removed any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
   }
 
   #enqueue(): Promise<void> {
@@ -37,30 +44,23 @@ export class DeletionQueue {
       })
       .then(() => {
         clearTimeout(this.#timer);
-        this.#wait = FIRST_WAIT_MS;
+        this.#retryDelay = FIRST_RETRY_DELAY_MS;
       })
       .catch((error) => {
-        this.#tryAgainLater();
-        this.#report(error);
+        this.#retryLater();
+        this.#onError(error);
       });
     return this.#running;
   }
 
-  /** Resolves when nothing is being removed any more. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
-  }
-
-  #tryAgainLater(): void {
+  #retryLater(): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => void this.run(), this.#wait).unref();
-    this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MS);
+    this.#timer = setTimeout(() => void this.run(), this.#retryDelay).unref();
+    this.#retryDelay = Math.min(this.#retryDelay * 2, MAX_RETRY_DELAY_MS);
   }
 
-  /** Of several nodes two may remove the same, which is harmless. */
+  /** Several nodes may remove the same bytes, which is harmless. */
   async #removeQueued(): Promise<void> {
     if (this.#stopped) return;
     const { database, storage } = this.#services;
@@ -72,7 +72,7 @@ export class DeletionQueue {
         await forgetDeleted(database.queries, id);
       } catch (error) {
         if (isDurabilityLost(error)) throw error;
-        failures.push(error); // one that cannot be removed does not keep the others
+        failures.push(error); // and remove the others first
       }
     }
     if (failures.length > 0) throw failures[0];

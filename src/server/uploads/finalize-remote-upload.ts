@@ -1,73 +1,103 @@
 import { mayBeCommitted } from '../../database/database-error.ts';
 import { findUpload, type PendingUpload } from '../../database/queries/artifacts.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { RemoteStorage } from '../../storage/remote-storage.ts';
+import type { ArrivedUpload, ReceivedUpload, RemoteStorage } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
-import { completeUpload, wrongSize } from './finalize-upload.ts';
+import { finalizeUpload, wrongSize } from './finalize-upload.ts';
 
-/** An upload that is complete. */
-export interface Completed {
-  /** Whether its release went live by that; undefined when it was not this node that completed it. */
-  readonly wentLive: boolean | undefined;
+export type FinalizeResult =
+  | {
+      readonly kind: 'complete';
+      /** Whether its release went live with it; undefined when it was not this process that completed it. */
+      readonly wentLive: boolean | undefined;
+    }
+  /** Nothing has arrived. */
+  | { readonly kind: 'not_there' }
+  /** The upload's release was deleted, or the upload was forgotten. */
+  | { readonly kind: 'gone' };
+
+export interface RemoteUploadOptions {
+  readonly services: Services;
+  readonly storage: RemoteStorage;
+  readonly upload: PendingUpload;
+  /** Records why the upload is refused, before anything is dropped. Resolves to false when it could not be recorded. */
+  readonly recordRefusal: (refusal: Problem) => Promise<boolean>;
 }
 
 /**
- * Takes an upload from a storage that it arrived in by itself, if it did, and completes it.
- * What is refused leaves nothing behind, neither where it arrived nor where it would be served from.
- * Where another node had it meanwhile, what became of it counts, and not that nothing is left to be taken.
- * @param record keeps why it is refused, before anything is dropped; resolves to whether that could be recorded
- * @throws Problem as `completeUpload`
- * @throws OtaError `store_unavailable` too when what is wrong is not what arrived, but what the store made of it
+ * Receives an upload from a remote storage, if it has arrived, and finalizes it. Refused bytes are removed, both where
+ * they arrived and where they would be served from. If another node has finalized it in the meantime, that result counts,
+ * rather than that nothing is left to receive.
+ * @throws Problem as `finalizeUpload`
+ * @throws OtaError `store_unavailable` also when not the uploaded bytes are wrong, but the store's copy of them
  */
-export async function finalizeRemoteUpload(
-  services: Services,
-  storage: RemoteStorage,
-  upload: PendingUpload,
-  record: (refusal: Problem) => Promise<boolean>,
-): Promise<Completed | 'not_there' | 'gone'> {
-  const settled = () => settledUpload(services, upload.id);
-  try {
-    const outcome = await takeUpload(services, storage, upload, record);
-    return outcome === 'not_there' ? ((await settled()) ?? outcome) : outcome;
-  } catch (error) {
-    if (mayBeCommitted(error)) throw error; // what the row says now may not last
-    const outcome = await settled().catch(() => undefined);
-    if (outcome === undefined) throw error;
-    return outcome;
-  }
+export async function finalizeRemoteUpload(options: RemoteUploadOptions): Promise<FinalizeResult> {
+  return new RemoteUpload(options).finalize();
 }
 
-async function takeUpload(
-  services: Services,
-  storage: RemoteStorage,
-  upload: PendingUpload,
-  record: (refusal: Problem) => Promise<boolean>,
-): Promise<Completed | 'not_there'> {
-  const { id, fileSize: size, sha256, pubkey } = upload;
-  const identified = sha256 !== null || pubkey !== null;
-  const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
-  if (received === 'not_there') return received;
-  const refuse = async (refusal: Problem): Promise<never> => {
-    // What nobody recorded stays, to be refused again, unless there is nothing left to be told.
-    const isKnown = (await record(refusal)) || (await settledUpload(services, id)) !== undefined;
-    if (isKnown) await received.discardArrived().catch(() => {}); // upkeep sweeps it
+class RemoteUpload {
+  readonly #options: RemoteUploadOptions;
+
+  constructor(options: RemoteUploadOptions) {
+    this.#options = options;
+  }
+
+  async finalize(): Promise<FinalizeResult> {
+    try {
+      const result = await this.#receive();
+      return result.kind === 'not_there' ? ((await this.#settled()) ?? result) : result;
+    } catch (error) {
+      if (mayBeCommitted(error)) throw error; // what the row says now may not last
+      const settled = await this.#settled().catch(() => undefined);
+      if (settled === undefined) throw error;
+      return settled;
+    }
+  }
+
+  async #receive(): Promise<FinalizeResult> {
+    const { storage, upload } = this.#options;
+    const { id, fileSize: size, sha256, pubkey } = upload;
+    const identified = sha256 !== null || pubkey !== null;
+    const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
+    switch (received.kind) {
+      case 'not_there':
+        return received;
+      case 'wrong_size':
+        return this.#refuse(received, wrongSize(upload));
+      case 'received':
+        return this.#finalizeReceived(received);
+    }
+  }
+
+  async #finalizeReceived(received: ReceivedUpload): Promise<FinalizeResult> {
+    const { services, upload } = this.#options;
+    try {
+      const wentLive = await finalizeUpload(services, upload, received);
+      await received.discardArrived().catch(() => {}); // maintenance sweeps it
+      return { kind: 'complete', wentLive };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error; // not the uploader's fault: what arrived stays for another try
+      if (error.code === 'content_mismatch') await received.requireFaithful();
+      return this.#refuse(received, error);
+    }
+  }
+
+  async #refuse(arrived: ArrivedUpload, refusal: Problem): Promise<never> {
+    // Unless the reason is recorded, the bytes stay, to be refused again; an upload that is settled needs no reason.
+    const isKnown = (await this.#options.recordRefusal(refusal)) || (await this.#settled()) !== undefined;
+    if (isKnown) await arrived.discardArrived().catch(() => {}); // maintenance sweeps it
     throw refusal;
-  };
-  if ('sizeDiffers' in received) return refuse(wrongSize(upload));
-  try {
-    const wentLive = await completeUpload(services, upload, received);
-    await received.discardArrived().catch(() => {}); // upkeep sweeps it
-    return { wentLive };
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error; // nobody's issue who uploaded: what arrived stays, for another try
-    if (error.code === 'content_mismatch') await received.requireFaithful();
-    return refuse(error);
+  }
+
+  /** The result when the upload is no longer pending. */
+  async #settled(): Promise<FinalizeResult | undefined> {
+    const { services, upload } = this.#options;
+    return settledResult(await findUpload(services.database.queries, upload.id));
   }
 }
 
-/** Undefined while it is pending. */
-async function settledUpload({ database }: Services, id: string): Promise<Completed | 'gone' | undefined> {
-  const now = await findUpload(database.queries, id);
-  if (now === undefined) return 'gone';
-  return now === 'complete' ? { wentLive: undefined } : undefined; // by another node, from the same bytes
+/** The result of an upload in that state; undefined while it is pending. */
+export function settledResult(state: PendingUpload | 'complete' | undefined): FinalizeResult | undefined {
+  if (state === undefined) return { kind: 'gone' };
+  return state === 'complete' ? { kind: 'complete', wentLive: undefined } : undefined;
 }

@@ -13,13 +13,14 @@ import type { StagedUpload } from '../../storage/artifact-storage.ts';
 import type { Services } from '../services.ts';
 
 /**
- * The second half of an upload: holds the staged bytes against what was declared, moves them to where they are
- * served, and makes the artifact complete. In that order, so that no offer ever points at bytes that are not there.
- * Whatever is refused leaves no bytes behind.
- * @returns whether its release went live by that
+ * The second half of an upload: compares the staged bytes with what was declared, moves them to where they are served
+ * from, and completes the artifact. In this order, so that no offer ever points at missing bytes. Refused bytes are
+ * removed.
+ * @returns whether its release went live with it
  * @throws Problem `content_mismatch`, `immutable` or `not_found`
+ * @throws OtaError as `ArtifactStorage`, and whatever the database throws
  */
-export async function completeUpload(
+export async function finalizeUpload(
   services: Services,
   upload: PendingUpload,
   staged: StagedUpload,
@@ -29,42 +30,41 @@ export async function completeUpload(
     await requireDeclaredContent(upload, staged);
     await staged.promote();
   } catch (error) {
-    await drop(() => staged.discard());
+    await tryToDrop(() => staged.discard());
     throw error;
   }
   const options = { now: clock(), allowVersionReuse };
   const completion = completeArtifact(database.queries, upload.id, staged, options);
   const outcome = await completion.catch(async (error) => {
-    // Rolled back, so nothing refers to the bytes; where nobody knows that, they stay.
-    if (!mayBeCommitted(error)) await drop(() => storage.remove(staged.storageKey));
+    // Rolled back, so that no row refers to the bytes; if that is uncertain, they stay.
+    if (!mayBeCommitted(error)) await tryToDrop(() => storage.remove(staged.storageKey));
     throw error;
   });
   if (outcome === 'completed' || outcome === 'went_live') return outcome === 'went_live';
-  await drop(() => storage.remove(staged.storageKey));
+  await tryToDrop(() => storage.remove(staged.storageKey));
   throw outcome === 'immutable'
     ? alreadyPublished(upload)
     : new Problem('not_found', 'There is no such upload.');
 }
 
-/** What cannot be dropped now is found by upkeep, and changes nothing of why it is dropped. */
-async function drop(dropping: () => Promise<void>): Promise<void> {
-  await dropping().catch((error) => {
+/** Maintenance finds what cannot be dropped now, and the reason for dropping it remains the error to report. */
+async function tryToDrop(drop: () => Promise<void>): Promise<void> {
+  await drop().catch((error) => {
     if (isDurabilityLost(error)) throw error;
   });
 }
 
-/** Published bytes never change (design 4): the platform has its bytes, or the version once had others. */
+/** The platform has its file, or the version once had another: published files never change. */
 export function alreadyPublished(upload: Platform & Pick<PendingUpload, 'version'>): Problem {
   return new Problem(
     'immutable',
-    `${upload.version} already has its bytes for ${platformName(upload)}; published bytes never change, ` +
-      'not even once their release was deleted: give other bytes another version.',
+    `${upload.version} already has a file for ${platformName(upload)}. Published files never change, even after their ` +
+      'release was deleted: publish another file under a new version.',
   );
 }
 
-/** The bytes are not as many as were declared. */
 export function wrongSize({ fileSize }: PendingUpload): Problem {
-  const message = `must be the ${fileSize} bytes that were declared`;
+  const message = `must have the declared size of ${fileSize} bytes`;
   return new Problem('content_mismatch', `The upload ${message}.`, [{ field: 'file_size', message }]);
 }
 
@@ -74,7 +74,7 @@ async function requireDeclaredContent(upload: PendingUpload, staged: StagedUploa
   }
   if (upload.pubkey === null) return;
   const publicKey = parsePublicKey(upload.pubkey);
-  if (publicKey === undefined) throw new Error(`app ${upload.appId} has an unreadable public key`);
+  if (publicKey === undefined) throw new Error(`the public key of app ${upload.appId} cannot be parsed`);
   const signature = parseSignature(upload.signature ?? '');
   if (signature.kind === 'malformed') throw mismatch('signature', signature.reason);
   const message = await signedMessage(staged, signature.prehashed);

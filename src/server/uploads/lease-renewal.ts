@@ -1,31 +1,40 @@
 import { type LeasedUpload, renewLease } from '../../database/queries/pending-uploads.ts';
 import type { Queries } from '../../database/schema.ts';
+import type { Clock } from '../../protocol/time.ts';
 
-/** How long a claim holds, in milliseconds; it is extended three times as often. */
+/** How long a lease lasts, in milliseconds; it is renewed three times as often. */
 export const UPLOAD_LEASE_MS = 30_000;
 
-/**
- * Extends a claim again and again.
- * @param until when it is to end if it is extended now
- * @param onFailure is told why it could not be extended; that is tried again
- * @returns what ends that, and gives the claim as it is then
- */
-export function keepLease(
-  queries: Queries,
-  claimed: LeasedUpload,
-  until: () => Date,
-  onFailure: (error: unknown) => void,
-): () => Promise<LeasedUpload> {
-  let claim = Promise.resolve(claimed);
-  const extend = async (held: LeasedUpload) => {
-    const extended = renewLease(queries, held, until());
-    return (await extended.catch(onFailure)) ?? held;
-  };
-  const timer = setInterval(() => {
-    claim = claim.then(extend);
-  }, UPLOAD_LEASE_MS / 3).unref();
-  return () => {
-    clearInterval(timer);
-    return claim;
-  };
+export interface LeaseRenewalOptions {
+  readonly queries: Queries;
+  readonly clock: Clock;
+  /** Called when renewing failed; it is tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Renews a lease until it is stopped. */
+export class LeaseRenewal {
+  readonly #options: LeaseRenewalOptions;
+  readonly #timer: NodeJS.Timeout;
+  #lease: Promise<LeasedUpload>;
+
+  constructor(leased: LeasedUpload, options: LeaseRenewalOptions) {
+    this.#options = options;
+    this.#lease = Promise.resolve(leased);
+    this.#timer = setInterval(() => {
+      this.#lease = this.#lease.then((held) => this.#renew(held));
+    }, UPLOAD_LEASE_MS / 3).unref();
+  }
+
+  /** @returns the lease as last renewed; it may have expired all the same */
+  stop(): Promise<LeasedUpload> {
+    clearInterval(this.#timer);
+    return this.#lease;
+  }
+
+  async #renew(held: LeasedUpload): Promise<LeasedUpload> {
+    const { queries, clock, onError } = this.#options;
+    const until = new Date(clock().getTime() + UPLOAD_LEASE_MS);
+    return (await renewLease(queries, held, until).catch(onError)) ?? held;
+  }
 }

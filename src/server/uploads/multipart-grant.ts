@@ -5,77 +5,87 @@ import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../../protocol/multipart
 import type { ArrivedPart, MultipartUploadKey, RemoteStorage } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
 
-/** An upload in parts that was promised. */
+/** Permission to upload a file in parts. */
 export interface MultipartGrant {
-  /** The upload's. */
+  /** The upload's id. */
   readonly id: string;
   readonly multipart: NonNullable<CreateArtifactResponse['multipart']>;
 }
 
-type NewParts = NewArtifact & { readonly sha256: string };
+type NewMultipartArtifact = NewArtifact & { readonly sha256: string };
 
-/**
- * Extension `multipart`: promises an upload in parts, or goes on with one of the same file that was promised before.
- * A repeated request so gets fresh URLs, is told what has arrived, and has the promise hold for longer.
- * @returns `release_gone` when the release was deleted meanwhile
- */
-export async function grantMultipart(
-  services: Services,
-  storage: RemoteStorage,
-  artifact: NewParts,
-): Promise<MultipartGrant | 'release_gone'> {
-  const { queries } = services.database;
-  const { expiresAt } = artifact;
-  for (;;) {
-    const earlier = await findResumableUpload(queries, artifact);
-    const upload = earlier ?? (await createPendingArtifact(queries, artifact, services.clock()));
-    if (upload === 'release_gone') return upload;
-    const before = earlier?.multipartId ?? null;
-    const { multipartId, arrived } = await goOn(storage, upload.id, before);
-    const parted = { uploadId: upload.id, multipartId };
-    if (await recordMultipart(queries, upload.id, { before, multipartId, expiresAt })) {
-      return { id: upload.id, multipart: await answer(storage, artifact, parted, arrived) };
-    }
-    // Another request was quicker, or the upload is promised no more: what counts now is found by looking again.
-    if (multipartId !== before) await storage.parts.end(parted);
-  }
-}
-
-/** What is there of an upload. */
-interface There {
+/** A multipart upload as the store has it. */
+interface StoredUpload {
   readonly multipartId: string;
-  /** `whole`: the parts were put together, and the server has not taken the file yet. */
+  /** `whole`: the parts were assembled, and the upload is not finalized yet. */
   readonly arrived: ReadonlyMap<number, ArrivedPart> | 'whole';
 }
 
-/** Finds what is there, or starts anew when the store knows of nothing. */
-async function goOn(storage: RemoteStorage, uploadId: string, before: string | null): Promise<There> {
-  if (before !== null) {
-    const arrived = await storage.parts.arrived({ uploadId, multipartId: before });
-    if (arrived !== undefined) return { multipartId: before, arrived };
-    if (await storage.hasArrived(uploadId)) return { multipartId: before, arrived: 'whole' };
-  }
-  return { multipartId: await storage.parts.start(uploadId), arrived: new Map() };
-}
+/** Extension `multipart`: grants uploads in parts. */
+export class MultipartGrants {
+  readonly #services: Services;
+  readonly #storage: RemoteStorage;
+  readonly #partSizeOf: (fileSize: number) => number;
 
-async function answer(
-  { parts }: RemoteStorage,
-  { fileSize, expiresAt }: NewParts,
-  upload: MultipartUploadKey,
-  arrived: There['arrived'],
-): Promise<MultipartGrant['multipart']> {
-  const base = { id: upload.multipartId, part_size: partSizeOf(fileSize) };
-  if (arrived === 'whole') return { ...base, parts: [], done: [] };
-  const done: { number: number; etag: string }[] = [];
-  const missing: { number: number; size: number }[] = [];
-  for (const part of partsOf(fileSize)) {
-    const there = arrived.get(part.number);
-    if (there?.size === part.size) done.push({ number: part.number, etag: there.etag });
-    else missing.push(part);
+  constructor(services: Services, storage: RemoteStorage) {
+    this.#services = services;
+    this.#storage = storage;
+    this.#partSizeOf = services.partSizeOf ?? partSizeOf;
   }
-  const urls = missing.slice(0, PART_URLS_AT_ONCE).map(async ({ number, size }) => ({
-    number,
-    url: await parts.url({ ...upload, number, size, expiresAt }),
-  }));
-  return { ...base, parts: await Promise.all(urls), done };
+
+  /**
+   * Grants an upload, or resumes an earlier one of the same file. A repeated request thus gets new URLs, learns which
+   * parts have arrived, and extends the grant.
+   * @returns `release_gone` when the release was deleted in the meantime
+   * @throws OtaError `store_unavailable`
+   */
+  async grant(artifact: NewMultipartArtifact): Promise<MultipartGrant | 'release_gone'> {
+    const { queries } = this.#services.database;
+    const { expiresAt } = artifact;
+    for (;;) {
+      const earlier = await findResumableUpload(queries, artifact);
+      const upload = earlier ?? (await createPendingArtifact(queries, artifact, this.#services.clock()));
+      if (upload === 'release_gone') return upload;
+      const before = earlier?.multipartId ?? null;
+      const { multipartId, arrived } = await this.#resumeOrStart(upload.id, before);
+      const key = { uploadId: upload.id, multipartId };
+      if (await recordMultipart(queries, upload.id, { before, multipartId, expiresAt })) {
+        return { id: upload.id, multipart: await this.#describe(artifact, key, arrived) };
+      }
+      // Another request was faster, or the upload was forgotten: start over from what the database has now.
+      if (multipartId !== before) await this.#storage.parts.abort(key);
+    }
+  }
+
+  async #resumeOrStart(uploadId: string, before: string | null): Promise<StoredUpload> {
+    const { parts } = this.#storage;
+    if (before !== null) {
+      const arrived = await parts.arrived({ uploadId, multipartId: before });
+      if (arrived !== undefined) return { multipartId: before, arrived };
+      if (await this.#storage.hasArrived(uploadId)) return { multipartId: before, arrived: 'whole' };
+    }
+    return { multipartId: await parts.start(uploadId), arrived: new Map() };
+  }
+
+  async #describe(
+    { fileSize, expiresAt }: NewMultipartArtifact,
+    key: MultipartUploadKey,
+    arrived: StoredUpload['arrived'],
+  ): Promise<MultipartGrant['multipart']> {
+    const partSize = this.#partSizeOf(fileSize);
+    const base = { id: key.multipartId, part_size: partSize };
+    if (arrived === 'whole') return { ...base, parts: [], done: [] };
+    const done: { number: number; etag: string }[] = [];
+    const missing: { number: number; size: number }[] = [];
+    for (const part of partsOf(fileSize, partSize)) {
+      const found = arrived.get(part.number);
+      if (found?.size === part.size) done.push({ number: part.number, etag: found.etag });
+      else missing.push(part);
+    }
+    const urls = missing.slice(0, PART_URLS_AT_ONCE).map(async ({ number, size }) => ({
+      number,
+      url: await this.#storage.parts.url({ ...key, number, size, expiresAt }),
+    }));
+    return { ...base, parts: await Promise.all(urls), done };
+  }
 }

@@ -1,38 +1,37 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { databaseFailure } from '../../database/database-error.ts';
 
-/**
- * Logs that something is away, and that it is back: once each, however often it is tried meanwhile, and though it works
- * now and then.
- */
+export interface OutageLogOptions {
+  /** What is unavailable, as the subject of a sentence: `the store`. */
+  readonly subject: string;
+  /** An outage is over once nothing has failed for this long, in milliseconds. */
+  readonly quietMs: number;
+}
+
+/** Logs when something becomes unavailable and when it has recovered: once each, even if some attempts succeed in between. */
 export class OutageLog {
   readonly #logger: FastifyBaseLogger;
-  readonly #name: string;
-  readonly #quietMs: number;
-  /** By the monotonic clock; undefined while it is not away. */
+  readonly #options: OutageLogOptions;
+  /** Time of the last failure, by the monotonic clock; undefined while it is available. */
   #failedAt: number | undefined;
 
-  /**
-   * @param name what is away, to begin a sentence with
-   * @param quietMs how long nothing must fail until it is back, in milliseconds
-   */
-  constructor(logger: FastifyBaseLogger, name: string, quietMs: number) {
+  constructor(logger: FastifyBaseLogger, options: OutageLogOptions) {
     this.#logger = logger;
-    this.#name = name;
-    this.#quietMs = quietMs;
+    this.#options = options;
   }
 
   failed(error: unknown): void {
     if (this.#failedAt === undefined) {
       const err = databaseFailure(error) ?? error;
-      this.#logger.error({ err }, `${this.#name} cannot be used: uploads are not found`);
+      this.#logger.error({ err }, `${this.#options.subject} is unavailable: uploads are not picked up`);
     }
     this.#failedAt = performance.now();
   }
 
   worked(): void {
-    if (this.#failedAt === undefined || performance.now() - this.#failedAt < this.#quietMs) return;
+    const { subject, quietMs } = this.#options;
+    if (this.#failedAt === undefined || performance.now() - this.#failedAt < quietMs) return;
     this.#failedAt = undefined;
-    this.#logger.info(`${this.#name} can be used again: uploads are found`);
+    this.#logger.info(`${subject} is available again: uploads are picked up`);
   }
 }

@@ -1,44 +1,49 @@
 import type { UploadState } from '../../database/queries/pending-uploads.ts';
-import { partsOf } from '../../protocol/multipart.ts';
+import { partSizeOf, partsOf } from '../../protocol/multipart.ts';
 import { Problem } from '../../protocol/problem.ts';
 import type { UploadParts } from '../../storage/remote-storage.ts';
+import type { Services } from '../services.ts';
 
-/** Extension `multipart`: has the store put parts together, which may take minutes. */
+/** Extension `multipart`: has the store assemble parts, which may take minutes. */
 export class PartAssembly {
   readonly #parts: UploadParts;
+  readonly #partSizeOf: (fileSize: number) => number;
   readonly #running = new Map<string, Promise<void>>();
 
-  constructor(parts: UploadParts) {
+  constructor(parts: UploadParts, services: Pick<Services, 'partSizeOf'> = {}) {
     this.#parts = parts;
+    this.#partSizeOf = services.partSizeOf ?? partSizeOf;
   }
 
   /**
-   * Puts an upload's parts together, or joins whoever is at just that. Parts that are gone were put together before, or
-   * never will be: looking tells.
+   * Assembles an upload's parts, or waits for the same assembly that is already running. Resolves also when the store no
+   * longer knows the parts: whether they were assembled before is found by polling.
    * @param etags of all parts, in order
-   * @throws Problem `not_uploaded` when other parts have arrived, `invalid_request` when it has none
+   * @throws Problem `not_uploaded` when other parts have arrived, `invalid_request` for an upload without parts
    */
-  join(uploadId: string, { multipartId, fileSize }: UploadState, etags: readonly string[]): Promise<void> {
-    const key = JSON.stringify([uploadId, multipartId, etags]);
+  assemble(uploadId: string, upload: UploadState, etags: readonly string[]): Promise<void> {
+    const key = JSON.stringify([uploadId, upload.multipartId, etags]);
     const running = this.#running.get(key);
     if (running !== undefined) return running;
-    const join = this.#join(uploadId, multipartId, fileSize, etags).finally(() => this.#running.delete(key));
-    this.#running.set(key, join);
-    return join;
+    const assembly = this.#assemble(uploadId, upload, etags).finally(() => this.#running.delete(key));
+    this.#running.set(key, assembly);
+    return assembly;
   }
 
-  async #join(
+  async #assemble(
     uploadId: string,
-    multipartId: string | null,
-    fileSize: number,
+    { multipartId, fileSize }: UploadState,
     etags: readonly string[],
   ): Promise<void> {
     if (multipartId === null) {
       const message = 'must not be given for an upload without parts';
       throw new Problem('invalid_request', `parts ${message}.`, [{ field: 'parts', message }]);
     }
-    const all = etags.length === partsOf(fileSize).length; // a store puts together what it is told, not all there is
-    const joined = all ? await this.#parts.join({ uploadId, multipartId }, etags) : 'differ';
-    if (joined === 'differ') throw new Problem('not_uploaded', 'Other parts than these have arrived.');
+    // A store would also assemble the first few parts only.
+    const isComplete = etags.length === partsOf(fileSize, this.#partSizeOf(fileSize)).length;
+    const outcome = isComplete ? await this.#parts.assemble({ uploadId, multipartId }, etags) : 'differ';
+    if (outcome === 'differ') {
+      throw new Problem('not_uploaded', 'The parts that have arrived are not those with these ETags.');
+    }
   }
 }

@@ -4,12 +4,12 @@ import type { UploadRefusal } from '../../database/queries/pending-uploads.ts';
 import type { Services } from '../services.ts';
 import { OutageLog } from './outage-log.ts';
 
-/** So many failures are remembered, to be logged once. */
+/** How many failures are remembered, each to be logged once. */
 const MAX_LOGGED = 1000;
 
 /**
- * What is logged of looking for uploads, which is tried again every few seconds: an outage once, and what is wrong with an
- * upload once for each reason. When durability is lost, the process has to end, whatever was being done.
+ * The log of polling for uploads and finalizing them, which is retried every few seconds: logs an outage once, and each
+ * failure of an upload once. Reports lost durability, on which the process has to exit.
  */
 export class PollLog {
   readonly #store: OutageLog;
@@ -18,12 +18,12 @@ export class PollLog {
   readonly #onDurabilityLost: Services['onDurabilityLost'];
   readonly #logged = new Set<string>();
 
-  /** @param quietMs how long nothing must fail for an outage to be over, in milliseconds */
+  /** @param quietMs an outage is over once nothing has failed for this long, in milliseconds */
   constructor(logger: FastifyBaseLogger, onDurabilityLost: Services['onDurabilityLost'], quietMs: number) {
     this.#logger = logger;
     this.#onDurabilityLost = onDurabilityLost;
-    this.#database = new OutageLog(logger, 'the database', quietMs);
-    this.#store = new OutageLog(logger, 'the store', quietMs);
+    this.#database = new OutageLog(logger, { subject: 'the database', quietMs });
+    this.#store = new OutageLog(logger, { subject: 'the store', quietMs });
   }
 
   storeWorked(): void {
@@ -40,25 +40,26 @@ export class PollLog {
 
   databaseFailed(error: unknown): void {
     this.#database.failed(error);
-    this.#endOnLostDurability(error);
+    this.#reportLostDurability(error);
   }
 
   refused(upload: string, refusal: UploadRefusal): void {
     this.#logger.warn({ upload, ...refusal }, 'upload refused');
   }
 
-  /** Logs each reason once for each upload. */
+  /** Logs each reason once per upload. */
   failed(upload: string, error: unknown): void {
-    this.#endOnLostDurability(error);
+    this.#reportLostDurability(error);
     const failure = databaseFailure(error) ?? error;
     const line = `${upload}: ${failure}`;
     if (this.#logged.has(line)) return;
     if (this.#logged.size >= MAX_LOGGED) this.#logged.clear();
     this.#logged.add(line);
-    this.#logger.error({ upload, err: failure }, 'an upload could not be taken');
+    this.#logger.error({ upload, err: failure }, 'finalizing an upload failed; trying again');
   }
 
-  #endOnLostDurability(error: unknown): void {
-    if (isDurabilityLost(error)) this.#onDurabilityLost(databaseFailure(error) ?? (error as Error));
+  #reportLostDurability(error: unknown): void {
+    const cause = databaseFailure(error) ?? error;
+    if (cause instanceof Error && isDurabilityLost(cause)) this.#onDurabilityLost(cause);
   }
 }

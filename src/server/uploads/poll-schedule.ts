@@ -1,29 +1,30 @@
 import type { AwaitedUpload } from '../../database/queries/pending-uploads.ts';
 
-/** How long it is until an upload is looked for again, in milliseconds. */
+/** How long after a poll for an upload the next one follows, in milliseconds. */
 export interface PollSchedule {
-  /** While it is younger than `most`. */
+  /** While the upload is younger than `max`. */
   readonly first: number;
-  readonly most: number;
+  /** Afterwards, until its URL expires. */
+  readonly max: number;
 }
 
-/** With what taking the bytes takes, a file is visible within 10 s of its arrival. */
-export const POLL_DELAYS: PollSchedule = { first: 1000, most: 5000 };
-/** Once its URL expired, only an upload that began before can still arrive: it is looked for so much less often. */
+/** Including the time for finalizing it, a file is visible within 10 s of its arrival. */
+export const DEFAULT_POLL_SCHEDULE: PollSchedule = { first: 1000, max: 5000 };
+/** Once its URL expired, an upload can only arrive if its PUT was running by then: the delay is `max`, times this. */
 const EXPIRED_FACTOR = 3;
-/** It is given this long, in milliseconds. */
+/** How long after its URL expired that goes on, in milliseconds. */
 const LATE_MS = 2 * 60 * 60 * 1000;
-/** After that it is looked for this seldom, in milliseconds, until it is forgotten. */
-const LATE_WAIT_MS = 60_000;
+/** From then on, until the upload is forgotten, in milliseconds. */
+const LATE_DELAY_MS = 60_000;
 
-/** How long it is from now until an upload is looked for again, in milliseconds. */
+/** How long after a poll now the next one follows, in milliseconds. */
 export function pollDelay(
   { createdAt, expiresAt }: AwaitedUpload,
   now: Date,
-  { first, most }: PollSchedule,
+  { first, max }: PollSchedule,
 ): number {
   const expiredFor = now.getTime() - expiresAt.getTime();
-  if (expiredFor > LATE_MS) return LATE_WAIT_MS;
-  if (expiredFor > 0) return most * EXPIRED_FACTOR;
-  return now.getTime() - createdAt.getTime() < most ? first : most;
+  if (expiredFor > LATE_MS) return LATE_DELAY_MS;
+  if (expiredFor > 0) return max * EXPIRED_FACTOR;
+  return now.getTime() - createdAt.getTime() < max ? first : max;
 }

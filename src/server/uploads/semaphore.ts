@@ -1,17 +1,17 @@
-/** So many may be at work at once; the others wait for their turn, in order. */
+/** Limits how many hold a permit at once; the others wait in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  constructor(count: number) {
-    this.#free = count;
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
-  /** @returns what gives the slot back, to be called once; undefined when the signal came first */
+  /** @returns the function that releases the permit, to call once; undefined when `signal` aborted before one was free */
   async acquire(signal: AbortSignal): Promise<(() => void) | undefined> {
     if (signal.aborted) return undefined;
     if (this.#free > 0) this.#free--;
-    else if (!(await this.#turn(signal))) return undefined;
+    else if (!(await this.#waitForPermit(signal))) return undefined;
     return () => {
       const [next] = this.#waiting;
       if (next) next();
@@ -19,16 +19,16 @@ export class Semaphore {
     };
   }
 
-  #turn(signal: AbortSignal): Promise<boolean> {
+  #waitForPermit(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (isOurs: boolean) => {
-        this.#waiting.delete(begin);
+      const settle = (isAcquired: boolean) => {
+        this.#waiting.delete(take);
         signal.removeEventListener('abort', giveUp);
-        resolve(isOurs);
+        resolve(isAcquired);
       };
-      const begin = () => settle(true);
+      const take = () => settle(true);
       const giveUp = () => settle(false);
-      this.#waiting.add(begin);
+      this.#waiting.add(take);
       signal.addEventListener('abort', giveUp);
     });
   }

@@ -1,31 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, opendir, readFile, stat, unlink } from 'node:fs/promises';
-import { platform } from 'node:os';
+import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import type {
   ArtifactStorage,
+  DigestOptions,
   DownloadUrlRequest,
-  MeasuredBytes,
-  MeasureOptions,
   StagedUpload,
   UploadUrlRequest,
 } from '../artifact-storage.ts';
 import { type SigningKeys, signPath } from '../signed-url.ts';
-import { Measure } from '../stream-digest.ts';
+import {
+  filesOlderThan,
+  messageOf,
+  sync,
+  syncFolder,
+  toDiskError,
+  unlinkIfThere,
+  writeHashed,
+} from './durable-file.ts';
 
-/** Bytes gathered before a write: at 16 KiB a PUT takes twice as long. */
-const WRITE_SIZE = 1024 * 1024;
-
-/** Room that uploads leave on the disk, in bytes: deletes and the database's checkpoints need some too. */
+/** Space that uploads leave free on the disk, in bytes: deletes and the database's checkpoints need some too. */
 const HEADROOM = 64 * 1024 * 1024;
+const PROBE = Buffer.from('probe');
 
 export interface DiskStorageOptions {
   readonly dataDir: string;
   readonly keys: SigningKeys;
-  /** What `--public-url` says, without a slash at the end. Asked for each URL. */
+  /** The value of `--public-url`, without a trailing slash. Called for each URL. */
   readonly publicUrl: () => string;
 }
 
@@ -34,11 +38,12 @@ export interface DiskStorageOptions {
  * URLs are this server's own, signed.
  */
 export class DiskStorage implements ArtifactStorage {
+  readonly remote = false;
   readonly #staging: string;
   readonly #artifacts: string;
   readonly #keys: SigningKeys;
   readonly #publicUrl: () => string;
-  /** Bytes that uploads under way may still write. */
+  /** Bytes that uploads in progress may still write. */
   #reserved = 0;
 
   private constructor({ dataDir, keys, publicUrl }: DiskStorageOptions) {
@@ -58,7 +63,7 @@ export class DiskStorage implements ArtifactStorage {
       await storage.#probe();
     } catch (cause) {
       if (cause instanceof OtaError && cause.code === 'no_space') return storage;
-      throw new OtaError('store_unavailable', `artifacts cannot be stored: ${(cause as Error).message}`, {
+      throw new OtaError('store_unavailable', `artifacts cannot be stored: ${messageOf(cause)}`, {
         cause,
         hint: 'Put the data folder on a local file system with hard links that this user can write.',
       });
@@ -68,49 +73,44 @@ export class DiskStorage implements ArtifactStorage {
 
   async uploadUrl({ uploadId, expiresAt }: UploadUrlRequest): Promise<string> {
     const path = pathOf('upload', { upload_id: uploadId });
-    return this.#publicUrl() + (await signPath(this.#keys, 'PUT', path, expiresAt));
+    return this.#publicUrl() + (await signPath(this.#keys, { method: 'PUT', path, expiresAt }));
   }
 
   async downloadUrl({ storageKey, expiresAt }: DownloadUrlRequest): Promise<string> {
     const path = pathOf('storedFile', { storage_key: storageKey });
-    return this.#publicUrl() + (await signPath(this.#keys, 'GET', path, expiresAt));
+    return this.#publicUrl() + (await signPath(this.#keys, { method: 'GET', path, expiresAt }));
   }
 
   /**
-   * Takes an upload's bytes into staging, hashing as they stream; durable when it resolves.
-   * Nothing stays behind when it rejects.
-   * @returns what arrived, or `size_differs` when that is not `size` bytes (more are not read)
+   * Writes an upload's bytes to staging, hashing as they stream; durable when it resolves. Nothing is left behind when it
+   * rejects.
+   * @returns `size_differs` when they are not `options.size` bytes (more are not read)
+   * @throws OtaError `no_space`, `durability_lost`; whatever reading the body throws
    */
-  async receive(
-    body: AsyncIterable<Buffer>,
-    options: MeasureOptions,
-  ): Promise<StagedUpload | 'size_differs'> {
+  async receive(body: AsyncIterable<Buffer>, options: DigestOptions): Promise<StagedUpload | 'size_differs'> {
     this.#reserve(options.size);
     try {
-      return await this.#receive(body, options);
+      return await this.#stage(body, options);
     } finally {
       this.#reserved -= options.size;
     }
   }
 
-  async #receive(
-    body: AsyncIterable<Buffer>,
-    options: MeasureOptions,
-  ): Promise<StagedUpload | 'size_differs'> {
+  async #stage(body: AsyncIterable<Buffer>, options: DigestOptions): Promise<StagedUpload | 'size_differs'> {
     const storageKey = randomUUID();
     const file = join(this.#staging, storageKey);
     try {
       const handle = await open(file, 'wx', 0o600);
       try {
-        const measured = await writeHashed(handle, body, options);
-        if (measured === 'size_differs') {
+        const digest = await writeHashed(handle, body, options);
+        if (digest === 'size_differs') {
           await unlink(file);
-          return measured;
+          return digest;
         }
         await sync(handle);
         return {
           storageKey,
-          ...measured,
+          ...digest,
           read: () => this.readStaged(storageKey),
           promote: () => this.promote(storageKey),
           discard: () => this.discard(storageKey),
@@ -120,7 +120,7 @@ export class DiskStorage implements ArtifactStorage {
       }
     } catch (error) {
       await unlinkIfThere(file);
-      throw diskFailure(error);
+      throw toDiskError(error);
     }
   }
 
@@ -132,16 +132,15 @@ export class DiskStorage implements ArtifactStorage {
       await syncFolder(this.#artifacts);
       await unlink(staged);
     } catch (error) {
-      throw diskFailure(error);
+      throw toDiskError(error);
     }
   }
 
-  /** All of a staged file at once. */
   async readStaged(storageKey: string): Promise<Buffer> {
     return readFile(join(this.#staging, storageKey));
   }
 
-  /** Drops a staged file; resolves also when there is none. */
+  /** Resolves also when there is no such file. */
   async discard(storageKey: string): Promise<void> {
     await unlinkIfThere(join(this.#staging, storageKey));
   }
@@ -162,117 +161,42 @@ export class DiskStorage implements ArtifactStorage {
     return filesOlderThan(this.#artifacts, olderThan);
   }
 
-  /** The folder whose files are served. */
   get servedFolder(): string {
     return this.#artifacts;
   }
 
-  /** Where promoted bytes are; the file may be absent. */
+  /** The path of promoted bytes; the file may be absent. */
   path(storageKey: string): string {
     return join(this.#artifacts, storageKey);
   }
 
-  /** Looks and reserves in one go, so that two uploads that come at once see each other. */
+  /** Synchronous, so that of two uploads at once each takes the other's reservation into account. */
   #reserve(size: number): void {
     const { bavail, bsize } = statfsSync(this.#staging);
-    // What uploads under way have written already counts twice: that errs on the safe side.
+    // What uploads in progress have already written counts twice: that errs on the safe side.
     if (bavail * bsize < this.#reserved + size + HEADROOM) {
       throw new OtaError('no_space', `the disk has no room for ${size} bytes`, {
-        hint: 'Free space on the disk of the data folder; checks and downloads go on meanwhile.',
+        hint: 'Free space on the disk of the data folder; checks and downloads still work.',
       });
     }
     this.#reserved += size;
   }
 
-  /** Goes once through an artifact's life, so that a file system that cannot is found out at the start. */
+  /** Stages, promotes and removes a file, to detect an unsuitable file system at startup. */
   async #probe(): Promise<void> {
-    // Without asking for room: on a full disk the server still starts, and answers checks, downloads and deletes.
-    const staged = await this.#receive(onePiece(Buffer.from('probe')), { size: 5, blake2b512: false });
-    if (staged === 'size_differs') throw new Error('a file was not written whole');
+    // Reserves nothing: on a full disk the server still starts, and serves checks, downloads and deletes.
+    const staged = await this.#stage(singleChunk(PROBE), { size: PROBE.length, blake2b512: false });
+    if (staged === 'size_differs') throw new Error('a file was not written completely');
     await staged.promote();
     await this.remove(staged.storageKey);
   }
 }
 
-/** Where in a data folder the files are that are served, each by its storage key. */
+/** The folder of promoted files in a data folder; each is named by its storage key. */
 export function servedFolder(dataDir: string): string {
   return join(dataDir, 'artifacts');
 }
 
-async function writeHashed(
-  handle: FileHandle,
-  body: AsyncIterable<Buffer>,
-  options: MeasureOptions,
-): Promise<MeasuredBytes | 'size_differs'> {
-  const measure = new Measure(options);
-  let gathered: Buffer[] = [];
-  let gatheredBytes = 0;
-  let writing: Promise<unknown> = Promise.resolve();
-  const flush = async () => {
-    await writing; // one write at a time, in order, while the next bytes arrive
-    writing = writeAll(handle, gathered, gatheredBytes);
-    writing.catch(() => {}); // awaited by the next flush; without this a rejection in between counts as unhandled
-    gathered = [];
-    gatheredBytes = 0;
-  };
-  for await (const chunk of body) {
-    if (!measure.add(chunk)) return 'size_differs';
-    gathered.push(chunk);
-    gatheredBytes += chunk.length;
-    if (gatheredBytes >= WRITE_SIZE) await flush();
-  }
-  await flush();
-  await writing;
-  return measure.finish();
-}
-
-/** `writev` may write less than it was given, as on a disk that is filling up. */
-async function writeAll(handle: FileHandle, pieces: Buffer[], length: number): Promise<void> {
-  if (length === 0) return;
-  const { bytesWritten } = await handle.writev(pieces);
-  if (bytesWritten < length) await handle.writeFile(Buffer.concat(pieces).subarray(bytesWritten));
-}
-
-async function* onePiece(bytes: Buffer): AsyncIterable<Buffer> {
+async function* singleChunk(bytes: Buffer): AsyncIterable<Buffer> {
   yield bytes;
-}
-
-async function* filesOlderThan(folder: string, olderThan: Date): AsyncIterable<string> {
-  for await (const entry of await opendir(folder)) {
-    const stats = await stat(join(folder, entry.name)).catch(() => undefined);
-    if (stats?.isFile() && stats.mtime < olderThan) yield entry.name;
-  }
-}
-
-async function unlinkIfThere(file: string): Promise<void> {
-  await unlink(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw diskFailure(error);
-  });
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  if (platform() === 'win32') return; // a folder cannot be opened there; NTFS journals its entries
-  const handle = await open(folder, 'r');
-  try {
-    await sync(handle);
-  } finally {
-    await handle.close();
-  }
-}
-
-async function sync(handle: FileHandle): Promise<void> {
-  try {
-    await handle.sync();
-  } catch (cause) {
-    throw new OtaError('durability_lost', `fsync failed: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function diskFailure(error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new OtaError('no_space', 'the disk of the data folder is full', { cause: error });
-  }
-  if (code === 'EIO') return new OtaError('durability_lost', 'the disk failed', { cause: error });
-  return error;
 }

@@ -2,28 +2,27 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { OtaError } from '../../errors.ts';
 
 export interface S3ClientSettings {
-  /** Undefined: AWS's own, for the region. */
+  /** Default: AWS's own, for the region. */
   readonly endpoint?: string | undefined;
-  /** Undefined: what the AWS environment says. */
+  /** Default: from the AWS environment. */
   readonly region?: string | undefined;
-  /** The bucket in the path and not in the host's name. */
+  /** Puts the bucket in the path instead of the host name. */
   readonly forcePathStyle: boolean;
 }
 
-/** How long a connection may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3000;
-/** How long it may take until an answer begins, in milliseconds. */
-const ANSWER_TIMEOUT_MS = 60_000;
-/** How long nothing may move on a connection, and how long a slow request may take until its answer begins. */
+/** Until the response begins. */
+const RESPONSE_TIMEOUT_MS = 60_000;
+/** For idle connections, and until the response to a slow request begins. */
 const SLOW_TIMEOUT_MS = 120_000;
-/** For requests that carry a part of a file, or have the store copy one: all of it counts. */
+/** For requests that send a part of a file, or have the store copy one. */
 export const SLOW_REQUEST = { requestTimeout: SLOW_TIMEOUT_MS };
-/** What stores without regions take. */
+/** Accepted by stores that have no regions. */
 const ANY_REGION = 'us-east-1';
 
 /**
- * Once it is destroyed its requests end, and none is tried again: else those that nobody answers keep the process alive
- * for minutes.
+ * Once destroyed, requests fail and none is retried. Otherwise requests that get no response would keep the process
+ * alive for minutes.
  */
 class EndingS3Client extends S3Client {
   #ended = false;
@@ -35,7 +34,7 @@ class EndingS3Client extends S3Client {
         if (this.#ended) throw new DOMException('the client was destroyed', 'AbortError');
         return next(request);
       },
-      { step: 'finalizeRequest', priority: 'low' }, // after the one that tries again: before each attempt
+      { step: 'finalizeRequest', priority: 'low' }, // inside of the retries: runs before each attempt
     );
   }
 
@@ -48,9 +47,9 @@ class EndingS3Client extends S3Client {
 /**
  * The AWS SDK's client; credentials from its default chain (environment, files, roles).
  *
- * `WHEN_REQUIRED`, because by default the SDK signs the CRC32 of an empty body into presigned PUTs, and demands
- * checksums of answers that many stores do not send.
- * @throws OtaError `usage` when nobody says which region of AWS
+ * `WHEN_REQUIRED`, because by default the SDK signs the CRC32 of an empty body into presigned PUTs, and requires
+ * checksums in responses that many stores do not send.
+ * @throws OtaError `usage` when there is neither a region nor an endpoint
  */
 export async function createS3Client({
   endpoint,
@@ -65,7 +64,7 @@ export async function createS3Client({
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: ANSWER_TIMEOUT_MS,
+      requestTimeout: RESPONSE_TIMEOUT_MS,
       throwOnRequestTimeout: true,
       socketTimeout: SLOW_TIMEOUT_MS,
     },
@@ -75,9 +74,9 @@ export async function createS3Client({
     return client;
   } catch (cause) {
     if (endpoint) return createS3Client({ endpoint, region: ANY_REGION, forcePathStyle });
-    throw new OtaError('usage', 'nobody says which region the bucket is in', {
+    throw new OtaError('usage', 'no region is set for the bucket', {
       cause,
-      hint: 'Pass --s3-region, or set AWS_REGION; for a store that is not AWS, pass --s3-endpoint.',
+      hint: 'Pass --s3-region, or set AWS_REGION; for a store other than AWS, pass --s3-endpoint.',
     });
   }
 }

@@ -1,42 +1,44 @@
 import { OtaError } from '../../errors.ts';
 
-/** What was being done, as it stands in an error's message. */
+/** The operation that failed, for the error message. */
 export interface S3Attempt {
   readonly bucket: string;
-  /** Where requests go, for people. */
+  /** The server that requests go to, as people know it. */
   readonly endpoint: string;
-  /** `read`, `write` and so on, with the right in the notation of AWS: `reading objects (s3:GetObject)`. */
+  /** With the permission it needs, in AWS's notation: `reading objects (s3:GetObject)`. */
   readonly action: string;
 }
 
-/** The fields of the SDK's errors that this project looks at; all may be absent. */
+/** What this project reads of the SDK's errors; `''` where absent. */
 interface SdkError {
-  readonly name?: string;
-  readonly message?: string;
-  readonly code?: string;
-  /** The code in the store's answer. */
-  readonly Code?: string;
+  readonly name: string;
+  readonly message: string;
+  /** Node's, for connections that fail. */
+  readonly code: string;
+  /** The same for one of several addresses that were tried. */
+  readonly innerCode: string;
+  /** The code in the store's XML; else the SDK's name for the error; else Node's code. */
+  readonly s3Code: string;
+  /** The status of the store's response, if there was one. */
+  readonly status: number | undefined;
   /** The region a bucket is in, where the store says. */
-  readonly Region?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
-  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
-  readonly errors?: readonly { readonly code?: string }[];
+  readonly region: string;
 }
 
-const UNREACHABLE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'its name could not be looked up',
-  EHOSTUNREACH: 'no route to it',
-  ENETUNREACH: 'no route to it',
-  ETIMEDOUT: 'timeout',
-  EPIPE: 'it closed the connection',
-  EPROTO: 'it does not speak TLS there',
-  TimeoutError: 'timeout',
-  RequestTimeout: 'timeout',
-};
-const BAD_CREDENTIALS = [
+const UNREACHABLE: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'connection refused'],
+  ['ECONNRESET', 'connection reset'],
+  ['ENOTFOUND', 'no such host'],
+  ['EAI_AGAIN', 'its name could not be resolved'],
+  ['EHOSTUNREACH', 'no route to it'],
+  ['ENETUNREACH', 'no route to it'],
+  ['ETIMEDOUT', 'timeout'],
+  ['EPIPE', 'it closed the connection'],
+  ['EPROTO', 'it does not speak TLS there'],
+  ['TimeoutError', 'timeout'],
+  ['RequestTimeout', 'timeout'],
+]);
+const BAD_CREDENTIALS: readonly string[] = [
   'CredentialsProviderError',
   'TokenProviderError',
   'InvalidAccessKeyId',
@@ -47,113 +49,170 @@ const BAD_CREDENTIALS = [
   'InvalidClientTokenId',
   'UnrecognizedClientException',
 ];
-const OTHER_REGION = ['AuthorizationHeaderMalformed', 'PermanentRedirect', 'IllegalLocationConstraint'];
-const NO_ROOM = ['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage'];
+const OTHER_REGION: readonly string[] = [
+  'AuthorizationHeaderMalformed',
+  'PermanentRedirect',
+  'IllegalLocationConstraint',
+];
+const NO_SPACE: readonly string[] = ['QuotaExceeded', 'XMinioStorageFull', 'InsufficientStorage'];
+const CLOCK_SKEW: readonly string[] = ['RequestTimeTooSkewed', 'RequestExpired'];
 
-/** The store's or the SDK's own word for an error. */
+/** The store's or the SDK's code for an error; `''` when there is none. */
 export function s3ErrorCode(error: unknown): string {
-  const { Code, name, code } = (error ?? {}) as SdkError;
-  return Code ?? (name === 'Error' || name === undefined ? (code ?? '') : name);
+  return readSdkError(error).s3Code;
 }
 
-/** The status the store answered with; undefined when it did not answer. */
+/** The status of the store's response; undefined when there was none. */
 export function s3Status(error: unknown): number | undefined {
-  return (error as SdkError | undefined)?.$metadata?.httpStatusCode;
+  return readSdkError(error).status;
 }
 
 /** Whether the store says that there is no such object, or no such multipart upload. */
-export function isNotThere(error: unknown): boolean {
+export function isNotFound(error: unknown): boolean {
   return ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(s3ErrorCode(error));
 }
 
-/** Whether the store refuses a condition: as one that is not met, or as one that it does not know. */
+/** Whether the store refuses a condition: because it is not met, or because the store does not support it. */
 export function isConditionRefused(error: unknown): boolean {
-  const status = s3Status(error);
+  const { status, s3Code } = readSdkError(error);
   if (status === 412 || status === 501) return true;
-  return status === 400 && ['InvalidArgument', 'InvalidRequest'].includes(s3ErrorCode(error));
+  return status === 400 && ['InvalidArgument', 'InvalidRequest'].includes(s3Code);
 }
 
-/**
- * What a failed request to the store means, as one sentence with what to do.
- * An error that is a mistake in this program, or an abort, comes back as it is.
- */
-export function s3Failure(error: unknown, attempt: S3Attempt): unknown {
-  const { name, $metadata, $response, Region, message } = (error ?? {}) as SdkError;
-  if (error instanceof OtaError || name === 'AbortError' || name === 'TypeError') return error;
-  const { bucket, endpoint, action } = attempt;
-  const code = s3ErrorCode(error);
-  const status = $metadata?.httpStatusCode;
-  const failure = (text: string, hint: string) =>
-    new OtaError('store_unavailable', text, { cause: error, hint });
-  if (NO_ROOM.includes(code) || status === 507) {
-    return new OtaError('no_space', `the bucket ${bucket} has no room left (${code})`, { cause: error });
+/** The `OtaError`, with a hint, for a failed request. An abort, or a bug in this program, is returned unchanged. */
+export function toS3Error(error: unknown, attempt: S3Attempt): unknown {
+  const sdkError = readSdkError(error);
+  if (error instanceof OtaError || sdkError.name === 'AbortError' || sdkError.name === 'TypeError')
+    return error;
+  const { bucket, endpoint } = attempt;
+  const { s3Code, status } = sdkError;
+  if (NO_SPACE.includes(s3Code) || status === 507) {
+    return new OtaError('no_space', `the bucket ${bucket} has no room left (${s3Code})`, { cause: error });
   }
-  const unreachable = unreachableReason(error as SdkError, code);
-  if (unreachable !== undefined) {
-    return failure(
-      `${endpoint} cannot be reached: ${unreachable}`,
-      'Check --s3-endpoint, the network, and that the store is up.',
-    );
-  }
-  if (BAD_CREDENTIALS.includes(code)) {
-    return failure(
-      `${endpoint} cannot be used with these credentials (${code})`,
-      'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or whatever else the AWS SDK takes, to a valid key.',
-    );
-  }
-  if (OTHER_REGION.includes(code) || status === 301) {
-    const region = Region ?? $response?.headers?.['x-amz-bucket-region'];
-    return failure(
-      `the bucket ${bucket} is in another region${region ? `: ${region}` : ''}`,
-      `Set --s3-region${region ? ` ${region}` : ' to the one it is in'}, and --s3-endpoint if it names one.`,
-    );
-  }
-  if (code === 'NoSuchBucket') {
-    return failure(`there is no bucket ${bucket} at ${endpoint}`, 'Create it, or correct --storage.');
-  }
-  if (code === 'RequestTimeTooSkewed' || code === 'RequestExpired') {
-    return failure(
-      `${endpoint} has another time than this server`,
-      'Set the clocks of this machine, of the database and of the store by NTP: signatures carry the time.',
-    );
-  }
-  if (status === 403) {
-    const answer = code.startsWith('Unknown') ? `status ${status}` : code; // to a HEAD there is no more
-    return failure(
-      `${action} is not allowed in the bucket ${bucket} (${answer})`,
-      'Give the key that right in a policy; docs/self-hosting/s3.md lists all that are needed.',
-    );
-  }
-  if (isNotS3(error as SdkError, status)) return notS3(endpoint, error, status);
-  return failure(
-    `${action} failed in the bucket ${bucket}: ${code}${message && message !== code ? `, ${message}` : ''}`,
-    'Try again; if it stays so, look at the log of the store.',
-  );
+  const explained = connectionProblem(sdkError, endpoint) ?? refusal(sdkError, attempt);
+  if (explained === undefined && isNotS3(sdkError)) return notS3(endpoint, { cause: error, status });
+  const { message, hint } = explained ?? unexplained(sdkError, attempt);
+  return new OtaError('store_unavailable', message, { cause: error, hint });
 }
 
-/** Something answers, but not a store. */
-export function notS3(endpoint: string, cause?: unknown, status?: number): OtaError {
+/** Something responds, but it is no S3 store. */
+export function notS3(
+  endpoint: string,
+  { cause, status }: { readonly cause?: unknown; readonly status?: number | undefined } = {},
+): OtaError {
   const how = status === undefined ? '' : ` (status ${status})`;
-  return new OtaError('store_unavailable', `${endpoint} does not answer as an S3 store does${how}`, {
+  return new OtaError('store_unavailable', `${endpoint} does not respond like an S3 store${how}`, {
     cause,
     hint: 'Check --s3-endpoint, and --s3-force-path-style where bucket names are not host names.',
   });
 }
 
-function unreachableReason(error: SdkError, code: string): string | undefined {
-  const { errors, message } = error;
-  const inner = errors?.find((one) => one.code !== undefined)?.code ?? ''; // several addresses were tried
-  // Node's own code first: the SDK calls a connection that was reset a timeout.
-  const reason = UNREACHABLE[error.code ?? ''] ?? UNREACHABLE[code] ?? UNREACHABLE[inner];
-  if (reason !== undefined) return reason;
-  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)) return `its certificate is not good (${code})`;
-  if (code.startsWith('ERR_SSL') || code.startsWith('HPE_')) return 'it speaks another protocol there';
-  return /socket hang up|aborted/.test(message ?? '') ? 'it closed the connection' : undefined;
+interface Explanation {
+  readonly message: string;
+  readonly hint: string;
 }
 
-/** An error without a code of S3: a page, a proxy's answer, something that is not XML. */
-function isNotS3(error: SdkError, status: number | undefined): boolean {
-  if (error.name === 'SyntaxError') return true;
-  const names = ['', 'UnknownError', 'NotFound']; // the SDK's, where the answer has no code
-  return status !== undefined && status < 500 && names.includes(s3ErrorCode(error));
+function connectionProblem(
+  { code, s3Code, innerCode, message }: SdkError,
+  endpoint: string,
+): Explanation | undefined {
+  // Node's own code first: the SDK calls a reset connection a timeout.
+  const reason =
+    UNREACHABLE.get(code) ??
+    UNREACHABLE.get(s3Code) ??
+    UNREACHABLE.get(innerCode) ??
+    tlsProblem(s3Code) ??
+    (/socket hang up|aborted/.test(message) ? 'it closed the connection' : undefined);
+  return reason === undefined
+    ? undefined
+    : {
+        message: `${endpoint} cannot be reached: ${reason}`,
+        hint: 'Check --s3-endpoint, the network, and that the store is running.',
+      };
+}
+
+function tlsProblem(code: string): string | undefined {
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code))
+    return `its certificate is not trusted (${code})`;
+  return code.startsWith('ERR_SSL') || code.startsWith('HPE_')
+    ? 'it speaks another protocol there'
+    : undefined;
+}
+
+function refusal(
+  { s3Code, status, region }: SdkError,
+  { bucket, endpoint, action }: S3Attempt,
+): Explanation | undefined {
+  if (BAD_CREDENTIALS.includes(s3Code)) {
+    return {
+      message: `${endpoint} cannot be used with these credentials (${s3Code})`,
+      hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or any other credentials the AWS SDK reads, to a valid key.',
+    };
+  }
+  if (OTHER_REGION.includes(s3Code) || status === 301) {
+    return {
+      message: `the bucket ${bucket} is in another region${region ? `: ${region}` : ''}`,
+      hint: `Set --s3-region${region ? ` ${region}` : " to the bucket's"}, and --s3-endpoint if it names a region.`,
+    };
+  }
+  if (s3Code === 'NoSuchBucket') {
+    return {
+      message: `there is no bucket ${bucket} at ${endpoint}`,
+      hint: 'Create it, or correct --storage.',
+    };
+  }
+  if (CLOCK_SKEW.includes(s3Code)) {
+    return {
+      message: `the clock of ${endpoint} differs from this server's`,
+      hint: 'Synchronize the clocks of this machine, the database and the store by NTP: signatures contain the time.',
+    };
+  }
+  if (status !== 403) return undefined;
+  const reason = s3Code.startsWith('Unknown') ? `status ${status}` : s3Code; // the response to a HEAD has no code
+  return {
+    message: `${action} is not allowed in the bucket ${bucket} (${reason})`,
+    hint: "Allow it in the key's policy; docs/self-hosting/s3.md lists every permission that is needed.",
+  };
+}
+
+function unexplained({ s3Code, message }: SdkError, { bucket, action }: S3Attempt): Explanation {
+  const details = message !== '' && message !== s3Code ? `, ${message}` : '';
+  return {
+    message: `${action} failed in the bucket ${bucket}: ${s3Code}${details}`,
+    hint: 'Try again; if it keeps happening, check the log of the store.',
+  };
+}
+
+/** Without a code of S3: a web page, a proxy's response, something that is not XML. */
+function isNotS3({ name, s3Code, status }: SdkError): boolean {
+  if (name === 'SyntaxError') return true;
+  const hasNoCode = ['', 'UnknownError', 'NotFound'].includes(s3Code); // the SDK's names for that
+  return status !== undefined && status < 500 && hasNoCode;
+}
+
+function readSdkError(error: unknown): SdkError {
+  const name = textAt(error, 'name');
+  const code = textAt(error, 'code');
+  const status = fieldAt(fieldAt(error, '$metadata'), 'httpStatusCode');
+  const headers = fieldAt(fieldAt(error, '$response'), 'headers');
+  const attempts = fieldAt(error, 'errors'); // one for each address of a host
+  const failed = Array.isArray(attempts) ? attempts.find((one) => textAt(one, 'code') !== '') : undefined;
+  return {
+    name,
+    message: textAt(error, 'message'),
+    code,
+    innerCode: textAt(failed, 'code'),
+    s3Code: textAt(error, 'Code') || (name === 'Error' || name === '' ? code : name),
+    status: typeof status === 'number' ? status : undefined,
+    region: textAt(error, 'Region') || textAt(headers, 'x-amz-bucket-region'),
+  };
+}
+
+function textAt(value: unknown, name: string): string {
+  const field = fieldAt(value, name);
+  return typeof field === 'string' ? field : '';
+}
+
+function fieldAt(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

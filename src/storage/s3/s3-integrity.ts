@@ -1,32 +1,32 @@
 import { OtaError } from '../../errors.ts';
-import type { MeasuredBytes } from '../artifact-storage.ts';
-import { measureAll } from '../stream-digest.ts';
+import type { ContentDigest } from '../artifact-storage.ts';
+import { digestStream } from '../stream-digest.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 
 /**
- * That the store did copy what arrived, and read it as it is. Where nothing else would tell, and before an uploader is
- * told that the bytes are wrong: one read alone may be the store's fault.
+ * Compares the copy with what arrived. Call it where nothing else would reveal a difference, and before bytes are refused:
+ * what a single read returns may be the store's fault.
  * @throws OtaError `store_unavailable`
  */
 export async function requireSameAsArrived(
   bucket: S3Bucket,
   { key, size }: S3Object,
-  copy: MeasuredBytes,
+  copy: ContentDigest,
 ): Promise<void> {
-  const arrived = await measureAll(bucket.read(key), { size, blake2b512: false });
+  const arrived = await digestStream(bucket.read(key), { size, blake2b512: false });
   if (arrived === 'size_differs' || arrived.sha256 !== copy.sha256) {
-    throw storeContradictsItself(`the store's copy of ${key} is not what it was copied from`);
+    throw storeContradictsItself(`the store's copy of ${key} differs from the original`);
   }
 }
 
 /**
- * That what arrived has not so many bytes, as the store says.
+ * Confirms by reading that what arrived does not have that size.
  * @throws OtaError `store_unavailable`
  */
 export async function requireOtherSize(bucket: S3Bucket, { key }: S3Object, size: number): Promise<void> {
-  const arrived = await measureAll(bucket.read(key), { size, blake2b512: false });
+  const arrived = await digestStream(bucket.read(key), { size, blake2b512: false });
   if (arrived !== 'size_differs') {
-    throw storeContradictsItself(`the store tells another size of ${key} than it reads`);
+    throw storeContradictsItself(`the store reports another size for ${key} than it serves`);
   }
 }
 
@@ -37,6 +37,6 @@ export async function isUnchanged(bucket: S3Bucket, { key, etag }: S3Object): Pr
 
 export function storeContradictsItself(message: string): OtaError {
   return new OtaError('store_unavailable', message, {
-    hint: 'If it comes again, the store cannot be relied on: look at its log.',
+    hint: 'If it keeps happening, the store is not reliable: check its log.',
   });
 }

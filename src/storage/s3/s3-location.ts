@@ -1,24 +1,22 @@
-/** A bucket, and where in it everything of this server is. */
 export interface S3Location {
   readonly bucket: string;
-  /** What every key begins with: empty, or with a slash at its end. */
+  /** The beginning of every key: empty, or with a trailing slash. */
   readonly prefix: string;
 }
 
-/** Looser than AWS, which other stores are too. */
+/** Looser than AWS, as other stores are. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/;
-/** A segment that no client encodes in another way than the next, and that is not `.` or `..`. */
+/** A segment that every client encodes in the same way, other than `.` and `..`. */
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._~-]+$/;
 
-/** Where under its prefix a server writes down whose its files are. */
+/** The object, below the prefix, in which a server records the database that its files belong to. */
 export const OWNER_NAME = 'database-id';
-/** What a server calls its folders under its prefix: a prefix inside them would be in another server's files. */
-const FOLDERS = ['staging', 'artifacts'];
+/** The folders that a server has below its prefix: a prefix inside them would be among another server's files. */
+const FOLDERS: readonly string[] = ['staging', 'artifacts'];
 
 /**
- * Reads `s3://bucket/prefix`; slashes at the end do not count.
- * @returns undefined when it is not one, or its prefix has anything but letters, digits and `._~-` between slashes, or
- *   a segment that `ownFolderIn` finds
+ * Parses `s3://bucket/prefix`; trailing slashes are ignored.
+ * @returns undefined when it is malformed, or its prefix has other characters than `A-Za-z0-9._~-/` or an own folder
  */
 export function parseS3Location(text: string): S3Location | undefined {
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]+)(?:\/(.*?))?\/*$/.exec(text) ?? [];
@@ -29,16 +27,13 @@ export function parseS3Location(text: string): S3Location | undefined {
     : undefined;
 }
 
-/** Which of the names that a server gives to folders of its own, `staging` or `artifacts`, is a segment of a prefix. */
+/** The segment of a prefix that is named like a server's own folder, `staging` or `artifacts`, if there is one. */
 export function ownFolderIn(text: string): string | undefined {
   const [, ...prefix] = text.replace('s3://', '').split('/');
   return prefix.find((segment) => FOLDERS.includes(segment));
 }
 
-/**
- * Whether a key that begins with one of a server's folders is of another server nevertheless, whose prefix is inside
- * that folder: it was served before such prefixes were refused.
- */
-export function isOfAnother(key: string, folder: string): boolean {
+/** Whether a key in a server's folder belongs to another server, set up before prefixes in such folders were refused. */
+export function isForeign(key: string, folder: string): boolean {
   return key.includes('/', folder.length) || key === folder + OWNER_NAME;
 }

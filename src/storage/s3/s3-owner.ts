@@ -1,16 +1,16 @@
 import { OtaError } from '../../errors.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 
-/** Larger than an id, in bytes: what is there may be anything. */
+/** More than an id has, in bytes: the object may be anything. */
 const MAX_ID_BYTES = 1000;
 
 /**
- * Writes down in the bucket which database its artifacts are of, when it is served first, and from then on refuses
- * every other: what another database refers to would pass for left-overs, and be removed.
+ * Records in the bucket which database its artifacts belong to when it is served for the first time, and refuses every
+ * other database from then on: the files that another database refers to would be taken for orphans, and removed.
  *
- * Stores need no conditional writes for it, so of two databases that are served there first at the same moment one is
- * refused at its next start only.
- * @param key where in the bucket
+ * Needs no conditional writes: of two databases that are first served there at the same moment, one is refused at its
+ * next start only.
+ * @param key of the object with the id
  * @throws OtaError `store_unavailable`
  */
 export async function requireOwner(bucket: S3Bucket, key: string, databaseId: string): Promise<void> {
@@ -21,11 +21,8 @@ export async function requireOwner(bucket: S3Bucket, key: string, databaseId: st
   }
   const owner = found && (await bucket.readAll(key, MAX_ID_BYTES));
   if (owner?.toString('utf8').trim() === databaseId) return;
-  throw new OtaError(
-    'store_unavailable',
-    `what is in s3://${bucket.name}/${key.replace(/\/?[^/]*$/, '')} belongs to another database`,
-    {
-      hint: `Give this database a prefix of its own; if the other is gone for good, delete s3://${bucket.name}/${key} and start again.`,
-    },
-  );
+  const folder = key.replace(/\/?[^/]*$/, '');
+  throw new OtaError('store_unavailable', `s3://${bucket.name}/${folder} belongs to another database`, {
+    hint: `Give this database its own prefix; if the other database no longer exists, delete s3://${bucket.name}/${key} and start again.`,
+  });
 }

@@ -2,21 +2,16 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../../errors.ts';
 import type { Clock } from '../../protocol/time.ts';
-import type {
-  DownloadUrlRequest,
-  MeasuredBytes,
-  MeasureOptions,
-  UploadUrlRequest,
-} from '../artifact-storage.ts';
+import type { ContentDigest, DownloadUrlRequest, UploadUrlRequest } from '../artifact-storage.ts';
 import type {
   ReceivedUpload,
   ReceiveOptions,
+  ReceiveResult,
   RemoteStorage,
   UploadParts,
   WrongSizeUpload,
 } from '../remote-storage.ts';
-import { S3UploadParts } from '../s3-upload-parts.ts';
-import { measureAll } from '../stream-digest.ts';
+import { digestStream } from '../stream-digest.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
@@ -28,14 +23,13 @@ import {
   storeContradictsItself,
 } from './s3-integrity.ts';
 import { OWNER_NAME, type S3Location } from './s3-location.ts';
-import { S3Multipart } from './s3-multipart.ts';
+import { S3Multipart, S3UploadParts } from './s3-multipart.ts';
 import { requireOwner } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
 
-/** How long a store may take to show that it can be used, in milliseconds. */
 const PROBE_TIMEOUT_MS = 8000;
-/** So many copies may be left that could not be removed again: with more, no further one is made. */
-const MAX_LEFT = 10;
+/** No further copy is made while this many could not be removed. */
+const MAX_STRAY_COPIES = 10;
 
 export interface S3StorageOptions extends S3ClientSettings {
   readonly location: S3Location;
@@ -44,9 +38,8 @@ export interface S3StorageOptions extends S3ClientSettings {
 }
 
 /**
- * Artifacts in a bucket: `staging/<upload id>` is where upload URLs write, `artifacts/<key>` is what download URLs
- * read. Between the two is a copy that the store makes and the server reads back: nothing that the store says of its
- * objects is relied on.
+ * Artifacts in a bucket: upload URLs write `staging/<upload id>`, download URLs read `artifacts/<key>`. In between, the
+ * store makes a copy and the server reads it back: nothing that the store claims about its objects is relied on.
  */
 export class S3Storage implements RemoteStorage {
   readonly remote = true;
@@ -58,8 +51,8 @@ export class S3Storage implements RemoteStorage {
   readonly #owner: string;
   readonly #clock: Clock;
   readonly #copySizes: CopySizes;
-  /** Keys of copies that came to nothing and are not known to be gone. */
-  readonly #left = new Set<string>();
+  /** Storage keys of copies that are not needed, and may not be removed yet. */
+  readonly #strayCopies = new Set<string>();
 
   private constructor(bucket: S3Bucket, { location, clock, copySizes = COPY_SIZES }: S3StorageOptions) {
     const { prefix } = location;
@@ -73,11 +66,11 @@ export class S3Storage implements RemoteStorage {
     this.parts = new S3UploadParts(this.#multipart, this.#staging);
   }
 
-  /** Sends nothing yet: `probe` does. @throws OtaError `usage` when nobody says which region of AWS */
+  /** Sends no request; see `probe`. @throws OtaError `usage` when there is neither a region nor an endpoint */
   static async open(options: S3StorageOptions): Promise<S3Storage> {
     const { endpoint = 'S3', location, clock } = options;
     const client = await createS3Client(options);
-    return new S3Storage(new S3Bucket(client, location.bucket, endpoint, clock), options);
+    return new S3Storage(new S3Bucket({ client, name: location.bucket, endpoint, clock }), options);
   }
 
   close(): void {
@@ -85,15 +78,16 @@ export class S3Storage implements RemoteStorage {
   }
 
   /**
-   * Finds out whether the store can be used, and what it refuses.
-   * @throws OtaError `store_unavailable`
+   * Checks that the store can be used, and what it enforces.
+   * @throws OtaError `store_unavailable`, `no_space`
    */
   async probe(): Promise<S3Enforcement> {
-    const folders = { staging: this.#staging, artifacts: this.#artifacts };
-    const probing = requireCredentials(this.#bucket).then(() => probeS3(this.#bucket, folders, this.#clock));
+    const [bucket, clock] = [this.#bucket, this.#clock];
+    const options = { bucket, staging: this.#staging, artifacts: this.#artifacts, clock };
+    const probing = requireCredentials(bucket).then(() => probeS3(options));
     const late = sleep(PROBE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
-      throw new OtaError('store_unavailable', `${this.#bucket.endpoint} does not answer in time`, {
-        hint: 'Check --s3-endpoint, the network, and that the store is up.',
+      throw new OtaError('store_unavailable', `${bucket.endpoint} does not respond in time`, {
+        hint: 'Check --s3-endpoint, the network, and that the store is running.',
       });
     });
     return Promise.race([probing, late]);
@@ -111,36 +105,34 @@ export class S3Storage implements RemoteStorage {
     return this.#bucket.presignGet({ key: this.#artifacts + storageKey, fileName, expiresAt, method });
   }
 
-  async receive(
-    uploadId: string,
-    options: ReceiveOptions,
-  ): Promise<ReceivedUpload | WrongSizeUpload | 'not_there'> {
+  async receive(uploadId: string, options: ReceiveOptions): Promise<ReceiveResult> {
     const arrived = await this.#bucket.head(this.#staging + uploadId);
-    if (arrived === undefined) return 'not_there';
+    if (arrived === undefined) return { kind: 'not_there' };
     if (arrived.size !== options.size) return this.#wrongSize(arrived, options.size);
-    await this.#removeLeft();
+    await this.#removeStrayCopies();
     const storageKey = randomUUID();
     try {
-      const copy = await copyObject(this.#bucket, arrived, this.#artifacts + storageKey, this.#copySizes);
-      if (copy === 'changed') return 'not_there'; // whatever came instead is found by the next look
-      const measured = await this.#measure(this.#artifacts + storageKey, options);
-      if (measured === 'size_differs') {
-        throw storeContradictsItself(`the store tells another size of ${arrived.key} than its copy has`);
+      const to = this.#artifacts + storageKey;
+      const copy = await copyObject(this.#bucket, { source: arrived, to, sizes: this.#copySizes });
+      if (copy === 'changed') return { kind: 'not_there' }; // the next poll finds what replaced it
+      const digest = await digestStream(this.#bucket.read(to), options);
+      if (digest === 'size_differs') {
+        throw storeContradictsItself(`the store reports another size for ${arrived.key} than its copy has`);
       }
-      if (!options.identified) await requireSameAsArrived(this.#bucket, arrived, measured);
-      return this.#received(storageKey, measured, arrived);
+      if (!options.identified) await requireSameAsArrived(this.#bucket, arrived, digest);
+      return this.#received(storageKey, digest, arrived);
     } catch (error) {
-      await this.#removeCopy(storageKey).catch(() => {}); // tried again before the next
+      await this.#removeCopy(storageKey).catch(() => {}); // tried again before the next copy
       throw error;
     }
   }
 
-  /** Brings a file of another storage to where download URLs read; see `importFile`. */
-  bring(storageKey: string, file: KnownFile, options: ImportOptions): Promise<ImportOutcome> {
-    return importFile(this.#bucket, this.#artifacts + storageKey, file, options);
+  /** Copies a file of another storage to where download URLs read; see `importFile`. */
+  importFile(storageKey: string, file: KnownFile, options: ImportOptions): Promise<ImportOutcome> {
+    return importFile(this.#bucket, { key: this.#artifacts + storageKey, file, ...options });
   }
 
-  /** Whether download URLs read something of so many bytes there. */
+  /** Whether download URLs read an object of that size there. */
   async holds(storageKey: string, size: number): Promise<boolean> {
     return (await this.#bucket.head(this.#artifacts + storageKey))?.size === size;
   }
@@ -154,14 +146,14 @@ export class S3Storage implements RemoteStorage {
   }
 
   async sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void> {
-    await this.#removeLeft();
+    await this.#removeStrayCopies();
     for await (const { key, lastModified } of this.#bucket.list(this.#staging)) {
       if (signal?.aborted) return;
       if (lastModified < olderThan) await this.#bucket.delete(key);
     }
     for await (const copy of this.#multipart.unfinished(this.#artifacts, olderThan)) {
       if (signal?.aborted) return;
-      await this.#multipart.abort(copy); // a crash cut it off
+      await this.#multipart.abort(copy); // a copy that a crash interrupted
     }
   }
 
@@ -171,15 +163,16 @@ export class S3Storage implements RemoteStorage {
     }
   }
 
-  /** A copy is where it is served from as soon as it is made; that nobody is given its URL before is up to the server. */
-  #received(storageKey: string, measured: MeasuredBytes, arrived: S3Object): ReceivedUpload {
+  /** The copy is already where it is served from; until it is promoted, the server gives out no URL for it. */
+  #received(storageKey: string, digest: ContentDigest, arrived: S3Object): ReceivedUpload {
     let state: 'staged' | 'promoted' | 'discarded' = 'staged';
     return {
+      kind: 'received',
       storageKey,
-      ...measured,
-      read: () => this.#readAll(this.#artifacts + storageKey, measured),
+      ...digest,
+      read: () => this.#readAll(this.#artifacts + storageKey, digest),
       async promote() {
-        if (state !== 'staged') throw new Error(`nothing is staged as ${storageKey}: it is ${state}`);
+        if (state !== 'staged') throw new Error(`${storageKey} is not staged: it is ${state}`);
         state = 'promoted';
       },
       discard: async () => {
@@ -189,55 +182,51 @@ export class S3Storage implements RemoteStorage {
       },
       requireFaithful: async () => {
         if (!(await isUnchanged(this.#bucket, arrived))) return;
-        await requireSameAsArrived(this.#bucket, arrived, measured);
+        await requireSameAsArrived(this.#bucket, arrived, digest);
       },
       discardArrived: () => this.#deleteUnchanged(arrived),
     };
   }
 
   async #removeCopy(storageKey: string): Promise<void> {
-    this.#left.add(storageKey);
+    this.#strayCopies.add(storageKey);
     await this.remove(storageKey);
-    this.#left.delete(storageKey);
+    this.#strayCopies.delete(storageKey);
   }
 
   /**
-   * A store that copies and does not delete would else be given a copy more with each look: more than upkeep takes for
-   * what crashes leave.
+   * A store that copies but does not delete would otherwise accumulate a copy with each poll: more than maintenance
+   * accepts as left by crashes.
    */
-  async #removeLeft(): Promise<void> {
-    for (const storageKey of this.#left) {
+  async #removeStrayCopies(): Promise<void> {
+    for (const storageKey of this.#strayCopies) {
       await this.#removeCopy(storageKey).catch((error) => {
-        if (this.#left.size >= MAX_LEFT) throw error;
+        if (this.#strayCopies.size >= MAX_STRAY_COPIES) throw error;
       });
     }
   }
 
   async #wrongSize(arrived: S3Object, declared: number): Promise<WrongSizeUpload> {
     await requireOtherSize(this.#bucket, arrived, declared);
-    return { sizeDiffers: true, discardArrived: () => this.#deleteUnchanged(arrived) };
+    return { kind: 'wrong_size', discardArrived: () => this.#deleteUnchanged(arrived) };
   }
 
-  /** Its URL may have been used again since: what came then is not to be lost. */
+  /** Its URL may have been used again since: what arrived then must not be lost. */
   async #deleteUnchanged(arrived: S3Object): Promise<void> {
     if (await isUnchanged(this.#bucket, arrived)) await this.#bucket.delete(arrived.key);
   }
 
-  #measure(key: string, options: MeasureOptions): Promise<MeasuredBytes | 'size_differs'> {
-    return measureAll(this.#bucket.read(key), options);
-  }
-
-  /** All of it, as it was measured: else a bit that flips now would seem to be a wrong signature. */
-  async #readAll(key: string, measured: MeasuredBytes): Promise<Buffer> {
+  /** Compares the hash: otherwise a bit that the store flips now would look like a wrong signature. */
+  async #readAll(key: string, digest: ContentDigest): Promise<Buffer> {
     const bytes = await this.#bucket.readAll(key);
-    if (createHash('sha256').update(bytes).digest('hex') === measured.sha256) return bytes;
-    throw storeContradictsItself('the store reads the same file differently each time');
+    if (createHash('sha256').update(bytes).digest('hex') === digest.sha256) return bytes;
+    throw storeContradictsItself('the store returns different bytes for the same file each time');
   }
 }
 
-/** Told apart from a store that does not answer: looking for a role in the network takes its time too. */
+/** Before the probe: finding a role takes time too, and must not look like a store that does not respond. */
 async function requireCredentials(bucket: S3Bucket): Promise<void> {
   await bucket.client.config.credentials().catch((error) => {
-    throw bucket.failure(error, 'finding credentials');
+    throw bucket.toError(error, 'finding credentials');
   });
 }

@@ -122,12 +122,12 @@ describe('serve tells in one sentence, and ends with 9, where its files are to b
 
   test('at a port whose certificate nobody vouches for', async () => {
     const { port } = await listenUntilFinished(tls.createServer(await certificate()));
-    expect((await refusalAt(`https://127.0.0.1:${port}`)).message).toMatch(/its certificate is not good/);
+    expect((await refusalAt(`https://127.0.0.1:${port}`)).message).toMatch(/its certificate is not trusted/);
   });
 
   test('at a port where something else answers', async () => {
     const { origin } = await listenHttp((_, response) => response.end('<html>Welcome</html>'));
-    expect((await refusalAt(origin)).message).toContain('does not answer as an S3 store does');
+    expect((await refusalAt(origin)).message).toContain('does not respond like an S3 store');
   });
 });
 

@@ -31,7 +31,7 @@ describe.skipIf(!isInstalled('curl'))('the commands on the page of the HTTP API 
   });
 
   test('run likewise on a server with S3 storage', async () => {
-    const server = await startS3Server(await tempFolder(), await fakeS3Place(), { lookWaits: NEVER });
+    const server = await startS3Server(await tempFolder(), await fakeS3Place(), { pollSchedule: NEVER });
     const app = await server.createApp({ name: 'My App', slug: 'my-app' });
     const settings = await variables(server, app);
     const headers = { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' };

@@ -6,9 +6,9 @@ import { NEVER, openS3Server } from '../../support/s3/s3-server.ts';
 import { DEB, LINUX, MAC } from '../../support/tauri/local-file.ts';
 
 describeOnS3('a publish to a server whose files are', (openPlace) => {
-  async function startWorld(lookWaits = NEVER) {
+  async function startWorld(pollSchedule = NEVER) {
     const place = await openPlace();
-    const open = (dataDir: string) => openS3Server(dataDir, place, { lookWaits });
+    const open = (dataDir: string) => openS3Server(dataDir, place, { pollSchedule });
     return { ...(await startPublishWorld([LINUX, MAC, DEB], open)), place };
   }
 
@@ -26,7 +26,7 @@ describeOnS3('a publish to a server whose files are', (openPlace) => {
 
   test.each([
     ['the server has not looked since', NEVER],
-    ['the server has looked since', { first: 20, most: 40 }],
+    ['the server has looked since', { first: 20, max: 40 }],
   ])(
     'that died between a PUT and the call after it is finished by the next run, where %s',
     async (_, waits) => {

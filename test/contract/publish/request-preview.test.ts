@@ -89,7 +89,7 @@ test('a dry run only looks, and lists every request that the publish then sends,
 
 test('a dry run lists the call after each PUT where files arrive in a store elsewhere', async () => {
   const place = await fakeS3Place();
-  const world = await startWorld((dataDir) => openS3Server(dataDir, place, { lookWaits: NEVER }));
+  const world = await startWorld((dataDir) => openS3Server(dataDir, place, { pollSchedule: NEVER }));
   const first = await planAndSend(world, { version: '1.2.0', artifacts: world.artifacts });
   expect(first.sent.filter((request) => request.endsWith('/{upload_id}/complete'))).toHaveLength(3);
   expect(first.planned).toEqual(first.sent);
@@ -114,7 +114,7 @@ test('a dry run that ends in an error tells which files are refused, and which a
 
 test('a dry run tells in how many parts a large file goes', async () => {
   const place = await fakeS3Place();
-  const world = await startWorld((dataDir) => openS3Server(dataDir, place, { lookWaits: NEVER }));
+  const world = await startWorld((dataDir) => openS3Server(dataDir, place, { pollSchedule: NEVER }));
   const large = await writeArtifact(
     await tempFolder(),
     LINUX,

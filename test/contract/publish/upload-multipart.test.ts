@@ -26,7 +26,7 @@ const BYTES = randomBytes(48 * MIB + 5);
 async function openWorld() {
   const place = await fakeS3Place();
   const { fake } = place;
-  const server = await startS3Server(await tempFolder(), place, { lookWaits: NEVER });
+  const server = await startS3Server(await tempFolder(), place, { pollSchedule: NEVER });
   const { url } = await server.listen();
   const { id: appId, token } = await server.createApp({ slug: 'my-app' });
   const local = await writeArtifact(await tempFolder(), LINUX, 'signature', BYTES);

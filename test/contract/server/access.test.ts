@@ -41,7 +41,7 @@ async function start(route: ScopedRoute): Promise<TestServer> {
   return REMOTE.includes(route) ? startS3Server(await tempFolder(), await fakeS3Place()) : startServer();
 }
 
-/** Each from an address of its own, so that none is told to wait. */
+/** Each from its own address, so that none gets a 429. */
 let addresses = 0;
 async function call(
   server: TestServer,
@@ -70,7 +70,7 @@ test('the tables here name every route', () => {
 });
 
 describe.each(scoped)('%s', (route) => {
-  test.each(SCOPES)('with a token of the scope %s alone', async (scope) => {
+  test.each(SCOPES)('with a token that only has the scope %s', async (scope) => {
     const server = await start(route);
     const app = await Publisher.on(server);
     const releaseId = await app.publish('1.0.0');
@@ -80,7 +80,7 @@ describe.each(scoped)('%s', (route) => {
     else expect(status).toBe(403);
   });
 
-  test('is refused without a token and with one of no scope, and nothing is changed', async () => {
+  test('is refused without a token and with one without scopes, and changes nothing', async () => {
     const server = await start(route);
     const app = await Publisher.on(server);
     const releaseId = await app.publish('1.0.0');
@@ -91,7 +91,7 @@ describe.each(scoped)('%s', (route) => {
     expect(await app.fetchOffer()).toEqual(bytesOf('1.0.0'));
   });
 
-  test('answers 404 for another app’s id and for ids that no app has, and nothing is changed', async () => {
+  test('answers 404 for another app’s id and for unknown ids, and changes nothing', async () => {
     const server = await start(route);
     const app = await Publisher.on(server);
     const other = await Publisher.on(server, { slug: 'other-app' });
@@ -126,7 +126,7 @@ test('a token that is revoked while the server runs is refused at once', async (
   expect((await app.send('GET', '/releases')).statusCode).toBe(401);
 });
 
-test('a token is good until the moment it expires', async () => {
+test('a token is valid until the moment it expires', async () => {
   const server = await startServer();
   const app = await Publisher.on(server);
   const expiresAt = new Date(server.now.getTime() + 1000);

@@ -1,22 +1,22 @@
 import { expect, test, vi } from 'vitest';
-import { POLL_DELAYS } from '../../../src/server/uploads/poll-schedule.ts';
+import { DEFAULT_POLL_SCHEDULE } from '../../../src/server/uploads/poll-schedule.ts';
 import { bytesOf, Publisher, requireStatus } from '../../support/publish/publisher.ts';
 import { describeOnEachStore } from '../../support/server/stores.ts';
 
-/** How old an upload is that is looked for as seldom as any. */
+/** The age of an upload that is polled for at the longest interval. */
 const LATE_MS = 30 * 60 * 1000;
 
-describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => {
-  /** As many nodes as can be on one store, which look for uploads as often as `serve` does. */
+describeOnEachStore('a PUT without a request after it', ({ engine, files, start }) => {
+  /** As many nodes as the store allows, with the poll schedule of `serve`. */
   async function startNodes() {
     const store = await start();
-    const open = () => store.open({ lookWaits: POLL_DELAYS });
+    const open = () => store.open({ pollSchedule: DEFAULT_POLL_SCHEDULE });
     const nodes = [await open(), ...(engine === 'PostgreSQL' && files !== 'disk' ? [await open()] : [])];
     const app = await Publisher.on(nodes[0] as (typeof nodes)[number]);
     return { store, app, apps: nodes.map((node) => app.at(node)) };
   }
 
-  test(`R26: is in sight on every node within ${files === 'disk' ? 5 : 10} s, also when it comes late`, async () => {
+  test(`R26: is offered by every node within ${files === 'disk' ? 5 : 10} s, also if it arrives late`, async () => {
     const { app, apps } = await startNodes();
     const { queries } = app.server.database;
     const options = { timeout: files === 'disk' ? 5000 : 10_000, interval: 50 };
@@ -34,9 +34,9 @@ describeOnEachStore('a PUT that nothing follows', ({ engine, files, start }) => 
       for (const one of apps) expect(await one.fetchOffer()).toEqual(bytesOf(version));
     }
 
-    /** Once looked for in vain, an upload of that age waits as long as any for the next look. */
+    /** After a poll that found nothing, an upload of that age waits for the longest interval. */
     async function untilPolled() {
-      if (files === 'disk') return; // where nobody looks
+      if (files === 'disk') return; // where nothing is polled
       const pollAt = async () => {
         const query = queries.selectFrom('artifacts').select('poll_at').where('status', '=', 'pending');
         return (await query.executeTakeFirstOrThrow()).poll_at ?? 0;

@@ -3,7 +3,7 @@ import { bytesOf, Publisher } from '../../support/publish/publisher.ts';
 import { describeOnEachStore } from '../../support/server/stores.ts';
 
 describeOnEachStore('R25: a deleted release', ({ engine, files, start }) => {
-  test('is neither offered nor served on any node, its bytes go, and what is to be served stays', async () => {
+  test('is neither offered nor served by any node, its bytes are removed, and other files stay', async () => {
     const store = await start();
     const app = await Publisher.on(await store.open());
     const nodes = engine === 'PostgreSQL' && files !== 'disk' ? [app, app.at(await store.open())] : [app];

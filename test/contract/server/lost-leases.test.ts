@@ -2,43 +2,48 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { uploadRefusal } from '../../../src/database/queries/pending-uploads.ts';
-import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
+import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { openRemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER } from '../../support/s3/s3-server.ts';
 
 const BYTES = randomBytes(1000);
-const OFTEN = { first: 10, most: 10 };
+const OFTEN = { first: 10, max: 10 };
 
-test('R6: a commit of a claim whose fsync failed ends the process, whoever looks', async () => {
+test('R6: a lease that cannot be committed because fsync failed ends the process', async () => {
   const place = await fakeS3Place();
-  const { app, promise, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  const { app, promise, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
   const { url } = await promise('1.0.0', BYTES.length);
   await app.put(url, BYTES);
   await server.database.queries.updateTable('artifacts').set({ poll_at: 0 }).execute();
   const unreliable = new UnreliableDatabase(server.database);
   place.fake.intercept = ({ method }) => {
-    // The turn to look is taken by now: what comes next is the claim.
+    // The poll is due no more by now: what comes next is the lease.
     if (method === 'HEAD')
       unreliable.failure = Object.assign(new Error('disk'), { code: 'SQLITE_IOERR_FSYNC' });
     return undefined;
   };
   const onDurabilityLost = vi.fn();
-  const services = { ...server.services, database: unreliable.database, lookWaits: NEVER, onDurabilityLost };
-  const uploads = new UploadPoller(services, server.storage, pino({ enabled: false }));
-  uploads.start();
-  onTestFinished(() => uploads.stop());
+  const services = {
+    ...server.services,
+    database: unreliable.database,
+    pollSchedule: NEVER,
+    onDurabilityLost,
+  };
+  const { poller } = createRemoteUploads(services, server.storage, pino({ enabled: false }));
+  poller.start();
+  onTestFinished(() => poller.stop());
   await vi.waitFor(() => expect(onDurabilityLost).toHaveBeenCalled());
 });
 
 describe.each([
   ['other bytes', BYTES.length, sha256Of(randomBytes(10))],
   ['another size', BYTES.length - 1, sha256Of(BYTES)],
-])('why %s are refused', (_, size, sha256) => {
+])('the reason for refusing %s', (_, size, sha256) => {
   test('is recorded before they are dropped', async () => {
     const place = await fakeS3Place();
-    const { app, promise, complete, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+    const { app, promise, complete, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
     const promised = await promise('1.0.0', size, { sha256 });
     place.fake.defects.add('length_not_enforced');
     await app.put(promised.url, BYTES);
@@ -55,9 +60,9 @@ describe.each([
   });
 });
 
-test('an upload is taken once at a time, also by a node whose claim has ended meanwhile', async () => {
+test('a node finalizes an upload once at a time, even if its lease has expired', async () => {
   const place = await fakeS3Place();
-  const { app, promise, complete, server } = await openRemoteWorld(place, { lookWaits: OFTEN });
+  const { app, promise, complete, server } = await openRemoteWorld(place, { pollSchedule: OFTEN });
   const promised = await promise('1.0.0', BYTES.length);
   let goOn: () => void = () => {};
   const held = new Promise<void>((resolve) => {

@@ -13,18 +13,18 @@ import { tempFolder } from '../../support/process/temp-folder.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from '../../support/publish/publisher.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { startS3Server } from '../../support/s3/s3-server.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 import { openTestServer, TEST_PUBLIC_URL } from '../../support/server/server.ts';
 
 const HOUR = 60 * 60 * 1000;
-/** Upkeep goes by the files' times, so the clock of these tests is the real one. */
+/** Maintenance compares the times of files, so the clock of these tests is the real one. */
 const START = Date.now();
 const clockAt = (milliseconds: number) => ({ clock: () => new Date(START + milliseconds) });
 
 const stored = (dataDir: string) => readdir(join(dataDir, 'artifacts'));
 const staged = (dataDir: string) => readdir(join(dataDir, 'staging'));
 
-/** So many that one left-over beside them is no more than a crash leaves. */
+/** Enough that one orphan among them is no more than a crash leaves. */
 async function openWithTenFiles() {
   const dataDir = await tempFolder();
   const server = await openTestServer(dataDir, clockAt(0));
@@ -33,15 +33,15 @@ async function openWithTenFiles() {
   return { dataDir, server, published: await stored(dataDir) };
 }
 
-/** Opens a server on the folder, and does once all of the upkeep that it does when it starts. */
+/** Opens a server on the folder, and runs one round of its maintenance. */
 async function startOnce(dataDir: string, overrides: Parameters<typeof openTestServer>[1]): Promise<void> {
   const server = await openTestServer(dataDir, overrides);
   await server.app.close();
-  await upkeepOnce(server.services);
+  await maintainOnce(server.services);
   await server.close();
 }
 
-test('the bytes of a deleted release leave the disk, those of the others stay', async () => {
+test('the bytes of a deleted release are removed from the disk, those of other releases stay', async () => {
   const dataDir = await tempFolder();
   const app = await Publisher.on(await startServer({}, dataDir));
   const first = await app.publish('1.0.0');
@@ -69,7 +69,7 @@ test('bytes that could not be removed before the server stopped are removed when
   });
 });
 
-test('bytes that cannot be removed do not keep the others on the disk', async () => {
+test('bytes that cannot be removed do not keep others from being removed', async () => {
   const dataDir = await tempFolder();
   const server = await startServer({}, dataDir);
   const app = await Publisher.on(server);
@@ -85,7 +85,7 @@ test('bytes that cannot be removed do not keep the others on the disk', async ()
   await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([stuck]));
 });
 
-test('bytes that could not be removed are tried again soon', async () => {
+test('removing bytes is retried soon after it failed', async () => {
   const dataDir = await tempFolder();
   const server = await startServer({}, dataDir);
   const app = await Publisher.on(server);
@@ -95,7 +95,7 @@ test('bytes that could not be removed are tried again soon', async () => {
   await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]), { timeout: 10_000 });
 });
 
-test('neither deleted bytes nor the end of the server wait until all that is stored was looked through', async () => {
+test('neither a deletion nor the server’s shutdown waits until all stored files were listed', async () => {
   const dataDir = await tempFolder();
   const database = await openSqlite({ dataDir });
   const signingKeys = urlSigningKeys(database.queries, clockAt(0).clock);
@@ -117,7 +117,7 @@ test('neither deleted bytes nor the end of the server wait until all that is sto
   expect(seen).toBe(atTheEnd);
 });
 
-test('a download under way completes though its release is deleted and its bytes are removed', async () => {
+test('a download in progress completes although its release is deleted and its bytes are removed', async () => {
   const dataDir = await tempFolder();
   const server = await startServer({}, dataDir);
   await server.listen();
@@ -130,7 +130,7 @@ test('a download under way completes though its release is deleted and its bytes
   expect(Buffer.from(await download.arrayBuffer()).equals(bytes)).toBe(true);
 });
 
-test('uploads that were promised and never came are forgotten a day after their URL expired', async () => {
+test('uploads that never came are forgotten a day after their URL expired', async () => {
   const dataDir = await tempFolder();
   const server = await openTestServer(dataDir, clockAt(0));
   const app = await Publisher.on(server);
@@ -149,7 +149,7 @@ test('uploads that were promised and never came are forgotten a day after their 
   expect(await statuses()).toEqual(['complete']);
 });
 
-test('a release that waits for an upload which never comes is live once its URL has expired', async () => {
+test('a release that waits for an upload that never comes goes live once its URL has expired', async () => {
   const dataDir = await tempFolder();
   const server = await openTestServer(dataDir, clockAt(0));
   onTestFinished(() => server.close());
@@ -183,7 +183,7 @@ test('staged files that a crash left are swept after a day, younger ones stay', 
   expect(await staged(dataDir)).toEqual([]);
 });
 
-test('stored files that nothing refers to are removed after a day, what is referred to never is', async () => {
+test('orphaned files are removed after a day, files of a release never', async () => {
   const { dataDir, server, published } = await openWithTenFiles();
   await server.close();
   const orphan = randomUUID();
@@ -197,11 +197,11 @@ test('stored files that nothing refers to are removed after a day, what is refer
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
 });
 
-test('stored files that nothing refers to stay as long as a copy may go on that brought them', async () => {
+test('orphaned files stay as long as the copy that imported them may continue', async () => {
   const { dataDir, server, published } = await openWithTenFiles();
   await recordCopyBegun(server.database.queries, new Date(START));
   await server.close();
-  await writeFile(join(dataDir, 'artifacts', randomUUID()), 'brought by a copy that was cut off');
+  await writeFile(join(dataDir, 'artifacts', randomUUID()), 'imported by an interrupted copy');
   await writeFile(join(dataDir, 'staging', randomUUID()), 'on its way');
 
   await startOnce(dataDir, clockAt(6 * 24 * HOUR));
@@ -211,11 +211,11 @@ test('stored files that nothing refers to stay as long as a copy may go on that 
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
 });
 
-test('stored files stay that a copy has come to need while left-overs were looked for', async () => {
+test('files that a copy imports while orphans are being listed stay', async () => {
   const { dataDir, server } = await openWithTenFiles();
   await server.close();
-  const brought = randomUUID();
-  await writeFile(join(dataDir, 'artifacts', brought), 'brought by a copy');
+  const imported = randomUUID();
+  await writeFile(join(dataDir, 'artifacts', imported), 'imported by a copy');
 
   const database = await openSqlite({ dataDir });
   const signingKeys = urlSigningKeys(database.queries, () => new Date(START));
@@ -226,10 +226,10 @@ test('stored files stay that a copy has come to need while left-overs were looke
     await recordCopyBegun(database.queries, new Date(START + 25 * HOUR));
   });
   await startOnce(dataDir, { ...clockAt(25 * HOUR), database, storage });
-  expect(await stored(dataDir)).toContain(brought);
+  expect(await stored(dataDir)).toContain(imported);
 });
 
-test('nothing is taken for a left-over where the prefix was given to another database since the start', async () => {
+test('nothing is removed from a prefix that was given to another database since the start', async () => {
   const place = await fakeS3Place();
   const { prefix, bucket } = place.location;
   const { store } = place.fake;
@@ -239,17 +239,17 @@ test('nothing is taken for a left-over where the prefix was given to another dat
   const ofAnother = `${prefix}staging/${randomUUID()}`;
   store.put(ofAnother, Buffer.from('bytes'), { lastModified });
   store.put(`${prefix}database-id`, Buffer.from('another\n'));
-  expect((await upkeepOnce(server.services)).join()).toContain(
-    `no left-overs are removed: what is in s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
+  expect((await maintainOnce(server.services)).join()).toContain(
+    `no orphaned files are removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
   );
   expect(store.objects.has(ofAnother)).toBe(true);
 
   store.put(`${prefix}database-id`, Buffer.from(await databaseId(server.database.queries)));
-  expect(await upkeepOnce(server.services)).toEqual([]);
+  expect(await maintainOnce(server.services)).toEqual([]);
   expect(store.objects.has(ofAnother)).toBe(false);
 });
 
-test('where more files belong to nothing than a crash leaves, as beside an older database, none is removed', async () => {
+test('if there are more orphans than a crash leaves, as next to an older database, none is removed', async () => {
   const dataDir = await tempFolder();
   const server = await openTestServer(dataDir);
   const app = await Publisher.on(server);
@@ -261,7 +261,7 @@ test('where more files belong to nothing than a crash leaves, as beside an older
   expect(await stored(dataDir)).toHaveLength(2);
 });
 
-test('signing keys are replaced when they are old, and URLs they signed before stay good', async () => {
+test('old signing keys are replaced, and URLs that they signed stay valid', async () => {
   const dataDir = await tempFolder();
   const day = 24 * HOUR;
   const keyIds = async () => {

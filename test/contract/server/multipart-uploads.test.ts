@@ -3,8 +3,7 @@ import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { MAX_PARTS, MAX_SINGLE_PUT } from '../../../src/protocol/multipart.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../../src/server/services.ts';
-import { PartAssembly } from '../../../src/server/uploads/part-assembly.ts';
-import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
+import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { times } from '../../support/process/torture.ts';
 import { grantMultipart } from '../../support/publish/multipart-publisher.ts';
 import { LINUX } from '../../support/publish/publisher.ts';
@@ -12,29 +11,32 @@ import { openRemoteWorld } from '../../support/publish/remote-publisher.ts';
 import { objectsIn } from '../../support/s3/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER } from '../../support/s3/s3-server.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 import type { TestServer } from '../../support/server/server.ts';
 
 const MIB = 1024 * 1024;
 const HOUR = 60 * 60 * 1000;
-const BYTES = randomBytes(16 * MIB + 1000);
+/** The smallest that Ceph accepts. */
+const PART_SIZE = 5 * MIB;
+const SMALL_PARTS = { pollSchedule: NEVER, partSizeOf: () => PART_SIZE };
+const BYTES = randomBytes(PART_SIZE + 1000);
 const NOTHING = { staging: 0, artifacts: 0, uploads: [] };
 const ONE_FILE = { staging: 0, artifacts: 1, uploads: [] };
 
 describeOnS3('an upload in parts', (openPlace) => {
   async function openWorld() {
     const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const world = await openRemoteWorld(place, SMALL_PARTS);
     return { place, ...world, promise: grantMultipart.bind(undefined, world.app) };
   }
 
-  test('R12: with one bit flipped on the way, in whichever part, is refused, and none of it is kept', async () => {
+  test('R12: is refused if one bit of any part flipped on the way, and none of it is kept', async () => {
     const { place, app, promise } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
     const flips = times(4, 100);
     for (let i = 0; i < flips; i++) {
       const bytes = Buffer.from(BYTES);
-      const at = i % 2 === 0 ? Math.floor((i * 16 * MIB) / flips) : bytes.length - 1 - i;
+      const at = i % 2 === 0 ? Math.floor((i * PART_SIZE) / flips) : bytes.length - 1 - i;
       bytes[at] = (bytes[at] ?? 0) ^ (1 << (i % 8));
       const parted = await promise(releaseId, BYTES);
       const reply = await parted.complete(await parted.putAll(bytes));
@@ -49,7 +51,7 @@ describeOnS3('an upload in parts', (openPlace) => {
     expect(await objectsIn(place)).toEqual(ONE_FILE);
   });
 
-  test('is ended by as many parts as there may be, with the longest ETags', async () => {
+  test('can be completed with the largest number of parts and the longest ETags', async () => {
     const { app, promise } = await openWorld();
     const parted = await promise(await app.createRelease('1.0.0'), BYTES);
     const reply = await parted.complete(Array.from({ length: MAX_PARTS }, () => `"${'a'.repeat(100)}"`));
@@ -61,7 +63,7 @@ describeOnS3('an upload in parts', (openPlace) => {
     'a higher one is live',
     'the release is deleted',
     'the version came back',
-  ])('R10: writes nothing that is served by the URLs of its parts when %s', async (state) => {
+  ])('R10: changes nothing that is served through the URLs of its parts when %s', async (state) => {
     const { place, app, promise } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
     const parted = await promise(releaseId, BYTES);
@@ -86,7 +88,7 @@ describeOnS3('an upload in parts', (openPlace) => {
     expect((await objectsIn(place)).uploads).toEqual([]);
   });
 
-  test('of the same file, by two jobs at once, is one file that both are told is complete', async () => {
+  test('of the same file by two jobs at once becomes one file, complete for both', async () => {
     const { place, app, promise } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
     const [first, second] = await Promise.all([promise(releaseId, BYTES), promise(releaseId, BYTES)]);
@@ -98,7 +100,7 @@ describeOnS3('an upload in parts', (openPlace) => {
     expect(await objectsIn(place)).toEqual(ONE_FILE);
   });
 
-  test('that a second job goes on with is completed by both at once', async () => {
+  test('that a second job resumes can be completed by both at once', async () => {
     const { place, app, promise } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
     const first = await promise(releaseId, BYTES);
@@ -117,9 +119,9 @@ describeOnS3('an upload in parts', (openPlace) => {
     expect(await objectsIn(place)).toEqual(ONE_FILE);
   });
 
-  test('R17: of different files, by two jobs at once, is one of them, whole, and the other job is refused', async () => {
+  test('R17: of different files by two jobs at once becomes one of them, whole, and the other job is refused', async () => {
     const { place, app, promise } = await openWorld();
-    const other = Buffer.concat([BYTES.subarray(0, 16 * MIB), randomBytes(1000)]);
+    const other = Buffer.concat([BYTES.subarray(0, PART_SIZE), randomBytes(1000)]);
     for (let i = 0; i < times(2, 20); i++) {
       const releaseId = await app.createRelease(`1.0.${i}`);
       const [first, second] = await Promise.all([promise(releaseId, BYTES), promise(releaseId, other)]);
@@ -133,7 +135,7 @@ describeOnS3('an upload in parts', (openPlace) => {
     }
   });
 
-  test('that a plain PUT to its upload URL overtook is that file, and its parts are ended', async () => {
+  test('that is overtaken by a plain PUT to its upload URL becomes that file, and its parts are dropped', async () => {
     const { place, app } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
     const { put } = await grantMultipart(app, releaseId, BYTES);
@@ -147,25 +149,25 @@ describeOnS3('an upload in parts', (openPlace) => {
       .executeTakeFirstOrThrow();
     expect((await app.send('POST', `/releases/${releaseId}/artifacts/${id}/complete`)).statusCode).toBe(200);
     expect((await app.fetchOffer()).equals(BYTES)).toBe(true);
-    await upkeep(app.server, UPLOAD_URL_LIFE_MS + 25 * HOUR);
+    await maintainAfter(app.server, UPLOAD_URL_LIFE_MS + 25 * HOUR);
     expect(await objectsIn(place)).toEqual(ONE_FILE);
   });
 
-  test('that nobody goes on with is kept a day after its promise, also one that was asked for again, and then ended', async () => {
+  test('that is abandoned is aborted a day after its grant, or after the grant was last extended', async () => {
     const { place, app, promise } = await openWorld();
     const { queries } = app.server.database;
     const releaseId = await app.createRelease('1.0.0');
     const parted = await promise(releaseId, BYTES);
     await parted.put(1);
-    await upkeep(app.server, UPLOAD_URL_LIFE_MS + 23 * HOUR);
+    await maintainAfter(app.server, UPLOAD_URL_LIFE_MS + 23 * HOUR);
     expect((await objectsIn(place)).uploads).toHaveLength(1);
 
     const extended = Date.now() + 72 * HOUR; // as by a client that goes on for days
     await queries.updateTable('artifacts').set({ expires_at: extended }).execute();
-    await upkeep(app.server, 71 * HOUR);
+    await maintainAfter(app.server, 71 * HOUR);
     expect((await promise(releaseId, BYTES)).multipart.done).toHaveLength(1);
 
-    await upkeep(app.server, 72 * HOUR);
+    await maintainAfter(app.server, 72 * HOUR);
     expect(await objectsIn(place)).toEqual(NOTHING);
     const again = await promise(releaseId, BYTES);
     expect(again.multipart.done).toEqual([]);
@@ -173,27 +175,27 @@ describeOnS3('an upload in parts', (openPlace) => {
     expect(await objectsIn(place)).toEqual(ONE_FILE);
   });
 
-  test('of a deleted release is ended, as soon as it surely is not just being promised', async () => {
+  test('of a deleted release is aborted, once it is too old to be a grant in progress', async () => {
     const { place, app, promise } = await openWorld();
     const releaseId = await app.createRelease('1.0.0');
     const kept = await promise(await app.createRelease('2.0.0'), BYTES);
     await (await promise(releaseId, BYTES)).put(1);
     await app.delete(releaseId);
-    await upkeep(app.server, UPLOAD_URL_LIFE_MS - 60_000);
+    await maintainAfter(app.server, UPLOAD_URL_LIFE_MS - 60_000);
     expect((await objectsIn(place)).uploads).toHaveLength(2);
-    await upkeep(app.server, UPLOAD_URL_LIFE_MS + 60_000);
+    await maintainAfter(app.server, UPLOAD_URL_LIFE_MS + 60_000);
     expect((await objectsIn(place)).uploads).toEqual([`staging/${kept.uploadId}`]);
   });
 });
 
-/** What a node does at its start, so many milliseconds from now. */
-async function upkeep({ services }: TestServer, milliseconds: number): Promise<void> {
+/** Runs the server's maintenance as if it were that much later. */
+async function maintainAfter({ services }: TestServer, milliseconds: number): Promise<void> {
   const clock = () => new Date(Date.now() + milliseconds);
-  await upkeepOnce({ ...services, clock });
+  await maintainOnce({ ...services, clock });
 }
 
-test('a file of more than 5 GiB is taken in parts only', async () => {
-  const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: NEVER, maxArtifactSize: 2 ** 43 });
+test('a file of more than 5 GiB is accepted in parts only', async () => {
+  const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: NEVER, maxArtifactSize: 2 ** 43 });
   const releaseId = await world.app.createRelease('1.0.0');
   const ask = async (file_size: number, multipart: boolean) => {
     const body = { ...LINUX, file_size, sha256: 'a'.repeat(64), multipart };
@@ -209,10 +211,10 @@ test('a file of more than 5 GiB is taken in parts only', async () => {
   expect(multipart.part_size * 1000).toBeGreaterThan(MAX_SINGLE_PUT);
 });
 
-test('parts that the store takes its time to put together are waited for only so long, and not begun twice', async () => {
+test('an assembly that takes long is waited for only up to a limit, and not started twice', async () => {
   const place = await fakeS3Place();
   const { fake } = place;
-  const { app, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  const { app, server } = await openRemoteWorld(place, SMALL_PARTS);
   const parted = await grantMultipart(app, await app.createRelease('1.0.0'), BYTES);
   const etags = await parted.putAll();
   let finish = () => {};
@@ -220,26 +222,30 @@ test('parts that the store takes its time to put together are waited for only so
     finish = () => resolve(undefined);
   });
   onTestFinished(() => finish());
-  let begun = 0;
+  let started = 0;
   fake.intercept = ({ method, query }) => {
     if (method !== 'POST' || !query.has('uploadId')) return undefined;
-    begun++;
+    started++;
     return finished;
   };
-  const uploads = new UploadPoller(server.services, server.storage, pino({ enabled: false }));
-  const joins = new PartAssembly(server.storage.parts);
+  const logger = pino({ enabled: false });
+  const { finalizer, assembly } = createRemoteUploads(server.services, server.storage, logger);
   const upload = {
     status: 'pending',
     fileSize: BYTES.length,
     sha256: null,
     multipartId: [...fake.store.uploads.keys()][0] ?? '',
   } as const;
-  const join = () => joins.join(parted.uploadId, upload, etags);
-  expect(await uploads.complete(parted.uploadId, 100, join)).toBe('pending');
-  expect(await uploads.complete(parted.uploadId, 100, join)).toBe('pending');
-  const third = uploads.complete(parted.uploadId, 60_000, join);
+  const finalize = (withinMs: number) =>
+    finalizer.finalize(parted.uploadId, {
+      withinMs,
+      assemble: () => assembly.assemble(parted.uploadId, upload, etags),
+    });
+  expect(await finalize(100)).toEqual({ kind: 'pending' });
+  expect(await finalize(100)).toEqual({ kind: 'pending' });
+  const third = finalize(60_000);
   finish();
-  expect(await third).toEqual({ wentLive: false }); // it was no draft
-  expect(begun).toBe(1);
+  expect(await third).toEqual({ kind: 'complete', wentLive: false }); // it was no draft
+  expect(started).toBe(1);
   expect((await app.fetchOffer()).equals(BYTES)).toBe(true);
 });

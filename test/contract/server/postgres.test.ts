@@ -39,7 +39,7 @@ describeOnPostgres('on PostgreSQL', () => {
       }
     });
 
-    test('is offered by the others too while nobody can tell them of it', async () => {
+    test('is offered by the others too while notifications fail', async () => {
       const { url, app, expectOffered } = await startNodes();
       await app.publish('1.0.0');
       await expectOffered('1.0.0');
@@ -62,7 +62,7 @@ describeOnPostgres('on PostgreSQL', () => {
       }
     });
 
-    test('can be gone on with on another', async () => {
+    test('can be continued on another', async () => {
       const { app, others } = await startNodes();
       const releaseId = await app.createRelease('1.0.0');
       const url = await app.at(others[0] as TestServer).requestUpload(releaseId, bytesOf('1.0.0').length);
@@ -72,7 +72,7 @@ describeOnPostgres('on PostgreSQL', () => {
     });
   });
 
-  describe('an upload whose commit gets no answer', () => {
+  describe('an upload with a commit that gets no response', () => {
     async function losingCommits() {
       const proxy = await PostgresProxy.to(postgres.server);
       const database = await openPostgres({ url: proxy.url(await postgres.server.createDatabase()) });
@@ -89,7 +89,7 @@ describeOnPostgres('on PostgreSQL', () => {
       return { app, put, stored };
     }
 
-    test('is answered with 503, and is offered with its bytes where it was committed all the same', async () => {
+    test('is answered with 503, and offered if it was committed after all', async () => {
       const { app, put } = await losingCommits();
       const reply = await put('cut after');
       expect(reply.statusCode).toBe(503);
@@ -98,17 +98,17 @@ describeOnPostgres('on PostgreSQL', () => {
       expect(await app.fetchOffer()).toEqual(bytesOf('1.0.0'));
     });
 
-    test('is answered with 503, and can be sent again where it was not', async () => {
+    test('is answered with 503, and can be sent again if it was not committed', async () => {
       const { app, put, stored } = await losingCommits();
       expect((await put('cut before')).statusCode).toBe(503);
       expect(await app.offered()).toBeUndefined();
-      expect(await stored(), 'nobody knew, so the bytes are left to upkeep').toHaveLength(1);
+      expect(await stored(), 'the outcome was unknown, so the bytes stay for maintenance').toHaveLength(1);
       expect((await put('pass')).statusCode).toBe(200);
       expect(await app.fetchOffer()).toEqual(bytesOf('1.0.0'));
     });
   });
 
-  test('while the database is away, all that needs it is answered with 503, and well again afterwards', async () => {
+  test('while the database is unavailable, what needs it is answered with 503, and normally afterwards', async () => {
     const database = await openPostgres({ url: await postgres.server.createDatabase() });
     const app = await Publisher.on(await startServer({ database }));
     const releaseId = await app.publish('1.0.0');

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Platform } from '../../../src/protocol/platform.ts';
-import { POLL_DELAYS } from '../../../src/server/uploads/poll-schedule.ts';
+import { DEFAULT_POLL_SCHEDULE } from '../../../src/server/uploads/poll-schedule.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { LINUX, MAC, requireStatus } from '../../support/publish/publisher.ts';
 import { openRemoteWorld, type RemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
@@ -23,14 +23,14 @@ async function statusesOf({ server }: RemoteWorld): Promise<string[]> {
 }
 
 describeOnS3('an upload', (openPlace) => {
-  test('whose signature does not verify is refused, and one whose does is taken', async () => {
+  test('is refused if its signature does not verify, and accepted if it does', async () => {
     const folder = await tempFolder();
     const key = await generateKey(folder);
     const file = join(folder, 'app.bin');
     await writeFile(file, BYTES);
     const signature = (await readFile(await signFile(key, file), 'utf8')).trim();
     const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER, pubkey: key.publicKey });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER, pubkey: key.publicKey });
     const promised = await world.promise('1.0.0', BYTES.length, { signature });
     await world.app.put(promised.url, flipped(BYTES));
     expect((await world.complete(promised)).json()).toMatchObject({
@@ -46,7 +46,7 @@ describeOnS3('an upload', (openPlace) => {
   test.each([
     ['the same bytes', () => BYTES],
     ['different bytes', (_: unknown, i: number) => Buffer.alloc(BYTES.length, i)],
-  ])('R17: of 20 at once to one URL, of %s, one is served and nothing else is left', async (_, body) => {
+  ])('R17: of 20 at once to one URL, with %s, one is served and nothing else is left', async (_, body) => {
     const place = await openPlace();
     const world = await openRemoteWorld(place);
     const { url, releaseId } = await world.promise('1.0.0', BYTES.length);
@@ -61,7 +61,7 @@ describeOnS3('an upload', (openPlace) => {
 
   test('R17: of 10 at once for one platform, one is served and nothing else is left', async () => {
     const place = await openPlace();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER });
     const releaseId = await world.app.createRelease('1.0.0');
     const bodies = Array.from({ length: 10 }, (_, i) => Buffer.alloc(100, i));
     const urls = await Promise.all(bodies.map(() => world.app.requestUpload(releaseId, 100)));
@@ -76,15 +76,15 @@ describeOnS3('an upload', (openPlace) => {
   });
 });
 
-describe('R10: bytes that are replaced while they are taken', () => {
+describe('R10: bytes that are replaced while they are finalized', () => {
   const steps = ['HEAD staging', 'PUT artifacts', 'GET artifacts', 'GET staging', 'DELETE staging'];
 
   test.each(steps.flatMap((step) => [true, false].map((declared) => [step, declared] as const)))(
-    'before %s (declared: %s) are never served under the hash of others',
+    'before %s (SHA-256 declared: %s) are never served under the hash of others',
     async (at, declared) => {
       const place = await fakeS3Place();
       const { fake } = place;
-      const world = await openRemoteWorld(place, { lookWaits: NEVER });
+      const world = await openRemoteWorld(place, { pollSchedule: NEVER });
       const fields = declared ? { sha256: sha256Of(BYTES) } : {};
       const promised = await world.promise('1.0.0', BYTES.length, fields);
       const staged = `${place.location.prefix}staging/${promised.uploadId}`;
@@ -113,10 +113,10 @@ describe('R10: bytes that are replaced while they are taken', () => {
   );
 });
 
-test('right bytes that arrive while wrong ones are refused are not dropped with them', async () => {
+test('the right bytes are not dropped if they arrive while wrong ones are refused', async () => {
   const place = await fakeS3Place();
   const { fake } = place;
-  const world = await openRemoteWorld(place, { lookWaits: NEVER });
+  const world = await openRemoteWorld(place, { pollSchedule: NEVER });
   const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
   await world.app.put(promised.url, flipped(BYTES));
   fake.intercept = ({ method, key }) => {
@@ -130,11 +130,11 @@ test('right bytes that arrive while wrong ones are refused are not dropped with 
   expect(await world.app.fetchOffer()).toEqual(BYTES);
 });
 
-describe('R26: a plain PUT is in sight within 10 s', () => {
+describe('R26: a plain PUT is offered within 10 s', () => {
   const inTime = { timeout: 10_000, interval: 50 };
 
-  test('however many uploads are waited for that never come', async () => {
-    const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: POLL_DELAYS });
+  test('however many pending uploads never come', async () => {
+    const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: DEFAULT_POLL_SCHEDULE });
     const releaseId = await world.app.createRelease('0.1.0');
     for (let i = 0; i < 400; i++) await world.app.requestUpload(releaseId, BYTES.length);
     const { url } = await world.promise('1.0.0', BYTES.length);
@@ -142,9 +142,9 @@ describe('R26: a plain PUT is in sight within 10 s', () => {
     await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'), inTime);
   });
 
-  test('while eight are taken because somebody asks, none of which comes to an end', async () => {
+  test('while eight requests wait for uploads that the store does not copy', async () => {
     const place = await fakeS3Place();
-    const world = await openRemoteWorld(place, { lookWaits: POLL_DELAYS });
+    const world = await openRemoteWorld(place, { pollSchedule: DEFAULT_POLL_SCHEDULE });
     const asked = await Promise.all(
       Array.from({ length: 8 }, (_, i) => world.promise(`0.1.${i}`, BYTES.length)),
     );
@@ -170,7 +170,7 @@ describe('R26: a plain PUT is in sight within 10 s', () => {
 });
 
 describe('several nodes', () => {
-  test('look for an upload one at a time: each is copied once, whoever else is asked', async () => {
+  test('finalize each upload once, even if several are asked to', async () => {
     const place = await fakeS3Place();
     const dataDir = await tempFolder();
     const world = await openRemoteWorld(place, { dataDir });
@@ -195,11 +195,11 @@ describe('several nodes', () => {
   });
 
   test.each([
-    ['found nothing any more', undefined],
-    ['was failed by the store', { status: 500 }],
-  ])('tell that an upload is complete that another took from one which %s', async (_, answer) => {
+    ['found nothing left', undefined],
+    ['got an error from the store', { status: 500 }],
+  ])('report an upload as complete that another finalized while this one %s', async (_, answer) => {
     const place = await fakeS3Place();
-    const world = await openRemoteWorld(place, { lookWaits: NEVER });
+    const world = await openRemoteWorld(place, { pollSchedule: NEVER });
     const promised = await world.promise('1.0.0', BYTES.length);
     await world.app.put(promised.url, BYTES);
     const { queries } = world.server.database;
@@ -213,7 +213,7 @@ describe('several nodes', () => {
     expect(reply.json()).toMatchObject({ status: 'complete', size: BYTES.length });
   });
 
-  test('stand in for one that died while it was at an upload', async () => {
+  test('finalize an upload after the node that had its lease died', async () => {
     const place = await fakeS3Place();
     const world = await openRemoteWorld(place);
     const { url, uploadId, releaseId } = await world.promise('1.0.0', BYTES.length);
@@ -231,8 +231,8 @@ describe('several nodes', () => {
   });
 });
 
-test('the call that completes an upload is told whether its release went live by it, once', async () => {
-  const world = await openRemoteWorld(await fakeS3Place(), { lookWaits: NEVER });
+test('the request that completes an upload learns whether its release went live with it, once', async () => {
+  const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: NEVER });
   const created = await world.app.send('POST', '/releases', {
     body: { version: '1.0.0', signature: 's', expect: ['linux-x86_64', 'darwin-aarch64'] },
   });
@@ -249,7 +249,7 @@ test('the call that completes an upload is told whether its release went live by
   expect(await wentLive(MAC)).toEqual([true, undefined]);
 });
 
-test('an upload that is refused tells why with its row, and in the log of nobody’s request', async () => {
+test('the reason for refusing an upload is recorded with its row, without any request', async () => {
   const place = await fakeS3Place();
   const world = await openRemoteWorld(place);
   const { url, uploadId } = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
@@ -261,11 +261,11 @@ test('an upload that is refused tells why with its row, and in the log of nobody
   expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
 });
 
-test('an upload that comes hours after its URL expired is still found, if seldom looked for', async () => {
+test('an upload that arrives hours after its URL expired is still found, though polled for rarely', async () => {
   const place = await fakeS3Place();
   const hours = { late: 0 };
   const clock = () => new Date(Date.now() + hours.late * 60 * 60 * 1000);
-  const world = await openRemoteWorld(place, { clock, lookWaits: { first: 20, most: 40 } });
+  const world = await openRemoteWorld(place, { clock, pollSchedule: { first: 20, max: 40 } });
   const { uploadId, releaseId } = await world.promise('1.0.0', BYTES.length);
   const { queries } = world.server.database;
   const pollAt = async () => {

@@ -31,7 +31,7 @@ async function put(signature: string, { version = '1.2.0', bytes = BYTES, pubkey
 }
 
 describe('for an app with a public key', () => {
-  test('an upload that its signature is of is taken, and offered with that signature', async () => {
+  test('an upload with a signature that verifies is accepted, and offered with that signature', async () => {
     const signature = await sign(BYTES, key, '1.2.0');
     const { app, reply } = await put(signature);
     expect(reply.statusCode).toBe(200);
@@ -39,7 +39,7 @@ describe('for an app with a public key', () => {
     expect(await app.fetchOffer()).toEqual(BYTES);
   });
 
-  test('a signature that names no version is good for any', async () => {
+  test('a signature that names no version is valid for any', async () => {
     const { reply } = await put(await sign(BYTES, key), { version: '7.0.0' });
     expect(reply.statusCode).toBe(200);
   });
@@ -81,7 +81,7 @@ describe('for an app with a public key', () => {
     },
   );
 
-  test('an upload with a wrong signature can be followed by one with the right one', async () => {
+  test('an upload with a wrong signature can be repeated with the right one', async () => {
     const app = await Publisher.on(await startServer(), { pubkey: key.publicKey });
     const releaseId = await app.createRelease('1.2.0', await sign(BYTES, otherKey));
     const promise = (fields: object) => app.requestUpload(releaseId, BYTES.length, LINUX, fields);
@@ -92,7 +92,7 @@ describe('for an app with a public key', () => {
   });
 });
 
-test('without a public key any text is passed through as the signature', async () => {
+test('for an app without a public key any text is passed through as the signature', async () => {
   const app = await Publisher.on(await startServer());
   const url = await app.promise('1.2.0', BYTES.length, { signature: 'any scheme at all' });
   expect((await app.put(url, BYTES)).statusCode).toBe(200);

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { OutageLog } from '../../../src/server/uploads/outage-log.ts';
 import { PollLog } from '../../../src/server/uploads/poll-log.ts';
-import { UploadPoller } from '../../../src/server/uploads/upload-poller.ts';
+import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { requireStatus } from '../../support/publish/publisher.ts';
@@ -12,19 +12,19 @@ import { flipped } from '../../support/s3/fake-s3/object-store.ts';
 import { objectsIn } from '../../support/s3/s3-objects.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER } from '../../support/s3/s3-server.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 
 const BYTES = randomBytes(1000);
 const HOUR = 60 * 60 * 1000;
 
 describe('R25: a store that answers 503 for a while', () => {
-  /** A server on a store that is away for what `isUnavailable` says, and its clock that can be moved. */
+  /** A server on a store that fails the requests `isUnavailable` selects, with a movable clock. */
   async function startOutage() {
     let offset = 0;
     const clock = () => new Date(Date.now() + offset);
     const place = await fakeS3Place({ now: clock });
     const dataDir = await tempFolder();
-    const options = { dataDir, clock, lookWaits: NEVER };
+    const options = { dataDir, clock, pollSchedule: NEVER };
     const world = await openRemoteWorld(place, options);
     for (let patch = 0; patch < 10; patch++) {
       const promised = await world.promise(`0.0.${patch}`, BYTES.length);
@@ -43,10 +43,10 @@ describe('R25: a store that answers 503 for a while', () => {
       recover: () => {
         place.fake.intercept = undefined;
       },
-      /** The upkeep that a start does, so much later. */
-      async upkeepAfter(milliseconds: number) {
+      /** Runs the server's maintenance that much later. */
+      async maintainAfter(milliseconds: number) {
         offset += milliseconds;
-        await upkeepOnce(world.server.services);
+        await maintainOnce(world.server.services);
       },
     };
   }
@@ -58,7 +58,7 @@ describe('R25: a store that answers 503 for a while', () => {
       (request: string) => request !== 'PUT artifacts' && !request.startsWith('HEAD'),
     ],
     ['for deletions', (request: string) => request.startsWith('DELETE')],
-  ])('%s leaves nothing behind of what was tried meanwhile', async (_, isUnavailable) => {
+  ])('%s leaves nothing behind of what was tried during that time', async (_, isUnavailable) => {
     const world = await startOutage();
     const { app, place } = world;
     const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
@@ -73,7 +73,7 @@ describe('R25: a store that answers 503 for a while', () => {
 
     requireStatus(await world.complete(promised), 200);
     expect(await app.fetchOffer()).toEqual(BYTES);
-    await world.upkeepAfter(25 * HOUR);
+    await world.maintainAfter(25 * HOUR);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 10, uploads: [] });
   });
 
@@ -104,24 +104,28 @@ describe('R25: a store that answers 503 for a while', () => {
   });
 });
 
-test('a store and a database that are away, and come back, are logged once each, not for each look', async () => {
+test('outages of the store and of the database are logged once when they begin and once when they end', async () => {
   const place = await fakeS3Place();
-  const { promise, server } = await openRemoteWorld(place, { lookWaits: NEVER });
+  const { promise, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
   for (let i = 0; i < 20; i++) await promise(`1.0.${i}`, BYTES.length);
   await server.database.queries.updateTable('artifacts').set({ poll_at: 0 }).execute();
   const unreliable = new UnreliableDatabase(server.database);
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
-  const services = { ...server.services, database: unreliable.database, lookWaits: { first: 10, most: 10 } };
-  const uploads = new UploadPoller(services, server.storage, logger);
-  /** Until so many more requests or queries have failed or worked. */
+  const services = {
+    ...server.services,
+    database: unreliable.database,
+    pollSchedule: { first: 10, max: 10 },
+  };
+  const { poller } = createRemoteUploads(services, server.storage, logger);
+  /** Until that many more requests or queries were made. */
   const more = async (count: () => number, by: number) => {
     const target = count() + by;
     await vi.waitFor(() => expect(count()).toBeGreaterThan(target), 5000);
   };
   place.fake.intercept = () => ({ status: 403 });
-  uploads.start();
-  onTestFinished(() => uploads.stop());
+  poller.start();
+  onTestFinished(() => poller.stop());
   await more(() => place.fake.requests.length, 100);
   place.fake.intercept = undefined;
   await vi.waitFor(() => expect(lines).toHaveLength(2));
@@ -131,14 +135,14 @@ test('a store and a database that are away, and come back, are logged once each,
   await vi.waitFor(() => expect(lines).toHaveLength(4));
   await more(() => place.fake.requests.length, 100);
   expect(lines).toEqual([
-    'the store cannot be used: uploads are not found',
-    'the store can be used again: uploads are found',
-    'the database cannot be used: uploads are not found',
-    'the database can be used again: uploads are found',
+    'the store is unavailable: uploads are not picked up',
+    'the store is available again: uploads are picked up',
+    'the database is unavailable: uploads are not picked up',
+    'the database is available again: uploads are picked up',
   ]);
 });
 
-test('an upload that cannot be taken is logged once for each reason, however often it is tried', async () => {
+test('an upload that cannot be finalized is logged once for each reason, however often it is retried', async () => {
   const lines: { upload: string; err: { message: string } }[] = [];
   const lost: unknown[] = [];
   const logger = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
@@ -156,24 +160,24 @@ test('an upload that cannot be taken is logged once for each reason, however oft
   expect(lost).toHaveLength(3);
 });
 
-test('a store that fails now and then is logged once, until it has not failed for a while', async () => {
+test('a store that fails now and then is logged once, until nothing has failed for a while', async () => {
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
-  const outage = new OutageLog(logger, 'the store', 100);
+  const outage = new OutageLog(logger, { subject: 'the store', quietMs: 100 });
   for (let i = 0; i < 50; i++) {
     outage.failed(new Error('503'));
     outage.worked();
   }
-  expect(lines).toEqual(['the store cannot be used: uploads are not found']);
+  expect(lines).toEqual(['the store is unavailable: uploads are not picked up']);
   await vi.waitFor(() => {
     outage.worked();
     expect(lines).toHaveLength(2);
   });
 });
 
-test('a server ends though the store does not answer any more', async () => {
+test('a server shuts down although the store does not respond', async () => {
   const place = await fakeS3Place();
-  const { app, server, promise } = await openRemoteWorld(place, { lookWaits: { first: 10, most: 10 } });
+  const { app, server, promise } = await openRemoteWorld(place, { pollSchedule: { first: 10, max: 10 } });
   const deleted = await app.publish('1.0.0', BYTES);
   const { url } = await promise('2.0.0', BYTES.length);
   let hanging = 0;

@@ -5,9 +5,9 @@ import type { ArtifactStorage, StagedUpload } from '../../../src/storage/artifac
 /** An empty storage, and what a test does from outside of it. It closes itself when the test is finished. */
 export interface OpenStorage {
   readonly storage: ArtifactStorage;
-  /** Brings bytes where an upload brings them. */
+  /** Uploads bytes and receives them. */
   stage(bytes: Buffer, options?: { blake2b512: boolean }): Promise<StagedUpload>;
-  /** Brings the bytes of an upload that goes no further. @returns tells whether they are still there */
+  /** Uploads bytes that are then abandoned. @returns checks whether they are still there */
   abandon(bytes: Buffer): Promise<() => Promise<boolean>>;
   /** What is served under a key; undefined when nothing is. */
   served(storageKey: string): Promise<Buffer | undefined>;
@@ -24,11 +24,11 @@ export async function keysOf(storage: ArtifactStorage, olderThan: Date): Promise
   return keys.sort();
 }
 
-/** What every engine that keeps artifacts has to do. */
+/** What every storage has to do. */
 export function describeArtifactStorage(name: string, open: () => Promise<OpenStorage>): void {
   describe(name, () => {
     test.each([1, 1000, 1024 * 1024, 3 * 1024 * 1024 + 1])(
-      '%i staged bytes are measured and can be read',
+      '%i staged bytes are hashed and can be read',
       async (size) => {
         const { stage } = await open();
         const bytes = randomBytes(size);
@@ -38,7 +38,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       },
     );
 
-    test('the BLAKE2b-512 is measured when it is asked for', async () => {
+    test('the BLAKE2b-512 is computed if it was requested', async () => {
       const { stage } = await open();
       const blake2b512 = createHash('blake2b512').update('bytes').digest();
       expect(await stage(Buffer.from('bytes'), { blake2b512: true })).toMatchObject({ blake2b512 });
@@ -52,7 +52,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       expect(await served(staged.storageKey)).toEqual(Buffer.from('bytes'));
     });
 
-    test('equal bytes staged twice have keys of their own', async () => {
+    test('identical bytes staged twice get different keys', async () => {
       const { storage, stage, served } = await open();
       const first = await stage(Buffer.from('bytes'));
       const second = await stage(Buffer.from('bytes'));
@@ -63,7 +63,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       expect(await served(second.storageKey)).toEqual(Buffer.from('bytes'));
     });
 
-    test('discarded bytes cannot be promoted, and are nowhere', async () => {
+    test('discarded bytes cannot be promoted, read or downloaded', async () => {
       const { storage, stage, served } = await open();
       const staged = await stage(Buffer.from('bytes'));
       await staged.discard();
@@ -73,7 +73,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       expect(await keysOf(storage, new Date(Date.now() + HOUR))).toEqual([]);
     });
 
-    test('bytes that were promoted cannot be promoted again, and stay', async () => {
+    test('promoted bytes cannot be promoted again, and stay', async () => {
       const { stage, served } = await open();
       const staged = await stage(Buffer.from('bytes'));
       await staged.promote();
@@ -81,7 +81,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       expect(await served(staged.storageKey)).toEqual(Buffer.from('bytes'));
     });
 
-    test('discarding takes what is staged and leaves what is promoted', async () => {
+    test('discarding leaves promoted bytes', async () => {
       const { stage, served } = await open();
       const staged = await stage(Buffer.from('bytes'));
       await staged.promote();
@@ -89,7 +89,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       expect(await served(staged.storageKey)).toEqual(Buffer.from('bytes'));
     });
 
-    test('discarding and removing what is not there is fine', async () => {
+    test('discarding and removing bytes that do not exist succeeds', async () => {
       const { storage, stage } = await open();
       const staged = await stage(Buffer.from('bytes'));
       await staged.discard();
@@ -99,7 +99,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       }
     });
 
-    test('a sweep drops what arrived before, and neither what is younger nor what is promoted', async () => {
+    test('a sweep drops what arrived before a time, and neither younger uploads nor promoted bytes', async () => {
       const { storage, stage, abandon, served, moment } = await open();
       const promoted = await stage(Buffer.from('promoted'));
       await promoted.promote();
@@ -114,14 +114,14 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       await storage.sweepStaged(olderThan);
     });
 
-    test('a sweep that is to stop leaves the rest', async () => {
+    test('an aborted sweep leaves the rest', async () => {
       const { storage, abandon, moment } = await open();
       const isThere = await abandon(Buffer.from('old'));
       await storage.sweepStaged(await moment(), AbortSignal.abort());
       expect(await isThere()).toBe(true);
     });
 
-    test('the keys of promoted bytes are listed by age, without those that are removed', async () => {
+    test('the keys of promoted bytes are listed by age, without removed ones', async () => {
       const { storage, stage, moment } = await open();
       const promote = async (text: string) => {
         const staged = await stage(Buffer.from(text));
@@ -136,7 +136,7 @@ export function describeArtifactStorage(name: string, open: () => Promise<OpenSt
       expect(await keysOf(storage, await moment())).toEqual([first, third, ...later].sort());
     });
 
-    test('upload and download URLs are absolute, and no two of one id are for the same address', async () => {
+    test('upload and download URLs are absolute, and those of one id have different addresses', async () => {
       const { storage, stage } = await open();
       const { storageKey } = await stage(Buffer.from('bytes'));
       const expiresAt = new Date(Date.now() + HOUR);

@@ -19,9 +19,9 @@ function fileOf(bytes: Buffer, read = bytes) {
   };
 }
 
-describeOnS3('S3Storage.bring', (open) => {
+describeOnS3('S3Storage.importFile', (open) => {
   test.each([1, 1000, 5 * MIB, 5 * MIB + 1, 12 * MIB])(
-    'brings %i bytes to where they are downloaded from, once',
+    'copies %i bytes to where they are downloaded from, once',
     async (size) => {
       const place = await open();
       const { storage, served } = await openS3(place);
@@ -31,15 +31,15 @@ describeOnS3('S3Storage.bring', (open) => {
       const onBytes = (more: number) => {
         there += more;
       };
-      expect(await storage.bring(key, fileOf(bytes), { ...OPTIONS, onBytes })).toBe('sent');
+      expect(await storage.importFile(key, fileOf(bytes), { ...OPTIONS, onBytes })).toBe('sent');
       expect(there).toBe(size);
       expect((await served(key))?.equals(bytes)).toBe(true);
-      expect(await storage.bring(key, fileOf(bytes), OPTIONS)).toBe('already_there');
+      expect(await storage.importFile(key, fileOf(bytes), OPTIONS)).toBe('already_there');
       expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
     },
   );
 
-  test('goes on with the parts that an earlier try brought', async () => {
+  test('resumes with the parts that an interrupted import uploaded', async () => {
     const place = await open();
     const { storage, served } = await openS3(place);
     const bytes = randomBytes(17 * MIB);
@@ -56,14 +56,14 @@ describeOnS3('S3Storage.bring', (open) => {
         }
       },
     };
-    await expect(storage.bring(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
+    await expect(storage.importFile(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [`artifacts/${key}`] });
-    expect(await storage.bring(key, file, OPTIONS)).toBe('sent');
+    expect(await storage.importFile(key, file, OPTIONS)).toBe('sent');
     expect((await served(key))?.equals(bytes)).toBe(true);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 1, uploads: [] });
   });
 
-  test('sends all again where the parts of an earlier try are of another file', async () => {
+  test('sends everything again if the parts of an interrupted import belong to a different file', async () => {
     const place = await open();
     const { storage, served } = await openS3(place);
     const key = randomUUID();
@@ -75,35 +75,35 @@ describeOnS3('S3Storage.bring', (open) => {
         throw new Error('broken off');
       },
     };
-    await expect(storage.bring(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
+    await expect(storage.importFile(key, breaksOff, OPTIONS)).rejects.toThrow('broken off');
     const bytes = randomBytes(11 * MIB);
-    expect(await storage.bring(key, fileOf(bytes), OPTIONS)).toBe('sent');
+    expect(await storage.importFile(key, fileOf(bytes), OPTIONS)).toBe('sent');
     expect((await served(key))?.equals(bytes)).toBe(true);
     expect(await objectsIn(place)).toMatchObject({ artifacts: 1, uploads: [] });
   });
 
-  test.each([100, 11 * MIB])('leaves nothing of %i bytes that are not the file', async (size) => {
+  test.each([100, 11 * MIB])('leaves nothing of %i bytes that do not have the file’s hash', async (size) => {
     const place = await open();
     const { storage } = await openS3(place);
     const bytes = randomBytes(size);
     for (const other of [randomBytes(size), bytes.subarray(1), Buffer.concat([bytes, bytes])]) {
-      expect(await storage.bring(randomUUID(), fileOf(bytes, other), OPTIONS)).toBe('differs');
+      expect(await storage.importFile(randomUUID(), fileOf(bytes, other), OPTIONS)).toBe('differs');
     }
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
   });
 
-  test('replaces what is there and wrong, of another size or not', async () => {
+  test('replaces an object with other bytes, whether its size differs or not', async () => {
     const { storage, served } = await openS3(await open());
     const key = randomUUID();
     const [first, same, longer] = [randomBytes(100), randomBytes(100), randomBytes(101)];
     for (const bytes of [first, same, longer]) {
-      expect(await storage.bring(key, fileOf(bytes), OPTIONS)).toBe('sent');
+      expect(await storage.importFile(key, fileOf(bytes), OPTIONS)).toBe('sent');
       expect((await served(key))?.equals(bytes)).toBe(true);
     }
   });
 });
 
-describe('S3Storage.bring to a store that lies', () => {
+describe('S3Storage.importFile to a store that lies', () => {
   const defects: [Defect, number][] = [
     ['put_flips_a_bit', 100],
     ['put_flips_a_bit', 11 * MIB],
@@ -112,11 +112,11 @@ describe('S3Storage.bring to a store that lies', () => {
     ['parts_mixed_up', 11 * MIB],
     ['head_tells_other_size', 11 * MIB],
   ];
-  test.each(defects)('tells that it is not relied on: %s, of %i', async (defect, size) => {
+  test.each(defects)('fails because the store is not reliable: %s, with %i bytes', async (defect, size) => {
     const place = await fakeS3Place();
     const { storage } = await openS3(place);
     place.fake.defects.add(defect);
-    const bringing = storage.bring(randomUUID(), fileOf(randomBytes(size)), OPTIONS);
+    const bringing = storage.importFile(randomUUID(), fileOf(randomBytes(size)), OPTIONS);
     await expect(bringing).rejects.toMatchObject({ code: 'verification_failed' });
     expect(await objectsIn(place)).toMatchObject({ artifacts: 0, uploads: [] });
   });

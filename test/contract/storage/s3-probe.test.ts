@@ -17,13 +17,13 @@ async function probe(settings: Settings, clock = () => new Date()) {
 const ALL = { length: true, chunked: true, checksum: true, twoAuthorizations: true };
 
 describeOnS3('the probe of a store', (open) => {
-  test('tells what it refuses, and leaves nothing', async () => {
+  test('returns what the store refuses, and leaves nothing behind', async () => {
     const place = await open();
     expect(await probe(place)).toEqual({ ...ALL, copyCondition: expect.any(Boolean) });
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 0, uploads: [] });
   });
 
-  test('tells that there is no such bucket', async () => {
+  test('fails if there is no such bucket', async () => {
     const place = await open();
     const location = { ...place.location, bucket: 'no-such-bucket' };
     await expect(probe({ ...place, location })).rejects.toMatchObject({
@@ -34,9 +34,9 @@ describeOnS3('the probe of a store', (open) => {
   });
 
   test.each([
-    ['a key that nobody has', 'AWS_ACCESS_KEY_ID', 'AKIANOBODYHASTHIS00'],
+    ['an unknown key', 'AWS_ACCESS_KEY_ID', 'AKIANOBODYHASTHIS00'],
     ['a wrong secret', 'AWS_SECRET_ACCESS_KEY', 'wrong'],
-  ])('tells of %s', async (_, name, value) => {
+  ])('fails with %s', async (_, name, value) => {
     vi.stubEnv(name, value);
     onTestFinished(() => void vi.unstubAllEnvs());
     await expect(probe(await open())).rejects.toMatchObject({
@@ -47,33 +47,33 @@ describeOnS3('the probe of a store', (open) => {
   });
 });
 
-describe('a store whose clock is not the server’s', () => {
+describe('a store with a clock that differs from the server’s', () => {
   const HOUR_MS = 60 * 60 * 1000;
-  const expectTold = async (place: Settings, offset: number) => {
+  const expectSkewed = async (place: Settings, offset: number) => {
     await expect(probe(place, () => new Date(Date.now() + offset))).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringMatching(/^http.* has another time than this server$/),
+      message: expect.stringMatching(/^the clock of http.* differs from this server's$/),
       hint: expect.stringContaining('NTP'),
     });
   };
 
-  describeOnS3('is told from one that lacks a right', (open) => {
-    test('where the server is behind', async () => expectTold(await open(), -HOUR_MS));
+  describeOnS3('is not mistaken for missing permissions', (open) => {
+    test('if the server is behind', async () => expectSkewed(await open(), -HOUR_MS));
   });
 
-  test('is told where the server is ahead, by a store that refuses what begins later (Ceph does not)', async () => {
-    await expectTold(await fakeS3Place(), HOUR_MS);
+  test('is detected too if the server is ahead, with a store that refuses URLs from the future (Ceph does not)', async () => {
+    await expectSkewed(await fakeS3Place(), HOUR_MS);
   });
 });
 
-describe('the probe tells', () => {
+describe('the probe of a store', () => {
   test.each([
     ['length', 'length_not_enforced'],
     ['chunked', 'chunked_accepted'],
     ['checksum', 'checksum_not_enforced'],
     ['twoAuthorizations', 'two_auth_accepted'],
     ['copyCondition', 'conditions_ignored'],
-  ] as const)('that a store does not hold to %s, and it can be used all the same', async (what, defect) => {
+  ] as const)('accepts one that does not enforce %s, and returns that', async (what, defect) => {
     const place = await fakeS3Place();
     place.fake.defects.add(defect);
     expect(await probe(place)).toEqual({ ...ALL, copyCondition: true, [what]: false });
@@ -82,18 +82,18 @@ describe('the probe tells', () => {
   });
 
   test.each<[Defect, RegExp]>([
-    ['put_flips_a_bit', /gives back other bytes/],
-    ['put_truncated', /does not have what was uploaded/],
-    ['head_tells_other_size', /does not have what was uploaded/],
-    ['copy_of_other_bytes', /gives back other bytes/],
+    ['put_flips_a_bit', /returns other bytes/],
+    ['put_truncated', /does not keep what is uploaded/],
+    ['head_tells_other_size', /does not keep what is uploaded/],
+    ['copy_of_other_bytes', /returns other bytes/],
     ['copy_not_made', /reading objects/],
     ['copy_fails_in_200', /copying objects .* failed .*InternalError/],
     ['etag_changes', /makes no copies/],
-    ['read_flips_a_bit', /gives back other bytes/],
+    ['read_flips_a_bit', /returns other bytes/],
     ['read_cut_off', /connection reset|closed the connection/],
-    ['read_too_short', /gives back other bytes/],
+    ['read_too_short', /returns other bytes/],
     ['delete_ignored', /keeps what is deleted/],
-  ])('that a store is not fit (%s)', async (defect, message) => {
+  ])('rejects one that cannot be relied on: %s', async (defect, message) => {
     const place = await fakeS3Place();
     place.fake.defects.add(defect);
     await expect(probe(place)).rejects.toMatchObject({
@@ -104,15 +104,15 @@ describe('the probe tells', () => {
   });
 
   test.each([
-    ['never met', 'wrong_etag'],
-    ['not known', 'conditions_unknown'],
-  ] as const)('that conditions which are %s are no hindrance', async (_, defect) => {
+    ['are never met', 'wrong_etag'],
+    ['are not supported', 'conditions_unknown'],
+  ] as const)('accepts one where conditions %s', async (_, defect) => {
     const place = await fakeS3Place();
     place.fake.defects.add(defect);
     expect(await probe(place)).toMatchObject({ copyCondition: true });
   });
 
-  test.each(S3_RIGHTS)('that the key lacks the right %s', async (right) => {
+  test.each(S3_RIGHTS)('names the permission that the key lacks: %s', async (right) => {
     const place = await fakeS3Place();
     place.fake.denied.add(right);
     await expect(probe(place)).rejects.toMatchObject({
@@ -122,7 +122,7 @@ describe('the probe tells', () => {
     });
   });
 
-  test('which region a bucket is in', async () => {
+  test('names the region of the bucket', async () => {
     const place = await fakeS3Place({ region: 'eu-central-1' });
     await expect(probe(place)).rejects.toMatchObject({
       message: expect.stringContaining('in another region: eu-central-1'),
@@ -131,7 +131,7 @@ describe('the probe tells', () => {
     expect(await probe({ ...place, region: 'eu-central-1' })).toMatchObject(ALL);
   });
 
-  test('that nothing listens there', async () => {
+  test('reports a refused connection', async () => {
     const place = await fakeS3Place();
     await expect(probe({ ...place, endpoint: (await deadUrl()).href })).rejects.toMatchObject({
       message: expect.stringMatching(/^http.* cannot be reached: connection refused$/),
@@ -139,7 +139,7 @@ describe('the probe tells', () => {
     });
   });
 
-  test('that there is no such host', async () => {
+  test('reports an unknown host', async () => {
     const place = await fakeS3Place();
     await expect(probe({ ...place, endpoint: 'http://no-such-host.invalid' })).rejects.toMatchObject({
       code: 'store_unavailable',
@@ -147,7 +147,7 @@ describe('the probe tells', () => {
     });
   });
 
-  test('that something else answers there', async () => {
+  test('reports a server that is no store', async () => {
     const place = await fakeS3Place();
     const page = await listenHttp((_, response) => {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Welcome</html>');
@@ -163,7 +163,7 @@ describe('the probe tells', () => {
     }
   });
 
-  test('that something hangs up there, which is no timeout', async () => {
+  test('reports a closed connection as such, not as a timeout', async () => {
     const place = await fakeS3Place();
     const other = await listenRaw((socket) => socket.once('data', () => socket.destroy()));
     await expect(probe({ ...place, endpoint: other.href })).rejects.toMatchObject({
@@ -171,16 +171,16 @@ describe('the probe tells', () => {
     });
   });
 
-  test('that nobody answers there, within ten seconds', async () => {
+  test('reports a server that does not respond within ten seconds', async () => {
     const place = await fakeS3Place();
     const silent = await listenRaw(() => {});
     await expect(probe({ ...place, endpoint: silent.href })).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringContaining('does not answer in time'),
+      message: expect.stringContaining('does not respond in time'),
     });
   }, 10_000);
 
-  test('that nobody gives credentials', async () => {
+  test('reports missing credentials', async () => {
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, '');
     for (const name of ['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE']) vi.stubEnv(name, '/nonexistent');
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -191,7 +191,7 @@ describe('the probe tells', () => {
     });
   });
 
-  test('that nobody says which region of AWS', async () => {
+  test('needs a region if the store is AWS', async () => {
     vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
     onTestFinished(() => void vi.unstubAllEnvs());
     const location = { bucket: 'bucket', prefix: '' };

@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 const HOUR = 60 * 60 * 1000;
 const inAnHour = () => new Date(Date.now() + HOUR);
 
-/** A multipart upload that nobody goes on with. */
+/** Starts a multipart upload and abandons it. */
 async function startMultipart({ location, ...settings }: S3Place, name: string): Promise<void> {
   const client = new S3Client(settings);
   const input = { Bucket: location.bucket, Key: location.prefix + name };
@@ -22,7 +22,7 @@ async function startMultipart({ location, ...settings }: S3Place, name: string):
 describeOnS3('S3Storage', (open) => {
   describeArtifactStorage('keeps artifacts', async () => openS3(await open()));
 
-  test('a file that is too large for one copy is copied in parts, and is the same', async () => {
+  test('a file that is too large for one request is copied in parts, and is identical', async () => {
     const copySizes = { inOneGo: 5 * MIB, part: 5 * MIB };
     const { stage, served } = await openS3(await open(), { copySizes });
     for (const size of [5 * MIB, 5 * MIB + 1, 11 * MIB]) {
@@ -32,7 +32,7 @@ describeOnS3('S3Storage', (open) => {
     }
   });
 
-  test('what its uploader said of a file is not said to those who download it', async () => {
+  test('metadata that an uploader set is not sent with downloads', async () => {
     const { storage } = await openS3(await open());
     const uploadId = randomUUID();
     const url = await storage.uploadUrl({ uploadId, size: 5, expiresAt: inAnHour() });
@@ -58,7 +58,7 @@ describeOnS3('S3Storage', (open) => {
     }
   });
 
-  test('belongs to the database that came first, whoever else comes', async () => {
+  test('belongs to the first database that is served there, and to no other', async () => {
     const place = await open();
     const { storage, stage, served } = await openS3(place);
     await storage.requireOwner('one');
@@ -68,7 +68,7 @@ describeOnS3('S3Storage', (open) => {
     await sameAgain.requireOwner('one');
     await expect(sameAgain.requireOwner('other')).rejects.toMatchObject({
       code: 'store_unavailable',
-      message: expect.stringMatching(/^what is in s3:\/\/.* belongs to another database$/),
+      message: expect.stringMatching(/^s3:\/\/.* belongs to another database$/),
       hint: expect.stringContaining(`${place.location.prefix}database-id`),
     });
     await sameAgain.requireOwner('one');
@@ -76,7 +76,7 @@ describeOnS3('S3Storage', (open) => {
     expect((await served(staged.storageKey))?.toString()).toBe('bytes');
   });
 
-  test('a sweep ends copies in parts that nobody goes on with, and leaves younger ones and uploads', async () => {
+  test('a sweep aborts abandoned copies in parts, and leaves younger ones and uploads', async () => {
     const place = await open();
     const { storage, moment } = await openS3(place);
     await startMultipart(place, 'staging/upload');
@@ -88,7 +88,7 @@ describeOnS3('S3Storage', (open) => {
     expect(await objectsIn(place)).toMatchObject({ uploads: ['artifacts/young', 'staging/upload'] });
   });
 
-  test('servers that share a bucket under other prefixes see nothing of each other', async () => {
+  test('servers that share a bucket under different prefixes do not see each other’s files', async () => {
     const place = await open();
     const { bucket, prefix } = place.location;
     const first = await openS3(place);
@@ -100,7 +100,7 @@ describeOnS3('S3Storage', (open) => {
   });
 
   test.each(['staging', 'artifacts'])(
-    'what another server has in a prefix inside of %s/ is left alone',
+    'files of another server with a prefix inside %s/ are left alone',
     async (folder) => {
       const place = await open();
       const { bucket, prefix } = place.location;
@@ -124,14 +124,14 @@ describeOnS3('S3Storage', (open) => {
 });
 
 describe('an upload URL', () => {
-  test('signs the length, and no checksum of a body that nobody has seen', async () => {
+  test('signs the length, and no checksum of a body that is not known yet', async () => {
     const { storage } = await openS3(await fakeS3Place());
     const url = new URL(await storage.uploadUrl({ uploadId: 'id', size: 52428800, expiresAt: inAnHour() }));
     expect(url.searchParams.get('X-Amz-SignedHeaders')?.split(';')).toEqual(['content-length', 'host']);
     expect(url.search.toLowerCase()).not.toMatch(/checksum|crc32/);
   });
 
-  test('lives until it is said to expire, by the server’s clock', async () => {
+  test('expires at the given time by the server’s clock', async () => {
     const now = new Date('2026-03-13T12:00:00Z');
     const { storage } = await openS3(await fakeS3Place(), { clock: () => now });
     const expiresAt = new Date('2026-03-13T12:30:00Z');
@@ -141,7 +141,7 @@ describe('an upload URL', () => {
   });
 });
 
-test('more objects than fit into one answer are all listed', async () => {
+test('more objects than fit into one response are all listed', async () => {
   const place = await fakeS3Place();
   const { storage } = await openS3(place);
   const keys = Array.from({ length: 2345 }, () => randomUUID()).sort();
@@ -150,9 +150,9 @@ test('more objects than fit into one answer are all listed', async () => {
 });
 
 test.each([
-  ['is the id', 1000, true],
-  ['is too long to be an id', 1001, false],
-])('whose a prefix is, is told by what %s, whatever a store says of its size', async (_, size, isOwner) => {
+  ['accepted if it is the id', 1000, true],
+  ['refused if it is too long for an id', 1001, false],
+])('the owner’s object is %s, whatever size the store reports', async (_, size, isOwner) => {
   const place = await fakeS3Place();
   const { storage } = await openS3(place);
   place.fake.store.put(`${place.location.prefix}database-id`, Buffer.from('one'.padEnd(size)));
@@ -176,7 +176,7 @@ test('a copy in parts that fails halfway leaves no parts', async () => {
   expect(await storage.receive('upload', options)).toMatchObject({ size: 11 * MIB });
 });
 
-test('bytes that are read otherwise than they were measured are the store’s fault, not a wrong signature', async () => {
+test('bytes that differ when read again are the store’s fault, not a wrong signature', async () => {
   const place = await fakeS3Place();
   const { stage } = await openS3(place);
   const staged = await stage(Buffer.from('bytes'));
@@ -189,11 +189,11 @@ test('bytes that are read otherwise than they were measured are the store’s fa
 describe.each([
   ['without a marker', ''],
   [
-    'with a marker that stays',
+    'with a marker that repeats',
     `<NextContinuationToken>same</NextContinuationToken><NextKeyMarker>same</NextKeyMarker>
      <NextUploadIdMarker>same</NextUploadIdMarker><NextPartNumberMarker>1</NextPartNumberMarker>`,
   ],
-])('a store that says there is more, %s,', (_, marker) => {
+])('a store that claims there is more, %s,', (_, marker) => {
   test.each([
     ['objects', (storage: S3Storage) => keysOf(storage, inAnHour())],
     [
@@ -203,7 +203,7 @@ describe.each([
       },
     ],
     ['parts', (storage: S3Storage) => storage.parts.arrived({ uploadId: 'upload', multipartId: 'id' })],
-  ] as const)('is not asked for ever: %s', async (_what, list) => {
+  ] as const)('is not asked forever: %s', async (_what, list) => {
     const place = await fakeS3Place();
     const { storage } = await openS3(place);
     let asked = 0;
@@ -220,7 +220,7 @@ describe.each([
   });
 });
 
-test('what a listing gives no age is not taken for old', async () => {
+test('an object that is listed without an age is not taken for old', async () => {
   const place = await fakeS3Place();
   const { storage } = await openS3(place);
   place.fake.intercept = ({ method, query }) => {

@@ -13,7 +13,7 @@ import { objectsIn } from '../../support/s3/s3-objects.ts';
 import { addApp } from '../../support/server/add-app.ts';
 import { describeOnFleet, type Fleet } from '../../support/server/fleet.ts';
 import { listReleases } from '../../support/server/list-releases.ts';
-import { upkeepOnce } from '../../support/server/maintenance-once.ts';
+import { maintainOnce } from '../../support/server/maintenance-once.ts';
 import { openTestServer } from '../../support/server/server.ts';
 import { sha256Of } from '../../support/tauri/local-file.ts';
 
@@ -56,7 +56,7 @@ async function keepUp({ place, database }: Pick<Fleet, 'place' | 'database'>): P
   const clock = () => new Date(database.clock().getTime() + LATER_MS);
   const later = await openTestServer(await tempFolder(), { database, storage, clock });
   await later.app.close();
-  await upkeepOnce(later.services);
+  await maintainOnce(later.services);
   storage.close();
 }
 

@@ -23,12 +23,12 @@ test.each([
   [
     'a store of files',
     async () => storageOptions({ ...(await fakeS3Place()), endpoint: (await silent('http')).origin }),
-    /does not answer in time/,
+    /does not respond in time/,
   ],
   [
     'a store of files, by TLS',
     async () => storageOptions({ ...(await fakeS3Place()), endpoint: (await silent('https')).origin }),
-    /cannot be reached|not answer in time/,
+    /cannot be reached|not respond in time/,
   ],
 ])(
   'serve ends with 9 and one sentence where %s takes connections and never answers',

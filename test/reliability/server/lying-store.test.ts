@@ -10,7 +10,7 @@ import { NEVER } from '../../support/s3/s3-server.ts';
 const BYTES = randomBytes(1000);
 const LARGE = randomBytes(6 * 1024 * 1024);
 /** Uploaded in two parts. */
-const PARTED = randomBytes(16 * 1024 * 1024 + 1000);
+const PARTED = randomBytes(5 * 1024 * 1024 + 1000);
 /** So small that `LARGE` is copied in parts, and the store's smallest part fits. */
 const IN_PARTS = { inOneGo: 1024 * 1024, part: 5 * 1024 * 1024 };
 
@@ -34,13 +34,17 @@ const NEVER_TAKEN: Partial<Record<Defect, readonly Buffer[]>> = {
 
 async function openLyingStore(defect: Defect) {
   const place = await fakeS3Place();
-  const world = await openRemoteWorld(place, { lookWaits: NEVER, copySizes: IN_PARTS });
+  const world = await openRemoteWorld(place, {
+    pollSchedule: NEVER,
+    copySizes: IN_PARTS,
+    partSizeOf: () => IN_PARTS.part,
+  });
   place.fake.defects.add(defect);
   const rows = () => world.server.database.queries.selectFrom('artifacts').selectAll().execute();
   return {
     ...world,
     fake: place.fake,
-    /** That what is in sight is what was recorded, byte for byte. */
+    /** Compares what is served with what was recorded, byte for byte. */
     async expectNothingUnverified() {
       for (const { status, sha256, file_size } of await rows()) {
         if (status !== 'complete') continue;
@@ -49,7 +53,7 @@ async function openLyingStore(defect: Defect) {
           expect({ size: served.length, sha256: sha256Of(served) }).toEqual({ size: file_size, sha256 });
       }
     },
-    /** What the store really has of the one file. */
+    /** The bytes of the one file, as the store has them. */
     async kept(): Promise<Buffer | undefined> {
       const [row] = await rows();
       return place.fake.store.objects.get(`${place.location.prefix}artifacts/${row?.storage_key}`)?.bytes;
@@ -68,7 +72,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     ['small', BYTES],
     ['copied in parts', LARGE],
   ])(
-    'lets no byte of a file (%s) be seen that was not verified, and is used again once it is mended',
+    'serves no byte of a file (%s) that was not verified, and works again once the defect is gone',
     async (_, bytes) => {
       const { app, promise, complete, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
       const promised = await promise('1.0.0', bytes.length, { sha256: sha256Of(bytes) });
@@ -92,7 +96,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     },
   );
 
-  test('lets nothing be seen of a file whose upload declared nothing but its size, unless it is what arrived', async () => {
+  test('serves nothing of a file with only its size declared, unless it is what arrived', async () => {
     const { app, promise, complete, expectNothingUnverified } = await openLyingStore(defect);
     const promised = await promise('1.0.0', BYTES.length);
     await app.put(promised.url, BYTES);
@@ -103,7 +107,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     }
   });
 
-  test('lets no byte of a file that came in parts be seen that was not verified', async () => {
+  test('serves no byte of a file uploaded in parts that was not verified', async () => {
     const { app, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
     const releaseId = await app.createRelease('1.0.0');
     const send = async (bytes: Buffer) => {
@@ -129,7 +133,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     expect((await app.fetchOffer()).equals(PARTED)).toBe(true);
   });
 
-  test('lets no upload of another length be seen, however it was taken', async () => {
+  test('serves no upload of another length, however it was accepted', async () => {
     const { app, promise, complete, expectNothingUnverified } = await openLyingStore(defect);
     for (const [patch, size] of [999, 1001, 2000].entries()) {
       const promised = await promise(`1.0.${patch}`, BYTES.length);
@@ -146,7 +150,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
   });
 });
 
-describe('an uploader is not told that right bytes are wrong', () => {
+describe('the right bytes are not refused as wrong', () => {
   const openIdentified = async (defect: Defect) => {
     const world = await openLyingStore(defect);
     const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
@@ -173,11 +177,11 @@ describe('an uploader is not told that right bytes are wrong', () => {
     },
   );
 
-  test.each<Defect>(['read_flips_a_bit', 'read_too_short'])('when one read has %s', async (defect) => {
+  test.each<Defect>(['read_flips_a_bit', 'read_too_short'])('if a single read has %s', async (defect) => {
     const { fake, complete, promised, expectTakenOnceMended } = await openIdentified(defect);
     let reads = 0;
     fake.intercept = ({ method, key }) => {
-      const isFile = /(staging|artifacts)\//.test(key); // and neither a listing nor whose the place is
+      const isFile = /(staging|artifacts)\//.test(key); // neither a listing nor the owner's object
       if (method === 'GET' && isFile && ++reads > 1) fake.defects.clear();
       return undefined;
     };
@@ -186,7 +190,7 @@ describe('an uploader is not told that right bytes are wrong', () => {
   });
 });
 
-test('no request of the server or of an uploading client carries two kinds of authorization', async () => {
+test('no request of the server or of an uploading client has two kinds of authorization', async () => {
   const { app, fake } = await openLyingStore('two_auth_accepted');
   await app.publish('1.0.0', BYTES).catch(() => {});
   await app.fetchOffer().catch(() => {});

@@ -129,12 +129,12 @@ async function expectAsRecorded(app: Publisher, model: Model): Promise<void> {
 /** How many sequences of steps are tried: with the torture's, 100,000 steps in all. */
 const RUNS = { disk: times(20, 1500), fake: times(5, 300), Ceph: times(5, 100) };
 
-describeOnEachStore('whatever is created, uploaded and deleted', ({ files, start }) => {
+describeOnEachStore('after any sequence of creating, uploading and deleting', ({ files, start }) => {
   const runs = RUNS[files];
   test(
-    `R14, R15: what is offered downloads with the bytes that were recorded, in ${runs} runs`,
+    `R14, R15: every offer downloads with the recorded bytes, in ${runs} runs`,
     async () => {
-      const server = await (await start()).open({ lookWaits: NEVER });
+      const server = await (await start()).open({ pollSchedule: NEVER });
       let apps = 0;
       let offers = 0;
       const step = fc.oneof(create, remove, { arbitrary: request, weight: 3 }, { arbitrary: put, weight: 5 });

@@ -11,7 +11,7 @@ import { describeOnEachStore } from '../../support/server/stores.ts';
 const BYTES = randomBytes(1000);
 const FLIPS = times(20, 1000);
 const REPEATS = times(5, 100);
-/** Milliseconds for so many uploads. */
+/** Milliseconds for that number of uploads. */
 const timeFor = (uploads: number) => 30_000 + uploads * 300;
 
 /** The bytes with one bit changed. */
@@ -21,7 +21,7 @@ function withBit(bit: number): Buffer {
   return bytes;
 }
 
-/** What became of a release whose upload URL is put to again, with all that is done to it before. */
+/** States of a release when its upload URL is used again, each with what leads to it. */
 const STATES = [
   'it has no right bytes yet',
   'it is complete, and a draft',
@@ -58,9 +58,9 @@ describeOnEachStore('an upload', ({ files, start }) => {
   }
 
   test(
-    `R12: with a bit flipped on the way, ${FLIPS} times another, is refused, none is kept, and the URL stays good`,
+    `R12: is refused with any of ${FLIPS} bits flipped on the way, nothing is kept, and the URL stays valid`,
     async () => {
-      const { app, store, upload, publish } = await startUpload({ lookWaits: NEVER });
+      const { app, store, upload, publish } = await startUpload({ pollSchedule: NEVER });
       for (let i = 0; i < FLIPS; i++) {
         const reply = await upload(withBit(Math.floor((i * BYTES.length * 8) / FLIPS)));
         expect(reply.statusCode).toBe(422);
@@ -75,7 +75,7 @@ describeOnEachStore('an upload', ({ files, start }) => {
   );
 
   test.each(STATES)(
-    `R10: put ${REPEATS} times more to a URL when %s changes nothing that is served`,
+    `R10: repeated ${REPEATS} times to a URL when %s changes nothing that is served`,
     async (state) => {
       const { app, releaseId, url, publish, upload } = await startUpload();
       const isAfter = (earlier: (typeof STATES)[number]) => STATES.indexOf(state) >= STATES.indexOf(earlier);
@@ -103,7 +103,7 @@ describeOnEachStore('an upload', ({ files, start }) => {
     timeFor(REPEATS),
   );
 
-  test('R11: of another length, or of none that is told, is refused before its bytes are read', async () => {
+  test('R11: of another length, or without a length, is refused before its bytes are read', async () => {
     const { store, url } = await startUpload({}, {});
     const { host, pathname, search } = new URL(url);
     const length = (bytes: number) => `Content-Length: ${bytes}`;

@@ -1,5 +1,4 @@
 import type { CreateArtifactResponse } from '../../../src/protocol/messages.ts';
-import { partSizeOf } from '../../../src/protocol/multipart.ts';
 import { type Followed, LINUX, type Publisher, requireStatus } from './publisher.ts';
 import { sha256Of } from './remote-publisher.ts';
 
@@ -26,7 +25,7 @@ export async function grantMultipart(
   const reply = await app.send('POST', `/releases/${releaseId}/artifacts`, { body });
   const { upload_id: uploadId = '', multipart }: CreateArtifactResponse = requireStatus(reply, 201).json();
   if (multipart === undefined) throw new Error('no parts were promised');
-  const partSize = partSizeOf(bytes.length);
+  const { part_size: partSize } = multipart;
   const partOf = (number: number, of = bytes) => of.subarray((number - 1) * partSize, number * partSize);
   const put = async (number: number, part = partOf(number)) => {
     const { url } = multipart.parts.find((one) => one.number === number) ?? {};

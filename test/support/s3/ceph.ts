@@ -123,7 +123,7 @@ async function createKeys(keyring: string): Promise<void> {
   }
 }
 
-/** A user of the gateway that `startCeph` started in the folder, with the keys of nobody else. */
+/** Adds a user with their own keys to the gateway that `startCeph` started in the folder. */
 export async function createCephUser(
   folder: string,
   uid: string,

@@ -4,7 +4,7 @@ export const S3_CREDENTIALS = {
   secretKey: 'not-a-secret-only-for-tests',
 } as const;
 
-/** The environment in which the AWS SDK finds that key, and asks nobody else for one. */
+/** The environment in which the AWS SDK finds that key, and looks nowhere else. */
 export const S3_ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: S3_CREDENTIALS.accessKey,
   AWS_SECRET_ACCESS_KEY: S3_CREDENTIALS.secretKey,

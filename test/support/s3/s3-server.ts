@@ -8,11 +8,11 @@ export interface S3TestServer extends TestServer {
   readonly storage: S3Storage;
 }
 
-/** Uploads are looked for so soon, in milliseconds, so that tests need not wait. */
-const POLL_DELAYS = { first: 20, most: 100 };
+/** Polls often, so that tests need not wait. */
+const POLL_OFTEN = { first: 20, max: 100 };
 
-/** The server looks for nothing by itself: only a call to complete an upload makes it look. */
-export const NEVER = { first: 1e9, most: 1e9 };
+/** The server polls for nothing: only a request to complete an upload finalizes it. */
+export const NEVER = { first: 1e9, max: 1e9 };
 
 /** The server with its files in an S3 store, which has a clock of its own: so both have the real one. */
 export async function openS3Server(
@@ -22,7 +22,7 @@ export async function openS3Server(
 ): Promise<S3TestServer> {
   const { copySizes, clock = () => new Date(), ...services } = overrides;
   const storage = await S3Storage.open({ ...place, clock, ...(copySizes && { copySizes }) });
-  const server = await openTestServer(dataDir, { storage, clock, lookWaits: POLL_DELAYS, ...services });
+  const server = await openTestServer(dataDir, { storage, clock, pollSchedule: POLL_OFTEN, ...services });
   const closeServer = server.close;
   const close = async () => {
     await closeServer();

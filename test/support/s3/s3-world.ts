@@ -62,5 +62,5 @@ export async function openS3(place: S3Place, options: Partial<S3StorageOptions> 
 }
 
 export function isTaken(received: Awaited<ReturnType<S3Storage['receive']>>): received is ReceivedUpload {
-  return received !== 'not_there' && !('sizeDiffers' in received);
+  return received.kind === 'received';
 }

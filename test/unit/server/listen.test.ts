@@ -26,7 +26,7 @@ test('a port that is taken is refused', async () => {
 });
 
 describe('while the server drains', () => {
-  test('a request whose body is still to come is answered, and its connection is closed', async () => {
+  test('a request with its body still to come is answered, and its connection is closed', async () => {
     const { url, drain, app } = await listening();
     const connection = await RawConnection.to(url);
     const body = JSON.stringify({ version: '1.0.0', signature: 's' });
@@ -46,7 +46,7 @@ describe('while the server drains', () => {
     await drained;
   });
 
-  test('a request that a keep-alive connection has on its way is answered, and the connection closed', async () => {
+  test('a request on its way over a keep-alive connection is answered, and the connection closed', async () => {
     const { url, drain, app } = await listening();
     await app.publish('1.0.0');
     const connection = await RawConnection.to(url);
@@ -82,7 +82,7 @@ describe('while the server drains', () => {
     expect(answered).toBeGreaterThanOrEqual(220);
   });
 
-  test('a big upload completes, and is stored', async () => {
+  test('a large upload completes, and is stored', async () => {
     const { server, url, drain, app } = await listening();
     const bytes = Buffer.alloc(8 * 1024 * 1024, 'x');
     const upload = new URL(await app.promise('1.0.0', bytes.length));
@@ -122,7 +122,7 @@ describe('while the server drains', () => {
     await expect(RawConnection.to(url)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('a connection that says nothing does not hold it up', { timeout: 10_000 }, async () => {
+  test('a connection without requests does not delay it', { timeout: 10_000 }, async () => {
     const { url, drain } = await listening();
     await RawConnection.to(url);
     expect((await fetch(`${url}/api/sync/ota`)).status).toBe(200); // the server has taken the connection by now

@@ -24,7 +24,7 @@ async function reported(seen: Traffic[], count: number): Promise<Traffic[]> {
   return seen.splice(0);
 }
 
-test('checks are reported with what was asked and offered', async () => {
+test('checks are reported with the request and the offer', async () => {
   const { seen, app, get } = await watched();
   await app.publish('1.2.0');
   const check = async (path: string) => {
@@ -57,7 +57,7 @@ test('checks are reported with what was asked and offered', async () => {
   });
 });
 
-test('a download is reported once, at its end, with its size; its redirect is not', async () => {
+test('a download is reported once, at its end, with its size, and its redirect is not', async () => {
   const { seen, app, get } = await watched();
   const releaseId = await app.publish('1.2.0');
   await get(`/my-app/download/${releaseId}/linux/x86_64`);
@@ -71,7 +71,7 @@ test('a download is reported once, at its end, with its size; its redirect is no
   ]);
 });
 
-test('a download that its client breaks off is reported as such', async () => {
+test('a download that its client aborts is reported as incomplete', async () => {
   const { seen, url, app } = await watched();
   const size = 64 * 1024 * 1024; // more than the system's buffers take
   const releaseId = await app.publish('1.2.0', Buffer.alloc(size));
@@ -81,7 +81,7 @@ test('a download that its client breaks off is reported as such', async () => {
   expect(await reported(seen, 1)).toMatchObject([{ type: 'download', size, complete: false }]);
 });
 
-test('what is refused is reported with the reason, and without its query', async () => {
+test('a refused request is reported with the reason, and without its query', async () => {
   const { seen, url, get } = await watched();
   await get('/other-app/linux/x86_64/1.0.0?channel=beta');
   await get('/my-app/linux/sparc/1.0.0');
@@ -103,7 +103,7 @@ test('what is refused is reported with the reason, and without its query', async
   expect(JSON.stringify(refusals)).not.toContain('secret');
 });
 
-test('what is no check and no download is not reported', async () => {
+test('other requests are not reported', async () => {
   const { seen, app, get } = await watched();
   await app.publish('1.2.0');
   await get('');

@@ -27,11 +27,11 @@ function ring(...keys: SigningKey[]): SigningKeys {
 const keys = ring(newKey('0a1b2c3d'), newKey('4e5f6a7b'));
 
 test.each(['GET', 'PUT'] as const)('a URL for %s is valid until it expires', async (method) => {
-  const target = await signPath(keys, method, PATH, EXPIRES_AT);
-  expect(await verifyTarget(keys, method, target, NOW)).toBe('valid');
-  expect(await verifyTarget(keys, method, target, new Date(EXPIRES_AT.getTime() - 1))).toBe('valid');
-  expect(await verifyTarget(keys, method, target, EXPIRES_AT)).toBe('expired');
-  expect(await verifyTarget(keys, method, target, new Date(EXPIRES_AT.getTime() + 1e12))).toBe('expired');
+  const target = await signPath(keys, { method, path: PATH, expiresAt: EXPIRES_AT });
+  expect(await verifyTarget(keys, { method, target }, NOW)).toBe('valid');
+  expect(await verifyTarget(keys, { method, target }, new Date(EXPIRES_AT.getTime() - 1))).toBe('valid');
+  expect(await verifyTarget(keys, { method, target }, EXPIRES_AT)).toBe('expired');
+  expect(await verifyTarget(keys, { method, target }, new Date(EXPIRES_AT.getTime() + 1e12))).toBe('expired');
 });
 
 describe('R13', () => {
@@ -81,13 +81,13 @@ describe('R13', () => {
   );
 
   test('of 10,000 mutated and truncated URLs none is accepted', async () => {
-    const good = await signPath(keys, 'PUT', PATH, EXPIRES_AT);
+    const good = await signPath(keys, { method: 'PUT', path: PATH, expiresAt: EXPIRES_AT });
     let tried = 0;
     const property = fc.asyncProperty(mutation, async (mutate) => {
       const mutated = mutate(good);
       fc.pre(mutated !== good);
       tried++;
-      expect(await verifyTarget(keys, 'PUT', mutated, NOW)).toBe('refused');
+      expect(await verifyTarget(keys, { method: 'PUT', target: mutated }, NOW)).toBe('refused');
     });
     await fc.assert(property, { numRuns: 10_000 });
     expect(tried).toBeGreaterThanOrEqual(10_000);
@@ -95,34 +95,38 @@ describe('R13', () => {
 
   test('of 1,000 URLs for the other method none is accepted', async () => {
     for (let i = 0; i < 500; i++) {
-      const forPut = await signPath(keys, 'PUT', `${PATH}${i}`, EXPIRES_AT);
-      const forGet = await signPath(keys, 'GET', `${PATH}${i}`, EXPIRES_AT);
-      expect(await verifyTarget(keys, 'GET', forPut, NOW)).toBe('refused');
-      expect(await verifyTarget(keys, 'PUT', forGet, NOW)).toBe('refused');
+      const forPut = await signPath(keys, { method: 'PUT', path: `${PATH}${i}`, expiresAt: EXPIRES_AT });
+      const forGet = await signPath(keys, { method: 'GET', path: `${PATH}${i}`, expiresAt: EXPIRES_AT });
+      expect(await verifyTarget(keys, { method: 'GET', target: forPut }, NOW)).toBe('refused');
+      expect(await verifyTarget(keys, { method: 'PUT', target: forGet }, NOW)).toBe('refused');
     }
   });
 
   test('of 1,000 expired URLs none is accepted', async () => {
     for (let i = 0; i < 1000; i++) {
-      const target = await signPath(keys, 'GET', PATH, new Date(NOW.getTime() - i * 977));
-      expect(await verifyTarget(keys, 'GET', target, NOW)).toBe('expired');
+      const target = await signPath(keys, {
+        method: 'GET',
+        path: PATH,
+        expiresAt: new Date(NOW.getTime() - i * 977),
+      });
+      expect(await verifyTarget(keys, { method: 'GET', target }, NOW)).toBe('expired');
     }
   });
 
   test('the signature of one URL is no good for another path, expiry or key', async () => {
     const [firstKey, secondKey] = [newKey('0a1b2c3d'), newKey('4e5f6a7b')];
     const both = ring(firstKey, secondKey);
-    const good = await signPath(both, 'GET', PATH, EXPIRES_AT);
+    const good = await signPath(both, { method: 'GET', path: PATH, expiresAt: EXPIRES_AT });
     const signature = good.slice(good.indexOf('&signature='));
     const others = [
-      await signPath(both, 'GET', `${PATH}0`, EXPIRES_AT),
-      await signPath(both, 'GET', PATH, new Date(EXPIRES_AT.getTime() + 1000)),
-      await signPath(ring(firstKey), 'GET', PATH, EXPIRES_AT),
+      await signPath(both, { method: 'GET', path: `${PATH}0`, expiresAt: EXPIRES_AT }),
+      await signPath(both, { method: 'GET', path: PATH, expiresAt: new Date(EXPIRES_AT.getTime() + 1000) }),
+      await signPath(ring(firstKey), { method: 'GET', path: PATH, expiresAt: EXPIRES_AT }),
     ];
     for (const target of others) {
-      expect(await verifyTarget(both, 'GET', target, NOW)).toBe('valid');
+      expect(await verifyTarget(both, { method: 'GET', target }, NOW)).toBe('valid');
       const withOther = target.replace(/&signature=.*/, signature);
-      expect(await verifyTarget(both, 'GET', withOther, NOW)).toBe('refused');
+      expect(await verifyTarget(both, { method: 'GET', target: withOther }, NOW)).toBe('refused');
     }
   });
 });
@@ -130,20 +134,20 @@ describe('R13', () => {
 describe('when keys rotate', () => {
   test('URLs that an earlier key signed stay valid, and new ones are signed with the newest', async () => {
     const [first, second] = [newKey('11111111'), newKey('22222222')];
-    const before = await signPath(ring(first), 'GET', PATH, EXPIRES_AT);
+    const before = await signPath(ring(first), { method: 'GET', path: PATH, expiresAt: EXPIRES_AT });
     const rotated = ring(first, second);
-    const after = await signPath(rotated, 'GET', PATH, EXPIRES_AT);
+    const after = await signPath(rotated, { method: 'GET', path: PATH, expiresAt: EXPIRES_AT });
     expect(before).toContain('key=11111111');
     expect(after).toContain('key=22222222');
-    expect(await verifyTarget(rotated, 'GET', before, NOW)).toBe('valid');
-    expect(await verifyTarget(rotated, 'GET', after, NOW)).toBe('valid');
+    expect(await verifyTarget(rotated, { method: 'GET', target: before }, NOW)).toBe('valid');
+    expect(await verifyTarget(rotated, { method: 'GET', target: after }, NOW)).toBe('valid');
   });
 
   test('URLs of a key that is forgotten, or has another secret, are refused', async () => {
     const first = newKey('11111111');
-    const target = await signPath(ring(first), 'GET', PATH, EXPIRES_AT);
-    expect(await verifyTarget(ring(newKey('22222222')), 'GET', target, NOW)).toBe('refused');
-    expect(await verifyTarget(ring(newKey('11111111')), 'GET', target, NOW)).toBe('refused');
+    const target = await signPath(ring(first), { method: 'GET', path: PATH, expiresAt: EXPIRES_AT });
+    expect(await verifyTarget(ring(newKey('22222222')), { method: 'GET', target }, NOW)).toBe('refused');
+    expect(await verifyTarget(ring(newKey('11111111')), { method: 'GET', target }, NOW)).toBe('refused');
   });
 });
 

@@ -59,7 +59,7 @@ class Naive {
   async copiesLarge(): Promise<boolean> {
     const source = await this.#bucket.head('large');
     if (source === undefined) return false;
-    await copyObject(this.#bucket, source, 'copy', { inOneGo: MIB, part: 5 * MIB });
+    await copyObject(this.#bucket, { source, to: 'copy', sizes: { inOneGo: MIB, part: 5 * MIB } });
     return this.reads('copy', LARGE);
   }
 
@@ -141,7 +141,7 @@ async function startNaive(...defects: Defect[]): Promise<Naive> {
   const settings = { endpoint: fake.url, region: 'us-east-1', forcePathStyle: true };
   const client = await createS3Client(settings);
   onTestFinished(() => client.destroy());
-  return new Naive(new S3Bucket(client, fake.bucket, fake.url, () => new Date()));
+  return new Naive(new S3Bucket({ client, name: fake.bucket, endpoint: fake.url, clock: () => new Date() }));
 }
 
 describe.each(Object.keys(DEFECTS) as Defect[])('the defect %s', (defect) => {

@@ -3,7 +3,7 @@ import type { Defect } from './defect.ts';
 import { type Conditions, flipped, type ObjectStore, type StoredObject } from './object-store.ts';
 import { S3Error } from './s3-error.ts';
 
-/** A request whose signature is good, to one bucket. */
+/** A request with a valid signature, to one bucket. */
 export interface Operation {
   readonly method: string;
   /** Empty for the bucket itself. */
@@ -261,7 +261,7 @@ function partOf({ query }: Operation): { id: string; number: number } {
   return { id: query.get('uploadId') ?? '', number: Number(query.get('partNumber')) };
 }
 
-/** S3 has begun to answer before it knows ("Copying objects", "Completing a multipart upload"). */
+/** S3 starts its response before it knows the outcome ("Copying objects", "Completing a multipart upload"). */
 function errorIn200(): Answer {
   return xml('Error', { Code: 'InternalError', Message: 'Please try again.' });
 }

@@ -24,8 +24,8 @@ export interface SignatureRules {
 const MAX_SKEW_MS = 15 * 60 * 1000;
 
 /**
- * AWS Signature Version 4, of a header or of a query ("Authenticating Requests"). Written from AWS's document, and not
- * with the SDK, which it is to judge.
+ * AWS Signature Version 4, of a header or of a query ("Authenticating Requests"). Written from AWS's documentation,
+ * and without the SDK, which it verifies.
  * @throws S3Error
  */
 export function verifySignature(request: SignedRequest, rules: SignatureRules): void {

@@ -78,7 +78,7 @@ export async function startFakeS3({
       .catch((error: unknown) => {
         if (!(error instanceof S3Error)) {
           if (!response.closed) throw error;
-          return { status: 400 }; // to nobody: the client broke off
+          return { status: 400 }; // not received: the client disconnected
         }
         const { status, body, headers } = error;
         return { status, headers: { 'content-type': 'application/xml', ...headers }, body };

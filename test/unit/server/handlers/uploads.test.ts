@@ -50,14 +50,14 @@ describe('R17: of 20 parallel uploads to one URL', () => {
     expect(await statusesOf(server)).toEqual(['complete']);
   });
 
-  test('the others are told that the bytes are there, not that the upload is unknown', async () => {
+  test('the others are refused because the file exists, not because the upload is unknown', async () => {
     const { replies } = await putAll(Array.from({ length: 20 }, () => BYTES));
     const refused = replies.filter(({ statusCode }) => statusCode !== 200);
     expect(refused.map(({ statusCode }) => statusCode)).toEqual(Array(19).fill(409));
   });
 });
 
-test('of parallel uploads to several URLs of one platform, one is stored and nothing else is left on disk', async () => {
+test('of parallel uploads to several URLs of one platform one is stored, and nothing else is left on disk', async () => {
   const { app, dataDir } = await startPublisher();
   const releaseId = await app.createRelease('1.0.0');
   const bodies = Array.from({ length: 10 }, (_, i) => Buffer.alloc(100, i));
@@ -69,7 +69,7 @@ test('of parallel uploads to several URLs of one platform, one is stored and not
   expect(await filesIn(dataDir)).toEqual({ staging: 0, artifacts: 1 });
 });
 
-test('a release deleted while an upload to it is under way leaves nothing of it', async () => {
+test('a release that is deleted during an upload to it leaves nothing behind', async () => {
   const { server, app, dataDir } = await startPublisher();
   const releaseId = await app.createRelease('1.0.0');
   const url = await app.requestUpload(releaseId, BYTES.length);
@@ -83,7 +83,7 @@ test('a release deleted while an upload to it is under way leaves nothing of it'
   expect(await app.offered()).toBeUndefined();
 });
 
-test('when the bytes are in place but the database fails, nothing is offered, and the same URL works later', async () => {
+test('if the database fails after the bytes were promoted, nothing is offered, and the same URL works later', async () => {
   const { server, app } = await startPublisher();
   const url = await app.promise('1.0.0', BYTES.length);
   const db = server.database.queries;
@@ -108,7 +108,7 @@ test('an upload is completed by its own platform only', async () => {
   expect(await isComplete(server.database.queries, releaseId, MAC)).toBe(false);
 });
 
-test('a file larger than the operator allows is refused before its upload, one of just that size is taken', async () => {
+test('a file larger than the operator allows is refused before its upload, one of exactly that size is accepted', async () => {
   const app = await Publisher.on(await startServer({ maxArtifactSize: 1000 }));
   const releaseId = await app.createRelease('1.0.0');
   const request = (fileSize: number) =>
@@ -120,7 +120,7 @@ test('a file larger than the operator allows is refused before its upload, one o
   expect((await request(1000)).statusCode).toBe(201);
 });
 
-test('where version reuse is allowed, a version that was live comes back with other bytes', async () => {
+test('a version that was live can be published again with other bytes if version reuse is allowed', async () => {
   const app = await Publisher.on(await startServer({ allowVersionReuse: true }));
   await app.delete(await app.publish('1.0.0', Buffer.from('first')));
   await app.publish('1.0.0', Buffer.from('other'));

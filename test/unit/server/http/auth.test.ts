@@ -13,8 +13,8 @@ async function failTenTimes() {
   return { server, app, sendBad, statuses };
 }
 
-describe('an address that sent ten bad tokens in a minute', () => {
-  test('is told to wait at the eleventh, and for how long', async () => {
+describe('an address that sent ten invalid tokens in a minute', () => {
+  test('gets a 429 with Retry-After at the eleventh', async () => {
     const { sendBad, statuses } = await failTenTimes();
     expect(statuses).toEqual(Array(10).fill(401));
     const reply = await sendBad();
@@ -25,13 +25,13 @@ describe('an address that sent ten bad tokens in a minute', () => {
     );
   });
 
-  test('is still let through with a good token', async () => {
+  test('is still let through with a valid token', async () => {
     const { app, sendBad } = await failTenTimes();
     expect((await sendBad()).statusCode).toBe(429);
     expect((await app.send('GET', '/releases', { remoteAddress: BAD_ADDRESS })).statusCode).toBe(200);
   });
 
-  test('is still answered checks', async () => {
+  test('still gets responses to checks', async () => {
     const { server, app, sendBad } = await failTenTimes();
     await app.publish('1.0.0');
     expect((await sendBad()).statusCode).toBe(429);
@@ -67,7 +67,7 @@ test('an address is read from X-Forwarded-For only when a trusted proxy sent it'
   expect(await sendFrom(['10.0.0.0/8'])).toBe(401);
 });
 
-test('a token is kept as its hash only, and is not in the answer that refuses it', async () => {
+test('a token is stored as a hash only, and does not occur in the response that refuses it', async () => {
   const server = await startServer();
   const app = await Publisher.on(server);
   const rows = await server.database.queries.selectFrom('tokens').selectAll().execute();

@@ -36,7 +36,7 @@ async function failingAt(
 }
 
 describe('an unexpected error', () => {
-  test('is answered with 500 and nothing of its details', async () => {
+  test('is answered with 500, without its details', async () => {
     const { app, reply } = await failingAt('promote', new Error(`failed at ${PLANTED}`));
     expect(reply.statusCode).toBe(500);
     expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);
@@ -68,7 +68,7 @@ describe('a full disk', () => {
     expect(onDurabilityLost).not.toHaveBeenCalled();
   });
 
-  test('is seen before a byte is written when a file would not fit', async () => {
+  test('is detected before a byte is written if a file would not fit', async () => {
     const dataDir = await tempFolder();
     const server = await startServer({ maxArtifactSize: Number.MAX_SAFE_INTEGER }, dataDir);
     const app = await Publisher.on(server);
@@ -99,7 +99,7 @@ describe('a disk that fails', () => {
     );
   });
 
-  test('ends the process too when it fails after the answer, while deleted bytes are removed', async () => {
+  test('also ends the process if it fails after the response, while deleted bytes are removed', async () => {
     const onDurabilityLost = vi.fn();
     const server = await startServer({ onDurabilityLost });
     const app = await Publisher.on(server);
@@ -113,13 +113,13 @@ describe('a disk that fails', () => {
   });
 });
 
-test('a busy database is answered with 503 and when to try again', async () => {
+test('a busy database is answered with 503 and Retry-After', async () => {
   const { reply } = await failingAt('database', failure('SQLITE_BUSY'));
   expect(reply.statusCode).toBe(503);
   expect(reply.headers['retry-after']).toBe('5');
 });
 
-test('a file that is recorded but not on the disk is answered with 5xx, so that a client asks elsewhere', async () => {
+test('a file that is in the database but not on the disk is answered with 5xx, so that a client asks elsewhere', async () => {
   const server = await startServer();
   const app = await Publisher.on(server);
   const path = await app.downloadPath(await app.publish('1.0.0'));
@@ -135,7 +135,7 @@ test.each([
   ['GET', '/api/sync/ota/nothing/here'],
   ['PATCH', '/api/sync/ota'],
   ['POST', '/api/sync/ota/my-app/linux/x86_64/1.0.0'],
-] as const)('%s %s is answered with a problem, as there is nothing there', async (method, url) => {
+] as const)('%s %s is answered with the problem not_found', async (method, url) => {
   const reply = await (await startServer()).app.inject({ method, url });
   expect(reply.statusCode).toBe(404);
   expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);

@@ -20,8 +20,8 @@ async function listening(overrides: Partial<Services> = {}) {
 
 const EXPECT = 'Expect: 100-continue';
 
-describe('a request that asks before it sends its body (Expect: 100-continue)', () => {
-  test('is told to go on when its upload URL and length are good', async () => {
+describe('a request with Expect: 100-continue', () => {
+  test('is invited to send its body if its upload URL and length are valid', async () => {
     const { app, connection, uploadPath } = await listening();
     connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, EXPECT, `Content-Length: ${BYTES.length}`);
     expect(await connection.until(/\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
@@ -33,27 +33,27 @@ describe('a request that asks before it sends its body (Expect: 100-continue)', 
   test.each([
     ['the URL is altered', (path: string) => `${path}x`, BYTES.length, 403],
     ['the length is another', (path: string) => path, BYTES.length + 1, 422],
-  ])('is answered without being told to go on when %s', async (_why, alter, length, status) => {
+  ])('is refused without being invited to send its body if %s', async (_why, alter, length, status) => {
     const { connection, uploadPath } = await listening();
     connection.sendHead(`PUT ${alter(uploadPath)} HTTP/1.1`, EXPECT, `Content-Length: ${length}`);
     expect(await connection.untilClosed()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   });
 
-  test('is answered without being told to go on when its URL was used', async () => {
+  test('is refused without being invited to send its body if its URL was already used', async () => {
     const { app, connection, uploadPath } = await listening();
     expect((await app.put(`http://localhost${uploadPath}`, BYTES)).statusCode).toBe(200);
     connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, EXPECT, `Content-Length: ${BYTES.length}`);
     expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 409 /);
   });
 
-  test('is answered without being told to go on when there is no room', async () => {
+  test('is refused without being invited to send its body if the disk has no room', async () => {
     const { app, connection } = await listening({ maxArtifactSize: Number.MAX_SAFE_INTEGER });
     const { pathname, search } = new URL(await app.promise('2.0.0', 2 ** 52));
     connection.sendHead(`PUT ${pathname}${search} HTTP/1.1`, EXPECT, `Content-Length: ${2 ** 52}`);
     expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 507 /);
   });
 
-  test('is answered without being told to go on when its token is bad', async () => {
+  test('is refused without being invited to send its body if its token is invalid', async () => {
     const { app, connection } = await listening();
     const path = `/api/sync/ota/apps/${app.id}/releases`;
     const type = 'Content-Type: application/json';
@@ -67,7 +67,7 @@ describe('a request that asks before it sends its body (Expect: 100-continue)', 
     expect(await connection.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 401 /);
   });
 
-  test('is told to go on when its token is good', async () => {
+  test('is invited to send its body if its token is valid', async () => {
     const { app, connection } = await listening();
     const body = JSON.stringify({ version: '2.0.0', signature: 's' });
     connection.sendHead(
@@ -99,14 +99,14 @@ describe('R11: before its body is sent, an upload is refused', () => {
   });
 });
 
-test('an upload of no length and no body is refused', async () => {
+test('an upload without length and body is refused', async () => {
   const { app, connection, uploadPath } = await listening();
   connection.sendHead(`PUT ${uploadPath} HTTP/1.1`);
   expect(await connection.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 411 /);
   expect(await app.offered()).toBeUndefined();
 });
 
-test('an upload that breaks off leaves nothing, and its URL is still good', async () => {
+test('an interrupted upload leaves nothing, and its URL stays valid', async () => {
   const { app, connection, uploadPath, dataDir } = await listening();
   connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, `Content-Length: ${BYTES.length}`);
   connection.send(BYTES.subarray(0, 3));
@@ -131,7 +131,7 @@ describe('absolute URLs are built from the public URL only', () => {
       (path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: evil.example\r\n`,
     ],
   ];
-  test.each(requests)('also with %s', async (_what, request) => {
+  test.each(requests)('even with %s', async (_what, request) => {
     const { app, url, connection } = await listening();
     await app.publish('2.0.0');
     connection.send(`${request('/api/sync/ota/my-app/linux/x86_64/1.0.0')}Connection: close\r\n\r\n`);

@@ -3,7 +3,7 @@ import { DeletionQueue } from '../../../../src/server/maintenance/deletion-queue
 import type { ArtifactStorage } from '../../../../src/storage/artifact-storage.ts';
 import { Publisher, startServer } from '../../../support/publish/publisher.ts';
 
-/** Three files of deleted releases, and a storage whose removals do what a test says. */
+/** Three files of deleted releases, and a storage that removes as a test says. */
 async function openRemovals(remove: (nth: number) => Promise<void>) {
   const server = await startServer();
   const app = await Publisher.on(server);
@@ -20,7 +20,7 @@ async function openRemovals(remove: (nth: number) => Promise<void>) {
   return { removals, reported, tried: () => tried };
 }
 
-test('R6: a disk that fails ends all removals, and is told before whatever else failed', async () => {
+test('R6: a failing disk stops all removals, and is reported before any other failure', async () => {
   const lost = Object.assign(new Error('fsync'), { code: 'SQLITE_IOERR_FSYNC' });
   const failures = [new Error('busy'), lost];
   const { removals, reported, tried } = await openRemovals((nth) => Promise.reject(failures[nth - 1]));
@@ -29,7 +29,7 @@ test('R6: a disk that fails ends all removals, and is told before whatever else 
   expect(tried()).toBe(2);
 });
 
-test('however many releases are deleted while a store does not answer, they are tried once more', async () => {
+test('however many releases are deleted while a store does not respond, they are retried once', async () => {
   let answer: () => void = () => {};
   const silent = new Promise<void>((resolve) => {
     answer = resolve;

@@ -9,7 +9,7 @@ import { completeArtifact, createPendingArtifact } from '../../../../src/databas
 import { createRelease, deleteRelease } from '../../../../src/database/queries/releases.ts';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../../../src/protocol/platform.ts';
-import { Offers } from '../../../../src/server/update-check/offer-cache.ts';
+import { OfferCache } from '../../../../src/server/update-check/offer-cache.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX, Publisher, startServer } from '../../../support/publish/publisher.ts';
 
@@ -34,8 +34,8 @@ function counting(database: Database): Database & { readonly count: () => number
 
 const NOW = new Date('2026-03-13T12:00:00Z');
 
-function offersOf(database: Database): Offers {
-  return new Offers({
+function offersOf(database: Database): OfferCache {
+  return new OfferCache({
     database,
     publicUrl: () => 'https://updates.example.com',
     clock: () => NOW,
@@ -129,7 +129,7 @@ describe('a change by another connection to the store is seen by the next check'
   });
 });
 
-describe('what a check asks the database', () => {
+describe('a check queries the database', () => {
   async function counted() {
     const database = counting(await openStore(await tempFolder()));
     const appId = await newApp(database, 'my-app');
@@ -143,7 +143,7 @@ describe('what a check asks the database', () => {
     return { database, appId, offers, queriesOf };
   }
 
-  test('is something at first, and nothing while nothing changes', async () => {
+  test('at first, and not while nothing changes', async () => {
     const { offers, queriesOf } = await counted();
     expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBeGreaterThan(0);
     const again = async () => {
@@ -156,7 +156,7 @@ describe('what a check asks the database', () => {
     expect(await queriesOf(again)).toBe(0);
   });
 
-  test('is the app alone after a change to another app', async () => {
+  test('only for the app’s revision after a change to another app', async () => {
     const { database, offers, queriesOf } = await counted();
     await offers.find('my-app', asking('0.0.0-0'));
     await newApp(database, 'other-app');
@@ -164,7 +164,7 @@ describe('what a check asks the database', () => {
     expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBe(0);
   });
 
-  test('is the same for many checks at once as for one', async () => {
+  test('no more often for many checks at once than for one', async () => {
     const { offers, queriesOf } = await counted();
     const one = await queriesOf(() => offers.find('my-app', asking('0.0.0-0')));
     const { offers: fresh, queriesOf: queriesOfFresh } = await counted();
@@ -173,7 +173,7 @@ describe('what a check asks the database', () => {
     expect(many).toBe(one);
   });
 
-  test('is nothing that stays in memory for slugs that no app has', async () => {
+  test('for unknown slugs without keeping anything in memory', async () => {
     const { offers } = await counted();
     const find = (i: number) => offers.find(`unknown-${i}-${'x'.repeat(20)}`, asking('0.0.0-0'));
     for (let i = 0; i < 2000; i++) await find(i);
@@ -183,8 +183,8 @@ describe('what a check asks the database', () => {
   });
 });
 
-describe('when the store cannot tell', () => {
-  test('a check is answered with 503, never with "no update", and well again afterwards', async () => {
+describe('when the database fails', () => {
+  test('a check is answered with 503, never with "no update", and normally afterwards', async () => {
     const server = await startServer();
     const app = await Publisher.on(server);
     await app.publish('1.0.0');
@@ -212,14 +212,14 @@ describe('when the store cannot tell', () => {
   });
 });
 
-test('the answers may be cached for as long as the operator says', async () => {
+test('responses to checks may be cached for as long as the operator says', async () => {
   const app = await Publisher.on(await startServer({ checkMaxAge: 30 }));
   await app.publish('1.0.0');
   expect((await app.check('0.9.0')).headers['cache-control']).toBe('public, max-age=30');
   expect((await app.check('1.0.0')).headers['cache-control']).toBe('public, max-age=30');
 });
 
-test('nothing else may be cached, however long answers to checks may be', async () => {
+test('nothing else may be cached, however long responses to checks may be', async () => {
   const server = await startServer({ checkMaxAge: 30 });
   const app = await Publisher.on(server);
   const releaseId = await app.publish('1.0.0');

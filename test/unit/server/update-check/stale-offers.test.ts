@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
-import { Offers } from '../../../../src/server/update-check/offer-cache.ts';
+import { OfferCache } from '../../../../src/server/update-check/offer-cache.ts';
 import { UnreliableDatabase } from '../../../support/postgres/unreliable-database.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX } from '../../../support/publish/publisher.ts';
@@ -9,7 +9,7 @@ import { StoreWithApp } from '../../../support/server/store-with-app.ts';
 const START = Date.parse('2026-03-13T12:00:00Z');
 const SECOND = 1000;
 
-/** Offers with 1.0.0 in memory, on a database that can be broken, at a time that can be moved; `database` cannot. */
+/** Offers with 1.0.0 in memory, on a database that can be broken (`database` cannot), and a movable clock. */
 async function startOffers(staleIfError = 300) {
   const dataDir = await tempFolder();
   const [database, own] = [await openSqlite({ dataDir }), await openSqlite({ dataDir })];
@@ -19,7 +19,7 @@ async function startOffers(staleIfError = 300) {
   const unreliable = new UnreliableDatabase(own);
   const time = { now: START };
   const onStale = vi.fn();
-  const offers = new Offers({
+  const offers = new OfferCache({
     database: unreliable.database,
     publicUrl: () => 'https://updates.example.com',
     clock: () => new Date(time.now),
@@ -38,8 +38,8 @@ async function startOffers(staleIfError = 300) {
   return { database, unreliable, time, onStale, find, publish };
 }
 
-describe('while the database is away', () => {
-  test('a check is answered with what was last known, for as long as the operator says', async () => {
+describe('while the database is unavailable', () => {
+  test('a check gets the stale offer, for as long as the operator says', async () => {
     const { unreliable, time, find } = await startOffers(300);
     unreliable.break();
     for (const seconds of [0, 1, 100, 299.9]) {
@@ -52,7 +52,7 @@ describe('while the database is away', () => {
     await expect(find('my-app', '1.0.0')).rejects.toThrow('away');
   });
 
-  test('that time counts from when it was last known to be current, not from when it was found', async () => {
+  test('that time counts from when the offer was last known to be current, not from when it was loaded', async () => {
     const { unreliable, time, find } = await startOffers(300);
     time.now = START + 200 * SECOND;
     expect(await find('my-app')).toBe('1.0.0');
@@ -63,7 +63,7 @@ describe('while the database is away', () => {
     await expect(find()).rejects.toThrow('away');
   });
 
-  test('it is known to be current as long as any app’s check saw that nothing changed', async () => {
+  test('an offer is known to be current as long as any app’s check saw that nothing changed', async () => {
     const { database, unreliable, time, find } = await startOffers(300);
     await StoreWithApp.in(database, 'other-app');
     time.now = START + 200 * SECOND;
@@ -73,7 +73,7 @@ describe('while the database is away', () => {
     expect(await find()).toBe('1.0.0');
   });
 
-  test('nothing is made up for a slug that is not known, nor for an app that nobody asked for yet', async () => {
+  test('a check fails for an unknown slug, and for an app that was not loaded before', async () => {
     const { database, unreliable, find } = await startOffers();
     await StoreWithApp.in(database, 'other-app');
     expect(await find('unknown')).toBe('unknown_slug');
@@ -82,13 +82,13 @@ describe('while the database is away', () => {
     await expect(find('other-app')).rejects.toThrow('away');
   });
 
-  test('nothing stands in where the operator does not want it', async () => {
+  test('a check fails if the operator does not want stale offers', async () => {
     const { unreliable, find } = await startOffers(0);
     unreliable.break();
     await expect(find()).rejects.toThrow('away');
   });
 
-  test('it is asked once a second for an app, however many checks there are', async () => {
+  test('it is queried once a second for an app, however many checks there are', async () => {
     const { unreliable, time, find } = await startOffers();
     unreliable.break();
     unreliable.queries = 0;
@@ -100,7 +100,7 @@ describe('while the database is away', () => {
     expect(unreliable.queries).toBe(3);
   });
 
-  test('that is told once, and once more when it happens again', async () => {
+  test('an outage is reported once, and once more when it happens again', async () => {
     const { unreliable, time, onStale, find } = await startOffers();
     for (let outage = 1; outage <= 2; outage++) {
       unreliable.break();
@@ -116,7 +116,7 @@ describe('while the database is away', () => {
     expect(onStale).toHaveBeenCalledWith(expect.objectContaining({ message: 'away' }));
   });
 
-  test('a counter that cannot be read is no other case', async () => {
+  test('a change counter that cannot be read counts as an outage', async () => {
     const { unreliable, time, find } = await startOffers(300);
     unreliable.breakCounter();
     expect(await find()).toBe('1.0.0');
@@ -128,8 +128,8 @@ describe('while the database is away', () => {
   });
 });
 
-describe('when the database is back', () => {
-  test('what was changed meanwhile is offered a second later', async () => {
+describe('when the database is available again', () => {
+  test('what changed during the outage is offered a second later', async () => {
     const { unreliable, time, find, publish } = await startOffers();
     unreliable.break();
     expect(await find()).toBe('1.0.0');
@@ -139,7 +139,7 @@ describe('when the database is back', () => {
     expect(await find()).toBe('2.0.0');
   });
 
-  test('what nothing stood in for is offered by the next check', async () => {
+  test('the next check gets the new offer at once if there was no stale one', async () => {
     const { unreliable, find, publish } = await startOffers(0);
     unreliable.break();
     await expect(find()).rejects.toThrow('away');
@@ -148,7 +148,7 @@ describe('when the database is back', () => {
     expect(await find()).toBe('2.0.0');
   });
 
-  test('the time for which it may be away begins anew', async () => {
+  test('the stale window begins anew', async () => {
     const { unreliable, time, find } = await startOffers(300);
     unreliable.break();
     time.now += 299 * SECOND;
@@ -162,8 +162,8 @@ describe('when the database is back', () => {
   });
 });
 
-describe('while the database does not answer', () => {
-  test('a check waits for it a second, those after it not at all', async () => {
+describe('while the database does not respond', () => {
+  test('a check waits for it for a second, later checks not at all', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     const { unreliable, time, find, publish } = await startOffers();
@@ -191,7 +191,7 @@ describe('while the database does not answer', () => {
     });
   });
 
-  test('a check waits as long as it takes when there is nothing else to say', async () => {
+  test('a check waits as long as it takes if there is no stale offer', async () => {
     const { unreliable, find, publish } = await startOffers(0);
     const letGo = unreliable.hold();
     await publish('2.0.0');
@@ -201,10 +201,10 @@ describe('while the database does not answer', () => {
   });
 
   test.each([
-    ['is answered', undefined],
+    ['succeeds', undefined],
     ['fails', new Error('away')],
   ])(
-    'and this process stood still meanwhile, what it asked before and %s then does not count',
+    'and this process was paused, a query from before that %s afterwards does not count',
     async (_, failure) => {
       const { unreliable, time, find, publish } = await startOffers();
       unreliable.raiseCounter();
@@ -222,7 +222,7 @@ describe('while the database does not answer', () => {
   );
 });
 
-test('a check that comes after a change, while an earlier one is asking, sees the change', async () => {
+test('a check after a change sees it, even while an earlier one is still loading', async () => {
   const { unreliable, find, publish } = await startOffers(0);
   unreliable.raiseCounter();
   const letGo = unreliable.hold();

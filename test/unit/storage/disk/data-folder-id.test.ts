@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { dataFolderId } from '../../../../src/storage/disk/data-folder-id.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
-test('a folder has an id of its own, and keeps it where it is moved', async () => {
+test('a folder has a unique id, and keeps it when it is moved', async () => {
   const folder = await tempFolder();
   const [first, second] = [join(folder, 'first'), join(folder, 'second')];
   const id = await dataFolderId(first);
@@ -15,7 +15,7 @@ test('a folder has an id of its own, and keeps it where it is moved', async () =
   expect(await dataFolderId(join(folder, 'moved'))).toBe(id);
 });
 
-test('all who make one at once get the same, and leave nothing else', async () => {
+test('processes that create the id at once get the same one, and leave nothing else', async () => {
   const folder = await tempFolder();
   const ids = await Promise.all(Array.from({ length: 20 }, () => dataFolderId(folder)));
   expect(new Set(ids).size).toBe(1);
@@ -23,13 +23,13 @@ test('all who make one at once get the same, and leave nothing else', async () =
   expect((await stat(join(folder, 'storage-id'))).mode & 0o777).toBe(0o600);
 });
 
-test('an id that a person wrote is taken as it stands', async () => {
+test('an id that a person wrote is used unchanged', async () => {
   const folder = await tempFolder();
   await writeFile(join(folder, 'storage-id'), ' 1b4e28ba-2fa1-11d2-883f-0016d3cca427\n\n');
   expect(await dataFolderId(folder)).toBe('1b4e28ba-2fa1-11d2-883f-0016d3cca427');
 });
 
-test('a folder that cannot be used is refused with what to do', async () => {
+test('a folder that cannot be used is refused with a hint', async () => {
   const folder = await tempFolder();
   await mkdir(join(folder, 'storage-id'));
   await expect(dataFolderId(folder)).rejects.toMatchObject({

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { MeasureOptions } from '../../../../src/storage/artifact-storage.ts';
+import type { DigestOptions } from '../../../../src/storage/artifact-storage.ts';
 import { DiskStorage } from '../../../../src/storage/disk/disk-storage.ts';
 import {
   describeArtifactStorage,
@@ -61,12 +61,12 @@ async function* breakingOffAfter(bytes: Buffer): AsyncIterable<Buffer> {
 
 describeArtifactStorage('DiskStorage', openDisk);
 
-describe('on disk', () => {
-  const receive = ({ storage }: OpenDisk, body: AsyncIterable<Buffer>, options: Partial<MeasureOptions>) =>
+describe('DiskStorage', () => {
+  const receive = ({ storage }: OpenDisk, body: AsyncIterable<Buffer>, options: Partial<DigestOptions>) =>
     storage.receive(body, { size: 5, blake2b512: false, ...options });
   const staged = ({ dataDir }: OpenDisk) => readdir(join(dataDir, 'staging'));
 
-  test('opening leaves two empty folders that only this user can enter', async () => {
+  test('opening creates two empty folders that only this user can enter', async () => {
     const { dataDir } = await openDisk();
     for (const folder of ['staging', 'artifacts']) {
       expect(await readdir(join(dataDir, folder))).toEqual([]);
@@ -98,7 +98,7 @@ describe('on disk', () => {
     expect((await stat(storage.path(storageKey))).mode & 0o777).toBe(0o600);
   });
 
-  test('promoting moves: one file, at one place', async () => {
+  test('promoting moves the file: it exists once', async () => {
     const disk = await openDisk();
     const { storageKey } = await disk.stage(Buffer.from('bytes'));
     await disk.storage.promote(storageKey);
@@ -106,7 +106,7 @@ describe('on disk', () => {
     expect((await stat(disk.storage.path(storageKey))).nlink).toBe(1);
   });
 
-  test('promoting never replaces a file that is there', async () => {
+  test('promoting never replaces an existing file', async () => {
     const { storage, stage, served } = await openDisk();
     const { storageKey } = await stage(Buffer.from('bytes'));
     await writeFile(storage.path(storageKey), 'first');
@@ -119,13 +119,13 @@ describe('on disk', () => {
     ['more', 6],
     ['no', 0],
     ['many more', 5_000_000],
-  ])('%s bytes than declared are not taken and leave nothing', async (_what, length) => {
+  ])('%s bytes than declared are not accepted and leave nothing', async (_what, length) => {
     const disk = await openDisk();
     expect(await receive(disk, inPieces(Buffer.alloc(length)), {})).toBe('size_differs');
     expect(await staged(disk)).toEqual([]);
   });
 
-  test('no more is read of a body than shows that it is too long', async () => {
+  test('a body that is too long is read only until that is known', async () => {
     const disk = await openDisk();
     let pieces = 0;
     async function* endless() {
@@ -139,7 +139,7 @@ describe('on disk', () => {
   });
 
   test.each([0, 3, 5, 4 * 1024 * 1024])(
-    'a body that breaks off after %i bytes leaves nothing',
+    'a body that ends prematurely after %i bytes leaves nothing',
     async (length) => {
       const disk = await openDisk();
       const body = breakingOffAfter(Buffer.alloc(length));
@@ -149,7 +149,7 @@ describe('on disk', () => {
   );
 
   test.each([1, 7, 1000, 1024 * 1024, 3_000_000])(
-    'bytes that come in pieces of %i are stored in order',
+    'bytes that arrive in chunks of %i are stored in order',
     async (size) => {
       const { storage } = await openDisk();
       const bytes = Buffer.from(
@@ -164,7 +164,7 @@ describe('on disk', () => {
     },
   );
 
-  test('more bytes than there is room for are refused before one is read', async () => {
+  test('an upload that the disk has no room for is refused before a byte is read', async () => {
     const disk = await openDisk();
     let read = false;
     async function* body() {
@@ -176,7 +176,7 @@ describe('on disk', () => {
     expect(await staged(disk)).toEqual([]);
   });
 
-  test('uploads under way count against the room there is', async () => {
+  test('uploads in progress count against the free space', async () => {
     const { storage, dataDir } = await openDisk();
     const { bavail, bsize } = await statfs(dataDir);
     const most = Math.floor(bavail * bsize * 0.6);
@@ -201,7 +201,7 @@ describe('on disk', () => {
     expect(await storage.receive(again, { size: most, blake2b512: false })).toBe('size_differs');
   });
 
-  test('a data folder that cannot be written is refused with what to do', async () => {
+  test('a data folder that cannot be written is refused with a hint', async () => {
     const dataDir = await tempFolder();
     await writeFile(join(dataDir, 'staging'), 'a file where a folder should be');
     const keys = { current: async () => SIGNING_KEY, find: async () => SIGNING_KEY };
