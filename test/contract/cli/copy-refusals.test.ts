@@ -287,7 +287,11 @@ describe('copy refuses with 2, and says what to do,', () => {
     ['no database', ['--from-data-dir', '.', ...bucket], /no target database given.*--to-database/],
     ['no bucket', ['--from-data-dir', '.', ...database], /no target bucket given.*--to-storage/],
     ['no store', [...bucket, ...database], /no store given.*--from-data-dir/],
-    ['the disk', ['--from-data-dir', '.', ...database, '--to-storage', 'disk'], /--to-storage must be a bucket/],
+    [
+      'the disk',
+      ['--from-data-dir', '.', ...database, '--to-storage', 'disk'],
+      /--to-storage must be a bucket/,
+    ],
     ['a tape', ['--from-data-dir', '.', ...database, '--to-storage', 'tape'], /--to-storage tape is neither/],
     [
       'no PostgreSQL',
