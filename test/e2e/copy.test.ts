@@ -43,7 +43,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
           promised_uploads: 1,
         },
       });
-      expect(copied.stderr).toContain('One upload was promised');
+      expect(copied.stderr).toContain('1 upload to the old server never arrived');
       expect(copied.stderr).toContain(`serve ${storageOptions(place).join(' ')} --public-url`);
       expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 8, uploads: [] });
       expect(await contentOf(world.dataDir)).toEqual(before);

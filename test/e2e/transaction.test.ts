@@ -74,7 +74,7 @@ describe('publish --draft', () => {
     });
     expect(await world.run(publish(['windows-x86_64'], '--draft'))).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^1\.2\.0 is a draft, .*`synckit-ota publish finish` takes it live\.\n/),
+      stdout: expect.stringMatching(/^1\.2\.0 is a draft .*`synckit-ota publish finish` takes it live\.\n/),
     });
 
     const finished = await world.runJson(['publish', 'finish', '--release', 'v1.2.0', ...EXPECT]);
@@ -139,7 +139,7 @@ describe('publish --expect', () => {
     const first = await world.run(publish(['linux-x86_64'], ...EXPECT));
     expect(first).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('it goes live with the last of darwin-aarch64, windows-x86_64.'),
+      stdout: expect.stringContaining('it goes live once darwin-aarch64, windows-x86_64 are uploaded.'),
     });
     const other = await world.runJson(publish(['darwin-aarch64'], '--expect', 'linux-x86_64,darwin-aarch64'));
     expect(other).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
@@ -247,7 +247,7 @@ const HELP = {
     '--allow-lower',
     '--allow-key-change',
     '--rollback-on-failure',
-    '--artifact <target-arch[-bundle]=file>',
+    '--artifact <platform=file>',
     'finish',
   ],
   'publish finish': [

@@ -219,7 +219,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
   ],
 ];
 
-describe("a user's mistake is said in one sentence that names it and what to do", () => {
+describe("a user's mistake is reported in one sentence that names it and what to do", () => {
   let folder: string;
 
   beforeAll(async () => {
@@ -248,7 +248,7 @@ describe("a user's mistake is said in one sentence that names it and what to do"
   });
 });
 
-test('stdin cannot give the notes and the token both', async () => {
+test('stdin cannot be both the notes and the token', async () => {
   const args = [
     ...PUBLISH.filter((arg) => arg !== '--token' && arg !== 't'),
     '--artifact',

@@ -117,7 +117,7 @@ async function signatureOf(project: string, file: string): Promise<string> {
 }
 
 describe('publish in the folder of a Tauri project', () => {
-  test('publishes what was built for all systems, under the slug and version of the project', async () => {
+  test('publishes the builds of all systems, under the slug and version of the project', async () => {
     const project = await copyBuilt();
     const { code, answer } = await publish(project);
     expect(written.stderr).toMatch(/verified: served file matches/);
@@ -150,7 +150,7 @@ describe('publish in the folder of a Tauri project', () => {
     }
   });
 
-  test('says what it leaves out, and why', async () => {
+  test('lists the files it leaves out, and why', async () => {
     const project = await copyBuilt();
     await write(join(project, 'src-tauri/target/debug/bundle/deb/Note Taker_1.2.0_amd64.deb'), 'debug');
     await publish(project);
@@ -162,7 +162,7 @@ describe('publish in the folder of a Tauri project', () => {
     }
   });
 
-  test('to a server that holds one file for a platform chooses it, and says what it leaves out', async () => {
+  test('to a server with one file per platform chooses one, and lists the others', async () => {
     const base = await listenHttp((request, response) => {
       const body = { '/api/sync/ota': null }[request.url ?? ''] === null ? undefined : '[]';
       response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(body);
@@ -187,14 +187,14 @@ describe('publish in the folder of a Tauri project', () => {
     }
   });
 
-  test('pains 5: changes nothing when it is run again', async () => {
+  test('pains 5: changes nothing when it runs again', async () => {
     const project = await copyBuilt();
     await publish(project);
     written.stdout = '';
     expect(await publish(project)).toMatchObject({ code: 0, answer: { status: 'unchanged' } });
   });
 
-  test('takes slug, notes and key from the command line where they are given', async () => {
+  test('prefers slug, notes and key from the command line', async () => {
     const project = await copyBuilt();
     await setPubkey(project, 'no key at all');
     const given = ['--slug', 'other-slug', '--notes', 'Mine.', '--pubkey', key.publicKey];
@@ -203,7 +203,7 @@ describe('publish in the folder of a Tauri project', () => {
     expect(await offer('linux/x86_64')).toBeNull();
   });
 
-  test('discovers nothing when files are named', async () => {
+  test('discovers nothing when files are listed', async () => {
     const project = await copyBuilt();
     const named = [
       '--version',
@@ -220,7 +220,7 @@ describe('publish in the folder of a Tauri project', () => {
     expect(await offer('linux/x86_64')).toBeNull();
   });
 
-  test('discovers nothing where its config file has patterns of files', async () => {
+  test('discovers nothing when the config file has file patterns', async () => {
     const project = await copyBuilt();
     const config = { slug: 'configured', artifacts: { 'windows-x86_64': WINDOWS_MSI } };
     await writeFile(join(project, 'synckit-ota.config.json'), JSON.stringify(config));
@@ -231,14 +231,14 @@ describe('publish in the folder of a Tauri project', () => {
     expect(await offer('windows/x86_64')).toBeNull();
   });
 
-  test('warns where there is no key to check signatures by', async () => {
+  test('warns if there is no key to check signatures with', async () => {
     const project = await copyBuilt();
     await setPubkey(project, undefined);
     const { answer } = await publish(project, '--dry-run');
     expect(answer.warnings).toEqual([expect.stringContaining('signatures were not checked')]);
   });
 
-  test('finds what Cargo built elsewhere by CARGO_TARGET_DIR', async () => {
+  test('finds builds in CARGO_TARGET_DIR', async () => {
     const project = await copyBuilt();
     const elsewhere = join(project, 'elsewhere');
     await cp(join(project, 'src-tauri/target'), elsewhere, { recursive: true });
@@ -247,7 +247,7 @@ describe('publish in the folder of a Tauri project', () => {
     expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(7);
   });
 
-  test('outside of a project names both ways out, with all other problems', async () => {
+  test('outside of a project names both ways to fix it, with all other errors', async () => {
     const project = await tempFolder();
     const { code, answer } = await publish(project, '--concurrency', '0');
     expect(code).toBe(2);
@@ -257,7 +257,7 @@ describe('publish in the folder of a Tauri project', () => {
     expect(answer.error.message).not.toContain('no version');
   });
 
-  test('with a key that is none is refused by its place', async () => {
+  test('with an invalid public key is rejected, and the error names its file', async () => {
     const project = await copyBuilt();
     await setPubkey(project, 'YOUR KEY HERE');
     const { code, answer } = await publish(project);
@@ -269,7 +269,7 @@ describe('publish in the folder of a Tauri project', () => {
 });
 
 /** Each of these reached users of another publisher. Here nothing is created, and the words say what to do. */
-describe('what others suffered from is refused before the first write:', () => {
+describe('problems of other tools are refused before the first write:', () => {
   async function refused(project: string, ...args: string[]) {
     const { code, answer } = await publish(project, ...args);
     expect(await releases()).toEqual([]);
@@ -284,7 +284,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/there is no \.sig for .*x64-setup\.exe, .*TAURI_SIGNING_PRIVATE_KEY/);
   });
 
-  test('pains 2: a build where nothing is found', async () => {
+  test('pains 2: a project without a build', async () => {
     const project = await copyBuilt();
     await rm(join(project, 'src-tauri/target'), { recursive: true });
     const { code, words } = await refused(project);
@@ -292,7 +292,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/no signed bundle of Note Taker 1\.2\.0 found in .*`tauri build`/);
   });
 
-  test('pains 2: a build of another version than the project has by now', async () => {
+  test('pains 2: a build with another version than the project', async () => {
     const project = await copyBuilt();
     await writeFile(join(project, 'package.json'), '{"version":"1.3.0"}');
     const { code, words } = await refused(project);
@@ -300,7 +300,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/no signed bundle of Note Taker 1\.3\.0 .*Found 1\.2\.0 instead/);
   });
 
-  test('pains 2: createUpdaterArtifacts that is off', async () => {
+  test('pains 2: createUpdaterArtifacts turned off', async () => {
     const project = await copyBuilt();
     await changeConfig(project, { bundle: { active: true } });
     const sigs = (await readdir(project, { recursive: true })).filter((file) => file.endsWith('.sig'));
@@ -312,7 +312,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toContain('Set bundle.createUpdaterArtifacts to true');
   });
 
-  test("pains 3: a signature of another key than the app's, with both keys named", async () => {
+  test("pains 3: a signature by another key than the app's, with both key ids", async () => {
     const project = await copyBuilt();
     await signFile(otherKey, join(project, LINUX), { appVersion: '1.2.0' });
     const { code, words } = await refused(project);
@@ -345,7 +345,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/AppImage\.sig is not base64/);
   });
 
-  test('pains 6: a bundle of the wrong arch, together with what is wrong with other files', async () => {
+  test('pains 6: a bundle of the wrong arch, together with errors in other files', async () => {
     const project = await copyBuilt();
     const bytes = await readFile(join(project, LINUX));
     bytes.writeUInt16LE(183, 18); // aarch64
@@ -357,7 +357,7 @@ describe('what others suffered from is refused before the first write:', () => {
     expect(words).toMatch(/x64-setup\.exe\.sig .* belongs to a different file/);
   });
 
-  test('pains 8: a version that is no semver', async () => {
+  test('pains 8: a version that is not semver', async () => {
     const project = await copyBuilt();
     await changeConfig(project, { version: '0.44.0.5' });
     const { code, words } = await refused(project);
@@ -377,7 +377,7 @@ describe('what others suffered from is refused before the first write:', () => {
   });
 });
 
-describe('what others suffered from works here:', () => {
+describe('problems of other tools do not occur:', () => {
   test('pains 6: bundles of a cargo workspace are found', async () => {
     const project = await copyBuilt();
     await cp(join(project, 'src-tauri/target'), join(project, 'target'), { recursive: true });
@@ -386,7 +386,7 @@ describe('what others suffered from works here:', () => {
     expect((await publish(project, '--dry-run')).answer.artifacts).toHaveLength(7);
   });
 
-  test('pains 3: a newline at the end of a signature reaches nobody', async () => {
+  test('pains 3: a newline at the end of a signature is removed', async () => {
     const project = await copyBuilt();
     const signature = await signatureOf(project, LINUX);
     await writeFile(join(project, `${LINUX}.sig`), `${signature}\n`);

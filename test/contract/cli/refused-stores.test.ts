@@ -153,7 +153,7 @@ test.each([
     '--s3-endpoint and --public-url are both https://a.example',
   ],
   [['--storage', 's3://bucket', '--s3-endpoint', 'ftp://x'], '--s3-endpoint ftp://x is not'],
-  [['--s3-region', 'eu-central-1'], 'go with --storage s3://'],
+  [['--s3-region', 'eu-central-1'], 'need --storage s3://'],
 ])('the options %s are refused with what to do', async (options, message) => {
   const { code, stderr } = await runInProcess(['serve', ...options]);
   expect(code).toBe(2);

@@ -13,6 +13,6 @@ test.each([
   [{ CI: 'FALSE' }, false],
   [{ CI: '0' }, false],
   [{ TERM: 'xterm-256color', GITHUB_ACTIONS: '' }, false],
-])('with %j lines are plain: %s', (environment, plain) => {
+])('with %j output is plain: %s', (environment, plain) => {
   expect(isPlain(environment)).toBe(plain);
 });

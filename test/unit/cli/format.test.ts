@@ -45,7 +45,7 @@ describe('figures for people', () => {
     expect(formatSpeed(bytes, milliseconds)).toBe(text);
   });
 
-  test('rows stand in columns, without spaces at their ends', () => {
+  test('rows are aligned in columns, without trailing spaces', () => {
     const rows = [
       ['a', 'long', ''],
       ['bbb', 'c', 'd'],

@@ -54,7 +54,7 @@ function unwrapped(text: string): string {
 }
 
 describe('the command line', () => {
-  test('tells its version', async () => {
+  test('prints its version', async () => {
     expect(await run('--version')).toBe(0);
     expect(written).toEqual({ stdout: `${packageVersion()}\n`, stderr: '' });
   });
@@ -91,7 +91,7 @@ describe('the command line', () => {
   });
 
   test.each([...REMOTE, 'check', 'tokens create', 'copy'])(
-    '%s --help marks what it cannot do without',
+    '%s --help marks every option that is required',
     async (command) => {
       await run(...command.split(' '), ...argumentsOf(command));
       const missing = new Set(
@@ -120,7 +120,7 @@ describe('the command line', () => {
     expect(unwrapped(written.stdout)).toMatch(new RegExp(`env: SYNCKIT_OTA_${variable}\\b`));
   });
 
-  test.each(REMOTE)('%s --help says what keeps the token out of process lists', async (command) => {
+  test.each(REMOTE)('%s --help says how to keep the token out of process lists', async (command) => {
     await run(...command.split(' '), '--help');
     expect(unwrapped(written.stdout)).toMatch(/--token-file <path>.*keeps? it out of process lists/);
   });
@@ -155,7 +155,7 @@ describe('a wrong command line exits with 2, in one sentence', () => {
     ['no command', []],
     ['a missing argument', ['publish', 'slug']],
     ['a name that is empty', ['apps', 'create', '']],
-  ])('as exactly one JSON document where that is asked for: %s', async (command, args) => {
+  ])('as exactly one JSON document with --json: %s', async (command, args) => {
     const words = COMMANDS.includes(command) ? [...command.split(' '), ...args] : args;
     expect(await run(...words, '--json')).toBe(2);
     expect(written.stdout).toMatch(/^\{.*\}\n$/);
@@ -169,7 +169,7 @@ describe('a wrong command line exits with 2, in one sentence', () => {
     });
   });
 
-  test('with all the problems at once', async () => {
+  test('with all errors together', async () => {
     expect(
       await run('publish', '--concurrency', '0', '--artifact', 'x', '--slug', 'A', '--version', '1'),
     ).toBe(2);
@@ -189,7 +189,7 @@ describe('a wrong command line exits with 2, in one sentence', () => {
 });
 
 describe('the environment', () => {
-  test.each(REMOTE)('set to nothing is as if not set: %s', async (command) => {
+  test.each(REMOTE)('with empty variables is as if they were not set: %s', async (command) => {
     for (const name of ['SERVER', 'APP', 'TOKEN']) vi.stubEnv(`SYNCKIT_OTA_${name}`, '');
     expect(await run(...command.split(' '), ...argumentsOf(command))).toBe(2);
     for (const words of ['no server given', 'no app given', 'no token given']) {
@@ -197,7 +197,7 @@ describe('the environment', () => {
     }
   });
 
-  test.each(REMOTE)('gives what is not on the command line: %s', async (command) => {
+  test.each(REMOTE)('gives options that are not on the command line: %s', async (command) => {
     vi.stubEnv('SYNCKIT_OTA_SERVER', 'ftp://from-environment');
     vi.stubEnv('SYNCKIT_OTA_APP', 'a1');
     vi.stubEnv('SYNCKIT_OTA_TOKEN', 't');
@@ -206,7 +206,7 @@ describe('the environment', () => {
     expect(written.stderr).not.toMatch(/no app|no token/);
   });
 
-  test.each(REMOTE)('gives way to the command line: %s', async (command) => {
+  test.each(REMOTE)('yields to the command line: %s', async (command) => {
     vi.stubEnv('SYNCKIT_OTA_SERVER', 'https://from-environment.invalid');
     const args = [...command.split(' '), ...argumentsOf(command), '--server', 'ftp://from-flag'];
     expect(await run(...args)).toBe(2);

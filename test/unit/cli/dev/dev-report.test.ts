@@ -48,7 +48,7 @@ group('describe', () => {
     expect(text).not.toContain('is not offered');
   });
 
-  test.skipIf(process.platform === 'win32')('names a file as a shell takes it', () => {
+  test.skipIf(process.platform === 'win32')('quotes a file name for the shell', () => {
     const text = describe({ ...session, overlayFile: "/tmp/my app's $HOME/overlay.json" });
     expect(text).toContain(`tauri dev --config '/tmp/my app'\\''s $HOME/overlay.json'\n`);
   });
@@ -63,7 +63,7 @@ group('describe', () => {
   });
 });
 
-test('toDocument has what a script needs', () => {
+test('the JSON document has what a script needs', () => {
   const document = toDocument(session);
   expect(document).toMatchObject({
     url: 'http://127.0.0.1:4680',

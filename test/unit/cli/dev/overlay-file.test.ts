@@ -23,28 +23,28 @@ describe('checkOverlayFile', () => {
     problems.throwIfAny();
   };
 
-  test('lets one be written where nothing is, and in place of one that was left behind', async () => {
+  test('allows a new file, and one that an earlier run left behind', async () => {
     const file = join(await tempFolder(), 'overlay.json');
     expect(check(file)).not.toThrow();
     await writeFile(file, overlay());
     expect(check(file)).not.toThrow();
   });
 
-  test('keeps what somebody else wrote', async () => {
+  test('rejects a file that something else wrote', async () => {
     const file = join(await tempFolder(), 'tauri.conf.json');
     await writeFile(file, '{"productName":"App"}');
     expect(check(file)).toThrow(`--overlay ${file} already exists`);
     expect(check(await tempFolder())).toThrow('already exists');
   });
 
-  test('says so where the folder is missing', async () => {
+  test('rejects a file in a missing folder', async () => {
     const file = join(await tempFolder(), 'missing/overlay.json');
     expect(check(file)).toThrow(`--overlay ${file} is in a folder that does not exist`);
   });
 });
 
 describe('writeOverlayFile', () => {
-  test('writes it, and removes it again', async () => {
+  test('writes the file, and removes it again', async () => {
     const file = join(await tempFolder(), 'overlay.json');
     const text = overlay();
     const remove = writeOverlayFile(file, text);
@@ -53,7 +53,7 @@ describe('writeOverlayFile', () => {
     expect(await isThere(file)).toBe(false);
   });
 
-  test('removes nothing that was changed or written anew meanwhile', async () => {
+  test('does not remove a file that was changed or replaced since', async () => {
     const file = join(await tempFolder(), 'overlay.json');
     const remove = writeOverlayFile(file, overlay());
     const others = overlay();
@@ -62,14 +62,14 @@ describe('writeOverlayFile', () => {
     expect(await readFile(file, 'utf8')).toBe(others);
   });
 
-  test('does not mind that somebody removed it', async () => {
+  test('does nothing if the file is already gone', async () => {
     const file = join(await tempFolder(), 'overlay.json');
     const remove = writeOverlayFile(file, overlay());
     writeOverlayFile(file, overlay())();
     expect(remove).not.toThrow();
   });
 
-  test('says which file cannot be written', async () => {
+  test('names the file that cannot be written', async () => {
     const folder = await tempFolder();
     expect(() => writeOverlayFile(folder, overlay())).toThrow(`cannot write ${folder}: `);
   });

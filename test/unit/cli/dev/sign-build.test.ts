@@ -9,7 +9,7 @@ import { tempFolder } from '../../../support/process/temp-folder.ts';
 const keyPair = generateSigningKeyPair();
 const SIGNING = { keyPair, version: '1.2.1', now: new Date('2026-03-13T12:00:00Z') };
 
-test('files are signed for the announced version, whatever their .sig holds, and that stays as it is', async () => {
+test('files are signed for the offered version, and their own .sig files are neither used nor changed', async () => {
   const file = join(await tempFolder(), 'App.AppImage');
   await writeFile(file, 'the app');
   await writeFile(`${file}.sig`, 'signed for 1.2.0');
@@ -44,7 +44,7 @@ test('a universal bundle has one signature for both archs', async () => {
   });
 });
 
-test('a file that is gone is an error that names it', async () => {
+test('a missing file is an error that names it', async () => {
   const file = join(await tempFolder(), 'gone');
   await expect(signBuild([{ target: 'linux', arch: 'x86_64', file }], SIGNING)).rejects.toMatchObject({
     code: 'usage',

@@ -49,6 +49,6 @@ test.each<[Traffic, string]>([
     { type: 'refused', method: 'GET', path: '/latest.json', status: 404, reason: 'There is nothing.' },
     'GET /latest.json: refused with 404. There is nothing.',
   ],
-])('%j is told in one line', (traffic, line) => {
+])('%j is shown as one line', (traffic, line) => {
   expect(describeTraffic(traffic, OFFERED)).toBe(line);
 });

@@ -24,7 +24,7 @@ describe('a step', () => {
     },
   );
 
-  test('has outputs of any text, one after the other', async () => {
+  test('has outputs of any text, one after another', async () => {
     const { step, github } = await openStep();
     const values = fc.array(fc.tuple(fc.constantFrom('a', 'b-c', 'd'), fc.string({ unit: 'binary' })));
     await fc.assert(
@@ -48,7 +48,7 @@ describe('a step', () => {
     expect(written).toEqual({ stdout: '', stderr: '' });
   });
 
-  test('says on stderr what is an error and what a warning', async () => {
+  test('writes errors and warnings to stderr', async () => {
     const { github } = await openStep();
     github.error('It went\nwrong', 'synckit-ota: publish');
     github.warning('Mind this');
@@ -60,8 +60,8 @@ describe('a step', () => {
   });
 });
 
-describe('what cannot be written', () => {
-  test('is a warning that names the file, and no more', async () => {
+describe('an output that cannot be written', () => {
+  test('is only a warning that names the file', async () => {
     const folder = await tempFolder();
     const gone = join(folder, 'gone', 'file');
     const github = GitHubActions.from({
@@ -85,7 +85,7 @@ describe('what cannot be written', () => {
     ]);
   });
 
-  test('because there is no place for it is not missed', () => {
+  test('because no file is set is ignored', () => {
     const github = GitHubActions.from({ GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: '' });
     github?.setOutputs({ status: 'published' });
     github?.addSummary('### Published');

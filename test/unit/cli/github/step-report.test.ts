@@ -30,7 +30,7 @@ function filesIn(summary: string): string[] {
 }
 
 describe('a publish that fails', () => {
-  test('leaves what it had done, for whoever looks', async () => {
+  test('reports what it had done', async () => {
     const { runner, step, report } = await begin('publish');
     report({ type: 'release_created', release: RELEASE });
     report({ type: 'upload_started', artifact: LINUX });
@@ -63,7 +63,7 @@ describe('a publish that fails', () => {
     expect(filesIn(await runner.summary())).toEqual(['| linux-x86_64 rolled back no |']);
   });
 
-  test('before anything was done tells what is refused', async () => {
+  test('before the first write reports the refused files', async () => {
     const { runner, step, report } = await begin('publish');
     const artifacts = [
       { ...LINUX, signature: 's', refused: true },
@@ -77,7 +77,7 @@ describe('a publish that fails', () => {
     ]);
   });
 
-  test('tells of files that were there before', async () => {
+  test('reports files that were uploaded before', async () => {
     const { runner, step, report } = await begin('publish artifact');
     report({ type: 'skipped', artifact: LINUX });
     step.fail({ ...FAILURE, hint: null });
@@ -86,7 +86,7 @@ describe('a publish that fails', () => {
   });
 });
 
-test('another command that fails says why, but is no publish that failed', async () => {
+test('another command that fails reports why, but sets no outputs of a publish', async () => {
   const { runner, step } = await begin('check');
   step.fail(FAILURE);
   expect(await runner.outputs()).toEqual({});
@@ -98,7 +98,7 @@ describe('a command that succeeds', () => {
     [{ status: 'unchanged', version: '1.2.0', releaseId: 'r1', checkUrl: 'https://u.example/{{target}}' }],
     [{ checkUrl: 'https://u.example/{{target}}' }],
     [{ status: 'planned', version: '1.2.0' }],
-  ])('has the outputs there are: %j', async (result) => {
+  ])('sets the outputs it has: %j', async (result) => {
     const { runner, step } = await begin('publish');
     step.finish(result);
     expect(await runner.outputs()).toEqual({
@@ -122,7 +122,7 @@ describe('a command that succeeds', () => {
   });
 });
 
-test('what others say is no command to the workflow', async () => {
+test('text from elsewhere is no command to the workflow', async () => {
   const { output } = await begin('publish', { json: true });
   const words = 'x\n::set-output name=status::published\n ##[error]y';
   output.note(words);

@@ -48,7 +48,7 @@ function shown(markdown: string): string {
     .replace(/&(?:#(\d+)|lt|gt|amp);/g, (entity, point) => ENTITIES[entity] ?? String.fromCodePoint(point));
 }
 
-describe('the summary of what was done', () => {
+describe('the summary of a result', () => {
   test('has a table of the files, and the warnings', () => {
     const markdown = resultSummary('synckit-ota publish', RESULT, ['mind this']);
     expect(markdown.split('\n\n').map(shown)).toEqual([
@@ -67,14 +67,14 @@ describe('the summary of what was done', () => {
     ]);
   });
 
-  test('leaves out what there is not', () => {
+  test('leaves out empty parts', () => {
     expect(shown(resultSummary('synckit-ota publish slug', { checkUrl: 'https://u.example' }, []))).toBe(
       '### synckit-ota publish slug\n\nInstalled apps check for updates at https://u.example\n\n',
     );
   });
 });
 
-describe('the summary of a failure', () => {
+describe('the summary of an error', () => {
   test('says why, what to do, whether to try again, and how far it got', () => {
     const partial = { ...RESULT, artifacts: [{ ...ARTIFACT, sha256: undefined, action: 'not uploaded' }] };
     const markdown = failureSummary('synckit-ota publish', FAILURE, partial, ['mind this']);
@@ -89,7 +89,7 @@ describe('the summary of a failure', () => {
     expect(rowsOf(markdown)[2]?.[3]).toBe('');
   });
 
-  test('has no more than that where nothing was begun', () => {
+  test('has nothing else if nothing was started', () => {
     const failure = { code: 'usage', message: 'No <token>', hint: null, retryable: false };
     expect(failureSummary('publish', failure, {}, [])).toBe(
       '### publish&#58; failed\n\n<pre>No &lt;token&gt;</pre>\n\nError <code>usage</code>\n\n',
@@ -97,7 +97,7 @@ describe('the summary of a failure', () => {
   });
 });
 
-describe('what others are called', () => {
+describe('a name from elsewhere', () => {
   const HOSTILE = [
     'a|b.exe',
     '`code`.exe',
@@ -112,7 +112,7 @@ describe('what others are called', () => {
     '&lt;',
   ];
 
-  test.each(HOSTILE)('is shown as it is, and does nothing: %j', (name) => {
+  test.each(HOSTILE)('is shown literally: %j', (name) => {
     const artifact = { ...ARTIFACT, file: name };
     const oneLine = name.replace(/\s+/g, ' ');
     const markdown = resultSummary('synckit-ota publish', { artifacts: [artifact] }, [name]);
@@ -134,7 +134,7 @@ describe('what others are called', () => {
     expect(shown(failed)).toContain(name);
   });
 
-  test('keeps the table six columns wide, whatever it is', () => {
+  test('keeps the table at six columns', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         const artifacts = [{ ...ARTIFACT, file: name, action: name }];
@@ -144,7 +144,7 @@ describe('what others are called', () => {
     );
   });
 
-  test('does not get longer than GitHub takes', () => {
+  test('is cut at what GitHub takes', () => {
     const long = '|'.repeat(100_000);
     const warnings = Array.from({ length: 1000 }, (_, i) => `warning ${i} ${'x'.repeat(1000)}`);
     const markdown = failureSummary('publish', { ...FAILURE, message: long, hint: long }, {}, warnings);

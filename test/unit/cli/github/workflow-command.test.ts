@@ -28,7 +28,7 @@ describe('a workflow command', () => {
     expect(workflowCommand(name, message, properties)).toBe(line);
   });
 
-  test('is one line, and says what it was given, whatever that is', () => {
+  test('is one line, and decodes to any text that it was given', () => {
     fc.assert(
       fc.property(tricky, tricky, (message, text) => {
         const title = `<${text}>`; // blanks around it are taken off
@@ -40,18 +40,18 @@ describe('a workflow command', () => {
   });
 });
 
-describe('what others say', () => {
+describe('text from elsewhere', () => {
   test.each([
     ['::stop-commands::x', ': :stop-commands::x'],
     ['a\n  ::set-output name=status::published', 'a\n  : :set-output name=status::published'],
     ['a\r::error::b', 'a\r: :error::b'],
     ['see ##[error]this', 'see # #[error]this'],
     ['std::string and # [x]', 'std::string and # [x]'],
-  ])('%j holds no command as %j', (text, safe) => {
+  ])('%j contains no command as %j', (text, safe) => {
     expect(withoutCommands(text)).toBe(safe);
   });
 
-  test('holds no command, whatever it is', () => {
+  test('never contains a command', () => {
     fc.assert(
       fc.property(tricky, (text) => {
         expect(commandsIn(withoutCommands(text))).toEqual([]);
@@ -59,7 +59,7 @@ describe('what others say', () => {
     );
   });
 
-  test('as JSON holds none either, and means the same', () => {
+  test('as JSON contains none either, and keeps its meaning', () => {
     fc.assert(
       fc.property(tricky, (text) => {
         const json = jsonWithoutCommands(JSON.stringify({ error: { message: text } }));

@@ -12,7 +12,7 @@ async function folderWith(content: string): Promise<string> {
   return folder;
 }
 
-describe('the configuration file', () => {
+describe('the config file', () => {
   const full = {
     server: 'https://ota.example',
     app: 'a1',
@@ -23,11 +23,11 @@ describe('the configuration file', () => {
     channel: 'beta',
   };
 
-  test('may hold every setting', async () => {
+  test('can contain every setting', async () => {
     expect(readConfigFile(await folderWith(JSON.stringify(full)))).toEqual(full);
   });
 
-  test('has patterns of files, meant from its folder', async () => {
+  test('has file patterns relative to its folder', async () => {
     const patterns = { 'linux-x86_64': 'dist/*.AppImage' };
     const folder = await folderWith(JSON.stringify({ artifacts: patterns }));
     const file = join(folder, CONFIG_FILE);
@@ -37,19 +37,19 @@ describe('the configuration file', () => {
     expect(readConfigFile(relative('', inner)).artifacts?.folder).toBe(relative('', folder));
   });
 
-  test('has patterns of files from here where it is here', async () => {
+  test('in the current folder has file patterns relative to it', async () => {
     const folder = await folderWith('{"artifacts":{"linux-x86_64":"a"}}');
     vi.spyOn(process, 'cwd').mockReturnValue(folder);
     expect(readConfigFile('.').artifacts?.folder).toBe('.');
     expect(readConfigFile('..').artifacts).toBeUndefined();
   });
 
-  test('may be empty, or not be there', async () => {
+  test('can be empty or missing', async () => {
     expect(readConfigFile(await folderWith('{}'))).toEqual({});
     expect(readConfigFile(await tempFolder())).toEqual({});
   });
 
-  test('is the nearest one, upwards', async () => {
+  test('is the nearest one, searched upwards', async () => {
     const folder = await folderWith('{"app":"outer"}');
     const inner = join(folder, 'inner');
     const deep = join(inner, 'deep', 'deeper');
@@ -59,7 +59,7 @@ describe('the configuration file', () => {
     expect(readConfigFile(deep)).toEqual({ app: 'inner' });
   });
 
-  test('with a token is refused, and the token not shown', async () => {
+  test('with a token is rejected, and the token is not shown', async () => {
     const folder = await folderWith(JSON.stringify({ ...full, token: 'sko_canary' }));
     const read = () => readConfigFile(folder);
     expect(read).toThrow(
@@ -85,7 +85,7 @@ describe('the configuration file', () => {
     ['null', 'null', /body/],
     ['broken JSON', '{"app":', /cannot be read/],
     ['nothing', '', /cannot be read/],
-  ])('with %s is refused, by its name', async (_, content, words) => {
+  ])('with %s is rejected, and the error names the file', async (_, content, words) => {
     const folder = await folderWith(content);
     expect(() => readConfigFile(folder)).toThrow(expect.objectContaining({ code: 'usage' }));
     expect(() => readConfigFile(folder)).toThrow(words);

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { OptionErrors } from '../../../../src/cli/options/option-errors.ts';
 import { OtaError } from '../../../../src/errors.ts';
 
-describe('problems', () => {
-  test('that are none throw nothing', () => {
+describe('option errors', () => {
+  test('throw nothing if there are none', () => {
     expect(() => new OptionErrors().throwIfAny()).not.toThrow();
   });
 
-  test('of one kind are said in one sentence', () => {
+  test('throw a single error as one sentence', () => {
     const problems = new OptionErrors();
     problems.add('no app given: pass --app ID');
     expect(() => problems.throwIfAny()).toThrow(
@@ -15,7 +15,7 @@ describe('problems', () => {
     );
   });
 
-  test('are all said at once, those of failing reads among them', () => {
+  test('throw all errors together, with those of failed reads', () => {
     const problems = new OptionErrors();
     problems.add('first');
     const value = problems.attempt(() => {
@@ -28,7 +28,7 @@ describe('problems', () => {
     );
   });
 
-  test('are gathered from what takes its time, too', async () => {
+  test('collect errors of asynchronous reads too', async () => {
     const problems = new OptionErrors();
     const failing = async () => {
       throw new OtaError('usage', 'late');
@@ -40,7 +40,7 @@ describe('problems', () => {
     await expect(problems.attemptAsync(() => Promise.reject(surprise))).rejects.toBe(surprise);
   });
 
-  test('do not swallow a surprise', () => {
+  test('pass on an unexpected error', () => {
     const surprise = new TypeError('x is not a function');
     expect(() =>
       new OptionErrors().attempt(() => {

@@ -13,7 +13,7 @@ describe('--artifact', () => {
         { target: 'darwin', arch: 'aarch64', file: 'a.tar.gz' },
       ],
     ],
-  ])('%s is read', (value, expected) => {
+  ])('%s is accepted', (value, expected) => {
     expect(collectProblems((problems) => readArtifacts([value], problems))).toEqual({
       value: expected,
       found: '',
@@ -25,7 +25,7 @@ describe('--artifact', () => {
     ['=a.AppImage', 'is not TARGET-ARCH=FILE'],
     ['linux-x86_64=', 'is not TARGET-ARCH=FILE'],
     ['', 'is not TARGET-ARCH=FILE'],
-  ])('%j is refused', (value, words) => {
+  ])('%j is rejected', (value, words) => {
     const { found } = collectProblems((problems) => readArtifacts([value], problems));
     expect(found).toContain(`--artifact ${value}`);
     expect(found).toContain(words);
@@ -39,13 +39,13 @@ describe('--artifact', () => {
     ['Linux-x86_64', 'did you mean linux-x86_64?'],
     ['linux', 'use linux, darwin, windows with x86_64, '],
     ['beos-x86_64', 'for one bundle type like linux-x86_64-deb'],
-  ])('of the unknown platform %s is refused', (name, remedy) => {
+  ])('with the unknown platform %s is rejected, with a remedy', (name, remedy) => {
     const { found } = collectProblems((problems) => readArtifacts([`${name}=a`], problems));
     expect(found).toContain(`--artifact: unknown platform "${name}"; `);
     expect(found).toContain(remedy);
   });
 
-  test('for one platform twice is refused, also by way of universal', () => {
+  test('for one platform twice is rejected, also through a universal bundle', () => {
     const values = ['darwin-universal=a', 'darwin-aarch64=b', 'linux-x86_64=c', 'linux-x86_64=d'];
     const { found } = collectProblems((problems) => readArtifacts(values, problems));
     expect(found).toContain('--artifact names darwin-aarch64 more than once');
@@ -71,11 +71,11 @@ describe('--expect', () => {
     ['', '--expect is empty'],
     ['linux-x86_64,mac', '--expect: unknown platform "mac"'],
     ['darwin-aarch64,darwin-universal', '--expect names darwin-aarch64 more than once'],
-  ])('%j is refused', (list, words) => {
+  ])('%j is rejected', (list, words) => {
     expect(collectProblems((problems) => readExpected(list, problems)).found).toContain(words);
   });
 
-  test('wins over the config file, which is read alike', () => {
+  test('wins over the config file, which takes the same names', () => {
     const read = (list: string | undefined, configured: string[]) =>
       collectProblems((problems) => readExpected(list, problems, configured));
     expect(read('linux-x86_64', ['mac'])).toEqual({ value: ['linux-x86_64'], found: '' });
@@ -97,7 +97,7 @@ describe('--target and --arch', () => {
     expect(read).toEqual({ value: { target: 'windows', arch: 'aarch64' }, found: '' });
   });
 
-  test('name a kind of bundle with --bundle-type, if it is one of the system', () => {
+  test('name a bundle type with --bundle-type, if the system has it', () => {
     const deb = { target: 'linux', arch: 'x86_64', bundleType: 'deb' };
     expect(collectProblems((problems) => readPlatform(deb, problems))).toEqual({ value: deb, found: '' });
     const { found } = collectProblems((problems) => readPlatform({ ...deb, target: 'windows' }, problems));
@@ -109,7 +109,7 @@ describe('--target and --arch', () => {
     [{ target: 'mac', arch: 'x86_64' }, ['--target mac must be one of linux, darwin, windows']],
     [{ target: 'linux', arch: 'amd64' }, ['--arch amd64 must be one of x86_64, aarch64']],
     [{ target: 'linux-x86_64' }, ['--target linux-x86_64', '--arch is missing']],
-  ])('%j is refused', (options, words) => {
+  ])('%j is rejected', (options, words) => {
     const { value, found } = collectProblems((problems) => readPlatform(options, problems));
     expect(value).toBeUndefined();
     for (const word of words) expect(found).toContain(word);

@@ -7,8 +7,8 @@ function read(environment: Environment) {
   return collectProblems((problems) => readProxies(environment, problems));
 }
 
-describe('the environment names proxies', () => {
-  test('for each scheme, and what goes without', () => {
+describe('proxies in the environment', () => {
+  test('are read for each scheme, with the hosts that need none', () => {
     const { value, found } = read({
       HTTP_PROXY: 'http://a.example:3128',
       HTTPS_PROXY: 'https://us%40er:p%3Aw@b.example',
@@ -22,12 +22,12 @@ describe('the environment names proxies', () => {
     });
   });
 
-  test('in small letters too, which come first', () => {
+  test('can be in lower case, which wins', () => {
     const environment = { https_proxy: 'http://small:1', HTTPS_PROXY: 'http://large:2', no_proxy: 'a' };
     expect(read(environment).value).toEqual({ https: new URL('http://small:1'), bypass: ['a'] });
   });
 
-  test('set to nothing is as if not set', () => {
+  test('with an empty value are ignored', () => {
     expect(read({ https_proxy: '', HTTPS_PROXY: 'http://large:2' }).value?.https?.host).toBe('large:2');
     expect(read({ HTTP_PROXY: ' ', NO_PROXY: '' }).value).toEqual({ bypass: [] });
     expect(read({}).value).toEqual({ bypass: [] });
@@ -36,12 +36,12 @@ describe('the environment names proxies', () => {
   test.each([
     ['proxy.example:3128', 'http://proxy.example:3128/'],
     ['user:secret@proxy.example', 'http://user:secret@proxy.example/'],
-  ])('without a scheme as of http: %s', (text, url) => {
+  ])('without a scheme are http proxies: %s', (text, url) => {
     expect(read({ HTTPS_PROXY: text }).value?.https?.href).toBe(url);
   });
 });
 
-describe('what is no proxy is a problem that names the variable, and not its value', () => {
+describe('an invalid proxy is an error that names the variable, but not its value', () => {
   test.each([
     ['http://user:secret@', 'is not the URL of an http(s) proxy: set it like http://proxy.example:3128'],
     ['socks5://user:secret@proxy.example', 'is not the URL of an http(s) proxy'],

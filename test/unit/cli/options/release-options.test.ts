@@ -26,7 +26,7 @@ describe('--version', () => {
     ['vv1.2.0', 'is not strict semver'],
     ['latest', '--version latest is not strict semver (X.Y.Z)'],
     [`1.2.0-${'a'.repeat(60)}`, 'is not strict semver'],
-  ])('%j is refused', (text, words) => {
+  ])('%j is rejected', (text, words) => {
     expect(collectProblems((problems) => readVersion(text, problems)).found).toContain(words);
   });
 });
@@ -53,7 +53,7 @@ describe('the notes', () => {
     ['a file that is not there', { notesFile: '/nowhere/notes' }, undefined, 'does not exist'],
     ['NUL', { notes: 'a\0b' }, undefined, 'NUL or half of a surrogate pair'],
     ['half of a surrogate pair', { notes: 'a\ud800b' }, undefined, 'NUL or half of a surrogate pair'],
-  ])('with %s are refused', async (_, options, content, words) => {
+  ])('with %s are rejected', async (_, options, content, words) => {
     expect((await read(options, content)).found).toContain(words);
   });
 });

@@ -16,7 +16,7 @@ import { collectProblems } from '../../../support/process/collect-problems.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
 describe('--server', () => {
-  test.each(['https://ota.example', 'http://127.0.0.1:4680/prefix/'])('%s is taken', (text) => {
+  test.each(['https://ota.example', 'http://127.0.0.1:4680/prefix/'])('%s is accepted', (text) => {
     const { value, found } = collectProblems((problems) => readServer(text, problems));
     expect(found).toBe('');
     expect(value).toEqual(new URL(text));
@@ -29,11 +29,11 @@ describe('--server', () => {
     ['ftp://ota.example', '--server ftp://ota.example is not an http(s) URL'],
     ['https://ota.example?a=b', '--server must not have credentials, a query or a fragment'],
     ['https://ota.example#a', '--server must not have credentials, a query or a fragment'],
-  ])('%j is refused', (text, words) => {
+  ])('%j is rejected', (text, words) => {
     expect(collectProblems((problems) => readServer(text, problems)).found).toContain(words);
   });
 
-  test('with credentials is refused without showing them', () => {
+  test('with credentials is rejected, and the error does not show them', () => {
     const { found } = collectProblems((problems) => readServer('https://me:hunter2@ota.example', problems));
     expect(found).toContain('credentials');
     expect(found).not.toContain('hunter2');
@@ -69,14 +69,14 @@ describe('the token', () => {
     return file;
   }
 
-  test.each(['opaque-of-another-server', generateToken()])('%s is taken as it is', (token) => {
+  test.each(['opaque-of-another-server', generateToken()])('%s is used unchanged', (token) => {
     expect(collectProblems((problems) => readToken({ token }, problems))).toEqual({
       value: token,
       found: '',
     });
   });
 
-  test('comes from its file before anything else, without the line end', async () => {
+  test('is read from its file first, without the line end', async () => {
     const tokenFile = await fileWith('from-file\r\n');
     const read = collectProblems((problems) => readToken({ token: 'from-flag', tokenFile }, problems));
     expect(read).toEqual({ value: 'from-file', found: '' });
@@ -87,23 +87,23 @@ describe('the token', () => {
     ['an empty text', { token: '' }, 'no token given'],
     ['spaces in it', { token: 'a b' }, 'contains spaces or line breaks'],
     ['an umlaut', { token: 'tökén' }, 'remove the extra whitespace'],
-  ])('as %s is refused', (_, options, words) => {
+  ])('with %s is rejected', (_, options, words) => {
     expect(collectProblems((problems) => readToken(options, problems)).found).toContain(words);
   });
 
-  test.each(['', ' \n', 'one\ntwo\n'])('in a file that holds %j is refused', async (text) => {
+  test.each(['', ' \n', 'one\ntwo\n'])('in a file that contains %j is rejected', async (text) => {
     const tokenFile = await fileWith(text);
     expect(collectProblems((problems) => readToken({ tokenFile }, problems)).found).toMatch(
       /^the token is empty or contains/,
     );
   });
 
-  test('in a file that is not there is one problem', () => {
+  test('in a missing file is one error', () => {
     const { found } = collectProblems((problems) => readToken({ tokenFile: '/nowhere/token' }, problems));
     expect(found).toBe('--token-file /nowhere/token cannot be read: does not exist');
   });
 
-  test('that is mistyped or cut off is refused, and not shown', () => {
+  test('that is mistyped or cut off is rejected, and not shown', () => {
     const token = generateToken();
     for (const wrong of [token.slice(0, -1), token.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'))]) {
       const { found } = collectProblems((problems) => readToken({ token: wrong }, problems));
@@ -124,7 +124,7 @@ describe('--pubkey', () => {
     ['the bare line', line],
     ["minisign's two lines", text],
     ['the form of tauri.conf.json', wrapped],
-  ])('takes %s', (_, value) => {
+  ])('accepts %s', (_, value) => {
     const { value: key, found } = collectProblems((problems) => readPublicKey(value, problems));
     expect(found).toBe('');
     expect(key && formatKeyId(key.keyId)).toBe(keyId);
@@ -135,7 +135,7 @@ describe('--pubkey', () => {
     ['app.key.pub', wrapped],
     ['app.key.pub with a line end', `${wrapped}\n`],
     ['tauri.conf.json', config],
-  ])('takes the file %s', async (name, content) => {
+  ])('accepts the file %s', async (name, content) => {
     const file = join(await tempFolder(), name);
     await writeFile(file, content);
     const { value: key, found } = collectProblems((problems) => readPublicKey(file, problems));
@@ -143,7 +143,7 @@ describe('--pubkey', () => {
     expect(key && formatKeyId(key.keyId)).toBe(keyId);
   });
 
-  test.each([undefined, ''])('%j is no key', (value) => {
+  test.each([undefined, ''])('%j means no key', (value) => {
     expect(collectProblems((problems) => readPublicKey(value, problems))).toEqual({
       value: undefined,
       found: '',
@@ -156,7 +156,7 @@ describe('--pubkey', () => {
     ['a configuration with a broken key', '{"plugins":{"updater":{"pubkey":"abc"}}}'],
     ['something else', 'hello'],
     ['an empty file', ''],
-  ])('refuses %s', async (_, content) => {
+  ])('rejects %s', async (_, content) => {
     const file = join(await tempFolder(), 'pubkey');
     if (content !== undefined) await writeFile(file, content);
     const { value, found } = collectProblems((problems) => readPublicKey(file, problems));
@@ -164,7 +164,7 @@ describe('--pubkey', () => {
     expect(found).toContain('is neither a minisign public key nor a file that contains one');
   });
 
-  test('refuses a folder', async () => {
+  test('rejects a folder', async () => {
     const folder = join(await tempFolder(), 'keys');
     await mkdir(folder);
     expect(collectProblems((problems) => readPublicKey(folder, problems)).found).toContain(
@@ -173,7 +173,7 @@ describe('--pubkey', () => {
   });
 });
 
-describe('a number', () => {
+describe('an integer option', () => {
   test.each([
     ['1', 1],
     ['64', 64],
@@ -186,7 +186,7 @@ describe('a number', () => {
   });
 
   test.each(['0', '65', '-1', '1.5', '1e1', '', ' 1', 'many', '99999999999999999999'])(
-    '%j is refused',
+    '%j is rejected',
     (text) => {
       const { found } = collectProblems((problems) =>
         readInteger({ option: '--concurrency', text, min: 1, max: 64 }, problems),
@@ -199,7 +199,7 @@ describe('a number', () => {
 test.each([
   ['a file that is not there', 'missing', 'does not exist'],
   ['a folder', '.', 'EISDIR'],
-])('reading %s is a problem that names the flag', async (_, path, words) => {
+])('reading %s is an error that names the option', async (_, path, words) => {
   const full = join(await tempFolder(), path);
   expect(() => readTextFile(full, '--notes-file')).toThrow(
     expect.objectContaining({

@@ -15,14 +15,14 @@ describe('--expires', () => {
     expect(found).toBe('');
   });
 
-  test.each(['0', '3651', '-1', '1.5', '1w', '', 'Never', '99999'])('%j is refused', (text) => {
+  test.each(['0', '3651', '-1', '1.5', '1w', '', 'Never', '99999'])('%j is rejected', (text) => {
     expect(collectProblems((problems) => readExpiry(text, problems)).found).toBe(
       `--expires ${text} must be a number of days from 1 to 3650, or never`,
     );
   });
 });
 
-test('days have 24 hours, also where clocks are changed in between', () => {
+test('a day has 24 hours, also across a change to summer time', () => {
   const now = new Date('2026-03-13T12:00:00Z');
   expect(expiryAfterDays(3650, now).toISOString()).toBe('2036-03-10T12:00:00.000Z');
 });

@@ -27,14 +27,14 @@ function report(error: unknown, options: OutputOptions = {}, signal?: NodeJS.Sig
   return reportError(error, createOutput(options), signal);
 }
 
-describe('a failure', () => {
+describe('an error', () => {
   test.each(Object.entries(EXIT_CODES) as [OtaErrorCode, number][])('%s exits with %i', (code, exit) => {
     expect(exitCodeOf(code)).toBe(exit);
     expect(report(new OtaError(code, 'It went wrong', { hint: 'Do this.' }))).toBe(exit);
     expect(written).toEqual({ stdout: '', stderr: 'error: It went wrong.\n  Do this.\n' });
   });
 
-  test('with --json is one document on stdout, and words on stderr', () => {
+  test('with --json is one document on stdout, and text on stderr', () => {
     report(new OtaError('network', 'no answer', { hint: 'Again.' }), { json: true });
     expect(JSON.parse(written.stdout)).toEqual({
       error: { code: 'network', message: 'no answer', hint: 'Again.', retryable: true },
@@ -42,7 +42,7 @@ describe('a failure', () => {
     expect(written.stderr).toBe('error: no answer.\n  Again.\n');
   });
 
-  test('without a hint says null with --json', () => {
+  test('without a hint has null in its JSON', () => {
     report(new OtaError('conflict', 'taken'), { json: true });
     expect(JSON.parse(written.stdout).error).toEqual({
       code: 'conflict',
@@ -55,7 +55,7 @@ describe('a failure', () => {
   test.each([
     [{}, false],
     [{ verbose: true }, true],
-  ])('with %j tells its cause: %s', (options, tells) => {
+  ])('with %j shows its cause: %s', (options, tells) => {
     report(new OtaError('network', 'no answer', { cause: new Error('ECONNREFUSED') }), options);
     expect(written.stderr.includes('ECONNREFUSED')).toBe(tells);
     expect(written.stderr).not.toContain('    at ');
@@ -66,7 +66,7 @@ describe('a failure', () => {
     expect(written.stderr).toBe(`error: ${message}\n`);
   });
 
-  test('by a signal says how to go on', () => {
+  test('after a signal says how to continue', () => {
     expect(report(new Error('aborted'), { json: true }, 'SIGINT')).toBe(130);
     expect(JSON.parse(written.stdout).error).toMatchObject({ code: 'interrupted' });
     expect(written.stderr).toContain('Run the same command again');
@@ -76,7 +76,7 @@ describe('a failure', () => {
   test.each([
     ['an error', new TypeError('x is not a function'), 'x is not a function'],
     ['a text', 'thrown', 'thrown'],
-  ])('that is a bug (%s) exits with 1, with its stack and a plea', (_, error, words) => {
+  ])('that is a bug (%s) exits with 1, and shows its stack and where to report it', (_, error, words) => {
     expect(report(error, { json: true })).toBe(1);
     expect(written.stderr).toContain(words);
     expect(written.stderr).toContain('    at ');

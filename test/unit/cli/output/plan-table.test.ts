@@ -27,7 +27,7 @@ test('a plan is a table of platform, bundle, size, hash, key id, action and file
   ]);
 });
 
-test('in a refused plan each file is one of the reasons, or ok', () => {
+test('a refused plan marks each file as refused or ok', () => {
   const table = formatRefused([
     { ...FILE, signature: 's', refused: true },
     { ...FILE, signature: 's', refused: false, file: 'b' },

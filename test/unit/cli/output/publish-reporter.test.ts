@@ -57,7 +57,7 @@ const upload: PublishEvent[] = [
 ];
 
 describe('progress without a terminal', () => {
-  test('is a plain line when an upload begins, and one with its speed when it ends', () => {
+  test('is a plain line when an upload starts, and one with its speed when it ends', () => {
     expect(show(upload)).toBe(
       'linux-x86_64: uploading App.AppImage (2 MB)\n' +
         'linux-x86_64: uploaded App.AppImage (2 MB) in 1.0 s (2 MB/s)\n',
@@ -75,13 +75,13 @@ describe('progress without a terminal', () => {
       { type: 'retrying', notice: { error: new OtaError('network', 'no answer'), attempt: 2, waitMs: 1500 } },
       'no answer; retrying in 1.5 s',
     ],
-  ])('tells of $type', (event, line) => {
+  ])('has a line for $type', (event, line) => {
     expect(show([event])).toBe(`${line}\n`);
     stderr = '';
     expect(show([event], { quiet: true })).toBe('');
   });
 
-  test('tells of hashing only where more is asked for', () => {
+  test('has a line for hashing only with --verbose', () => {
     const hashing: PublishEvent = { type: 'hashing', file: 'App.AppImage' };
     expect(show([hashing])).toBe('');
     expect(show([hashing], { verbose: true })).toBe('hashing App.AppImage\n');
@@ -89,7 +89,7 @@ describe('progress without a terminal', () => {
 });
 
 describe('progress on a terminal', () => {
-  test('is a moving line with size, speed and time left, that goes when the upload ends', () => {
+  test('is a redrawn line with size, speed and time left, removed when the upload ends', () => {
     const shown = show(upload, { terminal: true });
     expect(shown).toContain('25%  500 kB of 2 MB  1 MB/s  0:02 left  App.AppImage');
     expect(shown).not.toContain('uploading App.AppImage');
@@ -99,7 +99,7 @@ describe('progress on a terminal', () => {
   test.each([
     ['in a log', { plain: true }],
     ['where quiet is asked for', { quiet: true }],
-  ])('does not move %s', (_, options) => {
+  ])('is not redrawn %s', (_, options) => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: what moves a cursor
     expect(show(upload, { terminal: true, ...options })).not.toMatch(/\u001b/);
   });

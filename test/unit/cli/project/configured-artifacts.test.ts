@@ -51,7 +51,7 @@ describe('patterns in the config file', () => {
     expect(await read(patterns)).toEqual({ found, leftOut: [], problems: '' });
   });
 
-  test('find those of the version that is published, and no leftovers', async () => {
+  test('find the files of the published version, and no older ones', async () => {
     const patterns = { 'linux-x86_64': 'dist/App_{version}_*.AppImage' };
     const files = ['App_1.1.0_amd64.AppImage', 'App_1.2.0_amd64.AppImage', 'App_1.2.0+7_amd64.AppImage'];
     expect((await read(patterns, { files })).found).toEqual(['linux-x86_64 dist/App_1.2.0_amd64.AppImage']);
@@ -60,7 +60,7 @@ describe('patterns in the config file', () => {
     ]);
   });
 
-  test('with the version are passed over where there is none, which is said elsewhere', async () => {
+  test('with {version} are skipped without a version, which is an error of its own', async () => {
     const patterns = { 'linux-x86_64': 'dist/App_{version}.AppImage', 'windows-x86_64': 'dist/gone.exe' };
     const { problems } = await read(patterns, { version: '' });
     expect(problems).toContain('gone.exe');
@@ -88,7 +88,7 @@ describe('patterns in the config file', () => {
       { 'linux-x86_64': 'dist/App_{version}*' },
       /^artifacts in config\.json: "dist\/App_1\.2\.0\*" for linux-x86_64 matches 2 files: dist\/App_1\.2\.0_amd64\.AppImage, dist\/App_1\.2\.0_amd64\.deb\. Make it match one/,
     ],
-  ])('with %s are a problem', async (_, patterns, words) => {
+  ])('with %s are an error', async (_, patterns, words) => {
     expect((await read(patterns)).problems).toMatch(words);
   });
 });
@@ -101,7 +101,7 @@ describe('pains 2: a pattern that matches nothing', () => {
   };
   const files = ['App_1.2.0_amd64.AppImage'];
 
-  test('is a problem that names it and the folder, for each that does', async () => {
+  test('is an error that names the pattern and the folder, for each such pattern', async () => {
     const { problems } = await read(patterns, { files });
     expect(problems).toContain('2 problems:');
     for (const named of [
@@ -111,7 +111,7 @@ describe('pains 2: a pattern that matches nothing', () => {
       expect(problems).toContain(`artifacts in config.json: ${named} matches no file in FOLDER. Build it`);
   });
 
-  test('is left out and said where other platforms are expected, and warned of where it is not', async () => {
+  test('is left out if another job is expected to publish it, and is a warning if none is', async () => {
     const expected = ['linux-x86_64', 'windows-x86_64'];
     expect(await read(patterns, { files, expect: expected })).toEqual({
       found: ['linux-x86_64 dist/App_1.2.0_amd64.AppImage'],
@@ -131,7 +131,7 @@ describe('pains 2: a pattern that matches nothing', () => {
     });
   });
 
-  test('for a universal app or a kind of bundle is expected by the name of its platform', async () => {
+  test('for a universal app or a bundle type counts as expected by the name of its platform', async () => {
     const { leftOut } = await read(
       { 'darwin-universal': 'gone', 'windows-x86_64-nsis': 'gone', 'linux-x86_64': 'dist/*' },
       { files, expect: ['darwin-aarch64', 'windows-x86_64'] },
@@ -139,13 +139,13 @@ describe('pains 2: a pattern that matches nothing', () => {
     expect(leftOut.map(({ usual }) => usual)).toEqual([true, true]);
   });
 
-  test('is a problem where none matches, whatever is expected', async () => {
+  test('is an error if no pattern matches, whatever is expected', async () => {
     const { problems } = await read(patterns, { files: [], expect: ['linux-x86_64', 'windows-x86_64'] });
     expect(problems).toContain('3 problems:');
     expect(problems).toContain('"dist/*_1.2.0_amd64.AppImage" for linux-x86_64 matches no file in FOLDER');
   });
 
-  test('because folders are written as on Windows is told so', async () => {
+  test('because of backslashes is an error that says so', async () => {
     const { problems } = await read({ 'linux-x86_64': 'dist\\*.AppImage' });
     expect(problems).toContain(
       '"dist\\*.AppImage" for linux-x86_64 matches no file in FOLDER. Separate folders with /',

@@ -44,25 +44,25 @@ describe('a pattern', () => {
     expect(await match(project, pattern)).toEqual(expected);
   });
 
-  test('may be absolute', async () => {
+  test('can be absolute', async () => {
     const project = await projectWith(APP);
     expect(await match(project, join(project, 'dist/*.AppImage'))).toEqual([APP]);
     expect(await matchFiles(project, join(project, APP))).toEqual([join(project, APP)]);
   });
 
-  test('gives paths like that of the folder: relative where it is', async () => {
+  test('finds relative paths in a relative folder', async () => {
     const folder = relative('', await projectWith(APP));
     expect(await matchFiles(folder, 'dist/*.AppImage')).toEqual([join(folder, APP)]);
     expect(await matchFiles(folder, APP)).toEqual([join(folder, APP)]);
   });
 
-  test('matches no folder and no signature', async () => {
+  test('matches neither folders nor signatures', async () => {
     const project = await projectWith(APP, `${APP}.sig`, 'dist/App_dir.AppImage/a');
     expect(await match(project, 'dist/App*')).toEqual([APP]);
     expect(await match(project, 'dist/App_dir.AppImage')).toEqual([]);
   });
 
-  test('that is the path of a file is that file, whatever is in its name', async () => {
+  test('that is the path of a file matches it, whatever characters are in its name', async () => {
     const project = await projectWith('dist/My App (x64) [1].exe', 'dist/My App x64 1.exe');
     expect(await match(project, 'dist/My App (x64) [1].exe')).toEqual(['dist/My App (x64) [1].exe']);
     expect(await match(project, 'dist/My App (x64) [1]*')).toEqual(['dist/My App x64 1.exe']);
@@ -89,11 +89,11 @@ describe('a symbolic link', () => {
     ['linked/*.AppImage', ['linked/App.AppImage']],
     ['linked/App.AppImage', ['linked/App.AppImage']],
     ['dist/linked.AppImage', ['dist/linked.AppImage']],
-  ])('is followed where %s names it', async (pattern, expected) => {
+  ])('is followed if %s names it', async (pattern, expected) => {
     expect(await match(await projectWithLinks(), pattern)).toEqual(expected);
   });
 
-  test('that leads nowhere matches nothing', async () => {
+  test('that is broken matches nothing', async () => {
     const project = await projectWith();
     await symlink('gone.AppImage', join(project, 'App.AppImage'));
     expect(await match(project, 'App.AppImage')).toEqual([]);
