@@ -52,7 +52,9 @@ test('a page instead of the API names the proxy it came through', async () => {
   const { code, document } = await world.runJson(['releases', 'list'], { env });
   expect(code).toBe(8);
   expect(document.error.message).toMatch(
-    new RegExp(`^http://updates.example/.*, through the proxy ${proxy.url.origin}, answered with an HTML page`),
+    new RegExp(
+      `^http://updates.example/.*, through the proxy ${proxy.url.origin}, answered with an HTML page`,
+    ),
   );
 });
 
