@@ -11,7 +11,17 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exitCode = 2;
 } else {
   const { enableCompileCache } = await import('node:module');
-  enableCompileCache(); // in the system's temporary folder, or in NODE_COMPILE_CACHE
+  enableCompileCache(await compileCacheFolder()); // NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE win
   const { main } = await import('../dist/main.js');
   process.exitCode = await main(process.argv);
+}
+
+/** The user's own, as code is run from it: in Node's default, the temporary folder, another user could have put some. */
+async function compileCacheFolder() {
+  const { homedir } = await import('node:os');
+  const { join } = await import('node:path');
+  const { LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
+  const folders = { win32: LOCALAPPDATA, darwin: join(homedir(), 'Library', 'Caches') };
+  const folder = XDG_CACHE_HOME || folders[process.platform] || join(homedir(), '.cache');
+  return join(folder, 'synckit-ota', 'compile-cache');
 }

@@ -27,9 +27,9 @@ export async function unsignedProject(config: Readonly<Record<string, unknown>> 
   return project;
 }
 
-/** Environment for temporary files in a folder that Node itself writes nothing to. */
+/** Environment for temporary files in a folder. */
 export function temporaryFilesIn(folder: string): Readonly<Record<string, string>> {
-  return { TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: '1' };
+  return { TMPDIR: folder };
 }
 
 /** Starts `dev`, and ends it with the test at the latest. */
