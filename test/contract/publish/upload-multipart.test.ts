@@ -88,7 +88,7 @@ async function openWorld() {
 
 type World = Awaited<ReturnType<typeof openWorld>>;
 
-/** The first so many requests for a part are answered so. */
+/** Answers the first requests for a part like this. */
 function strike(world: World, part: number, count: number, answer: Answer): void {
   let left = count;
   world.intercept((_, number) => (number === part && left-- > 0 ? answer : undefined));
@@ -97,7 +97,7 @@ function strike(world: World, part: number, count: number, answer: Answer): void
 const isCompletion = ({ url }: { url: URL }) => url.pathname.endsWith('/complete');
 
 describe('a file that goes in parts', () => {
-  test('is read once, sent part by part, taken, and told of from beginning to end', async () => {
+  test('is read once, sent part by part, finalized, and reported from start to end', async () => {
     const world = await openWorld();
     const { outcome, publisher, transport } = await world.upload();
     expect(outcome).toEqual({ servedSignature: 'signature', wentLive: false });
@@ -113,7 +113,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('has no more parts under way than there is memory for', async () => {
+  test('has no more parts in flight than fit into memory', async () => {
     const world = await openWorld();
     const { transport, publisher } = world.job();
     let underWay = 0;
@@ -142,7 +142,7 @@ describe('a file that goes in parts', () => {
       'is answered with half an answer',
       { status: 200, body: 'cut off', headers: { 'content-length': '7' }, cutAt: 3 },
     ],
-  ])('R55: has a part sent again whose PUT %s, and no other', async (_, answer) => {
+  ])('R55: has a part sent again if its PUT %s, and no other', async (_, answer) => {
     const world = await openWorld();
     strike(world, 2, 2, answer);
     const { outcome, publisher } = await world.upload();
@@ -172,7 +172,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('has a fresh URL for a part whose URL is refused, once', async () => {
+  test('gets a fresh URL for a part if its URL is refused, once', async () => {
     const world = await openWorld();
     strike(world, 1, 1, { status: 403 });
     expect((await world.upload()).outcome).toMatchObject({ servedSignature: 'signature' });
@@ -189,7 +189,7 @@ describe('a file that goes in parts', () => {
     expect(await objectsIn(world.place)).toMatchObject({ staging: 0, artifacts: 0 });
   });
 
-  test('is sent anew when the store ends what was begun, and given up when it does so again', async () => {
+  test('is sent again when the store aborts the upload, and given up when it does so again', async () => {
     const world = await openWorld();
     let endings = 1;
     world.intercept((_, number) => {
@@ -210,7 +210,7 @@ describe('a file that goes in parts', () => {
     });
   });
 
-  test('R63: is not put together when it changes meanwhile', async () => {
+  test('R63: is not assembled when it changes during the upload', async () => {
     const world = await openWorld();
     const way = world.job();
     way.transport.before = async ({ url }) => {
@@ -228,7 +228,7 @@ describe('a file that goes in parts', () => {
     });
   });
 
-  test('is sent anew where an earlier run brought other bytes', async () => {
+  test('is sent again where an earlier run uploaded a different file', async () => {
     const world = await openWorld();
     strike(world, 2, Number.POSITIVE_INFINITY, { status: 500 });
     await world.upload();
@@ -253,8 +253,8 @@ describe('a file that goes in parts', () => {
 
   test.each([
     ['was not sent', 'before'],
-    ['was answered, and nobody heard it,', 'after'],
-  ] as const)('is complete though the call to put it together %s at first', async (_, when) => {
+    ['was answered, and the answer was lost,', 'after'],
+  ] as const)('is complete although the call to assemble it %s at first', async (_, when) => {
     const world = await openWorld();
     const way = world.job();
     let failures = 1;
@@ -266,7 +266,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('is taken where it was put together before, without sending any of it', async () => {
+  test('is finalized where it was assembled before, without sending any of it', async () => {
     const world = await openWorld();
     const way = world.job();
     const cannotBeTaken = ({ header }: Operation) => header('x-amz-copy-source') !== undefined;
@@ -287,7 +287,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('of which another job brought other bytes meanwhile is a conflict', async () => {
+  test('is a conflict where another job has uploaded a different file', async () => {
     const world = await openWorld();
     const way = world.job();
     const other = Buffer.from('other');
