@@ -5,7 +5,7 @@ import { describeOnS3 } from '../../support/s3/s3-place.ts';
 import { NEVER, openS3Server } from '../../support/s3/s3-server.ts';
 import { DEB, LINUX, MAC } from '../../support/tauri/local-file.ts';
 
-describeOnS3('a publish to a server whose files are', (openPlace) => {
+describeOnS3('a publish to a server with its files', (openPlace) => {
   async function startWorld(pollSchedule = NEVER) {
     const place = await openPlace();
     const open = (dataDir: string) => openS3Server(dataDir, place, { pollSchedule });
@@ -43,7 +43,7 @@ describeOnS3('a publish to a server whose files are', (openPlace) => {
     },
   );
 
-  test('with expected platforms tells that its last file took the release live', async () => {
+  test('with expected platforms knows that its last file took the release live', async () => {
     const world = await startWorld();
     const expect3 = ['linux-x86_64', 'darwin-aarch64'];
     const first = await world.run({ artifacts: world.filesOf(MAC), expect: expect3 });

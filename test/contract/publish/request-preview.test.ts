@@ -13,7 +13,7 @@ import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER, openS3Server } from '../../support/s3/s3-server.ts';
 import { DEB, LINUX, MAC, writeArtifact } from '../../support/tauri/local-file.ts';
 
-/** Real HTTP that keeps what was sent, as `METHOD path`; what only an answer tells stands as in a plan. */
+/** Real HTTP that keeps what was sent, as `METHOD path`; what only a response contains is a placeholder, as in a plan. */
 class ListingTransport implements Transport {
   readonly inner = new UndiciTransport();
   sent: string[] = [];
@@ -95,7 +95,7 @@ test('a dry run lists the call after each PUT where files arrive in a store else
   expect(first.planned).toEqual(first.sent);
 });
 
-test('a dry run that ends in an error tells which files are refused, and which are sound', async () => {
+test('a dry run that ends in an error shows which files are refused, and which are sound', async () => {
   const { publisher, artifacts } = await startWorld();
   await publish(publisher, publishRequest({ artifacts: artifacts.slice(0, 2) }));
   const [linux, mac] = artifacts;
@@ -112,7 +112,7 @@ test('a dry run that ends in an error tells which files are refused, and which a
   });
 });
 
-test('a dry run tells in how many parts a large file goes', async () => {
+test('a dry run shows the number of parts of a large file', async () => {
   const place = await fakeS3Place();
   const world = await startWorld((dataDir) => openS3Server(dataDir, place, { pollSchedule: NEVER }));
   const large = await writeArtifact(
@@ -124,6 +124,6 @@ test('a dry run tells in how many parts a large file goes', async () => {
   const { planned, sent } = await planAndSend(world, { version: '1.2.0', artifacts: [large] });
   const isPut = (request: string) => request === 'PUT {upload_url}';
   expect(sent.filter(isPut)).toHaveLength(16);
-  const told = sent.filter((request, i) => !isPut(request) || !isPut(sent[i - 1] ?? ''));
-  expect(planned).toEqual(told.map((request) => (isPut(request) ? 'PUT {part_url} (16 parts)' : request)));
+  const shown = sent.filter((request, i) => !isPut(request) || !isPut(sent[i - 1] ?? ''));
+  expect(planned).toEqual(shown.map((request) => (isPut(request) ? 'PUT {part_url} (16 parts)' : request)));
 });

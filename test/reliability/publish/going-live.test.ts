@@ -46,7 +46,7 @@ function startCheckers(world: PublishWorld, platforms: readonly Platform[]) {
   };
 }
 
-/** Publishes as one run, or as six jobs that start at the same instant. Tells when going live was first asked for. */
+/** Publishes as one run, or as six jobs that start at the same instant. Calls back when going live is first requested. */
 async function publishAll(world: PublishWorld, version: string, sixJobs: boolean, onGoingLive: () => void) {
   const expected = sixJobs ? { expect: SIX.map(platformName) } : {};
   const jobs = sixJobs ? world.artifacts.map((artifact) => [artifact]) : [world.artifacts];
@@ -64,7 +64,7 @@ async function publishAll(world: PublishWorld, version: string, sixJobs: boolean
   const published = statuses.filter((status) => status === 'published').length;
   expect(statuses).toEqual(statuses.map(() => expect.stringMatching(/^(draft|published)$/)));
   expect(published).toBeGreaterThan(0);
-  // Where uploads arrive elsewhere, a job that nobody told takes what it sees live for its own: see `Filled.live`.
+  // Where uploads go to a remote store, a job without that information counts as the one: see `GoLiveResult`.
   if (!isRemote(world.server.services.storage)) expect(published).toBe(1);
 }
 

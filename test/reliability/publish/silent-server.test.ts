@@ -13,8 +13,8 @@ const PATIENCE_MS = 300;
 
 const SILENCES: readonly (readonly [string, (answerSize: number) => Point])[] = [
   ['never begins', () => 'applied'],
-  ['stands still in its head', () => ({ answerByte: 20 })],
-  ['stands still before its last byte', (answerSize) => ({ answerByte: answerSize - 1 })],
+  ['stalls in its head', () => ({ answerByte: 20 })],
+  ['stalls before its last byte', (answerSize) => ({ answerByte: answerSize - 1 })],
 ];
 
 /** An upload may take as long as it moves: test/client/upload.test.ts stops the time for that. */

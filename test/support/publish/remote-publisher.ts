@@ -28,7 +28,7 @@ export interface RemoteWorldOptions extends Partial<Services> {
   readonly copySizes?: CopySizes;
 }
 
-/** One app on a server whose files are in a store elsewhere. */
+/** One app on a server with its files in a remote store. */
 export async function openRemoteWorld(
   place: S3Place,
   { pubkey, dataDir, ...overrides }: RemoteWorldOptions = {},

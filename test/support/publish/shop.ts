@@ -57,7 +57,7 @@ export async function closedShop(): Promise<Shop> {
   expect(published, published.stderr).toMatchObject({ code: 0 });
   const { document: revoked } = await ok('tokens', 'create', '--app', world.app.id, ...store);
   await ok('tokens', 'revoke', revoked.id, ...store);
-  await promiseUpload(world);
+  await grantUpload(world);
   const tokens = [world.app, { id: world.app.id, token: revoked.token }, other];
   const answers = await answersOf(world.server.url, tokens);
   expect(await world.server.stop()).toBe(0);
@@ -96,7 +96,7 @@ async function update({ url, ...rest }: { url: string }) {
   return { ...rest, bytes: createHash('sha256').update(bytes).digest('hex') };
 }
 
-async function promiseUpload({ server, app }: World): Promise<void> {
+async function grantUpload({ server, app }: World): Promise<void> {
   const headers = { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' };
   const releases = `${server.url}/api/sync/ota/apps/${app.id}/releases`;
   const listed = (await (await fetch(releases, { headers })).json()) as { id: string; version: string }[];

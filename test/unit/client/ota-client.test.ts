@@ -81,7 +81,7 @@ describe('the requests of the client', () => {
       answer: () => HttpResponse.json({ ...RELEASE, status: 'yanked' }),
     },
     {
-      name: 'deleteRelease of so many artifacts',
+      name: 'deleteRelease with a number of artifacts',
       call: (api) => api.deleteRelease('a1', 'r1', 0),
       request: 'DELETE /api/sync/ota/apps/a1/releases/r1?artifacts=0',
       answer: () => new HttpResponse(null, { status: 204 }),

@@ -122,13 +122,13 @@ describe('a server that is not the API', () => {
     expect(sent).toBeLessThan(32 * 1024 * 1024);
   });
 
-  describe('R57 trickles its answer', () => {
+  describe('R57 sends its response slowly', () => {
     afterEach(() => {
       vi.useRealTimers();
     });
 
     /** The release, after as many blanks as asked for, one each quarter of a minute. */
-    const trickling = (blanks: number) => () => {
+    const slowly = (blanks: number) => () => {
       let sent = 0;
       const body = new ReadableStream({
         pull(controller) {
@@ -145,14 +145,14 @@ describe('a server that is not the API', () => {
 
     test('for ever: it is waited for a minute, and then tried again', async () => {
       vi.useFakeTimers({ toFake: ['performance'] });
-      const { outcome, transport } = await create(trickling(Number.POSITIVE_INFINITY), created);
+      const { outcome, transport } = await create(slowly(Number.POSITIVE_INFINITY), created);
       expect(await outcome).toEqual(RELEASE);
       expect(transport.requests).toHaveLength(2);
     });
 
     test('and ends within a minute: that is the answer', async () => {
       vi.useFakeTimers({ toFake: ['performance'] });
-      const { outcome, transport } = await create(trickling(2));
+      const { outcome, transport } = await create(slowly(2));
       expect(await outcome).toEqual(RELEASE);
       expect(transport.requests).toHaveLength(1);
     });

@@ -4,7 +4,7 @@ import { OtaError, type OtaErrorCode } from '../../../src/errors.ts';
 
 const FAILING = new OtaError('network', 'no answer');
 
-/** Runs an operation that fails so many times; time does not pass. */
+/** Runs an operation that fails that often; time does not pass. */
 async function runFailing(failures: number, error: unknown = FAILING, options: RetryOptions = {}) {
   const waits: number[] = [];
   const tries: number[] = [];
@@ -83,7 +83,7 @@ describe('retry', () => {
     expect(tries).toEqual([1]);
   });
 
-  test('tells of each further try before it waits', async () => {
+  test('reports each further attempt before it waits', async () => {
     const notices: RetryNotice[] = [];
     await runFailing(2, FAILING, { random: () => 1, onRetry: (notice) => notices.push(notice) });
     expect(notices).toEqual([
@@ -92,7 +92,7 @@ describe('retry', () => {
     ]);
   });
 
-  test('does not try again once it is told to stop while it waits', async () => {
+  test('does not try again once it is aborted while it waits', async () => {
     const abort = new AbortController();
     const retry = new Retry({ signal: abort.signal, random: () => 1, onRetry: () => abort.abort() });
     let tries = 0;

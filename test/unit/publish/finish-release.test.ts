@@ -24,7 +24,7 @@ async function startWithDraft(): Promise<PublishWorld> {
 }
 
 describe('a draft', () => {
-  test('is offered to nobody until it is finished, then to all, verified', async () => {
+  test('is not offered until it is finished, then to all, verified', async () => {
     const world = await startWithDraft();
     for (const platform of [LINUX, DEB, MAC]) expect(await world.offered(platform)).toBeUndefined();
     const { outcome, publisher } = await finish(world, { expect: ['linux-x86_64', 'darwin-aarch64'] });
@@ -121,7 +121,7 @@ describe('a draft is added to', () => {
     expect(transport.writes).toEqual([]);
   });
 
-  test('while another job finishes it: then it is told that it is live, and verified', async () => {
+  test('while another job finishes it: then it is reported live, and verified', async () => {
     const world = await startWithDraft();
     const windows = await writeArtifact(world.folder, WINDOWS);
     const way = wayWhere(world, atUploadUrl, () => finish(world));

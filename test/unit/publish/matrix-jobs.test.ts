@@ -62,7 +62,7 @@ describe('jobs that start at the same instant', () => {
     expect(statuses.toSorted()).toEqual([...jobs.slice(1).map(() => 'draft'), 'published']);
     expect(watch.wrong).toEqual([]);
     await expectWhole(world, platforms);
-    // Whoever published it has verified everything in it, whoever brought it.
+    // The job that took it live has verified the files of all jobs.
     const published = ended[statuses.indexOf('published')]?.outcome;
     expect(namesOf(published.artifacts)).toEqual(namesOf(platforms));
     expect(published.artifacts.every(({ verified }: { verified: boolean }) => verified)).toBe(true);

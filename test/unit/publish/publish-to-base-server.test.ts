@@ -80,7 +80,7 @@ describe('a publish to a server that knows api.md only', () => {
     expect((await outcome).artifacts.map(({ verified }) => verified)).toEqual([true, true]);
   });
 
-  test('warns that nothing was verified where nobody knows the slug', async () => {
+  test('warns that nothing was verified where the slug is unknown', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const { outcome, publisher } = await publishTo(new BaseServer(), {
       artifacts: [artifact],
@@ -205,7 +205,7 @@ describe('one file to a server that knows api.md only', () => {
 });
 
 describe('nothing is written', () => {
-  test('where a file or the request is at fault, and all of it is told', async () => {
+  test('where a file or the request is at fault, and all issues are reported', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const missing = { ...MAC, file: `${artifact.file}.missing` };
     const { result, transport } = await publishTo(new BaseServer(), {

@@ -141,7 +141,7 @@ describe('a publish to our server', () => {
   });
 });
 
-test('what is wrong with the files, the version and the server is told in one error, and nothing is written', async () => {
+test('all issues with the files, the version and the server are in one error, and nothing is written', async () => {
   const { run, releases, filesOf, folder } = await startWorld();
   await run({ version: '1.3.0', artifacts: filesOf(MAC) });
   await run({

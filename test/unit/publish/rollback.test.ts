@@ -87,8 +87,8 @@ describe.each(['before', 'after'] as const)('a publish that is to be rolled back
   });
 });
 
-describe('nothing is taken back', () => {
-  test('where nobody asked for it', async () => {
+describe('nothing is rolled back', () => {
+  test('where it was not asked for', async () => {
     const world = await startPublishWorld(MINE);
     await world.run({}, failingWay(world, atGoingLive, 'before'));
     expect(await world.releases()).toMatchObject([{ version: '1.2.0', status: 'draft' }]);
@@ -173,7 +173,7 @@ describe('nothing is taken back', () => {
   });
 });
 
-test('a release with expected platforms is taken back by the job that created it, and made anew by the others', async () => {
+test('a release with expected platforms is rolled back by the job that created it, and created again by the others', async () => {
   const world = await startPublishWorld([LINUX, MAC]);
   const expected = { expect: ['linux-x86_64', 'darwin-aarch64'] };
   const failing = { ...expected, artifacts: world.filesOf(LINUX), rollbackOnFailure: true };

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { BufferPool, type LentBuffer } from '../../../../src/client/transfer/buffer-pool.ts';
 
-/** Takes one, and tells whether it was had at once. */
+/** Takes one, and knows whether it was available at once. */
 async function taken(buffers: BufferPool, size: number) {
   let had: LentBuffer | undefined;
   const taking = buffers.take(size).then((lent) => {

@@ -128,7 +128,7 @@ describe('a download', () => {
     });
   });
 
-  test('tells the SHA-256 that the server announces', async () => {
+  test('knows the SHA-256 that the server announces', async () => {
     const digest = createHash('sha256').update('bytes').digest();
     const headers = { 'repr-digest': `sha-512=:AAAA:, sha-256=:${digest.toString('base64')}:` };
     const transport = new ScriptedTransport(
@@ -155,7 +155,7 @@ describe('R57 a download that brings, in each quarter of a minute,', () => {
     vi.useRealTimers();
   });
 
-  /** So many pieces of so many bytes. */
+  /** That number of pieces, of that number of bytes. */
   function slowly(pieceSize: number, pieces: number): ScriptedTransport {
     vi.useFakeTimers({ toFake: ['performance'] });
     let sent = 0;

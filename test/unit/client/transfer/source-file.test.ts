@@ -34,7 +34,7 @@ describe('a file that is read as a stream', () => {
     await expect(source.stream().next()).rejects.toMatchObject({ code: 'usage', status: undefined });
   });
 
-  test('whose place another file with the same bytes has taken is not given to its end', async () => {
+  test('that is replaced by another with the same bytes is not given to its end', async () => {
     const { bytes, file, source } = await sourceFile(2048 * KIB);
     const stream = source.stream();
     await stream.next();

@@ -66,7 +66,7 @@ describe('an upload', () => {
     ['false', { status: 'complete', size: 10, sha256: 'ab', went_live: false }, false],
     ['nothing', { status: 'complete', size: 10, sha256: 'ab' }, undefined],
     ['something else', { ok: true, went_live: true }, undefined],
-  ])('tells %s of the release having gone live as the server does', async (_, answer, wentLive) => {
+  ])('reports %s for the release having gone live, as the server does', async (_, answer, wentLive) => {
     const transport = new ScriptedTransport(http.put('*', () => HttpResponse.json(answer)));
     expect(await uploadFile(transport, await fileToUpload(10))).toEqual({ kind: 'uploaded', wentLive });
   });
@@ -179,7 +179,7 @@ describe('R57 an upload that stalls', () => {
     vi.useRealTimers();
   });
 
-  /** Takes so many pieces of the body, or all of it, and then never answers. */
+  /** Takes that number of pieces of the body, or all of it, and then never answers. */
   class StalledTransport implements Transport {
     readonly stalled: Promise<void>;
     readonly #pieces: number;
@@ -223,7 +223,7 @@ describe('R57 an upload that stalls', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('and whose body is read on after it ended keeps no timer, and so no process, alive', async () => {
+  test('keeps no timer, and so no process, alive when its body is read on after it ended', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let body: AsyncIterator<Uint8Array> | undefined;
     const transport: Transport = {
@@ -238,7 +238,7 @@ describe('R57 an upload that stalls', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('but was told to stop is interrupted, not a failure of the network', async () => {
+  test('but was aborted is interrupted, not a failure of the network', async () => {
     const abort = new AbortController();
     const transport = new StalledTransport(1);
     const request = { ...(await fileToUpload(1000 * KIB)), signal: abort.signal };

@@ -43,7 +43,7 @@ describe('a real transport', () => {
     expect(await textOf(response.body)).toBe('GET /a?b=c');
   });
 
-  test('sends a stream with the length it is told, not in chunks', async () => {
+  test('sends a stream with the given length, not in chunks', async () => {
     const url = await listenHttp((request, response) => {
       const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
       request.resume().on('end', () => response.end(JSON.stringify({ length, encoding })));
@@ -71,7 +71,7 @@ describe('a real transport', () => {
   });
 
   test.each([
-    ['nobody listens', deadUrl, 'connection refused'],
+    ['nothing listens', deadUrl, 'connection refused'],
     [
       'the connection is closed at once',
       () => listenRaw((socket) => socket.end()),
@@ -115,7 +115,7 @@ describe('a real transport', () => {
 
   test.each([
     ['no answer comes', ''],
-    ['the body stands still', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc'],
+    ['the body stalls', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc'],
   ])('reports network where %s for as long as it may', async (_, text) => {
     const url = await answering(text);
     const outcome = openTransport()
@@ -158,7 +158,7 @@ describe('a real transport', () => {
     expect([response.status, await textOf(response.body)]).toEqual([200, 'abc']);
   });
 
-  test('stops when it is told to, which is no failure of the network', async () => {
+  test('stops when it is aborted, which is no failure of the network', async () => {
     const abort = new AbortController();
     const url = await listenRaw((socket) => socket.once('data', () => abort.abort()));
     await expect(openTransport().send(get(url, { signal: abort.signal }))).rejects.toMatchObject({

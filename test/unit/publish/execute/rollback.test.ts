@@ -17,7 +17,7 @@ const stored = ({ target, arch, bundleType }: Platform, sha256 = 'a'.repeat(64))
 const deleted = () => new HttpResponse(null, { status: 204 });
 const refused = (status: number, detail: string) => () => HttpResponse.json({ detail }, { status });
 
-/** Takes back what was to bring Linux and its deb, at a server that lists so and answers deletions so, in turn. */
+/** Rolls back a publish of Linux and its deb, at a server that lists these and answers deletions like this, in turn. */
 async function take(listed: unknown[], deletions: (() => Response)[] = []) {
   const transport = new ScriptedTransport(
     http.get(RELEASES, () => HttpResponse.json(listed)),
@@ -37,7 +37,7 @@ async function take(listed: unknown[], deletions: (() => Response)[] = []) {
   return { said, deletions: transport.requests.filter(({ method }) => method === 'DELETE') };
 }
 
-describe('a release of this run is taken back', () => {
+describe('a release of this run is rolled back', () => {
   test.each([
     ['as it was created, without a file', []],
     ['with one of its files', [stored(LINUX)]],

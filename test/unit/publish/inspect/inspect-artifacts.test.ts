@@ -113,7 +113,7 @@ describe('a file with a key to check by', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  async function judge(
+  async function inspectSigned(
     fields: { bytes?: Buffer; signature?: string; key?: InProcessKey; version?: string } = {},
   ) {
     const { version = '1.2.0' } = fields;
@@ -130,38 +130,38 @@ describe('a file with a key to check by', () => {
   }
 
   test('that signed it is no issue', async () => {
-    expect(await judge()).toEqual([]);
+    expect(await inspectSigned()).toEqual([]);
   });
 
   test.each([
     [
       'was signed with another key',
       'signature.invalid',
-      () => judge({ key: otherKey }),
+      () => inspectSigned({ key: otherKey }),
       /signed with key \w{16}, but the public key is \w{16}/,
     ],
     [
       'has other bytes than were signed',
       'signature.invalid',
-      () => judge({ bytes: bytes.with(0, (bytes[0] ?? 0) ^ 1) as Buffer }),
+      () => inspectSigned({ bytes: bytes.with(0, (bytes[0] ?? 0) ^ 1) as Buffer }),
       /belongs to a different file/,
     ],
     [
       'was signed for another version',
       'signature.invalid',
-      () => judge({ version: '1.3.0' }),
+      () => inspectSigned({ version: '1.3.0' }),
       /signed for version 1\.2\.0, but .* 1\.3\.0/,
     ],
     [
       'has a signature that is none',
       'signature.malformed',
-      () => judge({ signature: 'dist/bundle.sig' }),
+      () => inspectSigned({ signature: 'dist/bundle.sig' }),
       /base64/,
     ],
     [
       'has a signature cut off',
       'signature.malformed',
-      () => judge({ signature: signature.slice(0, 200) }),
+      () => inspectSigned({ signature: signature.slice(0, 200) }),
       /\.sig /,
     ],
   ])('is an issue where it %s', async (_, id, found, message) => {

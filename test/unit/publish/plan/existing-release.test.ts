@@ -13,7 +13,7 @@ test('files are added to a draft of the same channel, and go live as it does', (
   );
 });
 
-test('a server that does not tell channels has only the one', () => {
+test('a server that does not list channels has only one', () => {
   expect(
     checkExistingRelease(release('1.2.0'), { ...files, request: { ...REQUEST, channel: 'stable' } }, BASE),
   ).toEqual(ok('at_once'));
@@ -57,7 +57,7 @@ test('a live release that lacks nothing may be named a draft: nothing is done', 
   ).toEqual(ok('at_once'));
 });
 
-test('all reasons are told together', () => {
+test('all reasons are reported together', () => {
   const outcome = checkExistingRelease(
     release('1.2.0', { status: 'draft', channel: 'beta' }),
     { ...files, request: { ...REQUEST, expect: ['linux-x86_64'] } },

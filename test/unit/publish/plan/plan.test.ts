@@ -219,8 +219,8 @@ describe('the slug', () => {
     ['is left as it is where the same is given', 'my-app', 'my-app', { newSlug: undefined, slug: 'my-app' }],
     ['is changed where another is given', 'my-app', 'other', { newSlug: 'other', slug: 'other' }],
     ['is registered where there was none', null, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
-    ['is registered where nobody knows', undefined, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
-    ['stays unknown where nobody knows', undefined, undefined, { newSlug: undefined, slug: undefined }],
+    ['is registered where it is unknown', undefined, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
+    ['stays unknown where it is unknown', undefined, undefined, { newSlug: undefined, slug: undefined }],
   ])('%s', (_, registered, given, expected) => {
     expect(planned({ slug: given }, [artifact()], { slug: registered })).toMatchObject(expected);
   });
@@ -252,7 +252,7 @@ describe('warnings', () => {
     ['1.2.0-rc.1', 0],
     ['1.1.9', 0],
     ['not a version', 0],
-  ])('tell of a higher version only, where it is allowed: with %s there, %i', (version, count) => {
+  ])('name a higher version only, where it is allowed: with %s there, %i', (version, count) => {
     const { warnings } = planned({ allowLower: true }, [artifact()], { releases: [{ id: 'r2', version }] });
     expect(warnings).toHaveLength(count);
     expect(warnings.join()).toContain(count > 0 ? `${version} is live and higher` : '');

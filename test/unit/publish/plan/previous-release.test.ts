@@ -54,7 +54,7 @@ describe('what is live', () => {
     expect(liveBefore(RELEASES, { version, ...request })?.version).toBe(expected);
   });
 
-  test('is everything on a server that tells neither status nor channel', () => {
+  test('is everything on a server that lists neither status nor channel', () => {
     expect(highestLive([release('1.0.0'), release('1.1.0')], { version: '2.0.0' })?.version).toBe('1.1.0');
     expect(liveBefore([], { version: '2.0.0' })).toBeUndefined();
   });
@@ -131,7 +131,7 @@ describe('a key', () => {
       releases,
     );
 
-  test('is told by its id, as the signer prints it', () => {
+  test('is known by its id, as the signer prints it', () => {
     expect(keyIdOf(keys.old.signature)).toBe(keys.old.id);
     expect(keys.old.id).toMatch(/^[0-9A-F]{16}$/);
     expect(keyIdOf('of another scheme')).toBeUndefined();
@@ -187,7 +187,7 @@ describe('a key', () => {
     expect(faults([keys.new.signature], [yanked])).toEqual([]);
   });
 
-  test('is told by the signature of the release itself on a server that holds no other', () => {
+  test('is read from the signature of the release itself on a server that stores no other', () => {
     const base = release('1.1.0', { signature: keys.old.signature });
     expect(faults([keys.old.signature], [base])).toEqual([]);
     expect(faults([keys.new.signature], [base])).toHaveLength(1);

@@ -19,7 +19,7 @@ describe('a release that is created now goes live', () => {
     ['file by file on a server that knows api.md only', {}, BASE, 'at_once'],
     ['file by file there, where platforms are expected too', { expect: BOTH }, BASE, 'at_once'],
     [
-      'by this run on a server that has drafts but waits for nobody',
+      'by this run on a server that has drafts but not expect',
       { expect: BOTH },
       server('draft'),
       'on_request',
@@ -35,7 +35,7 @@ describe('a release that is there goes live', () => {
 
   test.each([
     ['at once, being live', release('1.2.0', { status: 'published' }), {}, 'at_once'],
-    ['at once where a server does not tell', release('1.2.0'), {}, 'at_once'],
+    ['at once where a server does not say', release('1.2.0'), {}, 'at_once'],
     ['at once, being live, whatever it once waited for', { ...waiting, status: 'published' }, {}, 'at_once'],
     ['by this run, being a draft', draft, {}, 'on_request'],
     ['by somebody, being a draft that stays one', draft, { draft: true }, 'later'],
@@ -118,7 +118,7 @@ describe('what a server cannot do', () => {
     expect(faults({})).toEqual([]);
   });
 
-  test('is told all together', () => {
+  test('is reported all together', () => {
     expect(faults({ draft: true, channel: 'beta', expect: BOTH })).toEqual([
       ['server.no_drafts', 'preflight_refused'],
       ['server.no_channels', 'preflight_refused'],

@@ -7,7 +7,7 @@ import { APP_ID, SERVER } from '../../../support/publish/base-server.ts';
 import { publisherOver } from '../../../support/publish/test-publisher.ts';
 import { LINUX } from '../../../support/tauri/local-file.ts';
 
-interface Told {
+interface Grant {
   upload_id?: string;
   id?: string;
   parts?: number[];
@@ -16,8 +16,8 @@ interface Told {
 }
 
 let answers = 0;
-/** An answer, whose URLs are other ones each time. */
-function told({ upload_id = 'u1', id = 'm1', parts = [], done = [], part_size = 16 }: Told) {
+/** A response with other URLs each time. */
+function grantOf({ upload_id = 'u1', id = 'm1', parts = [], done = [], part_size = 16 }: Grant) {
   const n = ++answers;
   return {
     upload_url: 'https://s3.example/whole',
@@ -33,13 +33,13 @@ function told({ upload_id = 'u1', id = 'm1', parts = [], done = [], part_size = 
 }
 
 /** Requests the URLs for a file of a server that answers so, one after the other. */
-function ask(...script: (Told | (() => Response))[]) {
+function ask(...script: (Grant | (() => Response))[]) {
   return askFor(48, ...script);
 }
 
-function askFor(size: number, ...script: (Told | (() => Response))[]) {
+function askFor(size: number, ...script: (Grant | (() => Response))[]) {
   const handlers = script.map((one) =>
-    typeof one === 'function' ? one : () => HttpResponse.json(told(one)),
+    typeof one === 'function' ? one : () => HttpResponse.json(grantOf(one)),
   );
   const url = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases/r1/artifacts`;
   const transport = new ScriptedTransport(http.post(url, inOrder(...handlers)));
@@ -57,7 +57,7 @@ function askFor(size: number, ...script: (Told | (() => Response))[]) {
 }
 
 describe('the URLs of parts', () => {
-  test('are those of one answer, until one is missing', async () => {
+  test('are those of one response, until one is missing', async () => {
     const { asked, transport } = ask({ parts: [1, 2] }, { parts: [3] });
     const urls = await asked;
     expect(urls.uploadId).toBe('u1');
@@ -68,14 +68,14 @@ describe('the URLs of parts', () => {
     expect(transport.calls).toHaveLength(2);
   });
 
-  test('are asked for once by all who miss some at the same time', async () => {
+  test('are requested once for all parts that miss one at the same time', async () => {
     const { asked, transport } = ask({ parts: [1] }, { parts: [2, 3, 4] });
     const urls = await asked;
     await Promise.all([urls.targetOf(2), urls.targetOf(3), urls.targetOf(4)]);
     expect(transport.calls).toHaveLength(2);
   });
 
-  test('are fresh once one was refused, but not when a fresh one came since', async () => {
+  test('are fresh after one was refused, but not when a fresh one came since', async () => {
     const { asked, transport } = ask({ parts: [1, 2] }, { parts: [1, 2] });
     const urls = await asked;
     const before = [await urls.targetOf(1), await urls.targetOf(2)] as { url: string }[];
@@ -87,7 +87,7 @@ describe('the URLs of parts', () => {
     expect(transport.calls).toHaveLength(2);
   });
 
-  test('are not needed for what is there, also when it came meanwhile', async () => {
+  test('are not needed for parts that are uploaded, also by another run', async () => {
     const { asked } = ask({ parts: [1, 2], done: [3] }, { parts: [1], done: [2, 3] });
     const urls = await asked;
     expect(await urls.targetOf(3)).toEqual({ kind: 'uploaded', etag: '"etag 3"' });
@@ -97,24 +97,24 @@ describe('the URLs of parts', () => {
     expect([...urls.uploaded.keys()]).toEqual([2, 3]);
   });
 
-  test.each<[string, Told]>([
-    ['another upload was begun', { id: 'm2', parts: [1, 2] }],
+  test.each<[string, Grant]>([
+    ['another upload was started', { id: 'm2', parts: [1, 2] }],
     ['the grant is another', { upload_id: 'u2', parts: [1, 2] }],
     ['the parts have another size', { part_size: 24, parts: [1, 2] }],
-    ['the parts were put together meanwhile', {}],
+    ['the parts were assembled', {}],
   ])('end when %s', async (_, then) => {
     const { asked } = ask({ parts: [1] }, then);
     await expect((await asked).targetOf(2)).rejects.toBeInstanceOf(UploadEnded);
   });
 
-  test('are none when the parts were put together before', async () => {
+  test('are none when the parts were assembled before', async () => {
     const { asked } = ask({});
     expect(await asked).toMatchObject({ isAssembled: true });
   });
 
   test.each<[string, () => Response, string]>([
     [
-      'promises no parts',
+      'grants no parts',
       () => HttpResponse.json({ upload_url: 'https://s3.example/1', s3_key: 'k' }),
       'not_the_api',
     ],

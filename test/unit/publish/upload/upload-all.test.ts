@@ -64,12 +64,12 @@ describe('uploads', () => {
     expect(calls).toEqual(PUTS.flatMap((put) => ['POST artifacts', put]));
   });
 
-  test('are all announced before the first, where the server takes the release live by itself', async () => {
+  test('all get a grant before the first, where the server takes the release live by itself', async () => {
     const { calls } = await upload({ grantsFirst: true });
     expect(calls).toEqual([...FILES.map(() => 'POST artifacts'), ...PUTS]);
   });
 
-  test('of what is there already are neither announced nor sent', async () => {
+  test('of files that the server has are neither granted nor sent', async () => {
     const { outcome, calls, events } = await upload({ grantsFirst: true, skip: true });
     expect(calls).toEqual([]);
     expect(events.map(({ type }) => type)).toEqual(['skipped', 'skipped', 'skipped']);
@@ -83,9 +83,9 @@ describe('uploads', () => {
       { 'linux-x86_64': false, 'linux-x86_64-deb': false, 'darwin-aarch64': false },
       false,
     ],
-    ['one does not tell', { 'linux-x86_64': false, 'darwin-aarch64': false }, undefined],
-    ['one did, and another does not tell', { 'darwin-aarch64': true }, true],
-  ])('tell whether they took the release live: %s', async (_, wentLive, expected) => {
+    ['one does not say', { 'linux-x86_64': false, 'darwin-aarch64': false }, undefined],
+    ['one did, and another does not say', { 'darwin-aarch64': true }, true],
+  ])('know whether they took the release live: %s', async (_, wentLive, expected) => {
     expect((await upload({ wentLive })).outcome).toMatchObject({ wentLive: expected });
   });
 });
@@ -97,21 +97,21 @@ describe('an upload that fails', () => {
     expect(calls).toEqual(expect.arrayContaining(PUTS));
   });
 
-  test('by itself needs a person before one that may be tried again; all are told', async () => {
+  test('and needs a person is the error before one that may be retried; all are reported', async () => {
     const refuse = { 'linux-x86_64': refused(503), 'darwin-aarch64': refused(422) };
     const { outcome, events } = await upload({ refuse });
     expect(outcome).toMatchObject({ code: 'preflight_refused' });
     expect(events).toContainEqual({ type: 'warning', message: expect.stringContaining('503') });
   });
 
-  test('because nobody promises it keeps all others back, where the server takes the release live by itself', async () => {
+  test('because it gets no grant keeps all others back, where the server takes the release live by itself', async () => {
     const refuse = { 'url of linux-x86_64-deb': refused(413) };
     const { outcome, calls } = await upload({ grantsFirst: true, refuse });
     expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('413') });
     expect(calls.filter((call) => call.startsWith('PUT'))).toEqual([]);
   });
 
-  test('because another job was quicker to it is settled in its turn, and does not keep the others', async () => {
+  test('because another job was faster is resolved in its turn, and does not keep the others', async () => {
     const refuse = { 'url of linux-x86_64-deb': refused(409) };
     const { outcome, calls } = await upload({ grantsFirst: true, refuse });
     expect(outcome).toMatchObject({ code: 'conflict' }); // and the server lists nothing of these bytes

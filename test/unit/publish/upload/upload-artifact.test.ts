@@ -30,7 +30,7 @@ async function upload(script: {
   grant?: UploadGrant;
   /** Changes the file after it was planned. */
   spoil?: (artifact: LocalArtifact) => Promise<void>;
-  /** How the server answers when it is told that the bytes have arrived. */
+  /** The server's responses to the call that completes the upload. */
   complete?: (() => Response)[];
 }) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
@@ -75,7 +75,7 @@ const mintOnce = () => HttpResponse.json({ upload_url: `${BUCKET}/1`, s3_key: 'k
 const storedOther = (artifact: LocalArtifact) => stored({ ...artifact, sha256: 'b'.repeat(64) });
 
 describe('a file', () => {
-  test('pains 4: is sent to a URL asked for just before, and told of from beginning to end', async () => {
+  test('pains 4: is sent to a URL requested just before, and reported from start to end', async () => {
     const { outcome, publisher, transport, artifact } = await upload({ put: [ok] });
     expect(outcome).toMatchObject(DONE);
     expect(transport.calls).toEqual([`POST ${new URL(RELEASES).pathname}/r1/artifacts`, 'PUT /1']);
@@ -97,7 +97,7 @@ describe('a file', () => {
     expect(transport.requests.at(-1)?.body).toHaveLength(artifact.size);
   });
 
-  test('that takes its release live tells so', async () => {
+  test('that takes its release live says so', async () => {
     expect((await upload({ put: [tookLive] })).outcome).toEqual({ ...DONE, wentLive: true });
     expect((await upload({ put: [ok] })).outcome).toEqual({ ...DONE, wentLive: undefined });
   });
@@ -124,13 +124,13 @@ describe('a file', () => {
     expect(transport.calls.at(-1)).toBe(`GET ${new URL(RELEASES).pathname}`); // is the release still there?
   });
 
-  test('that cannot be read any more is not taken for one whose release is gone', async () => {
+  test('that cannot be read any more is not mistaken for one with a deleted release', async () => {
     const { outcome, transport } = await upload({ put: [ok], spoil: ({ file }) => rm(file) });
     expect(outcome).toMatchObject({ code: 'usage', status: undefined });
     expect(transport.calls).not.toContain(`GET ${new URL(RELEASES).pathname}`);
   });
 
-  test('whose fresh URL is refused too is given up', async () => {
+  test('is given up when its fresh URL is refused too', async () => {
     const { outcome } = await upload({ put: [status(403), status(403)] });
     expect(outcome).toMatchObject({ code: 'unauthorized', message: expect.stringContaining('linux-x86_64') });
     expect(String(outcome)).not.toContain('secret');
@@ -144,20 +144,20 @@ describe('a file', () => {
   });
 });
 
-describe('a file that arrives out of the server’s sight', () => {
+describe('a file that is uploaded to a remote store', () => {
   const taken = () => HttpResponse.json({ status: 'complete', went_live: true }) as Response;
   const pending = () => HttpResponse.json({ status: 'pending' }, { status: 202 });
   const tooEarly = () => HttpResponse.json({ code: 'not_uploaded' }, { status: 425 });
   const completions = (calls: readonly string[]) => calls.filter((call) => call.endsWith('/complete'));
 
-  test('is taken by one call after its PUT, which tells whether the release went live', async () => {
+  test('is finalized by one call after its PUT, which says whether the release went live', async () => {
     const { outcome, transport } = await upload({ put: [ok], complete: [taken] });
     expect(outcome).toEqual({ ...DONE, wentLive: true });
     const artifacts = `${new URL(RELEASES).pathname}/r1/artifacts`;
     expect(transport.calls).toEqual([`POST ${artifacts}`, 'PUT /1', `POST ${artifacts}/u1/complete`]);
   });
 
-  test('is waited for as long as the server is at it, and not asked after more than once a second', async () => {
+  test('is waited for while the server processes it, and polled once a second at most', async () => {
     const { outcome, publisher, transport } = await upload({
       put: [ok],
       complete: [pending, pending, taken],
@@ -167,7 +167,7 @@ describe('a file that arrives out of the server’s sight', () => {
     expect(publisher.waits).toEqual([1000, 1000]);
   });
 
-  test('is given up where the server never comes to an end', async () => {
+  test('is given up where the server never finishes', async () => {
     const { outcome } = await upload({ put: [ok], complete: Array(10_000).fill(pending) });
     expect(outcome).toMatchObject({ code: 'network' });
   });
@@ -189,14 +189,14 @@ describe('a file that arrives out of the server’s sight', () => {
     expect(completions(transport.calls)[0]).toContain('/u2/');
   });
 
-  test('whose bytes are not those that were declared is refused, and not sent again', async () => {
+  test('with other bytes than declared is refused, and not sent again', async () => {
     const mismatch = () => HttpResponse.json({ code: 'content_mismatch', detail: 'sha256' }, { status: 422 });
     const { outcome } = await upload({ put: [ok], complete: [mismatch] });
     expect(outcome).toMatchObject({ code: 'preflight_refused' });
   });
 
   test.each([
-    ['is settled as done where another job stored these bytes', stored, DONE],
+    ['is resolved as done where another job stored these bytes', stored, DONE],
     ['is a conflict where another job stored others', storedOther, { code: 'conflict' }],
   ])('%s', async (_, listed, expected) => {
     const { outcome } = await upload({ put: [ok], complete: [immutable], listed });
@@ -205,13 +205,13 @@ describe('a file that arrives out of the server’s sight', () => {
 });
 
 describe('a conflict', () => {
-  test('pains 4: after an answer that was lost is settled as done where the server has these bytes', async () => {
+  test('pains 4: after an answer that was lost is resolved as done where the server has these bytes', async () => {
     const put = [() => HttpResponse.error()];
     const { outcome } = await upload({ mint: [mintOnce, immutable], put, listed: stored });
     expect(outcome).toMatchObject(DONE);
   });
 
-  test('at the PUT is settled as done where another job stored these bytes', async () => {
+  test('at the PUT is resolved as done where another job stored these bytes', async () => {
     const { outcome } = await upload({ put: [immutable], listed: stored });
     expect(outcome).toMatchObject(DONE);
   });
@@ -226,20 +226,20 @@ describe('a conflict', () => {
     expect(lost.outcome).toEqual({ ...DONE, wentLive: undefined });
   });
 
-  test('is settled with the signature that is served, where another job has signed these bytes', async () => {
+  test('is resolved with the signature that is served, where another job has signed the file', async () => {
     const listed = (artifact: LocalArtifact) => stored({ ...artifact, signature: 'by the other' });
     expect((await upload({ put: [immutable], listed })).outcome).toMatchObject({
       servedSignature: 'by the other',
     });
   });
 
-  test('is settled as done where a server that lists nothing serves these bytes', async () => {
+  test('is resolved as done where a server that lists nothing serves these bytes', async () => {
     const served = (file: Buffer) => new HttpResponse(new Uint8Array(file));
     const { outcome } = await upload({ mint: [immutable], put: [], served });
     expect(outcome).toMatchObject(DONE);
   });
 
-  test('is settled once it can be seen what is served', async () => {
+  test('is resolved once it is known what is served', async () => {
     let asked = 0;
     const served = (file: Buffer) => (asked++ === 0 ? status(503)() : new HttpResponse(new Uint8Array(file)));
     const { outcome } = await upload({ mint: [immutable, immutable], put: [], served });

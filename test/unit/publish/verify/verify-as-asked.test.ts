@@ -11,7 +11,7 @@ import { DEB } from '../../../support/tauri/local-file.ts';
  */
 
 const DEB_OFFER = { version: '1.2.0', url: `${FILE}?bundle_type=deb`, signature: 'sig' };
-/** What our server answers an app that does not tell its kind, where there are several. */
+/** Our server's response to an app that does not send its bundle type, where there are several. */
 const BOTH = {
   version: '1.2.0',
   url: `${FILE}?bundle_type=appimage`,
@@ -85,7 +85,7 @@ describe('what is served is verified', () => {
     expect(asked).toEqual(['0.0.0-0?bundle_type=deb']);
   });
 
-  test('where a higher version was published meanwhile and is offered to the version itself', async () => {
+  test('where a higher version was published since and is offered to the version itself', async () => {
     const answers = { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version: '1.3.0' } };
     expect((await verify({}, answers)).verdict).toMatchObject({ kind: 'verified' });
   });

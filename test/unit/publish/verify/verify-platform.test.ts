@@ -65,13 +65,13 @@ describe('what is served is verified', () => {
       { offers: [{ ...OFFER, version: '1.1.0' }, { ...OFFER, version: '1.1.0' }, OFFER] },
     ],
     ['not downloadable at first', { ready: 3 }],
-  ])('where it is %s: it is looked again each second', async (_, script) => {
+  ])('where it is %s: it is checked again each second', async (_, script) => {
     const { verdict, publisher } = await verify(script);
     expect(verdict).toMatchObject({ kind: 'verified' });
     expect(publisher.waits).toEqual([1000, 1000]);
   });
 
-  test('where caches answer with what was before: they are asked past from the fourth look on, and told of', async () => {
+  test('where caches return the update before: they are bypassed from the fourth check on, and reported', async () => {
     const { verdict, publisher } = await verify({ cached: Array(5).fill(undefined) });
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: true });
     expect(publisher.waits).toEqual([1000, 1000, 1000]);
