@@ -179,7 +179,7 @@ describeOnPostgres('copy', () => {
     const [app] = await database.queries.selectFrom('apps').selectAll().execute();
     const releases = await listReleases(database.queries, app?.id ?? '');
     const first = releases.find(({ version }) => version === '1.0.0');
-    await deleteRelease(database.queries, app?.id ?? '', first?.id ?? '');
+    await deleteRelease(database.queries, { appId: app?.id ?? '', releaseId: first?.id ?? '' });
     await database.close();
     const added = await fillStore(dataDir, [400], 'second');
     const before = place.fake.requests.length;

@@ -68,21 +68,23 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const releaseId = await store.release('1.0.0');
       const uploadId = await store.promise(releaseId);
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(false);
-      expect(await findDownload(store.db, 'my-app', releaseId, LINUX)).toBeUndefined();
+      expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: LINUX })).toBeUndefined();
 
       expect(await store.complete(uploadId)).toBe('completed');
       expect(await findUpload(store.db, uploadId)).toBe('complete');
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(true);
       expect(await isComplete(store.db, releaseId, MAC)).toBe(false);
-      await setSlug(store.db, store.appId, 'next-app', NOW);
+      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW);
       const bytes = { storageKey: keyOf(uploadId), sha256: SHA_A };
       const file = { ...bytes, slug: 'next-app', version: '1.0.0', ...LINUX };
       expect(await findStoredFile(store.db, keyOf(uploadId))).toEqual(file);
       for (const slug of ['my-app', 'next-app'])
-        expect(await findDownload(store.db, slug, releaseId, LINUX)).toMatchObject(file);
-      expect(await findDownload(store.db, 'other', releaseId, LINUX)).toBeUndefined();
-      expect(await findDownload(store.db, 'my-app', releaseId, MAC)).toBeUndefined();
-      expect(await findDownload(store.db, 'my-app', 'unknown', LINUX)).toBeUndefined();
+        expect(await findDownload(store.db, { slug, releaseId, platform: LINUX })).toMatchObject(file);
+      expect(await findDownload(store.db, { slug: 'other', releaseId, platform: LINUX })).toBeUndefined();
+      expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: MAC })).toBeUndefined();
+      expect(
+        await findDownload(store.db, { slug: 'my-app', releaseId: 'unknown', platform: LINUX }),
+      ).toBeUndefined();
     });
 
     test('another app’s slug does not lead to a download', async () => {
@@ -91,7 +93,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       await StoreWithApp.in(database, 'other-app');
       const releaseId = await store.release('1.0.0');
       await store.publish(releaseId);
-      expect(await findDownload(store.db, 'other-app', releaseId, LINUX)).toBeUndefined();
+      expect(await findDownload(store.db, { slug: 'other-app', releaseId, platform: LINUX })).toBeUndefined();
     });
 
     test('of several uploads for one platform the first to be complete stays, also of two at once', async () => {
@@ -101,7 +103,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const outcomes = await Promise.all(uploads.map((id) => store.complete(id)));
       expect(outcomes.toSorted()).toEqual(['completed', 'immutable', 'immutable']);
       const stored = uploads[outcomes.indexOf('completed')] ?? '';
-      expect(await findDownload(store.db, 'my-app', releaseId, LINUX)).toMatchObject({
+      expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: LINUX })).toMatchObject({
         storageKey: keyOf(stored),
       });
     });
@@ -110,7 +112,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
       const deleted = await store.promise(releaseId);
-      await deleteRelease(store.db, store.appId, releaseId);
+      await deleteRelease(store.db, { appId: store.appId, releaseId });
       expect(await store.complete(deleted)).toBe('gone');
       expect(await store.complete('unknown')).toBe('gone');
       expect(await isReferenced(store.db, keyOf(deleted))).toBe(false);
@@ -120,11 +122,11 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const store = await openStore();
       const first = await store.release('1.0.0+a');
       await store.publish(first, LINUX, SHA_A);
-      await deleteRelease(store.db, store.appId, first);
-      expect(await publishedBytes(store.db, store.appId, '1.0.0+b', LINUX)).toBe(SHA_A);
-      expect(await publishedBytes(store.db, store.appId, '1.0.0', MAC)).toBeUndefined();
-      expect(await publishedBytes(store.db, store.appId, '1.0.1', LINUX)).toBeUndefined();
-      expect(await publishedBytes(store.db, 'other', '1.0.0', LINUX)).toBeUndefined();
+      await deleteRelease(store.db, { appId: store.appId, releaseId: first });
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0+b' }, LINUX)).toBe(SHA_A);
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0' }, MAC)).toBeUndefined();
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.1' }, LINUX)).toBeUndefined();
+      expect(await publishedBytes(store.db, { appId: 'other', version: '1.0.0' }, LINUX)).toBeUndefined();
 
       const second = await store.release('1.0.0+b');
       const upload = await store.promise(second);
@@ -132,7 +134,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await isComplete(store.db, second, LINUX)).toBe(false);
       expect(await store.complete(await store.promise(second, MAC), SHA_B)).toBe('completed');
       expect(await store.complete(upload, SHA_B, true)).toBe('completed');
-      expect(await publishedBytes(store.db, store.appId, '1.0.0', LINUX)).toBe(SHA_B);
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0' }, LINUX)).toBe(SHA_B);
     });
 
     test('uploads are forgotten when they expired, and complete ones never', async () => {
@@ -158,21 +160,38 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const store = await StoreWithApp.in(database);
       const other = await StoreWithApp.in(database, 'other-app');
       const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
-      await store.publish(first, LINUX);
-      await store.complete(await store.promise(second, LINUX, { signature: 'its own' }));
+      const plain = await store.publish(first, LINUX);
+      const signed = await store.promise(second, LINUX, { signature: 'its own' });
+      await store.complete(signed);
       await store.promise(second, MAC);
       await other.publish(await other.release('3.0.0'));
       const candidates = await offerCandidates(store.db, store.appId);
       expect(candidates.toSorted((a, b) => a.version.localeCompare(b.version))).toEqual([
-        { releaseId: first, version: '1.0.0', channel: 'stable', ...LINUX },
-        { releaseId: second, version: '2.0.0', channel: 'stable', ...LINUX },
+        { artifactId: plain, releaseId: first, version: '1.0.0', channel: 'stable', ...LINUX },
+        { artifactId: signed, releaseId: second, version: '2.0.0', channel: 'stable', ...LINUX },
       ]);
-      const details = (releaseId: string, platform = LINUX) =>
-        offerDetails(store.db, { releaseId, ...platform });
       const common = { notes: 'n', pubDate: NOW.getTime() };
-      expect(await details(first)).toEqual({ ...common, signature: 'of release' });
-      expect(await details(second)).toEqual({ ...common, signature: 'its own' });
-      expect(await details(second, MAC)).toBeUndefined();
+      expect(await offerDetails(store.db, candidates)).toEqual(
+        new Map([
+          [plain, { ...common, signature: 'of release' }],
+          [signed, { ...common, signature: 'its own' }],
+        ]),
+      );
+    });
+
+    test('details of more releases than one statement takes are all found, and of none no statement is made', async () => {
+      const store = await openStore();
+      const ids: string[] = [];
+      for (let i = 0; i < 3; i++) ids.push(await store.publish(await store.release(`1.0.${i}`)));
+      const [first] = await offerCandidates(store.db, store.appId);
+      const unknown = Array.from({ length: 1200 }, (_, i) => ({ releaseId: `unknown-${i}` }));
+      const asked = [
+        ...unknown,
+        ...(await offerCandidates(store.db, store.appId)),
+        ...(first ? [first] : []),
+      ];
+      expect([...(await offerDetails(store.db, asked)).keys()].sort()).toEqual(ids.sort());
+      expect(await offerDetails(store.db, [])).toEqual(new Map());
     });
 
     test('the revision of an app rises with all that changes what is offered', async () => {
@@ -183,8 +202,8 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const revisions = [await revisionOf(store)];
       for (const change of [
         () => store.complete(uploadId),
-        () => setSlug(store.db, store.appId, 'next-app', NOW),
-        () => deleteRelease(store.db, store.appId, releaseId),
+        () => setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW),
+        () => deleteRelease(store.db, { appId: store.appId, releaseId }),
       ]) {
         await change();
         revisions.push(await revisionOf(store));
@@ -196,7 +215,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
 
     test('every slug the app has or had leads to it and to its current slug', async () => {
       const store = await openStore();
-      await setSlug(store.db, store.appId, 'next-app', NOW);
+      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW);
       for (const slug of ['my-app', 'next-app'])
         expect(await findOfferingApp(store.db, slug)).toMatchObject({ appId: store.appId, slug: 'next-app' });
       expect(await findOfferingApp(store.db, 'unknown')).toBeUndefined();

@@ -62,11 +62,11 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       );
       expect(outcomes.filter((outcome) => outcome !== 'immutable')).toEqual(['completed']);
       const winner = outcomes.indexOf('completed');
-      expect(await findDownload(db, 'my-app', releaseId, LINUX)).toMatchObject({
+      expect(await findDownload(db, { slug: 'my-app', releaseId, platform: LINUX })).toMatchObject({
         storageKey: keyOf(uploads[winner] ?? ''),
         sha256: shaOf(winner),
       });
-      expect(await publishedBytes(db, appId, '1.0.0', LINUX)).toBe(shaOf(winner));
+      expect(await publishedBytes(db, { appId, version: '1.0.0' }, LINUX)).toBe(shaOf(winner));
     });
 
     test('the last platforms that a draft waits for take it live, also when none sees the other', async () => {
@@ -82,7 +82,9 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const uploads = [await store.promise(release.id, LINUX), await store.promise(release.id, MAC)];
         const outcomes = await Promise.all(uploads.map((id, i) => store.on(queriesOf(i)).complete(id)));
         expect(outcomes.toSorted(), 'one of them tells so').toEqual(['completed', 'went_live']);
-        expect(await findRelease(db, appId, release.id)).toMatchObject({ status: 'published' });
+        expect(await findRelease(db, { appId, releaseId: release.id })).toMatchObject({
+          status: 'published',
+        });
       }
     });
 
@@ -92,14 +94,14 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const releaseId = await store.release(`1.0.${round}`);
         const uploads = [await store.promise(releaseId, LINUX), await store.promise(releaseId, MAC)];
         const [deleted, ...completed] = await Promise.all([
-          deleteRelease(queriesOf(0), appId, releaseId, round % 2),
+          deleteRelease(queriesOf(0), { appId, releaseId }, { onlyWithArtifacts: round % 2 }),
           ...uploads.map((id, i) => store.on(queriesOf(i + 1)).complete(id)),
         ]);
         const stored = uploads.filter((_, i) => completed[i] === 'completed').map(keyOf);
         const queued = (await listDeleting(db)).map(({ storageKey }) => storageKey);
         const offered = (await offerCandidates(db, appId)).filter((offer) => offer.releaseId === releaseId);
         if (deleted === 'deleted') {
-          expect(await findRelease(db, appId, releaseId)).toBeUndefined();
+          expect(await findRelease(db, { appId, releaseId })).toBeUndefined();
           expect(offered).toEqual([]);
           expect(queued).toEqual(expect.arrayContaining(stored));
         } else {
@@ -120,12 +122,12 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         await store.publish(release.id, MAC);
         const uploadId = await store.promise(release.id, LINUX);
         const outcomes = await Promise.all([
-          publishRelease(queriesOf(0), appId, release.id, null, NOW),
+          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required: null, now: NOW }),
           store.on(queriesOf(1)).complete(uploadId),
         ]);
-        expect(outcomes).toEqual(['published', 'completed']);
+        expect(outcomes).toEqual([{ kind: 'published' }, 'completed']);
         for (const platform of [LINUX, MAC])
-          expect(await publishedBytes(db, appId, version, platform)).toBeDefined();
+          expect(await publishedBytes(db, { appId, version }, platform)).toBeDefined();
       }
     });
 
@@ -142,7 +144,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
         const [deleted] = await Promise.all([
-          deleteRelease(queriesOf(0), appId, releaseId),
+          deleteRelease(queriesOf(0), { appId, releaseId }),
           ...numbered
             .slice(0, 5)
             .map((i) => createPendingArtifact(queriesOf(i + 1), { releaseId, ...fields }, NOW)),
@@ -201,7 +203,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         numbered.map(async (i) => {
           const app = await createApp(queriesOf(i), { name: 'Test', slug: `app-${i}` }, NOW);
           if (app === 'slug_taken') throw new Error(app);
-          expect(await setSlug(queriesOf(i + 1), app.id, `next-${i}`, NOW)).toBe('set');
+          expect(await setSlug(queriesOf(i + 1), { appId: app.id, slug: `next-${i}` }, NOW)).toBe('set');
           return app.id;
         }),
       );

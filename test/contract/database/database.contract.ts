@@ -99,12 +99,12 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
       test('a slug that another app has or had is taken, also for a new app, and one’s own never is', async () => {
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
-        expect(await setSlug(db, appId, 'second', NOW)).toBe('set');
+        expect(await setSlug(db, { appId, slug: 'second' }, NOW)).toBe('set');
         for (const slug of ['first', 'second']) {
-          expect(await setSlug(db, otherId, slug, NOW)).toBe('slug_taken');
+          expect(await setSlug(db, { appId: otherId, slug }, NOW)).toBe('slug_taken');
           expect(await createApp(db, { name: 'New', slug }, NOW)).toBe('slug_taken');
         }
-        expect(await setSlug(db, appId, 'first', NOW)).toBe('set');
+        expect(await setSlug(db, { appId, slug: 'first' }, NOW)).toBe('set');
         expect((await findApp(db, appId))?.slug).toBe('first');
         expect(await listApps(db)).toHaveLength(2);
       });
@@ -113,8 +113,8 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
         const outcomes = await Promise.all([
-          setSlug(db, appId, 'new', NOW),
-          setSlug(db, otherId, 'new', NOW),
+          setSlug(db, { appId, slug: 'new' }, NOW),
+          setSlug(db, { appId: otherId, slug: 'new' }, NOW),
         ]);
         expect(outcomes.sort()).toEqual(['set', 'slug_taken']);
       });
@@ -186,8 +186,8 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         expect(await create('1.0.0-rc.1')).not.toBe('version_taken');
         expect(await create('1.0.0', otherId)).not.toBe('version_taken');
         if (first === 'version_taken') throw new Error(first);
-        expect(await findRelease(db, appId, first.id)).toEqual(first);
-        expect(await findRelease(db, otherId, first.id)).toBeUndefined();
+        expect(await findRelease(db, { appId, releaseId: first.id })).toEqual(first);
+        expect(await findRelease(db, { appId: otherId, releaseId: first.id })).toBeUndefined();
       });
 
       test('are listed highest first with their complete artifacts', async () => {
@@ -216,15 +216,15 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const stored = await store.publish(first, LINUX);
         const pending = await store.promise(first, MAC);
         const other = await store.publish(second, LINUX);
-        expect(await deleteRelease(db, await newApp('other'), first)).toBe('not_found');
+        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toBe('not_found');
         expect(await listDeleting(db)).toEqual([]);
 
-        expect(await deleteRelease(db, appId, first)).toBe('deleted');
-        expect(await deleteRelease(db, appId, first)).toBe('not_found');
+        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('deleted');
+        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('not_found');
         expect(await findUpload(db, pending)).toBeUndefined();
         expect(await findUpload(db, stored)).toBeUndefined();
         expect(await findStoredFile(db, keyOf(stored))).toBeUndefined();
-        expect(await findDownload(db, 'my-app', first, LINUX)).toBeUndefined();
+        expect(await findDownload(db, { slug: 'my-app', releaseId: first, platform: LINUX })).toBeUndefined();
         expect(await listDeleting(db)).toEqual([{ id: stored, storageKey: keyOf(stored) }]);
         expect(await isReferenced(db, keyOf(stored))).toBe(true);
 
@@ -256,9 +256,9 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const uploadId = await store.promise(releaseId);
         for (const change of [
           () => store.complete(uploadId),
-          () => setSlug(db, appId, 'next-app', NOW),
-          () => updateRelease(db, appId, releaseId, { status: 'yanked' }),
-          () => deleteRelease(db, appId, releaseId),
+          () => setSlug(db, { appId, slug: 'next-app' }, NOW),
+          () => updateRelease(db, { appId, releaseId }, { status: 'yanked' }),
+          () => deleteRelease(db, { appId, releaseId }),
         ]) {
           const before = await settledCounter(database);
           await change();

@@ -36,7 +36,7 @@ async function fill({ database: { queries }, store }: Awaited<ReturnType<typeof 
   await store.promise(first, { target: 'windows', arch: 'x86_64', bundleType: 'msi' });
   const deleted = await store.release('1.1.0');
   await store.publish(deleted);
-  await deleteRelease(queries, store.appId, deleted);
+  await deleteRelease(queries, { appId: store.appId, releaseId: deleted });
   await createRelease(
     queries,
     {

@@ -65,8 +65,7 @@ export class StoreWithApp {
   complete(uploadId: string, sha256 = SHA_A, allowVersionReuse = false) {
     return completeArtifact(
       this.db,
-      uploadId,
-      { storageKey: keyOf(uploadId), sha256 },
+      { id: uploadId, storageKey: keyOf(uploadId), sha256 },
       { now: NOW, allowVersionReuse },
     );
   }

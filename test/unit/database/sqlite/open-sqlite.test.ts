@@ -159,7 +159,7 @@ describe('on disk', () => {
     const store = await StoreWithApp.in(database);
     const releaseId = await store.release('1.0.0');
     const uploadId = await store.publish(releaseId);
-    await deleteRelease(store.db, store.appId, releaseId);
+    await deleteRelease(store.db, { appId: store.appId, releaseId });
     await forgetDeleted(store.db, uploadId);
     expect((await sql`pragma integrity_check`.execute(store.db)).rows).toEqual([{ integrity_check: 'ok' }]);
     expect((await sql`pragma foreign_key_check`.execute(store.db)).rows).toEqual([]);
