@@ -120,9 +120,9 @@ export interface UrlSigningKeysTable {
 export interface SettingsTable {
   /**
    * `storage`: where the artifacts' bytes are. `database-id`: what a bucket knows its database by. `copy`: how far it
-   * is with being the copy of another. `copy-under-way`: when a run of it began that has not ended.
+   * is with being the copy of another. `copy-started-at`: when a run of it began that has not ended.
    */
-  name: 'storage' | 'database-id' | 'copy' | 'copy-under-way';
+  name: 'storage' | 'database-id' | 'copy' | 'copy-started-at';
   value: string;
 }
 

@@ -53,7 +53,7 @@ describeOnPostgres('copy', () => {
       const { code, stderr } = await copy();
       expect(code).toBe(5);
       expect(stderr).toMatch(SENTENCE);
-      expect(stderr).toContain('the database has apps already');
+      expect(stderr).toContain('the database already has apps');
       expect(artifacts()).toEqual([]);
       expect(await rows('apps')).toMatchObject([{ id: app.id }]);
       expect(await rows('settings')).toEqual([]);
@@ -162,7 +162,7 @@ describeOnPostgres('copy', () => {
     const serve = ['serve', '--port', '0', '--data-dir', join(dataDir, 'none'), ...storageOptions(place)];
     const served = await runInProcess(serve, { env });
     expect(served.code).toBe(9);
-    expect(served.stderr).toMatch(/^error: a copy into this database was begun and has not ended\.\n/);
+    expect(served.stderr).toMatch(/^error: a copy into this database has not finished\.\n/);
 
     for (const { path, bytes } of files) await writeFile(path, bytes);
     expect(await copy()).toMatchObject({
@@ -251,7 +251,7 @@ describeOnPostgres('copy', () => {
 
   test('has its files left alone where it is made a second time and cut off, while the first is served', async () => {
     const { copy, place, dataDir, rows, env } = await openWorld();
-    const underWay = async () => (await rows('settings')).some(({ name }) => name === 'copy-under-way');
+    const underWay = async () => (await rows('settings')).some(({ name }) => name === 'copy-started-at');
     expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied' } });
     expect(await underWay()).toBe(false);
     await fillStore(dataDir, [400], 'second');

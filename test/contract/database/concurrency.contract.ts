@@ -12,7 +12,7 @@ import { offerCandidates } from '../../../src/database/queries/offers.ts';
 import { publishRelease } from '../../../src/database/queries/publish-release.ts';
 import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
 import { databaseId } from '../../../src/database/queries/settings.ts';
-import { requireStorageBinding } from '../../../src/database/queries/storage-binding.ts';
+import { bindStorage } from '../../../src/database/queries/storage-binding.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
 
 const ROUNDS = 10;
@@ -175,9 +175,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
 
     test('of many who say where the artifacts are, with other places each, one is right', async () => {
       const { queriesOf } = await openWithApp();
-      const outcomes = await Promise.allSettled(
-        numbered.map((i) => requireStorageBinding(queriesOf(i), `disk:${i}`)),
-      );
+      const outcomes = await Promise.allSettled(numbered.map((i) => bindStorage(queriesOf(i), `disk:${i}`)));
       const right = outcomes.findIndex(({ status }) => status === 'fulfilled');
       for (const [i, outcome] of outcomes.entries()) {
         if (i === right) continue;
@@ -188,7 +186,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
           },
         });
       }
-      await requireStorageBinding(queriesOf(0), `disk:${right}`);
+      await bindStorage(queriesOf(0), `disk:${right}`);
     });
 
     test('of many who ask what the database is called, all are told the same, also later', async () => {
