@@ -87,7 +87,7 @@ export const initial: Migration = {
       .on('artifacts')
       .columns(['status', 'expires_at'])
       .execute();
-    await db.schema.createIndex('artifacts_look').on('artifacts').columns(['status', 'poll_at']).execute();
+    await db.schema.createIndex('artifacts_poll').on('artifacts').columns(['status', 'poll_at']).execute();
 
     await db.schema
       .createTable('published_bytes')

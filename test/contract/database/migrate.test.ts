@@ -101,7 +101,7 @@ test('a file of another program is refused, and stays as it is', async () => {
   file.exec('create table recipes (name text)');
   await expect(openSqlite({ dataDir })).rejects.toMatchObject({
     code: 'store_unavailable',
-    message: "the database is another program's: it has recipes",
+    message: 'the database belongs to another program: it has recipes',
     hint: expect.stringContaining('of its own'),
   });
   const tables = file.prepare("select name from sqlite_master where type = 'table'").pluck().all();

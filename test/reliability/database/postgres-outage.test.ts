@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
 import { databaseFailure } from '../../../src/database/database-error.ts';
 import { openPostgres, type PostgresOptions } from '../../../src/database/postgres/open-postgres.ts';
-import { WatchfulPool } from '../../../src/database/postgres/postgres-pool.ts';
+import { ResilientPool } from '../../../src/database/postgres/postgres-pool.ts';
 import { createApp, findApp, listApps } from '../../../src/database/queries/apps.ts';
 import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
@@ -151,7 +151,7 @@ describeOnPostgres('PostgreSQL', () => {
   describe('when the server does not answer', () => {
     test('a query is given up after a time, and its connection is not used again', async () => {
       const url = await postgres.server.createDatabase();
-      const pool = new WatchfulPool(new pg.Pool({ connectionString: url, max: 1 }), 300);
+      const pool = new ResilientPool(new pg.Pool({ connectionString: url, max: 1 }), 300);
       onTestFinished(() => pool.end());
       const pidOf = async () => {
         const session = await pool.connect();
