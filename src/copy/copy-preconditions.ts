@@ -13,7 +13,7 @@ export interface CopyTarget {
   readonly place: string | undefined;
 }
 
-/** Reads what the preconditions depend on, which takes a transaction. */
+/** Takes a transaction. */
 export async function readTarget(transaction: Queries): Promise<CopyTarget> {
   return {
     snapshot: await readSnapshot(transaction),

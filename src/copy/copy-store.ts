@@ -21,7 +21,6 @@ export interface CopySource {
 export interface CopyPlan {
   readonly snapshot: Snapshot;
   readonly files: readonly CompleteArtifact[];
-  /** Bytes of all files. */
   readonly bytes: number;
   /** Uploads that were granted and have not arrived; they cannot arrive at the copy. */
   readonly pendingUploads: number;
@@ -31,7 +30,6 @@ export interface CopyOptions extends CopyProgress {
   readonly source: CopySource;
   readonly target: Database;
   readonly storage: S3Storage;
-  /** `s3://bucket/prefix`. */
   readonly place: string;
   readonly signal: AbortSignal;
 }
@@ -43,7 +41,7 @@ export async function planCopy({ queries }: CopySource): Promise<CopyPlan> {
   return { snapshot, files, bytes, pendingUploads: countPendingUploads(snapshot) };
 }
 
-/** Checks the preconditions before anything is written. @throws OtaError `conflict`, see `checkCopyPreconditions` */
+/** @throws OtaError `conflict`, see `checkCopyPreconditions` */
 export async function requireFitTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
   checkCopyPreconditions(plan.snapshot, await transact(target.queries, readTarget), place);
 }
@@ -95,7 +93,6 @@ async function copyFilesThenRows(
   });
 }
 
-/** Replaces the rows of the target, and reads them back. */
 async function importRows(transaction: Queries, snapshot: Snapshot): Promise<void> {
   await replaceRows(transaction, snapshot);
   const all = { withPending: true };
@@ -115,7 +112,7 @@ function requireSameFiles(snapshot: Snapshot, { files }: CopyPlan): void {
   });
 }
 
-/** Database and bucket were usable at the start, so that it is worth to wait until they are again. */
+/** Database and bucket were usable at the start, so that they may be again. */
 function toRetryable(error: unknown): unknown {
   const failure = databaseFailure(error) ?? error;
   if (!(failure instanceof OtaError)) return failure;

@@ -7,7 +7,6 @@ import { servedFolder } from '../storage/disk/disk-storage.ts';
 import type { S3Storage } from '../storage/s3/s3-storage.ts';
 import { type CompleteArtifact, describeArtifact } from './snapshot.ts';
 
-/** Small files wait for the store's responses rather than for bytes. */
 const CONCURRENCY = 3;
 const READ_SIZE = 1024 * 1024;
 
@@ -28,7 +27,6 @@ export interface ImportFilesOptions extends CopyProgress {
 
 /**
  * Imports the files of a data folder into a bucket, under the same keys.
- * @param snapshot names the files in messages
  * @throws OtaError `verification_failed`, naming every file that differs from its record or cannot be read
  */
 export async function importFiles(

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SNAPSHOT_TABLES, type Snapshot } from '../database/queries/snapshot.ts';
 
-/** An artifact that has its bytes. */
 export type CompleteArtifact = Snapshot['artifacts'][number] & {
   readonly storage_key: string;
   readonly sha256: string;

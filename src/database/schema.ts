@@ -26,7 +26,7 @@ export interface TokensTable {
   id: string;
   app_id: string;
   name: string;
-  /** SHA-256 of the token. */
+  /** SHA-256. */
   hash: string;
   /** Space-separated. */
   scopes: string;
@@ -75,11 +75,11 @@ export interface ArtifactsTable {
   arch: Arch;
   bundle_type: BundleTypeColumn;
   file_size: number;
-  /** As declared while pending, if it was; as measured once complete. */
+  /** As declared (if it was), then as measured. */
   sha256: string | null;
   signature: string | null;
   status: ArtifactStatus;
-  /** The name of the bytes in the storage; null while pending. */
+  /** Null while pending. */
   storage_key: string | null;
   created_at: number;
   /** When the upload URL of a pending row has expired, so that it can be forgotten. */
@@ -104,7 +104,7 @@ export interface PublishedBytesTable {
   sha256: string;
 }
 
-/** The keys that sign the upload and download URLs of disk storage. */
+/** The keys of disk storage. */
 export interface UrlSigningKeysTable {
   id: string;
   /** 32 random bytes, hexadecimal. */

@@ -9,7 +9,6 @@ import { SET_UP_SESSION } from './postgres-session.ts';
 
 /** How often the database is asked for its time, in milliseconds: a heartbeat. */
 const HEARTBEAT_MS = 250;
-/** How long to wait for a response, in milliseconds. */
 const RESPONSE_TIMEOUT_MS = 3000;
 /** How long after a heartbeat all changes are known to have been notified, in milliseconds. */
 const CONFIRMED_FOR_MS = 900;
@@ -31,10 +30,7 @@ export interface ChangeListenerOptions {
   readonly responseTimeoutMs?: number;
 }
 
-/**
- * A connection that is always open or reconnecting: it listens for changes, asks for the time, and holds the lock of a
- * node that serves artifacts from its disk.
- */
+/** A connection that reconnects by itself: it listens for changes, asks for the time, and holds the lock of a disk. */
 export class ChangeListener {
   readonly clock = new DatabaseClock();
   readonly #options: ChangeListenerOptions;
@@ -60,7 +56,6 @@ export class ChangeListener {
     return listener;
   }
 
-  /** See `Database.changeCounter`. */
   changeCounter(): number {
     const now = performance.now();
     const isConfirmed = now - this.#confirmedAt <= CONFIRMED_FOR_MS;
@@ -86,7 +81,6 @@ export class ChangeListener {
     );
   }
 
-  /** See `Database.lockDisk`. */
   async lockDisk(onLost: (cause: OtaError) => void): Promise<void> {
     if (this.#client === undefined || !(await this.#tryDiskLock(this.#client))) throw diskIsLocked();
     this.#onDiskLost = onLost;

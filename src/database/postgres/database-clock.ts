@@ -4,7 +4,7 @@ const MAX_AGE_MS = 60_000;
 interface Reading {
   /** On this process's monotonic clock. */
   readonly at: number;
-  /** The database's time then, in milliseconds since 1970. */
+  /** Of the database, in milliseconds since 1970. */
   readonly time: number;
   /** How far off that may be, in milliseconds: half the round trip. */
   readonly uncertainty: number;

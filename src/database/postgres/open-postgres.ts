@@ -11,16 +11,13 @@ import { CommitReportingDialect } from './postgres-dialect.ts';
 import { ResilientPool } from './postgres-pool.ts';
 import { cannotOpen, requireFit, SERVER_FACTS } from './startup-error.ts';
 
-/** How long connecting may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;
 /** The maximum of connections for queries; one more listens. */
 const POOL_SIZE = 10;
-/** How long an idle connection is kept, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
 /** The type of `bigint`: times, sizes and counts, which JavaScript's numbers hold exactly. */
 const INT8 = 20;
 
-/** A `postgres://` URL; it may have a password. */
 const POSTGRES_URL = /^postgres(ql)?:\/\//i;
 
 export function isPostgresUrl(text: string): boolean {

@@ -9,12 +9,12 @@ import { SET_UP_SESSION } from './postgres-session.ts';
 const RESPONSE_TIMEOUT_MS = 10_000;
 /** After being idle for this long, in milliseconds, a connection is checked before it is used. */
 const MAX_UNCHECKED_MS = 1000;
-/** How long connections may take to close, in milliseconds. */
+/** In milliseconds; connections that take longer to close are destroyed. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 /**
- * A pool of pg whose connections can be lost at any time: errors always reach the caller, as an OtaError or with an
- * SQLSTATE; no response is waited for without a timeout; and a connection that failed is not used again.
+ * A pool that survives the loss of connections: errors always reach the caller, as an OtaError or with an SQLSTATE; no
+ * response is waited for without a timeout; and a connection that failed is not used again.
  */
 export class ResilientPool implements PostgresPool {
   /** Kysely's configuration of connections that cancel queries, which are not used here. */
@@ -84,7 +84,6 @@ export class ResilientPool implements PostgresPool {
     }
   }
 
-  /** Closes all connections, by force if they take too long. */
   async end(): Promise<void> {
     const forced = setTimeout(() => {
       for (const client of this.#open) client.connection.stream.destroy();
@@ -101,7 +100,6 @@ interface PooledSessionOptions {
   readonly onRelease: () => void;
 }
 
-/** A connection of the pool while it is in use. */
 class PooledSession implements PostgresPoolClient {
   readonly #options: PooledSessionOptions;
   /** Why the session is over. */

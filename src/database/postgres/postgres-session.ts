@@ -1,8 +1,7 @@
-/** How long the server runs a statement, in milliseconds. */
+/** In milliseconds, like the others. */
 const STATEMENT_TIMEOUT_MS = 8000;
-/** How long a statement waits for another transaction's lock, in milliseconds. */
 const LOCK_TIMEOUT_MS = 5000;
-/** How long a node that hangs inside a transaction keeps its locks, in milliseconds. */
+/** Releases the locks of a node that hangs inside a transaction. */
 const IDLE_IN_TRANSACTION_MS = 3000;
 
 /** For `set_config`. Keepalives detect a host that vanished, so that its locks are released. */

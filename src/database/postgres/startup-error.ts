@@ -25,10 +25,7 @@ const UNREACHABLE = [
   'Check host, port and sslmode in --database, and that PostgreSQL is running there.',
 ] as const;
 
-/**
- * The error when a database cannot be opened.
- * @param where host, port and name, without credentials
- */
+/** @param where host, port and name, without credentials */
 export function cannotOpen(where: string, error: unknown): OtaError {
   const cause = error instanceof OtaError ? error.cause : error;
   const code = errorCode(cause) ?? '';

@@ -19,7 +19,6 @@ export interface NewApp {
   readonly pubkey?: string | undefined;
 }
 
-/** A slug for an app. */
 export interface AppSlug {
   readonly appId: string;
   readonly slug: string;
@@ -73,7 +72,6 @@ export async function findApp(db: Queries, id: string): Promise<App | undefined>
   return row && toApp(row);
 }
 
-/** All apps, oldest first. */
 export async function listApps(db: Queries): Promise<App[]> {
   const rows = await db.selectFrom('apps').selectAll().orderBy('created_at').orderBy('id').execute();
   return rows.map(toApp);

@@ -34,14 +34,13 @@ export interface PendingUpload extends Platform {
   readonly signature: string | null;
 }
 
-/** An upload whose bytes are stored and verified. */
+/** An upload with stored and verified bytes. */
 export interface VerifiedUpload {
   readonly id: string;
   readonly storageKey: string;
   readonly sha256: string;
 }
 
-/** A version of an app. */
 export interface AppVersion {
   readonly appId: string;
   readonly version: string;
@@ -55,7 +54,6 @@ export interface DownloadKey {
   readonly platform: Platform;
 }
 
-/** A file that is served. */
 export interface StoredFile extends Platform {
   readonly storageKey: string;
   readonly slug: string | null;
@@ -239,7 +237,7 @@ export async function findDownload(
     .sort(compareByPreference)[0];
 }
 
-/** Artifacts of deleted releases, whose bytes are still to be removed. */
+/** The artifacts of deleted releases that still have their bytes. */
 export async function listDeleting(db: Queries): Promise<{ id: string; storageKey: string }[]> {
   return db
     .selectFrom('artifacts')
@@ -250,12 +248,11 @@ export async function listDeleting(db: Queries): Promise<{ id: string; storageKe
     .execute();
 }
 
-/** Forgets an artifact after its bytes were removed. */
 export async function forgetDeleted(db: Queries, id: string): Promise<void> {
   await db.deleteFrom('artifacts').where('id', '=', id).where('status', '=', 'deleting').execute();
 }
 
-/** Forgets pending uploads whose URL expired before `olderThan`. */
+/** Forgets pending uploads that expired before `olderThan`. */
 export async function forgetExpiredUploads(db: Queries, olderThan: Date): Promise<void> {
   await db
     .deleteFrom('artifacts')

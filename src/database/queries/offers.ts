@@ -10,7 +10,6 @@ export interface OfferCandidate extends Platform {
   readonly channel: string;
 }
 
-/** What an update check responds with besides the URL. */
 export interface OfferDetails {
   readonly signature: string | null;
   readonly notes: string | null;

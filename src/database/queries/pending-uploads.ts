@@ -6,12 +6,9 @@ import { matches } from '../../protocol/validate.ts';
 import type { Queries, Schema } from '../schema.ts';
 import { platformColumns } from './platform-columns.ts';
 
-/*
- * Where bytes are uploaded past the server, straight to a bucket, the server polls for them. To finalize an upload, a
- * node acquires a lease on it and renews it while it works, so that another takes over when it dies.
- */
+// The server polls for uploads that go straight to a bucket. To finalize one, a node acquires a lease on it and renews
+// it while it works, so that another takes over when it dies.
 
-/** A pending upload that is polled for. */
 export interface AwaitedUpload {
   readonly id: string;
   readonly createdAt: Date;
@@ -19,7 +16,6 @@ export interface AwaitedUpload {
   readonly expiresAt: Date;
 }
 
-/** An upload that this node has a lease on. */
 export interface LeasedUpload extends AwaitedUpload {
   /** When the lease ends; distinguishes it from a later lease of another node. */
   readonly leasedUntil: Date;
@@ -31,7 +27,6 @@ export interface Lease {
 }
 
 export interface ReleaseLeaseOptions {
-  /** When to poll for the upload next. */
   readonly pollAt: Date;
   /** Why the bytes that arrived were refused; keeps the last reason when left out. */
   readonly refusal?: UploadRefusal | undefined;
@@ -50,7 +45,6 @@ const REFUSAL = Type.Object({
   errors: Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
 });
 
-/** What the API tells of an upload. */
 export interface UploadState {
   readonly status: 'pending' | 'complete';
   readonly fileSize: number;
@@ -60,7 +54,6 @@ export interface UploadState {
   readonly multipartId: string | null;
 }
 
-/** An upload, as the routes name it. */
 export interface UploadKey {
   readonly appId: string;
   readonly releaseId: string;
@@ -92,7 +85,6 @@ export interface ResumableUpload extends Platform {
   readonly signature: string | null;
 }
 
-/** A multipart upload to record. */
 export interface MultipartRecord {
   /** The id that is recorded now; null for none. */
   readonly before: string | null;
@@ -137,7 +129,7 @@ export async function recordMultipart(
   return numUpdatedRows > 0n;
 }
 
-/** Whether a pending upload still is the multipart upload with this id. */
+/** Whether a pending upload is the multipart upload with this id. */
 export async function isMultipartGrant(db: Queries, id: string, multipartId: string): Promise<boolean> {
   const row = await db
     .selectFrom('artifacts')

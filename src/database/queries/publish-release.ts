@@ -6,7 +6,6 @@ import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import { findRelease, type ReleaseKey } from './releases.ts';
 
-/** An artifact that a release must have to be published. */
 export interface RequiredArtifact extends Platform {
   readonly sha256: string;
 }
@@ -20,16 +19,14 @@ export interface PublishOptions {
 export type PublishResult =
   | { readonly kind: 'published' }
   | { readonly kind: 'not_found' }
-  /** By platform name, what is required and not there. */
   | { readonly kind: 'incomplete'; readonly missing: readonly string[] };
 
-/** The fields of a release to change; what is left out stays. */
+/** Fields that are left out stay. */
 export interface ReleaseChange {
   readonly notes?: string | null | undefined;
   readonly status?: 'published' | 'yanked' | undefined;
 }
 
-/** An artifact that is complete in a release. */
 type Complete = Platform & { readonly sha256: string };
 
 /** Publishes a draft, for all its platforms in one transaction. A release that is published already stays so. */
@@ -59,7 +56,7 @@ export async function publishRelease(
 }
 
 /**
- * Publishes a draft whose expected platforms are all complete. Belongs into the transaction that completes one.
+ * Publishes a draft once all its expected platforms are complete. Belongs into the transaction that completes one.
  * A platform is complete when it has an artifact and none of its other uploads is pending: with several kinds of
  * bundle it does not go live with the first.
  * @returns whether it did
@@ -87,10 +84,7 @@ export async function publishIfExpectedAreComplete(
   return true;
 }
 
-/**
- * Publishes the drafts that were only held back by pending uploads that never arrived and whose URLs have expired. No
- * further upload would make them go live.
- */
+/** Publishes the drafts that pending uploads held back until they expired: no further upload would publish them. */
 export async function publishLeftWaiting(db: Kysely<Schema>, now: Date): Promise<void> {
   const waiting = await db
     .selectFrom('releases')
@@ -175,7 +169,7 @@ async function completeArtifacts(db: Queries, releaseId: string): Promise<Comple
   return rows.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 }));
 }
 
-/** The platforms of pending uploads whose URL has not expired. */
+/** The platforms of pending uploads that have not expired. */
 async function pendingPlatforms(db: Queries, releaseId: string, now: Date): Promise<Platform[]> {
   const rows = await db
     .selectFrom('artifacts')

@@ -22,7 +22,7 @@ export interface Release {
   readonly createdAt: number;
 }
 
-/** An artifact whose bytes are stored, verified and served. */
+/** An artifact with bytes that are stored, verified and served. */
 export interface CompleteArtifact extends Platform {
   /** Bytes. */
   readonly fileSize: number;
@@ -30,7 +30,6 @@ export interface CompleteArtifact extends Platform {
   readonly signature: string | null;
 }
 
-/** A release, as the routes name it. */
 export interface ReleaseKey {
   readonly appId: string;
   readonly releaseId: string;

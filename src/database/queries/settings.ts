@@ -9,7 +9,6 @@ export async function setting(db: Queries, name: SettingName): Promise<string | 
   return row?.value;
 }
 
-/** Saves a setting, replacing its earlier value. */
 export async function saveSetting(db: Queries, name: SettingName, value: string): Promise<void> {
   await db
     .insertInto('settings')

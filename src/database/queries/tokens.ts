@@ -24,7 +24,6 @@ export interface NewToken {
   readonly appId: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
-  /** Null for never. */
   readonly expiresAt: Date | null;
 }
 

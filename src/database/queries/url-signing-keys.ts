@@ -8,7 +8,6 @@ export interface UrlSigningKey {
   readonly secret: Buffer;
 }
 
-/** The keys of a store by which disk storage signs and verifies URLs. */
 export function urlSigningKeys(db: Queries, clock: Clock) {
   return {
     current: () => currentUrlSigningKey(db, clock()),

@@ -8,7 +8,7 @@ import { DATABASE_FILE, type SqliteOptions } from './open-sqlite.ts';
 import { openSqliteFile } from './sqlite-connection.ts';
 
 /**
- * Opens the SQLite store of a data folder for reading, also while it is served. The caller destroys it.
+ * Opens the SQLite store of a data folder for reading, also while it is served.
  * @throws OtaError `usage` when there is none; `store_unavailable` when it cannot be read or has another schema
  */
 export async function openSqliteReadOnly({ dataDir }: SqliteOptions): Promise<Kysely<Schema>> {

@@ -10,7 +10,6 @@ import type { Schema } from '../schema.ts';
 import { openSqliteFile } from './sqlite-connection.ts';
 import { ImmediateSqliteDialect } from './sqlite-dialect.ts';
 
-/** In the data folder. */
 export const DATABASE_FILE = 'synckit-ota.sqlite';
 
 export interface SqliteOptions {

@@ -7,7 +7,7 @@ import { errorCode } from '../database-error.ts';
 const MINIMUM_SQLITE = '3.51.3';
 const WITHDRAWN_SQLITE = '3.52.0';
 
-/** How long a statement waits for another process's write, in milliseconds. */
+/** In milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 
 export interface SqliteFileOptions {

@@ -46,11 +46,11 @@ export async function resolveOffers(db: Queries, app: OfferingApp): Promise<Offe
     const chosen = chooseByChannel(candidates).values();
     const distinct = new Set([...chosen].flatMap((choices) => [...choices.values()].flat()));
     const details = await offerDetails(db, [...distinct]);
-    const isWithdrawn = (candidate: OfferCandidate) =>
+    const isGone = (candidate: OfferCandidate) =>
       distinct.has(candidate) && !details.has(candidate.artifactId);
-    if (!candidates.some(isWithdrawn)) return serializeAll(withDetails(distinct, details), app);
-    // Withdrawn since the candidates were read: choose among the others, which get fewer each time.
-    candidates = candidates.filter((candidate) => !isWithdrawn(candidate));
+    if (!candidates.some(isGone)) return serializeAll(withDetails(distinct, details), app);
+    // Yanked or deleted since the candidates were read: choose among the others, which get fewer each time.
+    candidates = candidates.filter((candidate) => !isGone(candidate));
   }
 }
 
