@@ -1,10 +1,13 @@
 import type { Queries, Schema } from '../schema.ts';
 import { chunks } from './chunks.ts';
 
-/**
- * The tables that a copy of a store has, each after those that it refers to. The others belong to the place where a
- * store is: what signs the URLs of its disk, and where its files are.
- */
+/** Tables that belong to the place where a store is: the keys of its disk, and where its files are. */
+type LocalTable = 'url_signing_keys' | 'settings';
+
+/** All rows of a store, except for artifacts that are being deleted. */
+export type Snapshot = { readonly [T in Exclude<keyof Schema, LocalTable>]: readonly Schema[T][] };
+
+/** Each after those that it refers to. */
 export const SNAPSHOT_TABLES = [
   'apps',
   'slugs',
@@ -12,10 +15,7 @@ export const SNAPSHOT_TABLES = [
   'releases',
   'artifacts',
   'published_bytes',
-] as const satisfies (keyof Schema)[];
-
-/** All rows of a store, except for artifacts that are being deleted. */
-export type Snapshot = { readonly [T in (typeof SNAPSHOT_TABLES)[number]]: readonly Schema[T][] };
+] as const satisfies (keyof Snapshot)[];
 
 /** Reads a store as it is at one moment, which takes a transaction. */
 export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
