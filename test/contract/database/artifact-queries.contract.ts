@@ -36,7 +36,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
   const revisionOf = async ({ db }: StoreWithApp) => (await findOfferingApp(db, 'my-app'))?.revision;
 
   describe(`${name}: artifacts`, () => {
-    test('an upload is found with all that its bytes must satisfy, the release’s signature where it has none', async () => {
+    test('an upload is found with everything its bytes are checked against, and the release’s signature by default', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0+5');
       const plain = await store.promise(releaseId, MAC);
@@ -96,7 +96,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await findDownload(store.db, { slug: 'other-app', releaseId, platform: LINUX })).toBeUndefined();
     });
 
-    test('of several uploads for one platform the first to be complete stays, also of two at once', async () => {
+    test('of several uploads for one platform only the first to be complete is kept, also of two at once', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
       const uploads = await Promise.all([1, 2, 3].map(() => store.promise(releaseId)));
@@ -118,7 +118,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await isReferenced(store.db, keyOf(deleted))).toBe(false);
     });
 
-    test('a version that was live takes the same bytes only, by precedence and platform, unless reuse is allowed', async () => {
+    test('a version that was live accepts only the same bytes, by precedence and platform, unless reuse is allowed', async () => {
       const store = await openStore();
       const first = await store.release('1.0.0+a');
       await store.publish(first, LINUX, SHA_A);
@@ -155,7 +155,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
   });
 
   describe(`${name}: offers`, () => {
-    test('what a check may offer are complete artifacts, with the artifact’s signature, else the release’s', async () => {
+    test('complete artifacts are offered, with their signature or else the release’s', async () => {
       const { database } = await open();
       const store = await StoreWithApp.in(database);
       const other = await StoreWithApp.in(database, 'other-app');
@@ -179,7 +179,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       );
     });
 
-    test('details of more releases than one statement takes are all found, and of none no statement is made', async () => {
+    test('the details of any number of releases are found, also of none', async () => {
       const store = await openStore();
       const ids: string[] = [];
       for (let i = 0; i < 3; i++) ids.push(await store.publish(await store.release(`1.0.${i}`)));
@@ -194,7 +194,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await offerDetails(store.db, [])).toEqual(new Map());
     });
 
-    test('the revision of an app rises with all that changes what is offered', async () => {
+    test('the revision of an app rises with every change of its offers', async () => {
       const { database } = await open();
       const store = await StoreWithApp.in(database);
       const releaseId = await store.release('1.0.0');

@@ -37,15 +37,15 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
     return { store, db: first.queries, appId: store.appId, queriesOf };
   }
 
-  describe(`${name}: at once`, () => {
-    test('of many who create a version one does, and the others are told that it is taken', async () => {
+  describe(`${name}: concurrently`, () => {
+    test('of many nodes that create a version one does, and the others find it taken', async () => {
       const { appId, queriesOf } = await openWithApp();
       const release = { appId, version: '1.0.0', notes: null, signature: 's' };
       const outcomes = await Promise.all(numbered.map((i) => createRelease(queriesOf(i), release, NOW)));
       expect(outcomes.filter((outcome) => outcome !== 'version_taken')).toHaveLength(1);
     });
 
-    test('of many who claim a slug one gets it', async () => {
+    test('of many apps that want a slug one gets it', async () => {
       const { queriesOf } = await openWithApp();
       const outcomes = await Promise.all(
         numbered.map((i) => createApp(queriesOf(i), { name: 'Test', slug: 'wanted' }, NOW)),
@@ -53,7 +53,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       expect(outcomes.filter((outcome) => outcome !== 'slug_taken')).toHaveLength(1);
     });
 
-    test('of many uploads for a platform, with other bytes each, one is completed, and recorded', async () => {
+    test('of many uploads with different bytes for a platform, one is completed and recorded', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       const releaseId = await store.release('1.0.0');
       const uploads = await Promise.all(numbered.map(() => store.promise(releaseId)));
@@ -69,7 +69,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       expect(await publishedBytes(db, { appId, version: '1.0.0' }, LINUX)).toBe(shaOf(winner));
     });
 
-    test('the last platforms that a draft waits for take it live, also when none sees the other', async () => {
+    test('a draft goes live when its last two platforms are completed at once', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const draft = { appId, version: `1.0.${round}`, notes: null, signature: 's' };
@@ -88,7 +88,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       }
     });
 
-    test('what is published and deleted is one or the other: offered whole, or gone with its bytes queued', async () => {
+    test('a release that is completed and deleted at once is either offered as a whole, or gone with its bytes queued', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
@@ -112,7 +112,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       }
     });
 
-    test('a draft that is taken live while its last file is completed offers that file too', async () => {
+    test('a draft that is published while its last file is completed offers that file, too', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const version = `1.0.${round}`;
@@ -131,7 +131,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       }
     });
 
-    test('an upload that is promised while its release is deleted is promised or told so, and leaves nothing', async () => {
+    test('an upload that is granted while its release is deleted leaves nothing', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       const fields = {
         fileSize: 5,
@@ -154,7 +154,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       expect(await db.selectFrom('artifacts').selectAll().execute()).toEqual([]);
     });
 
-    test('an upload that is completed while it is forgotten is one or the other', async () => {
+    test('an upload that is completed while it expires is either complete or gone', async () => {
       const { store, db, queriesOf } = await openWithApp();
       const releaseId = await store.release('1.0.0');
       for (let round = 0; round < ROUNDS; round++) {
@@ -173,7 +173,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       }
     });
 
-    test('of many who say where the artifacts are, with other places each, one is right', async () => {
+    test('of many nodes that bind the database to different places, one succeeds', async () => {
       const { queriesOf } = await openWithApp();
       const outcomes = await Promise.allSettled(numbered.map((i) => bindStorage(queriesOf(i), `disk:${i}`)));
       const right = outcomes.findIndex(({ status }) => status === 'fulfilled');
@@ -189,13 +189,13 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       await bindStorage(queriesOf(0), `disk:${right}`);
     });
 
-    test('of many who ask what the database is called, all are told the same, also later', async () => {
+    test('all nodes get the same id of the database, also later', async () => {
       const { queriesOf } = await openWithApp();
       const ids = await Promise.all(numbered.map((i) => databaseId(queriesOf(i))));
       expect(new Set([...ids, await databaseId(queriesOf(0))]).size).toBe(1);
     });
 
-    test('changes of many apps all come to pass', async () => {
+    test('changes of many apps all succeed', async () => {
       const { queriesOf } = await openWithApp();
       const ids = await Promise.all(
         numbered.map(async (i) => {

@@ -96,7 +96,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         ]);
       });
 
-      test('a slug that another app has or had is taken, also for a new app, and one’s own never is', async () => {
+      test('a slug that another app has or had is taken, also for a new app; an app’s own slugs never are', async () => {
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
         expect(await setSlug(db, { appId, slug: 'second' }, NOW)).toBe('set');
@@ -109,7 +109,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         expect(await listApps(db)).toHaveLength(2);
       });
 
-      test('of two apps that claim one slug at once, one gets it', async () => {
+      test('of two apps that want a slug at once, one gets it', async () => {
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
         const outcomes = await Promise.all([
@@ -123,7 +123,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
     describe('tokens', () => {
       const fields = { name: 'ci', scopes: [...SCOPES].slice(0, 2), expiresAt: later(HOUR) };
 
-      test('a token is valid until it expires, with what it was created with', async () => {
+      test('a token is valid until it expires, and keeps its fields', async () => {
         const { db, appId } = await openWithApp();
         const { record, token } = await createToken(db, { appId, ...fields }, NOW);
         expect(record).toMatchObject({ appId, name: 'ci', scopes: fields.scopes, revokedAt: null });
@@ -210,7 +210,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         expect(listed[0]?.artifacts).toEqual([{ ...MAC, fileSize: 5, sha256: SHA_A, signature: 'of mac' }]);
       });
 
-      test('one that is deleted takes its uploads with it, and queues its bytes until they are forgotten', async () => {
+      test('a deleted one takes its uploads with it, and queues its bytes until they are removed', async () => {
         const { store, db, appId, newApp } = await openWithApp();
         const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
         const stored = await store.publish(first, LINUX);
@@ -237,7 +237,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
     });
 
     describe('the change counter', () => {
-      test('differs at once after a change by this connection, and soon after one by another', async () => {
+      test('changes at once after a commit by this process, and soon after one by another', async () => {
         const { database, openAgain } = await open();
         const other = await openAgain();
         const before = database.changeCounter();
@@ -248,7 +248,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         await vi.waitFor(() => expect(database.changeCounter()).not.toBe(between));
       });
 
-      test('differs after what changes offers: a new slug, a release that goes live or is deleted', async () => {
+      test('changes with the offers: with a new slug, and with a release that goes live or is deleted', async () => {
         const { database, openAgain } = await open();
         const store = await StoreWithApp.in(await openAgain());
         const { db, appId } = store;
@@ -266,13 +266,13 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         }
       });
 
-      test('does not differ while nothing changes', async () => {
+      test('stays the same while nothing is committed', async () => {
         const { database } = await open();
         await StoreWithApp.in(database);
         await settledCounter(database);
       });
 
-      test('does not differ after a transaction that is rolled back', async () => {
+      test('stays the same after a transaction that is rolled back', async () => {
         const { database } = await open();
         const before = database.changeCounter();
         const transaction = database.queries.transaction().execute(async (db) => {

@@ -128,7 +128,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       expect(await acquireLease(db, 'unknown', leaseAt(0))).toBeUndefined();
     });
 
-    test('whose lease is released are due at the given time, with the reason of the last refusal', async () => {
+    test('are due at the given time after their lease is released, with the reason of the last refusal', async () => {
       const { db, promise, due } = await openStore();
       const id = await promise(NOW);
       const refusal: UploadRefusal = {

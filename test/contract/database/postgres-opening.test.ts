@@ -166,7 +166,7 @@ describeOnPostgres('PostgreSQL', () => {
         "create table kysely_migration (name text); insert into kysely_migration values ('2020-users')",
         '2020-users',
       ],
-    ])('when it has %s of another program, and stays as it is', async (_, made, name) => {
+    ])('when it has %s of another program, and is left unchanged', async (_, made, name) => {
       const url = await postgres.server.createEmptyDatabase();
       const tables = () =>
         sqlIn(url, "select relname from pg_class where relname !~ '^(pg|sql)_' and relkind = 'r'");
@@ -185,7 +185,7 @@ describeOnPostgres('PostgreSQL', () => {
       expect(await listApps(queries)).toEqual([]);
     });
 
-    test('when its schema is newer than this program, and stays as it is', async () => {
+    test('when its schema is newer than this program, and is left unchanged', async () => {
       const url = await postgres.server.createEmptyDatabase();
       const database = await open(url);
       await sql`insert into kysely_migration values ('9999-later', '2030-01-01')`.execute(database.queries);
