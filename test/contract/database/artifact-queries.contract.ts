@@ -39,8 +39,8 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('an upload is found with everything its bytes are checked against, and the release’s signature by default', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0+5');
-      const plain = await store.promise(releaseId, MAC);
-      const signed = await store.promise(releaseId, MAC, {
+      const plain = await store.grant(releaseId, MAC);
+      const signed = await store.grant(releaseId, MAC, {
         signature: 'its own',
         sha256: SHA_B,
         fileSize: 2 ** 52,
@@ -66,7 +66,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('a complete artifact is served by its key and by every slug the app has or had', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const uploadId = await store.promise(releaseId);
+      const uploadId = await store.grant(releaseId);
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(false);
       expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: LINUX })).toBeUndefined();
 
@@ -99,7 +99,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('of several uploads for one platform only the first to be complete is kept, also of two at once', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const uploads = await Promise.all([1, 2, 3].map(() => store.promise(releaseId)));
+      const uploads = await Promise.all([1, 2, 3].map(() => store.grant(releaseId)));
       const outcomes = await Promise.all(uploads.map((id) => store.complete(id)));
       expect(outcomes.toSorted()).toEqual(['completed', 'immutable', 'immutable']);
       const stored = uploads[outcomes.indexOf('completed')] ?? '';
@@ -111,7 +111,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('nothing is completed that is not pending', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const deleted = await store.promise(releaseId);
+      const deleted = await store.grant(releaseId);
       await deleteRelease(store.db, { appId: store.appId, releaseId });
       expect(await store.complete(deleted)).toBe('gone');
       expect(await store.complete('unknown')).toBe('gone');
@@ -129,10 +129,10 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await publishedBytes(store.db, { appId: 'other', version: '1.0.0' }, LINUX)).toBeUndefined();
 
       const second = await store.release('1.0.0+b');
-      const upload = await store.promise(second);
+      const upload = await store.grant(second);
       expect(await store.complete(upload, SHA_B)).toBe('immutable');
       expect(await isComplete(store.db, second, LINUX)).toBe(false);
-      expect(await store.complete(await store.promise(second, MAC), SHA_B)).toBe('completed');
+      expect(await store.complete(await store.grant(second, MAC), SHA_B)).toBe('completed');
       expect(await store.complete(upload, SHA_B, true)).toBe('completed');
       expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0' }, LINUX)).toBe(SHA_B);
     });
@@ -140,8 +140,8 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('uploads are forgotten when they expired, and complete ones never', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const expired = await store.promise(releaseId, LINUX, { expiresAt: later(HOUR) });
-      const young = await store.promise(releaseId, LINUX, { expiresAt: later(3 * HOUR) });
+      const expired = await store.grant(releaseId, LINUX, { expiresAt: later(HOUR) });
+      const young = await store.grant(releaseId, LINUX, { expiresAt: later(3 * HOUR) });
       const complete = await store.publish(releaseId, MAC);
       await forgetExpiredUploads(store.db, later(HOUR));
       expect(await findUpload(store.db, expired)).toMatchObject({ id: expired });
@@ -161,9 +161,9 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const other = await StoreWithApp.in(database, 'other-app');
       const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
       const plain = await store.publish(first, LINUX);
-      const signed = await store.promise(second, LINUX, { signature: 'its own' });
+      const signed = await store.grant(second, LINUX, { signature: 'its own' });
       await store.complete(signed);
-      await store.promise(second, MAC);
+      await store.grant(second, MAC);
       await other.publish(await other.release('3.0.0'));
       const candidates = await offerCandidates(store.db, store.appId);
       expect(candidates.toSorted((a, b) => a.version.localeCompare(b.version))).toEqual([
@@ -198,7 +198,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const { database } = await open();
       const store = await StoreWithApp.in(database);
       const releaseId = await store.release('1.0.0');
-      const uploadId = await store.promise(releaseId);
+      const uploadId = await store.grant(releaseId);
       const revisions = [await revisionOf(store)];
       for (const change of [
         () => store.complete(uploadId),

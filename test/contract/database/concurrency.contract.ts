@@ -56,7 +56,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
     test('of many uploads with different bytes for a platform, one is completed and recorded', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       const releaseId = await store.release('1.0.0');
-      const uploads = await Promise.all(numbered.map(() => store.promise(releaseId)));
+      const uploads = await Promise.all(numbered.map(() => store.grant(releaseId)));
       const outcomes = await Promise.all(
         uploads.map((id, i) => store.on(queriesOf(i)).complete(id, shaOf(i))),
       );
@@ -79,7 +79,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
           NOW,
         );
         if (release === 'version_taken') throw new Error(release);
-        const uploads = [await store.promise(release.id, LINUX), await store.promise(release.id, MAC)];
+        const uploads = [await store.grant(release.id, LINUX), await store.grant(release.id, MAC)];
         const outcomes = await Promise.all(uploads.map((id, i) => store.on(queriesOf(i)).complete(id)));
         expect(outcomes.toSorted(), 'one of them tells so').toEqual(['completed', 'went_live']);
         expect(await findRelease(db, { appId, releaseId: release.id })).toMatchObject({
@@ -92,7 +92,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
-        const uploads = [await store.promise(releaseId, LINUX), await store.promise(releaseId, MAC)];
+        const uploads = [await store.grant(releaseId, LINUX), await store.grant(releaseId, MAC)];
         const [deleted, ...completed] = await Promise.all([
           deleteRelease(queriesOf(0), { appId, releaseId }, { onlyWithArtifacts: round % 2 }),
           ...uploads.map((id, i) => store.on(queriesOf(i + 1)).complete(id)),
@@ -120,7 +120,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const release = await createRelease(db, draft, NOW);
         if (release === 'version_taken') throw new Error(release);
         await store.publish(release.id, MAC);
-        const uploadId = await store.promise(release.id, LINUX);
+        const uploadId = await store.grant(release.id, LINUX);
         const outcomes = await Promise.all([
           publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required: null, now: NOW }),
           store.on(queriesOf(1)).complete(uploadId),
@@ -159,7 +159,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       const releaseId = await store.release('1.0.0');
       for (let round = 0; round < ROUNDS; round++) {
         const platform = { ...LINUX, bundleType: 'deb' } as const;
-        const uploadId = await store.promise(releaseId, round === 0 ? LINUX : platform);
+        const uploadId = await store.grant(releaseId, round === 0 ? LINUX : platform);
         const [outcome] = await Promise.all([
           store.on(queriesOf(0)).complete(uploadId),
           forgetExpiredUploads(queriesOf(1), later(2 * HOUR)),

@@ -195,10 +195,10 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const [nine, ten] = [await store.release('1.9.0'), await store.release('1.10.0')];
         await store.release('1.10.0-rc.1');
         await (await StoreWithApp.in(database, 'other')).release('7.0.0');
-        await store.complete(await store.promise(ten, MAC, { signature: 'of mac' }));
+        await store.complete(await store.grant(ten, MAC, { signature: 'of mac' }));
         await store.publish(nine, LINUX);
         await store.publish(nine, MAC);
-        await store.promise(ten, LINUX);
+        await store.grant(ten, LINUX);
         const listed = await listReleases(db, appId);
         expect(
           listed.map(({ version, artifacts }) => [version, artifacts.map(({ target }) => target)]),
@@ -214,7 +214,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const { store, db, appId, newApp } = await openWithApp();
         const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
         const stored = await store.publish(first, LINUX);
-        const pending = await store.promise(first, MAC);
+        const pending = await store.grant(first, MAC);
         const other = await store.publish(second, LINUX);
         expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toBe('not_found');
         expect(await listDeleting(db)).toEqual([]);
@@ -253,7 +253,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const store = await StoreWithApp.in(await openAgain());
         const { db, appId } = store;
         const releaseId = await store.release('1.0.0');
-        const uploadId = await store.promise(releaseId);
+        const uploadId = await store.grant(releaseId);
         for (const change of [
           () => store.complete(uploadId),
           () => setSlug(db, { appId, slug: 'next-app' }, NOW),

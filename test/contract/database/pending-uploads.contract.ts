@@ -49,37 +49,36 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     const { database, openAgain } = await open();
     const store = await StoreWithApp.in(database);
     const releaseId = await store.release('1.0.0');
-    const promise = (pollAt: Date | null, fields = {}) =>
-      store.promise(releaseId, LINUX, { pollAt, ...fields });
+    const grant = (pollAt: Date | null, fields = {}) => store.grant(releaseId, LINUX, { pollAt, ...fields });
     const due = async (milliseconds: number, limit = 10) =>
       (await takeDuePolls(store.db, later(milliseconds), { limit, delayOf: () => WAIT })).map(({ id }) => id);
-    return { store, db: store.db, releaseId, promise, due, openAgain };
+    return { store, db: store.db, releaseId, grant, due, openAgain };
   };
 
   describe(`${name}: uploads that are polled for`, () => {
     test('are due from their poll time on, the longest overdue first, up to the limit', async () => {
-      const { promise, due } = await openStore();
-      const second = await promise(later(2 * SECOND));
-      const first = await promise(later(SECOND));
-      await promise(null);
+      const { grant, due } = await openStore();
+      const second = await grant(later(2 * SECOND));
+      const first = await grant(later(SECOND));
+      await grant(null);
       expect(await due(SECOND - 1)).toEqual([]);
       expect(await due(SECOND)).toEqual([first]);
-      const third = await promise(later(3 * SECOND));
+      const third = await grant(later(3 * SECOND));
       expect(await due(3 * SECOND, 1)).toEqual([second]);
       expect(await due(3 * SECOND)).toEqual([third]);
     });
 
     test('carry the times of their row', async () => {
-      const { db, promise } = await openStore();
-      const id = await promise(NOW);
+      const { db, grant } = await openStore();
+      const id = await grant(NOW);
       const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
       expect(await takeDuePolls(db, NOW, { limit: 10, delayOf: () => WAIT })).toEqual([upload]);
       expect(await acquireLease(db, id, leaseAt(0))).toEqual({ ...upload, leasedUntil: later(30_000) });
     });
 
     test('are due again after a delay of their own, whatever the poll found', async () => {
-      const { db, promise, due } = await openStore();
-      const [soon, late] = [await promise(NOW), await promise(later(1))];
+      const { db, grant, due } = await openStore();
+      const [soon, late] = [await grant(NOW), await grant(later(1))];
       const delayOf = ({ id }: { id: string }) => (id === soon ? SECOND : 2 * SECOND);
       const polls = await takeDuePolls(db, later(1), { limit: 10, delayOf });
       expect(polls.map(({ id }) => id)).toEqual([soon, late]);
@@ -90,8 +89,8 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('belong to one node while its lease lasts, and are not due until it ends', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(NOW);
+      const { db, grant, due } = await openStore();
+      const id = await grant(NOW);
       const lease = await acquire(db, id);
       expect(await due(29_999)).toEqual([]);
       expect(await acquireLease(db, id, leaseAt(29_999))).toBeUndefined();
@@ -104,8 +103,8 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('cannot be renewed or released with a lease that ended and was acquired by another node', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(NOW);
+      const { db, grant, due } = await openStore();
+      const id = await grant(NOW);
       const slept = await acquire(db, id);
       const second = await acquire(db, id, 30_000);
       expect(await renewLease(db, slept, later(90_000))).toBeUndefined();
@@ -121,16 +120,16 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('that are not due can be leased by id', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(later(HOUR));
+      const { db, grant, due } = await openStore();
+      const id = await grant(later(HOUR));
       expect(await acquireLease(db, id, leaseAt(0))).toMatchObject({ id });
       expect(await due(2 * HOUR)).toEqual([id]);
       expect(await acquireLease(db, 'unknown', leaseAt(0))).toBeUndefined();
     });
 
     test('are due at the given time after their lease is released, with the reason of the last refusal', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(NOW);
+      const { db, grant, due } = await openStore();
+      const id = await grant(NOW);
       const refusal: UploadRefusal = {
         code: 'content_mismatch',
         detail: 'No.',
@@ -145,11 +144,11 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('are not due once they are complete, or their release is deleted', async () => {
-      const { store, db, releaseId, promise, due } = await openStore();
-      const id = await promise(NOW);
+      const { store, db, releaseId, grant, due } = await openStore();
+      const id = await grant(NOW);
       const lease = await acquire(db, id);
       await store.complete(id);
-      await store.promise(releaseId, MAC, { pollAt: NOW });
+      await store.grant(releaseId, MAC, { pollAt: NOW });
       await deleteRelease(db, { appId: store.appId, releaseId });
       expect(await due(HOUR)).toEqual([]);
       expect(await renewLease(db, lease, later(HOUR))).toBeUndefined();
@@ -158,9 +157,9 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('are each taken by one of several nodes that poll at once', async () => {
-      const { promise, openAgain } = await openStore();
+      const { grant, openAgain } = await openStore();
       const ids: string[] = [];
-      for (let i = 0; i < 20; i++) ids.push(await promise(NOW));
+      for (let i = 0; i < 20; i++) ids.push(await grant(NOW));
       const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
       const polls = await Promise.all(
         others.flatMap(({ queries }) =>
@@ -176,8 +175,8 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('are found by their app and release only', async () => {
-      const { store, db, releaseId, promise } = await openStore();
-      const id = await promise(NOW, { sha256: SHA_A });
+      const { store, db, releaseId, grant } = await openStore();
+      const id = await grant(NOW, { sha256: SHA_A });
       const key = { appId: store.appId, releaseId, uploadId: id };
       expect(await findUploadState(db, key)).toEqual({
         status: 'pending',
@@ -203,8 +202,8 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
     const openParted = async () => {
       const opened = await openStore();
-      const { db, releaseId, promise } = opened;
-      const id = await promise(NOW, parted);
+      const { db, releaseId, grant } = opened;
+      const id = await grant(NOW, parted);
       const find = (fields: Partial<ResumableUpload> = {}) =>
         findResumableUpload(db, { releaseId, ...LINUX, ...parted, ...fields });
       return { ...opened, id, find };
@@ -236,11 +235,11 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('can be resumed without a signature of their own, and for a kind of bundle', async () => {
-      const { db, promise, releaseId, store, find } = await openParted();
-      const unsigned = await promise(NOW, { ...parted, signature: null });
+      const { db, grant, releaseId, store, find } = await openParted();
+      const unsigned = await grant(NOW, { ...parted, signature: null });
       await recordMultipart(db, unsigned, record('m1'));
       expect(await find({ signature: null })).toEqual({ id: unsigned, multipartId: 'm1' });
-      const deb = await store.promise(releaseId, { ...LINUX, bundleType: 'deb' }, parted);
+      const deb = await store.grant(releaseId, { ...LINUX, bundleType: 'deb' }, parted);
       await recordMultipart(db, deb, record('m2'));
       expect(await find({ bundleType: 'deb' })).toEqual({ id: deb, multipartId: 'm2' });
     });
@@ -274,7 +273,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     test('can no longer be resumed or recorded once they are complete or their release is deleted', async () => {
       const { store, db, releaseId, id, find } = await openParted();
       await recordMultipart(db, id, record('m1'));
-      const other = await store.promise(releaseId, MAC, parted);
+      const other = await store.grant(releaseId, MAC, parted);
       await recordMultipart(db, other, record('m2'));
       expect(await isMultipartGrant(db, id, 'm1')).toBe(true);
       expect(await isMultipartGrant(db, id, 'm2')).toBe(false);

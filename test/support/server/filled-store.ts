@@ -25,7 +25,7 @@ export async function openFilledStore(): Promise<FilledStore> {
   const first = await store.release('1.0.0');
   await store.publish(first);
   await store.publish(first, MAC, SHA_B);
-  await store.promise(first, { target: 'windows', arch: 'x86_64', bundleType: 'msi' });
+  await store.grant(first, { target: 'windows', arch: 'x86_64', bundleType: 'msi' });
   const deleted = await store.release('1.1.0');
   await store.publish(deleted);
   await deleteRelease(queries, { appId, releaseId: deleted });

@@ -38,7 +38,7 @@ export async function fillStore(
     const files: SmallStoreFile[] = [];
     for (const [i, size] of sizes.entries()) {
       const bytes = randomBytes(size);
-      const id = await store.promise(await store.release(`1.${i}.0`), LINUX, { fileSize: size });
+      const id = await store.grant(await store.release(`1.${i}.0`), LINUX, { fileSize: size });
       const path = join(servedFolder(dataDir), keyOf(id));
       await writeFile(path, bytes);
       await store.complete(id, createHash('sha256').update(bytes).digest('hex'));

@@ -32,7 +32,7 @@ describe('a copy of the store', () => {
     const { store, snapshot } = await openFilledStore();
     const source = await snapshot();
     const target = copyOf(source);
-    const upload = await store.promise(await store.release('3.0.0'));
+    const upload = await store.grant(await store.release('3.0.0'));
     const changed = await snapshot();
     const check = (now: Snapshot) => () =>
       checkCopyPreconditions(source, { ...target, snapshot: now }, PLACE);
