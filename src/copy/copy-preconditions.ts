@@ -1,79 +1,79 @@
 import { type CopyState, copyState } from '../database/queries/copy-state.ts';
-import {
-  completeRows,
-  descendsFrom,
-  digestOf,
-  readRows,
-  type StoreRows,
-} from '../database/queries/snapshot.ts';
+import { readSnapshot, type Snapshot } from '../database/queries/snapshot.ts';
 import { storageBinding } from '../database/queries/storage-binding.ts';
 import type { Queries } from '../database/schema.ts';
 import { OtaError } from '../errors.ts';
+import { completeArtifacts, descendsFrom, snapshotDigest } from './snapshot.ts';
 
-/** A database that a store is to be copied into, as it was found. */
+/** A database to copy a store into, as it was found. */
 export interface CopyTarget {
-  readonly rows: StoreRows;
+  readonly snapshot: Snapshot;
   readonly copy: CopyState | undefined;
-  /** Where it says that its artifacts are. */
+  /** Where its artifacts are; undefined when it was never served and never copied into. */
   readonly place: string | undefined;
 }
 
-/** Reads what there is to judge a database by, which takes a transaction. */
+/** Takes a transaction. */
 export async function readTarget(transaction: Queries): Promise<CopyTarget> {
   return {
-    rows: await readRows(transaction),
+    snapshot: await readSnapshot(transaction),
     copy: await copyState(transaction),
     place: await storageBinding(transaction),
   };
 }
 
 /**
- * Whether a store may be copied into a database: there is nothing yet, or a copy of this very store that nobody changed
- * since.
+ * Whether a store may be copied into a database: only into an empty one, or into an earlier copy of the same store that
+ * has not changed since.
  * @param place where the artifacts are to be
- * @returns `same` when everything is there
+ * @returns `same` when the database has everything already
  * @throws OtaError `conflict`
  */
 export function checkCopyPreconditions(
-  source: StoreRows,
+  source: Snapshot,
   target: CopyTarget,
   place: string,
 ): 'same' | 'differs' {
-  const { rows, copy } = target;
+  const { snapshot, copy } = target;
   if (target.place !== undefined && target.place !== place) {
     throw new OtaError('conflict', `the artifacts of the database are in ${target.place}, not in ${place}`, {
-      hint: `Give --to-storage ${target.place}, if that is where this copy was begun; else use another database.`,
+      hint: `Pass --to-storage ${target.place} to continue a copy to there; otherwise use another database.`,
     });
   }
-  if (rows.apps.length === 0) return source.apps.length === 0 && copy?.state === 'done' ? 'same' : 'differs';
+  if (snapshot.apps.length === 0) {
+    return source.apps.length === 0 && copy?.state === 'done' ? 'same' : 'differs';
+  }
   if (copy?.state !== 'done') {
-    throw new OtaError('conflict', 'the database has apps already, and they are not a copy of this store', {
+    throw new OtaError('conflict', 'the database already has apps, and they are not a copy of this store', {
       hint: 'Use an empty database, and a prefix of its own in the bucket.',
     });
   }
   if (!isUnchanged(source, target, copy.digest)) {
-    throw new OtaError('conflict', 'the database was changed since it was copied into', {
-      hint: 'Go on with it, as copying again would undo that; or copy into an empty database and another prefix.',
+    throw new OtaError('conflict', 'the database has changed since the last copy', {
+      hint: 'Keep using it, as another copy would undo the changes; or copy to an empty database and another prefix.',
     });
   }
-  if (digestOf(source, { promises: true }) === digestOf(rows, { promises: true })) return 'same';
-  if (descendsFrom(source, rows)) return 'differs';
+  if (digestOfAll(source) === digestOfAll(snapshot)) return 'same';
+  if (descendsFrom(source, snapshot)) return 'differs';
   throw new OtaError(
     'conflict',
     'the database holds the copy of another store, or of a later state of this one',
-    {
-      hint: 'Poll whether --from-data-dir and --to-database are the ones you mean; else use an empty database.',
-    },
+    { hint: 'Check --from-data-dir and --to-database, or use an empty database.' },
   );
 }
 
-function isUnchanged(source: StoreRows, { rows }: CopyTarget, digest: string): boolean {
-  const promised = new Set(source.artifacts.map(({ id }) => id));
-  const hasPromised = rows.artifacts.some(({ status, id }) => status === 'pending' && !promised.has(id));
-  return !hasPromised && digestOf(rows, { promises: false }) === digest;
+function isUnchanged(source: Snapshot, { snapshot }: CopyTarget, digest: string): boolean {
+  const copied = new Set(source.artifacts.map(({ id }) => id));
+  const hasNewUpload = snapshot.artifacts.some(({ status, id }) => status === 'pending' && !copied.has(id));
+  return !hasNewUpload && snapshotDigest(snapshot, { withPending: false }) === digest;
 }
 
-/** The storage keys of files that a finished copy, or the server since, found to be right. */
-export function verifiedKeys({ rows, copy }: CopyTarget): ReadonlySet<string> {
-  return new Set(copy?.state === 'done' ? completeRows(rows).map(({ storage_key }) => storage_key) : []);
+function digestOfAll(snapshot: Snapshot): string {
+  return snapshotDigest(snapshot, { withPending: true });
+}
+
+/** The storage keys of files that were verified by a finished copy, or since then by the server. */
+export function verifiedKeys({ snapshot, copy }: CopyTarget): ReadonlySet<string> {
+  const verified = copy?.state === 'done' ? completeArtifacts(snapshot) : [];
+  return new Set(verified.map(({ storage_key }) => storage_key));
 }

@@ -1,194 +1,124 @@
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
-import pMap from 'p-map';
 import type { Database } from '../database/database.ts';
 import { databaseFailure } from '../database/database-error.ts';
-import { forgetCopyUnderWay, recordCopyBegun, recordCopyDone } from '../database/queries/copy-state.ts';
+import { recordCopyDone, recordCopyEnded, recordCopyStarted } from '../database/queries/copy-state.ts';
 import { databaseId } from '../database/queries/settings.ts';
-import {
-  type CompleteRow,
-  completeRows,
-  countPromised,
-  describeRow,
-  digestOf,
-  readRows,
-  replaceRows,
-  type StoreRows,
-} from '../database/queries/snapshot.ts';
-import { requireStorageBinding } from '../database/queries/storage-binding.ts';
+import { readSnapshot, replaceRows, type Snapshot } from '../database/queries/snapshot.ts';
+import { bindStorage } from '../database/queries/storage-binding.ts';
+import type { Queries } from '../database/schema.ts';
 import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
-import { servedFolder } from '../storage/disk/disk-storage.ts';
 import type { S3Storage } from '../storage/s3/s3-storage.ts';
-import { type CopyTarget, checkCopyPreconditions, readTarget, verifiedKeys } from './copy-preconditions.ts';
+import { checkCopyPreconditions, readTarget, verifiedKeys } from './copy-preconditions.ts';
+import { type CopyProgress, importFiles, requireStillThere } from './import-files.ts';
+import { type CompleteArtifact, completeArtifacts, countPendingUploads, snapshotDigest } from './snapshot.ts';
 
-/** Small ones wait for the store's answers more than for bytes. */
-const FILES_AT_ONCE = 3;
-const READ_SIZE = 1024 * 1024;
-
-/** A store on one machine, which nobody changes meanwhile. */
+/** A store on one machine that nothing changes during the copy. */
 export interface CopySource {
   readonly dataDir: string;
   readonly queries: Database['queries'];
 }
 
-/** What is to be copied. */
 export interface CopyPlan {
-  readonly rows: StoreRows;
-  readonly files: readonly CompleteRow[];
-  /** Bytes of all files. */
+  readonly snapshot: Snapshot;
+  readonly files: readonly CompleteArtifact[];
   readonly bytes: number;
-  /** Uploads that were promised and not made. */
-  readonly promised: number;
-}
-
-export interface CopyProgress {
-  /** Calls with bytes that are in the store now. */
-  onBytes(bytes: number): void;
-  /** Called when a file is in the store; `name` is for people. */
-  onFile(name: string, outcome: 'sent' | 'already_there', bytes: number): void;
+  /** Uploads that were granted and have not arrived; they cannot arrive at the copy. */
+  readonly pendingUploads: number;
 }
 
 export interface CopyOptions extends CopyProgress {
   readonly source: CopySource;
   readonly target: Database;
   readonly storage: S3Storage;
-  /** `s3://bucket/prefix`. */
   readonly place: string;
   readonly signal: AbortSignal;
 }
 
 export async function planCopy({ queries }: CopySource): Promise<CopyPlan> {
-  const rows = await queries.transaction().execute(readRows);
-  const files = completeRows(rows);
+  const snapshot = await queries.transaction().execute(readSnapshot);
+  const files = completeArtifacts(snapshot);
   const bytes = files.reduce((sum, { file_size }) => sum + file_size, 0);
-  return { rows, files, bytes, promised: countPromised(rows) };
+  return { snapshot, files, bytes, pendingUploads: countPendingUploads(snapshot) };
 }
 
-/** Judges a database before anything is written; see `checkCopyPreconditions`. @throws OtaError `conflict` */
+/** @throws OtaError `conflict`, see `checkCopyPreconditions` */
 export async function requireFitTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
-  checkCopyPreconditions(plan.rows, await transact(target.queries, readTarget), place);
+  checkCopyPreconditions(plan.snapshot, await transact(target.queries, readTarget), place);
 }
 
 /**
- * Takes a store to another database and bucket: each file first, read back and hashed, then all rows in one transaction.
- * Before that nothing of it is to be seen, and what a run that was cut off brought is not sent again by the next.
- * @returns `same` when everything was there already
- * @throws OtaError `network` when the database or the store went away: the same call goes on;
- *   `verification_failed` when files are not what was recorded; `conflict`, as `checkCopyPreconditions`; `store_unavailable` when
- *   the bucket belongs to another database
+ * Copies a store to another database and bucket: first each file, read back and hashed, then all rows in one
+ * transaction. Until then the target shows nothing of the copy. A run after an interrupted one sends only what is
+ * missing.
+ * @returns `same` when everything was already there
+ * @throws OtaError `network` when the database or the bucket became unavailable: run it again; `verification_failed`
+ *   when files differ from their record; `conflict`, see `checkCopyPreconditions`; `store_unavailable` when the bucket
+ *   belongs to another database
  */
 export async function copyStore(plan: CopyPlan, options: CopyOptions): Promise<'copied' | 'same'> {
   const { target, storage, place } = options;
   await storage.requireOwner(await databaseId(target.queries));
-  await requireStorageBinding(target.queries, place);
+  await bindStorage(target.queries, place);
   try {
-    return await copyAll(plan, options);
+    return await copyFilesThenRows(plan, options);
   } catch (error) {
-    throw laterPerhaps(error);
+    throw toRetryable(error);
   }
 }
 
-async function copyAll(plan: CopyPlan, options: CopyOptions): Promise<'copied' | 'same'> {
-  const { source, target, place, signal } = options;
+async function copyFilesThenRows(
+  plan: CopyPlan,
+  { source, target, storage, place, signal, ...progress }: CopyOptions,
+): Promise<'copied' | 'same'> {
   const found = await transact(target.queries, async (transaction) => {
     const state = await readTarget(transaction);
-    checkCopyPreconditions(plan.rows, state, place);
-    await recordCopyBegun(transaction, target.clock());
+    checkCopyPreconditions(plan.snapshot, state, place);
+    await recordCopyStarted(transaction, target.clock());
     return state;
   });
-  await importFiles(plan, found, options);
+  const options = { dataDir: source.dataDir, storage, verified: verifiedKeys(found), signal };
+  await importFiles(plan.files, plan.snapshot, { ...options, ...progress });
   signal.throwIfAborted();
-  const { rows } = await planCopy(source); // tokens may have been revoked meanwhile
-  requireBrought(rows, plan);
-  await requireStillThere(plan, options);
+  const { snapshot } = await planCopy(source); // tokens may have been revoked since
+  requireSameFiles(snapshot, plan);
+  await requireStillThere(plan.files, options);
   return transact(target.queries, async (transaction) => {
-    if (checkCopyPreconditions(rows, await readTarget(transaction), place) === 'same') {
-      await forgetCopyUnderWay(transaction);
+    if (checkCopyPreconditions(snapshot, await readTarget(transaction), place) === 'same') {
+      await recordCopyEnded(transaction);
       return 'same';
     }
-    await replaceRows(transaction, rows);
-    await recordCopyDone(transaction, digestOf(rows, { promises: false }));
+    await importRows(transaction, snapshot);
+    await recordCopyDone(transaction, snapshotDigest(snapshot, { withPending: false }));
     return 'copied';
   });
 }
 
-/** @throws OtaError `verification_failed`, naming every file that is not what was recorded of it */
-async function importFiles(plan: CopyPlan, target: CopyTarget, options: CopyOptions): Promise<void> {
-  const { source, storage, signal, onBytes, onFile } = options;
-  const verified = verifiedKeys(target);
-  const damaged: string[] = [];
-  const bring = async (row: CompleteRow) => {
-    signal.throwIfAborted();
-    const { storage_key: key, file_size: size, sha256 } = row;
-    const path = join(servedFolder(source.dataDir), key);
-    const file = { size, sha256, read: () => readFile(path) };
-    const name = describeRow(plan.rows, row);
-    try {
-      const outcome = await storage.importFile(key, file, { verified: verified.has(key), onBytes });
-      if (outcome === 'differs') damaged.push(`${name}: ${path} is not what was published`);
-      else onFile(name, outcome, size);
-    } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      damaged.push(`${name}: ${error.message}`);
-    }
-  };
-  await pMap(plan.files, bring, { concurrency: FILES_AT_ONCE, signal });
-  if (damaged.length === 0) return;
-  const files = damaged.length === 1 ? '1 file' : `${damaged.length} files`;
-  throw new OtaError(
-    'verification_failed',
-    [`${files} cannot be copied:`, ...damaged.sort().map((text) => `  - ${text}`)].join('\n'),
-    {
-      hint: 'Bring them back from a backup, or start `serve` again and delete their releases; then run the same command again. Nothing was changed in the database.',
-    },
-  );
-}
-
-/** A file at the source that cannot be read. */
-class Unreadable extends Error {}
-
-async function* readFile(path: string): AsyncIterable<Buffer> {
-  try {
-    yield* createReadStream(path, { highWaterMark: READ_SIZE });
-  } catch (cause) {
-    throw new Unreadable((cause as Error).message, { cause });
-  }
-}
-
-/** Only a server brings files, and none runs; so this finds what was changed by hand. */
-function requireBrought(rows: StoreRows, { files }: CopyPlan): void {
-  const brought = new Set(files.map(({ storage_key, sha256 }) => `${storage_key} ${sha256}`));
-  if (completeRows(rows).every(({ storage_key, sha256 }) => brought.has(`${storage_key} ${sha256}`))) return;
-  throw new OtaError('network', 'the store was changed while it was copied', {
-    hint: 'See to it that nobody writes to it, and run the same command again.',
+async function importRows(transaction: Queries, snapshot: Snapshot): Promise<void> {
+  await replaceRows(transaction, snapshot);
+  const all = { withPending: true };
+  if (snapshotDigest(await readSnapshot(transaction), all) === snapshotDigest(snapshot, all)) return;
+  throw new OtaError('verification_failed', 'the database gives back other rows than it was given', {
+    hint: 'Nothing was changed. Use another database, without triggers or rules of its own.',
   });
 }
 
-/**
- * Files may have been found there that an earlier run brought, and a server that serves the target may have begun to
- * remove them as left-overs before this run was recorded.
- */
-async function requireStillThere(
-  { files }: CopyPlan,
-  { storage, signal }: Pick<CopyOptions, 'storage' | 'signal'>,
-): Promise<void> {
-  const look = async ({ storage_key, file_size }: CompleteRow) => {
-    if (await storage.holds(storage_key, file_size)) return;
-    throw new OtaError('network', 'files that were copied are gone from the bucket', {
-      hint: 'Run the same command again: it sends them again. If it comes again, look who else deletes there.',
-    });
-  };
-  await pMap(files, look, { concurrency: FILES_AT_ONCE, signal });
+/** Only a server adds files, and none runs: so this finds a change by other means. */
+function requireSameFiles(snapshot: Snapshot, { files }: CopyPlan): void {
+  const imported = new Set(files.map(({ storage_key, sha256 }) => `${storage_key} ${sha256}`));
+  const isImported = ({ storage_key, sha256 }: CompleteArtifact) => imported.has(`${storage_key} ${sha256}`);
+  if (completeArtifacts(snapshot).every(isImported)) return;
+  throw new OtaError('network', 'the store was changed while it was copied', {
+    hint: 'Make sure that nothing writes to it, and run the same command again.',
+  });
 }
 
-/** The store and the database could be used at the start, so whatever is the matter now can be waited for. */
-function laterPerhaps(error: unknown): unknown {
+/** Database and bucket were usable at the start, so that they may be again. */
+function toRetryable(error: unknown): unknown {
   const failure = databaseFailure(error) ?? error;
   if (!(failure instanceof OtaError)) return failure;
   if (failure.code !== 'store_unavailable' && failure.code !== 'outcome_unknown') return failure;
   return new OtaError('network', failure.message, {
     cause: failure.cause,
-    hint: 'Run the same command again when that is over: it goes on where this one stopped.',
+    hint: 'Run the same command again once it is available: it continues where this run stopped.',
   });
 }

@@ -1,2 +1,2 @@
-/** What PostgreSQL's sessions listen on for changes of what checks answer. Migrations name it too: it never changes. */
+/** The channel of PostgreSQL's notifications that offers may have changed. Fixed, as a migration names it too. */
 export const CHANGE_CHANNEL = 'synckit_ota_changes';

@@ -4,7 +4,7 @@ import { OtaError } from '../errors.ts';
 import { initial } from './migrations/0001-initial.ts';
 import type { Schema } from './schema.ts';
 
-/** In order, forward only. A name, once released, never changes. */
+/** In order, forward only. A name never changes once it is released. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-initial': initial };
 
 export interface MigrateOptions {
@@ -15,7 +15,7 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the schema to this version's, all steps in one transaction.
+ * Migrates the schema to this version's, all steps in one transaction.
  * @throws OtaError `store_unavailable` when the schema is newer than this program, or another program's
  */
 export async function migrate(
@@ -29,17 +29,14 @@ export async function migrate(
   const provider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
   if (error !== undefined) {
-    throw new OtaError('store_unavailable', 'the store could not be brought to the current schema', {
+    throw new OtaError('store_unavailable', 'the schema could not be migrated', {
       cause: error,
-      hint: `Its tables are as they were. What went wrong: ${error instanceof Error ? error.message : error}`,
+      hint: `The tables are unchanged. The error was: ${error instanceof Error ? error.message : error}`,
     });
   }
 }
 
-/**
- * Refuses a store that is not at this version's schema, and leaves it as it is.
- * @throws OtaError `store_unavailable` when it is newer or older
- */
+/** Refuses a store that is not at this version's schema. @throws OtaError `store_unavailable` */
 export async function requireCurrentSchema(
   db: Kysely<Schema>,
   migrations: Readonly<Record<string, Migration>> = MIGRATIONS,
@@ -47,25 +44,25 @@ export async function requireCurrentSchema(
   const applied = await knownMigrations(db, migrations);
   if (applied.length === Object.keys(migrations).length) return;
   throw new OtaError('store_unavailable', 'the store is older than this program', {
-    hint: "Start and stop this version's `synckit-ota serve` on it once: that backs it up and brings it up to date.",
+    hint: "Start and stop this version's `synckit-ota serve` on it once: that backs it up and migrates it.",
   });
 }
 
 /**
- * Names of the migrations the store has, oldest first.
- * @throws OtaError `store_unavailable` when the store has others too, or is another program's
+ * The names of the migrations that were applied, oldest first.
+ * @throws OtaError `store_unavailable` when there are unknown ones, or it is another program's database
  */
 async function knownMigrations(
   db: Kysely<Schema>,
   migrations: Readonly<Record<string, Migration>>,
 ): Promise<string[]> {
-  const tables = await tablesOf(db); // once: another process may be at the first migration
+  const tables = await tablesOf(db); // read once: another process may be creating them
   const applied = tables.includes('kysely_migration') ? await appliedMigrations(db) : [];
   const isOurs = applied.some((name) => name in migrations);
   const [foreign] = applied.length > 0 ? applied : tables.filter((name) => !name.startsWith('kysely_'));
   if (!isOurs && foreign !== undefined) {
-    throw new OtaError('store_unavailable', `the database is another program's: it has ${foreign}`, {
-      hint: 'Give synckit-ota a database of its own, or a folder.',
+    throw new OtaError('store_unavailable', `the database belongs to another program: it has ${foreign}`, {
+      hint: 'Use a database of its own for synckit-ota.',
     });
   }
   const unknown = applied.find((name) => !(name in migrations));
@@ -73,13 +70,11 @@ async function knownMigrations(
   throw new OtaError(
     'store_unavailable',
     `the store is newer than this program (it has migration ${unknown})`,
-    {
-      hint: 'Run the synckit-ota version that wrote it, or a newer one.',
-    },
+    { hint: 'Run the synckit-ota version that wrote it, or a newer one.' },
   );
 }
 
-/** Those that tables are created beside: PostgreSQL may have schemas of others. */
+/** The names of the tables in the schema where migrations create theirs: PostgreSQL may have other schemas. */
 async function tablesOf(db: Kysely<Schema>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ schema }) => schema !== undefined)) return tables.map(({ name }) => name);

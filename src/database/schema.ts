@@ -1,24 +1,21 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Arch, BundleType, Target } from '../protocol/platform.ts';
 
-/*
- * The tables. Times are milliseconds since 1970, sizes bytes, digests lowercase hexadecimal: types that SQLite
- * and PostgreSQL share.
- */
+// The tables. Times are milliseconds since 1970, sizes bytes, digests lowercase hexadecimal.
 
 export interface AppsTable {
   id: string;
   name: string;
-  /** The slug that is current; every slug the app ever had is in `slugs`. */
+  /** The current slug; `slugs` has every slug that the app ever had. */
   slug: string | null;
-  /** minisign public key that uploads are checked against, in any form `parsePublicKey` reads. */
+  /** The minisign public key that verifies uploads, in any form that `parsePublicKey` reads. */
   pubkey: string | null;
-  /** Raised by every transaction that changes what the app's checks answer. */
+  /** Raised by every transaction that changes what update checks of the app offer. */
   revision: number;
   created_at: number;
 }
 
-/** Never deleted from: a slug an app once had is never given to another. */
+/** Append-only: a slug that an app ever had is never given to another. */
 export interface SlugsTable {
   slug: string;
   app_id: string;
@@ -29,7 +26,7 @@ export interface TokensTable {
   id: string;
   app_id: string;
   name: string;
-  /** SHA-256 of the token. */
+  /** SHA-256. */
   hash: string;
   /** Space-separated. */
   scopes: string;
@@ -39,8 +36,8 @@ export interface TokensTable {
 }
 
 /**
- * `draft`: not offered and not downloadable yet. `published`: offered wherever its artifact is complete.
- * `yanked`: no longer offered; what was offered can still be downloaded.
+ * `draft`: neither offered nor downloadable yet. `published`: offered where its artifact is complete. `yanked`: no longer
+ * offered, but still downloadable.
  */
 export type ReleaseStatus = 'draft' | 'published' | 'yanked';
 
@@ -48,28 +45,27 @@ export interface ReleasesTable {
   id: string;
   app_id: string;
   version: string;
-  /** The version without build metadata: unique in an app. */
+  /** The version without build metadata, unique in an app. */
   precedence: string;
   notes: string | null;
   signature: string | null;
   status: ReleaseStatus;
-  /** `stable`, or whom it is for. */
   channel: string;
-  /** Platform names that a draft waits for, space-separated; null when it waits for a request. */
+  /** The names of the platforms that a draft goes live with, space-separated; null when it waits for a request. */
   expect: string | null;
-  /** When it was published; while a draft, when it was created. */
+  /** When it was published; of a draft, when it was created. */
   pub_date: number;
   created_at: number;
 }
 
 /**
- * `pending`: an upload was promised and not yet completed; there may be several for one platform.
- * `complete`: its bytes are stored, verified and served; one for each platform and kind of bundle of a release.
- * `deleting`: its release is gone and its bytes are to follow; `release_id` is null.
+ * `pending`: its upload was granted and is not complete; a platform may have several.
+ * `complete`: its bytes are stored, verified and served; a platform has one for each kind of bundle.
+ * `deleting`: its release was deleted and its bytes are to be removed; `release_id` is null.
  */
 export type ArtifactStatus = 'pending' | 'complete' | 'deleting';
 
-/** Empty: for apps of the platform however they were installed. Not null, so that it can be part of a key. */
+/** Empty for all apps of the platform, however they were installed; not null, as it is part of keys. */
 export type BundleTypeColumn = BundleType | '';
 
 export interface ArtifactsTable {
@@ -79,26 +75,26 @@ export interface ArtifactsTable {
   arch: Arch;
   bundle_type: BundleTypeColumn;
   file_size: number;
-  /** As declared while pending (may be null), as measured once complete. */
+  /** As declared (if it was), then as measured. */
   sha256: string | null;
   signature: string | null;
   status: ArtifactStatus;
-  /** Where the bytes are; null while pending. */
+  /** Null while pending. */
   storage_key: string | null;
   created_at: number;
-  /** When the pending row may be forgotten: its upload URL has expired by then. */
+  /** When the upload URL of a pending row has expired, so that it can be forgotten. */
   expires_at: number;
-  /** When to look next whether a pending upload's bytes arrived; null where they arrive at the server itself. */
+  /** When to poll for the bytes of a pending upload next; null where they arrive at the server itself. */
   poll_at: number | null;
-  /** Until when one node looks and no other does; 0 when none. */
+  /** When the lease ends of the node that finalizes the upload; 0 for none. */
   leased_until: number;
-  /** Why what arrived for a pending upload last was refused: a problem's code, text and fields, as JSON. */
+  /** Why the bytes that arrived last were refused: an `UploadRefusal` as JSON. */
   refusal: string | null;
-  /** Of a pending upload in parts: the store's name of it. */
+  /** The bucket's id of a pending multipart upload. */
   multipart_id: string | null;
 }
 
-/** What was ever live: a version's bytes for a platform never change, not even over a deletion. */
+/** All bytes that were ever live: those of a version for a platform never change, not even after a deletion. */
 export interface PublishedBytesTable {
   app_id: string;
   precedence: string;
@@ -108,7 +104,7 @@ export interface PublishedBytesTable {
   sha256: string;
 }
 
-/** The secrets that sign upload and download URLs of the disk storage. */
+/** The keys of disk storage. */
 export interface UrlSigningKeysTable {
   id: string;
   /** 32 random bytes, hexadecimal. */
@@ -116,13 +112,9 @@ export interface UrlSigningKeysTable {
   created_at: number;
 }
 
-/** What is to be known of the whole store, once each. */
 export interface SettingsTable {
-  /**
-   * `storage`: where the artifacts' bytes are. `database-id`: what a bucket knows its database by. `copy`: how far it
-   * is with being the copy of another. `copy-under-way`: when a run of it began that has not ended.
-   */
-  name: 'storage' | 'database-id' | 'copy' | 'copy-under-way';
+  /** See `queries/storage-binding`, `queries/settings` and, for the last two, `queries/copy-state`. */
+  name: 'storage' | 'database-id' | 'copy' | 'copy-started-at';
   value: string;
 }
 
@@ -137,5 +129,5 @@ export interface Schema {
   settings: SettingsTable;
 }
 
-/** What a query runs on: the database, or a transaction in it. */
+/** The database, or a transaction in it. */
 export type Queries = Kysely<Schema> | Transaction<Schema>;

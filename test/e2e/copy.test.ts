@@ -67,7 +67,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
 
       const changed = await runJson(copyArgs(world.dataDir, place), { env });
       expect(changed).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
-      expect(changed.stderr).toContain('changed since it was copied');
+      expect(changed.stderr).toContain('changed since the last copy');
     });
   });
 

@@ -27,7 +27,11 @@ export async function runAppsCreate(
     const now = clock();
     const expiresAt = expiryAfterDays(DEFAULT_TOKEN_DAYS, now);
     const firstToken = { name: 'publish', scopes: SCOPES, expiresAt };
-    const created = await createAppWithToken(queries, { name, slug, pubkey }, firstToken, now);
+    const created = await createAppWithToken(
+      queries,
+      { app: { name, slug, pubkey }, token: firstToken },
+      now,
+    );
     if (created === 'slug_taken') {
       throw new OtaError('conflict', `the slug ${slug} belongs, or once belonged, to another app`, {
         hint: 'Choose another slug.',

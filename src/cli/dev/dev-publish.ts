@@ -63,7 +63,7 @@ async function createDevApp(
 ): Promise<{ appId: string; token: string }> {
   const app = { name, slug, pubkey: formatPublicKey(publicKey) };
   const token = { name: 'dev', scopes: SCOPES, expiresAt: null };
-  const created = await createAppWithToken(database.queries, app, token, new Date());
+  const created = await createAppWithToken(database.queries, { app, token }, new Date());
   if (created === 'slug_taken') throw new OtaError('conflict', `the slug ${slug} is already taken`);
   return { appId: created.app.id, token: created.token };
 }

@@ -16,14 +16,14 @@ export interface CopyResult {
 
 /** The document of `copy --json`. */
 export function copyDocument({ plan, status, sent, database, s3 }: CopyResult) {
-  const { apps, tokens, releases } = plan.rows;
+  const { apps, tokens, releases } = plan.snapshot;
   return {
     status: status === 'same' ? 'unchanged' : status,
     apps: apps.length,
     releases: releases.length,
     tokens: tokens.length,
     files: { total: plan.files.length, bytes: plan.bytes, sent: sent.files, sent_bytes: sent.bytes },
-    promised_uploads: plan.promised,
+    promised_uploads: plan.pendingUploads,
     database: database ?? null,
     storage: placeOf(s3),
   };
@@ -32,7 +32,7 @@ export function copyDocument({ plan, status, sent, database, s3 }: CopyResult) {
 /** The result for people, with what to do next. */
 export function formatCopy(result: CopyResult, style: Style = createStyle(false)): string {
   const { plan, status, sent, database, s3 } = result;
-  const { apps, tokens, releases } = plan.rows;
+  const { apps, tokens, releases } = plan.snapshot;
   const rows = [
     formatCount(apps.length, 'app'),
     formatCount(releases.length, 'release'),
@@ -40,10 +40,10 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
   ].join(', ');
   const what = `${rows} and ${formatCount(plan.files.length, 'file')} (${formatBytes(plan.bytes)})`;
   const promised =
-    plan.promised === 0
+    plan.pendingUploads === 0
       ? []
       : [
-          `${formatCount(plan.promised, 'upload')} to the old server never arrived, and the upload URLs no longer work: run those publishes again.`,
+          `${formatCount(plan.pendingUploads, 'upload')} to the old server never arrived, and the upload URLs no longer work: run those publishes again.`,
         ];
   if (status === 'planned') {
     return [

@@ -1,5 +1,6 @@
 import type { Ora } from 'ora';
-import type { CopyPlan, CopyProgress } from '../../copy/copy-store.ts';
+import type { CopyPlan } from '../../copy/copy-store.ts';
+import type { CopyProgress } from '../../copy/import-files.ts';
 import { formatBytes, formatDuration, formatSpeed } from '../format.ts';
 import type { Output } from './output.ts';
 import { createSpinner } from './spinner.ts';

@@ -3,7 +3,7 @@ import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
 import { databaseId } from '../../database/queries/settings.ts';
-import { refuseOtherPlace, requireStorageBinding } from '../../database/queries/storage-binding.ts';
+import { bindStorage, checkStorageBinding } from '../../database/queries/storage-binding.ts';
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
@@ -121,10 +121,10 @@ async function openStores(
     const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl };
     const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
     storage = opened.storage;
-    await refuseOtherPlace(queries, opened.place);
+    await checkStorageBinding(queries, opened.place);
     await requireNoUnfinishedCopy(queries);
     if (isRemote(storage)) await storage.requireOwner(await databaseId(queries));
-    await requireStorageBinding(queries, opened.place); // last: a place that is refused is not remembered
+    await bindStorage(queries, opened.place); // last: a place that is refused is not remembered
     return { database, storage, signingKeys, close };
   } catch (error) {
     await close(); // an open database keeps the process alive

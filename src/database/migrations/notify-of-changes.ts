@@ -2,8 +2,8 @@ import { type Kysely, PostgresAdapter, sql } from 'kysely';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 
 /**
- * The one thing that PostgreSQL needs of its own: triggers that tell every session that listens, once its transaction
- * is committed, that what checks answer has changed. SQLite counts commits by itself.
+ * Creates the triggers by which PostgreSQL notifies all listening sessions of a commit that may change offers. SQLite
+ * counts commits by itself.
  */
 export async function notifyOfChanges(db: Kysely<unknown>): Promise<void> {
   if (!(db.getExecutor().adapter instanceof PostgresAdapter)) return;

@@ -7,23 +7,17 @@ import { migrate } from '../migrate.ts';
 import { withQueryTimeout } from '../query-timeout.ts';
 import type { Schema } from '../schema.ts';
 import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
-import { WatchfulPostgresDialect } from './postgres-dialect.ts';
-import { WatchfulPool } from './postgres-pool.ts';
-import { cannotOpen, requireFit, type ServerFacts } from './startup-error.ts';
+import { CommitReportingDialect } from './postgres-dialect.ts';
+import { ResilientPool } from './postgres-pool.ts';
+import { cannotOpen, requireFit, SERVER_FACTS } from './startup-error.ts';
 
-/** How long a connection may take to be made, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;
-/** Connections for queries, at most; one more listens. */
+/** The maximum of connections for queries; one more listens. */
 const POOL_SIZE = 10;
-/** How long a connection is kept that nobody needs, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
-/** The type of `bigint`: here times, sizes and counts, which numbers hold exactly. */
+/** The type of `bigint`: times, sizes and counts, which JavaScript's numbers hold exactly. */
 const INT8 = 20;
 
-const SERVER_FACTS = `select current_setting('server_version_num')::int4 as version,
-  current_setting('server_encoding') as encoding`;
-
-/** A `postgres://` URL; it may hold a password. */
 const POSTGRES_URL = /^postgres(ql)?:\/\//i;
 
 export function isPostgresUrl(text: string): boolean {
@@ -31,49 +25,54 @@ export function isPostgresUrl(text: string): boolean {
 }
 
 export interface PostgresOptions extends Omit<ChangeListenerOptions, 'newClient'> {
-  /** As pg reads it, with `sslmode` and the rest; what it lacks comes from PGPASSWORD and its like. */
+  /** As pg reads it, with `sslmode` and the rest; defaults come from PGPASSWORD and the like. */
   readonly url: string;
+  /** In milliseconds. */
+  readonly connectTimeoutMs?: number;
 }
 
 /**
- * Opens a store on PostgreSQL, creating and migrating its tables as needed. Any number of processes may have it open.
+ * Opens a store on PostgreSQL, creating and migrating its tables as needed. Any number of processes may open it.
  * @throws OtaError `store_unavailable`
  */
-export async function openPostgres({ url, ...options }: PostgresOptions): Promise<Database> {
-  const { default: pg } = await import('pg'); // not before: nothing but this needs it
+export async function openPostgres({
+  url,
+  connectTimeoutMs = CONNECT_TIMEOUT_MS,
+  ...options
+}: PostgresOptions): Promise<Database> {
+  const { default: pg } = await import('pg'); // on first use: SQLite does not need it
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(INT8, Number);
   const config: ClientConfig = {
-    connectionString: plain(url),
+    connectionString: withPlainSslMode(url),
     application_name: 'synckit-ota',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5000,
-    types: {
-      getTypeParser: (type: number, format?: 'text' | 'binary') =>
-        type === INT8 ? Number : pg.types.getTypeParser(type, format as 'text'),
-    } as ClientConfig['types'],
+    types,
   };
   const newClient = () => new pg.Client(config);
   const newListener = () => new pg.Client({ ...config, application_name: 'synckit-ota listener' });
-  const where = whereIs(newClient);
+  const where = locationOf(newClient);
   try {
-    await prepare(newClient(), where);
-    const sentinel = await ChangeListener.start({ newClient: newListener, ...options });
-    const pool = new WatchfulPool(
+    await prepare(newClient(), where, connectTimeoutMs);
+    const listener = await ChangeListener.start({ newClient: newListener, ...options });
+    const pool = new ResilientPool(
       new pg.Pool({ ...config, max: POOL_SIZE, idleTimeoutMillis: IDLE_TIMEOUT_MS }),
     );
-    const dialect = new WatchfulPostgresDialect(pool, () => sentinel.changed());
+    const dialect = new CommitReportingDialect(pool, () => listener.recordChange());
     const queries = new Kysely<Schema>({ dialect });
-    const close = async () => void (await Promise.all([sentinel.close(), queries.destroy()]));
-    await requireNews(sentinel, queries, where).catch(async (error) => {
+    const close = async () => void (await Promise.all([listener.close(), queries.destroy()]));
+    await requireNotifications(listener, queries, where).catch(async (error) => {
       await close();
       throw error;
     });
     return {
       queries,
       location: where,
-      clock: () => sentinel.clock.now(),
-      changeCounter: () => sentinel.changeCounter(),
-      lockDisk: (onLost) => sentinel.lockDisk(onLost),
+      clock: () => listener.clock.now(),
+      changeCounter: () => listener.changeCounter(),
+      lockDisk: (onLost) => listener.lockDisk(onLost),
       close,
     };
   } catch (error) {
@@ -81,32 +80,33 @@ export async function openPostgres({ url, ...options }: PostgresOptions): Promis
   }
 }
 
-/** Some modes of TLS are the strictest by other names, of which pg warns on stderr, because a version to come differs. */
-function plain(url: string): string {
+/** pg treats some modes of TLS as `verify-full`, and warns on stderr that a later version will not. */
+function withPlainSslMode(url: string): string {
   if (/[?&]uselibpqcompat=true/.test(url)) return url;
   return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
 }
 
-/** Where the URL leads, without its secrets. @throws OtaError `store_unavailable` */
-function whereIs(newClient: () => Client): string {
+/** Host, port and database of the URL, without its secrets. @throws OtaError `store_unavailable` */
+function locationOf(newClient: () => Client): string {
   try {
     const { host, port, database } = newClient();
     return `${host.startsWith('/') ? host : `${host}:${port}`}/${database ?? ''}`;
   } catch (error) {
-    // Without the cause, which may hold the URL.
-    throw new OtaError('store_unavailable', `--database cannot be understood: ${(error as Error).message}`, {
-      hint: 'Give it like postgres://user@host:5432/database?sslmode=verify-full.',
+    const reason = error instanceof Error ? error.message : String(error);
+    // Without the cause, which may contain the URL.
+    throw new OtaError('store_unavailable', `--database is not a valid URL: ${reason}`, {
+      hint: 'Use one like postgres://user@host:5432/database?sslmode=verify-full.',
     });
   }
 }
 
-/** Looks whether the server will do, and brings the schema up to date, on a connection without limits of time. */
-async function prepare(client: Client, where: string): Promise<void> {
-  client.on('error', () => {}); // whoever waits for an answer gets it
+/** Checks the server and migrates the schema, on a connection without timeouts for statements. */
+async function prepare(client: Client, where: string, timeoutMs: number): Promise<void> {
+  client.on('error', () => {}); // the query that waits for a response fails with it
   try {
     await client.connect();
-    const { rows } = await withQueryTimeout(client.query<ServerFacts>(SERVER_FACTS), CONNECT_TIMEOUT_MS);
-    requireFit(where, rows[0] as ServerFacts);
+    const { rows } = await withQueryTimeout(client.query(SERVER_FACTS), timeoutMs);
+    requireFit(where, rows[0]);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
     const pool = { connect: async () => session, async end() {}, options: {} };
     await migrate(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }));
@@ -115,11 +115,15 @@ async function prepare(client: Client, where: string): Promise<void> {
   }
 }
 
-/** A pooler that gives a session to whoever comes next takes the queries, and loses what is told. */
-async function requireNews(sentinel: ChangeListener, db: Kysely<Schema>, where: string): Promise<void> {
-  const tell = () => sql`select pg_notify(${CHANGE_CHANNEL}, '')`.execute(db);
-  if (await sentinel.hears(tell)) return;
-  throw new OtaError('store_unavailable', `PostgreSQL at ${where} does not tell this session of changes`, {
-    hint: 'Connect to it directly, or by a pooler that keeps sessions (PgBouncer: pool_mode = session).',
+/** A pooler that shares sessions between clients passes on queries, but loses notifications. */
+async function requireNotifications(
+  listener: ChangeListener,
+  db: Kysely<Schema>,
+  where: string,
+): Promise<void> {
+  const notify = () => sql`select pg_notify(${CHANGE_CHANNEL}, '')`.execute(db);
+  if (await listener.receives(notify)) return;
+  throw new OtaError('store_unavailable', `PostgreSQL at ${where} does not deliver notifications`, {
+    hint: 'Connect to it directly, or through a pooler that keeps sessions (PgBouncer: pool_mode = session).',
   });
 }

@@ -8,10 +8,10 @@ import {
 import { commitFailure } from '../database-error.ts';
 
 /**
- * Kysely's PostgreSQL dialect with three differences: it tells of each commit, it says when a commit's outcome is not
- * known, and a rollback that fails does not hide what it was for.
+ * Kysely's PostgreSQL dialect with three differences: it reports each commit, a commit of unknown outcome fails as such,
+ * and a rollback that fails does not hide the error before it.
  */
-export class WatchfulPostgresDialect extends PostgresDialect {
+export class CommitReportingDialect extends PostgresDialect {
   readonly #pool: PostgresPool;
   readonly #onCommit: () => void;
 
@@ -22,11 +22,11 @@ export class WatchfulPostgresDialect extends PostgresDialect {
   }
 
   override createDriver(): Driver {
-    return new WatchfulPostgresDriver(this.#pool, this.#onCommit);
+    return new CommitReportingDriver(this.#pool, this.#onCommit);
   }
 }
 
-class WatchfulPostgresDriver extends PostgresDriver {
+class CommitReportingDriver extends PostgresDriver {
   readonly #onCommit: () => void;
 
   constructor(pool: PostgresPool, onCommit: () => void) {
@@ -49,7 +49,7 @@ class WatchfulPostgresDriver extends PostgresDriver {
     try {
       await super.rollbackTransaction(connection);
     } catch {
-      // Only a connection that is lost cannot roll back: the server does, and the pool drops it.
+      // Only a lost connection cannot roll back: the server does it, and the pool drops the connection.
     }
   }
 }

@@ -5,31 +5,31 @@ import { endsSession, unreachable } from '../database-error.ts';
 import { withQueryTimeout } from '../query-timeout.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
 
-/** How long an answer is waited for, in milliseconds: longer than the server lets a statement run. */
-const ANSWER_TIMEOUT_MS = 10_000;
-/** A connection that was not used for longer, in milliseconds, may have been lost unnoticed. */
-const SILENCE_MS = 1000;
-/** How long connections may take to end by themselves, in milliseconds. */
+/** How long to wait for a response, in milliseconds: longer than the server runs a statement. */
+const RESPONSE_TIMEOUT_MS = 10_000;
+/** After being idle for this long, in milliseconds, a connection is checked before it is used. */
+const MAX_UNCHECKED_MS = 1000;
+/** In milliseconds; connections that take longer to close are destroyed. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 /**
- * A pool of pg's whose connections may be lost at any time without harm: an error always reaches whoever asked, as an
- * OtaError or with its SQLSTATE; no answer is waited for without end; and a connection that failed is not used again.
+ * A pool that survives the loss of connections: errors always reach the caller, as an OtaError or with an SQLSTATE; no
+ * response is waited for without a timeout; and a connection that failed is not used again.
  */
-export class WatchfulPool implements PostgresPool {
-  /** Kysely takes from it how a session is to be reached that it cancels; nothing here is cancelled so. */
+export class ResilientPool implements PostgresPool {
+  /** Kysely's configuration of connections that cancel queries, which are not used here. */
   readonly options = {};
   readonly #pool: Pool;
-  readonly #answerTimeoutMs: number;
+  readonly #responseTimeoutMs: number;
   readonly #open = new Set<PoolClient>();
-  /** When a connection that was set up was used last, on the monotonic clock. */
+  /** When each connection that is set up was used last, on the monotonic clock. */
   readonly #usedAt = new WeakMap<PoolClient, number>();
   readonly #lost = new WeakSet<PoolClient>();
 
-  constructor(pool: Pool, answerTimeoutMs = ANSWER_TIMEOUT_MS) {
+  constructor(pool: Pool, responseTimeoutMs = RESPONSE_TIMEOUT_MS) {
     this.#pool = pool;
-    this.#answerTimeoutMs = answerTimeoutMs;
-    pool.on('error', () => {}); // of an idle connection, which the pool drops; unheard, it would end the process
+    this.#responseTimeoutMs = responseTimeoutMs;
+    pool.on('error', () => {}); // idle connections that the pool drops: without a listener, the process would exit
     pool.on('connect', (client) => {
       this.#open.add(client);
       client.once('end', () => this.#open.delete(client));
@@ -43,41 +43,47 @@ export class WatchfulPool implements PostgresPool {
         throw unreachable(cause);
       });
       const usedAt = this.#usedAt.get(client);
-      if (usedAt !== undefined && !(await this.#isThere(client, usedAt))) continue;
-      const session = new WatchfulSession(
-        client,
-        () => this.#lost.has(client),
-        this.#answerTimeoutMs,
-        () => this.#usedAt.set(client, performance.now()),
-      );
-      if (usedAt !== undefined) return session;
-      try {
-        await session.query(SET_UP_SESSION, []);
-        return session;
-      } catch (error) {
-        client.release(true); // it has none of what was to be set
-        throw error;
-      }
+      if (usedAt === undefined) return this.#setUp(client);
+      if (await this.#isUsable(client, usedAt)) return this.#sessionOf(client);
     }
   }
 
-  /**
-   * Whether a connection can be used. One that was lost while this process stood still, or without a word, would fail
-   * whoever comes next, though the database is there. What cannot be used is dropped.
-   */
-  async #isThere(client: PoolClient, usedAt: number): Promise<boolean> {
-    if (performance.now() - usedAt < SILENCE_MS) return true;
+  async #setUp(client: PoolClient): Promise<PostgresPoolClient> {
+    const session = this.#sessionOf(client);
     try {
-      await withQueryTimeout(client.query('select 1'), this.#answerTimeoutMs);
+      await session.query(SET_UP_SESSION, []);
+      return session;
+    } catch (error) {
+      client.release(true); // lacks some of the settings
+      throw error;
+    }
+  }
+
+  #sessionOf(client: PoolClient): PooledSession {
+    return new PooledSession({
+      client,
+      responseTimeoutMs: this.#responseTimeoutMs,
+      isLost: () => this.#lost.has(client),
+      onRelease: () => this.#usedAt.set(client, performance.now()),
+    });
+  }
+
+  /**
+   * Drops a connection that was lost while the process was suspended, or without notice: it would fail the next query
+   * although the database is available.
+   */
+  async #isUsable(client: PoolClient, usedAt: number): Promise<boolean> {
+    if (performance.now() - usedAt < MAX_UNCHECKED_MS) return true;
+    try {
+      await withQueryTimeout(client.query('select 1'), this.#responseTimeoutMs);
       return true;
     } catch (error) {
       client.release(true);
-      if (error instanceof OtaError) throw error; // no answer at all: nor would there be to others
+      if (error instanceof OtaError) throw error; // a timeout: other connections would get no response, either
       return false;
     }
   }
 
-  /** Ends all connections, by force those that do not end in time. */
   async end(): Promise<void> {
     const forced = setTimeout(() => {
       for (const client of this.#open) client.connection.stream.destroy();
@@ -87,20 +93,20 @@ export class WatchfulPool implements PostgresPool {
   }
 }
 
-/** A connection while somebody has it. */
-class WatchfulSession implements PostgresPoolClient {
-  readonly #client: PoolClient;
-  readonly #isLost: () => boolean;
-  readonly #answerTimeoutMs: number;
-  readonly #onRelease: () => void;
-  /** Why nothing more can be asked. */
-  #over: unknown;
+interface PooledSessionOptions {
+  readonly client: PoolClient;
+  readonly responseTimeoutMs: number;
+  readonly isLost: () => boolean;
+  readonly onRelease: () => void;
+}
 
-  constructor(client: PoolClient, isLost: () => boolean, answerTimeoutMs: number, onRelease: () => void) {
-    this.#client = client;
-    this.#isLost = isLost;
-    this.#answerTimeoutMs = answerTimeoutMs;
-    this.#onRelease = onRelease;
+class PooledSession implements PostgresPoolClient {
+  readonly #options: PooledSessionOptions;
+  /** Why the session is over. */
+  #endedBy: unknown;
+
+  constructor(options: PooledSessionOptions) {
+    this.#options = options;
   }
 
   query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
@@ -109,23 +115,24 @@ class WatchfulSession implements PostgresPoolClient {
     sql: string | PostgresCursor<R>,
     parameters: readonly unknown[] = [],
   ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
-    if (typeof sql !== 'string') throw new Error('cursors are not used here');
-    return this.#ask<R>(sql, parameters);
+    if (typeof sql !== 'string') throw new Error('cursors are not supported');
+    return this.#query<R>(sql, parameters);
   }
 
-  async #ask<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
-    if (this.#over !== undefined) throw unreachable(this.#over);
+  async #query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    if (this.#endedBy !== undefined) throw unreachable(this.#endedBy);
+    const { client, responseTimeoutMs, isLost } = this.#options;
     try {
-      const answer: Promise<unknown> = this.#client.query(sql, [...parameters]);
-      return (await withQueryTimeout(answer, this.#answerTimeoutMs)) as PostgresQueryResult<R>;
+      const response: Promise<unknown> = client.query(sql, [...parameters]);
+      return (await withQueryTimeout(response, responseTimeoutMs)) as PostgresQueryResult<R>;
     } catch (error) {
-      if (endsSession(error)) this.#over = error;
-      throw this.#isLost() ? unreachable(error) : error;
+      if (endsSession(error)) this.#endedBy = error;
+      throw isLost() ? unreachable(error) : error;
     }
   }
 
   release(): void {
-    this.#onRelease();
-    this.#client.release(this.#over !== undefined);
+    this.#options.onRelease();
+    this.#options.client.release(this.#endedBy !== undefined);
   }
 }

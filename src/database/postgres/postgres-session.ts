@@ -1,11 +1,10 @@
-/** How long the server lets a statement run, in milliseconds. */
+/** In milliseconds, like the others. */
 const STATEMENT_TIMEOUT_MS = 8000;
-/** How long a statement waits for another transaction's lock, in milliseconds. */
 const LOCK_TIMEOUT_MS = 5000;
-/** After this long, in milliseconds, the locks of a node that stopped in the middle of a transaction are free again. */
+/** Releases the locks of a node that hangs inside a transaction. */
 const IDLE_IN_TRANSACTION_MS = 3000;
 
-/** As `set_config` takes them. A host that vanished is noticed by keepalives, so that its locks are not kept. */
+/** For `set_config`. Keepalives detect a host that vanished, so that its locks are released. */
 const SETTINGS: Readonly<Record<string, string | number>> = {
   statement_timeout: STATEMENT_TIMEOUT_MS,
   lock_timeout: LOCK_TIMEOUT_MS,
@@ -17,8 +16,8 @@ const SETTINGS: Readonly<Record<string, string | number>> = {
 };
 
 /**
- * Sets a session up. Set by a statement and not when connecting, because poolers refuse what they do not know.
- * What is acknowledged must survive a crash, whatever the server's or the role's default says.
+ * Sets up a session by a statement, as poolers refuse unknown startup parameters. Acknowledged commits must survive a
+ * crash, whatever the server's or the role's default says.
  */
 export const SET_UP_SESSION = `select ${Object.entries(SETTINGS)
   .map(([name, value]) => `set_config('${name}', '${value}', false)`)

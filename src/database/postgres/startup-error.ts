@@ -1,65 +1,73 @@
+import Type, { type Static } from 'typebox';
 import { OtaError } from '../../errors.ts';
-import { READ_ONLY_HINT } from '../database-error.ts';
+import { matches } from '../../protocol/validate.ts';
+import { errorCode, READ_ONLY, READ_ONLY_HINT } from '../database-error.ts';
 
-/** What an SQLSTATE means for whoever starts this program, and what to do. */
-const REASONS: Readonly<Record<string, readonly [means: string, hint: string]>> = {
-  '28000': ['does not let this user in', 'Check the user in --database, and pg_hba.conf.'],
-  '28P01': ['does not let this user in', 'Check the user and the password in --database (or PGPASSWORD).'],
+/** By SQLSTATE, what is wrong with the server or the URL. */
+const REASONS: Readonly<Record<string, readonly [problem: string, hint: string]>> = {
+  '28000': ['denies access', 'Check the user in --database, and pg_hba.conf.'],
+  '28P01': ['denies access', 'Check the user and the password in --database (or PGPASSWORD).'],
   '3D000': ['has no such database', 'Create it with createdb, or name another one in --database.'],
-  '3F000': ['has no schema to work in', 'Create the schema that search_path names.'],
-  '42501': ['does not allow what is needed', 'Make the user in --database the owner of the database.'],
-  '25006': ['cannot be written', READ_ONLY_HINT],
-  '53300': ['has no connection left', 'Raise max_connections, or end other clients.'],
+  '3F000': ['has no schema to use', 'Create the schema that search_path names.'],
+  '42501': ['denies a privilege', 'Make the user in --database the owner of the database.'],
+  [READ_ONLY]: ['is read-only', READ_ONLY_HINT],
+  '53300': ['has no free connection', 'Raise max_connections, or disconnect other clients.'],
   '57P03': ['is not ready', 'Try again in a moment.'],
 };
-/** The codes of Node for a certificate that does not hold. */
+/** Node's codes for certificates that do not verify. */
 const BAD_CERTIFICATE = /CERT|UNABLE_TO_VERIFY/;
 const NOT_TRUSTED = [
-  'cannot be trusted',
-  'Name the root that vouches for its certificate by sslrootcert=FILE in --database, and the host as the certificate does.',
+  'has an untrusted certificate',
+  'Pass the CA certificate by sslrootcert=FILE in --database, and use the host name of the certificate.',
+] as const;
+const UNREACHABLE = [
+  'cannot be reached',
+  'Check host, port and sslmode in --database, and that PostgreSQL is running there.',
 ] as const;
 
-/**
- * What it means that a database cannot be opened, in one sentence.
- * @param where host, port and name, without credentials
- */
-export function cannotOpen(where: string, cause: unknown): OtaError {
-  const { code = '', message } = ((cause instanceof OtaError ? cause.cause : cause) ?? {}) as Failure;
+/** @param where host, port and name, without credentials */
+export function cannotOpen(where: string, error: unknown): OtaError {
+  const cause = error instanceof OtaError ? error.cause : error;
+  const code = errorCode(cause) ?? '';
   const reason = BAD_CERTIFICATE.test(code) ? NOT_TRUSTED : REASONS[code];
-  if (reason === undefined && cause instanceof OtaError) return cause;
-  const [means, hint] = reason ?? [
-    'cannot be reached',
-    'Check host, port and sslmode in --database, and that PostgreSQL runs there.',
-  ];
-  return new OtaError('store_unavailable', `PostgreSQL at ${where} ${means}: ${message || code}`, {
-    cause,
+  if (reason === undefined && error instanceof OtaError) return error;
+  const [problem, hint] = reason ?? UNREACHABLE;
+  const detail = (cause instanceof Error && cause.message) || code;
+  return new OtaError('store_unavailable', `PostgreSQL at ${where} ${problem}: ${detail}`, {
+    cause: error,
     hint,
   });
 }
 
-interface Failure {
-  readonly code?: string;
-  readonly message?: string;
-}
+export const SERVER_FACTS = `select current_setting('server_version_num')::int4 as version,
+  current_setting('server_encoding') as encoding`;
 
-export interface ServerFacts {
-  /** As `server_version_num` has it: 150018. */
-  readonly version: number;
-  readonly encoding: string;
-}
+const ServerFacts = Type.Object({
+  /** As server_version_num has it: 150018. */
+  version: Type.Integer(),
+  encoding: Type.String(),
+});
 
-/** The oldest version that is accepted, as `server_version_num` has it. */
+/** The oldest supported version, as server_version_num has it. */
 const MINIMUM_VERSION = 130_000;
 
-/** @throws OtaError `store_unavailable` when the server cannot do what is needed */
-export function requireFit(where: string, { version, encoding }: ServerFacts): void {
-  if (version < MINIMUM_VERSION) {
-    throw new OtaError('store_unavailable', `PostgreSQL at ${where} is version ${major(version)}`, {
-      hint: `Bring it to version ${major(MINIMUM_VERSION)} or later.`,
+/**
+ * @param facts what `SERVER_FACTS` returned
+ * @throws OtaError `store_unavailable` when the server is too old or cannot store all text
+ */
+export function requireFit(where: string, facts: unknown): asserts facts is Static<typeof ServerFacts> {
+  if (!matches(ServerFacts, facts)) {
+    throw new OtaError('store_unavailable', `what listens at ${where} is not PostgreSQL`, {
+      hint: 'Check host and port in --database.',
     });
   }
-  if (encoding !== 'UTF8') {
-    throw new OtaError('store_unavailable', `the database ${where} cannot hold all text: it is ${encoding}`, {
+  if (facts.version < MINIMUM_VERSION) {
+    throw new OtaError('store_unavailable', `PostgreSQL at ${where} is version ${major(facts.version)}`, {
+      hint: `Upgrade it to version ${major(MINIMUM_VERSION)} or later.`,
+    });
+  }
+  if (facts.encoding !== 'UTF8') {
+    throw new OtaError('store_unavailable', `the database ${where} has the encoding ${facts.encoding}`, {
       hint: 'Create one with the encoding UTF8, and name it in --database.',
     });
   }

@@ -19,14 +19,23 @@ export interface NewApp {
   readonly pubkey?: string | undefined;
 }
 
+export interface AppSlug {
+  readonly appId: string;
+  readonly slug: string;
+}
+
+export interface NewAppWithToken {
+  readonly app: NewApp;
+  readonly token: Omit<NewToken, 'appId'>;
+}
+
 /**
- * Creates an app with its first token, both or neither.
- * @returns them (the token's text this once), or `slug_taken` when the slug is or was another app's
+ * Creates an app together with its first token.
+ * @returns both (the only time that the token's text is known), or `slug_taken` when another app has or had the slug
  */
 export async function createAppWithToken(
   db: Kysely<Schema>,
-  app: NewApp,
-  token: Omit<NewToken, 'appId'>,
+  { app, token }: NewAppWithToken,
   now: Date,
 ): Promise<{ readonly app: App; readonly token: string } | 'slug_taken'> {
   return transact(db, async (transaction) => {
@@ -37,27 +46,25 @@ export async function createAppWithToken(
   });
 }
 
-/** Creates an app. @returns it, or `slug_taken` when the slug is or was another app's */
+/** Creates an app. @returns it, or `slug_taken` when another app has or had the slug */
 export async function createApp(db: Kysely<Schema>, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
   return transact(db, (transaction) => insertApp(transaction, app, now));
 }
 
 async function insertApp(transaction: Queries, app: NewApp, now: Date): Promise<App | 'slug_taken'> {
-  const created: App = {
+  const { slug } = app;
+  if (slug !== undefined && (await slugOwner(transaction, slug)) !== undefined) return 'slug_taken';
+  const row: AppsTable = {
     id: randomUUID(),
     name: app.name,
-    slug: app.slug ?? null,
+    slug: slug ?? null,
     pubkey: app.pubkey ?? null,
-    createdAt: now.getTime(),
+    revision: 0,
+    created_at: now.getTime(),
   };
-  if (app.slug !== undefined && (await slugOwner(transaction, app.slug)) !== undefined) return 'slug_taken';
-  const { createdAt, ...columns } = created;
-  await transaction
-    .insertInto('apps')
-    .values({ ...columns, created_at: createdAt, revision: 0 })
-    .execute();
-  if (app.slug !== undefined) await reserveSlug(transaction, created.id, app.slug, now);
-  return created;
+  await transaction.insertInto('apps').values(row).execute();
+  if (slug !== undefined) await reserveSlug(transaction, { appId: row.id, slug }, now);
+  return toApp(row);
 }
 
 export async function findApp(db: Queries, id: string): Promise<App | undefined> {
@@ -71,26 +78,25 @@ export async function listApps(db: Queries): Promise<App[]> {
 }
 
 /**
- * api.md, "Register a Slug". An earlier slug of the app keeps answering: installed apps have it built in.
- * @returns `slug_taken` when the slug is or was another app's
+ * api.md, "Register a Slug". An earlier slug of the app keeps working: installed apps have it built in.
+ * @returns `slug_taken` when another app has or had the slug
  */
 export async function setSlug(
   db: Kysely<Schema>,
-  appId: string,
-  slug: string,
+  { appId, slug }: AppSlug,
   now: Date,
 ): Promise<'set' | 'slug_taken'> {
   return transact(db, async (transaction) => {
     const owner = await slugOwner(transaction, slug);
     if (owner !== undefined && owner !== appId) return 'slug_taken';
-    if (owner === undefined) await reserveSlug(transaction, appId, slug, now);
+    if (owner === undefined) await reserveSlug(transaction, { appId, slug }, now);
     await transaction.updateTable('apps').set({ slug }).where('id', '=', appId).execute();
     await raiseRevision(transaction, appId);
     return 'set';
   });
 }
 
-/** Tells every cache of the app's offers that they changed. Belongs into each transaction that changes them. */
+/** Invalidates every node's cache of the app's offers. Belongs into each transaction that changes them. */
 export async function raiseRevision(transaction: Queries, appId: string): Promise<void> {
   await transaction
     .updateTable('apps')
@@ -104,7 +110,7 @@ async function slugOwner(db: Queries, slug: string): Promise<string | undefined>
   return row?.app_id;
 }
 
-async function reserveSlug(db: Queries, appId: string, slug: string, now: Date): Promise<void> {
+async function reserveSlug(db: Queries, { appId, slug }: AppSlug, now: Date): Promise<void> {
   await db.insertInto('slugs').values({ slug, app_id: appId, created_at: now.getTime() }).execute();
 }
 

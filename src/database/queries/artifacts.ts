@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import type { Kysely, NotNull } from 'kysely';
 import { compareByPreference, type Platform, platformOf } from '../../protocol/platform.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import type { Queries, Schema } from '../schema.ts';
@@ -16,11 +16,11 @@ export interface NewArtifact extends Platform {
   readonly signature: string | null;
   /** When the upload's URL has surely expired. */
   readonly expiresAt: Date;
-  /** When to look first whether its bytes arrived; null where they arrive at the server itself. */
+  /** When to poll first for its bytes; null where they arrive at the server itself. */
   readonly pollAt: Date | null;
 }
 
-/** An upload that was promised and is not complete, with all that its bytes must satisfy. */
+/** An upload that was granted and is not complete, with everything its bytes are checked against. */
 export interface PendingUpload extends Platform {
   readonly id: string;
   readonly appId: string;
@@ -34,13 +34,26 @@ export interface PendingUpload extends Platform {
   readonly signature: string | null;
 }
 
-/** What an upload turned out to be. */
-export interface StoredBytes {
+/** An upload with stored and verified bytes. */
+export interface VerifiedUpload {
+  readonly id: string;
   readonly storageKey: string;
   readonly sha256: string;
 }
 
-/** A file that is served. */
+export interface AppVersion {
+  readonly appId: string;
+  readonly version: string;
+}
+
+/** A release's file for a platform, as a download URL names it. */
+export interface DownloadKey {
+  readonly slug: string;
+  readonly releaseId: string;
+  /** Without a kind of bundle: of several files the one that suits most apps. */
+  readonly platform: Platform;
+}
+
 export interface StoredFile extends Platform {
   readonly storageKey: string;
   readonly slug: string | null;
@@ -48,7 +61,7 @@ export interface StoredFile extends Platform {
   readonly sha256: string | null;
 }
 
-/** Promises an upload. @returns its id, or `release_gone` when the release was deleted meanwhile */
+/** Grants an upload. @returns its id, or `release_gone` when its release has been deleted */
 export async function createPendingArtifact(
   db: Kysely<Schema>,
   artifact: NewArtifact,
@@ -82,11 +95,10 @@ export async function createPendingArtifact(
   });
 }
 
-/** The SHA-256 that a version's platform has, or once had when it was live: it can have no other. */
+/** The SHA-256 that a version was ever published with for a platform: it can have no other. */
 export async function publishedBytes(
   db: Queries,
-  appId: string,
-  version: string,
+  { appId, version }: AppVersion,
   platform: Platform,
 ): Promise<string | undefined> {
   const row = await db
@@ -111,7 +123,7 @@ export async function isComplete(db: Queries, releaseId: string, platform: Platf
   return row !== undefined;
 }
 
-/** The upload by its id: as long as it is pending, `complete` afterwards, undefined when there is none. */
+/** An upload by its id: itself while it is pending, then `complete`; undefined when there is none. */
 export async function findUpload(db: Queries, id: string): Promise<PendingUpload | 'complete' | undefined> {
   const row = await db
     .selectFrom('artifacts')
@@ -149,20 +161,19 @@ export async function findUpload(db: Queries, id: string): Promise<PendingUpload
 
 export interface CompleteOptions {
   readonly now: Date;
-  /** Lets a version that was live and deleted have other bytes. */
+  /** Whether a version that was published and deleted may have other bytes. */
   readonly allowVersionReuse: boolean;
 }
 
 /**
- * Makes a pending artifact complete, in one transaction: visible at once in a release that is live; in a draft that
- * waits for certain platforms, the last of them takes all live. The bytes must be durable where they are served from.
- * @returns `went_live` when it was that last one; `immutable` when the platform has, or once had, other bytes (or these, from another upload);
- *   `gone` when its release was deleted meanwhile
+ * Makes a pending artifact complete, in one transaction. A live release offers it at once; a draft that expects
+ * certain platforms goes live with the last of them. The bytes must be durable where they are served from.
+ * @returns `went_live` when the draft did; `immutable` when the platform has or had other bytes, or has these from
+ *   another upload; `gone` when the release has been deleted
  */
 export async function completeArtifact(
   db: Kysely<Schema>,
-  uploadId: string,
-  bytes: StoredBytes,
+  { id, storageKey, sha256 }: VerifiedUpload,
   { now, allowVersionReuse }: CompleteOptions,
 ): Promise<'completed' | 'went_live' | 'immutable' | 'gone'> {
   return transact(db, async (transaction) => {
@@ -179,18 +190,18 @@ export async function completeArtifact(
         'arch',
         'bundle_type',
       ])
-      .where('artifacts.id', '=', uploadId)
+      .where('artifacts.id', '=', id)
       .executeTakeFirst();
     if (upload === undefined) return 'gone';
     const platform = platformOf(upload);
     if (await isComplete(transaction, upload.release_id, platform)) return 'immutable';
-    const { sha256, storageKey } = bytes;
-    const published = await publishedBytes(transaction, upload.app_id, upload.version, platform);
+    const version = { appId: upload.app_id, version: upload.version };
+    const published = await publishedBytes(transaction, version, platform);
     if (published !== undefined && published !== sha256 && !allowVersionReuse) return 'immutable';
     await transaction
       .updateTable('artifacts')
       .set({ status: 'complete', storage_key: storageKey, sha256 })
-      .where('id', '=', uploadId)
+      .where('id', '=', id)
       .execute();
     if (upload.status === 'draft') {
       const wentLive = await publishIfExpectedAreComplete(transaction, upload.release_id, now);
@@ -208,15 +219,10 @@ export async function findStoredFile(db: Queries, storageKey: string): Promise<S
   return row && toStoredFile(row);
 }
 
-/**
- * The served file of a release's platform, by any slug the app has or had. Without a kind of bundle: of several the
- * one that suits most apps.
- */
+/** The served file of a release for a platform, by any slug the app has or had. */
 export async function findDownload(
   db: Queries,
-  slug: string,
-  releaseId: string,
-  { target, arch, bundleType }: Platform,
+  { slug, releaseId, platform: { target, arch, bundleType } }: DownloadKey,
 ): Promise<StoredFile | undefined> {
   const rows = await storedFiles(db)
     .innerJoin('slugs', 'slugs.app_id', 'apps.id')
@@ -231,22 +237,22 @@ export async function findDownload(
     .sort(compareByPreference)[0];
 }
 
-/** Bytes whose release is deleted and that are to be removed. */
+/** The artifacts of deleted releases that still have their bytes. */
 export async function listDeleting(db: Queries): Promise<{ id: string; storageKey: string }[]> {
-  const rows = await db
+  return db
     .selectFrom('artifacts')
-    .select(['id', 'storage_key'])
+    .select(['id', 'storage_key as storageKey'])
     .where('status', '=', 'deleting')
+    .where('storage_key', 'is not', null)
+    .$narrowType<{ storageKey: NotNull }>()
     .execute();
-  return rows.map(({ id, storage_key }) => ({ id, storageKey: storage_key ?? '' }));
 }
 
-/** Forgets an artifact whose bytes are removed. */
 export async function forgetDeleted(db: Queries, id: string): Promise<void> {
   await db.deleteFrom('artifacts').where('id', '=', id).where('status', '=', 'deleting').execute();
 }
 
-/** Forgets uploads that were promised, never came, and whose URL expired before `olderThan`. */
+/** Forgets pending uploads that expired before `olderThan`. */
 export async function forgetExpiredUploads(db: Queries, olderThan: Date): Promise<void> {
   await db
     .deleteFrom('artifacts')
@@ -255,7 +261,7 @@ export async function forgetExpiredUploads(db: Queries, olderThan: Date): Promis
     .execute();
 }
 
-/** Whether any row, in any state, refers to the stored bytes. */
+/** Whether any artifact, in any state, refers to the stored bytes. */
 export async function isReferenced(db: Queries, storageKey: string): Promise<boolean> {
   const row = await db
     .selectFrom('artifacts')
@@ -272,12 +278,13 @@ function storedFiles(db: Queries) {
     .innerJoin('apps', 'apps.id', 'releases.app_id')
     .select(['apps.slug', 'version', 'target', 'arch', 'bundle_type', 'sha256', 'storage_key'])
     .where('artifacts.status', '=', 'complete')
-    .where('releases.status', '!=', 'draft');
+    .where('releases.status', '!=', 'draft')
+    .where('storage_key', 'is not', null)
+    .$narrowType<{ storage_key: NotNull }>();
 }
 
 function toStoredFile(row: StoredFileRow): StoredFile {
   const { slug, version, sha256, storage_key: storageKey } = row;
-  if (storageKey === null) throw new Error('a complete artifact has its storage key');
   return { slug, version, sha256, storageKey, ...platformOf(row) };
 }
 

@@ -1,53 +1,54 @@
 import { OtaError } from '../../errors.ts';
 import type { Queries } from '../schema.ts';
-import { saveSetting, setting } from './settings.ts';
+import { deleteSetting, saveSetting, setting } from './settings.ts';
 
-/** How far a copy into a database is: its bytes are on their way, or its rows are there, of such a digest. */
-export type CopyState = { readonly state: 'begun' } | { readonly state: 'done'; readonly digest: string };
+/** The state of a copy into a database: `done` once its rows are there, which have the digest. */
+export type CopyState = { readonly state: 'started' } | { readonly state: 'done'; readonly digest: string };
 
-/** How long a copy that was cut off may still be gone on with, in milliseconds. */
-const GIVEN_UP_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
+/** How long a copy that was interrupted may be continued, in milliseconds. */
+const ABANDONED_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** Undefined where no copy was ever begun. */
+/** Undefined when no copy was ever started. */
 export async function copyState(db: Queries): Promise<CopyState | undefined> {
   const value = await setting(db, 'copy');
   if (value === undefined) return undefined;
   const [, digest] = value.split(' ');
-  return digest === undefined ? { state: 'begun' } : { state: 'done', digest };
+  return digest === undefined ? { state: 'started' } : { state: 'done', digest };
 }
 
-/** Where a copy was done before, that stays so, and it may be served: only `isCopyUnderWay` tells of a further run. */
-export async function recordCopyBegun(db: Queries, now: Date): Promise<void> {
-  if ((await copyState(db))?.state !== 'done') await saveSetting(db, 'copy', 'begun');
-  await saveSetting(db, 'copy-under-way', now.toISOString());
+/** Records the start of a copy. A database that has a finished copy stays `done`, and may be served during another. */
+export async function recordCopyStarted(db: Queries, now: Date): Promise<void> {
+  if ((await copyState(db))?.state !== 'done') await saveSetting(db, 'copy', 'started');
+  await saveSetting(db, 'copy-started-at', now.toISOString());
 }
 
 /** @param digest of the rows as they were copied */
 export async function recordCopyDone(db: Queries, digest: string): Promise<void> {
   await saveSetting(db, 'copy', `done ${digest}`);
-  await forgetCopyUnderWay(db);
+  await recordCopyEnded(db);
 }
 
-export async function forgetCopyUnderWay(db: Queries): Promise<void> {
-  await db.deleteFrom('settings').where('name', '=', 'copy-under-way').execute();
+/** Records that no copy is running any more, also where it had nothing to do. */
+export async function recordCopyEnded(db: Queries): Promise<void> {
+  await deleteSetting(db, 'copy-started-at');
 }
 
 /**
- * Whether there may be files that no row refers to yet, because a copy brought them and has not ended: for a week from its
- * begin, because it may have been cut off.
+ * Whether a running copy may have imported files that no row refers to yet. One that was interrupted counts for a week
+ * after its start.
  */
 export async function isCopyUnderWay(db: Queries, now: Date): Promise<boolean> {
-  const begun = await setting(db, 'copy-under-way');
-  return begun !== undefined && now.getTime() - Date.parse(begun) < GIVEN_UP_AFTER_MS;
+  const startedAt = await setting(db, 'copy-started-at');
+  return startedAt !== undefined && now.getTime() - Date.parse(startedAt) < ABANDONED_AFTER_MS;
 }
 
 /**
- * Refuses a database that a copy was begun into and not ended: it would answer as if there were nothing.
+ * Refuses a database with an unfinished copy: it would be served as if it were empty.
  * @throws OtaError `store_unavailable`
  */
 export async function requireNoUnfinishedCopy(db: Queries): Promise<void> {
-  if ((await copyState(db))?.state !== 'begun') return;
-  throw new OtaError('store_unavailable', 'a copy into this database was begun and has not ended', {
-    hint: 'Run the same `synckit-ota copy` again until it ends; to give it up, use another database and prefix.',
+  if ((await copyState(db))?.state !== 'started') return;
+  throw new OtaError('store_unavailable', 'a copy into this database has not finished', {
+    hint: 'Run the same `synckit-ota copy` again until it succeeds; to give it up, use another database and prefix.',
   });
 }

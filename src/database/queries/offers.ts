@@ -1,15 +1,15 @@
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import type { Queries } from '../schema.ts';
-import { platformColumns } from './platform-columns.ts';
+import { chunks } from './chunks.ts';
 
-/** One platform's complete artifact in one published release: what a check may offer. */
+/** The complete artifact of a published release for one platform: an update check may offer it. */
 export interface OfferCandidate extends Platform {
+  readonly artifactId: string;
   readonly releaseId: string;
   readonly version: string;
   readonly channel: string;
 }
 
-/** What a check answers besides the URL. */
 export interface OfferDetails {
   readonly signature: string | null;
   readonly notes: string | null;
@@ -17,7 +17,7 @@ export interface OfferDetails {
   readonly pubDate: number;
 }
 
-/** The app that answers under a slug: its current slug and the revision of its offers. */
+/** The app that has or had a slug: its current slug and the revision of its offers. */
 export async function findOfferingApp(
   db: Queries,
   slug: string,
@@ -31,16 +31,22 @@ export async function findOfferingApp(
   return row && { appId: row.id, slug: row.slug ?? slug, revision: row.revision };
 }
 
+/** All that an app may offer, without the notes and signatures, of which most are never needed. */
 export async function offerCandidates(db: Queries, appId: string): Promise<OfferCandidate[]> {
-  const rows = await db
-    .selectFrom('artifacts')
-    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select(['releases.id', 'version', 'channel', 'target', 'arch', 'bundle_type'])
+  const rows = await offeredArtifacts(db)
+    .select([
+      'artifacts.id as artifact_id',
+      'releases.id',
+      'version',
+      'channel',
+      'target',
+      'arch',
+      'bundle_type',
+    ])
     .where('app_id', '=', appId)
-    .where('artifacts.status', '=', 'complete')
-    .where('releases.status', '=', 'published')
     .execute();
-  return rows.map(({ id, version, channel, ...platform }) => ({
+  return rows.map(({ artifact_id, id, version, channel, ...platform }) => ({
+    artifactId: artifact_id,
     releaseId: id,
     version,
     channel,
@@ -48,20 +54,35 @@ export async function offerCandidates(db: Queries, appId: string): Promise<Offer
   }));
 }
 
+/** The details of candidates, by artifact id. Those that are no longer offered are left out. */
 export async function offerDetails(
   db: Queries,
-  candidate: Platform & Pick<OfferCandidate, 'releaseId'>,
-): Promise<OfferDetails | undefined> {
-  const row = await db
+  candidates: readonly Pick<OfferCandidate, 'releaseId'>[],
+): Promise<Map<string, OfferDetails>> {
+  const details = new Map<string, OfferDetails>();
+  // By release, so that a release that is withdrawn between two statements is in the result as a whole or not at all.
+  for (const ids of chunks([...new Set(candidates.map(({ releaseId }) => releaseId))])) {
+    const rows = await offeredArtifacts(db)
+      .select([
+        'artifacts.id',
+        'artifacts.signature',
+        'releases.signature as release_signature',
+        'notes',
+        'pub_date',
+      ])
+      .where('release_id', 'in', ids)
+      .execute();
+    for (const { id, signature, release_signature, notes, pub_date } of rows) {
+      details.set(id, { signature: signature ?? release_signature, notes, pubDate: pub_date });
+    }
+  }
+  return details;
+}
+
+function offeredArtifacts(db: Queries) {
+  return db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select(['artifacts.signature', 'releases.signature as release_signature', 'notes', 'pub_date'])
-    .where('release_id', '=', candidate.releaseId)
-    .where((eb) => eb.and(platformColumns(candidate)))
     .where('artifacts.status', '=', 'complete')
-    .where('releases.status', '=', 'published')
-    .executeTakeFirst();
-  return (
-    row && { signature: row.signature ?? row.release_signature, notes: row.notes, pubDate: row.pub_date }
-  );
+    .where('releases.status', '=', 'published');
 }

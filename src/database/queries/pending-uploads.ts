@@ -1,14 +1,14 @@
-import type { ExpressionBuilder, Kysely } from 'kysely';
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
+import Type from 'typebox';
 import type { Platform } from '../../protocol/platform.ts';
+import { type FieldError, PROBLEM_STATUS, type ProblemCode } from '../../protocol/problem.ts';
+import { matches } from '../../protocol/validate.ts';
 import type { Queries, Schema } from '../schema.ts';
 import { platformColumns } from './platform-columns.ts';
 
-/*
- * Uploads whose bytes arrive out of the server's sight are looked for. Of several nodes one takes what has
- * arrived: it claims the upload, for a while that it extends as long as it works, so that one that dies is stood in for.
- */
+// The server polls for uploads that go straight to a bucket. To finalize one, a node acquires a lease on it and renews
+// it while it works, so that another takes over when it dies.
 
-/** An upload that is looked for. */
 export interface AwaitedUpload {
   readonly id: string;
   readonly createdAt: Date;
@@ -16,9 +16,8 @@ export interface AwaitedUpload {
   readonly expiresAt: Date;
 }
 
-/** An upload that was claimed. */
 export interface LeasedUpload extends AwaitedUpload {
-  /** Until when: tells this claim from one that another node made after it ended. */
+  /** When the lease ends; distinguishes it from a later lease of another node. */
   readonly leasedUntil: Date;
 }
 
@@ -27,43 +26,58 @@ export interface Lease {
   readonly until: Date;
 }
 
-/** Why the bytes of an upload were refused. */
-export interface UploadRefusal {
-  readonly code: string;
-  readonly detail: string;
-  readonly errors: readonly { readonly field: string; readonly message: string }[];
+export interface ReleaseLeaseOptions {
+  readonly pollAt: Date;
+  /** Why the bytes that arrived were refused; keeps the last reason when left out. */
+  readonly refusal?: UploadRefusal | undefined;
 }
 
-/** An upload as far as whoever is told of it may know it. */
+/** Why the bytes of an upload were refused: the code, detail and errors of a problem. */
+export interface UploadRefusal {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly errors: readonly FieldError[];
+}
+
+const REFUSAL = Type.Object({
+  code: Type.Enum(Object.keys(PROBLEM_STATUS)),
+  detail: Type.String(),
+  errors: Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
+});
+
 export interface UploadState {
   readonly status: 'pending' | 'complete';
   readonly fileSize: number;
   /** As declared while pending, as measured once complete. */
   readonly sha256: string | null;
-  /** The store's name of one in parts. */
+  /** The bucket's id of a multipart upload. */
   readonly multipartId: string | null;
 }
 
-/** An upload of a release of an app. */
+export interface UploadKey {
+  readonly appId: string;
+  readonly releaseId: string;
+  readonly uploadId: string;
+}
+
 export async function findUploadState(
   db: Queries,
-  of: { readonly appId: string; readonly releaseId: string },
-  id: string,
+  { appId, releaseId, uploadId }: UploadKey,
 ): Promise<UploadState | undefined> {
   const row = await db
     .selectFrom('artifacts')
     .innerJoin('releases', 'releases.id', 'artifacts.release_id')
     .select(['artifacts.status', 'file_size', 'sha256', 'multipart_id'])
-    .where('app_id', '=', of.appId)
-    .where('release_id', '=', of.releaseId)
-    .where('artifacts.id', '=', id)
+    .where('app_id', '=', appId)
+    .where('release_id', '=', releaseId)
+    .where('artifacts.id', '=', uploadId)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const status = row.status === 'complete' ? 'complete' : 'pending';
   return { status, fileSize: row.file_size, sha256: row.sha256, multipartId: row.multipart_id };
 }
 
-/** What tells an upload that another run of the same publish may go on with. */
+/** What a publish declares of an upload: another run that declares the same may resume it. */
 export interface ResumableUpload extends Platform {
   readonly releaseId: string;
   readonly fileSize: number;
@@ -71,14 +85,14 @@ export interface ResumableUpload extends Platform {
   readonly signature: string | null;
 }
 
-/** An upload in parts as it is to be recorded. */
 export interface MultipartRecord {
+  /** The id that is recorded now; null for none. */
   readonly before: string | null;
   readonly multipartId: string;
   readonly expiresAt: Date;
 }
 
-/** The latest upload in parts of just that, which is not complete. */
+/** The latest pending multipart upload that was declared in the same way. */
 export async function findResumableUpload(
   db: Queries,
   { releaseId, fileSize, sha256, signature, ...platform }: ResumableUpload,
@@ -97,9 +111,8 @@ export async function findResumableUpload(
 }
 
 /**
- * Records how the store names a pending upload in parts, and until when its URLs are good.
- * @param before how it was named; null: not yet
- * @returns false when another request has named it since, or it is pending no more
+ * Records the bucket's id of a pending multipart upload, and when its URLs expire.
+ * @returns false when another request has recorded another id since, or the upload is no longer pending
  */
 export async function recordMultipart(
   db: Kysely<Schema>,
@@ -116,7 +129,7 @@ export async function recordMultipart(
   return numUpdatedRows > 0n;
 }
 
-/** Whether an upload that is promised still is the one in parts that the store calls so. */
+/** Whether a pending upload is the multipart upload with this id. */
 export async function isMultipartGrant(db: Queries, id: string, multipartId: string): Promise<boolean> {
   const row = await db
     .selectFrom('artifacts')
@@ -128,77 +141,79 @@ export async function isMultipartGrant(db: Queries, id: string, multipartId: str
   return row !== undefined;
 }
 
+export interface DuePollOptions {
+  readonly limit: number;
+  /** How long until the upload is polled for again, in milliseconds. */
+  readonly delayOf: (upload: AwaitedUpload) => number;
+}
+
 /**
- * Takes the turn to look for uploads that are due by now, those first that wait longest. Each is due again after its
- * wait, whatever comes of it: a look needs no claim, only who takes what has arrived does.
- * @param waitOf in milliseconds
+ * Takes the uploads that are due to be polled for, the longest overdue first. Each is due again after its delay,
+ * whatever the poll finds: a poll needs no lease, only finalizing does.
  */
 export async function takeDuePolls(
   db: Kysely<Schema>,
   now: Date,
-  { limit, waitOf }: { readonly limit: number; readonly waitOf: (upload: AwaitedUpload) => number },
+  { limit, delayOf }: DuePollOptions,
 ): Promise<AwaitedUpload[]> {
   const isDue = (eb: Artifacts) => eb.and([isFree(eb, now), eb('poll_at', '<=', now.getTime())]);
   const due = db.selectFrom('artifacts').select(['id', 'created_at', 'expires_at']).where(isDue);
   const uploads = (await due.orderBy('poll_at').limit(limit).execute()).map(toAwaitedUpload);
-  const taken = new Set<string>();
-  for (const wait of new Set(uploads.map(waitOf))) {
-    const ids = uploads.filter((upload) => waitOf(upload) === wait).map(({ id }) => id);
-    const rows = await db
-      .updateTable('artifacts')
-      .set({ poll_at: now.getTime() + wait })
-      .where('id', 'in', ids)
-      .where(isDue) // by now another node may have been quicker
-      .returning('id')
-      .execute();
-    for (const { id } of rows) taken.add(id);
-  }
+  if (uploads.length === 0) return [];
+  const pollTimes = uploads.map((upload) => sql`when ${upload.id} then ${now.getTime() + delayOf(upload)}`);
+  const ids = uploads.map(({ id }) => id);
+  const rows = await db
+    .updateTable('artifacts')
+    .set({ poll_at: sql<number>`case id ${sql.join(pollTimes, sql` `)} else poll_at end` })
+    .where('id', 'in', ids)
+    .where(isDue) // another node may have taken some since
+    .returning('id')
+    .execute();
+  const taken = new Set(rows.map(({ id }) => id));
   return uploads.filter(({ id }) => taken.has(id));
 }
 
-/** Claims one upload, due or not. @returns undefined when another node has it, or it is not pending */
+/** Acquires the lease of an upload, due or not. @returns undefined when another node has it, or it is not pending */
 export async function acquireLease(
   db: Kysely<Schema>,
   id: string,
-  claim: Lease,
+  { now, until }: Lease,
 ): Promise<LeasedUpload | undefined> {
   const row = await db
     .updateTable('artifacts')
-    .set({ leased_until: claim.until.getTime() })
+    .set({ leased_until: until.getTime() })
     .where('id', '=', id)
-    .where((eb) => isFree(eb, claim.now))
+    .where((eb) => isFree(eb, now))
     .returning(['id', 'created_at', 'expires_at'])
     .executeTakeFirst();
-  return row && { ...toAwaitedUpload(row), leasedUntil: claim.until };
+  return row && { ...toAwaitedUpload(row), leasedUntil: until };
 }
 
 /**
- * Keeps a claim for longer.
- * @returns the claim as it is now; undefined when it has ended, and maybe another node has its own
+ * Renews a lease.
+ * @returns the lease as it is now; undefined when it has ended, and another node may have acquired it
  */
 export async function renewLease(
   db: Kysely<Schema>,
-  claimed: LeasedUpload,
+  lease: LeasedUpload,
   until: Date,
 ): Promise<LeasedUpload | undefined> {
   const { numUpdatedRows } = await db
     .updateTable('artifacts')
     .set({ leased_until: until.getTime() })
-    .where((eb) => isLeased(eb, claimed))
+    .where((eb) => isLeased(eb, lease))
     .executeTakeFirstOrThrow();
-  return numUpdatedRows > 0n ? { ...claimed, leasedUntil: until } : undefined;
+  return numUpdatedRows > 0n ? { ...lease, leasedUntil: until } : undefined;
 }
 
 /**
- * Lets an upload go, to be looked for again, unless the claim has ended and another node has its own.
- * @param refusal why what arrived was refused, if it was
- * @returns whether it was still claimed so
+ * Releases a lease, for the upload to be polled for again.
+ * @returns false when the lease had ended, and another node may have acquired it: nothing was changed
  */
 export async function releaseLease(
   db: Kysely<Schema>,
-  claimed: LeasedUpload,
-  pollAt: Date,
-  refusal?: UploadRefusal,
+  lease: LeasedUpload,
+  { pollAt, refusal }: ReleaseLeaseOptions,
 ): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('artifacts')
@@ -207,15 +222,20 @@ export async function releaseLease(
       leased_until: 0,
       ...(refusal && { refusal: JSON.stringify(refusal) }),
     })
-    .where((eb) => isLeased(eb, claimed))
+    .where((eb) => isLeased(eb, lease))
     .executeTakeFirstOrThrow();
   return numUpdatedRows > 0n;
 }
 
-/** Why what arrived for an upload last was refused; undefined when nothing was. */
+/** Why the bytes that arrived last for an upload were refused; undefined when none were. */
 export async function uploadRefusal(db: Queries, id: string): Promise<UploadRefusal | undefined> {
   const row = await db.selectFrom('artifacts').select('refusal').where('id', '=', id).executeTakeFirst();
-  return row?.refusal ? (JSON.parse(row.refusal) as UploadRefusal) : undefined;
+  const refusal: unknown = JSON.parse(row?.refusal ?? 'null');
+  return isRefusal(refusal) ? refusal : undefined;
+}
+
+function isRefusal(value: unknown): value is UploadRefusal {
+  return matches(REFUSAL, value);
 }
 
 type Artifacts = ExpressionBuilder<Schema, 'artifacts'>;

@@ -1,7 +1,6 @@
 import type { Platform } from '../../protocol/platform.ts';
 import type { ArtifactsTable } from '../schema.ts';
 
-/** A platform as the columns of a row, to be inserted or looked for. */
 export function platformColumns({
   target,
   arch,

@@ -1,66 +1,64 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, NotNull } from 'kysely';
 import { namesPlatform, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
 import type { Queries, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
-import { findRelease } from './releases.ts';
+import { findRelease, type ReleaseKey } from './releases.ts';
 
-/** An artifact that a release must have to be published. */
 export interface RequiredArtifact extends Platform {
   readonly sha256: string;
 }
 
-export type PublishOutcome =
-  | 'published'
-  | 'not_found'
-  /** What is required and is not there, by platform name. */
-  | { readonly missing: readonly string[] };
+export interface PublishOptions {
+  /** What the release must have; null for whatever it has. */
+  readonly required: readonly RequiredArtifact[] | null;
+  readonly now: Date;
+}
 
-/** What may be changed of a release; what is left out stays. */
+export type PublishResult =
+  | { readonly kind: 'published' }
+  | { readonly kind: 'not_found' }
+  | { readonly kind: 'incomplete'; readonly missing: readonly string[] };
+
+/** Fields that are left out stay. */
 export interface ReleaseChange {
   readonly notes?: string | null | undefined;
   readonly status?: 'published' | 'yanked' | undefined;
 }
 
-/** An artifact that is complete in a release. */
 type Complete = Platform & { readonly sha256: string };
 
-/**
- * Takes a draft live, for all its platforms at one instant: one transaction. A release that is live already stays so.
- * @param required what it must have; null for whatever it has
- */
+/** Publishes a draft, for all its platforms in one transaction. A release that is published already stays so. */
 export async function publishRelease(
   db: Kysely<Schema>,
-  appId: string,
-  id: string,
-  required: readonly RequiredArtifact[] | null,
-  now: Date,
-): Promise<PublishOutcome> {
+  { appId, releaseId }: ReleaseKey,
+  { required, now }: PublishOptions,
+): Promise<PublishResult> {
   return transact(db, async (transaction) => {
     const release = await transaction
       .selectFrom('releases')
       .selectAll()
       .where('app_id', '=', appId)
-      .where('id', '=', id)
+      .where('id', '=', releaseId)
       .executeTakeFirst();
-    if (release === undefined) return 'not_found';
-    const complete = await completeArtifacts(transaction, id);
+    if (release === undefined) return { kind: 'not_found' };
+    const complete = await completeArtifacts(transaction, releaseId);
     const has = ({ sha256, ...platform }: RequiredArtifact) =>
       complete.some((found) => platformName(found) === platformName(platform) && found.sha256 === sha256);
     const missing = (required ?? []).filter((artifact) => !has(artifact)).map(platformName);
-    if (complete.length === 0 && missing.length === 0) return { missing: ['any artifact'] };
-    if (missing.length > 0) return { missing };
-    if (release.status !== 'draft') return 'published';
-    await goLive(transaction, release, complete, now);
-    return 'published';
+    if (complete.length === 0 && missing.length === 0)
+      return { kind: 'incomplete', missing: ['any artifact'] };
+    if (missing.length > 0) return { kind: 'incomplete', missing };
+    if (release.status === 'draft') await goLive(transaction, { release, complete }, now);
+    return { kind: 'published' };
   });
 }
 
 /**
- * Publishes a draft whose expected platforms are all complete. Belongs into the transaction that completes one.
- * A platform is complete when it has an artifact and no other upload for it is still promised: one that has several
- * kinds of bundle does not go live with the first.
+ * Publishes a draft once all its expected platforms are complete. Belongs into the transaction that completes one.
+ * A platform is complete when it has an artifact and none of its other uploads is pending: with several kinds of
+ * bundle it does not go live with the first.
  * @returns whether it did
  */
 export async function publishIfExpectedAreComplete(
@@ -75,21 +73,18 @@ export async function publishIfExpectedAreComplete(
     .executeTakeFirst();
   if (release?.status !== 'draft' || release.expect === null) return false;
   const complete = await completeArtifacts(transaction, releaseId);
-  const promised = await promisedPlatforms(transaction, releaseId, now);
+  const pending = await pendingPlatforms(transaction, releaseId, now);
   const there = new Set(complete.map(platformName));
-  const outstanding = promised.filter((platform) => !there.has(platformName(platform)));
+  const outstanding = pending.filter((platform) => !there.has(platformName(platform)));
   const isComplete = (name: string) =>
     complete.some((artifact) => namesPlatform(name, artifact)) &&
     !outstanding.some((platform) => namesPlatform(name, platform));
   if (!release.expect.split(' ').every(isComplete)) return false;
-  await goLive(transaction, release, complete, now);
+  await goLive(transaction, { release, complete }, now);
   return true;
 }
 
-/**
- * Publishes the drafts that nothing is missing from but uploads that were promised and never came: their URLs have
- * expired by now. No upload is there to take these live.
- */
+/** Publishes the drafts that pending uploads held back until they expired: no further upload would publish them. */
 export async function publishLeftWaiting(db: Kysely<Schema>, now: Date): Promise<void> {
   const waiting = await db
     .selectFrom('releases')
@@ -103,39 +98,46 @@ export async function publishLeftWaiting(db: Kysely<Schema>, now: Date): Promise
 }
 
 /**
- * Records what is live from now on: published bytes never change. That they do not was checked when each artifact was
- * completed, and while a release has a version no other can.
+ * Records the bytes that are live from now on: they never change. That was checked when each artifact was completed,
+ * and no other release can have the version.
+ * @param artifacts one at least
  */
 export async function recordPublishedBytes(
   transaction: Queries,
   { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
   artifacts: readonly Complete[],
 ): Promise<void> {
-  for (const { sha256, ...platform } of artifacts) {
-    await transaction
-      .insertInto('published_bytes')
-      .values({ app_id, precedence, ...platformColumns(platform), sha256 })
-      .onConflict((conflict) =>
-        conflict.columns(['app_id', 'precedence', 'target', 'arch', 'bundle_type']).doUpdateSet({ sha256 }),
-      )
-      .execute();
-  }
+  await transaction
+    .insertInto('published_bytes')
+    .values(
+      artifacts.map(({ sha256, ...platform }) => ({
+        app_id,
+        precedence,
+        ...platformColumns(platform),
+        sha256,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['app_id', 'precedence', 'target', 'arch', 'bundle_type'])
+        .doUpdateSet((eb) => ({ sha256: eb.ref('excluded.sha256') })),
+    )
+    .execute();
 }
 
-/** Extension `yank`: changes a live release. @returns `draft` when it is none yet and its status was to change */
+/** Extension `yank`: changes a release. @returns `draft` when its status was to change and it is a draft */
 export async function updateRelease(
   db: Kysely<Schema>,
-  appId: string,
-  id: string,
+  { appId, releaseId }: ReleaseKey,
   { notes, status }: ReleaseChange,
 ): Promise<'updated' | 'not_found' | 'draft'> {
   return transact(db, async (transaction) => {
-    const release = await findRelease(transaction, appId, id);
+    const release = await findRelease(transaction, { appId, releaseId });
     if (release === undefined) return 'not_found';
     if (release.status === 'draft' && status !== undefined) return 'draft';
     const change = { ...(notes !== undefined && { notes }), ...(status !== undefined && { status }) };
     if (Object.keys(change).length === 0) return 'updated';
-    await transaction.updateTable('releases').set(change).where('id', '=', id).execute();
+    await transaction.updateTable('releases').set(change).where('id', '=', releaseId).execute();
     await raiseRevision(transaction, appId);
     return 'updated';
   });
@@ -143,8 +145,7 @@ export async function updateRelease(
 
 async function goLive(
   transaction: Queries,
-  release: ReleasesTable,
-  complete: readonly Complete[],
+  { release, complete }: { readonly release: ReleasesTable; readonly complete: readonly Complete[] },
   now: Date,
 ): Promise<void> {
   await recordPublishedBytes(transaction, release, complete);
@@ -162,15 +163,14 @@ async function completeArtifacts(db: Queries, releaseId: string): Promise<Comple
     .select(['target', 'arch', 'bundle_type', 'sha256'])
     .where('release_id', '=', releaseId)
     .where('status', '=', 'complete')
+    .where('sha256', 'is not', null)
+    .$narrowType<{ sha256: NotNull }>()
     .execute();
-  return rows.map(({ sha256, ...platform }) => {
-    if (sha256 === null) throw new Error('a complete artifact has its SHA-256');
-    return { ...platformOf(platform), sha256 };
-  });
+  return rows.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 }));
 }
 
-/** What uploads whose URL is still good are for. */
-async function promisedPlatforms(db: Queries, releaseId: string, now: Date): Promise<Platform[]> {
+/** The platforms of pending uploads that have not expired. */
+async function pendingPlatforms(db: Queries, releaseId: string, now: Date): Promise<Platform[]> {
   const rows = await db
     .selectFrom('artifacts')
     .select(['target', 'arch', 'bundle_type'])

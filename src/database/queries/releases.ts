@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import type { Kysely, NotNull } from 'kysely';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
@@ -15,19 +15,24 @@ export interface Release {
   readonly signature: string | null;
   readonly status: ReleaseStatus;
   readonly channel: string;
-  /** Names of the platforms that a draft waits for; null when it waits for a request. */
+  /** Names of the platforms that a draft goes live with; null when it waits for a request. */
   readonly expect: readonly string[] | null;
   /** Milliseconds since 1970, as is `createdAt`. */
   readonly pubDate: number;
   readonly createdAt: number;
 }
 
-/** An artifact whose bytes are stored, verified and served. */
+/** An artifact with bytes that are stored, verified and served. */
 export interface CompleteArtifact extends Platform {
   /** Bytes. */
   readonly fileSize: number;
   readonly sha256: string;
   readonly signature: string | null;
+}
+
+export interface ReleaseKey {
+  readonly appId: string;
+  readonly releaseId: string;
 }
 
 export interface NewRelease {
@@ -41,7 +46,7 @@ export interface NewRelease {
   readonly channel?: string;
 }
 
-/** @returns the release, or `version_taken` when the app has one of equal precedence */
+/** @returns the release, or `version_taken` when the app has a version of equal precedence */
 export async function createRelease(
   db: Queries,
   { appId, version, notes, signature, draft = false, expect = null, channel = STABLE }: NewRelease,
@@ -68,12 +73,15 @@ export async function createRelease(
   return numInsertedOrUpdatedRows === 0n ? 'version_taken' : toRelease(row);
 }
 
-export async function findRelease(db: Queries, appId: string, id: string): Promise<Release | undefined> {
+export async function findRelease(
+  db: Queries,
+  { appId, releaseId }: ReleaseKey,
+): Promise<Release | undefined> {
   const row = await db
     .selectFrom('releases')
     .selectAll()
     .where('app_id', '=', appId)
-    .where('id', '=', id)
+    .where('id', '=', releaseId)
     .executeTakeFirst();
   return row && toRelease(row);
 }
@@ -98,49 +106,55 @@ export async function listReleases(
     ])
     .where('releases.app_id', '=', appId)
     .where('artifacts.status', '=', 'complete')
+    .where('artifacts.sha256', 'is not', null)
+    .$narrowType<{ sha256: NotNull }>()
     .orderBy('target')
     .orderBy('arch')
     .orderBy('bundle_type')
     .execute();
   const byRelease = new Map<string | null, CompleteArtifact[]>();
   for (const row of artifacts) {
-    const { file_size: fileSize, signature } = row;
+    const { file_size: fileSize, sha256, signature } = row;
     const ofRelease = byRelease.get(row.release_id) ?? [];
     byRelease.set(row.release_id, ofRelease);
-    ofRelease.push({ ...platformOf(row), fileSize, sha256: row.sha256 ?? '', signature });
+    ofRelease.push({ ...platformOf(row), fileSize, sha256, signature });
   }
   return releases
     .map((row) => ({ ...toRelease(row), artifacts: byRelease.get(row.id) ?? [] }))
     .sort((a, b) => compareVersions(b.version, a.version));
 }
 
+export interface DeleteOptions {
+  /** Deletes it only if it has exactly this number of complete artifacts. */
+  readonly onlyWithArtifacts?: number | undefined;
+}
+
 /**
- * api.md, "Delete a Release": invisible at once, in one transaction. Its stored bytes become `deleting` and are
- * removed afterwards; pending uploads to it are forgotten.
- * @param onlyWithArtifacts only while it has so many complete artifacts
+ * api.md, "Delete a Release": invisible at once, in one transaction. Its artifacts become `deleting`, and their bytes
+ * are removed afterwards; its pending uploads are forgotten.
+ * @returns `other_artifacts` when it has another number of artifacts than required
  */
 export async function deleteRelease(
   db: Kysely<Schema>,
-  appId: string,
-  id: string,
-  onlyWithArtifacts?: number,
+  { appId, releaseId }: ReleaseKey,
+  { onlyWithArtifacts }: DeleteOptions = {},
 ): Promise<'deleted' | 'not_found' | 'other_artifacts'> {
   return transact(db, async (transaction) => {
-    if ((await findRelease(transaction, appId, id)) === undefined) return 'not_found';
-    if (onlyWithArtifacts !== undefined && (await countComplete(transaction, id)) !== onlyWithArtifacts) {
-      return 'other_artifacts';
+    if ((await findRelease(transaction, { appId, releaseId })) === undefined) return 'not_found';
+    if (onlyWithArtifacts !== undefined) {
+      if ((await countComplete(transaction, releaseId)) !== onlyWithArtifacts) return 'other_artifacts';
     }
     await transaction
       .deleteFrom('artifacts')
-      .where('release_id', '=', id)
+      .where('release_id', '=', releaseId)
       .where('status', '=', 'pending')
       .execute();
     await transaction
       .updateTable('artifacts')
       .set({ status: 'deleting', release_id: null })
-      .where('release_id', '=', id)
+      .where('release_id', '=', releaseId)
       .execute();
-    await transaction.deleteFrom('releases').where('id', '=', id).execute();
+    await transaction.deleteFrom('releases').where('id', '=', releaseId).execute();
     await raiseRevision(transaction, appId);
     return 'deleted';
   });

@@ -3,13 +3,12 @@ import type { Queries, SettingsTable } from '../schema.ts';
 
 type SettingName = SettingsTable['name'];
 
-/** What a store remembers of itself under a name; undefined when it was never recorded. */
+/** A value that is stored once for the whole database; undefined until it is saved. */
 export async function setting(db: Queries, name: SettingName): Promise<string | undefined> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();
   return row?.value;
 }
 
-/** Records a setting, in place of what it was. */
 export async function saveSetting(db: Queries, name: SettingName, value: string): Promise<void> {
   await db
     .insertInto('settings')
@@ -18,13 +17,17 @@ export async function saveSetting(db: Queries, name: SettingName, value: string)
     .execute();
 }
 
-/** Records a setting unless it has a value, perhaps one that another node recorded a moment ago. */
+/** Saves a setting unless it has a value, perhaps from another node at the same time. */
 export async function saveSettingOnce(db: Queries, name: SettingName, value: string): Promise<void> {
   await db
     .insertInto('settings')
     .values({ name, value })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .execute();
+}
+
+export async function deleteSetting(db: Queries, name: SettingName): Promise<void> {
+  await db.deleteFrom('settings').where('name', '=', name).execute();
 }
 
 /** A random id, generated on first use, that identifies a database wherever it is moved. */

@@ -4,6 +4,7 @@ import {
   generateToken,
   hashToken,
   isWellFormedToken,
+  SCOPES,
   type Scope,
 } from '../../protocol/token.ts';
 import type { Queries, TokensTable } from '../schema.ts';
@@ -23,11 +24,10 @@ export interface NewToken {
   readonly appId: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
-  /** Null: never. */
   readonly expiresAt: Date | null;
 }
 
-/** Creates a token. Its text is returned this once; only its SHA-256 is kept. */
+/** Creates a token. Only its SHA-256 is stored, so that this is the only time its text is known. */
 export async function createToken(
   db: Queries,
   { appId, name, scopes, expiresAt }: NewToken,
@@ -48,7 +48,7 @@ export async function createToken(
   return { record: toRecord(row), token };
 }
 
-/** The token's record if it is known, not expired and not revoked at `now`. */
+/** The token's record if it is known, and neither expired nor revoked at `now`. */
 export async function findValidToken(
   db: Queries,
   token: string,
@@ -63,14 +63,14 @@ export async function findValidToken(
   return toRecord(row);
 }
 
-/** Tokens of one app or of all, oldest first, expired and revoked ones included. */
+/** The tokens of one app or of all, oldest first, including expired and revoked ones. */
 export async function listTokens(db: Queries, appId?: string): Promise<TokenRecord[]> {
   const all = db.selectFrom('tokens').selectAll().orderBy('created_at').orderBy('id');
   const rows = await (appId === undefined ? all : all.where('app_id', '=', appId)).execute();
   return rows.map(toRecord);
 }
 
-/** Revokes a token at once. @returns whether there is such a token; revoking twice is fine */
+/** Revokes a token, also again, which keeps the time of the first. @returns whether there is such a token */
 export async function revokeToken(db: Queries, id: string, now: Date): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('tokens')
@@ -80,12 +80,16 @@ export async function revokeToken(db: Queries, id: string, now: Date): Promise<b
   return numUpdatedRows > 0n;
 }
 
+function isScope(text: string): text is Scope {
+  return SCOPES.some((scope) => scope === text);
+}
+
 function toRecord(row: TokensTable): TokenRecord {
   return {
     id: row.id,
     appId: row.app_id,
     name: row.name,
-    scopes: row.scopes.split(' ') as Scope[],
+    scopes: row.scopes.split(' ').filter(isScope),
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,

@@ -3,12 +3,11 @@ import type { Clock } from '../../protocol/time.ts';
 import type { Queries } from '../schema.ts';
 
 export interface UrlSigningKey {
-  /** 8 hexadecimal digits, named in each URL it signs. */
+  /** 8 hexadecimal digits, part of each URL that it signs. */
   readonly id: string;
   readonly secret: Buffer;
 }
 
-/** The keys of a store, for whoever signs or verifies URLs. */
 export function urlSigningKeys(db: Queries, clock: Clock) {
   return {
     current: () => currentUrlSigningKey(db, clock()),
@@ -16,7 +15,7 @@ export function urlSigningKeys(db: Queries, clock: Clock) {
   };
 }
 
-/** The newest key, made when there is none. */
+/** The newest key; creates one when there is none. */
 export async function currentUrlSigningKey(db: Queries, now: Date): Promise<UrlSigningKey> {
   const row = await db
     .selectFrom('url_signing_keys')
@@ -33,7 +32,7 @@ export async function findUrlSigningKey(db: Queries, id: string): Promise<UrlSig
   return row && { id, secret: Buffer.from(row.secret, 'hex') };
 }
 
-/** Replaces the key that signs from now on; URLs of earlier ones stay good until they are forgotten. */
+/** Adds the key that signs from now on. URLs of earlier keys stay valid until those are forgotten. */
 export async function addUrlSigningKey(db: Queries, now: Date): Promise<UrlSigningKey> {
   const key = { id: randomBytes(4).toString('hex'), secret: randomBytes(32) };
   await db
@@ -44,8 +43,8 @@ export async function addUrlSigningKey(db: Queries, now: Date): Promise<UrlSigni
 }
 
 /**
- * Keeps the keys fresh: a new one when the newest is older than `maxAgeMs`, and those older than twice that are
- * forgotten. `maxAgeMs` must be longer than any URL lives.
+ * Adds a key when the newest is older than `maxAgeMs`, and forgets those older than twice that. `maxAgeMs` must be longer
+ * than any URL is valid.
  */
 export async function rotateUrlSigningKeys(db: Queries, maxAgeMs: number, now: Date): Promise<void> {
   const newest = await db

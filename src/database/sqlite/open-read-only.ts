@@ -8,14 +8,14 @@ import { DATABASE_FILE, type SqliteOptions } from './open-sqlite.ts';
 import { openSqliteFile } from './sqlite-connection.ts';
 
 /**
- * Opens the SQLite store of a data folder to read it, whoever else has it open. The caller destroys it.
- * @throws OtaError `usage` when there is none; `store_unavailable`, also when it is older or newer than this program
+ * Opens the SQLite store of a data folder for reading, also while it is served.
+ * @throws OtaError `usage` when there is none; `store_unavailable` when it cannot be read or has another schema
  */
 export async function openSqliteReadOnly({ dataDir }: SqliteOptions): Promise<Kysely<Schema>> {
   const file = join(dataDir, DATABASE_FILE);
   if (!existsSync(file)) {
     throw new OtaError('usage', `there is no store in ${dataDir}: it has no ${DATABASE_FILE}`, {
-      hint: 'Name the folder that `synckit-ota serve` has as --data-dir.',
+      hint: 'Pass the folder that `synckit-ota serve` has as --data-dir.',
     });
   }
   const database = await openSqliteFile(file, { readonly: true });

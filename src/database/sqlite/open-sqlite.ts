@@ -10,7 +10,6 @@ import type { Schema } from '../schema.ts';
 import { openSqliteFile } from './sqlite-connection.ts';
 import { ImmediateSqliteDialect } from './sqlite-dialect.ts';
 
-/** The database's file in a data folder. */
 export const DATABASE_FILE = 'synckit-ota.sqlite';
 
 export interface SqliteOptions {
@@ -18,7 +17,7 @@ export interface SqliteOptions {
 }
 
 /**
- * Opens the SQLite store of a data folder, creating and migrating it as needed. Several processes may have it open.
+ * Opens the SQLite store of a data folder, creating and migrating it as needed. Several processes may open it.
  * @throws OtaError `store_unavailable`
  */
 export async function openSqlite({ dataDir }: SqliteOptions): Promise<Database> {
@@ -27,9 +26,10 @@ export async function openSqlite({ dataDir }: SqliteOptions): Promise<Database> 
   const writer = await openSqliteFile(file);
   const queries = new Kysely<Schema>({ dialect: new ImmediateSqliteDialect({ database: writer }) });
   try {
-    await migrate(queries, { beforeChange: async (lastApplied) => backUp(writer, dataDir, lastApplied) });
+    const beforeChange = async (lastApplied: string) => backUp(writer, dataDir, lastApplied);
+    await migrate(queries, { beforeChange });
     assertDurable(writer);
-    // A connection of its own: SQLite counts the commits of all other connections, so it sees the writer's too.
+    // SQLite counts the commits of other connections only: a second connection sees those of the writer, too.
     const observer = await openSqliteFile(file, { readonly: true });
     const dataVersion = observer.prepare('pragma data_version').pluck();
     return {
@@ -37,7 +37,7 @@ export async function openSqlite({ dataDir }: SqliteOptions): Promise<Database> 
       location: file,
       clock: () => new Date(),
       async lockDisk() {},
-      changeCounter: () => dataVersion.get() as number,
+      changeCounter: () => Number(dataVersion.get()),
       async close() {
         observer.close();
         await queries.destroy();
@@ -53,18 +53,18 @@ function backUp(connection: Sqlite.Database, dataDir: string, lastApplied: strin
   const copy = join(dataDir, `before-migration-from-${lastApplied}.sqlite`);
   const unfinished = `${copy}.tmp`;
   rmSync(unfinished, { force: true });
-  const file = openSync(unfinished, 'wx', 0o600); // it holds what the store holds
+  const file = openSync(unfinished, 'wx', 0o600); // as secret as the store itself
   try {
     connection.prepare('vacuum into ?').run(unfinished);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(unfinished, copy); // whole or not at all
+  renameSync(unfinished, copy);
   syncFolder(dataDir);
 }
 
-/** The pragma reads FULL even where it is not until the first write: so it is read after one. */
+/** Before the first write, the pragma reads FULL even where it is not. */
 function assertDurable(connection: Sqlite.Database): void {
   connection.exec('begin immediate; commit');
   const synchronous = connection.pragma('synchronous', { simple: true });
@@ -72,7 +72,7 @@ function assertDurable(connection: Sqlite.Database): void {
   if (synchronous !== 2 || journal !== 'wal') {
     throw new OtaError(
       'store_unavailable',
-      `the database would not keep what it acknowledged (journal_mode ${journal}, synchronous ${synchronous})`,
+      `the database is not durable (journal_mode ${journal}, synchronous ${synchronous})`,
       { hint: 'Put the data folder on a local file system that supports shared memory maps.' },
     );
   }

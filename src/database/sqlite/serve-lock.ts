@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../../errors.ts';
 import { createPrivateFile } from '../../runtime/private-file.ts';
-import { connectSqlite, unopenable } from './sqlite-connection.ts';
+import { errorCode } from '../database-error.ts';
+import { cannotOpenFile, connectSqlite } from './sqlite-connection.ts';
 
 const LOCK_FILE = 'serve.lock';
 
-/** Keeps each lock's connection from being collected, which would close it and let the lock go. */
+/** Keeps the connections of locks from being garbage-collected, which would close them and release the locks. */
 const held = new Set<Sqlite.Database>();
 
 export interface ServeLockOptions {
@@ -31,8 +32,7 @@ export async function lockForServing({
     connection.exec('begin exclusive');
   } catch (error) {
     connection.close();
-    if ((error as { code?: string }).code !== 'SQLITE_BUSY')
-      throw unopenable(join(dataDir, LOCK_FILE), error);
+    if (errorCode(error) !== 'SQLITE_BUSY') throw cannotOpenFile(join(dataDir, LOCK_FILE), error);
     throw new OtaError('store_unavailable', `another \`synckit-ota serve\` is using ${dataDir}`, {
       cause: error,
       hint,

@@ -1,27 +1,32 @@
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../../errors.ts';
 import { compareVersions } from '../../protocol/version.ts';
+import { errorCode } from '../database-error.ts';
 
-/** Oldest SQLite with the WAL-reset fix; 3.52.0 was withdrawn. */
+/** The oldest SQLite with the fix of the WAL-reset bug; 3.52.0 was withdrawn. */
 const MINIMUM_SQLITE = '3.51.3';
 const WITHDRAWN_SQLITE = '3.52.0';
 
-/** How long a statement waits for another process's write, in milliseconds. */
+/** In milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 
+export interface SqliteFileOptions {
+  readonly readonly?: boolean;
+}
+
 /**
- * Opens a SQLite file with the settings every connection of this project has: WAL, and every commit durable.
+ * Opens a SQLite file with the settings that all connections of this project have: WAL, and durable commits.
  * @throws OtaError `store_unavailable` when the native module is missing or the file cannot be opened
  */
 export async function openSqliteFile(
   file: string,
-  options: { readonly?: boolean } = {},
+  { readonly = false }: SqliteFileOptions = {},
 ): Promise<Sqlite.Database> {
-  const connection = await connectSqlite(file, { ...options, timeout: BUSY_TIMEOUT_MS });
+  const connection = await connectSqlite(file, { readonly, timeout: BUSY_TIMEOUT_MS });
   try {
     requireSoundSqlite(connection);
-    if (!options.readonly) connection.pragma('journal_mode = WAL');
-    // WAL sets NORMAL on this build, which loses the last commits with the power: so FULL, and after WAL.
+    if (!readonly) connection.pragma('journal_mode = WAL');
+    // In this build, WAL sets NORMAL, which loses the last commits with the power: so FULL, and after WAL.
     connection.pragma('synchronous = FULL');
     connection.pragma('fullfsync = ON');
     connection.pragma('checkpoint_fullfsync = ON');
@@ -30,19 +35,19 @@ export async function openSqliteFile(
     return connection;
   } catch (error) {
     connection.close();
-    throw error instanceof OtaError ? error : unopenable(file, error);
+    throw error instanceof OtaError ? error : cannotOpenFile(file, error);
   }
 }
 
 function requireSoundSqlite(connection: Sqlite.Database): void {
-  const version = connection.prepare('select sqlite_version()').pluck().get() as string;
+  const version = String(connection.prepare('select sqlite_version()').pluck().get());
   if (compareVersions(version, MINIMUM_SQLITE) >= 0 && version !== WITHDRAWN_SQLITE) return;
-  throw new OtaError('store_unavailable', `SQLite ${version} has defects that can lose data`, {
-    hint: `Install a better-sqlite3 that brings SQLite ${MINIMUM_SQLITE} or later.`,
+  throw new OtaError('store_unavailable', `SQLite ${version} has bugs that can lose data`, {
+    hint: `Install a better-sqlite3 with SQLite ${MINIMUM_SQLITE} or later.`,
   });
 }
 
-/** Opens a SQLite file as it is, loading the native module on first use. */
+/** Opens a SQLite file without changing any setting, and loads the native module on first use. */
 export async function connectSqlite(file: string, options: Sqlite.Options): Promise<Sqlite.Database> {
   let module: typeof Sqlite;
   try {
@@ -53,10 +58,8 @@ export async function connectSqlite(file: string, options: Sqlite.Options): Prom
   try {
     return new module(file, options);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    throw code.startsWith('SQLITE_') || error instanceof TypeError
-      ? unopenable(file, error)
-      : missingModule(error);
+    const isAboutFile = errorCode(error)?.startsWith('SQLITE_') || error instanceof TypeError;
+    throw isAboutFile ? cannotOpenFile(file, error) : missingModule(error);
   }
 }
 
@@ -71,8 +74,7 @@ function missingModule(cause: unknown): OtaError {
   );
 }
 
-/** What it means that a SQLite file cannot be opened. */
-export function unopenable(file: string, cause: unknown): OtaError {
+export function cannotOpenFile(file: string, cause: unknown): OtaError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new OtaError('store_unavailable', `${file} cannot be opened: ${reason}`, {
     cause,

@@ -9,9 +9,9 @@ import {
 } from 'kysely';
 
 /**
- * Kysely's SQLite dialect with two differences. Transactions begin IMMEDIATE: a deferred one that reads first and
- * writes later fails with SQLITE_BUSY_SNAPSHOT when another process wrote in between. And migrations run in a
- * transaction, which SQLite's DDL allows.
+ * Kysely's SQLite dialect with two differences. Transactions start with `begin immediate`: a deferred one that reads
+ * before it writes fails with SQLITE_BUSY_SNAPSHOT when another process wrote in between. And migrations run in a
+ * transaction, as SQLite has transactional DDL.
  */
 export class ImmediateSqliteDialect extends SqliteDialect {
   readonly #config: SqliteDialectConfig;
@@ -39,7 +39,7 @@ class ImmediateSqliteDriver extends SqliteDriver {
     try {
       await super.rollbackTransaction(connection);
     } catch (error) {
-      // SQLite rolls back by itself when the disk is full or fails; what failed is the error to tell of.
+      // SQLite has rolled back by itself when the disk is full or fails; that is the error to report.
       if (!/no transaction is active/.test(String(error))) throw error;
     }
   }

@@ -30,7 +30,7 @@ export function registerApps(app: FastifyInstance, { database, clock }: Services
         const message = 'must not be a reserved word';
         throw new Problem('slug_reserved', `The slug ${slug} is reserved.`, [{ field: 'slug', message }]);
       }
-      if ((await setSlug(database.queries, params.app_id, slug, clock())) === 'slug_taken') {
+      if ((await setSlug(database.queries, { appId: params.app_id, slug }, clock())) === 'slug_taken') {
         throw new Problem('slug_taken', `The slug ${slug} belongs, or once belonged, to another app.`);
       }
       return { slug };

@@ -34,7 +34,10 @@ export function registerArtifacts(
   registerRoute(app, 'createArtifact', {
     body: CreateArtifactRequest,
     handle: async ({ params, body }, reply) => {
-      const release = await findRelease(database.queries, params.app_id, params.release_id);
+      const release = await findRelease(database.queries, {
+        appId: params.app_id,
+        releaseId: params.release_id,
+      });
       if (release === undefined) throw noSuchRelease();
       const { file_size: fileSize, sha256 = null, signature = null } = body;
       const platform = platformOf(body);
@@ -98,7 +101,7 @@ async function requireUnpublished(
   { database, allowVersionReuse }: Services,
 ): Promise<void> {
   const { version } = release;
-  const published = await publishedBytes(database.queries, appId, version, platform);
+  const published = await publishedBytes(database.queries, { appId, version }, platform);
   const differs = sha256 !== null && published !== undefined && published !== sha256;
   if ((await isComplete(database.queries, release.id, platform)) || (differs && !allowVersionReuse)) {
     throw alreadyPublished({ version, ...platform });

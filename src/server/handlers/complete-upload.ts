@@ -54,9 +54,9 @@ export function registerUploadCompletion(
 
 async function requireUpload(
   { database }: Services,
-  { app_id: appId, release_id: releaseId, upload_id: id }: ValidParameters<'completeUpload'>,
+  { app_id: appId, release_id: releaseId, upload_id: uploadId }: ValidParameters<'completeUpload'>,
 ): Promise<UploadState> {
-  const upload = await findUploadState(database.queries, { appId, releaseId }, id);
+  const upload = await findUploadState(database.queries, { appId, releaseId, uploadId });
   if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
   return upload;
 }

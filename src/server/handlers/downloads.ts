@@ -13,7 +13,8 @@ export function registerDownloads(app: FastifyInstance, { database, storage, clo
     query: DownloadQuery,
     handle: async ({ params, query, raw }, reply) => {
       const platform = platformOf({ ...params, ...query });
-      const file = await findDownload(database.queries, params.slug, params.release_id, platform);
+      const { slug, release_id: releaseId } = params;
+      const file = await findDownload(database.queries, { slug, releaseId, platform });
       if (file === undefined) throw new Problem('not_found', 'There is no such download.');
       const expiresAt = new Date(clock().getTime() + DOWNLOAD_URL_LIFE_MS);
       const { storageKey } = file;

@@ -6,6 +6,7 @@ import {
   findRelease,
   listReleases,
   type Release,
+  type ReleaseKey,
 } from '../../database/queries/releases.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
@@ -74,13 +75,13 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
   registerRoute(app, 'updateRelease', {
     body: UpdateReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
-      const { app_id: appId, release_id: id } = params;
-      const outcome = await updateRelease(services.database.queries, appId, id, body);
+      const key = { appId: params.app_id, releaseId: params.release_id };
+      const outcome = await updateRelease(services.database.queries, key, body);
       if (outcome === 'not_found') throw noSuchRelease();
       if (outcome === 'draft') {
         throw new Problem('not_published', 'The release is a draft: publish or delete it.');
       }
-      return toExtendedResponse(await requireRelease(services, appId, id));
+      return toExtendedResponse(await requireRelease(services, key));
     },
   });
 }
@@ -91,18 +92,18 @@ function registerPublish(app: FastifyInstance, services: Services): void {
   registerRoute(app, 'publishRelease', {
     body: PublishReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
-      const { app_id: appId, release_id: id } = params;
+      const key = { appId: params.app_id, releaseId: params.release_id };
       const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;
-      const outcome = await publishRelease(database.queries, appId, id, required, clock());
-      if (outcome === 'not_found') throw noSuchRelease();
-      if (outcome !== 'published') {
-        const errors = outcome.missing.map((name) => ({
+      const result = await publishRelease(database.queries, key, { required, now: clock() });
+      if (result.kind === 'not_found') throw noSuchRelease();
+      if (result.kind === 'incomplete') {
+        const errors = result.missing.map((name) => ({
           field: name,
           message: 'is not complete with those bytes',
         }));
-        throw new Problem('incomplete', `Not published: ${outcome.missing.join(', ')} missing.`, errors);
+        throw new Problem('incomplete', `Not published: ${result.missing.join(', ')} missing.`, errors);
       }
-      return toExtendedResponse(await requireRelease(services, appId, id));
+      return toExtendedResponse(await requireRelease(services, key));
     },
   });
 }
@@ -112,11 +113,15 @@ function registerDelete(app: FastifyInstance, { database }: Services, onDeleted:
   registerRoute(app, 'deleteRelease', {
     query: DeleteReleaseQuery,
     handle: async ({ params, query }, reply) => {
-      const only = query.artifacts === undefined ? undefined : Number(query.artifacts);
-      const outcome = await deleteRelease(database.queries, params.app_id, params.release_id, only);
+      const onlyWithArtifacts = query.artifacts === undefined ? undefined : Number(query.artifacts);
+      const key = { appId: params.app_id, releaseId: params.release_id };
+      const outcome = await deleteRelease(database.queries, key, { onlyWithArtifacts });
       if (outcome === 'not_found') throw noSuchRelease();
       if (outcome === 'other_artifacts') {
-        throw new Problem('precondition_failed', `The release does not have exactly ${only} artifacts.`);
+        throw new Problem(
+          'precondition_failed',
+          `The release does not have exactly ${onlyWithArtifacts} artifacts.`,
+        );
       }
       await onDeleted();
       return reply.code(204).send();
@@ -124,8 +129,8 @@ function registerDelete(app: FastifyInstance, { database }: Services, onDeleted:
   });
 }
 
-async function requireRelease({ database }: Services, appId: string, id: string): Promise<Release> {
-  const release = await findRelease(database.queries, appId, id);
+async function requireRelease({ database }: Services, key: ReleaseKey): Promise<Release> {
+  const release = await findRelease(database.queries, key);
   if (release === undefined) throw noSuchRelease();
   return release;
 }

@@ -66,9 +66,7 @@ export class OfferCache {
     const { queries } = this.#database;
     const app = await findOfferingApp(queries, slug);
     if (app === undefined || app.revision === previous?.revision) return app && previous;
-    return {
-      revision: app.revision,
-      offers: await resolveOffers(queries, app.appId, app.slug, this.#publicUrl()),
-    };
+    const offers = await resolveOffers(queries, { ...app, publicUrl: this.#publicUrl() });
+    return { revision: app.revision, offers };
   }
 }

@@ -15,47 +15,74 @@ import { compareVersions } from '../../protocol/version.ts';
 /** The newest update of one platform, ready to be sent. */
 export interface Offer {
   readonly version: string;
-  /** The answer's JSON: api.md, "Update Available (200)". */
+  /** The JSON of the response: api.md, "Update Available (200)". */
   readonly body: string;
 }
 
-/** By channel, then by platform name. Each channel offers the higher of what is its own and of stable. */
+/**
+ * By channel, then by platform name. Each channel offers the higher of its own and of the stable releases; a channel that
+ * offers just what `stable` does is left out.
+ */
 export type OffersByChannel = ReadonlyMap<string, ReadonlyMap<string, Offer>>;
 
-/** What checks of an app are answered with, resolved and serialised. */
-export async function resolveOffers(
-  db: Queries,
-  appId: string,
-  slug: string,
-  publicUrl: string,
-): Promise<OffersByChannel> {
-  const candidates = await offerCandidates(db, appId);
-  const serialised = new Map<string, Offer>();
-  const byChannel = new Map<string, ReadonlyMap<string, Offer>>();
-  for (const channel of new Set([STABLE, ...candidates.map((candidate) => candidate.channel)])) {
-    const offers = new Map<string, Offer>();
-    const reachable = candidates.filter((candidate) => [STABLE, channel].includes(candidate.channel));
-    for (const [name, chosen] of highestByName(reachable)) {
-      const key = chosen.map((candidate) => candidate.releaseId + platformName(candidate)).join(' ');
-      const offer = serialised.get(key) ?? (await serialise(db, chosen, slug, publicUrl));
-      if (offer === undefined) return resolveOffers(db, appId, slug, publicUrl); // deleted in between
-      serialised.set(key, offer);
-      offers.set(name, offer);
-    }
-    byChannel.set(channel, offers);
-  }
-  return byChannel;
+/** The app to resolve the offers of. */
+export interface OfferingApp {
+  readonly appId: string;
+  readonly slug: string;
+  /** Of this server, without a slash at the end. */
+  readonly publicUrl: string;
 }
 
-/** The artifacts of one release for one platform: at the first place what suits most apps. */
-type Chosen = readonly [OfferCandidate, ...OfferCandidate[]];
+/** An artifact with all that its offer says. */
+type OfferedArtifact = OfferCandidate & OfferDetails;
+
+/** The artifacts of one release for one platform, the most suitable first. */
+type Choice<T> = readonly [T, ...T[]];
+
+/** Resolves and serializes the responses to all update checks of an app. */
+export async function resolveOffers(db: Queries, app: OfferingApp): Promise<OffersByChannel> {
+  let candidates = await offerCandidates(db, app.appId);
+  for (;;) {
+    const chosen = chooseByChannel(candidates).values();
+    const distinct = new Set([...chosen].flatMap((choices) => [...choices.values()].flat()));
+    const details = await offerDetails(db, [...distinct]);
+    const isGone = (candidate: OfferCandidate) =>
+      distinct.has(candidate) && !details.has(candidate.artifactId);
+    if (!candidates.some(isGone)) return serializeAll(withDetails(distinct, details), app);
+    // Yanked or deleted since the candidates were read: choose among the others, which get fewer each time.
+    candidates = candidates.filter((candidate) => !isGone(candidate));
+  }
+}
+
+function withDetails(
+  candidates: Iterable<OfferCandidate>,
+  details: ReadonlyMap<string, OfferDetails>,
+): OfferedArtifact[] {
+  return [...candidates].flatMap((candidate) => {
+    const found = details.get(candidate.artifactId);
+    return found === undefined ? [] : [{ ...candidate, ...found }];
+  });
+}
+
+/** What each channel offers, by platform name. What is never chosen makes no difference to the result. */
+function chooseByChannel<T extends OfferCandidate>(
+  candidates: readonly T[],
+): ReadonlyMap<string, ReadonlyMap<string, Choice<T>>> {
+  const channels = new Set([STABLE, ...candidates.map(({ channel }) => channel)]);
+  return new Map(
+    [...channels].map((channel) => {
+      const reachable = candidates.filter((candidate) => [STABLE, channel].includes(candidate.channel));
+      return [channel, highestByName(reachable)];
+    }),
+  );
+}
 
 /**
  * The highest release's artifacts, for each name an app may ask by: a kind of bundle has only its own, a platform
  * without one has all kinds.
  */
-function highestByName(candidates: readonly OfferCandidate[]): ReadonlyMap<string, Chosen> {
-  const highest = new Map<string, Chosen>();
+function highestByName<T extends OfferCandidate>(candidates: readonly T[]): ReadonlyMap<string, Choice<T>> {
+  const highest = new Map<string, Choice<T>>();
   for (const candidate of candidates.toSorted(compareByPreference)) {
     for (const name of new Set([platformName(candidate), platformName(withoutBundleType(candidate))])) {
       const best = highest.get(name);
@@ -67,33 +94,40 @@ function highestByName(candidates: readonly OfferCandidate[]): ReadonlyMap<strin
   return highest;
 }
 
-async function serialise(
-  db: Queries,
-  [first, ...others]: Chosen,
-  slug: string,
-  publicUrl: string,
-): Promise<Offer | undefined> {
-  const { releaseId, version } = first;
-  const platforms = new Map<string, { url: string; signature: string }>();
-  let release: Pick<OfferDetails, 'notes' | 'pubDate'> | undefined;
-  for (const candidate of [first, ...others]) {
-    const details = await offerDetails(db, candidate);
-    if (details === undefined) return undefined;
-    release ??= details;
-    const url = publicUrl + downloadPath(slug, releaseId, candidate);
-    platforms.set(platformName(candidate), { url, signature: details.signature ?? '' });
-  }
-  const [main] = platforms.values();
-  if (release === undefined || main === undefined) return undefined;
-  const answer: UpdateResponse = {
-    version,
-    ...main,
-    notes: release.notes,
-    pub_date: formatTimestamp(release.pubDate),
+function serializeAll(artifacts: readonly OfferedArtifact[], app: OfferingApp): OffersByChannel {
+  const serialized = new Map<string, Offer>();
+  const serializeOnce = (choice: Choice<OfferedArtifact>): Offer => {
+    const key = choice.map(({ artifactId }) => artifactId).join(' ');
+    const offer = serialized.get(key) ?? serialize(choice, app);
+    serialized.set(key, offer);
+    return offer;
+  };
+  return new Map(
+    [...chooseByChannel(artifacts)].map(([channel, choices]) => [
+      channel,
+      new Map([...choices].map(([name, choice]) => [name, serializeOnce(choice)])),
+    ]),
+  );
+}
+
+function serialize([main, ...others]: Choice<OfferedArtifact>, { slug, publicUrl }: OfferingApp): Offer {
+  const fileOf = (artifact: OfferedArtifact) => ({
+    url: publicUrl + downloadPath(slug, artifact.releaseId, artifact),
+    signature: artifact.signature ?? '',
+  });
+  const file = fileOf(main);
+  const response: UpdateResponse = {
+    version: main.version,
+    ...file,
+    notes: main.notes,
+    pub_date: formatTimestamp(main.pubDate),
     // Tauri's updater looks its kind of bundle up here and, where it has none or is too old to, the platform.
     ...(others.length > 0 && {
-      platforms: Object.fromEntries([...platforms, [platformName(withoutBundleType(first)), main]]),
+      platforms: Object.fromEntries([
+        ...[main, ...others].map((artifact) => [platformName(artifact), fileOf(artifact)] as const),
+        [platformName(withoutBundleType(main)), file],
+      ]),
     }),
   };
-  return { version, body: JSON.stringify(answer) };
+  return { version: main.version, body: JSON.stringify(response) };
 }

@@ -34,7 +34,8 @@ export async function finalizeUpload(
     throw error;
   }
   const options = { now: clock(), allowVersionReuse };
-  const completion = completeArtifact(database.queries, upload.id, staged, options);
+  const { storageKey, sha256 } = staged;
+  const completion = completeArtifact(database.queries, { id: upload.id, storageKey, sha256 }, options);
   const outcome = await completion.catch(async (error) => {
     // Rolled back, so that no row refers to the bytes; if that is uncertain, they stay.
     if (!mayBeCommitted(error)) await tryToDrop(() => storage.remove(staged.storageKey));

@@ -6,7 +6,7 @@ import {
   releaseLease,
   uploadRefusal,
 } from '../../database/queries/pending-uploads.ts';
-import { PROBLEM_STATUS, Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { Problem } from '../../protocol/problem.ts';
 import type { RemoteStorage } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
 import { type FinalizeResult, finalizeRemoteUpload, settledResult } from './finalize-remote-upload.ts';
@@ -166,7 +166,7 @@ export class UploadFinalizer {
       const recordRefusal = async (refusal: Problem) => this.#recordRefusal(await renewal.stop(), refusal);
       const result = await finalizeRemoteUpload({ services, storage, upload, recordRefusal });
       if (result.kind === 'not_there') {
-        await releaseLease(queries, await renewal.stop(), this.#nextPollAt(leased));
+        await releaseLease(queries, await renewal.stop(), { pollAt: this.#nextPollAt(leased) });
       }
       return result;
     } catch (error) {
@@ -184,21 +184,21 @@ export class UploadFinalizer {
   #recordRefusal(leased: LeasedUpload, { code, message, errors }: Problem): Promise<boolean> {
     const refusal = { code, detail: message, errors };
     this.#log.refused(leased.id, refusal);
-    return releaseLease(this.#services.database.queries, leased, this.#nextPollAt(leased), refusal);
+    const options = { pollAt: this.#nextPollAt(leased), refusal };
+    return releaseLease(this.#services.database.queries, leased, options);
   }
 
   /** Releases the lease: the store may recover. */
   async #recordFailure(leased: LeasedUpload, error: unknown): Promise<void> {
     this.#log.failed(leased.id, error);
-    const released = releaseLease(this.#services.database.queries, leased, this.#nextPollAt(leased));
+    const options = { pollAt: this.#nextPollAt(leased) };
+    const released = releaseLease(this.#services.database.queries, leased, options);
     await released.catch((failure) => this.#log.databaseFailed(failure)); // the lease expires by itself
   }
 
   async #throwEarlierRefusal(id: string): Promise<void> {
     const refusal = await uploadRefusal(this.#services.database.queries, id);
-    if (refusal && isProblemCode(refusal.code)) {
-      throw new Problem(refusal.code, refusal.detail, refusal.errors);
-    }
+    if (refusal) throw new Problem(refusal.code, refusal.detail, refusal.errors);
   }
 
   #nextPollAt(upload: LeasedUpload): Date {
@@ -206,8 +206,4 @@ export class UploadFinalizer {
     const now = clock();
     return new Date(now.getTime() + pollDelay(upload, now, pollSchedule));
   }
-}
-
-function isProblemCode(code: string): code is ProblemCode {
-  return Object.hasOwn(PROBLEM_STATUS, code);
 }

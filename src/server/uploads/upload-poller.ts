@@ -75,7 +75,7 @@ export class UploadPoller {
       const now = clock();
       const due = await takeDuePolls(database.queries, now, {
         limit,
-        waitOf: (upload) => pollDelay(upload, now, this.#schedule),
+        delayOf: (upload) => pollDelay(upload, now, this.#schedule),
       });
       this.#log.databaseWorked();
       for (const { id } of due) {

@@ -53,7 +53,7 @@ describeOnPostgres('copy', () => {
       const { code, stderr } = await copy();
       expect(code).toBe(5);
       expect(stderr).toMatch(SENTENCE);
-      expect(stderr).toContain('the database has apps already');
+      expect(stderr).toContain('the database already has apps');
       expect(artifacts()).toEqual([]);
       expect(await rows('apps')).toMatchObject([{ id: app.id }]);
       expect(await rows('settings')).toEqual([]);
@@ -73,7 +73,7 @@ describeOnPostgres('copy', () => {
       expect(await copy(undefined, dataDir)).toMatchObject({ code: 0, document: { status: 'unchanged' } });
     });
 
-    test('where the copy was begun to another prefix', async () => {
+    test('where an unfinished copy was to another prefix', async () => {
       const { copy, place, files } = await openWorld();
       await writeFile((files[0] as SmallStoreFile).path, 'damaged');
       expect(await copy()).toMatchObject({ code: 6 });
@@ -136,7 +136,7 @@ describeOnPostgres('copy', () => {
     });
   });
 
-  test('names every damaged file, shows nothing of the copy, and goes on once they are back', async () => {
+  test('names every damaged file, shows nothing of the copy, and continues once they are restored', async () => {
     const { copy, files, rows, env, place, dataDir } = await openWorld([100, 200, 300, 9_000_000, 500]);
     const [small, gone, short, large] = files as [
       SmallStoreFile,
@@ -162,7 +162,7 @@ describeOnPostgres('copy', () => {
     const serve = ['serve', '--port', '0', '--data-dir', join(dataDir, 'none'), ...storageOptions(place)];
     const served = await runInProcess(serve, { env });
     expect(served.code).toBe(9);
-    expect(served.stderr).toMatch(/^error: a copy into this database was begun and has not ended\.\n/);
+    expect(served.stderr).toMatch(/^error: a copy into this database has not finished\.\n/);
 
     for (const { path, bytes } of files) await writeFile(path, bytes);
     expect(await copy()).toMatchObject({
@@ -172,14 +172,14 @@ describeOnPostgres('copy', () => {
     expect(place.fake.store.uploads.size).toBe(0);
   });
 
-  test('brings over what is new at the source, and queues what was deleted there', async () => {
+  test('adds what is new at the source, and queues what was deleted there', async () => {
     const { dataDir, copy, place, files, rows, artifacts } = await openWorld();
     expect(await copy()).toMatchObject({ code: 0, document: { files: { sent: 3 } } });
     const database = await openSqlite({ dataDir });
     const [app] = await database.queries.selectFrom('apps').selectAll().execute();
     const releases = await listReleases(database.queries, app?.id ?? '');
     const first = releases.find(({ version }) => version === '1.0.0');
-    await deleteRelease(database.queries, app?.id ?? '', first?.id ?? '');
+    await deleteRelease(database.queries, { appId: app?.id ?? '', releaseId: first?.id ?? '' });
     await database.close();
     const added = await fillStore(dataDir, [400], 'second');
     const before = place.fake.requests.length;
@@ -200,7 +200,7 @@ describeOnPostgres('copy', () => {
     expect(await copy()).toMatchObject({ code: 0, document: { status: 'unchanged' } });
   });
 
-  test('says that it can be run again where the store goes away in the middle, and then goes on', async () => {
+  test('can be run again when the bucket fails halfway, and then continues', async () => {
     const { copy, place, rows } = await openWorld([100, 200, 300, 9_000_000]);
     let puts = 0;
     place.fake.intercept = ({ method, key }) =>
@@ -214,7 +214,7 @@ describeOnPostgres('copy', () => {
   });
 
   test.each(['cut before', 'cut after'] as const)(
-    'says so too where the database goes away at the end, and finds out what became of it: %s',
+    'can be run again when the database fails at the end, and finds out whether it was committed: %s',
     async (how) => {
       const { dataDir, place, env } = await openWorld();
       const proxy = await PostgresProxy.to(postgres.server);
@@ -232,7 +232,7 @@ describeOnPostgres('copy', () => {
     },
   );
 
-  test('does not show files that somebody removed from the bucket meanwhile', async () => {
+  test('does not show files that were removed from the bucket during the copy', async () => {
     const { copy, place, files, rows } = await openWorld();
     const readBack: string[] = [];
     place.fake.intercept = ({ method, key }) => {
@@ -249,9 +249,9 @@ describeOnPostgres('copy', () => {
     expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied', files: { sent: 1 } } });
   });
 
-  test('has its files left alone where it is made a second time and cut off, while the first is served', async () => {
+  test('keeps the files of a second run that was interrupted while the first copy is served', async () => {
     const { copy, place, dataDir, rows, env } = await openWorld();
-    const underWay = async () => (await rows('settings')).some(({ name }) => name === 'copy-under-way');
+    const underWay = async () => (await rows('settings')).some(({ name }) => name === 'copy-started-at');
     expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied' } });
     expect(await underWay()).toBe(false);
     await fillStore(dataDir, [400], 'second');
@@ -266,7 +266,7 @@ describeOnPostgres('copy', () => {
     expect(await underWay()).toBe(false);
   });
 
-  test('does not show what a store keeps wrong', async () => {
+  test('does not show files that the bucket changed', async () => {
     const { copy, place, rows } = await openWorld();
     place.fake.intercept = ({ method, key }) => {
       if (method === 'PUT' && key.includes('/artifacts/key-of')) place.fake.defects.add('put_flips_a_bit');
@@ -280,7 +280,7 @@ describeOnPostgres('copy', () => {
   });
 });
 
-describe('copy refuses with 2, and says what to do,', () => {
+describe('copy fails with 2 and a hint', () => {
   const bucket = ['--to-storage', 's3://bucket/prefix'];
   const database = ['--to-database', 'postgres://me@host/updates'];
   test.each([
@@ -305,7 +305,7 @@ describe('copy refuses with 2, and says what to do,', () => {
     expect(stderr).toMatch(message);
   });
 
-  test('for a store whose files are in a bucket', async () => {
+  test('for a store with its files in a bucket', async () => {
     const dataDir = join(await tempFolder(), 'data');
     const server = await startServe(dataDir, storageOptions(await fakeS3Place()));
     expect(await server.stop()).toBe(0);

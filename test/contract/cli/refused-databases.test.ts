@@ -43,7 +43,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     await writeFile(join(postgres.server.dataFolder, 'pg_hba.conf'), rules);
     await postgres.server.sql("create role guarded login password 'right'; select pg_reload_conf()");
     const { message, hint } = await refusalOf(postgres.server.url('postgres', `guarded:${PASSWORD}`));
-    expect(message).toMatch(/does not let this user in: password authentication failed for user "guarded"$/);
+    expect(message).toMatch(/denies access: password authentication failed for user "guarded"$/);
     expect(hint).toContain('password');
   });
 
@@ -51,7 +51,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     const url = await postgres.server.createEmptyDatabase();
     await postgres.server.sql('create role stranger login');
     const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
-    expect(message).toContain('does not allow what is needed: permission denied');
+    expect(message).toContain('denies a privilege: permission denied');
     expect(hint).toContain('owner');
   });
 
@@ -71,7 +71,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     const { host } = await listenAsPostgres(120_022, 'UTF8');
     const { message, hint } = await refusalOf(`postgres://me:${PASSWORD}@${host}/updates`);
     expect(message).toContain('is version 12');
-    expect(hint).toBe('Bring it to version 13 or later.');
+    expect(hint).toBe('Upgrade it to version 13 or later.');
   });
 
   test('at a host that there is not', async () => {
@@ -94,7 +94,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     });
     for (const database of [url, empty]) {
       const { message, hint } = await refusalOf(withPassword(database));
-      expect(message).toContain('cannot be written: cannot execute ');
+      expect(message).toContain('is read-only: cannot execute ');
       expect(hint).toContain('primary');
     }
   });
@@ -153,7 +153,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
       'do not by sslmode=%s where nobody vouches for its certificate',
       async (mode) => {
         const { message, hint } = await refusalOf(await urlOf(`sslmode=${mode}`));
-        expect(message).toMatch(/cannot be trusted: self.signed certificate(;|$)/);
+        expect(message).toMatch(/has an untrusted certificate: self.signed certificate(;|$)/);
         expect(hint).toContain('sslrootcert');
       },
     );
@@ -161,7 +161,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
     test('do not by another name than its certificate has', async () => {
       const query = `sslmode=verify-full&sslrootcert=${ca}`;
       const { message } = await refusalOf(await urlOf(query, '127.0.0.1'));
-      expect(message).toContain('cannot be trusted: Hostname/IP does not match');
+      expect(message).toContain('has an untrusted certificate: Hostname/IP does not match');
     });
 
     test('do not without it where that is asked for', async () => {
@@ -169,7 +169,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
       await writeFile(join(server.dataFolder, 'pg_hba.conf'), rules);
       await server.sql('select pg_reload_conf()');
       const { message, hint } = await refusalOf(await urlOf('sslmode=disable', '127.0.0.1'));
-      expect(message).toContain('does not let this user in: no pg_hba.conf entry');
+      expect(message).toContain('denies access: no pg_hba.conf entry');
       expect(hint).toContain('pg_hba.conf');
     });
   });

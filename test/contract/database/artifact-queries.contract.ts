@@ -36,11 +36,11 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
   const revisionOf = async ({ db }: StoreWithApp) => (await findOfferingApp(db, 'my-app'))?.revision;
 
   describe(`${name}: artifacts`, () => {
-    test('an upload is found with all that its bytes must satisfy, the release’s signature where it has none', async () => {
+    test('an upload is found with everything its bytes are checked against, and the release’s signature by default', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0+5');
-      const plain = await store.promise(releaseId, MAC);
-      const signed = await store.promise(releaseId, MAC, {
+      const plain = await store.grant(releaseId, MAC);
+      const signed = await store.grant(releaseId, MAC, {
         signature: 'its own',
         sha256: SHA_B,
         fileSize: 2 ** 52,
@@ -66,23 +66,25 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('a complete artifact is served by its key and by every slug the app has or had', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const uploadId = await store.promise(releaseId);
+      const uploadId = await store.grant(releaseId);
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(false);
-      expect(await findDownload(store.db, 'my-app', releaseId, LINUX)).toBeUndefined();
+      expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: LINUX })).toBeUndefined();
 
       expect(await store.complete(uploadId)).toBe('completed');
       expect(await findUpload(store.db, uploadId)).toBe('complete');
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(true);
       expect(await isComplete(store.db, releaseId, MAC)).toBe(false);
-      await setSlug(store.db, store.appId, 'next-app', NOW);
+      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW);
       const bytes = { storageKey: keyOf(uploadId), sha256: SHA_A };
       const file = { ...bytes, slug: 'next-app', version: '1.0.0', ...LINUX };
       expect(await findStoredFile(store.db, keyOf(uploadId))).toEqual(file);
       for (const slug of ['my-app', 'next-app'])
-        expect(await findDownload(store.db, slug, releaseId, LINUX)).toMatchObject(file);
-      expect(await findDownload(store.db, 'other', releaseId, LINUX)).toBeUndefined();
-      expect(await findDownload(store.db, 'my-app', releaseId, MAC)).toBeUndefined();
-      expect(await findDownload(store.db, 'my-app', 'unknown', LINUX)).toBeUndefined();
+        expect(await findDownload(store.db, { slug, releaseId, platform: LINUX })).toMatchObject(file);
+      expect(await findDownload(store.db, { slug: 'other', releaseId, platform: LINUX })).toBeUndefined();
+      expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: MAC })).toBeUndefined();
+      expect(
+        await findDownload(store.db, { slug: 'my-app', releaseId: 'unknown', platform: LINUX }),
+      ).toBeUndefined();
     });
 
     test('another app’s slug does not lead to a download', async () => {
@@ -91,17 +93,17 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       await StoreWithApp.in(database, 'other-app');
       const releaseId = await store.release('1.0.0');
       await store.publish(releaseId);
-      expect(await findDownload(store.db, 'other-app', releaseId, LINUX)).toBeUndefined();
+      expect(await findDownload(store.db, { slug: 'other-app', releaseId, platform: LINUX })).toBeUndefined();
     });
 
-    test('of several uploads for one platform the first to be complete stays, also of two at once', async () => {
+    test('of several uploads for one platform only the first to be complete is kept, also of two at once', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const uploads = await Promise.all([1, 2, 3].map(() => store.promise(releaseId)));
+      const uploads = await Promise.all([1, 2, 3].map(() => store.grant(releaseId)));
       const outcomes = await Promise.all(uploads.map((id) => store.complete(id)));
       expect(outcomes.toSorted()).toEqual(['completed', 'immutable', 'immutable']);
       const stored = uploads[outcomes.indexOf('completed')] ?? '';
-      expect(await findDownload(store.db, 'my-app', releaseId, LINUX)).toMatchObject({
+      expect(await findDownload(store.db, { slug: 'my-app', releaseId, platform: LINUX })).toMatchObject({
         storageKey: keyOf(stored),
       });
     });
@@ -109,37 +111,37 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
     test('nothing is completed that is not pending', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const deleted = await store.promise(releaseId);
-      await deleteRelease(store.db, store.appId, releaseId);
+      const deleted = await store.grant(releaseId);
+      await deleteRelease(store.db, { appId: store.appId, releaseId });
       expect(await store.complete(deleted)).toBe('gone');
       expect(await store.complete('unknown')).toBe('gone');
       expect(await isReferenced(store.db, keyOf(deleted))).toBe(false);
     });
 
-    test('a version that was live takes the same bytes only, by precedence and platform, unless reuse is allowed', async () => {
+    test('a version that was live accepts only the same bytes, by precedence and platform, unless reuse is allowed', async () => {
       const store = await openStore();
       const first = await store.release('1.0.0+a');
       await store.publish(first, LINUX, SHA_A);
-      await deleteRelease(store.db, store.appId, first);
-      expect(await publishedBytes(store.db, store.appId, '1.0.0+b', LINUX)).toBe(SHA_A);
-      expect(await publishedBytes(store.db, store.appId, '1.0.0', MAC)).toBeUndefined();
-      expect(await publishedBytes(store.db, store.appId, '1.0.1', LINUX)).toBeUndefined();
-      expect(await publishedBytes(store.db, 'other', '1.0.0', LINUX)).toBeUndefined();
+      await deleteRelease(store.db, { appId: store.appId, releaseId: first });
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0+b' }, LINUX)).toBe(SHA_A);
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0' }, MAC)).toBeUndefined();
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.1' }, LINUX)).toBeUndefined();
+      expect(await publishedBytes(store.db, { appId: 'other', version: '1.0.0' }, LINUX)).toBeUndefined();
 
       const second = await store.release('1.0.0+b');
-      const upload = await store.promise(second);
+      const upload = await store.grant(second);
       expect(await store.complete(upload, SHA_B)).toBe('immutable');
       expect(await isComplete(store.db, second, LINUX)).toBe(false);
-      expect(await store.complete(await store.promise(second, MAC), SHA_B)).toBe('completed');
+      expect(await store.complete(await store.grant(second, MAC), SHA_B)).toBe('completed');
       expect(await store.complete(upload, SHA_B, true)).toBe('completed');
-      expect(await publishedBytes(store.db, store.appId, '1.0.0', LINUX)).toBe(SHA_B);
+      expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0' }, LINUX)).toBe(SHA_B);
     });
 
     test('uploads are forgotten when they expired, and complete ones never', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
-      const expired = await store.promise(releaseId, LINUX, { expiresAt: later(HOUR) });
-      const young = await store.promise(releaseId, LINUX, { expiresAt: later(3 * HOUR) });
+      const expired = await store.grant(releaseId, LINUX, { expiresAt: later(HOUR) });
+      const young = await store.grant(releaseId, LINUX, { expiresAt: later(3 * HOUR) });
       const complete = await store.publish(releaseId, MAC);
       await forgetExpiredUploads(store.db, later(HOUR));
       expect(await findUpload(store.db, expired)).toMatchObject({ id: expired });
@@ -153,38 +155,55 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
   });
 
   describe(`${name}: offers`, () => {
-    test('what a check may offer are complete artifacts, with the artifact’s signature, else the release’s', async () => {
+    test('complete artifacts are offered, with their signature or else the release’s', async () => {
       const { database } = await open();
       const store = await StoreWithApp.in(database);
       const other = await StoreWithApp.in(database, 'other-app');
       const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
-      await store.publish(first, LINUX);
-      await store.complete(await store.promise(second, LINUX, { signature: 'its own' }));
-      await store.promise(second, MAC);
+      const plain = await store.publish(first, LINUX);
+      const signed = await store.grant(second, LINUX, { signature: 'its own' });
+      await store.complete(signed);
+      await store.grant(second, MAC);
       await other.publish(await other.release('3.0.0'));
       const candidates = await offerCandidates(store.db, store.appId);
       expect(candidates.toSorted((a, b) => a.version.localeCompare(b.version))).toEqual([
-        { releaseId: first, version: '1.0.0', channel: 'stable', ...LINUX },
-        { releaseId: second, version: '2.0.0', channel: 'stable', ...LINUX },
+        { artifactId: plain, releaseId: first, version: '1.0.0', channel: 'stable', ...LINUX },
+        { artifactId: signed, releaseId: second, version: '2.0.0', channel: 'stable', ...LINUX },
       ]);
-      const details = (releaseId: string, platform = LINUX) =>
-        offerDetails(store.db, { releaseId, ...platform });
       const common = { notes: 'n', pubDate: NOW.getTime() };
-      expect(await details(first)).toEqual({ ...common, signature: 'of release' });
-      expect(await details(second)).toEqual({ ...common, signature: 'its own' });
-      expect(await details(second, MAC)).toBeUndefined();
+      expect(await offerDetails(store.db, candidates)).toEqual(
+        new Map([
+          [plain, { ...common, signature: 'of release' }],
+          [signed, { ...common, signature: 'its own' }],
+        ]),
+      );
     });
 
-    test('the revision of an app rises with all that changes what is offered', async () => {
+    test('the details of any number of releases are found, also of none', async () => {
+      const store = await openStore();
+      const ids: string[] = [];
+      for (let i = 0; i < 3; i++) ids.push(await store.publish(await store.release(`1.0.${i}`)));
+      const [first] = await offerCandidates(store.db, store.appId);
+      const unknown = Array.from({ length: 1200 }, (_, i) => ({ releaseId: `unknown-${i}` }));
+      const asked = [
+        ...unknown,
+        ...(await offerCandidates(store.db, store.appId)),
+        ...(first ? [first] : []),
+      ];
+      expect([...(await offerDetails(store.db, asked)).keys()].sort()).toEqual(ids.sort());
+      expect(await offerDetails(store.db, [])).toEqual(new Map());
+    });
+
+    test('the revision of an app rises with every change of its offers', async () => {
       const { database } = await open();
       const store = await StoreWithApp.in(database);
       const releaseId = await store.release('1.0.0');
-      const uploadId = await store.promise(releaseId);
+      const uploadId = await store.grant(releaseId);
       const revisions = [await revisionOf(store)];
       for (const change of [
         () => store.complete(uploadId),
-        () => setSlug(store.db, store.appId, 'next-app', NOW),
-        () => deleteRelease(store.db, store.appId, releaseId),
+        () => setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW),
+        () => deleteRelease(store.db, { appId: store.appId, releaseId }),
       ]) {
         await change();
         revisions.push(await revisionOf(store));
@@ -196,7 +215,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
 
     test('every slug the app has or had leads to it and to its current slug', async () => {
       const store = await openStore();
-      await setSlug(store.db, store.appId, 'next-app', NOW);
+      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW);
       for (const slug of ['my-app', 'next-app'])
         expect(await findOfferingApp(store.db, slug)).toMatchObject({ appId: store.appId, slug: 'next-app' });
       expect(await findOfferingApp(store.db, 'unknown')).toBeUndefined();

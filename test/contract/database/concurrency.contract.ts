@@ -12,7 +12,7 @@ import { offerCandidates } from '../../../src/database/queries/offers.ts';
 import { publishRelease } from '../../../src/database/queries/publish-release.ts';
 import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
 import { databaseId } from '../../../src/database/queries/settings.ts';
-import { requireStorageBinding } from '../../../src/database/queries/storage-binding.ts';
+import { bindStorage } from '../../../src/database/queries/storage-binding.ts';
 import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
 
 const ROUNDS = 10;
@@ -37,15 +37,15 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
     return { store, db: first.queries, appId: store.appId, queriesOf };
   }
 
-  describe(`${name}: at once`, () => {
-    test('of many who create a version one does, and the others are told that it is taken', async () => {
+  describe(`${name}: concurrently`, () => {
+    test('of many nodes that create a version one does, and the others find it taken', async () => {
       const { appId, queriesOf } = await openWithApp();
       const release = { appId, version: '1.0.0', notes: null, signature: 's' };
       const outcomes = await Promise.all(numbered.map((i) => createRelease(queriesOf(i), release, NOW)));
       expect(outcomes.filter((outcome) => outcome !== 'version_taken')).toHaveLength(1);
     });
 
-    test('of many who claim a slug one gets it', async () => {
+    test('of many apps that want a slug one gets it', async () => {
       const { queriesOf } = await openWithApp();
       const outcomes = await Promise.all(
         numbered.map((i) => createApp(queriesOf(i), { name: 'Test', slug: 'wanted' }, NOW)),
@@ -53,23 +53,23 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       expect(outcomes.filter((outcome) => outcome !== 'slug_taken')).toHaveLength(1);
     });
 
-    test('of many uploads for a platform, with other bytes each, one is completed, and recorded', async () => {
+    test('of many uploads with different bytes for a platform, one is completed and recorded', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       const releaseId = await store.release('1.0.0');
-      const uploads = await Promise.all(numbered.map(() => store.promise(releaseId)));
+      const uploads = await Promise.all(numbered.map(() => store.grant(releaseId)));
       const outcomes = await Promise.all(
         uploads.map((id, i) => store.on(queriesOf(i)).complete(id, shaOf(i))),
       );
       expect(outcomes.filter((outcome) => outcome !== 'immutable')).toEqual(['completed']);
       const winner = outcomes.indexOf('completed');
-      expect(await findDownload(db, 'my-app', releaseId, LINUX)).toMatchObject({
+      expect(await findDownload(db, { slug: 'my-app', releaseId, platform: LINUX })).toMatchObject({
         storageKey: keyOf(uploads[winner] ?? ''),
         sha256: shaOf(winner),
       });
-      expect(await publishedBytes(db, appId, '1.0.0', LINUX)).toBe(shaOf(winner));
+      expect(await publishedBytes(db, { appId, version: '1.0.0' }, LINUX)).toBe(shaOf(winner));
     });
 
-    test('the last platforms that a draft waits for take it live, also when none sees the other', async () => {
+    test('a draft goes live when its last two platforms are completed at once', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const draft = { appId, version: `1.0.${round}`, notes: null, signature: 's' };
@@ -79,27 +79,29 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
           NOW,
         );
         if (release === 'version_taken') throw new Error(release);
-        const uploads = [await store.promise(release.id, LINUX), await store.promise(release.id, MAC)];
+        const uploads = [await store.grant(release.id, LINUX), await store.grant(release.id, MAC)];
         const outcomes = await Promise.all(uploads.map((id, i) => store.on(queriesOf(i)).complete(id)));
         expect(outcomes.toSorted(), 'one of them tells so').toEqual(['completed', 'went_live']);
-        expect(await findRelease(db, appId, release.id)).toMatchObject({ status: 'published' });
+        expect(await findRelease(db, { appId, releaseId: release.id })).toMatchObject({
+          status: 'published',
+        });
       }
     });
 
-    test('what is published and deleted is one or the other: offered whole, or gone with its bytes queued', async () => {
+    test('a release that is completed and deleted at once is either offered as a whole, or gone with its bytes queued', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
-        const uploads = [await store.promise(releaseId, LINUX), await store.promise(releaseId, MAC)];
+        const uploads = [await store.grant(releaseId, LINUX), await store.grant(releaseId, MAC)];
         const [deleted, ...completed] = await Promise.all([
-          deleteRelease(queriesOf(0), appId, releaseId, round % 2),
+          deleteRelease(queriesOf(0), { appId, releaseId }, { onlyWithArtifacts: round % 2 }),
           ...uploads.map((id, i) => store.on(queriesOf(i + 1)).complete(id)),
         ]);
         const stored = uploads.filter((_, i) => completed[i] === 'completed').map(keyOf);
         const queued = (await listDeleting(db)).map(({ storageKey }) => storageKey);
         const offered = (await offerCandidates(db, appId)).filter((offer) => offer.releaseId === releaseId);
         if (deleted === 'deleted') {
-          expect(await findRelease(db, appId, releaseId)).toBeUndefined();
+          expect(await findRelease(db, { appId, releaseId })).toBeUndefined();
           expect(offered).toEqual([]);
           expect(queued).toEqual(expect.arrayContaining(stored));
         } else {
@@ -110,7 +112,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       }
     });
 
-    test('a draft that is taken live while its last file is completed offers that file too', async () => {
+    test('a draft that is published while its last file is completed offers that file, too', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       for (let round = 0; round < ROUNDS; round++) {
         const version = `1.0.${round}`;
@@ -118,18 +120,18 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const release = await createRelease(db, draft, NOW);
         if (release === 'version_taken') throw new Error(release);
         await store.publish(release.id, MAC);
-        const uploadId = await store.promise(release.id, LINUX);
+        const uploadId = await store.grant(release.id, LINUX);
         const outcomes = await Promise.all([
-          publishRelease(queriesOf(0), appId, release.id, null, NOW),
+          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required: null, now: NOW }),
           store.on(queriesOf(1)).complete(uploadId),
         ]);
-        expect(outcomes).toEqual(['published', 'completed']);
+        expect(outcomes).toEqual([{ kind: 'published' }, 'completed']);
         for (const platform of [LINUX, MAC])
-          expect(await publishedBytes(db, appId, version, platform)).toBeDefined();
+          expect(await publishedBytes(db, { appId, version }, platform)).toBeDefined();
       }
     });
 
-    test('an upload that is promised while its release is deleted is promised or told so, and leaves nothing', async () => {
+    test('an upload that is granted while its release is deleted leaves nothing', async () => {
       const { store, db, appId, queriesOf } = await openWithApp();
       const fields = {
         fileSize: 5,
@@ -142,7 +144,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
         const [deleted] = await Promise.all([
-          deleteRelease(queriesOf(0), appId, releaseId),
+          deleteRelease(queriesOf(0), { appId, releaseId }),
           ...numbered
             .slice(0, 5)
             .map((i) => createPendingArtifact(queriesOf(i + 1), { releaseId, ...fields }, NOW)),
@@ -152,12 +154,12 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       expect(await db.selectFrom('artifacts').selectAll().execute()).toEqual([]);
     });
 
-    test('an upload that is completed while it is forgotten is one or the other', async () => {
+    test('an upload that is completed while it expires is either complete or gone', async () => {
       const { store, db, queriesOf } = await openWithApp();
       const releaseId = await store.release('1.0.0');
       for (let round = 0; round < ROUNDS; round++) {
         const platform = { ...LINUX, bundleType: 'deb' } as const;
-        const uploadId = await store.promise(releaseId, round === 0 ? LINUX : platform);
+        const uploadId = await store.grant(releaseId, round === 0 ? LINUX : platform);
         const [outcome] = await Promise.all([
           store.on(queriesOf(0)).complete(uploadId),
           forgetExpiredUploads(queriesOf(1), later(2 * HOUR)),
@@ -171,11 +173,9 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       }
     });
 
-    test('of many who say where the artifacts are, with other places each, one is right', async () => {
+    test('of many nodes that bind the database to different places, one succeeds', async () => {
       const { queriesOf } = await openWithApp();
-      const outcomes = await Promise.allSettled(
-        numbered.map((i) => requireStorageBinding(queriesOf(i), `disk:${i}`)),
-      );
+      const outcomes = await Promise.allSettled(numbered.map((i) => bindStorage(queriesOf(i), `disk:${i}`)));
       const right = outcomes.findIndex(({ status }) => status === 'fulfilled');
       for (const [i, outcome] of outcomes.entries()) {
         if (i === right) continue;
@@ -186,22 +186,22 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
           },
         });
       }
-      await requireStorageBinding(queriesOf(0), `disk:${right}`);
+      await bindStorage(queriesOf(0), `disk:${right}`);
     });
 
-    test('of many who ask what the database is called, all are told the same, also later', async () => {
+    test('all nodes get the same id of the database, also later', async () => {
       const { queriesOf } = await openWithApp();
       const ids = await Promise.all(numbered.map((i) => databaseId(queriesOf(i))));
       expect(new Set([...ids, await databaseId(queriesOf(0))]).size).toBe(1);
     });
 
-    test('changes of many apps all come to pass', async () => {
+    test('changes of many apps all succeed', async () => {
       const { queriesOf } = await openWithApp();
       const ids = await Promise.all(
         numbered.map(async (i) => {
           const app = await createApp(queriesOf(i), { name: 'Test', slug: `app-${i}` }, NOW);
           if (app === 'slug_taken') throw new Error(app);
-          expect(await setSlug(queriesOf(i + 1), app.id, `next-${i}`, NOW)).toBe('set');
+          expect(await setSlug(queriesOf(i + 1), { appId: app.id, slug: `next-${i}` }, NOW)).toBe('set');
           return app.id;
         }),
       );

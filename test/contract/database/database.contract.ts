@@ -96,25 +96,25 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         ]);
       });
 
-      test('a slug that another app has or had is taken, also for a new app, and one’s own never is', async () => {
+      test('a slug that another app has or had is taken, also for a new app; an app’s own slugs never are', async () => {
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
-        expect(await setSlug(db, appId, 'second', NOW)).toBe('set');
+        expect(await setSlug(db, { appId, slug: 'second' }, NOW)).toBe('set');
         for (const slug of ['first', 'second']) {
-          expect(await setSlug(db, otherId, slug, NOW)).toBe('slug_taken');
+          expect(await setSlug(db, { appId: otherId, slug }, NOW)).toBe('slug_taken');
           expect(await createApp(db, { name: 'New', slug }, NOW)).toBe('slug_taken');
         }
-        expect(await setSlug(db, appId, 'first', NOW)).toBe('set');
+        expect(await setSlug(db, { appId, slug: 'first' }, NOW)).toBe('set');
         expect((await findApp(db, appId))?.slug).toBe('first');
         expect(await listApps(db)).toHaveLength(2);
       });
 
-      test('of two apps that claim one slug at once, one gets it', async () => {
+      test('of two apps that want a slug at once, one gets it', async () => {
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
         const outcomes = await Promise.all([
-          setSlug(db, appId, 'new', NOW),
-          setSlug(db, otherId, 'new', NOW),
+          setSlug(db, { appId, slug: 'new' }, NOW),
+          setSlug(db, { appId: otherId, slug: 'new' }, NOW),
         ]);
         expect(outcomes.sort()).toEqual(['set', 'slug_taken']);
       });
@@ -123,7 +123,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
     describe('tokens', () => {
       const fields = { name: 'ci', scopes: [...SCOPES].slice(0, 2), expiresAt: later(HOUR) };
 
-      test('a token is valid until it expires, with what it was created with', async () => {
+      test('a token is valid until it expires, and keeps its fields', async () => {
         const { db, appId } = await openWithApp();
         const { record, token } = await createToken(db, { appId, ...fields }, NOW);
         expect(record).toMatchObject({ appId, name: 'ci', scopes: fields.scopes, revokedAt: null });
@@ -186,8 +186,8 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         expect(await create('1.0.0-rc.1')).not.toBe('version_taken');
         expect(await create('1.0.0', otherId)).not.toBe('version_taken');
         if (first === 'version_taken') throw new Error(first);
-        expect(await findRelease(db, appId, first.id)).toEqual(first);
-        expect(await findRelease(db, otherId, first.id)).toBeUndefined();
+        expect(await findRelease(db, { appId, releaseId: first.id })).toEqual(first);
+        expect(await findRelease(db, { appId: otherId, releaseId: first.id })).toBeUndefined();
       });
 
       test('are listed highest first with their complete artifacts', async () => {
@@ -195,10 +195,10 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const [nine, ten] = [await store.release('1.9.0'), await store.release('1.10.0')];
         await store.release('1.10.0-rc.1');
         await (await StoreWithApp.in(database, 'other')).release('7.0.0');
-        await store.complete(await store.promise(ten, MAC, { signature: 'of mac' }));
+        await store.complete(await store.grant(ten, MAC, { signature: 'of mac' }));
         await store.publish(nine, LINUX);
         await store.publish(nine, MAC);
-        await store.promise(ten, LINUX);
+        await store.grant(ten, LINUX);
         const listed = await listReleases(db, appId);
         expect(
           listed.map(({ version, artifacts }) => [version, artifacts.map(({ target }) => target)]),
@@ -210,21 +210,21 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         expect(listed[0]?.artifacts).toEqual([{ ...MAC, fileSize: 5, sha256: SHA_A, signature: 'of mac' }]);
       });
 
-      test('one that is deleted takes its uploads with it, and queues its bytes until they are forgotten', async () => {
+      test('a deleted one takes its uploads with it, and queues its bytes until they are removed', async () => {
         const { store, db, appId, newApp } = await openWithApp();
         const [first, second] = [await store.release('1.0.0'), await store.release('2.0.0')];
         const stored = await store.publish(first, LINUX);
-        const pending = await store.promise(first, MAC);
+        const pending = await store.grant(first, MAC);
         const other = await store.publish(second, LINUX);
-        expect(await deleteRelease(db, await newApp('other'), first)).toBe('not_found');
+        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toBe('not_found');
         expect(await listDeleting(db)).toEqual([]);
 
-        expect(await deleteRelease(db, appId, first)).toBe('deleted');
-        expect(await deleteRelease(db, appId, first)).toBe('not_found');
+        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('deleted');
+        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('not_found');
         expect(await findUpload(db, pending)).toBeUndefined();
         expect(await findUpload(db, stored)).toBeUndefined();
         expect(await findStoredFile(db, keyOf(stored))).toBeUndefined();
-        expect(await findDownload(db, 'my-app', first, LINUX)).toBeUndefined();
+        expect(await findDownload(db, { slug: 'my-app', releaseId: first, platform: LINUX })).toBeUndefined();
         expect(await listDeleting(db)).toEqual([{ id: stored, storageKey: keyOf(stored) }]);
         expect(await isReferenced(db, keyOf(stored))).toBe(true);
 
@@ -237,7 +237,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
     });
 
     describe('the change counter', () => {
-      test('differs at once after a change by this connection, and soon after one by another', async () => {
+      test('changes at once after a commit by this process, and soon after one by another', async () => {
         const { database, openAgain } = await open();
         const other = await openAgain();
         const before = database.changeCounter();
@@ -248,17 +248,17 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         await vi.waitFor(() => expect(database.changeCounter()).not.toBe(between));
       });
 
-      test('differs after what changes offers: a new slug, a release that goes live or is deleted', async () => {
+      test('changes with the offers: with a new slug, and with a release that goes live or is deleted', async () => {
         const { database, openAgain } = await open();
         const store = await StoreWithApp.in(await openAgain());
         const { db, appId } = store;
         const releaseId = await store.release('1.0.0');
-        const uploadId = await store.promise(releaseId);
+        const uploadId = await store.grant(releaseId);
         for (const change of [
           () => store.complete(uploadId),
-          () => setSlug(db, appId, 'next-app', NOW),
-          () => updateRelease(db, appId, releaseId, { status: 'yanked' }),
-          () => deleteRelease(db, appId, releaseId),
+          () => setSlug(db, { appId, slug: 'next-app' }, NOW),
+          () => updateRelease(db, { appId, releaseId }, { status: 'yanked' }),
+          () => deleteRelease(db, { appId, releaseId }),
         ]) {
           const before = await settledCounter(database);
           await change();
@@ -266,13 +266,13 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         }
       });
 
-      test('does not differ while nothing changes', async () => {
+      test('stays the same while nothing is committed', async () => {
         const { database } = await open();
         await StoreWithApp.in(database);
         await settledCounter(database);
       });
 
-      test('does not differ after a transaction that is rolled back', async () => {
+      test('stays the same after a transaction that is rolled back', async () => {
         const { database } = await open();
         const before = database.changeCounter();
         const transaction = database.queries.transaction().execute(async (db) => {

@@ -37,7 +37,7 @@ async function columnsOfApps({ queries }: Database): Promise<string[]> {
 }
 
 describe('an existing store', () => {
-  test('is backed up once before it is changed, and keeps what it holds', async () => {
+  test('is backed up once before it is migrated, and keeps its rows', async () => {
     const database = await open(await tempFolder());
     await StoreWithApp.in(database);
     const backUps: string[] = [];
@@ -55,7 +55,7 @@ describe('an existing store', () => {
     expect(backUps).toHaveLength(1);
   });
 
-  test('is not changed when it cannot be backed up', async () => {
+  test('is not migrated when it cannot be backed up', async () => {
     const database = await open(await tempFolder());
     const failing = async () => {
       throw new Error('no room for a copy');
@@ -66,7 +66,7 @@ describe('an existing store', () => {
     expect(await columnsOfApps(database)).not.toContain('extra');
   });
 
-  test('is as it was when a step fails halfway, also the steps before it', async () => {
+  test('is unchanged when a migration fails halfway, also by the migrations before it', async () => {
     const database = await open(await tempFolder());
     const migrations = { ...NEXT, '0003-fails': failsHalfway };
     await expect(migrate(database.queries, { migrations })).rejects.toMatchObject({
@@ -81,7 +81,7 @@ describe('an existing store', () => {
     expect(await columnsOfApps(database)).toContain('extra');
   });
 
-  test('that is newer than this program is refused, with what to do, and stays as it is', async () => {
+  test('that is newer than this program is refused with a hint, and left unchanged', async () => {
     const dataDir = await tempFolder();
     const database = await open(dataDir);
     await migrate(database.queries, { migrations: NEXT });
@@ -95,13 +95,13 @@ describe('an existing store', () => {
   });
 });
 
-test('a file of another program is refused, and stays as it is', async () => {
+test('a file of another program is refused, and left unchanged', async () => {
   const dataDir = await tempFolder();
   const file = await connectSqlite(join(dataDir, DATABASE_FILE), {});
   file.exec('create table recipes (name text)');
   await expect(openSqlite({ dataDir })).rejects.toMatchObject({
     code: 'store_unavailable',
-    message: "the database is another program's: it has recipes",
+    message: 'the database belongs to another program: it has recipes',
     hint: expect.stringContaining('of its own'),
   });
   const tables = file.prepare("select name from sqlite_master where type = 'table'").pluck().all();
@@ -115,7 +115,7 @@ test('a new store is not backed up', async () => {
   expect((await readdir(dataDir)).filter((file) => file.startsWith('before-'))).toEqual([]);
 });
 
-test('several processes that open a new store at once all find it ready', async () => {
+test('a new store that several processes open at once is ready for all', async () => {
   const dataDir = await tempFolder();
   const openElsewhere = `
     import { createApp } from '~/queries/apps.ts';
@@ -133,7 +133,7 @@ test('several processes that open a new store at once all find it ready', async 
   expect(rows).toHaveLength(4);
 });
 
-describe('the copy that is made before a store is changed', () => {
+describe('the backup before a migration', () => {
   const COPY = 'before-migration-from-0001-initial.sqlite';
 
   afterEach(() => {
@@ -174,13 +174,13 @@ describe('the copy that is made before a store is changed', () => {
     );
   }
 
-  test('holds the store as it was', async () => {
+  test('has the store as it was', async () => {
     const dataDir = await storeWithApp();
     expect(await columnsOfApps(await openAsLaterVersion(dataDir))).toContain('extra');
     await expectWholeCopy(dataDir);
   });
 
-  test('can only be read by this user: it holds the hashes of tokens and the secrets of URLs', async () => {
+  test('can only be read by this user, as it has hashes of tokens and secrets of URLs', async () => {
     const umask = process.umask(0o022);
     onTestFinished(() => void process.umask(umask));
     const dataDir = await storeWithApp();
@@ -188,7 +188,7 @@ describe('the copy that is made before a store is changed', () => {
     expect(((await stat(join(dataDir, COPY))).mode & 0o777).toString(8)).toBe('600');
   });
 
-  test('is made anew when one that was cut off is in its place', async () => {
+  test('replaces one that was interrupted', async () => {
     const dataDir = await storeWithApp();
     await writeFile(join(dataDir, COPY), '');
     await openAsLaterVersion(dataDir);
@@ -196,8 +196,8 @@ describe('the copy that is made before a store is changed', () => {
   });
 });
 
-describe('a store that is only read', () => {
-  test('is refused when it is older, and says how it is brought up to date; it stays as it is', async () => {
+describe('a store that is opened for reading', () => {
+  test('is refused with a hint when it is older, and left unchanged', async () => {
     const { queries } = await open(await tempFolder());
     await expect(requireCurrentSchema(queries, NEXT)).rejects.toMatchObject({
       code: 'store_unavailable',

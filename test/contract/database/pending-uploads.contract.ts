@@ -11,6 +11,7 @@ import {
   releaseLease,
   renewLease,
   takeDuePolls,
+  type UploadRefusal,
   uploadRefusal,
 } from '../../../src/database/queries/pending-uploads.ts';
 import { deleteRelease } from '../../../src/database/queries/releases.ts';
@@ -28,169 +29,171 @@ import type { OpenStore } from './database.contract.ts';
 
 const SECOND = 1000;
 const WAIT = 30 * SECOND;
-/** A claim that begins so many milliseconds from now, and holds half a minute. */
-const claimAt = (milliseconds: number) => ({ now: later(milliseconds), until: later(milliseconds + 30_000) });
+/** A lease of half a minute that begins some milliseconds from now. */
+const leaseAt = (milliseconds: number) => ({ now: later(milliseconds), until: later(milliseconds + 30_000) });
 
-/** Claims an upload that is free by then. */
-async function claim(
+/** Acquires the lease of an upload that is free by then. */
+async function acquire(
   db: Parameters<typeof acquireLease>[0],
   id: string,
   milliseconds = 0,
 ): Promise<LeasedUpload> {
-  const claimed = await acquireLease(db, id, claimAt(milliseconds));
-  if (claimed === undefined) throw new Error(`${id} is not free`);
-  return claimed;
+  const lease = await acquireLease(db, id, leaseAt(milliseconds));
+  if (lease === undefined) throw new Error(`${id} is not free`);
+  return lease;
 }
 
-/** The part of `describeDatabase` that is about uploads whose bytes are looked for. */
+/** The part of `describeDatabase` about uploads that are polled for. */
 export function describePendingUploads(name: string, open: () => Promise<OpenStore>): void {
   const openStore = async () => {
     const { database, openAgain } = await open();
     const store = await StoreWithApp.in(database);
     const releaseId = await store.release('1.0.0');
-    const promise = (pollAt: Date | null, fields = {}) =>
-      store.promise(releaseId, LINUX, { pollAt, ...fields });
+    const grant = (pollAt: Date | null, fields = {}) => store.grant(releaseId, LINUX, { pollAt, ...fields });
     const due = async (milliseconds: number, limit = 10) =>
-      (await takeDuePolls(store.db, later(milliseconds), { limit, waitOf: () => WAIT })).map(({ id }) => id);
-    return { store, db: store.db, releaseId, promise, due, openAgain };
+      (await takeDuePolls(store.db, later(milliseconds), { limit, delayOf: () => WAIT })).map(({ id }) => id);
+    return { store, db: store.db, releaseId, grant, due, openAgain };
   };
 
-  describe(`${name}: uploads that are looked for`, () => {
-    test('are due from their time on, those first that wait longest, and no more than are asked for', async () => {
-      const { promise, due } = await openStore();
-      const second = await promise(later(2 * SECOND));
-      const first = await promise(later(SECOND));
-      await promise(null);
+  describe(`${name}: uploads that are polled for`, () => {
+    test('are due from their poll time on, the longest overdue first, up to the limit', async () => {
+      const { grant, due } = await openStore();
+      const second = await grant(later(2 * SECOND));
+      const first = await grant(later(SECOND));
+      await grant(null);
       expect(await due(SECOND - 1)).toEqual([]);
       expect(await due(SECOND)).toEqual([first]);
-      const third = await promise(later(3 * SECOND));
+      const third = await grant(later(3 * SECOND));
       expect(await due(3 * SECOND, 1)).toEqual([second]);
       expect(await due(3 * SECOND)).toEqual([third]);
     });
 
-    test('come with the times of their row', async () => {
-      const { db, promise } = await openStore();
-      const id = await promise(NOW);
+    test('carry the times of their row', async () => {
+      const { db, grant } = await openStore();
+      const id = await grant(NOW);
       const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
-      expect(await takeDuePolls(db, NOW, { limit: 10, waitOf: () => WAIT })).toEqual([upload]);
-      expect(await acquireLease(db, id, claimAt(0))).toEqual({ ...upload, leasedUntil: later(30_000) });
+      expect(await takeDuePolls(db, NOW, { limit: 10, delayOf: () => WAIT })).toEqual([upload]);
+      expect(await acquireLease(db, id, leaseAt(0))).toEqual({ ...upload, leasedUntil: later(30_000) });
     });
 
-    test('are due again after the wait of each, whoever looked', async () => {
-      const { db, promise, due } = await openStore();
-      const [soon, late] = [await promise(NOW), await promise(later(1))];
-      const waitOf = ({ id }: { id: string }) => (id === soon ? SECOND : 2 * SECOND);
-      const looks = await takeDuePolls(db, later(1), { limit: 10, waitOf });
-      expect(looks.map(({ id }) => id)).toEqual([soon, late]);
+    test('are due again after a delay of their own, whatever the poll found', async () => {
+      const { db, grant, due } = await openStore();
+      const [soon, late] = [await grant(NOW), await grant(later(1))];
+      const delayOf = ({ id }: { id: string }) => (id === soon ? SECOND : 2 * SECOND);
+      const polls = await takeDuePolls(db, later(1), { limit: 10, delayOf });
+      expect(polls.map(({ id }) => id)).toEqual([soon, late]);
       expect(await due(SECOND)).toEqual([]);
       expect(await due(SECOND + 1)).toEqual([soon]);
       expect(await due(2 * SECOND)).toEqual([]);
       expect(await due(2 * SECOND + 1)).toEqual([late]);
     });
 
-    test('are had by one until the claim ends, and not looked for meanwhile', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(NOW);
-      const claimed = await claim(db, id);
+    test('belong to one node while its lease lasts, and are not due until it ends', async () => {
+      const { db, grant, due } = await openStore();
+      const id = await grant(NOW);
+      const lease = await acquire(db, id);
       expect(await due(29_999)).toEqual([]);
-      expect(await acquireLease(db, id, claimAt(29_999))).toBeUndefined();
-      expect(await renewLease(db, claimed, later(60_000))).toEqual({
-        ...claimed,
+      expect(await acquireLease(db, id, leaseAt(29_999))).toBeUndefined();
+      expect(await renewLease(db, lease, later(60_000))).toEqual({
+        ...lease,
         leasedUntil: later(60_000),
       });
       expect(await due(59_999)).toEqual([]);
       expect(await due(60_000)).toEqual([id]);
     });
 
-    test('are neither kept nor let go by whom another followed once the claim had ended', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(NOW);
-      const slept = await claim(db, id);
-      const second = await claim(db, id, 30_000);
+    test('cannot be renewed or released with a lease that ended and was acquired by another node', async () => {
+      const { db, grant, due } = await openStore();
+      const id = await grant(NOW);
+      const slept = await acquire(db, id);
+      const second = await acquire(db, id, 30_000);
       expect(await renewLease(db, slept, later(90_000))).toBeUndefined();
-      await releaseLease(db, slept, later(30_001), { code: 'content_mismatch', detail: 'No.', errors: [] });
+      await releaseLease(db, slept, {
+        pollAt: later(30_001),
+        refusal: { code: 'content_mismatch', detail: 'No.', errors: [] },
+      });
       expect(await due(59_999)).toEqual([]);
-      expect(await acquireLease(db, id, claimAt(59_999))).toBeUndefined();
+      expect(await acquireLease(db, id, leaseAt(59_999))).toBeUndefined();
       expect(await uploadRefusal(db, id)).toBeUndefined();
-      await releaseLease(db, second, later(40_000));
+      await releaseLease(db, second, { pollAt: later(40_000) });
       expect(await due(40_000)).toEqual([id]);
     });
 
-    test('that are not due can be had by name', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(later(HOUR));
-      expect(await acquireLease(db, id, claimAt(0))).toMatchObject({ id });
+    test('that are not due can be leased by id', async () => {
+      const { db, grant, due } = await openStore();
+      const id = await grant(later(HOUR));
+      expect(await acquireLease(db, id, leaseAt(0))).toMatchObject({ id });
       expect(await due(2 * HOUR)).toEqual([id]);
-      expect(await acquireLease(db, 'unknown', claimAt(0))).toBeUndefined();
+      expect(await acquireLease(db, 'unknown', leaseAt(0))).toBeUndefined();
     });
 
-    test('that are let go are due again when it was said, with why they were refused', async () => {
-      const { db, promise, due } = await openStore();
-      const id = await promise(NOW);
-      const refusal = {
+    test('are due at the given time after their lease is released, with the reason of the last refusal', async () => {
+      const { db, grant, due } = await openStore();
+      const id = await grant(NOW);
+      const refusal: UploadRefusal = {
         code: 'content_mismatch',
         detail: 'No.',
         errors: [{ field: 'sha256', message: 'is' }],
       };
-      await releaseLease(db, await claim(db, id), later(5 * SECOND), refusal);
+      await releaseLease(db, await acquire(db, id), { pollAt: later(5 * SECOND), refusal });
       expect(await due(5 * SECOND - 1)).toEqual([]);
       expect(await due(5 * SECOND)).toEqual([id]);
       expect(await uploadRefusal(db, id)).toEqual(refusal);
-      await releaseLease(db, await claim(db, id, 5 * SECOND), later(6 * SECOND));
+      await releaseLease(db, await acquire(db, id, 5 * SECOND), { pollAt: later(6 * SECOND) });
       expect(await uploadRefusal(db, id)).toEqual(refusal);
     });
 
-    test('are not looked for once they are complete, or their release is deleted', async () => {
-      const { store, db, releaseId, promise, due } = await openStore();
-      const id = await promise(NOW);
-      const claimed = await claim(db, id);
+    test('are not due once they are complete, or their release is deleted', async () => {
+      const { store, db, releaseId, grant, due } = await openStore();
+      const id = await grant(NOW);
+      const lease = await acquire(db, id);
       await store.complete(id);
-      await store.promise(releaseId, MAC, { pollAt: NOW });
-      await deleteRelease(db, store.appId, releaseId);
+      await store.grant(releaseId, MAC, { pollAt: NOW });
+      await deleteRelease(db, { appId: store.appId, releaseId });
       expect(await due(HOUR)).toEqual([]);
-      expect(await renewLease(db, claimed, later(HOUR))).toBeUndefined();
-      await releaseLease(db, claimed, NOW);
+      expect(await renewLease(db, lease, later(HOUR))).toBeUndefined();
+      await releaseLease(db, lease, { pollAt: NOW });
       expect(await uploadRefusal(db, id)).toBeUndefined();
     });
 
-    test('of several that claim at once, each is had by one', async () => {
-      const { promise, openAgain } = await openStore();
+    test('are each taken by one of several nodes that poll at once', async () => {
+      const { grant, openAgain } = await openStore();
       const ids: string[] = [];
-      for (let i = 0; i < 20; i++) ids.push(await promise(NOW));
+      for (let i = 0; i < 20; i++) ids.push(await grant(NOW));
       const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
-      const claims = await Promise.all(
+      const polls = await Promise.all(
         others.flatMap(({ queries }) =>
-          [0, 1].map(() => takeDuePolls(queries, NOW, { limit: 20, waitOf: () => WAIT })),
+          [0, 1].map(() => takeDuePolls(queries, NOW, { limit: 20, delayOf: () => WAIT })),
         ),
       );
       expect(
-        claims
+        polls
           .flat()
           .map(({ id }) => id)
           .sort(),
       ).toEqual(ids.sort());
     });
 
-    test('are told of by their app and release only', async () => {
-      const { store, db, releaseId, promise } = await openStore();
-      const id = await promise(NOW, { sha256: SHA_A });
-      const of = { appId: store.appId, releaseId };
-      expect(await findUploadState(db, of, id)).toEqual({
+    test('are found by their app and release only', async () => {
+      const { store, db, releaseId, grant } = await openStore();
+      const id = await grant(NOW, { sha256: SHA_A });
+      const key = { appId: store.appId, releaseId, uploadId: id };
+      expect(await findUploadState(db, key)).toEqual({
         status: 'pending',
         fileSize: 5,
         sha256: SHA_A,
         multipartId: null,
       });
       await store.complete(id, SHA_B);
-      expect(await findUploadState(db, of, id)).toMatchObject({ status: 'complete', sha256: SHA_B });
-      expect(await findUploadState(db, of, 'unknown')).toBeUndefined();
-      expect(await findUploadState(db, { ...of, appId: 'other' }, id)).toBeUndefined();
+      expect(await findUploadState(db, key)).toMatchObject({ status: 'complete', sha256: SHA_B });
+      expect(await findUploadState(db, { ...key, uploadId: 'unknown' })).toBeUndefined();
+      expect(await findUploadState(db, { ...key, appId: 'other' })).toBeUndefined();
       const other = await store.release('2.0.0');
-      expect(await findUploadState(db, { ...of, releaseId: other }, id)).toBeUndefined();
+      expect(await findUploadState(db, { ...key, releaseId: other })).toBeUndefined();
     });
   });
 
-  describe(`${name}: uploads in parts`, () => {
+  describe(`${name}: multipart uploads`, () => {
     const parted = { fileSize: 5, sha256: SHA_A, signature: 'signature' };
     const record = (multipartId: string, before: string | null = null, expiresAt = later(HOUR)) => ({
       before,
@@ -199,19 +202,19 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
     const openParted = async () => {
       const opened = await openStore();
-      const { db, releaseId, promise } = opened;
-      const id = await promise(NOW, parted);
+      const { db, releaseId, grant } = opened;
+      const id = await grant(NOW, parted);
       const find = (fields: Partial<ResumableUpload> = {}) =>
         findResumableUpload(db, { releaseId, ...LINUX, ...parted, ...fields });
       return { ...opened, id, find };
     };
 
-    test('are gone on with as what the store calls them, once that is recorded', async () => {
+    test('can be resumed once the id in the bucket is recorded', async () => {
       const { store, db, releaseId, id, find } = await openParted();
       expect(await find()).toBeUndefined();
       expect(await recordMultipart(db, id, record('m1'))).toBe(true);
       expect(await find()).toEqual({ id, multipartId: 'm1' });
-      expect(await findUploadState(db, { appId: store.appId, releaseId }, id)).toMatchObject({
+      expect(await findUploadState(db, { appId: store.appId, releaseId, uploadId: id })).toMatchObject({
         status: 'pending',
         multipartId: 'm1',
       });
@@ -225,34 +228,34 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       ['signature', { signature: 'another' }],
       ['signature, which is none,', { signature: null }],
       ['release', { releaseId: 'another' }],
-    ])('of another %s are other uploads', async (_, fields) => {
+    ])('that differ in their %s are not resumed', async (_, fields) => {
       const { db, id, find } = await openParted();
       await recordMultipart(db, id, record('m1'));
       expect(await find(fields)).toBeUndefined();
     });
 
-    test('without a signature of their own, and of a kind of bundle, are gone on with too', async () => {
-      const { db, promise, releaseId, store, find } = await openParted();
-      const unsigned = await promise(NOW, { ...parted, signature: null });
+    test('can be resumed without a signature of their own, and for a kind of bundle', async () => {
+      const { db, grant, releaseId, store, find } = await openParted();
+      const unsigned = await grant(NOW, { ...parted, signature: null });
       await recordMultipart(db, unsigned, record('m1'));
       expect(await find({ signature: null })).toEqual({ id: unsigned, multipartId: 'm1' });
-      const deb = await store.promise(releaseId, { ...LINUX, bundleType: 'deb' }, parted);
+      const deb = await store.grant(releaseId, { ...LINUX, bundleType: 'deb' }, parted);
       await recordMultipart(db, deb, record('m2'));
       expect(await find({ bundleType: 'deb' })).toEqual({ id: deb, multipartId: 'm2' });
     });
 
-    test('are promised for longer when they are recorded again', async () => {
+    test('expire later when they are recorded again', async () => {
       const { db, id, due } = await openParted();
       await recordMultipart(db, id, record('m1'));
       await due(0);
       await recordMultipart(db, id, record('m1', 'm1', later(3 * HOUR)));
       await forgetExpiredUploads(db, later(2 * HOUR));
-      expect(await acquireLease(db, id, claimAt(HOUR))).toMatchObject({ expiresAt: later(3 * HOUR) });
+      expect(await acquireLease(db, id, leaseAt(HOUR))).toMatchObject({ expiresAt: later(3 * HOUR) });
       await forgetExpiredUploads(db, later(4 * HOUR));
       expect(await recordMultipart(db, id, record('m1', 'm1'))).toBe(false);
     });
 
-    test('that two begin at once, or anew, are what was recorded first', async () => {
+    test('that are started by several nodes at once keep the id that was recorded first', async () => {
       const { openAgain, id, db, find } = await openParted();
       const others = await Promise.all([openAgain(), openAgain(), openAgain()]);
       for (const before of [null, 'first'] as const) {
@@ -267,10 +270,10 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       }
     });
 
-    test('are not gone on with, and not referred to, once they are complete or their release is deleted', async () => {
+    test('can no longer be resumed or recorded once they are complete or their release is deleted', async () => {
       const { store, db, releaseId, id, find } = await openParted();
       await recordMultipart(db, id, record('m1'));
-      const other = await store.promise(releaseId, MAC, parted);
+      const other = await store.grant(releaseId, MAC, parted);
       await recordMultipart(db, other, record('m2'));
       expect(await isMultipartGrant(db, id, 'm1')).toBe(true);
       expect(await isMultipartGrant(db, id, 'm2')).toBe(false);
@@ -280,7 +283,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       expect(await isMultipartGrant(db, id, 'm1')).toBe(false);
       expect(await recordMultipart(db, id, record('m3', 'm1'))).toBe(false);
       expect(await isMultipartGrant(db, other, 'm2')).toBe(true);
-      await deleteRelease(db, store.appId, releaseId);
+      await deleteRelease(db, { appId: store.appId, releaseId });
       expect(await isMultipartGrant(db, other, 'm2')).toBe(false);
     });
   });

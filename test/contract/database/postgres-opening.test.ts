@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
-import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
+import { openPostgres, type PostgresOptions } from '../../../src/database/postgres/open-postgres.ts';
 import { listApps } from '../../../src/database/queries/apps.ts';
 import { deadUrl, listenRaw } from '../../support/network/loopback-server.ts';
 import { listenAsPostgres } from '../../support/postgres/old-postgres.ts';
@@ -20,8 +20,11 @@ async function open(url: string): Promise<Database> {
 }
 
 /** The sentence and the hint that a person gets; nowhere in the error is the password. */
-async function refusalOf(url: string): Promise<{ message: string; hint: string }> {
-  const opened = await openPostgres({ url }).then(
+async function refusalOf(
+  url: string,
+  options: Omit<PostgresOptions, 'url'> = {},
+): Promise<{ message: string; hint: string }> {
+  const opened = await openPostgres({ url, ...options }).then(
     (database) => database.close(),
     (error) => error,
   );
@@ -37,7 +40,7 @@ async function refusalOf(url: string): Promise<{ message: string; hint: string }
 
 const to = ({ host }: URL, rest = '/updates') => `postgres://somebody:${PASSWORD}@${host}${rest}`;
 
-describe('a database that cannot be opened is refused in one sentence, with what to do', () => {
+describe('a database that cannot be opened is refused in one sentence, with a hint', () => {
   test('when nothing listens', async () => {
     const url = await deadUrl();
     const { message, hint } = await refusalOf(to(url));
@@ -57,20 +60,21 @@ describe('a database that cannot be opened is refused in one sentence, with what
     expect(message).toContain('cannot be reached');
   });
 
-  test('when nobody answers', { timeout: 20_000 }, async () => {
-    const { message } = await refusalOf(to(await listenRaw((socket) => socket.resume())));
+  test('when nothing responds in time', async () => {
+    const silent = to(await listenRaw((socket) => socket.resume()));
+    const { message } = await refusalOf(silent, { connectTimeoutMs: 200 });
     expect(message).toContain('cannot be reached: timeout expired');
   });
 
   test('when the server is too old', async () => {
     const { message, hint } = await refusalOf(to(await listenAsPostgres(120_022, 'UTF8')));
     expect(message).toMatch(/^PostgreSQL at 127\.0\.0\.1:\d+\/updates is version 12$/);
-    expect(hint).toBe('Bring it to version 13 or later.');
+    expect(hint).toBe('Upgrade it to version 13 or later.');
   });
 
-  test('when it cannot hold all text', async () => {
+  test('when its encoding cannot store all text', async () => {
     const { message, hint } = await refusalOf(to(await listenAsPostgres(150_000, 'SQL_ASCII')));
-    expect(message).toContain('cannot hold all text: it is SQL_ASCII');
+    expect(message).toContain('has the encoding SQL_ASCII');
     expect(hint).toContain('UTF8');
   });
 
@@ -80,7 +84,7 @@ describe('a database that cannot be opened is refused in one sentence, with what
     ['a certificate that is not there', '@host/updates?sslmode=verify-full&sslrootcert=/no/such.pem'],
   ])('when the URL has %s', async (_, rest) => {
     const { message, hint } = await refusalOf(`postgres://somebody:${PASSWORD}${rest}`);
-    expect(message).toMatch(/^--database cannot be understood: ./);
+    expect(message).toMatch(/^--database is not a valid URL: ./);
     expect(hint).toContain('postgres://user@host:5432/database');
   });
 });
@@ -93,7 +97,7 @@ describeOnPostgres('PostgreSQL', () => {
   const withPassword = (url: string) =>
     url.replace('postgres://postgres@', `postgres://postgres:${PASSWORD}@`);
 
-  describe('a database that cannot be opened is refused in one sentence, with what to do', () => {
+  describe('a database that cannot be opened is refused in one sentence, with a hint', () => {
     test('when it is not there', async () => {
       const { message, hint } = await refusalOf(withPassword(postgres.server.url('missing')));
       expect(message).toContain('has no such database: database "missing" does not exist');
@@ -109,7 +113,7 @@ describeOnPostgres('PostgreSQL', () => {
       const as = (user: string) => postgres.server.url('postgres', user);
       await vi.waitFor(async () => {
         const wrong = await refusalOf(as(`guarded:${PASSWORD}`));
-        expect(wrong.message).toContain('does not let this user in: password authentication failed');
+        expect(wrong.message).toContain('denies access: password authentication failed');
         expect(wrong.hint).toContain('password');
       });
       const rejected = await refusalOf(as(`rejected:${PASSWORD}`));
@@ -121,7 +125,7 @@ describeOnPostgres('PostgreSQL', () => {
       const url = await postgres.server.createEmptyDatabase();
       await postgres.server.sql('create role stranger login');
       const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
-      expect(message).toContain('does not allow what is needed: permission denied');
+      expect(message).toContain('denies a privilege: permission denied');
       expect(hint).toContain('owner');
     });
 
@@ -129,11 +133,11 @@ describeOnPostgres('PostgreSQL', () => {
       const url = await postgres.server.createEmptyDatabase();
       await postgres.server.sql(`alter database ${nameIn(url)} set default_transaction_read_only = on`);
       const { message, hint } = await refusalOf(withPassword(url));
-      expect(message).toContain('cannot be written');
+      expect(message).toContain('is read-only');
       expect(hint).toContain('primary');
     });
 
-    test('when its encoding cannot hold all text', async () => {
+    test('when the real server’s encoding cannot store all text', async () => {
       await postgres.server.sql("create database ascii encoding 'SQL_ASCII' template template0");
       expect((await refusalOf(withPassword(postgres.server.url('ascii')))).message).toContain('SQL_ASCII');
     });
@@ -145,12 +149,12 @@ describeOnPostgres('PostgreSQL', () => {
       expect(message).toContain('cannot be reached: The server does not support SSL connections');
     });
 
-    test('when a pooler between loses what is told without being asked', async () => {
+    test('when a pooler loses notifications', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
       proxy.isDeaf = true;
       const url = await postgres.server.createEmptyDatabase();
-      const { message, hint } = await refusalOf(withPassword(proxy.url(url)));
-      expect(message).toMatch(/^PostgreSQL at .* does not tell this session of changes$/);
+      const { message, hint } = await refusalOf(withPassword(proxy.url(url)), { responseTimeoutMs: 300 });
+      expect(message).toMatch(/^PostgreSQL at .* does not deliver notifications$/);
       expect(hint).toContain('pool_mode = session');
     });
 
@@ -162,14 +166,14 @@ describeOnPostgres('PostgreSQL', () => {
         "create table kysely_migration (name text); insert into kysely_migration values ('2020-users')",
         '2020-users',
       ],
-    ])('when it has %s of another program, and stays as it is', async (_, made, name) => {
+    ])('when it has %s of another program, and is left unchanged', async (_, made, name) => {
       const url = await postgres.server.createEmptyDatabase();
       const tables = () =>
         sqlIn(url, "select relname from pg_class where relname !~ '^(pg|sql)_' and relkind = 'r'");
       await sqlIn(url, made);
       const before = await tables();
       const { message, hint } = await refusalOf(withPassword(url));
-      expect(message).toBe(`the database is another program's: it has ${name}`);
+      expect(message).toBe(`the database belongs to another program: it has ${name}`);
       expect(hint).toContain('of its own');
       expect(await tables()).toEqual(before);
     });
@@ -181,7 +185,7 @@ describeOnPostgres('PostgreSQL', () => {
       expect(await listApps(queries)).toEqual([]);
     });
 
-    test('when its schema is newer than this program, and stays as it is', async () => {
+    test('when its schema is newer than this program, and is left unchanged', async () => {
       const url = await postgres.server.createEmptyDatabase();
       const database = await open(url);
       await sql`insert into kysely_migration values ('9999-later', '2030-01-01')`.execute(database.queries);
@@ -192,7 +196,7 @@ describeOnPostgres('PostgreSQL', () => {
   });
 
   describe('a new database', () => {
-    test('that many open at once is made once, and all find it ready', async () => {
+    test('that many nodes open at once is migrated once, and ready for all', async () => {
       const url = await postgres.server.createEmptyDatabase();
       const opened = await Promise.all(Array.from({ length: 10 }, () => open(url)));
       for (const { queries } of opened) expect(await listApps(queries)).toEqual([]);
@@ -202,7 +206,7 @@ describeOnPostgres('PostgreSQL', () => {
       expect(rows).toEqual([{ name: '0001-initial' }]);
     });
 
-    test('tells where it is without its secrets', async () => {
+    test('reports its location without secrets', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
       const url = await postgres.server.createEmptyDatabase();
       const { location } = await open(withPassword(proxy.url(url)));
@@ -240,7 +244,7 @@ describeOnPostgres('PostgreSQL', () => {
       return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
     };
 
-    test('end what would wait without end, also where the database’s own do not', async () => {
+    test('have timeouts, also where the database’s own do not', async () => {
       const url = await postgres.server.createEmptyDatabase();
       const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
       for (const name of names) await postgres.server.sql(`alter database ${nameIn(url)} set ${name} = 0`);
@@ -262,7 +266,7 @@ describeOnPostgres('PostgreSQL', () => {
       });
     });
 
-    test('name this program, for whoever looks at the server', async () => {
+    test('name this program in the server’s list of sessions', async () => {
       const url = await postgres.server.createEmptyDatabase();
       await listApps((await open(url)).queries);
       const rows = await postgres.server.sql(

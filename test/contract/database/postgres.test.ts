@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
+import { describeCommits } from './commits.contract.ts';
 import { describeConcurrency } from './concurrency.contract.ts';
 import { describeDatabase } from './database.contract.ts';
 
@@ -18,6 +19,8 @@ describeOnPostgres('PostgreSQL', () => {
     const url = await postgres.server.createDatabase();
     return { database: await open(url), openAgain: () => open(url) };
   });
+
+  describeCommits(async () => open(await postgres.server.createDatabase()));
 
   describeConcurrency('PostgreSQL', async () => {
     const url = await postgres.server.createDatabase();

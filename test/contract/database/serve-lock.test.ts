@@ -46,7 +46,7 @@ test('a process that is killed leaves no lock', async () => {
   (await lockForServing({ dataDir }))();
 });
 
-test('a lock that is given back can be taken again', async () => {
+test('a lock that is released can be acquired again', async () => {
   const dataDir = await tempFolder();
   for (let i = 0; i < 3; i++) (await lockForServing({ dataDir }))();
 });
@@ -56,7 +56,7 @@ test('two folders can be served at once', async () => {
   onTestFinished(await lockForServing({ dataDir: await tempFolder() }));
 });
 
-test('the lock is held for as long as the process lives, also when nobody keeps what gives it back', async () => {
+test('the lock is held while the process lives, also when its release function is garbage-collected', async () => {
   const dataDir = await tempFolder();
   const collectGarbage =
     'for (let i = 0; i < 10; i++) { gc(); await new Promise((r) => setTimeout(r, 10)); }';

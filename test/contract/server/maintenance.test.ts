@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { recordCopyBegun } from '../../../src/database/queries/copy-state.ts';
+import { recordCopyStarted } from '../../../src/database/queries/copy-state.ts';
 import { databaseId } from '../../../src/database/queries/settings.ts';
 import { urlSigningKeys } from '../../../src/database/queries/url-signing-keys.ts';
 import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
@@ -199,7 +199,7 @@ test('orphaned files are removed after a day, files of a release never', async (
 
 test('orphaned files stay as long as the copy that imported them may continue', async () => {
   const { dataDir, server, published } = await openWithTenFiles();
-  await recordCopyBegun(server.database.queries, new Date(START));
+  await recordCopyStarted(server.database.queries, new Date(START));
   await server.close();
   await writeFile(join(dataDir, 'artifacts', randomUUID()), 'imported by an interrupted copy');
   await writeFile(join(dataDir, 'staging', randomUUID()), 'on its way');
@@ -223,7 +223,7 @@ test('files that a copy imports while orphans are being listed stay', async () =
   const promotedKeys = storage.promotedKeys.bind(storage);
   vi.spyOn(storage, 'promotedKeys').mockImplementation(async function* (olderThan) {
     yield* promotedKeys(olderThan);
-    await recordCopyBegun(database.queries, new Date(START + 25 * HOUR));
+    await recordCopyStarted(database.queries, new Date(START + 25 * HOUR));
   });
   await startOnce(dataDir, { ...clockAt(25 * HOUR), database, storage });
   expect(await stored(dataDir)).toContain(imported);

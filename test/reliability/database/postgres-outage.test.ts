@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
 import { databaseFailure } from '../../../src/database/database-error.ts';
 import { openPostgres, type PostgresOptions } from '../../../src/database/postgres/open-postgres.ts';
-import { WatchfulPool } from '../../../src/database/postgres/postgres-pool.ts';
+import { ResilientPool } from '../../../src/database/postgres/postgres-pool.ts';
 import { createApp, findApp, listApps } from '../../../src/database/queries/apps.ts';
 import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
@@ -46,7 +46,7 @@ describeOnPostgres('PostgreSQL', () => {
       where datname = '${nameIn(url)}' and application_name = 'synckit-ota listener'`);
 
   describe('when the connection that listens is lost', () => {
-    test('what is in memory expires, once a second, until it is back', async () => {
+    test('the change counter changes once a second until it is back', async () => {
       const url = await postgres.server.createDatabase();
       const onConnection = vi.fn();
       const database = await open(url, { onConnection });
@@ -64,7 +64,7 @@ describeOnPostgres('PostgreSQL', () => {
       expect(onConnection.mock.calls.slice(1)).toEqual([['back']]);
     });
 
-    test('what changed before it was back is told of afterwards', async () => {
+    test('changes before it was back are counted afterwards', async () => {
       const url = await postgres.server.createDatabase();
       const database = await open(url);
       const other = await open(url);
@@ -81,7 +81,7 @@ describeOnPostgres('PostgreSQL', () => {
     });
   });
 
-  test('connections that are lost while this process stands still fail nobody who asks afterwards', async () => {
+  test('connections that are lost while the process is suspended fail no later query', async () => {
     const url = await postgres.server.createDatabase();
     const database = await open(url);
     await Promise.all(Array.from({ length: 10 }, () => listApps(database.queries)));
@@ -117,7 +117,7 @@ describeOnPostgres('PostgreSQL', () => {
       await expectQuiet(database);
     });
 
-    test('what is under way fails, and nobody waits without end', async () => {
+    test('running queries fail, and none waits forever', async () => {
       const url = await postgres.server.createDatabase();
       const database = await open(url);
       const slow = Array.from({ length: 5 }, () =>
@@ -148,10 +148,10 @@ describeOnPostgres('PostgreSQL', () => {
     });
   });
 
-  describe('when the server does not answer', () => {
-    test('a query is given up after a time, and its connection is not used again', async () => {
+  describe('when the server does not respond', () => {
+    test('a query times out, and its connection is not used again', async () => {
       const url = await postgres.server.createDatabase();
-      const pool = new WatchfulPool(new pg.Pool({ connectionString: url, max: 1 }), 300);
+      const pool = new ResilientPool(new pg.Pool({ connectionString: url, max: 1 }), 300);
       onTestFinished(() => pool.end());
       const pidOf = async () => {
         const session = await pool.connect();
@@ -171,7 +171,7 @@ describeOnPostgres('PostgreSQL', () => {
       expect(await pidOf()).not.toBe(pid);
     });
 
-    test('the counter expires, and is as before when it answers again', async () => {
+    test('the change counter changes once a second, until it responds again', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
       const direct = await postgres.server.createDatabase();
       const database = await open(proxy.url(direct));
@@ -186,7 +186,7 @@ describeOnPostgres('PostgreSQL', () => {
       await vi.waitFor(() => expect(database.changeCounter()).not.toBe(before));
     });
 
-    test('a store can be closed all the same', async () => {
+    test('a store can still be closed', async () => {
       const proxy = await PostgresProxy.to(postgres.server);
       const database = await openPostgres({ url: proxy.url(await postgres.server.createDatabase()) });
       await listApps(database.queries);
@@ -199,7 +199,7 @@ describeOnPostgres('PostgreSQL', () => {
     test.each([
       ['cut before', []],
       ['cut after', ['Test']],
-    ] as const)('%s the server got it: nobody knows, so that is what is said', async (atCommit, there) => {
+    ] as const)('%s the server received it: the outcome is reported as unknown', async (atCommit, there) => {
       const proxy = await PostgresProxy.to(postgres.server);
       const direct = await postgres.server.createDatabase();
       const database = await open(proxy.url(direct));
@@ -212,7 +212,7 @@ describeOnPostgres('PostgreSQL', () => {
     });
   });
 
-  test('a node that stops in the middle of a transaction does not keep its locks', async () => {
+  test('a node that hangs inside a transaction does not keep its locks', async () => {
     const url = await postgres.server.createDatabase();
     const [stopped, going] = [await open(url), await open(url)];
     const store = await StoreWithApp.in(going);
@@ -241,12 +241,12 @@ describeOnPostgres('PostgreSQL', () => {
     expect(await findApp(going.queries, store.appId)).toMatchObject({ name: 'Test' });
   });
 
-  describe('the right to serve artifacts from a disk', () => {
+  describe('the lock for serving artifacts from a disk', () => {
     const never = () => {
       throw new Error('it was not lost');
     };
 
-    test('is had by one, until it closes', async () => {
+    test('is held by one node until it closes', async () => {
       const url = await postgres.server.createDatabase();
       const first = await openPostgres({ url });
       await first.lockDisk(never);
@@ -262,7 +262,7 @@ describeOnPostgres('PostgreSQL', () => {
       await ofOther.lockDisk(never);
     });
 
-    test('is kept when the connection is lost and nobody else takes it', async () => {
+    test('is kept when the connection is lost and no other node acquires it', async () => {
       const url = await postgres.server.createDatabase();
       const states: string[] = [];
       const first = await open(url, { onConnection: (state) => states.push(state) });
@@ -273,7 +273,7 @@ describeOnPostgres('PostgreSQL', () => {
       await expect(second.lockDisk(never)).rejects.toThrow('another `synckit-ota serve`');
     });
 
-    test('is lost when another takes it meanwhile, and that is told', async () => {
+    test('is reported as lost when another node has acquired it', async () => {
       const url = await postgres.server.createDatabase();
       const onLost = vi.fn();
       const first = await open(url, { diskPatienceMs: 500 });

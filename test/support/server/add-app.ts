@@ -8,7 +8,7 @@ export async function addApp(
   app: NewApp = { name: 'My App' },
 ): Promise<{ readonly id: string; readonly token: string }> {
   const token = { name: 'publish', scopes: SCOPES, expiresAt: null };
-  const created = await createAppWithToken(queries, app, token, clock());
+  const created = await createAppWithToken(queries, { app, token }, clock());
   if (created === 'slug_taken') throw new Error(`the slug ${app.slug} is taken`);
   return { id: created.app.id, token: created.token };
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { requireStorageBinding } from '../../../src/database/queries/storage-binding.ts';
+import { bindStorage } from '../../../src/database/queries/storage-binding.ts';
 import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { servedFolder } from '../../../src/storage/disk/disk-storage.ts';
 import type { S3Place } from '../s3/s3-place.ts';
@@ -32,13 +32,13 @@ export async function fillStore(
 ): Promise<SmallStoreFile[]> {
   const database = await openSqlite({ dataDir });
   try {
-    await requireStorageBinding(database.queries, 'disk');
+    await bindStorage(database.queries, 'disk');
     await mkdir(servedFolder(dataDir), { recursive: true });
     const store = await StoreWithApp.in(database, slug);
     const files: SmallStoreFile[] = [];
     for (const [i, size] of sizes.entries()) {
       const bytes = randomBytes(size);
-      const id = await store.promise(await store.release(`1.${i}.0`), LINUX, { fileSize: size });
+      const id = await store.grant(await store.release(`1.${i}.0`), LINUX, { fileSize: size });
       const path = join(servedFolder(dataDir), keyOf(id));
       await writeFile(path, bytes);
       await store.complete(id, createHash('sha256').update(bytes).digest('hex'));

@@ -51,7 +51,7 @@ export class StoreWithApp {
   }
 
   /** @returns the upload's id */
-  async promise(releaseId: string, platform = LINUX, fields: Partial<NewArtifact> = {}): Promise<string> {
+  async grant(releaseId: string, platform = LINUX, fields: Partial<NewArtifact> = {}): Promise<string> {
     const artifact = { fileSize: 5, sha256: null, signature: null, expiresAt: later(HOUR), pollAt: null };
     const created = await createPendingArtifact(
       this.db,
@@ -65,15 +65,14 @@ export class StoreWithApp {
   complete(uploadId: string, sha256 = SHA_A, allowVersionReuse = false) {
     return completeArtifact(
       this.db,
-      uploadId,
-      { storageKey: keyOf(uploadId), sha256 },
+      { id: uploadId, storageKey: keyOf(uploadId), sha256 },
       { now: NOW, allowVersionReuse },
     );
   }
 
   /** @returns the upload's id */
   async publish(releaseId: string, platform = LINUX, sha256 = SHA_A): Promise<string> {
-    const uploadId = await this.promise(releaseId, platform);
+    const uploadId = await this.grant(releaseId, platform);
     const outcome = await this.complete(uploadId, sha256);
     if (outcome !== 'completed') throw new Error(outcome);
     return uploadId;

@@ -43,11 +43,11 @@ describe('a failure of PostgreSQL', () => {
     expect(databaseFailure(cause)).toMatchObject({ name: 'OtaError', code: expected, cause });
   });
 
-  test('of a server that was demoted says to name another, and not to try again', () => {
+  test('of a server that was demoted has the hint to use the primary', () => {
     expect(databaseFailure(ofPostgres('25006'))?.hint).toContain('primary');
   });
 
-  test.each(['22021', '23502', '23505', '23514'])('of %s is a mistake of this program', (code) => {
+  test.each(['22021', '23502', '23505', '23514'])('of %s is a bug of this program', (code) => {
     expect(databaseFailure(ofPostgres(code))).toBeUndefined();
   });
 
@@ -99,7 +99,7 @@ describe('a transaction that failed', () => {
     expect(mayBeCommitted(error)).toBe(false);
   });
 
-  test('because an fsync did may be committed', () => {
+  test('because of an fsync may be committed', () => {
     expect(mayBeCommitted(failure({ code: 'SQLITE_IOERR_FSYNC' }))).toBe(true);
   });
 });

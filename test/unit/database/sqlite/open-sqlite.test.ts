@@ -46,7 +46,7 @@ describe('R7: the settings of a connection', () => {
     return values;
   }
 
-  test('are right after a write, and after reopening and another write', async () => {
+  test('are in effect after a write, and after reopening and another write', async () => {
     const dataDir = await tempFolder();
     for (const slug of ['first', 'second']) {
       const database = await openSqlite({ dataDir });
@@ -56,7 +56,7 @@ describe('R7: the settings of a connection', () => {
     }
   });
 
-  test('are the same on a connection that only reads, but for the journal, which the file has', async () => {
+  test('are the same on a connection that only reads', async () => {
     const dataDir = await tempFolder();
     await open(dataDir);
     const connection = await openSqliteFile(join(dataDir, DATABASE_FILE), { readonly: true });
@@ -84,7 +84,7 @@ describe('a write transaction', () => {
     return connection;
   }
 
-  test('that has only read yet keeps others from writing, so that it cannot fail when it writes', async () => {
+  test('that has only read so far keeps others from writing, so that it cannot fail when it writes', async () => {
     const dataDir = await tempFolder();
     const { queries } = await open(dataDir);
     const other = await otherWriter(dataDir);
@@ -99,7 +99,7 @@ describe('a write transaction', () => {
     expect(rows).toEqual([{ id: 'a' }, { id: 'b' }]);
   });
 
-  test('that SQLite rolls back by itself, because the disk is full, fails with just that', async () => {
+  test('that SQLite rolls back by itself, because the disk is full, fails with that error', async () => {
     const { queries } = await open(await tempFolder());
     const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(queries);
     await sql`pragma max_page_count = ${sql.lit(rows[0]?.page_count ?? 1)}`.execute(queries);
@@ -154,12 +154,12 @@ describe('on disk', () => {
     expect(await findApp((await open(dataDir)).queries, appId)).toMatchObject({ slug: 'my-app' });
   });
 
-  test('integrity and foreign keys are clean after an artifact’s whole life', async () => {
+  test('integrity and foreign keys are intact after an artifact’s whole life', async () => {
     const database = await open(await tempFolder());
     const store = await StoreWithApp.in(database);
     const releaseId = await store.release('1.0.0');
     const uploadId = await store.publish(releaseId);
-    await deleteRelease(store.db, store.appId, releaseId);
+    await deleteRelease(store.db, { appId: store.appId, releaseId });
     await forgetDeleted(store.db, uploadId);
     expect((await sql`pragma integrity_check`.execute(store.db)).rows).toEqual([{ integrity_check: 'ok' }]);
     expect((await sql`pragma foreign_key_check`.execute(store.db)).rows).toEqual([]);
@@ -171,7 +171,7 @@ describe('on disk', () => {
       (dataDir: string) => writeFile(join(dataDir, DATABASE_FILE), 'no database at all'.repeat(100)),
     ],
     ['is a folder', (dataDir: string) => mkdir(join(dataDir, DATABASE_FILE))],
-  ])('a store whose file %s is refused with what to do', async (_what, plant) => {
+  ])('a store with a file that %s is refused with a hint', async (_what, plant) => {
     const dataDir = await tempFolder();
     await plant(dataDir);
     await expect(openSqlite({ dataDir })).rejects.toMatchObject({

@@ -71,8 +71,7 @@ async function publish(database: Database, appId: string, version: string): Prom
   const { id } = created;
   await completeArtifact(
     db,
-    id,
-    { storageKey: id, sha256: 'a'.repeat(64) },
+    { id, storageKey: id, sha256: 'a'.repeat(64) },
     { now: NOW, allowVersionReuse: false },
   );
   return release.id;
@@ -111,7 +110,7 @@ describe('a change by another connection to the store is seen by the next check'
     expect(await find('my-app')).toBe('1.0.0');
     const second = await publish(other, appId, '2.0.0');
     expect(await find('my-app')).toBe('2.0.0');
-    await deleteRelease(other.queries, appId, second);
+    await deleteRelease(other.queries, { appId, releaseId: second });
     expect(await find('my-app')).toBe('1.0.0');
   });
 
@@ -122,7 +121,7 @@ describe('a change by another connection to the store is seen by the next check'
     const appId = await newApp(other, 'my-app');
     await publish(other, appId, '1.0.0');
     const before = await offers.find('my-app', asking('0.0.0-0'));
-    await setSlug(other.queries, appId, 'next-app', NOW);
+    await setSlug(other.queries, { appId, slug: 'next-app' }, NOW);
     const after = await offers.find('my-app', asking('0.0.0-0'));
     expect(before).toMatchObject({ body: expect.stringContaining('/api/sync/ota/my-app/download/') });
     expect(after).toMatchObject({ body: expect.stringContaining('/api/sync/ota/next-app/download/') });

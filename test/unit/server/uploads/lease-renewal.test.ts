@@ -10,7 +10,7 @@ async function startLeased() {
   const database = await openSqlite({ dataDir: await tempFolder() });
   onTestFinished(() => database.close());
   const store = await StoreWithApp.in(database);
-  const id = await store.promise(await store.release('1.0.0'));
+  const id = await store.grant(await store.release('1.0.0'));
   const { queries } = database;
   const time = { now: Date.now() };
   const clock = () => new Date(time.now);

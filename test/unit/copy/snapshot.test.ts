@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import {
+  completeArtifacts,
+  countPendingUploads,
+  descendsFrom,
+  describeArtifact,
+  snapshotDigest,
+} from '../../../src/copy/snapshot.ts';
+import { deleteRelease } from '../../../src/database/queries/releases.ts';
+import { SNAPSHOT_TABLES } from '../../../src/database/queries/snapshot.ts';
+import { openFilledStore } from '../../support/server/filled-store.ts';
+import { StoreWithApp } from '../../support/server/store-with-app.ts';
+
+const ALL = { withPending: true };
+
+describe('the digest of a snapshot', () => {
+  test.each(SNAPSHOT_TABLES)(
+    'changes with any value of %s, and not with the order of rows',
+    async (table) => {
+      const { snapshot } = await openFilledStore();
+      const taken = await snapshot();
+      const digest = snapshotDigest(taken, ALL);
+      const [first, ...rest] = taken[table] as readonly object[];
+      for (const column of Object.keys(first ?? {})) {
+        const changed = { ...taken, [table]: [{ ...first, [column]: 'x' }, ...rest] };
+        expect(snapshotDigest(changed, ALL), column).not.toBe(digest);
+      }
+      expect(snapshotDigest({ ...taken, [table]: rest }, ALL)).not.toBe(digest);
+      expect(snapshotDigest({ ...taken, [table]: [...rest, first] }, ALL)).toBe(digest);
+    },
+  );
+
+  test('counts pending uploads only on request', async () => {
+    const { snapshot } = await openFilledStore();
+    const taken = await snapshot();
+    const withoutPending = { ...taken, artifacts: completeArtifacts(taken) };
+    expect(countPendingUploads(taken)).toBe(1);
+    expect(snapshotDigest(withoutPending, ALL)).not.toBe(snapshotDigest(taken, ALL));
+    const complete = { withPending: false };
+    expect(snapshotDigest(withoutPending, complete)).toBe(snapshotDigest(taken, complete));
+  });
+});
+
+describe('a later state of a store', () => {
+  test('descends from an earlier one, and not the other way round', async () => {
+    const { store, snapshot } = await openFilledStore();
+    const earlier = await snapshot();
+    await store.publish(await store.release('3.0.0'));
+    const later = await snapshot();
+    expect(descendsFrom(later, earlier)).toBe(true);
+    expect(descendsFrom(earlier, later)).toBe(false);
+  });
+
+  test('descends from one with releases that it has deleted', async () => {
+    const { store, snapshot } = await openFilledStore();
+    const earlier = await snapshot();
+    const [release] = earlier.releases;
+    await deleteRelease(store.db, { appId: store.appId, releaseId: release?.id ?? '' });
+    expect(descendsFrom(await snapshot(), earlier)).toBe(true);
+  });
+
+  test('does not descend from one with an app that it lacks', async () => {
+    const { database, snapshot } = await openFilledStore();
+    const before = await snapshot();
+    await StoreWithApp.in(database, 'another');
+    expect(descendsFrom(before, await snapshot())).toBe(false);
+  });
+});
+
+test('an artifact is described by app, version and platform', async () => {
+  const { snapshot } = await openFilledStore();
+  const taken = await snapshot();
+  const [artifact] = completeArtifacts(taken);
+  if (artifact === undefined) throw new Error('it has artifacts');
+  expect(describeArtifact(taken, artifact)).toBe('my-app 1.0.0 linux-x86_64');
+  expect(describeArtifact(taken, { ...artifact, bundle_type: 'deb' })).toBe('my-app 1.0.0 linux-x86_64-deb');
+  const withoutSlug = { ...taken, apps: taken.apps.map((app) => ({ ...app, slug: null })) };
+  expect(describeArtifact(withoutSlug, artifact)).toBe('Test 1.0.0 linux-x86_64');
+});
