@@ -3,7 +3,6 @@ import { type Expectation, type Scenario, type Step, scenario, step } from './sc
 import type { Reply } from './target.ts';
 import { LINUX, sha256, type World } from './world.ts';
 
-const MIB = 1024 * 1024;
 const HOUR = 60 * 60 * 1000;
 const missing: Expectation = { status: 425, problem: { code: 'not_uploaded' } };
 const otherBytes: Expectation = {
@@ -13,16 +12,16 @@ const otherBytes: Expectation = {
 const refused: Expectation = { status: 403, byStore: true, problem: { code: 'url_refused' } };
 const goneAtTheStore: Expectation = { status: 404, byStore: true, problem: { code: 'not_found' } };
 
-/** A file of a part of 16 MiB and one of 5 bytes, other ones for each scenario. */
-const file = (w: World) => Buffer.concat([Buffer.alloc(16 * MIB, w.v(1)), Buffer.from('tail.')]);
+/** A file of a whole part and one of 5 bytes, other ones for each scenario. */
+const file = (w: World) => Buffer.concat([Buffer.alloc(w.partSize, w.v(1)), Buffer.from('tail.')]);
 const part = (w: World, number: number) =>
-  number === 1 ? file(w).subarray(0, 16 * MIB) : file(w).subarray(16 * MIB);
+  number === 1 ? file(w).subarray(0, w.partSize) : file(w).subarray(w.partSize);
 
 /** Asks for URLs and keeps the answer. */
 const ask = (w: World, fields: object = {}) =>
   w.keep(
     w.requestUpload(1, LINUX, {
-      file_size: 16 * MIB + 5,
+      file_size: w.partSize + 5,
       sha256: sha256(file(w)),
       multipart: true,
       ...fields,
@@ -40,18 +39,18 @@ const asked = (missingParts: readonly number[], done: readonly number[], fields?
       if (!first.has(w)) first.set(w, promised(w));
       return reply;
     },
-    {
+    (w) => ({
       status: 201,
       has: {
         upload_id: expect.any(String),
         multipart: {
           id: expect.any(String),
-          part_size: 16 * MIB,
+          part_size: w.partSize,
           parts: missingParts.map((number) => ({ number, url: expect.any(String) })),
           done: done.map((number) => ({ number, etag: expect.any(String) })),
         },
       },
-    },
+    }),
   );
 const promise: readonly Step[] = [step((w) => w.createRelease(1), { status: 201 }), asked([1, 2], [])];
 
@@ -95,7 +94,7 @@ const completed = step(
   (w) => complete(w),
   (w) => ({
     status: 200,
-    has: { status: 'complete', size: 16 * MIB + 5, sha256: sha256(file(w)) },
+    has: { status: 'complete', size: w.partSize + 5, sha256: sha256(file(w)) },
   }),
 );
 const notOffered = step((w) => w.check(LINUX, w.v('0-0')), { status: 204 });

@@ -8,6 +8,10 @@ import { callInProcess } from './own-server-calls.ts';
 import type { OpenTarget } from './run-scenarios.ts';
 import type { Need } from './target.ts';
 
+/** The smallest part that S3 allows, in bytes, and a smaller one that the fake store is told to allow. */
+const S3_MIN_PART = 5 * 1024 * 1024;
+const SMALL_PART = 64 * 1024;
+
 /** What a server with its files there need not offer. */
 export const LACKS: Readonly<Record<Combination['files'], readonly Need[]>> = {
   disk: ['complete-upload', 'multipart'],
@@ -20,10 +24,12 @@ export async function openOnStore({ create }: Combination): Promise<OpenTarget> 
   let store: Store | undefined;
   const { target, close } = await openOwnServer(callInProcess, async (dataDir) => {
     store = await create(dataDir);
-    const { advance, place } = store;
-    const server = await store.open();
+    const { advance, place, fake } = store;
+    const partSize = fake ? SMALL_PART : S3_MIN_PART;
+    if (fake) fake.store.minPart = partSize;
+    const server = await store.open({ partSizeOf: () => partSize });
     const settle = place && (() => untilLookedAt(server, place));
-    return { server, special: { ...(advance && { advance }), ...(settle && { settle }) } };
+    return { server, special: { partSize, ...(advance && { advance }), ...(settle && { settle }) } };
   });
   return { target, close: () => close().then(() => store?.close()) };
 }

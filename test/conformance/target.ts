@@ -45,6 +45,8 @@ export interface Target {
   /** What its absolute URLs begin with, without a slash at the end. */
   readonly publicUrl: string;
   readonly app: AppCredentials;
+  /** How large it makes the parts of a file, in bytes, where that is not the default. */
+  readonly partSize?: number;
   /** A slug the app may have; others are made from it. */
   readonly slug: string;
   readonly credentials?: Credentials;

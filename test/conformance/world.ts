@@ -5,6 +5,9 @@ const ROOT = '/api/sync/ota';
 /** An upload is visible so soon after its PUT, in milliseconds: S3 has no way to tell the server at once. */
 const VISIBLE_WITHIN_MS = 10_000;
 
+/** Of ours, where nobody says otherwise. */
+const DEFAULT_PART_SIZE = 16 * 1024 * 1024;
+
 /** Versions rise from scenario to scenario and from run to run, so that earlier releases never get in the way. */
 const RUN = Math.floor(Date.now() / 1000);
 let scenarios = 0;
@@ -33,6 +36,11 @@ export class World {
   constructor(target: Target) {
     this.target = target;
     this.slug = target.slug;
+  }
+
+  /** Bytes of each part but the last of a file that goes in few parts. */
+  get partSize(): number {
+    return this.target.partSize ?? DEFAULT_PART_SIZE;
   }
 
   /** Only for scenarios that need `credentials`. */

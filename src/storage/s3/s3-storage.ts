@@ -79,13 +79,14 @@ export class S3Storage implements RemoteStorage {
 
   /**
    * Checks that the store can be used, and what it enforces.
+   * @param timeoutMs how long all of it may take, in milliseconds
    * @throws OtaError `store_unavailable`, `no_space`
    */
-  async probe(): Promise<S3Enforcement> {
+  async probe(timeoutMs = PROBE_TIMEOUT_MS): Promise<S3Enforcement> {
     const [bucket, clock] = [this.#bucket, this.#clock];
     const options = { bucket, staging: this.#staging, artifacts: this.#artifacts, clock };
     const probing = requireCredentials(bucket).then(() => probeS3(options));
-    const late = sleep(PROBE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+    const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
       throw new OtaError('store_unavailable', `${bucket.endpoint} does not respond in time`, {
         hint: 'Check --s3-endpoint, the network, and that the store is running.',
       });

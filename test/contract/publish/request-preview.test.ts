@@ -1,9 +1,10 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   type Transport,
   type TransportRequest,
   UndiciTransport,
 } from '../../../src/client/transport/transport.ts';
+import type * as Multipart from '../../../src/protocol/multipart.ts';
 import { MULTIPART_FROM } from '../../../src/protocol/multipart.ts';
 import { type PublishRequest, publish } from '../../../src/publish/publish.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
@@ -12,6 +13,18 @@ import { publisherOver, publishRequest } from '../../support/publish/test-publis
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER, openS3Server } from '../../support/s3/s3-server.ts';
 import { DEB, LINUX, MAC, writeArtifact } from '../../support/tauri/local-file.ts';
+
+/** A large file has 16 parts of 64 KiB, for client and server alike, instead of 16 MiB. */
+vi.mock('../../../src/protocol/multipart.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof Multipart>();
+  const partSize = 64 * 1024;
+  return {
+    ...original,
+    MULTIPART_FROM: 16 * partSize,
+    partSizeOf: () => partSize,
+    partsOf: (fileSize: number, size = partSize) => original.partsOf(fileSize, size),
+  };
+});
 
 /** Real HTTP that keeps what was sent, as `METHOD path`; what only a response contains is a placeholder, as in a plan. */
 class ListingTransport implements Transport {
@@ -114,6 +127,7 @@ test('a dry run that ends in an error shows which files are refused, and which a
 
 test('a dry run shows the number of parts of a large file', async () => {
   const place = await fakeS3Place();
+  place.fake.store.minPart = 1;
   const world = await startWorld((dataDir) => openS3Server(dataDir, place, { pollSchedule: NEVER }));
   const large = await writeArtifact(
     await tempFolder(),

@@ -130,16 +130,14 @@ test('the right bytes are not dropped if they arrive while wrong ones are refuse
   expect(await world.app.fetchOffer()).toEqual(BYTES);
 });
 
-describe('R26: a plain PUT is offered within 10 s', () => {
-  const inTime = { timeout: 10_000, interval: 50 };
-
+describe('R26: a plain PUT is offered', () => {
   test('however many pending uploads never come', async () => {
     const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: DEFAULT_POLL_SCHEDULE });
     const releaseId = await world.app.createRelease('0.1.0');
     for (let i = 0; i < 400; i++) await world.app.requestUpload(releaseId, BYTES.length);
     const { url } = await world.promise('1.0.0', BYTES.length);
     await world.app.put(url, BYTES);
-    await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'), inTime);
+    await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'));
   });
 
   test('while eight requests wait for uploads that the store does not copy', async () => {
@@ -163,7 +161,7 @@ describe('R26: a plain PUT is offered within 10 s', () => {
     });
     const { url } = await world.promise('1.0.0', BYTES.length);
     await world.app.put(url, BYTES);
-    await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'), inTime);
+    await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'));
     mend();
     await Promise.all(replies);
   });
@@ -175,7 +173,7 @@ describe('several nodes', () => {
     const dataDir = await tempFolder();
     const world = await openRemoteWorld(place, { dataDir });
     const second = await startS3Server(dataDir, place);
-    for (let i = 0; i < 20; i++) {
+    const uploadOnce = async (_: unknown, i: number) => {
       const promised = await world.promise(`1.0.${i}`, BYTES.length, { sha256: sha256Of(BYTES) });
       await world.app.put(promised.url, BYTES);
       const { releaseId, uploadId } = promised;
@@ -188,7 +186,8 @@ describe('several nodes', () => {
         }),
       ]);
       expect(replies.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
-    }
+    };
+    await Promise.all(Array.from({ length: 20 }, uploadOnce));
     const copies = place.fake.requests.filter(({ headers }) => headers.includes('x-amz-copy-source'));
     expect(copies).toHaveLength(20);
     expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 20, uploads: [] });

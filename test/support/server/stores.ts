@@ -55,7 +55,11 @@ type NewDatabase = () => Promise<string | undefined>;
  * Declares tests for each engine with each storage: {SQLite, PostgreSQL} × {disk, the fake store, Ceph}, as far as the
  * tier runs on them. Those that need what is not installed are skipped, and say so by their name.
  */
-export function describeOnEachStore(name: string, tests: (combination: Combination) => void): void {
+export function describeOnEachStore(
+  name: string,
+  tests: (combination: Combination) => void,
+  engines: readonly Combination['engine'][] = ['SQLite', 'PostgreSQL'],
+): void {
   const onEachStorage = (engine: Combination['engine'], newDatabase: NewDatabase) => {
     const combine = (files: Combination['files'], openFiles: OpenFiles) =>
       tests(combination(engine, files, newDatabase, openFiles));
@@ -68,11 +72,13 @@ export function describeOnEachStore(name: string, tests: (combination: Combinati
         combine('Ceph', async (dataDir) => onS3(dataDir, await open())),
       );
   };
-  describe(`${name} with SQLite`, () => onEachStorage('SQLite', async () => undefined));
-  describeOnPostgres(`${name} with PostgreSQL`, () => {
-    const postgres = usePostgres();
-    onEachStorage('PostgreSQL', () => postgres.server.createDatabase());
-  });
+  if (engines.includes('SQLite'))
+    describe(`${name} with SQLite`, () => onEachStorage('SQLite', async () => undefined));
+  if (engines.includes('PostgreSQL'))
+    describeOnPostgres(`${name} with PostgreSQL`, () => {
+      const postgres = usePostgres();
+      onEachStorage('PostgreSQL', () => postgres.server.createDatabase());
+    });
 }
 
 function combination(

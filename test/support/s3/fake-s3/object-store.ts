@@ -23,13 +23,12 @@ export interface Conditions {
 
 /** How often a read meets `stale_read` or `not_yet_there` after a change. */
 const LATE_READS = 1;
-/** Smallest part but the last, in bytes. */
-const MIN_PART = 5 * 1024 * 1024;
-
 /** One bucket in memory, with what may be wrong with it. */
 export class ObjectStore {
   readonly objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, MultipartUploadKey>();
+  /** Smallest part but the last, in bytes: as S3 has it, unless a test says otherwise. */
+  minPart = 5 * 1024 * 1024;
   readonly #defects: ReadonlySet<Defect>;
   readonly #now: () => Date;
   #listed: ReadonlyMap<string, StoredObject> | undefined;
@@ -111,7 +110,7 @@ export class ObjectStore {
     const chosen = named.map(({ number, etag }, i) => {
       const part = parts.get(number);
       if (part === undefined || part.etag !== quoted(etag)) throw new S3Error('InvalidPart');
-      if (i < named.length - 1 && part.bytes.length < MIN_PART) throw new S3Error('EntityTooSmall');
+      if (i < named.length - 1 && part.bytes.length < this.minPart) throw new S3Error('EntityTooSmall');
       return part;
     });
     if (this.#defects.has('parts_mixed_up')) chosen.reverse();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pollDelay } from '../../../../src/server/uploads/poll-schedule.ts';
+import { DEFAULT_POLL_SCHEDULE, pollDelay } from '../../../../src/server/uploads/poll-schedule.ts';
 
 const MINUTE = 60_000;
 const NOW = new Date('2026-03-13T12:00:00Z');
@@ -17,4 +17,16 @@ test.each([
 ])('an upload %s is polled for', (_, age, expiredFor, delay) => {
   const upload = { id: 'upload', createdAt: ago(age), expiresAt: ago(expiredFor) };
   expect(pollDelay(upload, NOW, SCHEDULE)).toBe(delay);
+});
+
+test('R26: an upload with a valid URL is polled for every five seconds, or more often', () => {
+  const ages = Array.from({ length: 60 }, (_, minutes) => minutes * MINUTE);
+  const delays = ages.map((age) =>
+    pollDelay(
+      { id: 'upload', createdAt: ago(age), expiresAt: ago(age - 60 * MINUTE) },
+      NOW,
+      DEFAULT_POLL_SCHEDULE,
+    ),
+  );
+  expect(Math.max(...delays)).toBe(5000); // and it takes seconds to copy it and to read it back
 });
