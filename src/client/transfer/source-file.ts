@@ -103,9 +103,14 @@ class VerifyingReader {
 
   /** The caller closes it. */
   static async open(expected: ExpectedFile): Promise<VerifyingReader> {
-    const handle = await open(expected.file).catch((error) => Promise.reject(unreadable(expected, error)));
-    const stats = await handle.stat().catch((error) => Promise.reject(unreadable(expected, error)));
-    return new VerifyingReader(expected, handle, identityOf(stats));
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(expected.file);
+      return new VerifyingReader(expected, handle, identityOf(await handle.stat()));
+    } catch (error) {
+      await handle?.close();
+      throw unreadable(expected, error);
+    }
   }
 
   /** Bytes that were not read yet. */

@@ -16,6 +16,8 @@ const REASONS: Readonly<Record<string, readonly [problem: string, hint: string]>
 };
 /** Node's codes for certificates that do not verify. */
 const BAD_CERTIFICATE = /CERT|UNABLE_TO_VERIFY/;
+/** What Node adds about a certificate: the hint says what helps here. */
+const NODE_ADVICE = /; if the root CA is installed locally,.*/;
 const NOT_TRUSTED = [
   'has an untrusted certificate',
   'Pass the CA certificate by sslrootcert=FILE in --database, and use the host name of the certificate.',
@@ -32,7 +34,7 @@ export function cannotOpen(where: string, error: unknown): OtaError {
   const reason = BAD_CERTIFICATE.test(code) ? NOT_TRUSTED : REASONS[code];
   if (reason === undefined && error instanceof OtaError) return error;
   const [problem, hint] = reason ?? UNREACHABLE;
-  const detail = (cause instanceof Error && cause.message) || code;
+  const detail = (cause instanceof Error && cause.message.replace(NODE_ADVICE, '')) || code;
   return new OtaError('store_unavailable', `PostgreSQL at ${where} ${problem}: ${detail}`, {
     cause: error,
     hint,

@@ -153,7 +153,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
       'do not by sslmode=%s where nobody vouches for its certificate',
       async (mode) => {
         const { message, hint } = await refusalOf(await urlOf(`sslmode=${mode}`));
-        expect(message).toMatch(/has an untrusted certificate: self.signed certificate(;|$)/);
+        expect(message).toMatch(/has an untrusted certificate: self.signed certificate$/);
         expect(hint).toContain('sslrootcert');
       },
     );

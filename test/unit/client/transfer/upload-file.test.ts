@@ -196,7 +196,9 @@ describe('R57 an upload that stalls', () => {
       const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
       for (let taken = 0; taken < this.#pieces && !(await pieces.next()).done; taken++);
       this.#onStall();
-      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+      await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+      await pieces.return?.(); // as undici ends a body
+      throw signal?.reason;
     }
   }
 
@@ -236,6 +238,7 @@ describe('R57 an upload that stalls', () => {
     await expect(uploadFile(transport, await fileToUpload(1000 * KIB))).rejects.toThrow('cut');
     await body?.next();
     expect(vi.getTimerCount()).toBe(0);
+    await body?.return?.();
   });
 
   test('but was aborted is interrupted, not a failure of the network', async () => {
