@@ -98,7 +98,7 @@ describe('a file that is read in parts', () => {
     expect(had).toBe('waits');
     first.value?.release();
     expect((await second).value?.number).toBe(2);
-    await parts.return(undefined);
+    await parts.return(undefined); // closes the file
   });
 
   test.each<[string, (file: string, bytes: Buffer) => Promise<void>]>([
