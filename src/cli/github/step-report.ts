@@ -81,7 +81,7 @@ export class StepReport {
     this.#github.error(hint === null ? message : `${message}\n${hint}`, this.#command);
     const result = { status: 'failed', ...this.#release, artifacts: [...this.#artifacts.values()] };
     if (this.#command.startsWith('synckit-ota publish')) this.#setOutputs(result);
-    this.#github.addSummary(failureSummary(this.#command, failure, result, this.#warnings));
+    this.#github.addSummary(failureSummary(this.#command, failure, { ...result, warnings: this.#warnings }));
   }
 
   #setOutputs({ releaseId, version, status, checkUrl }: StepResult): void {

@@ -47,8 +47,7 @@ export function resultSummary(command: string, result: StepResult, warnings: rea
 export function failureSummary(
   command: string,
   { code: name, message, hint, retryable }: ErrorDocument,
-  { version, releaseId, artifacts = [] }: StepResult,
-  warnings: readonly string[],
+  { version, releaseId, artifacts = [], warnings }: StepResult & { readonly warnings: readonly string[] },
 ): string {
   const again = retryable ? 'The same command can be run again.' : undefined;
   const words = [message, hint, again].filter((text) => text).join('\n');

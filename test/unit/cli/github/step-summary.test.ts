@@ -77,7 +77,7 @@ describe('the summary of a result', () => {
 describe('the summary of an error', () => {
   test('says why, what to do, whether to try again, and how far it got', () => {
     const partial = { ...RESULT, artifacts: [{ ...ARTIFACT, sha256: undefined, action: 'not uploaded' }] };
-    const markdown = failureSummary('synckit-ota publish', FAILURE, partial, ['mind this']);
+    const markdown = failureSummary('synckit-ota publish', FAILURE, { ...partial, warnings: ['mind this'] });
     expect(markdown.split('\n\n').map(shown)).toEqual([
       '### synckit-ota publish: failed',
       'No answer\nCheck it.\nThe same command can be run again.',
@@ -91,7 +91,7 @@ describe('the summary of an error', () => {
 
   test('has nothing else if nothing was started', () => {
     const failure = { code: 'usage', message: 'No <token>', hint: null, retryable: false };
-    expect(failureSummary('publish', failure, {}, [])).toBe(
+    expect(failureSummary('publish', failure, { warnings: [] })).toBe(
       '### publish&#58; failed\n\n<pre>No &lt;token&gt;</pre>\n\nError <code>usage</code>\n\n',
     );
   });
@@ -129,7 +129,7 @@ describe('a name from elsewhere', () => {
     const cell = row.split('|')[2] ?? '';
     expect(cell.replace(/&#\d+;/g, '')).not.toMatch(/[&<>\\`*_[\]#~$@:!]/);
 
-    const failed = failureSummary('synckit-ota publish', { ...FAILURE, message: name }, {}, []);
+    const failed = failureSummary('synckit-ota publish', { ...FAILURE, message: name }, { warnings: [] });
     expect(failed.match(/<[^>]*>/g)).toEqual(['<pre>', '</pre>', '<code>', '</code>']);
     expect(shown(failed)).toContain(name);
   });
@@ -147,7 +147,7 @@ describe('a name from elsewhere', () => {
   test('is cut at what GitHub takes', () => {
     const long = '|'.repeat(100_000);
     const warnings = Array.from({ length: 1000 }, (_, i) => `warning ${i} ${'x'.repeat(1000)}`);
-    const markdown = failureSummary('publish', { ...FAILURE, message: long, hint: long }, {}, warnings);
+    const markdown = failureSummary('publish', { ...FAILURE, message: long, hint: long }, { warnings });
     expect(Buffer.byteLength(markdown)).toBeLessThan(200_000);
     expect(markdown).toContain('- and 950 more');
   });
