@@ -11,7 +11,7 @@ const unauthorized: Expectation = {
 const badTokens: readonly (readonly [string, (w: World) => Record<string, string>])[] = [
   ['no token', () => ({})],
   ['a malformed token', () => ({ authorization: 'Bearer nonsense' })],
-  ['its token under another scheme', (w) => ({ authorization: `Basic ${w.target.app.token}` })],
+  ['its token with another scheme', (w) => ({ authorization: `Basic ${w.target.app.token}` })],
   [
     'its token with one character changed',
     (w) => ({ authorization: `Bearer ${withLastCharacterChanged(w)}` }),
@@ -23,7 +23,7 @@ const uselessTokens = ['expired', 'revoked'] as const;
 /** Who may do what: api.md, `Authorization: Bearer`. */
 export const accessScenarios: readonly Scenario[] = [
   ...badTokens.map(([what, headers]) =>
-    scenario(`with ${what} nothing is created`, [
+    scenario(`with ${what}, nothing is created`, [
       step(
         (w) =>
           w.appCall('POST', '/releases', {
@@ -53,7 +53,7 @@ export const accessScenarios: readonly Scenario[] = [
     ),
   ),
   scenario(
-    'the scheme of a token may be written in any case',
+    'the scheme of a token is case-insensitive',
     [
       step(
         (w) =>
@@ -67,7 +67,7 @@ export const accessScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'with another app’s token this app is as if it were not there',
+    'with another app’s token, this app is not found',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.createReleaseWith(w.credentials.otherApp.token), {
@@ -101,7 +101,7 @@ export const accessScenarios: readonly Scenario[] = [
     'credentials',
   ),
   scenario(
-    'a token may only do what its scopes say',
+    'a token allows only what its scopes say',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.appCall('GET', '/releases', { token: w.credentials.readOnly }), { status: 200 }),

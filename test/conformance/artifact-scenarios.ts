@@ -16,22 +16,25 @@ const immutable: Expectation = { status: 409, problem: { code: 'immutable' } };
 /** api.md, "Upload Artifacts": the request for an upload URL. */
 export const artifactScenarios: readonly Scenario[] = [
   ...PLATFORMS.map((platform) =>
-    scenario(`an upload for ${platform} is answered with its URL and its documented key, and nothing else`, [
-      step((w) => w.createRelease('1-rc.1+5'), { status: 201 }),
-      step(
-        (w) => w.requestUpload('1-rc.1+5', platform),
-        (w) => ({
-          status: 201,
-          is: {
-            upload_url: expect.stringMatching(/^https?:\/\//),
-            s3_key: `ota/${w.slug}/${w.v('1-rc.1+5')}/${platform.replace('/', '-')}`,
-          },
-        }),
-      ),
-    ]),
+    scenario(
+      `a request to upload for ${platform} is answered with a URL and the documented key, and nothing else`,
+      [
+        step((w) => w.createRelease('1-rc.1+5'), { status: 201 }),
+        step(
+          (w) => w.requestUpload('1-rc.1+5', platform),
+          (w) => ({
+            status: 201,
+            is: {
+              upload_url: expect.stringMatching(/^https?:\/\//),
+              s3_key: `ota/${w.slug}/${w.v('1-rc.1+5')}/${platform.replace('/', '-')}`,
+            },
+          }),
+        ),
+      ],
+    ),
   ),
   scenario(
-    'a server that takes no parts answers as to one who asks for none',
+    'a server without multipart uploads ignores a request for parts',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.requestUpload(1, LINUX, { sha256: sha256(w.bytes(1)), multipart: true }), {
@@ -44,7 +47,7 @@ export const artifactScenarios: readonly Scenario[] = [
     'artifact-signature',
   ),
   scenario(
-    'an upload URL is on the public URL, whatever the request’s headers say',
+    'an upload URL begins with the public URL, whatever the request’s headers say',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step(
@@ -70,7 +73,7 @@ export const artifactScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'the signature and SHA-256 of an artifact are echoed',
+    'the signature and SHA-256 of an artifact are returned',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step(
@@ -94,7 +97,7 @@ export const artifactScenarios: readonly Scenario[] = [
     ],
     'artifact-signature',
   ),
-  scenario('an artifact of a release that is unknown or deleted is refused', [
+  scenario('an artifact for a release that is unknown or deleted is refused', [
     step((w) => w.createRelease(1), { status: 201 }),
     step((w) => w.delete(1), { status: 204 }),
     step((w) => w.requestUpload(1), { status: 404, problem: { code: 'not_found' } }),
@@ -107,7 +110,7 @@ export const artifactScenarios: readonly Scenario[] = [
     ),
   ]),
   scenario(
-    'a platform that is complete takes no second artifact, the others do',
+    'a complete platform accepts no second artifact, but other platforms accept theirs',
     [
       step((w) => w.publish(1, LINUX), { status: 200 }),
       step((w) => w.requestUpload(1, LINUX), immutable),
@@ -116,7 +119,7 @@ export const artifactScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'of two uploads promised for one platform, the first that is complete stays',
+    'of two pending uploads for one platform, the first that is complete stays',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.keep(w.requestUpload(1)), { status: 201 }),

@@ -52,14 +52,14 @@ export const checkScenarios: readonly Scenario[] = [
       }),
     ),
   ]),
-  scenario('the URL of an offer leads to the bytes, and an offer needs no token', [
+  scenario('an offer needs no token, and its URL leads to the file', [
     step((w) => w.publish(1), { status: 200 }),
     step(
       (w) => w.fetchOffer(),
       (w) => ({ status: 200, bytes: w.bytes(1) }),
     ),
   ]),
-  scenario('nothing is offered to the version itself or a higher one', [
+  scenario('an app with this version or a higher one is offered nothing', [
     step((w) => w.publish(1), { status: 200 }),
     step((w) => w.check(LINUX, w.v(1)), { status: 204 }),
     step((w) => w.check(LINUX, w.v(2)), { status: 204 }),
@@ -76,7 +76,7 @@ export const checkScenarios: readonly Scenario[] = [
       ),
     ]),
   ),
-  scenario('the highest version is offered, not the one that was published last', [
+  scenario('the highest version is offered, not the latest published one', [
     step((w) => w.publish(2), { status: 200 }),
     step((w) => w.publish(10), { status: 200 }),
     step((w) => w.publish(9), { status: 200 }),
@@ -89,7 +89,7 @@ export const checkScenarios: readonly Scenario[] = [
       (w) => ({ status: 200, has: { version: w.v(10) } }),
     ),
   ]),
-  scenario('build metadata does not count, whether its plus is literal or encoded', [
+  scenario('build metadata is ignored, whether its plus is literal or encoded', [
     step((w) => w.publish('1+build.5'), { status: 200 }),
     step(
       (w) => w.check(LINUX, w.v('0+build.9')),
@@ -104,7 +104,7 @@ export const checkScenarios: readonly Scenario[] = [
     step((w) => w.check(LINUX, w.v(1)), { status: 204 }),
   ]),
   scenario(
-    'the number of a version may have any number of digits',
+    'the numbers of a version can have any number of digits',
     [
       step((w) => w.publish('18446744073709551616'), { status: 200 }),
       step((w) => w.check(LINUX, w.v('18446744073709551615')), { status: 200 }),
@@ -126,7 +126,7 @@ export const checkScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'an answer to a check is not stored by caches',
+    'a response to a check is not stored by caches',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.check(LINUX, w.v(0)), { status: 200, headers: { 'cache-control': 'no-store' } }),
@@ -138,12 +138,12 @@ export const checkScenarios: readonly Scenario[] = [
     step((w) => w.check(LINUX, w.v(0), `${w.slug}-unknown`), { status: 404, problem: { code: 'not_found' } }),
     step((w) => w.check(LINUX, w.v(0), 'NOT_A_SLUG'), { status: 404, problem: { code: 'not_found' } }),
   ]),
-  scenario('a target that is not documented is refused', [
+  scenario('an undocumented target is refused', [
     step((w) => w.check('macos/aarch64', w.v(0)), invalid('target')),
     step((w) => w.check('Linux/x86_64', w.v(0)), invalid('target')),
     step((w) => w.check('%7B%7Btarget%7D%7D/x86_64', w.v(0)), invalid('target')),
   ]),
-  scenario('an arch that is not documented is refused', [
+  scenario('an undocumented arch is refused', [
     step((w) => w.check('linux/amd64', w.v(0)), invalid('arch')),
     step((w) => w.check('linux/X86_64', w.v(0)), invalid('arch')),
   ]),
@@ -160,7 +160,7 @@ export const checkScenarios: readonly Scenario[] = [
     ],
     'ours',
   ),
-  scenario('a path that is not percent-encoded correctly is refused', [
+  scenario('a path with invalid percent-encoding is refused', [
     step((w) => w.check(LINUX, '1.2.3%zz'), { status: 400, problem: { code: 'invalid_request' } }),
   ]),
   scenario(
@@ -186,7 +186,7 @@ export const checkScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'each platform is offered the highest version that is complete for it',
+    'each platform is offered its highest complete version',
     [
       step((w) => w.publish(1, LINUX), { status: 200 }),
       step((w) => w.publish(1, MAC), { status: 200 }),
@@ -209,7 +209,7 @@ export const checkScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'an artifact’s own signature is offered, else its release’s',
+    'an artifact’s own signature is offered, or else its release’s',
     [
       step((w) => w.createRelease(1, { signature: 'of the release' }), { status: 201 }),
       step((w) => w.requestUpload(1, LINUX, { signature: 'of linux' }), { status: 201 }),

@@ -10,7 +10,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 /** Extension `conditional-delete`. */
 const conditional: readonly Scenario[] = [
   scenario(
-    'a release with exactly as many artifacts as are named is deleted',
+    'a release with exactly the given number of artifacts is deleted',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.publish(1, MAC), { status: 200 }),
@@ -23,7 +23,7 @@ const conditional: readonly Scenario[] = [
     'conditional-delete',
   ),
   scenario(
-    'a release with more or fewer artifacts than are named stays, and is served as before',
+    'a release with more or fewer artifacts than given stays, and is served as before',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.deleteIf(1, 0), unmet),
@@ -37,7 +37,7 @@ const conditional: readonly Scenario[] = [
     'conditional-delete',
   ),
   scenario(
-    'only artifacts that are complete count, and an upload that was under way has nowhere to go any more',
+    'only complete artifacts count, and an upload in progress is refused after the deletion',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.requestUpload(1), { status: 201 }),
@@ -49,7 +49,7 @@ const conditional: readonly Scenario[] = [
     'own-storage',
   ),
   scenario(
-    'a draft is deleted by the number of its artifacts too, and one that was added to stays a draft',
+    'a draft is also deleted only with the given number of artifacts, and otherwise stays a draft',
     [
       step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
       step((w) => w.requestUpload(1), { status: 201 }),
@@ -66,7 +66,7 @@ const conditional: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'a number of artifacts that is none is refused, and nothing is deleted',
+    'an invalid number of artifacts is refused, and nothing is deleted',
     [
       step((w) => w.publish(1), { status: 200 }),
       ...['', '-1', '1.0', '1 ', 'all', '0x1', '1000000000'].map((number) =>
@@ -90,11 +90,11 @@ export const deletionScenarios: readonly Scenario[] = [
     step((w) => w.download(1), gone),
     step((w) => w.delete(1), gone),
   ]),
-  scenario('a release that never was cannot be deleted', [
+  scenario('a release that never existed cannot be deleted', [
     step((w) => w.appCall('DELETE', '/releases/880b1700-0000-0000-0000-000000000000'), gone),
   ]),
   scenario(
-    'a URL that was given before serves nothing of a deleted release',
+    'a URL from before serves nothing of a deleted release',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.keep(w.download(1)), { status: 302 }),
@@ -130,7 +130,7 @@ export const deletionScenarios: readonly Scenario[] = [
     step((w) => w.check(LINUX, w.v(1)), { status: 204 }),
   ]),
   scenario(
-    'a version that was live comes back from the same bytes',
+    'a version that was live can be published again with the same file',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.delete(1), { status: 204 }),
@@ -143,7 +143,7 @@ export const deletionScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'a version that was live takes no other bytes, also under other build metadata',
+    'a version that was live does not accept a different file, even with different build metadata',
     [
       step((w) => w.publish('1+a', LINUX, Buffer.from('first')), { status: 200 }),
       step((w) => w.delete('1+a'), { status: 204 }),
@@ -159,7 +159,7 @@ export const deletionScenarios: readonly Scenario[] = [
     'own-storage',
   ),
   scenario(
-    'a version whose upload was never complete can come back with any bytes',
+    'a version that was never complete can be published again with any file',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.requestUpload(1, LINUX, { file_size: 5, sha256: sha256('first') }), { status: 201 }),

@@ -10,7 +10,7 @@ const fetchRange = async (w: World, range: string) =>
 
 /** api.md, "Download Endpoint". */
 export const downloadScenarios: readonly Scenario[] = [
-  scenario('a download is redirected to a URL that serves the bytes without a token', [
+  scenario('a download is redirected to a URL that serves the file without a token', [
     published,
     step((w) => w.download(1), { status: 302, headers: { location: expect.stringMatching(/^https?:\/\//) } }),
     step(
@@ -38,7 +38,7 @@ export const downloadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'a file is served as one to be saved, and never as something to be run',
+    'a file is served as an attachment, and never as something to run',
     [
       published,
       step(
@@ -57,7 +57,7 @@ export const downloadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'the URL of a redirect is good for HEAD too, and no browser guesses what it gives',
+    'the URL of a redirect is valid for HEAD too, and browsers do not guess its content type',
     [
       published,
       step(
@@ -115,7 +115,7 @@ export const downloadScenarios: readonly Scenario[] = [
     ],
     'ours',
   ),
-  scenario('a download of what is not there is answered with 404', [
+  scenario('a download that does not exist is answered with 404', [
     published,
     step((w) => w.download(1, MAC), { status: 404, problem: { code: 'not_found' } }),
     step((w) => w.call('GET', `/${w.slug}-unknown/download/${w.releaseId(1)}/${LINUX}`), {
@@ -127,7 +127,7 @@ export const downloadScenarios: readonly Scenario[] = [
       problem: { code: 'not_found' },
     }),
   ]),
-  scenario('a download for a platform that is not documented is refused', [
+  scenario('a download for an undocumented platform is refused', [
     published,
     step((w) => w.download(1, 'macos/x86_64'), {
       status: 400,
@@ -139,7 +139,7 @@ export const downloadScenarios: readonly Scenario[] = [
     }),
   ]),
   scenario(
-    'an artifact is not downloaded before its upload is complete',
+    'an artifact cannot be downloaded before its upload is complete',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.requestUpload(1), { status: 201 }),
@@ -148,7 +148,7 @@ export const downloadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'a URL that the redirect did not give is refused',
+    'a URL other than the redirect’s is refused',
     [
       published,
       step(async (w) => w.target.follow('GET', (await location(w)).replace(/\?.*/, '')), {
@@ -170,7 +170,7 @@ export const downloadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'the URL of a redirect is good until it expires, and the next redirect gives a fresh one',
+    'the URL of a redirect is valid until it expires, and the next redirect has a fresh one',
     [
       published,
       step((w) => w.keep(w.download(1)), { status: 302 }),

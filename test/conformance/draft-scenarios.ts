@@ -59,7 +59,7 @@ const drafts: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'a draft that lacks what is listed is not published, and says what',
+    'a draft without a listed artifact is not published, and the response says which',
     [
       step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
       step((w) => w.publishDraft(1), incomplete('any artifact')),
@@ -79,7 +79,7 @@ const drafts: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'publishing a release that is live already changes nothing',
+    'publishing a release that is already live changes nothing',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.publishDraft(1, [required(w, 1)]), { status: 200, has: { status: 'published' } }),
@@ -88,7 +88,7 @@ const drafts: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'what a draft had binds nobody once it is deleted',
+    'the files of a deleted draft do not restrict its version',
     [
       step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
       ...uploads(1),
@@ -99,7 +99,7 @@ const drafts: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'a draft of a version that was live takes no other bytes',
+    'a draft of a version that was live does not accept a different file',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.delete(1), { status: 204 }),
@@ -127,7 +127,7 @@ const drafts: readonly Scenario[] = [
 /** Design 4, extension `expect`. */
 const expected: readonly Scenario[] = [
   scenario(
-    'a release with expected platforms goes live by itself with the last of them, for all at once',
+    'a release with expected platforms goes live with the last of them, for all platforms at once',
     [
       step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'] }), {
         status: 201,
@@ -145,7 +145,7 @@ const expected: readonly Scenario[] = [
     'expect',
   ),
   scenario(
-    'a platform that was not expected neither completes a release nor keeps it back',
+    'a platform that was not expected neither completes a release nor delays it',
     [
       step((w) => w.createRelease(1, { expect: ['linux-x86_64'] }), { status: 201 }),
       ...uploads(1, MAC),
@@ -158,7 +158,7 @@ const expected: readonly Scenario[] = [
     'expect',
   ),
   scenario(
-    'expected platforms that are none, twice the same or unknown are refused',
+    'an empty list of expected platforms, a duplicate and an unknown platform are refused',
     [
       step((w) => w.createRelease(1, { expect: [] }), invalid('expect')),
       step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'linux-x86_64'] }), invalid('expect')),

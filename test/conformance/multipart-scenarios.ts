@@ -108,7 +108,7 @@ const unquoted = (w: World) => etags.get(w)?.map((etag) => etag.replaceAll('"', 
 
 /** Extension `multipart`. */
 export const multipartScenarios: readonly Scenario[] = [
-  scenario('a file in parts is offered once they are put together, and stays so', [
+  scenario('a file in parts is offered once it is assembled, and stays offered', [
     ...promise,
     ...putAll,
     notOffered,
@@ -118,7 +118,7 @@ export const multipartScenarios: readonly Scenario[] = [
     step((w) => complete(w, unquoted(w)), { status: 200, has: { status: 'complete' } }),
     step((w) => ask(w), { status: 409, problem: { code: 'immutable' } }),
   ]),
-  scenario('a file in parts that is asked for again goes on with what is there', [
+  scenario('a second request for the same file in parts continues with the parts that are there', [
     ...promise,
     putPart(1),
     asked([2], [1]),
@@ -138,14 +138,14 @@ export const multipartScenarios: readonly Scenario[] = [
     ),
     offered,
   ]),
-  scenario('a part may be sent again, and the last one counts', [
+  scenario('a part can be sent again, and the last one counts', [
     ...promise,
     putPart(1, flip),
     ...putAll,
     completed,
     offered,
   ]),
-  scenario('another file, or one of another signature, is another upload', [
+  scenario('a different file or signature is a different upload', [
     ...promise,
     putPart(1),
     asked([1, 2], [], { sha256: 'a'.repeat(64) }),
@@ -155,22 +155,25 @@ export const multipartScenarios: readonly Scenario[] = [
     asked([2], [1]),
     isTheSame(true),
   ]),
-  scenario('parts that are missing, in another order, or not those that arrived, are not put together', [
-    ...promise,
-    step((w) => complete(w, ['aa', 'bb']), missing),
-    putPart(1),
-    step((w) => complete(w, [etags.get(w)?.[0]]), missing),
-    step((w) => complete(w, [etags.get(w)?.[0], 'bb']), missing),
-    putPart(2),
-    step((w) => complete(w, [...(etags.get(w) ?? [])].reverse()), missing),
-    step((w) => complete(w, [etags.get(w)?.[0]]), missing),
-    step((w) => complete(w, [...(etags.get(w) ?? []), 'cc']), missing),
-    step((w) => complete(w, ['a'.repeat(32), etags.get(w)?.[1]]), missing),
-    notOffered,
-    completed,
-    offered,
-  ]),
-  scenario('parts of other bytes are refused, nothing of them is kept, and the file can be sent anew', [
+  scenario(
+    'parts that are missing, in another order, or different from those that arrived are not assembled',
+    [
+      ...promise,
+      step((w) => complete(w, ['aa', 'bb']), missing),
+      putPart(1),
+      step((w) => complete(w, [etags.get(w)?.[0]]), missing),
+      step((w) => complete(w, [etags.get(w)?.[0], 'bb']), missing),
+      putPart(2),
+      step((w) => complete(w, [...(etags.get(w) ?? [])].reverse()), missing),
+      step((w) => complete(w, [etags.get(w)?.[0]]), missing),
+      step((w) => complete(w, [...(etags.get(w) ?? []), 'cc']), missing),
+      step((w) => complete(w, ['a'.repeat(32), etags.get(w)?.[1]]), missing),
+      notOffered,
+      completed,
+      offered,
+    ],
+  ),
+  scenario('parts of a different file are refused and dropped, and the file can be sent again', [
     ...promise,
     putPart(1, flip),
     putPart(2),
@@ -191,7 +194,7 @@ export const multipartScenarios: readonly Scenario[] = [
     step((w) => put(w, 2, part(w, 2), urlOf(w, 1)), refused),
     asked([1, 2], []),
   ]),
-  scenario('a part’s URL that was changed is refused', [
+  scenario('a modified part URL is refused', [
     ...promise,
     ...[
       (url: string) => url.replace('partNumber=2', 'partNumber=1'),
@@ -200,7 +203,7 @@ export const multipartScenarios: readonly Scenario[] = [
     ].map((change) => step((w) => put(w, 2, part(w, 2), change(urlOf(w, 2))), refused)),
     asked([1, 2], []),
   ]),
-  scenario('the URLs of parts write nothing any more once the file is taken', [
+  scenario('part URLs write nothing once the file is complete', [
     ...promise,
     ...putAll,
     completed,
@@ -209,7 +212,7 @@ export const multipartScenarios: readonly Scenario[] = [
     offered,
     completed,
   ]),
-  scenario('the parts of one upload do not complete another', [
+  scenario('the parts of one upload do not complete another one', [
     ...promise,
     ...putAll,
     asked([1, 2], [], { signature: 'another signature' }),
@@ -219,7 +222,7 @@ export const multipartScenarios: readonly Scenario[] = [
     completed,
     offered,
   ]),
-  scenario('of two uploads in parts for one platform, the second that is completed is refused', [
+  scenario('of two uploads in parts for one platform, the second to be completed is refused', [
     ...promise,
     ...putAll,
     asked([1, 2], [], { signature: 'another signature' }),
@@ -231,7 +234,7 @@ export const multipartScenarios: readonly Scenario[] = [
     }),
     offered,
   ]),
-  scenario('an upload in parts needs a SHA-256, and one without parts takes none', [
+  scenario('an upload in parts needs a SHA-256, and a plain one accepts no list of parts', [
     step((w) => w.createRelease(1), { status: 201 }),
     step((w) => ask(w, { sha256: undefined }), {
       status: 400,
@@ -267,7 +270,7 @@ export const multipartScenarios: readonly Scenario[] = [
     notOffered,
   ]),
   scenario(
-    'the URLs of parts live an hour, and asked for again what is there still counts',
+    'part URLs are valid for an hour, and a later request continues with the parts that are there',
     [
       ...promise,
       putPart(1),

@@ -63,7 +63,7 @@ const offersBundle = (patch: number, platform: string): Step[] => {
 /** Design 4, extension `platforms`. */
 export const platformScenarios: readonly Scenario[] = [
   scenario(
-    'each kind of bundle of a platform is a file of its own, and an app that tells its kind gets that or nothing',
+    'each bundle type of a platform has its own file, and an app that sends its bundle type gets that file or nothing',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       ...uploads(1, APPIMAGE),
@@ -76,7 +76,7 @@ export const platformScenarios: readonly Scenario[] = [
     'platforms',
   ),
   scenario(
-    'an app that does not tell its kind gets the preferred one, and all of them to look its own up in',
+    'an app that sends no bundle type gets the preferred file, and a list of all of them',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       ...uploads(1, RPM),
@@ -114,7 +114,7 @@ export const platformScenarios: readonly Scenario[] = [
     'platforms',
   ),
   scenario(
-    'a platform with one kind of bundle is offered with the documented fields and no others',
+    'a platform with one bundle type is offered with the documented fields and no others',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       ...uploads(1, DEB),
@@ -132,7 +132,7 @@ export const platformScenarios: readonly Scenario[] = [
     'platforms',
   ),
   scenario(
-    'an upload for a kind of bundle is answered with it, and its key ends with it',
+    'a request to upload a bundle type is answered with that type, and the key ends with it',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step(
@@ -154,7 +154,7 @@ export const platformScenarios: readonly Scenario[] = [
     'platforms',
   ),
   scenario(
-    'each kind of bundle is offered its own highest version',
+    'each bundle type is offered its own highest version',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       ...uploads(1, APPIMAGE),
@@ -168,7 +168,7 @@ export const platformScenarios: readonly Scenario[] = [
     'platforms',
   ),
   scenario(
-    'a download without a kind of bundle is the preferred one, and of a kind that is not there is none',
+    'a download without a bundle type is the preferred file, and a missing bundle type is not found',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       ...uploads(1, RPM),
@@ -183,7 +183,7 @@ export const platformScenarios: readonly Scenario[] = [
     'platforms',
   ),
   scenario(
-    'kinds of bundle that are unknown or another system’s are refused',
+    'bundle types that are unknown or belong to another system are refused',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.requestUpload(1, 'linux/x86_64/dmg'), invalid('bundle_type')),
@@ -209,7 +209,7 @@ export const platformScenarios: readonly Scenario[] = [
     ),
   ),
   scenario(
-    'an expected platform is complete with every kind of bundle that was promised for it, and not before',
+    'an expected platform is complete once all its pending bundle types are complete, and not before',
     [
       step((w) => w.createRelease(1, { expect: ['linux-x86_64'] }), { status: 201 }),
       step((w) => w.requestUpload(1, DEB), { status: 201 }),
@@ -222,7 +222,7 @@ export const platformScenarios: readonly Scenario[] = [
     'expect',
   ),
   scenario(
-    'a kind of bundle can be expected by its name',
+    'a bundle type can be expected by its name',
     [
       step((w) => w.createRelease(1, { expect: ['linux-x86_64-deb', 'linux-x86_64-rpm'] }), { status: 201 }),
       ...uploads(1, DEB),
@@ -236,7 +236,7 @@ export const platformScenarios: readonly Scenario[] = [
     'expect',
   ),
   scenario(
-    'a promise that is no longer good keeps no release back',
+    'an expired upload grant does not delay a release',
     [
       step((w) => w.createRelease(1, { expect: ['linux-x86_64'] }), { status: 201 }),
       step((w) => w.requestUpload(1, DEB), { status: 201 }),

@@ -68,8 +68,8 @@ const noObject: readonly (readonly [string, CallOptions, Expectation])[] = [
   ['null', { body: 'null', headers: JSON_TYPE }, invalid('body')],
   ['an empty body', { body: '', headers: JSON_TYPE }, invalid('body')],
   ['no body', {}, invalid('body')],
-  ['cut off JSON', { body: '{"version":', headers: JSON_TYPE }, invalid('body')],
-  ['JSON with a comma too many', { body: '{"version":"1.2.3",}', headers: JSON_TYPE }, invalid('body')],
+  ['truncated JSON', { body: '{"version":', headers: JSON_TYPE }, invalid('body')],
+  ['JSON with a trailing comma', { body: '{"version":"1.2.3",}', headers: JSON_TYPE }, invalid('body')],
   [
     'JSON with a __proto__',
     { body: '{"__proto__":{"version":"1.2.3"}}', headers: JSON_TYPE },
@@ -89,7 +89,7 @@ export const refusalScenarios: readonly Scenario[] = bodyRoutes
   .flatMap((route) => [
     onRoute(
       route,
-      'is done with the body that the following are made from',
+      'is accepted with the body that the refused ones are made from',
       (w) => ({ body: JSON.stringify(route.good(w)) }),
       {
         status: route.name === 'setting a slug' ? 200 : 201,
@@ -134,21 +134,21 @@ export const refusalScenarios: readonly Scenario[] = bodyRoutes
     ),
     onRoute(
       route,
-      'is refused with a body of more than 64 KiB, and done with one of just that',
+      'is refused with a body of more than 64 KiB, and accepted with one of exactly 64 KiB',
       (w) => ({ body: padded(route.good(w), 64 * 1024 + 1) }),
       { status: 413, problem: { code: 'too_large' } },
       (w) => ({ body: padded(route.good(w), 64 * 1024) }),
     ),
     onRoute(
       route,
-      'is refused with a body of more than 64 KiB whose length is not said',
+      'is refused with a chunked body of more than 64 KiB',
       (w) => ({ body: padded(route.good(w), 64 * 1024 + 1), chunked: true }),
       { status: 413, problem: { code: 'too_large' } },
     ),
   ])
   .concat(
     scenario(
-      'several fields that are wrong are all named',
+      'all invalid fields are named together',
       [
         step((w) => w.createRelease('0-target'), { status: 201 }),
         step(
@@ -159,7 +159,7 @@ export const refusalScenarios: readonly Scenario[] = bodyRoutes
       'ours',
     ),
     scenario(
-      'names with a NUL are refused, and not looked for',
+      'path parameters with a NUL are refused',
       [
         step((w) => w.call('GET', '/my%00app/linux/x86_64/1.0.0'), invalid('slug')),
         step((w) => w.call('GET', '/my-app/download/%00/linux/x86_64'), invalid('release_id')),
@@ -168,7 +168,7 @@ export const refusalScenarios: readonly Scenario[] = bodyRoutes
       'ours',
     ),
     scenario(
-      'an artifact larger than the server takes is refused',
+      'an artifact larger than the server’s limit is refused',
       [
         step((w) => w.createRelease('0-target'), { status: 201 }),
         step((w) => w.requestUpload('0-target', 'linux/x86_64', { file_size: 2 ** 52 }), {

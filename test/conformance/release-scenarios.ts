@@ -54,7 +54,7 @@ export const releaseScenarios: readonly Scenario[] = [
       }),
     ),
   ]),
-  scenario('notes and signature come back character for character', [
+  scenario('notes and signature are returned unchanged', [
     step(
       (w) => w.createRelease(1, { notes: ' Ünïcode 🎉\r\n"\\\u2028\t</script> ', signature: 'a+b/c==\n' }),
       {
@@ -78,7 +78,7 @@ export const releaseScenarios: readonly Scenario[] = [
     'artifact-signature',
   ),
   ...accepted.map((patch) =>
-    scenario(`a version that ends in .${patch} is accepted and comes back as it was sent`, [
+    scenario(`a version that ends in .${patch} is accepted and returned unchanged`, [
       step(
         (w) => w.createRelease(patch),
         (w) => ({ status: 201, has: { version: w.v(patch) } }),
@@ -105,7 +105,7 @@ export const releaseScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'a version that exists is taken, and the release that has it is as it was',
+    'an existing version is refused as taken, and its release does not change',
     [
       step((w) => w.createRelease('1+first'), { status: 201 }),
       step((w) => w.createRelease('1+first', { notes: 'Other.' }), taken),
@@ -125,7 +125,7 @@ export const releaseScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'of two requests at once for one version, one is answered with the release and one that it is taken',
+    'of two simultaneous requests for one version, one creates the release and one is refused',
     [
       step(async (w) => {
         const replies = await Promise.all([w.createRelease(1), w.createRelease('1+other')]);

@@ -32,20 +32,20 @@ const completed = step(complete, (w) => ({
 
 /** Extension `complete-upload`. */
 const completions: readonly Scenario[] = [
-  scenario('an upload is complete once the call after its PUT is answered, and stays so', [
+  scenario('an upload is complete once the request after its PUT is answered, and stays complete', [
     ...declared,
     step((w) => put(w), taken),
     completed,
     offered,
     completed,
   ]),
-  scenario('an upload without a SHA-256 has no name, and is taken all the same', [
+  scenario('an upload without a SHA-256 has no id, and is accepted all the same', [
     step((w) => w.createRelease(1), { status: 201 }),
     step((w) => w.requestUpload(1), { status: 201, hasNot: ['upload_id'] }),
     step((w) => w.put(1), taken),
     offered,
   ]),
-  scenario('an upload of which nothing has arrived is not complete, and can still be', [
+  scenario('an upload is not complete before its bytes arrive, and can be completed later', [
     ...declared,
     step(complete, { status: 425, problem: { code: 'not_uploaded' } }),
     notOffered,
@@ -54,7 +54,7 @@ const completions: readonly Scenario[] = [
     offered,
   ]),
   scenario(
-    'an upload of other bytes than declared is refused, also when it is asked again, and its URL is good',
+    'an upload of a different file than declared is refused, also on a second request, and its URL stays valid',
     [
       ...declared,
       step((w) => put(w, swapped(w)), taken),
@@ -67,7 +67,7 @@ const completions: readonly Scenario[] = [
       offered,
     ],
   ),
-  scenario('of two uploads for one platform, the second that is completed is refused', [
+  scenario('of two uploads for one platform, the second to be completed is refused', [
     ...declared,
     step((w) => w.requestUpload(1), { status: 201 }),
     step((w) => w.put(1), taken),
@@ -75,23 +75,20 @@ const completions: readonly Scenario[] = [
     step(complete, immutable),
     offered,
   ]),
-  scenario('an upload of a deleted release, or one that never was, cannot be completed', [
+  scenario('an upload of a deleted release, or one that never existed, cannot be completed', [
     ...declared,
     step((w) => put(w), taken),
     step((w) => w.appCall('POST', `/releases/${w.releaseId(1)}/artifacts/unknown/complete`), gone),
     step((w) => w.delete(1), { status: 204 }),
     step(complete, gone),
   ]),
-  scenario(
-    'only artifacts that are complete count for a deletion, and one that is promised keeps none back',
-    [
-      ...declared,
-      step((w) => w.deleteIf(1, 1), { status: 412, problem: { code: 'precondition_failed' } }),
-      step((w) => w.deleteIf(1, 0), { status: 204 }),
-      step((w) => put(w), taken),
-      step(complete, gone),
-    ],
-  ),
+  scenario('only complete artifacts count for a deletion, and a pending one does not prevent it', [
+    ...declared,
+    step((w) => w.deleteIf(1, 1), { status: 412, problem: { code: 'precondition_failed' } }),
+    step((w) => w.deleteIf(1, 0), { status: 204 }),
+    step((w) => put(w), taken),
+    step(complete, gone),
+  ]),
   scenario('an upload is completed under its own release only', [
     ...declared,
     step((w) => put(w), taken),
@@ -103,20 +100,23 @@ const completions: readonly Scenario[] = [
 
 /** What a PUT that the store takes without asking the server comes to. */
 const arrivals: readonly Scenario[] = [
-  scenario('bytes that are not those that were declared are never offered, and the URL is still good', [
+  scenario('a different file than declared is never offered, and the URL stays valid', [
     ...declared,
     step((w) => w.put(1, LINUX, swapped(w)), taken),
     notOffered,
     step((w) => w.put(1), taken),
     offered,
   ]),
-  scenario('an upload URL that was used changes nothing any more, neither by the same bytes nor by others', [
-    step((w) => w.publish(1), taken),
-    step((w) => w.put(1), taken),
-    step((w) => w.put(1, LINUX, swapped(w)), taken),
-    offered,
-  ]),
-  scenario('of two uploads promised for one platform, the first that arrives stays', [
+  scenario(
+    'an upload URL that was used changes nothing, neither with the same file nor with a different one',
+    [
+      step((w) => w.publish(1), taken),
+      step((w) => w.put(1), taken),
+      step((w) => w.put(1, LINUX, swapped(w)), taken),
+      offered,
+    ],
+  ),
+  scenario('of two pending uploads for one platform, the first that arrives stays', [
     step((w) => w.createRelease(1), { status: 201 }),
     step((w) => w.keep(w.requestUpload(1)), { status: 201 }),
     step((w) => w.requestUpload(1), { status: 201 }),
@@ -131,7 +131,7 @@ const arrivals: readonly Scenario[] = [
     step((w) => w.put(1), taken),
     notOffered,
   ]),
-  scenario('a version that was live takes no other bytes, also as a draft', [
+  scenario('a version that was live does not accept a different file, even as a draft', [
     step((w) => w.publish('1+a', LINUX, Buffer.from('first')), taken),
     step((w) => w.delete('1+a'), { status: 204 }),
     step((w) => w.createRelease('1+b'), { status: 201 }),
@@ -149,7 +149,7 @@ const arrivals: readonly Scenario[] = [
       problem: { code: 'incomplete', fields: ['any artifact'] },
     }),
   ]),
-  scenario('of parallel uploads of different bytes to one URL, one is served', [
+  scenario('of parallel uploads of different files to one URL, one is served', [
     step((w) => w.createRelease(1), { status: 201 }),
     step((w) => w.requestUpload(1), { status: 201 }),
     step(

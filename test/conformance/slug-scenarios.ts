@@ -20,13 +20,13 @@ const reserved = ['apps', 'download', 'downloads', 'latest', 'admin', 'api'];
 
 /** api.md, "Register a Slug". */
 export const slugScenarios: readonly Scenario[] = [
-  scenario('a slug of three characters and one of forty can be set, and the first again', [
+  scenario('a slug of three characters and one of forty can be set, and then the first again', [
     step((w) => w.setSlug(w.slug.padEnd(40, 'x')), { status: 200 }),
     step((w) => w.setSlug(w.slug), { status: 200 }),
     step((w) => w.setSlug(w.slug), { status: 200 }),
   ]),
   scenario(
-    'the answer to setting a slug is the slug',
+    'setting a slug is answered with the slug',
     [
       step(
         (w) => w.setSlug(w.slug),
@@ -56,7 +56,7 @@ export const slugScenarios: readonly Scenario[] = [
     ),
   ),
   scenario(
-    'a slug that is another app’s is refused, and that app keeps it',
+    'a slug that belongs to another app is refused, and that app keeps it',
     [
       step((w) => w.publish(1), { status: 200 }),
       step(
@@ -71,7 +71,7 @@ export const slugScenarios: readonly Scenario[] = [
     'credentials',
   ),
   scenario(
-    'a slug that the app once had keeps answering, with URLs of the current one',
+    'a previous slug of the app still works, and returns URLs with the current one',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.setSlug(`${w.slug}-next`), { status: 200 }),
@@ -99,7 +99,7 @@ export const slugScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'an app’s id, name, slug and public key can be read, and nothing of its tokens',
+    'an app’s id, name, slug and public key can be read, but not its tokens',
     [
       step(
         (w) => w.appCall('GET', ''),
@@ -113,7 +113,7 @@ export const slugScenarios: readonly Scenario[] = [
     'app',
   ),
   scenario(
-    'an app’s releases can be read together with it, as they are listed, drafts included',
+    'an app’s releases can be read together with it, in the order of the list, drafts included',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.createRelease(2, { draft: true }), { status: 201 }),
@@ -134,7 +134,7 @@ export const slugScenarios: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'the server says what it is and which extensions it has, to anyone',
+    'the server’s name and extensions can be read without a token',
     [
       step((w) => w.call('GET', ''), {
         status: 200,

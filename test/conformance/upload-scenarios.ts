@@ -36,17 +36,17 @@ const altered: readonly (readonly [string, (url: string, w: World) => string])[]
   ['with another key', (url) => url.replace(/(key|Credential)=\w+/, '$1=00000000')],
   ['without a signature', (url) => url.replace(/&[\w-]*signature=[^&]*/i, '')],
   ['without a query', (url) => url.replace(/\?.*/, '')],
-  ['with a parameter more', (url) => `${url}&x=1`],
+  ['with an additional parameter', (url) => `${url}&x=1`],
   ['cut short', (url) => url.slice(0, -1)],
 ];
 
 /** api.md, "Upload Artifacts": the PUT. */
 export const uploadScenarios: readonly Scenario[] = [
-  scenario('an upload needs no token and no content type, and its bytes are served as they came', [
+  scenario('an upload needs no token and no content type, and is served unchanged', [
     ...promised,
     ...stillGood,
   ]),
-  scenario('an upload may have any content type', [
+  scenario('an upload can have any content type', [
     ...promised,
     step((w) => w.put(1, LINUX, w.bytes(1), { headers: { 'content-type': 'application/json' } }), {
       status: 200,
@@ -77,7 +77,7 @@ export const uploadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'an upload of another size is refused, and the URL is still good',
+    'an upload of a different size is refused, and the URL stays valid',
     [
       ...promised,
       step((w) => w.put(1, LINUX, w.bytes(1).subarray(1)), wrongSize),
@@ -89,7 +89,7 @@ export const uploadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'a chunked upload is refused, and the URL is still good',
+    'a chunked upload is refused, and the URL stays valid',
     [
       ...promised,
       step((w) => w.put(1, LINUX, w.bytes(1), { chunked: true }), {
@@ -103,7 +103,7 @@ export const uploadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'an upload of other bytes than the declared SHA-256 is refused, and the URL is still good',
+    'an upload with a different SHA-256 than declared is refused, and the URL stays valid',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step(
@@ -130,7 +130,7 @@ export const uploadScenarios: readonly Scenario[] = [
     ),
   ),
   scenario(
-    'the signature of an upload URL is no good for another upload',
+    'the signature of an upload URL is not valid for another upload',
     [
       ...promised,
       step((w) => w.requestUpload(1, 'linux/aarch64'), { status: 201 }),
@@ -144,7 +144,7 @@ export const uploadScenarios: readonly Scenario[] = [
   ),
   ...['GET', 'POST', 'DELETE'].map((method) =>
     scenario(
-      `an upload URL is no good for ${method}`,
+      `an upload URL is not valid for ${method}`,
       [
         ...promised,
         step((w) => w.target.follow(method, w.uploadUrl(1)), {
@@ -158,7 +158,7 @@ export const uploadScenarios: readonly Scenario[] = [
     ),
   ),
   scenario(
-    'an upload URL is good until it expires',
+    'an upload URL is valid until it expires',
     [
       ...promised,
       step((w) => {
@@ -172,7 +172,7 @@ export const uploadScenarios: readonly Scenario[] = [
     'clock',
   ),
   scenario(
-    'an upload URL that was used takes nothing more, neither the same bytes nor others',
+    'an upload URL that was used is refused, both with the same file and with a different one',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.put(1), { status: 409, problem: { code: 'immutable' } }),
@@ -189,7 +189,7 @@ export const uploadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'an upload URL of a deleted release is no good any more',
+    'an upload URL of a deleted release is not valid any more',
     [
       ...promised,
       step((w) => w.delete(1), { status: 204 }),
@@ -200,7 +200,7 @@ export const uploadScenarios: readonly Scenario[] = [
     'ours',
   ),
   scenario(
-    'of parallel uploads of different bytes to one URL one is stored, and it is the one that is served',
+    'of parallel uploads of different files to one URL, one is stored and served',
     [
       ...promised,
       step(

@@ -14,7 +14,7 @@ const offers = (patch: number | string, channel?: string): Step =>
 /** Design 4, extension `yank`. */
 const yanks: readonly Scenario[] = [
   scenario(
-    'a yanked release is not offered, the next lower one is, and what was offered still downloads; restored, it is back',
+    'a yanked release is not offered, but the next lower one is, and earlier downloads continue; once restored, it is offered again',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.publish(2), { status: 200 }),
@@ -28,7 +28,7 @@ const yanks: readonly Scenario[] = [
     'yank',
   ),
   scenario(
-    'the notes of a release can be changed, and are offered as they are then',
+    'the notes of a release can be changed, and are offered with the change',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.updateRelease(1, { notes: 'Mended.' }), { status: 200, has: { notes: 'Mended.' } }),
@@ -39,7 +39,7 @@ const yanks: readonly Scenario[] = [
     'yank',
   ),
   scenario(
-    'a draft is neither yanked nor restored',
+    'a draft can be neither yanked nor restored',
     [
       step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
       step((w) => w.updateRelease(1, { status: 'yanked' }), {
@@ -55,7 +55,7 @@ const yanks: readonly Scenario[] = [
     'draft',
   ),
   scenario(
-    'a change of what cannot be changed to is refused',
+    'an invalid change is refused',
     [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.updateRelease(1, { status: 'draft' }), invalid('status')),
@@ -69,7 +69,7 @@ const yanks: readonly Scenario[] = [
 /** Design 4, extension `channel`. */
 const channels: readonly Scenario[] = [
   scenario(
-    'a channel is offered the higher of its own and of stable, and stable nothing of the channel',
+    'a channel is offered the highest release of its own and stable, and stable only its own',
     [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.createRelease('2-beta.1', { channel: 'beta' }), {
@@ -87,7 +87,7 @@ const channels: readonly Scenario[] = [
     'channel',
   ),
   scenario(
-    'a channel of another form is refused, when it is published to and when it is asked for',
+    'an invalid channel is refused, both in a release and in a check',
     [
       step((w) => w.createRelease(1, { channel: 'Beta!' }), invalid('channel')),
       step((w) => w.check(LINUX, w.v('0-0'), w.slug, 'Beta!'), invalid('channel')),

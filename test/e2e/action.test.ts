@@ -77,7 +77,7 @@ describe('the script of the action', () => {
     (name) => !['token', 'draft', 'dry-run', 'allow-prerelease', 'artifacts', 'args'].includes(name),
   );
 
-  test.each(HOSTILE)('hands every input on as it is: %j', async (value) => {
+  test.each(HOSTILE)('passes every input on unchanged: %j', async (value) => {
     const folder = await tempFolder();
     const inputs = Object.fromEntries([...single, 'token'].map((name) => [name, value]));
     expect(await runAction(folder, { inputs, npx: RECORDER })).toEqual({ code: 0, stdout: '', stderr: '' });
@@ -87,7 +87,7 @@ describe('the script of the action', () => {
   });
 
   test.each(HOSTILE.filter((value) => !value.includes('\n')))(
-    'hands lists on line by line, each as it is: %j',
+    'passes lists on line by line, each line unchanged: %j',
     async (value) => {
       const folder = await tempFolder();
       const inputs = {
@@ -106,7 +106,7 @@ describe('the script of the action', () => {
     },
   );
 
-  test('gives only what is given', async () => {
+  test('passes only the inputs that are set', async () => {
     const folder = await tempFolder();
     const env = { SYNCKIT_OTA_TOKEN: 'from-the-job' };
     expect(await runAction(folder, { env, npx: RECORDER })).toMatchObject({ code: 0 });
@@ -114,7 +114,7 @@ describe('the script of the action', () => {
     expect(await readFile(join(folder, 'token'), 'utf8')).toBe('from-the-job');
   });
 
-  test('has the token nowhere but in the one variable', async () => {
+  test('has the token in one variable only', async () => {
     const folder = await tempFolder();
     await runAction(folder, { inputs: { token: 'sko_canary' }, npx: RECORDER });
     expect((await calledWith(folder))?.join(' ')).not.toContain('sko_canary');
@@ -122,7 +122,7 @@ describe('the script of the action', () => {
     expect(environment.match(/^.*sko_canary.*$/gm)).toEqual(['SYNCKIT_OTA_TOKEN=sko_canary']);
   });
 
-  test.each(['draft', 'dry-run', 'allow-prerelease'])('takes true and false for %s', async (name) => {
+  test.each(['draft', 'dry-run', 'allow-prerelease'])('accepts only true and false for %s', async (name) => {
     const folder = await tempFolder();
     await runAction(folder, { inputs: { [name]: 'true' }, npx: RECORDER });
     expect(await calledWith(folder)).toEqual([...CALL, `--${name}`]);
@@ -137,12 +137,12 @@ describe('the script of the action', () => {
     expect(await calledWith(other)).toBeUndefined();
   });
 
-  test('fails as the command does', async () => {
+  test('fails if the command fails', async () => {
     const env = { EXIT_WITH: '7' };
     expect(await runAction(await tempFolder(), { env, npx: RECORDER })).toMatchObject({ code: 7 });
   });
 
-  test('says what is missing where there is no Node', async () => {
+  test('says what is missing if Node is not installed', async () => {
     const { code, stderr } = await runAction(await tempFolder(), {});
     expect(code).toBe(2);
     expect(commandsIn(stderr)).toMatchObject([
@@ -151,7 +151,7 @@ describe('the script of the action', () => {
   });
 });
 
-test('the action publishes, and its step has the outputs', async () => {
+test('publishes, and its step has the outputs', async () => {
   const world = await startWorld();
   const file = await writeBundle(world.folder, 'My "App" $(1).AppImage');
   const step = await startStep(world.folder);

@@ -5,7 +5,7 @@ import { checkLinux, runJson, startWorld } from '../support/publish/world.ts';
 const TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/);
 
 describe('apps', () => {
-  test('that are created while serve runs are there at once', async () => {
+  test('that are created while serve runs can be used at once', async () => {
     const { run, server, dataDir } = await startWorld();
     const store = ['--data-dir', dataDir];
     const check = checkLinux('1.0.0', '--server', server.url).map((arg) =>
@@ -36,7 +36,7 @@ describe('apps', () => {
     expect(taken).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
   });
 
-  test('are shown to people too, and the token once', async () => {
+  test('are also shown as text, and the token only once', async () => {
     const { run, dataDir } = await startWorld();
     const env = { SYNCKIT_OTA_DATA: dataDir };
     const { stdout } = await run(['apps', 'create', 'Other App'], { env });
@@ -82,7 +82,7 @@ describe('tokens', () => {
     expect(await run(['tokens', 'revoke', 'unknown', ...store])).toMatchObject({ code: 2 });
   });
 
-  test('may do what their scopes say, and no more', async () => {
+  test('allow what their scopes say, and nothing else', async () => {
     const { run, runJson: inWorld, dataDir } = await startWorld();
     const create = [
       'tokens',
@@ -101,7 +101,7 @@ describe('tokens', () => {
     expect(slug).toMatchObject({ code: 3, stderr: expect.stringContaining('right') });
   });
 
-  test('come from stdin or a file, before the environment', async () => {
+  test('are read from stdin or a file in preference to the environment', async () => {
     const { run, app } = await startWorld();
     const env = { SYNCKIT_OTA_TOKEN: 'wrong' };
     const list = ['releases', 'list'];

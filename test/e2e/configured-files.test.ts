@@ -23,8 +23,8 @@ async function startProject(files: readonly string[] = [], settings: object = {}
 const BUILT = ['out/1.2.0/my-linux.bin', 'out/1.2.0/setup.exe', 'out/1.2.0/My App.app.tar.gz'];
 const PUBLISH = ['publish', '--version', 'v1.2.0'];
 
-describe('files by pattern in the config file', () => {
-  test('are published, and offered', async () => {
+describe('file patterns in the config file', () => {
+  test('name the files that are published', async () => {
     const world = await startProject([...BUILT, 'out/1.1.0/my-linux.bin']);
     const { code, document, stderr } = await world.runJson(PUBLISH);
     expect(code, stderr).toBe(0);
@@ -42,27 +42,27 @@ describe('files by pattern in the config file', () => {
     expect((await world.runJson(checkLinux('1.1.0'))).document).toMatchObject({ update: true });
   });
 
-  test('are found from a folder below it', async () => {
+  test('are found from a folder below the config file', async () => {
     const world = await startProject(BUILT);
     const dryRun = [...PUBLISH, '--dry-run', '--project', 'out/1.2.0'];
     expect((await world.runJson(dryRun)).document.artifacts).toHaveLength(4);
   });
 
-  test('give way to those that are named', async () => {
+  test('are overridden by files on the command line', async () => {
     const world = await startProject();
     const file = await writeBundle(world.folder, 'other.bin');
     const { document } = await world.runJson([...PUBLISH, '--artifact', `linux-aarch64=${file}`]);
     expect(document.artifacts).toEqual([expect.objectContaining({ file, arch: 'aarch64' })]);
   });
 
-  test('need a version', async () => {
+  test('need a version on the command line', async () => {
     const world = await startProject(BUILT);
     const { code, stderr } = await world.run(['publish']);
     expect(code).toBe(2);
     expect(stderr).toBe('error: no version given: pass --version X.Y.Z.\n');
   });
 
-  test('need their signatures beside them', async () => {
+  test('need signatures beside the files', async () => {
     const world = await startProject(BUILT.slice(1));
     await writeFile(join(world.folder, BUILT[0] ?? ''), 'unsigned');
     const { code, stderr } = await world.run(PUBLISH);
@@ -72,7 +72,7 @@ describe('files by pattern in the config file', () => {
 });
 
 describe('pains 2: a pattern in the config file that matches', () => {
-  test('nothing publishes nothing, and is named with the folder', async () => {
+  test('no file is an error that names it and the folder, and nothing is published', async () => {
     const world = await startProject(BUILT.slice(0, 1));
     const { code, stderr } = await world.run(PUBLISH);
     expect(code).toBe(2);
@@ -84,7 +84,7 @@ describe('pains 2: a pattern in the config file that matches', () => {
     expect((await world.runJson(['releases', 'list'])).document).toEqual([]);
   });
 
-  test('several files publishes nothing, and they are listed', async () => {
+  test('several files is an error that lists them, and nothing is published', async () => {
     const world = await startProject([...BUILT, 'out/1.2.0/old.exe']);
     const { code, stderr } = await world.run(PUBLISH);
     expect(code).toBe(2);
@@ -96,7 +96,7 @@ describe('pains 2: a pattern in the config file that matches', () => {
 describe('the platforms that the config file expects', () => {
   const expected = { expect: ['linux-x86_64', 'windows-x86_64'] };
 
-  test('let a job publish its own, and the release goes live with the last', async () => {
+  test('allow a job to publish its own, and the release goes live with the last', async () => {
     const world = await startProject(BUILT.slice(0, 1), expected);
     const first = await world.runJson(PUBLISH);
     expect(first, first.stderr).toMatchObject({ code: 0, document: { status: 'draft' } });
@@ -115,7 +115,7 @@ describe('the platforms that the config file expects', () => {
     expect((await world.runJson(checkLinux('1.1.0'))).document).toMatchObject({ update: true });
   });
 
-  test('give way to a draft that is asked for, and are what finishing it needs', async () => {
+  test('are overridden by --draft, and required to finish the draft', async () => {
     const world = await startProject(BUILT.slice(0, 1), expected);
     expect(await world.runJson([...PUBLISH, '--draft'])).toMatchObject({
       code: 0,
@@ -132,7 +132,7 @@ describe('the platforms that the config file expects', () => {
   });
 });
 
-test('the channel that the config file names is that of the release, unless a flag names another', async () => {
+test('a release has the channel in the config file, unless an option names another', async () => {
   const world = await startProject(BUILT, { channel: 'beta' });
   const { document } = await world.runJson(PUBLISH);
   expect(document).toMatchObject({ status: 'published', release: { channel: 'beta' } });

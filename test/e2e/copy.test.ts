@@ -18,7 +18,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
   const postgres = usePostgres();
 
   describeOnS3('and S3', (open) => {
-    test('takes a whole store along, which then answers as it did', { timeout: 90_000 }, async () => {
+    test('copies a whole store, and the copy gives the same responses', { timeout: 90_000 }, async () => {
       const { world, answers } = await closedShop();
       const before = await contentOf(world.dataDir);
       const place = await open();

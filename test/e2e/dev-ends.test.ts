@@ -16,7 +16,7 @@ import {
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { copyProject, layOutBuild } from '../support/tauri/tauri-project.ts';
 
-describe('what dev makes is gone', () => {
+describe('everything that dev creates is removed', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('after %s, with exit code 0', async (signal) => {
     const project = await unsignedProject();
     const overlay = join(project, 'src-tauri/tauri.update.conf.json');
@@ -29,7 +29,7 @@ describe('what dev makes is gone', () => {
     expect(await readdir(join(project, 'src-tauri'))).not.toContain(basename(overlay));
   });
 
-  test('after a second signal, which does not wait for a download under way', async () => {
+  test('after a second signal, without waiting for a download in progress', async () => {
     const project = await unsignedProject();
     const overlay = join(project, 'overlay.json');
     const app = join(project, BUNDLES, 'appimage', APP_IMAGE);
@@ -49,7 +49,7 @@ describe('what dev makes is gone', () => {
     expect(await readdir(project)).not.toContain('overlay.json');
   });
 
-  test('before it is ready too', async () => {
+  test('after a signal before it is ready', async () => {
     const temporary = await tempFolder();
     const dev = startDev(['--sample'], { env: temporaryFilesIn(temporary) });
     await vi.waitUntil(async () => (await readdir(temporary)).length > 0, { timeout: 20_000, interval: 1 });
@@ -58,7 +58,7 @@ describe('what dev makes is gone', () => {
     expect(await readdir(temporary)).toEqual([]);
   });
 
-  test('and an overlay that a kill left behind is written anew', async () => {
+  test('by the next run, when a killed run left an overlay behind', async () => {
     const project = await unsignedProject();
     const args = ['--overlay', join(project, 'overlay.json')];
     const killed = await startDevSession(args, { cwd: project });
@@ -71,7 +71,7 @@ describe('what dev makes is gone', () => {
   });
 });
 
-describe('dev refuses, with nothing left behind:', () => {
+describe('dev fails and leaves nothing behind with', () => {
   async function refused(args: readonly string[], cwd: string) {
     const temporary = await tempFolder();
     const { code, stdout, stderr } = await run(['dev', ...args], { cwd, env: temporaryFilesIn(temporary) });
@@ -88,13 +88,13 @@ describe('dev refuses, with nothing left behind:', () => {
     expect(stderr).toContain('is mislabelled: its name says x86_64, its header says aarch64');
   });
 
-  test('a project that built nothing', async () => {
+  test('a project that was not built', async () => {
     const { code, stderr } = await refused([], await copyProject());
     expect(code).toBe(2);
     expect(stderr).toMatch(/no bundle of Note Taker 1\.2\.0 found in .*\. Run `tauri build` first/);
   });
 
-  test("a file that is somebody else's as overlay", async () => {
+  test('an overlay path where another file exists', async () => {
     const project = await unsignedProject();
     const file = join(project, 'src-tauri/tauri.conf.json');
     const before = await readFile(file, 'utf8');
@@ -103,7 +103,7 @@ describe('dev refuses, with nothing left behind:', () => {
     expect(await readFile(file, 'utf8')).toBe(before);
   });
 
-  test('options that are wrong, all at once', async () => {
+  test('several invalid options, which are all reported', async () => {
     const wrong = [
       '--project',
       'nowhere',

@@ -46,7 +46,7 @@ function fillIn(endpoint: string, values: Readonly<Record<string, string>>): str
 
 const ASKING = { target: 'linux', arch: 'x86_64', current_version: '1.2.0' };
 
-describe('pains 10: an update can be rehearsed on one machine', () => {
+describe('pains 10: an update can be tried out on one machine', () => {
   test('an app with the overlay finds, downloads and verifies the last build as the next version', async () => {
     const project = await unsignedProject({ bundle: { active: true } });
     const before = await readdir(project, { recursive: true });
@@ -105,7 +105,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
   });
 
   test.skipIf(!isInstalled('minisign'))(
-    "minisign accepts what is served by the overlay's key (needs minisign)",
+    "minisign accepts the served file with the overlay's key (needs minisign)",
     async () => {
       const folder = await tempFolder();
       const { document } = await startDevSession([], { cwd: await unsignedProject() });
@@ -122,7 +122,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
     },
   );
 
-  test('whatever the project signed with, its signatures stay as they are', async () => {
+  test("the project's own signatures stay unchanged, whatever key they were made with", async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     const { document } = await startDevSession(['--version', 'v2.0.0-rc.1'], { cwd: project });
@@ -131,7 +131,7 @@ describe('pains 10: an update can be rehearsed on one machine', () => {
     expect(signature).toBe(`signature of ${APP_IMAGE}`);
   });
 
-  test('outside of a project there is a sample, and what is printed can be run as it is', async () => {
+  test('outside of a project a sample is served, and the printed command works unchanged', async () => {
     const folder = await tempFolder();
     const dev = startDev([], { cwd: folder });
     const printed = await vi.waitUntil(
@@ -155,7 +155,7 @@ async function fetchBytes(update: UpdateResponse | undefined): Promise<Buffer> {
   return Buffer.from(await (await fetch(update?.url ?? '')).arrayBuffer());
 }
 
-test('what the environment says of servers, tokens and proxies is not for dev', async () => {
+test('dev ignores servers, tokens and proxies in the environment', async () => {
   const elsewhere = await deadUrl();
   const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'SYNCKIT_OTA_SERVER'];
   const env = {

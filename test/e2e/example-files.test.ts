@@ -49,7 +49,7 @@ describe.skipIf(!nginxIsInstalled)('the configurations of nginx (needs nginx)', 
 });
 
 describe.skipIf(!caddyIsInstalled)('the Caddyfile (needs caddy)', () => {
-  test('is formatted and accepted as it is', async () => {
+  test('is formatted, and accepted unchanged', async () => {
     const config = join(ROOT, 'examples/caddy/Caddyfile');
     const home = await tempFolder();
     const env = { ...process.env, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home };

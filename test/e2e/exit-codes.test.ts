@@ -31,7 +31,7 @@ function expectError(
 }
 
 describe('--json', () => {
-  test('of a publish, a re-run and a dry run has the documented keys', async () => {
+  test('prints the documented keys for a publish, a re-run and a dry run', async () => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
     const artifact = {
@@ -85,7 +85,7 @@ describe('--json', () => {
     expect(Object.keys(again.document)).toEqual(Object.keys(published.document));
   });
 
-  test('of a check has the documented keys', async () => {
+  test('prints the documented keys for a check', async () => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
     expect(await world.run(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });
@@ -132,7 +132,7 @@ describe('pains 11: the exit code is', () => {
     return { ...failed, requests };
   }
 
-  test('1 for a bug, also where nobody waits for what is thrown', async () => {
+  test('1 for a bug, even in a promise that is not awaited', async () => {
     const url = await listenHttp(() => {}); // and never answers
     const preload = join(await tempFolder(), 'preload.cjs');
     const thrown = "setImmediate(() => { throw new TypeError('x is not a function'); })";
@@ -149,21 +149,21 @@ describe('pains 11: the exit code is', () => {
     expect(failed.stderr).toContain('TypeError: x is not a function\n    at ');
   });
 
-  test('2 for a command line that cannot be', async () => {
+  test('2 for an invalid command line', async () => {
     expectError(await runJson(['publish', '--version', 'x']), 2, 'usage');
   });
 
-  test('2 for an app that is not there', async () => {
+  test('2 for an app that does not exist', async () => {
     const world = await startWorld();
     expectError(await world.runJson(checkLinux('1.1.0')), 2, 'usage');
   });
 
-  test('3 for a token that is not known', async () => {
+  test('3 for an unknown token', async () => {
     const world = await startWorld();
     expectError(await world.runJson(['releases', 'list', '--token', 'unknown']), 3, 'unauthorized');
   });
 
-  test('4 for a pre-release that was not asked for, and 0 where it was', async () => {
+  test('4 for a pre-release without --allow-prerelease, and 0 with it', async () => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
     expectError(await world.runJson(publishLinux('1.2.0-rc.1', file)), 4, 'preflight_refused');
@@ -172,7 +172,7 @@ describe('pains 11: the exit code is', () => {
     });
   });
 
-  test('5 for other bytes under a published version', async () => {
+  test('5 for a different file under a published version', async () => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
     expect(await world.run(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });
@@ -180,7 +180,7 @@ describe('pains 11: the exit code is', () => {
     expectError(await world.runJson(publishLinux('1.2.0', file)), 5, 'conflict');
   });
 
-  test('6 where other bytes are served than were published', async () => {
+  test('6 if the served file differs from the published one', async () => {
     const proxy = await startFaultProxy();
     const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
     proxy.target = world.server.url;
@@ -211,13 +211,13 @@ describe('pains 11: the exit code is', () => {
     expectError(await runJson(['apps', 'list', '--data-dir', file]), 9, 'store_unavailable');
   });
 
-  test('7 for a server in trouble, after 6 tries', async () => {
+  test('7 for a server that keeps failing, after 6 attempts', async () => {
     const { requests, ...failed } = await inTrouble;
     expectError(failed, 7, 'network');
     expect(requests).toBe(6);
   });
 
-  test('7 for a server that is not up', async () => {
+  test('7 for a server that is not running', async () => {
     const failed = await unreachable;
     expectError(failed, 7, 'network');
     expect(failed.document.error).toMatchObject({
@@ -227,7 +227,7 @@ describe('pains 11: the exit code is', () => {
   });
 });
 
-test('a reader that has gone away is no reason for a stack trace', async () => {
+test('a closed pipe on stdout causes no stack trace', async () => {
   const child = spawn(process.execPath, [BINARY, 'publish', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.destroy();
   let stderr = '';

@@ -42,7 +42,7 @@ function commandsAfterMask({ stderr }: Finished, token: string): string[] {
 }
 
 describe('as a step of a GitHub workflow, a publish', () => {
-  test('has outputs, a summary and annotations, and masks the token before all else', async () => {
+  test('has outputs, a summary and annotations, and masks the token first', async () => {
     const { runStep, runJson, step, file, app, server } = await startStepWorld();
     const published = await runStep(publishLinux('1.2.0', file, '--verbose'));
     expect(published.code, published.stderr).toBe(0);
@@ -80,7 +80,7 @@ describe('as a step of a GitHub workflow, a publish', () => {
     expect(planned).toEqual({ status: 'planned', version: '1.3.0' });
   });
 
-  test('with --json leaves stdout to the document', async () => {
+  test('with --json prints only the document on stdout', async () => {
     const { runStep, file, app } = await startStepWorld();
     const published = await runStep(publishLinux('1.2.0', file, '--json'));
     expect(published.code, published.stderr).toBe(0);
@@ -89,7 +89,7 @@ describe('as a step of a GitHub workflow, a publish', () => {
     expect(commandsAfterMask(published, app.token)).toHaveLength(2);
   });
 
-  test('that fails says so in all of these', async () => {
+  test('that fails reports it in all of these', async () => {
     const { runStep, step, file, app, folder } = await startStepWorld();
     expect(await runStep(publishLinux('1.2.0', file))).toMatchObject({ code: 0 });
     await writeFile(file, 'other bytes');
@@ -113,7 +113,7 @@ describe('as a step of a GitHub workflow, a publish', () => {
     expect(await step.summary()).toContain('unknown option');
   });
 
-  test('that succeeded has succeeded, also where it cannot tell', async () => {
+  test('that succeeds exits with 0 even if its files cannot be written', async () => {
     const { runStep, folder, file, app } = await startStepWorld();
     const nowhere = { GITHUB_OUTPUT: join(folder, 'gone', 'output'), GITHUB_STEP_SUMMARY: folder };
     const published = await runStep(publishLinux('1.2.0', file), nowhere);
@@ -125,7 +125,7 @@ describe('as a step of a GitHub workflow, a publish', () => {
     ]);
   });
 
-  test('in single steps has the outputs of each', async () => {
+  test('in single steps has the outputs of each step', async () => {
     const { runStep, step, file, server } = await startStepWorld();
     const checkUrl = `${server.url}/api/sync/ota/my-app/{{target}}/{{arch}}/{{current_version}}`;
     expect(await runStep(['publish', 'slug', 'my-app'])).toMatchObject({ code: 0 });
@@ -142,7 +142,7 @@ describe('as a step of a GitHub workflow, a publish', () => {
   });
 });
 
-test('a draft and what takes it live have the outputs of a publish', async () => {
+test('a draft and the command that finishes it have the outputs of a publish', async () => {
   const { runStep, step, file } = await startStepWorld();
   expect(await runStep(publishLinux('1.2.0', file, '--draft'))).toMatchObject({ code: 0 });
   const drafted = await step.outputs();
@@ -153,7 +153,7 @@ test('a draft and what takes it live have the outputs of a publish', async () =>
   expect(await step.summary()).toMatch(/ skipped \| yes \|$/m);
 });
 
-test('a check that fails is an error of the step, without outputs', async () => {
+test('a check that fails is an error annotation, without outputs', async () => {
   const { runStep, step } = await startStepWorld();
   const failed = await runStep(checkLinux('1.1.0'));
   expect(failed.code).toBe(2);
@@ -163,7 +163,7 @@ test('a check that fails is an error of the step, without outputs', async () => 
   expect(await step.outputs()).toEqual({});
 });
 
-test('a server gives the workflow no commands', async () => {
+test('a response cannot contain commands for the workflow', async () => {
   const { runStep, app } = await startStepWorld();
   const detail = 'no\n::set-output name=status::published\n##[add-mask]e';
   const server = await listenHttp((_, response) => {
@@ -177,7 +177,7 @@ test('a server gives the workflow no commands', async () => {
   expect(JSON.parse(failed.stdout).error.message).toContain(detail.replaceAll('\n', ' '));
 });
 
-test('the token is not left in a file that nobody reads commands from', async () => {
+test('the mask command with the token is not written to a redirected stderr', async () => {
   const { step, env, folder } = await startStepWorld();
   const args = [process.execPath, BINARY, 'releases', 'list'];
   const log = join(folder, 'log');

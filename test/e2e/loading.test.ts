@@ -37,7 +37,7 @@ describe('what is loaded', () => {
   test.each([
     ['publish', (file: string) => publishLinux('1.2.0', file), 'undici'],
     ['check', () => checkLinux('1.1.0'), 'undici'],
-  ])('%s loads nothing of what a server needs', async (command, args, used) => {
+  ])('%s loads no package that only a server needs', async (command, args, used) => {
     const world = await startWorld(['--public-url', 'http://127.0.0.1:1']);
     if (command === 'check') await world.run(['publish', 'slug', 'my-app']);
     const file = await writeBundle(world.folder, 'App.AppImage');
@@ -62,7 +62,7 @@ describe('what is loaded', () => {
     expect([...(await packagesIn(log))].sort()).toEqual(expected);
   });
 
-  test('serve loads it, so this is how it would be seen', async () => {
+  test('serve loads those packages, so the check above would notice them', async () => {
     const folder = await tempFolder();
     const log = join(folder, 'loaded');
     const env = { NODE_OPTIONS: `--import=${RECORDER}`, LOADED_MODULES: log };
@@ -74,7 +74,7 @@ describe('what is loaded', () => {
     expect([...packages], 'its files are on disk').not.toContain(AWS_SDK);
   });
 
-  test('serve loads the AWS SDK where its files are in a bucket', async () => {
+  test('serve loads the AWS SDK if its files are in a bucket', async () => {
     const folder = await tempFolder();
     const log = join(folder, 'loaded');
     const env = { NODE_OPTIONS: `--import=${RECORDER}`, LOADED_MODULES: log };
@@ -102,7 +102,7 @@ describe('without node_modules', () => {
     return join(folder, 'bin', basename(BINARY));
   }
 
-  test('publish and check work', async () => {
+  test('publish and check still work', async () => {
     const binary = await installWithoutModules();
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
@@ -118,7 +118,7 @@ describe('without node_modules', () => {
     ['serve', ['serve', '--port', '0', '--data-dir', 'data']],
     ['apps list', ['apps', 'list', '--data-dir', 'data']],
     ['dev', ['dev']],
-  ])('%s says in one sentence what is missing', async (_, args) => {
+  ])('%s reports in one sentence what is missing', async (_, args) => {
     const binary = await installWithoutModules();
     const { code, stderr } = await run(args, { binary, cwd: await tempFolder() });
     expect(code).toBe(9);
@@ -126,7 +126,7 @@ describe('without node_modules', () => {
   });
 });
 
-test('a Node that is too old is told so', async () => {
+test('a Node.js version that is too old is reported', async () => {
   const folder = await tempFolder();
   const pretend = join(folder, 'pretend.cjs');
   await writeFile(pretend, "Object.defineProperty(process, 'versions', { value: { node: '20.18.3' } });");

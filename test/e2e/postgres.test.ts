@@ -47,7 +47,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
     return server;
   }
 
-  test('publishes and checks, administers, and tells nobody the password', async () => {
+  test('supports publish, check and administration, and never shows the password', async () => {
     const world = await startOnPostgres(['--verbose']);
     const published = await world.publish('1.2.0');
     expect(published, published.stderr).toMatchObject({ code: 0, document: { status: 'published' } });
@@ -74,7 +74,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
     expect(logs).not.toContain(PASSWORD);
   });
 
-  test('has its clock from the database, and says so where this machine’s is another', async () => {
+  test('uses the database’s clock, and logs a difference from this machine’s', async () => {
     const url = await postgres.server.createDatabase();
     const name = new URL(url).pathname.slice(1);
     await postgres.server.sql(
@@ -95,7 +95,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
   });
 
   describe('with the artifacts on its disk', () => {
-    test('is refused to a second node until the first is gone, however it went', async () => {
+    test('refuses a second node until the first has stopped or was killed', async () => {
       const { dataDir, env, server } = await startOnPostgres();
       const another = ['serve', '--port', '0', '--data-dir', join(await tempFolder(), 'other')];
       const second = await run(another, { env });
@@ -108,7 +108,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
       expect(await (await serve(dataDir, [], { env })).stop()).toBe(0);
     });
 
-    test('is refused with another data folder than its artifacts are in', async () => {
+    test('refuses a data folder without its artifacts', async () => {
       const { dataDir, env, server } = await startOnPostgres();
       await server.stop();
       const other = join(await tempFolder(), 'other');
@@ -124,7 +124,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
     });
   });
 
-  test('answers nothing from before after it was stopped for a while, though nobody told it yet', async () => {
+  test('gives no stale offer after it was suspended, even before a notification arrives', async () => {
     const { url, publish, server } = await startOnPostgres();
     expect(await publish('1.2.0')).toMatchObject({ code: 0 });
     const connection = await RawConnection.to(server.url);
@@ -143,7 +143,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
   });
 
   describe('while PostgreSQL is away', () => {
-    test('answers checks with what was last known, and the rest with 503', async () => {
+    test('answers checks with stale offers, and everything else with 503', async () => {
       const { publish, check, server } = await startOnPostgres();
       expect(await publish('1.2.0')).toMatchObject({ code: 0 });
       const [offer, none] = [await check(), await check('my-app/linux/x86_64/1.2.0')];
@@ -172,7 +172,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
       expect(logs).not.toContain(PASSWORD);
     });
 
-    test('answers no check where --stale-if-error is 0', async () => {
+    test('answers checks with 503 if --stale-if-error is 0', async () => {
       const { publish, check } = await startOnPostgres(['--stale-if-error', '0']);
       expect(await publish('1.2.0')).toMatchObject({ code: 0 });
       expect((await check()).status).toBe(200);
@@ -182,14 +182,14 @@ describeOnPostgres('serve on PostgreSQL', () => {
       await vi.waitFor(async () => expect((await check()).status).toBe(200), PATIENCE);
     });
 
-    test('stops when it is told to', async () => {
+    test('stops on SIGTERM', async () => {
       const { server } = await startOnPostgres();
       await postgres.server.pause();
       expect(await server.stop()).toBe(0);
       await postgres.server.resume();
     });
 
-    test('under load it answers 503 at worst, goes on by itself, and loses nothing it acknowledged', async () => {
+    test('gives at worst 503 under load, recovers by itself, and loses nothing it acknowledged', async () => {
       const { id, token, check, server } = await startOnPostgres(['--stale-if-error', '0']);
       const statuses = new Map<string, number>();
       const acknowledged: string[] = [];

@@ -14,8 +14,8 @@ beforeAll(async () => {
   });
 });
 
-describe('through a proxy that wants a password', () => {
-  test.each(['http', 'https'] as const)('a release is published to %s, and fetched', async (scheme) => {
+describe('through a proxy that requires a password', () => {
+  test.each(['http', 'https'] as const)('a release is published to %s, and downloaded', async (scheme) => {
     const { world, proxy, env } = await startBehindProxy(scheme);
     const file = await writeBundle(world.folder, 'App.AppImage');
     const published = await world.runJson(publishLinux('1.2.0', file, '--verbose'), { env });
@@ -31,7 +31,7 @@ describe('through a proxy that wants a password', () => {
     else expect([...new Set(proxy.asked)]).toEqual(['CONNECT updates.example:443']);
   });
 
-  test.each(['http', 'https'] as const)('and gets a wrong one, %s is out of reach', async (scheme) => {
+  test.each(['http', 'https'] as const)('with a wrong password, %s cannot be reached', async (scheme) => {
     const { world, proxy, env } = await startBehindProxy(scheme);
     proxy.credentials = 'user:another';
     const { code, document, stdout, stderr } = await world.runJson(checkLinux('1.1.0'), { env });
@@ -45,7 +45,7 @@ describe('through a proxy that wants a password', () => {
   });
 });
 
-test('a page instead of the API names the proxy it came through', async () => {
+test('an error for a page instead of the API names the proxy it came through', async () => {
   const { proxy, world, env } = await startBehindProxy('http');
   proxy.hosts.delete('updates.example');
   proxy.page = '<!doctype html><title>Log in</title>';
@@ -58,7 +58,7 @@ test('a page instead of the API names the proxy it came through', async () => {
   );
 });
 
-test('what is no proxy is a mistake that is told with the others', async () => {
+test('an invalid proxy is reported together with other errors', async () => {
   const { code, document } = await runJson(['releases', 'list', '--server', 'ftp://x'], {
     env: { HTTPS_PROXY: 'socks5://user:secret@proxy.example' },
   });
@@ -68,13 +68,13 @@ test('what is no proxy is a mistake that is told with the others', async () => {
   expect(document.error.message).not.toContain('secret');
 });
 
-test('this machine is reached without', async () => {
+test('this machine is reached without a proxy', async () => {
   const world = await startWorld();
   const env = { HTTP_PROXY: (await deadUrl()).href };
   expect(await world.run(['releases', 'list'], { env })).toMatchObject({ code: 0 });
 });
 
-test('a proxy that is down is named, after the retries', async () => {
+test('a proxy that is down is named after the retries', async () => {
   const { code, document } = await byDownProxy;
   expect(code).toBe(7);
   expect(document.error).toMatchObject({

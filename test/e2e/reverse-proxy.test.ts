@@ -47,7 +47,7 @@ describe.each([
     });
   });
 
-  test.skipIf(!isInstalled)('a client cannot make up its address', async () => {
+  test.skipIf(!isInstalled)('a client cannot forge its address', async () => {
     const world = await startBehind(start);
     const url = new URL('/api/sync/ota', world.env.SYNCKIT_OTA_SERVER);
     await fetch(url, { headers: { 'x-forwarded-for': '203.0.113.7' } });

@@ -13,7 +13,7 @@ import { storageOptions } from '../support/server/storage-options.ts';
 import { describeOnEachStore } from '../support/server/stores.ts';
 
 describeOnEachStore('serve', ({ start }) => {
-  test('publishes and checks, and keeps one file', async () => {
+  test('supports publish and check, and stores one file', async () => {
     const store = await start();
     const world = await startWorld([], undefined, store);
     const file = await writeBundle(world.folder, 'App.AppImage');
@@ -29,7 +29,7 @@ describeOnEachStore('serve', ({ start }) => {
   });
 
   test.skipIf(!isInstalled('curl'))(
-    'R26: shows a file that a plain curl -T brought, for an app that names no SHA-256',
+    'R26: offers a file uploaded with plain curl -T, for an artifact without a SHA-256',
     async () => {
       const world = await startWorld([], undefined, await start());
       const { SYNCKIT_OTA_SERVER: server, SYNCKIT_OTA_APP: app, SYNCKIT_OTA_TOKEN: token } = world.env;
@@ -56,11 +56,11 @@ describeOnEachStore('serve', ({ start }) => {
   );
 });
 
-describe('serve logs what a store refuses', () => {
+describe('serve logs what the store enforces:', () => {
   const allRefused = { length: true, chunked: true, checksum: true, twoAuthorizations: true };
 
-  describeOnS3('which is', (open) => {
-    test('all that uploads rely on', async () => {
+  describeOnS3('for a real store', (open) => {
+    test('everything that uploads rely on', async () => {
       const { server } = await startWorld(storageOptions(await open()));
       expect(server.logs()).toContainEqual(
         expect.objectContaining({
@@ -71,7 +71,7 @@ describe('serve logs what a store refuses', () => {
     });
   });
 
-  test('which may be nothing at all', async () => {
+  test('or nothing at all', async () => {
     const place = await fakeS3Place();
     for (const defect of [
       'length_not_enforced',
@@ -87,8 +87,8 @@ describe('serve logs what a store refuses', () => {
   });
 });
 
-describe('serve tells in one sentence, and ends with 9, when', () => {
-  test('the artifacts of its database are in another place', async () => {
+describe('serve fails with 9 and one sentence if', () => {
+  test('the artifacts of its database are in a different place', async () => {
     const place = await fakeS3Place();
     const dataDir = join(await tempFolder(), 'data');
     const server = await startServe(dataDir, storageOptions(place));
@@ -122,10 +122,10 @@ describe('serve tells in one sentence, and ends with 9, when', () => {
   });
 });
 
-describeOnPostgres('serve with nothing on disk', () => {
+describeOnPostgres('serve without a data folder', () => {
   const postgres = usePostgres();
 
-  test('runs as often as one likes on one database and one bucket, and each node shows what came by another', async () => {
+  test('runs on several nodes with one database and one bucket, and each node offers uploads of the others', async () => {
     const folder = await tempFolder();
     const dataDir = join(folder, 'data');
     const options = storageOptions(await fakeS3Place());
@@ -151,7 +151,7 @@ describeOnPostgres('serve with nothing on disk', () => {
   });
 });
 
-test('a wrong bucket does not keep the right one from being served afterwards', async () => {
+test('after a wrong bucket was refused, the right one can be served', async () => {
   const place = await fakeS3Place();
   const wrong = { ...place, location: { ...place.location, bucket: 'mistyped' } };
   const dataDir = join(await tempFolder(), 'data');
@@ -161,7 +161,7 @@ test('a wrong bucket does not keep the right one from being served afterwards', 
   expect(await server.stop()).toBe(0);
 });
 
-test('apps and tokens administer the store of a server whose files are elsewhere, without asking there', async () => {
+test('apps and tokens work for a store with its files in a bucket, without requests to the bucket', async () => {
   const dataDir = join(await tempFolder(), 'data');
   const created = await runJson(['apps', 'create', 'My App', '--slug', 'my-app', '--data-dir', dataDir]);
   expect(created).toMatchObject({ code: 0, document: { slug: 'my-app' } });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { listenHttp } from '../support/network/loopback-server.ts';
 import { checkLinux, publishLinux, startWorld, writeBundle } from '../support/publish/world.ts';
 
-test('the token is nowhere but where it was given: not printed, not logged, not stored', async () => {
+test('the token is never printed, logged or stored', async () => {
   const world = await startWorld(['--verbose']);
   const { token, id } = world.app;
   const file = await writeBundle(world.folder, 'App.AppImage');
@@ -58,7 +58,7 @@ test('the token is nowhere but where it was given: not printed, not logged, not 
   for (const { name, bytes } of stored) expect(bytes.includes(secret), name).toBe(false);
 });
 
-test("the store is its owner's only", async () => {
+test('only its owner can read the store', async () => {
   const { dataDir } = await startWorld();
   expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
   const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });

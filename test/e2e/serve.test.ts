@@ -32,7 +32,7 @@ async function mintUploadUrl({ env, app }: World, size: number): Promise<string>
 }
 
 describe('serve', () => {
-  test('answers an upload that is under way when SIGTERM comes, then exits with 0', async () => {
+  test('completes an upload that is in progress at SIGTERM, then exits with 0', async () => {
     const world = await startWorld();
     expect(await world.run(['publish', 'slug', 'my-app'])).toMatchObject({ code: 0 });
     const bytes = Buffer.alloc(500_000, 'x');
@@ -63,7 +63,7 @@ describe('serve', () => {
     });
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('ends at a second %s at once', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('exits at once on a second %s', async (signal) => {
     const world = await startWorld();
     const put = http.request(await mintUploadUrl(world, 10), {
       method: 'PUT',
@@ -80,7 +80,7 @@ describe('serve', () => {
     expect(await world.server.stop(signal)).toBe(signal === 'SIGTERM' ? 143 : 130);
   });
 
-  test('refuses a folder that another one serves', async () => {
+  test('refuses a folder that another process serves', async () => {
     const dataDir = join(await tempFolder(), 'data');
     const first = await serveUntilFinished(dataDir);
     const second = await run(['serve', '--port', '0', '--data-dir', dataDir]);
@@ -90,7 +90,7 @@ describe('serve', () => {
     expect(await third.stop()).toBe(0);
   });
 
-  test('says which port is in use, and what to do', async () => {
+  test('reports a port that is in use, with a hint', async () => {
     const { port } = await listenHttp((_, response) => response.end());
     const { code, stderr } = await run([
       'serve',
@@ -104,7 +104,7 @@ describe('serve', () => {
     expect(stderr).toContain('--port');
   });
 
-  test('names every bad option at once', async () => {
+  test('reports all invalid options together', async () => {
     const wrong = {
       '--port': '99999',
       '--public-url': 'updates.example.com',

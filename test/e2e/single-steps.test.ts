@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkLinux, publishLinux, startWorld, writeBundle } from '../support/publish/world.ts';
 
-describe('each step alone', () => {
-  test('slug, release and artifact make an update', async () => {
+describe('single steps', () => {
+  test('a slug, a release and an artifact make an update', async () => {
     const { run, runJson, folder } = await startWorld();
     const file = await writeBundle(folder, 'App.AppImage');
 
@@ -60,7 +60,7 @@ describe('each step alone', () => {
     expect(await runJson(checkLinux('1.1.0'))).toMatchObject({ document: { version: '1.2.0' } });
   });
 
-  test('a check asks for a channel', async () => {
+  test('a check can ask for a channel', async () => {
     const { runJson } = await startWorld();
     expect(await runJson(['publish', 'slug', 'my-app'])).toMatchObject({ code: 0 });
     const asked = await runJson(checkLinux('1.1.0', '--channel', 'beta'));
@@ -72,7 +72,7 @@ describe('each step alone', () => {
     });
   });
 
-  test('a release may have a signature of its own, and a release of other content is a conflict', async () => {
+  test('a release can have its own signature, and one with different content is a conflict', async () => {
     const { runJson, folder } = await startWorld();
     await writeFile(join(folder, 'release.sig'), 'for all of them\n');
     const args = ['publish', 'release', '--version', '1.2.0'];
@@ -98,7 +98,7 @@ describe('each step alone', () => {
     );
   });
 
-  test('settings come from the nearest configuration file, under flags and environment', async () => {
+  test('settings come from the nearest config file, unless options or the environment override them', async () => {
     const { run, runJson, folder, env } = await startWorld();
     const file = await writeBundle(folder, 'App.AppImage');
     const config = { server: env.SYNCKIT_OTA_SERVER, app: env.SYNCKIT_OTA_APP, slug: 'from-config' };

@@ -56,7 +56,7 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     ['any CI', { CI: 'true' }, 120],
     ['GitHub', { GITHUB_ACTIONS: 'true' }, 120],
     ['few capabilities', { TERM: 'dumb' }, 120],
-  ])('of %s, a publish prints plain lines', async (_, env, columns) => {
+  ])('with %s, a publish prints plain lines', async (_, env, columns) => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
     const args = publishLinux('1.2.0', file);
@@ -70,7 +70,7 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     ]);
   });
 
-  test('of unknown width, a publish does not redraw lines', async () => {
+  test('with unknown width, a publish does not redraw lines', async () => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'App.AppImage');
     const { code, screen } = await runInTerminal(publishLinux('1.2.0', file), world.env, { columns: 0 });
@@ -127,7 +127,7 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
 });
 
 describe('without a terminal', () => {
-  test('nothing has colours', async () => {
+  test('no output has colours', async () => {
     const help = await run(['publish', '--help']);
     const error = await run(['publish', 'slug', 'my-app']);
     expect(help.stdout + error.stdout + error.stderr).not.toMatch(COLOR);
@@ -153,21 +153,18 @@ describe('without a terminal', () => {
 describeOnPostgres('on a terminal (needs script of util-linux), copy', () => {
   const postgres = usePostgres();
 
-  test.skipIf(!hasScript)(
-    'shows how far it is in a line that moves, and with --verbose each file',
-    async () => {
-      const dataDir = join(await tempFolder(), 'data');
-      await fillStore(dataDir, [9_000_000, 1000]);
-      const env = { SYNCKIT_OTA_DATABASE: await postgres.server.createDatabase() };
-      const args = copyArgs(dataDir, await fakeS3Place());
-      const { code, screen } = await runInTerminal([...args, '--verbose'], env);
-      expect(code, screen).toBe(0);
-      expect(screen).toMatch(LIVELY);
-      expect(screen).toMatch(/100% {2}9 MB of 9 MB {2}.*\/s {2}0:00 left/);
-      expect(screen).toContain('my-app 1.1.0 linux-x86_64: sent and read back (1 kB)');
-      const quiet = await runInTerminal([...args, '--quiet'], env);
-      expect(quiet.screen).not.toMatch(LIVELY);
-      expect(quiet.screen).toMatch(/^Everything is already in the database /);
-    },
-  );
+  test.skipIf(!hasScript)('shows progress in a redrawn line, and each file with --verbose', async () => {
+    const dataDir = join(await tempFolder(), 'data');
+    await fillStore(dataDir, [9_000_000, 1000]);
+    const env = { SYNCKIT_OTA_DATABASE: await postgres.server.createDatabase() };
+    const args = copyArgs(dataDir, await fakeS3Place());
+    const { code, screen } = await runInTerminal([...args, '--verbose'], env);
+    expect(code, screen).toBe(0);
+    expect(screen).toMatch(LIVELY);
+    expect(screen).toMatch(/100% {2}9 MB of 9 MB {2}.*\/s {2}0:00 left/);
+    expect(screen).toContain('my-app 1.1.0 linux-x86_64: sent and read back (1 kB)');
+    const quiet = await runInTerminal([...args, '--quiet'], env);
+    expect(quiet.screen).not.toMatch(LIVELY);
+    expect(quiet.screen).toMatch(/^Everything is already in the database /);
+  });
 });

@@ -32,8 +32,8 @@ function check(world: World, { target, arch }: SignedBundle, currentVersion = '1
   return world.runJson(['check', ...installed, '--current-version', currentVersion, ...download]);
 }
 
-describe('three platforms, each file signed by the real signer', () => {
-  test('R64 are published, and each client gets its own', async () => {
+describe('three platforms, each with a file signed by the real signer,', () => {
+  test('R64 are published, and each client gets its own file', async () => {
     const world = await worldWithBundles();
     const published = await world.runJson([...publish, '--pubkey', 'app.pub']);
     expect(published.code, published.stderr).toBe(0);
@@ -63,7 +63,7 @@ describe('three platforms, each file signed by the real signer', () => {
     );
   });
 
-  test('that are published again upload nothing, and one changed byte is refused', async () => {
+  test('are not uploaded again by a second publish, and one changed byte is refused', async () => {
     const world = await worldWithBundles();
     expect(await world.run(publish)).toMatchObject({ code: 0 });
     const again = await world.runJson(publish);
@@ -88,7 +88,7 @@ describe('three platforms, each file signed by the real signer', () => {
     });
   });
 
-  test('are refused with both key ids where the key is another, and nothing is created', async () => {
+  test('are refused with both key ids if the key differs, and nothing is created', async () => {
     const world = await worldWithBundles();
     const other = await generateKey(world.folder, 'other');
     const { code, document } = await world.runJson([...publish, '--pubkey', other.publicKey]);
@@ -109,7 +109,7 @@ describe('three platforms, each file signed by the real signer', () => {
         return 'tauri.conf.json';
       },
     ],
-  ])('are verified by the server too, for an app created with its key as %s', async (_, pubkey) => {
+  ])('are also verified by the server, for an app created with its key as %s', async (_, pubkey) => {
     const world = await worldWithBundles();
     const value = await pubkey(world.folder);
     const created = ['apps', 'create', 'Keyed', '--pubkey', value, '--data-dir', world.dataDir];
@@ -121,7 +121,7 @@ describe('three platforms, each file signed by the real signer', () => {
 });
 
 test.skipIf(!hasMinisign)(
-  "R64 minisign accepts what is served with Tauri's signatures (needs minisign)",
+  "R64 minisign accepts the served files with Tauri's signatures (needs minisign)",
   async () => {
     const world = await worldWithBundles();
     expect(await world.run(publish)).toMatchObject({ code: 0 });

@@ -45,7 +45,7 @@ function rowsOf({ document }: JsonRun): unknown[] {
 }
 
 describe('publish --draft', () => {
-  test('leaves a draft that is listed and offered to nobody; publish finish takes it live', async () => {
+  test('leaves a draft that is listed but not offered, until publish finish makes it live', async () => {
     const world = await worldWithFiles();
     const draft = await world.runJson(publish(['linux-x86_64', 'darwin-aarch64'], '--draft'));
     expect(draft.code, draft.stderr).toBe(0);
@@ -96,7 +96,7 @@ describe('publish --draft', () => {
     });
   });
 
-  test('and --expect exclude each other', async () => {
+  test('cannot be combined with --expect', async () => {
     const world = await worldWithFiles();
     const { code, document } = await world.runJson(publish(NAMES, '--draft', ...EXPECT));
     expect(code).toBe(2);
@@ -105,7 +105,7 @@ describe('publish --draft', () => {
 });
 
 describe('publish --expect', () => {
-  test('pains 1: from three processes at once makes one release, which the last of them publishes', async () => {
+  test('pains 1: from three processes at once creates one release, which the last of them publishes', async () => {
     const world = await worldWithFiles();
     const jobs = await Promise.all(NAMES.map((name) => world.runJson(publish([name], ...EXPECT))));
     for (const job of jobs) expect(job.code, job.stderr).toBe(0);
@@ -134,7 +134,7 @@ describe('publish --expect', () => {
     );
   });
 
-  test('says what is waited for, and that all jobs have to expect the same', async () => {
+  test('reports missing platforms, and requires the same list from all jobs', async () => {
     const world = await worldWithFiles();
     const first = await world.run(publish(['linux-x86_64'], ...EXPECT));
     expect(first).toMatchObject({
@@ -149,7 +149,7 @@ describe('publish --expect', () => {
 });
 
 describe('publish --channel', () => {
-  test('pains 8: offers a beta to those who ask for it, and to nobody else', async () => {
+  test('pains 8: offers a beta only to apps that ask for its channel', async () => {
     const world = await worldWithFiles();
     const beta = ['publish', '--version', '1.3.0-beta.1', '--slug', 'my-app', '--channel', 'beta'];
     const artifact = ['--artifact', `linux-x86_64=${FILES['linux-x86_64']}`];
@@ -183,7 +183,7 @@ describe('publish --channel', () => {
 });
 
 describe('kinds of bundle', () => {
-  test('pains 6: are published side by side, and checked for by name', async () => {
+  test('pains 6: are published side by side, and can be checked by name', async () => {
     const world = await startWorld();
     await writeBundle(world.folder, 'App.AppImage');
     await writeBundle(world.folder, 'App.deb');
@@ -227,7 +227,7 @@ describe('kinds of bundle', () => {
   });
 });
 
-test('--rollback-on-failure and a lower version: what is refused before the first write leaves nothing', async () => {
+test('--rollback-on-failure with a lower version: a refusal before the first write leaves nothing', async () => {
   const world = await worldWithFiles();
   expect(await world.run(publish(['linux-x86_64']))).toMatchObject({ code: 0 });
   const lower = ['publish', '--version', '1.1.0', '--artifact', `linux-x86_64=${FILES['linux-x86_64']}`];

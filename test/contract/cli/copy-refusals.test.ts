@@ -34,8 +34,8 @@ describeOnPostgres('copy', () => {
     return { dataDir, files, place, env, artifacts, rows, copy };
   }
 
-  describe('leaves everything as it is', () => {
-    test('while the store is served', async () => {
+  describe('changes nothing', () => {
+    test('if the store is being served', async () => {
       const { dataDir, copy, artifacts } = await openWorld();
       const server = await startServe(dataDir);
       onTestFinished(async () => void (await server.stop('SIGKILL')));
@@ -47,7 +47,7 @@ describeOnPostgres('copy', () => {
       expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied' } });
     });
 
-    test('where the database has apps', async () => {
+    test('if the database has apps', async () => {
       const { env, copy, artifacts, rows } = await openWorld();
       const { document: app } = await runJsonInProcess(['apps', 'create', 'Another'], { env });
       const { code, stderr } = await copy();
@@ -59,7 +59,7 @@ describeOnPostgres('copy', () => {
       expect(await rows('settings')).toEqual([]);
     });
 
-    test('where the database has the copy of another store', async () => {
+    test('if the database has the copy of another store', async () => {
       const { copy, dataDir, rows } = await openWorld();
       const other = join(await tempFolder(), 'other');
       await fillStore(other, [50]);
@@ -73,7 +73,7 @@ describeOnPostgres('copy', () => {
       expect(await copy(undefined, dataDir)).toMatchObject({ code: 0, document: { status: 'unchanged' } });
     });
 
-    test('where an unfinished copy was to another prefix', async () => {
+    test('if an unfinished copy has another prefix', async () => {
       const { copy, place, files } = await openWorld();
       await writeFile((files[0] as SmallStoreFile).path, 'damaged');
       expect(await copy()).toMatchObject({ code: 6 });
@@ -84,7 +84,7 @@ describeOnPostgres('copy', () => {
       expect([...place.fake.store.objects.keys()].filter((key) => key.startsWith('elsewhere'))).toEqual([]);
     });
 
-    test('where the prefix belongs to another database', async () => {
+    test('if the prefix belongs to another database', async () => {
       const { copy, place } = await openWorld();
       const another = await openWorld();
       expect(await copy()).toMatchObject({ code: 0 });
@@ -110,7 +110,7 @@ describeOnPostgres('copy', () => {
       ['the secret is wrong', (place) => place, /credentials/, { AWS_SECRET_ACCESS_KEY: 'wrong' }],
       ['nothing listens there', async (place) => ({ ...place, endpoint: (await deadUrl()).href }), /refused/],
     ];
-    test.each(failures)('where %s', async (_, change, message, more = {}) => {
+    test.each(failures)('if %s', async (_, change, message, more = {}) => {
       const { dataDir, place, env, rows } = await openWorld();
       const { code, stderr } = await runInProcess(copyArgs(dataDir, await change(place)), {
         env: { ...env, ...more },
@@ -121,7 +121,7 @@ describeOnPostgres('copy', () => {
       expect(await rows('settings')).toEqual([]);
     });
 
-    test('where the database cannot be reached', async () => {
+    test('if the database cannot be reached', async () => {
       const { dataDir, place, artifacts } = await openWorld();
       const database = `postgres://me:canary@${(await deadUrl()).host}/updates`;
       const { code, stdout, stderr } = await runInProcess([

@@ -28,17 +28,17 @@ const canServe = async (database: string) => {
   return server;
 };
 
-describeOnPostgres('serve tells in one sentence, and ends with 9, that a database', () => {
+describeOnPostgres('serve fails with 9 and one sentence if the database', () => {
   const postgres = useOwnPostgres();
   const nameIn = (url: string) => new URL(url).pathname.slice(1);
   const withPassword = (url: string) => url.replace('postgres@', `postgres:${PASSWORD}@`);
 
-  test('is not there', async () => {
+  test('does not exist', async () => {
     const { message } = await refusalOf(withPassword(postgres.server.url('missing')));
     expect(message).toMatch(/has no such database: database "missing" does not exist$/);
   });
 
-  test('does not let it in', async () => {
+  test('rejects its password', async () => {
     const rules = 'local all guarded scram-sha-256\nlocal all all trust\n';
     await writeFile(join(postgres.server.dataFolder, 'pg_hba.conf'), rules);
     await postgres.server.sql("create role guarded login password 'right'; select pg_reload_conf()");
@@ -47,7 +47,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     expect(hint).toContain('password');
   });
 
-  test('is not its to make tables in', async () => {
+  test('does not allow it to create tables', async () => {
     const url = await postgres.server.createEmptyDatabase();
     await postgres.server.sql('create role stranger login');
     const { message, hint } = await refusalOf(postgres.server.url(nameIn(url), `stranger:${PASSWORD}`));
@@ -55,7 +55,7 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     expect(hint).toContain('owner');
   });
 
-  test('is newer than it', async () => {
+  test('is newer than this program', async () => {
     const url = await postgres.server.createEmptyDatabase();
     expect(await (await canServe(url)).stop()).toBe(0);
     await postgres.server.sql(
@@ -67,19 +67,19 @@ describeOnPostgres('serve tells in one sentence, and ends with 9, that a databas
     expect(hint).toContain('newer');
   });
 
-  test('is of a PostgreSQL that is too old', async () => {
+  test('is on a PostgreSQL that is too old', async () => {
     const { host } = await listenAsPostgres(120_022, 'UTF8');
     const { message, hint } = await refusalOf(`postgres://me:${PASSWORD}@${host}/updates`);
     expect(message).toContain('is version 12');
     expect(hint).toBe('Upgrade it to version 13 or later.');
   });
 
-  test('at a host that there is not', async () => {
+  test('is on an unknown host', async () => {
     const { message } = await refusalOf(`postgres://me:${PASSWORD}@no-such-host.invalid/updates`);
     expect(message).toContain('PostgreSQL at no-such-host.invalid:5432/updates cannot be reached');
   });
 
-  test('is of a standby, which can only be read, also where its tables are there', async () => {
+  test('is on a read-only standby, with or without its tables', async () => {
     const url = await postgres.server.createEmptyDatabase();
     const empty = await postgres.server.createEmptyDatabase();
     expect(await (await canServe(url)).stop()).toBe(0);
@@ -136,10 +136,10 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
     };
 
     test.each([
-      ['verify-full, with the root that vouches for it', () => `sslmode=verify-full&sslrootcert=${ca}`],
-      ['require, with the root that vouches for it', () => `sslmode=require&sslrootcert=${ca}`],
-      ['no-verify, with none', () => 'sslmode=no-verify'],
-    ])('use it on every connection by sslmode=%s', async (_, query) => {
+      ['verify-full, with its root certificate', () => `sslmode=verify-full&sslrootcert=${ca}`],
+      ['require, with its root certificate', () => `sslmode=require&sslrootcert=${ca}`],
+      ['no-verify, with no root certificate', () => 'sslmode=no-verify'],
+    ])('encrypt every connection with sslmode=%s', async (_, query) => {
       const url = await urlOf(query());
       const serving = await canServe(url);
       const sessions = await encryptedSessions(url);
@@ -150,7 +150,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
     });
 
     test.each(['require', 'verify-full'])(
-      'do not by sslmode=%s where nobody vouches for its certificate',
+      'do not connect with sslmode=%s if the certificate is not trusted',
       async (mode) => {
         const { message, hint } = await refusalOf(await urlOf(`sslmode=${mode}`));
         expect(message).toMatch(/has an untrusted certificate: self.signed certificate$/);
@@ -158,13 +158,13 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
       },
     );
 
-    test('do not by another name than its certificate has', async () => {
+    test('do not connect by a host name that is not in the certificate', async () => {
       const query = `sslmode=verify-full&sslrootcert=${ca}`;
       const { message } = await refusalOf(await urlOf(query, '127.0.0.1'));
       expect(message).toContain('has an untrusted certificate: Hostname/IP does not match');
     });
 
-    test('do not without it where that is asked for', async () => {
+    test('do not connect without TLS if the server requires it', async () => {
       const rules = 'local all all trust\nhostssl all all 127.0.0.1/32 trust\n';
       await writeFile(join(server.dataFolder, 'pg_hba.conf'), rules);
       await server.sql('select pg_reload_conf()');
@@ -175,7 +175,7 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
   });
 });
 
-describe('a database that cannot be opened ends `serve` with 9, one sentence and what to do', () => {
+describe('a database that cannot be opened is refused', () => {
   const refuse = async (database: string, command = ['serve', '--port', '0']) => {
     const dataDir = join(await tempFolder(), 'data');
     const { code, stdout, stderr } = await runInProcess([
@@ -190,7 +190,7 @@ describe('a database that cannot be opened ends `serve` with 9, one sentence and
     return { code, stderr };
   };
 
-  test('when it cannot be reached', async () => {
+  test('with 9, one sentence and a hint if it cannot be reached', async () => {
     const { host } = await deadUrl();
     for (const command of [
       ['serve', '--port', '0'],
@@ -202,7 +202,7 @@ describe('a database that cannot be opened ends `serve` with 9, one sentence and
     }
   });
 
-  test('and with 2 when it is no URL of a database', async () => {
+  test('with 2 if it is not the URL of a database', async () => {
     for (const database of [`mysql://me:${PASSWORD}@host/updates`, PASSWORD]) {
       const { code, stderr } = await refuse(database);
       expect(code).toBe(2);

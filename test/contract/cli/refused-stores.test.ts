@@ -27,8 +27,8 @@ const certificate = async () => ({
   cert: await readFile(new URL('../../fixtures/tls/cert.pem', import.meta.url)),
 });
 
-describeOnS3('serve tells in one sentence, and ends with 9, with its files', (open) => {
-  test('in a bucket that is not there', async () => {
+describeOnS3('serve fails with 9 and one sentence if its files', (open) => {
+  test('are in a bucket that does not exist', async () => {
     const place = await open();
     const { message, hint } = await refusalOf({
       ...place,
@@ -39,16 +39,16 @@ describeOnS3('serve tells in one sentence, and ends with 9, with its files', (op
   });
 
   test.each([
-    ['a key that nobody has', { AWS_ACCESS_KEY_ID: 'AKIANOBODYHASTHIS00' }, 'InvalidAccessKeyId'],
+    ['an unknown key', { AWS_ACCESS_KEY_ID: 'AKIANOBODYHASTHIS00' }, 'InvalidAccessKeyId'],
     ['another secret', { AWS_SECRET_ACCESS_KEY: 'wrong' }, 'SignatureDoesNotMatch'],
-  ])('by %s', async (_, env, code) => {
+  ])('are in a bucket that it accesses with %s', async (_, env, code) => {
     const place = await open();
     const { message, hint } = await refusalOf(place, env);
     expect(message).toBe(`${place.endpoint} cannot be used with these credentials (${code})`);
     expect(hint).toContain('AWS_ACCESS_KEY_ID');
   });
 
-  test('where it is asked to speak TLS, and does not', async () => {
+  test('are in a store without TLS at an https:// URL', async () => {
     const place = await open();
     const { message, hint } = await refusalOf({
       ...place,
@@ -59,11 +59,11 @@ describeOnS3('serve tells in one sentence, and ends with 9, with its files', (op
   });
 });
 
-describeOnCeph('serve tells in one sentence, and ends with 9, with its files', () => {
+describeOnCeph('serve fails with 9 and one sentence if its files', () => {
   const KEY = { accessKey: 'AKIASTRANGER00000000', secretKey: 'the-secret-of-a-stranger' };
   const env = { AWS_ACCESS_KEY_ID: KEY.accessKey, AWS_SECRET_ACCESS_KEY: KEY.secretKey };
 
-  test('in a bucket without the rights it needs, whichever it lacks', async () => {
+  test('are in a bucket with any of the required rights missing', async () => {
     const folder = inject('cephFolder');
     await createCephUser(folder, 'stranger', KEY);
     const endpoint = await readFile(join(folder, 'ready'), 'utf8');
@@ -96,7 +96,7 @@ describeOnCeph('serve tells in one sentence, and ends with 9, with its files', (
   }
 });
 
-describe('serve tells in one sentence, and ends with 9, where its files are to be', () => {
+describe('serve fails with 9 and one sentence if its files are', () => {
   const refusalAt = async (endpoint: string) => refusalOf({ ...(await fakeS3Place()), endpoint });
 
   test('in another region', async () => {
@@ -111,21 +111,21 @@ describe('serve tells in one sentence, and ends with 9, where its files are to b
     );
   });
 
-  test('at a host that there is not', async () => {
+  test('at an unknown host', async () => {
     expect((await refusalAt('http://no-such-host.invalid')).message).toMatch(/cannot be reached: /);
   });
 
-  test('at a port that speaks TLS, and is not asked to', async () => {
+  test('at a port with TLS and an http:// URL', async () => {
     const { origin } = await listenUntilFinished(tls.createServer(await certificate()));
     expect((await refusalAt(origin)).message).toMatch(/cannot be reached: /);
   });
 
-  test('at a port whose certificate nobody vouches for', async () => {
+  test('at a port with an untrusted certificate', async () => {
     const { port } = await listenUntilFinished(tls.createServer(await certificate()));
     expect((await refusalAt(`https://127.0.0.1:${port}`)).message).toMatch(/its certificate is not trusted/);
   });
 
-  test('at a port where something else answers', async () => {
+  test('at a port where something else responds', async () => {
     const { origin } = await listenHttp((_, response) => response.end('<html>Welcome</html>'));
     expect((await refusalAt(origin)).message).toContain('does not respond like an S3 store');
   });
@@ -154,7 +154,7 @@ test.each([
   ],
   [['--storage', 's3://bucket', '--s3-endpoint', 'ftp://x'], '--s3-endpoint ftp://x is not'],
   [['--s3-region', 'eu-central-1'], 'need --storage s3://'],
-])('the options %s are refused with what to do', async (options, message) => {
+])('the options %s are refused with a hint', async (options, message) => {
   const { code, stderr } = await runInProcess(['serve', ...options]);
   expect(code).toBe(2);
   expect(stderr).toContain(message);

@@ -45,7 +45,7 @@ describeOnPostgres('PostgreSQL', () => {
       select pg_terminate_backend(pid) from pg_stat_activity
       where datname = '${nameIn(url)}' and application_name = 'synckit-ota listener'`);
 
-  describe('when the connection that listens is lost', () => {
+  describe('when the connection for notifications is lost', () => {
     test('the change counter changes once a second until it is back', async () => {
       const url = await postgres.server.createDatabase();
       const onConnection = vi.fn();
@@ -81,7 +81,7 @@ describeOnPostgres('PostgreSQL', () => {
     });
   });
 
-  test('connections that are lost while the process is suspended fail no later query', async () => {
+  test('connections that are lost while the process is suspended do not fail later queries', async () => {
     const url = await postgres.server.createDatabase();
     const database = await open(url);
     await Promise.all(Array.from({ length: 10 }, () => listApps(database.queries)));

@@ -78,7 +78,7 @@ describeOnPostgres('a copy that is killed', () => {
   }
 
   test(
-    `at any of ${MOMENTS} moments is finished by the next, which sends only what had not arrived`,
+    `at any of ${MOMENTS} moments is finished by the next, which sends only what is missing`,
     async () => {
       const { dataDir, fake, counts, taken, open, killAt, spare } = await openWorld();
       const undisturbed = await open();

@@ -13,7 +13,7 @@ describeOnPostgres('copy', () => {
 
   describeOnCeph('to a bucket', (open) => {
     test.skipIf(process.platform !== 'linux')(
-      'takes large and small files along in 250 MiB (reads /proc: Linux only)',
+      'copies large and small files in 250 MiB (reads /proc: Linux only)',
       async () => {
         const dataDir = join(await tempFolder(), 'data');
         await fillStore(dataDir, SIZES);

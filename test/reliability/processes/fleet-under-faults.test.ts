@@ -73,7 +73,7 @@ function tell(recoveries: readonly Recovery[]): string[] {
 
 describeOnFleet('three nodes', (suite) => {
   test(
-    `R70 through ${FAULTS} kills and pauses of nodes and ${RESTARTS} restarts of PostgreSQL under load lose nothing, and answer nothing wrong`,
+    `R70 lose nothing and give no wrong response during ${FAULTS} kills and pauses of nodes and ${RESTARTS} restarts of PostgreSQL under load`,
     async () => {
       const fleet = await suite.startFleet();
       const { nodes, nginx, database } = fleet;

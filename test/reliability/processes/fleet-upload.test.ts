@@ -8,7 +8,9 @@ import { sha256Of } from '../../support/tauri/local-file.ts';
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
 describeOnFleet('an upload', (suite) => {
-  test('that a node died over is completed by another', { timeout: 90_000 }, async () => {
+  test('that a node was finalizing when it died is completed by another node', {
+    timeout: 90_000,
+  }, async () => {
     const { nodes, database, call, offered } = await openFleetWorld(await suite.startFleet());
     const [first, second, third] = nodes as [FleetNode, FleetNode, FleetNode];
     const others = [second, third];

@@ -45,7 +45,7 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
       for (const { url } of nodes) expect(await offered(url)).toBe(version);
     }, patience);
 
-  test('offer what is published by one of them', async () => {
+  test('all offer a release that was published on one of them', async () => {
     const world = await startWorld();
     for (const version of ['1.1.0', '1.2.0', '1.3.0']) {
       await world.publish(version);
@@ -53,7 +53,7 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
     }
   });
 
-  test('have a publish go on that one of them is killed in the middle of', async () => {
+  test('continue a publish when one of them is killed in the middle of it', async () => {
     const world = await startWorld();
     const { nodes, begin, offered } = world;
     for (const [i, pathEnd] of ['/releases', '/artifacts', '/complete'].entries()) {
@@ -70,14 +70,14 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
   test.each([
     ['', async () => {}],
     [
-      ', though PostgreSQL was restarted meanwhile',
+      ', also when PostgreSQL was restarted in between',
       async () => {
         await suite.postgres.pause();
         await suite.postgres.resume();
       },
     ],
   ])(
-    'let nobody wait long for one that was stopped, which answers nothing from before when it goes on%s',
+    'keep responding while one is suspended, which gives no stale offer after it resumes%s',
     async (_, meanwhile) => {
       const world = await startWorld();
       const [stopped] = world.nodes as [FleetNode];
@@ -91,7 +91,7 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
     },
   );
 
-  test('are restarted one after the other without a request that fails', async () => {
+  test('are restarted one after the other without a failed request', async () => {
     const { nodes, call, offered } = await startWorld();
     let count = 0;
     const create = async () =>
@@ -115,7 +115,7 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
 
   describe('while PostgreSQL is away', () => {
     test.each(['fast', 'crash'] as const)(
-      'answer checks from memory, and go on with a publish when it is back (%s)',
+      'answer checks from memory, and continue a publish when it is back (%s)',
       async (how) => {
         const world = await startWorld();
         const { nodes, check, offered, begin } = world;
@@ -135,7 +135,7 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
       },
     );
 
-    test('answer 503 when that takes longer than what was known may stand in for it', async () => {
+    test('answer 503 once the stale window is over', async () => {
       const world = await startWorld(['--stale-if-error', '2']);
       const { nodes, offered } = world;
       const stops = nodes.map(({ url }) => keepDoing(() => offered(url)));

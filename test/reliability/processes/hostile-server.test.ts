@@ -47,13 +47,13 @@ const endless: Fault = {
 const ATTACKS: readonly Attack[] = [
   { name: 'never ends', fault: endless, exitOfAny: () => 8 },
   {
-    name: 'is a bomb of gzip',
+    name: 'is a gzip bomb',
     fault: answering(200, gzipSync(Buffer.alloc(256 * MIB)), { 'content-encoding': 'gzip' }),
     exitOfAny: () => 0,
   },
   { name: 'is a million arrays deep', fault: answering(200, '['.repeat(1_000_000)), exitOfAny: () => 0 },
   {
-    name: 'is a page',
+    name: 'is an HTML page',
     fault: answering(200, '<!doctype html><title>Log in</title>', { 'content-type': 'text/html' }),
     exitOfAny: (route) => (route === 'setSlug' ? 8 : 0),
   },
@@ -95,7 +95,7 @@ async function attackEach(
   }
 }
 
-describe('R57 a publish to a server of which one answer', () => {
+describe('R57 a publish to a server with one response that', () => {
   test.each(ATTACKS)(
     '$name ends with the right exit code',
     async ({ fault, exitOfAny }) => {
@@ -112,7 +112,7 @@ describe('R57 a publish to a server of which one answer', () => {
   );
 
   test.each([301, 302, 303, 307, 308])(
-    'is a redirect (%i) elsewhere takes nothing there but the request for a file',
+    'redirects (%i) to another server sends nothing there but the request for a file',
     async (status) => {
       const collected: IncomingMessage[] = [];
       const collector = await listenHttp((request, response) => {
@@ -131,7 +131,7 @@ describe('R57 a publish to a server of which one answer', () => {
   );
 });
 
-test('R57 the token goes to its own origin, and there only to what asks for it', async () => {
+test('R57 the token is sent only to its own origin, and only to routes that need it', async () => {
   const { proxy, world, publish } = await startRound();
   const storage = await startFaultProxy(world.server.url);
   const elsewhere = (text: string) =>

@@ -38,7 +38,7 @@ test.skipIf(process.platform !== 'linux')(
 );
 
 test.skipIf(process.platform !== 'linux')(
-  'a 512 MiB file is published in 150 MiB through a proxy that wants a password (reads /proc: Linux only)',
+  'a 512 MiB file is published in 150 MiB through a proxy that requires a password (reads /proc: Linux only)',
   async () => {
     const { world, env } = await startBehindProxy('https');
     const file = await writeLargeBundle(world.folder, 'Large.AppImage', 512 * 1024 ** 2);
@@ -55,7 +55,7 @@ test.skipIf(process.platform !== 'linux')(
 
 describeOnCeph('a 1 GiB file', (open) => {
   test(
-    'is published in parts in 200 MiB, and taken by the server in as much',
+    'is published in parts in 200 MiB, and received by the server in 200 MiB',
     async () => {
       const peak = await publishLarge(storageOptions(await open()));
       tell('Ceph', peak);

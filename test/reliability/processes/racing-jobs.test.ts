@@ -47,7 +47,7 @@ function startLine(route: RouteName | undefined) {
 describeOnEachStore('jobs', ({ files, start }) => {
   const races = RACES[files];
   test(
-    `R21 of two jobs with different bytes for one platform one wins and the other is a conflict, in ${races} races`,
+    `R21 with different files for one platform: one job wins and the other gets a conflict, in ${races} races`,
     async () => {
       const proxy = await startFaultProxy();
       const world = await startWorld(['--public-url', proxy.url.href], proxy.url, await start());

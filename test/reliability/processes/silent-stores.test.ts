@@ -31,7 +31,7 @@ test.each([
     /cannot be reached|not respond in time/,
   ],
 ])(
-  'serve ends with 9 and one sentence where %s takes connections and never answers',
+  'serve fails with 9 and one sentence if %s accepts connections and never responds',
   async (_, args, message) => {
     const dataDir = join(await tempFolder(), 'data');
     const serve = ['serve', '--port', '0', '--data-dir', dataDir, ...(await args())];

@@ -46,7 +46,7 @@ async function replace(file: string, by: Buffer): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-describe('R63 a file that, in the middle of its upload,', () => {
+describe('R63 in the middle of its upload, a file that', () => {
   test.each<[string, (file: string) => Promise<void>]>([
     ['grows', (file) => appendFile(file, 'more')],
     ['shrinks', (file) => truncate(file, LARGE - 1)],
@@ -58,7 +58,7 @@ describe('R63 a file that, in the middle of its upload,', () => {
     ['is replaced by the same', async (file) => replace(file, await readFile(file))],
     ['is removed', (file) => rm(file)],
   ])(
-    '%s ends it: nothing wrong is visible, and a re-run with the right one does the rest',
+    '%s ends the upload: no wrong file becomes visible, and a re-run with the right file completes the publish',
     async (_, change) => {
       const { proxy, app, folder, files, publish } = await startRound();
       const changing = String(bundles[1]?.bytes.length);
@@ -89,7 +89,7 @@ describe('R63 a file that, in the middle of its upload,', () => {
 });
 
 describe('R63 before the first write', () => {
-  test('all files are hashed, and all signatures read: what comes later is not taken for them', async () => {
+  test('all files are hashed and all signatures read, and files that change later are refused', async () => {
     const { proxy, app, folder, publish } = await startRound();
     let written = false;
     proxy.inject = ({ method }) => {
@@ -113,7 +113,7 @@ describe('R63 before the first write', () => {
       (file) => writeFile(`${file}.sig`, bundles[0]?.signature ?? ''),
       'preflight_refused',
     ],
-  ])('a file that %s is found, even as the last of three', async (_, spoil, code) => {
+  ])('a file that %s is reported, even as the last of three', async (_, spoil, code) => {
     const { app, files, publish } = await startRound();
     await spoil(files[2] ?? '');
     const { outcome, requests } = await publish();
@@ -124,7 +124,7 @@ describe('R63 before the first write', () => {
 });
 
 test.skipIf(!hasMinisign)(
-  'R64 after a publish, minisign accepts what each platform gets as it was signed (needs minisign)',
+  'R64 after a publish, minisign accepts the file that each platform gets (needs minisign)',
   async () => {
     const { proxy, app, publish } = await startRound();
     expect((await publish()).outcome).toMatchObject({ status: 'published' });

@@ -88,7 +88,7 @@ function affected({ recorded }: Round, { of }: RequestFault) {
 
 describe.each(['our', 'base'] as const)('R55 a publish to %s server', (kind) => {
   test.each(REQUEST_FAULTS)(
-    'of which a request $name goes on, and is cured by a re-run where none comes through after it',
+    'continues if one request $name, and is completed by a re-run if all requests after it fail',
     async (requestFault) => {
       const round = await startRound(kind);
       for (const { nth, fault, what } of affected(round, requestFault)) {
@@ -106,8 +106,8 @@ describe.each(['our', 'base'] as const)('R55 a publish to %s server', (kind) => 
     TIMEOUT_MS,
   );
 
-  test.each(['while it is tried again', 'after everything'] as const)(
-    'of which a request that was given up comes to the server %s goes on',
+  test.each(['during the retry', 'after the publish'] as const)(
+    'succeeds if a request that timed out reaches the server %s',
     async (when) => {
       const round = await startRound(kind);
       const { proxy } = round;
@@ -116,7 +116,7 @@ describe.each(['our', 'base'] as const)('R55 a publish to %s server', (kind) => 
         const { length } = proxy.requests;
         const everything = new AbortController();
         const triedAgain = () => expect.poll(() => proxy.requests.length).toBeGreaterThan(length + nth);
-        const meanwhile = when === 'after everything' ? () => once(everything.signal, 'abort') : triedAgain;
+        const meanwhile = when === 'after the publish' ? () => once(everything.signal, 'abort') : triedAgain;
         injectAt(round, nth, { at: 'before', outcome: 'late', meanwhile });
         const { outcome } = await app.publish(round.request);
         expect(outcome).toMatchObject({ status: 'published' });

@@ -70,7 +70,7 @@ async function publishAll(world: PublishWorld, version: string, sixJobs: boolean
 
 describeOnEachStore('a publish of six platforms', ({ files, create }) => {
   const publishes = PUBLISHES[files];
-  test(`pains 1: all platforms switch at one instant, in ${publishes} publishes`, {
+  test(`pains 1: switches all platforms at one instant, in ${publishes} publishes`, {
     timeout: 60_000 + publishes * 5000,
   }, async () => {
     const world = await startPublishWorld(SIX, async (dataDir) => {

@@ -43,7 +43,7 @@ async function startRound(concurrency: number) {
 const numbers = (recorded: readonly ProxiedRequest[]) => recorded.map((_, i) => i + 1);
 
 describe('R56 a request', () => {
-  test('is tried 6 times, and then the run ends', async () => {
+  test('is sent 6 times at most, and then the run fails', async () => {
     const { publishWith } = await startRound(4);
     for (const fault of [RESET, answering(500), answering(503), answering(429)]) {
       const { outcome, requests, waits } = await publishWith(() => fault);
@@ -106,9 +106,9 @@ describe(`R56 ${CLIENTS} clients send at most 1.5 times what they send to a heal
     ['resets all connections', RESET, everything, MOMENTS],
     ['answers 503 to everything', answering(503), everything, MOMENTS],
     ['answers 429 to everything', answering(429), everything, MOMENTS],
-    ['takes no upload', answering(503), uploads, [0]],
+    ['accepts no upload', answering(503), uploads, [0]],
   ])(
-    'to one that %s',
+    'to a server that %s',
     async (_, fault, affects, moments) => {
       const { createApp, proxy, request } = await startRound(4);
       const publishAll = async () => {

@@ -34,7 +34,7 @@ async function startRound() {
 
 describe('R57 a publish to a silent server', () => {
   test.each(SILENCES)(
-    'of which one answer %s goes on',
+    'succeeds if one response %s',
     async (_, pointOf) => {
       const { publishWith, recorded } = await startRound();
       for (const { number, answer } of spread(recorded.filter(isLimited), REQUESTS)) {
@@ -47,7 +47,7 @@ describe('R57 a publish to a silent server', () => {
     times(60_000, 300_000),
   );
 
-  test('of which no answer comes ends after 6 tries', async () => {
+  test('fails after 6 attempts if no response comes', async () => {
     const { publishWith } = await startRound();
     const { outcome, requests } = await publishWith(() => ({ at: 'before', outcome: 'hold' }));
     expect(outcome).toMatchObject({ code: 'network', message: expect.stringContaining('timeout') });

@@ -72,7 +72,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     ['small', BYTES],
     ['copied in parts', LARGE],
   ])(
-    'serves no byte of a file (%s) that was not verified, and works again once the defect is gone',
+    'never leads to an unverified byte of a file (%s) being served, and works again once the defect is gone',
     async (_, bytes) => {
       const { app, promise, complete, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
       const promised = await promise('1.0.0', bytes.length, { sha256: sha256Of(bytes) });
@@ -96,7 +96,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     },
   );
 
-  test('serves nothing of a file with only its size declared, unless it is what arrived', async () => {
+  test('never leads to a file with only its size declared being served, unless it is what arrived', async () => {
     const { app, promise, complete, expectNothingUnverified } = await openLyingStore(defect);
     const promised = await promise('1.0.0', BYTES.length);
     await app.put(promised.url, BYTES);
@@ -107,7 +107,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     }
   });
 
-  test('serves no byte of a file uploaded in parts that was not verified', async () => {
+  test('never leads to an unverified byte of a file uploaded in parts being served', async () => {
     const { app, fake, kept, expectNothingUnverified } = await openLyingStore(defect);
     const releaseId = await app.createRelease('1.0.0');
     const send = async (bytes: Buffer) => {
@@ -133,7 +133,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     expect((await app.fetchOffer()).equals(PARTED)).toBe(true);
   });
 
-  test('serves no upload of another length, however it was accepted', async () => {
+  test('never leads to an upload of another length being served, however it was accepted', async () => {
     const { app, promise, complete, expectNothingUnverified } = await openLyingStore(defect);
     for (const [patch, size] of [999, 1001, 2000].entries()) {
       const promised = await promise(`1.0.${patch}`, BYTES.length);
@@ -150,7 +150,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
   });
 });
 
-describe('the right bytes are not refused as wrong', () => {
+describe('the right file is not refused as wrong', () => {
   const openIdentified = async (defect: Defect) => {
     const world = await openLyingStore(defect);
     const promised = await world.promise('1.0.0', BYTES.length, { sha256: sha256Of(BYTES) });
@@ -165,7 +165,7 @@ describe('the right bytes are not refused as wrong', () => {
   };
 
   test.each<Defect>(['copy_of_other_bytes', 'copy_truncated', 'read_too_short', 'head_tells_other_size'])(
-    'by a store that has %s',
+    'because a store has %s',
     async (defect) => {
       const { complete, promised, expectTakenOnceMended } = await openIdentified(defect);
       for (let look = 0; look < 3; look++) {
@@ -177,20 +177,23 @@ describe('the right bytes are not refused as wrong', () => {
     },
   );
 
-  test.each<Defect>(['read_flips_a_bit', 'read_too_short'])('if a single read has %s', async (defect) => {
-    const { fake, complete, promised, expectTakenOnceMended } = await openIdentified(defect);
-    let reads = 0;
-    fake.intercept = ({ method, key }) => {
-      const isFile = /(staging|artifacts)\//.test(key); // neither a listing nor the owner's object
-      if (method === 'GET' && isFile && ++reads > 1) fake.defects.clear();
-      return undefined;
-    };
-    expect((await complete(promised)).json()).toMatchObject({ code: 'unavailable' });
-    await expectTakenOnceMended();
-  });
+  test.each<Defect>(['read_flips_a_bit', 'read_too_short'])(
+    'because a single read has %s',
+    async (defect) => {
+      const { fake, complete, promised, expectTakenOnceMended } = await openIdentified(defect);
+      let reads = 0;
+      fake.intercept = ({ method, key }) => {
+        const isFile = /(staging|artifacts)\//.test(key); // neither a listing nor the owner's object
+        if (method === 'GET' && isFile && ++reads > 1) fake.defects.clear();
+        return undefined;
+      };
+      expect((await complete(promised)).json()).toMatchObject({ code: 'unavailable' });
+      await expectTakenOnceMended();
+    },
+  );
 });
 
-test('no request of the server or of an uploading client has two kinds of authorization', async () => {
+test('no request by the server or an uploading client has two kinds of authorization', async () => {
   const { app, fake } = await openLyingStore('two_auth_accepted');
   await app.publish('1.0.0', BYTES).catch(() => {});
   await app.fetchOffer().catch(() => {});

@@ -23,12 +23,12 @@ function withBit(bit: number): Buffer {
 
 /** States of a release when its upload URL is used again, each with what leads to it. */
 const STATES = [
-  'it has no right bytes yet',
-  'it is complete, and a draft',
+  'no right file has arrived yet',
+  'it is complete and a draft',
   'it is live',
-  'a higher one is live',
+  'a higher version is live',
   'it is deleted',
-  'it is made again',
+  'it is created again',
 ] as const;
 
 describeOnEachStore('an upload', ({ files, start }) => {
@@ -79,11 +79,11 @@ describeOnEachStore('an upload', ({ files, start }) => {
     async (state) => {
       const { app, releaseId, url, publish, upload } = await startUpload();
       const isAfter = (earlier: (typeof STATES)[number]) => STATES.indexOf(state) >= STATES.indexOf(earlier);
-      if (isAfter('it is complete, and a draft')) requireStatus(await upload(BYTES), 200);
+      if (isAfter('it is complete and a draft')) requireStatus(await upload(BYTES), 200);
       if (isAfter('it is live')) await publish();
-      if (state === 'a higher one is live') await app.publish('2.0.0');
+      if (state === 'a higher version is live') await app.publish('2.0.0');
       if (isAfter('it is deleted')) await app.delete(releaseId);
-      if (state === 'it is made again') await app.publish('1.0.0', BYTES);
+      if (state === 'it is created again') await app.publish('1.0.0', BYTES);
       const offered = await app.offered();
       const served = offered && (await app.fetchOffer());
       for (let i = 0; i < REPEATS; i++) {
@@ -94,7 +94,7 @@ describeOnEachStore('an upload', ({ files, start }) => {
       if (isAfter('it is deleted')) return;
       requireStatus(
         await upload(BYTES),
-        files === 'disk' && isAfter('it is complete, and a draft') ? 409 : 200,
+        files === 'disk' && isAfter('it is complete and a draft') ? 409 : 200,
       );
       if (!isAfter('it is live')) await publish();
       const bytes = await app.follow('GET', await app.downloadUrl(releaseId));

@@ -281,14 +281,14 @@ describe('responses', () => {
     ['a release with a number for its id', ReleaseResponse, release, { id: 7 }, 'id'],
     ['a release with an empty id', ReleaseResponse, release, { id: '' }, 'id'],
     [
-      'a release whose artifact lacks its hash',
+      'a release with an artifact that lacks its hash',
       ReleaseResponse,
       release,
       { artifacts: [artifact, unhashed] },
       'artifacts.1.sha256',
     ],
     [
-      'a release whose artifact has a size in digits',
+      'a release with an artifact that has its size as text',
       ReleaseResponse,
       release,
       { artifacts: [{ ...artifact, file_size: '3' }] },
@@ -303,7 +303,7 @@ describe('responses', () => {
     ],
     ['an update with an empty url', UpdateResponse, update, { url: '' }, 'url'],
     ['an update with null for its signature', UpdateResponse, update, { signature: null }, 'signature'],
-    ['an app whose slug is a number', AppResponse, app, { slug: 5 }, 'slug'],
+    ['an app with a number as slug', AppResponse, app, { slug: 5 }, 'slug'],
     [
       'an extension that is no text',
       CapabilitiesResponse,

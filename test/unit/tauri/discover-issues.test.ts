@@ -136,7 +136,7 @@ describe('a bundle is an issue when its name, path and bytes disagree:', () => {
 });
 
 describe('two files for the same platform and kind', () => {
-  test('are an issue, as of builds with and without a triple', async () => {
+  test('are an issue, for example from builds with and without a triple', async () => {
     const project = await copyProject();
     const { 'Note Taker_1.2.0_x64-setup.exe': first } = await layOutBuild(project, 'windows');
     const triple = 'x86_64-pc-windows-msvc';
@@ -207,7 +207,7 @@ describe('unsigned bundles', () => {
     expect(issues).toEqual([expect.stringMatching(/^there is no \.sig for .*setup\.exe, .*\.msi, although/)]);
   });
 
-  test('are ignored when they are of another version', async () => {
+  test('are ignored when they have another version', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');
     await layOutBuild(project, 'linux', { version: '1.1.0', updaterArtifacts: false });

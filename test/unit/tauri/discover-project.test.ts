@@ -72,7 +72,7 @@ describe('what `tauri build` leaves', () => {
       ['Note Taker_1.2.0_aarch64.dmg: a .dmg is for first installations, not updates'],
     ],
     [
-      'on a Mac for Intel, whose arch only the header tells',
+      'on a Mac for Intel, with the arch only in the header',
       'darwin',
       { archs: ['x86_64'] },
       ['darwin-x86_64 app Note Taker.app.tar.gz'],

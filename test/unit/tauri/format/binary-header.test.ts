@@ -44,7 +44,7 @@ describe('the header of an executable', () => {
   test.each([
     ['nothing', Buffer.alloc(0)],
     ['text', Buffer.from('#!/bin/sh\nexec true\n')],
-    ['a Java class, whose magic is that of a fat Mach-O', javaClass],
+    ['a Java class, with the magic number of a fat Mach-O', javaClass],
     ['a fat Mach-O that is cut off in its table', fatMachO(['x86_64', 'aarch64']).subarray(0, 40)],
     ['an ELF that is cut off', appImage('x86_64').subarray(0, 18)],
     ['a DOS program', windowsProgram('x86_64').fill(0, 128)],

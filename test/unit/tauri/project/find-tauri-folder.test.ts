@@ -34,7 +34,7 @@ describe('the Tauri folder of a project', () => {
   });
 
   test.skipIf(process.getuid?.() === 0)(
-    'is looked for where this user may look (root may everywhere)',
+    'is searched for only in folders that this user can read (root can read all)',
     async () => {
       const project = await projectWith('private/notes.txt', 'desktop/tauri.conf.json');
       await chmod(join(project, 'private'), 0);

@@ -122,7 +122,7 @@ describe('a Tauri configuration', () => {
       /tauri\.linux\.conf\.json cannot be read/,
     ],
     [
-      'whose version file has none',
+      'with a version file that has none',
       { 'tauri.conf.json': '{"version":"package.json"}', 'package.json': '{}' },
       /package\.json has no version, but tauri\.conf\.json takes its version from there/,
     ],
