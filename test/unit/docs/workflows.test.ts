@@ -136,9 +136,13 @@ describe('what GitHub reads of this repository', () => {
     expect(parse(readPage(file))).toBeTypeOf('object');
   });
 
-  test('has a workflow that runs the checks, with no more rights than it needs', () => {
-    const { jobs, permissions } = parse(readPage('.github/workflows/ci.yml'));
-    expect(jobs.checks.steps.at(-1)).toEqual({ run: '.ci/run' });
+  test.each([
+    ['ci', 'checks', ['.ci/run']],
+    ['nightly', 'torture', ['.ci/run', 'npm run test:torture']],
+  ])('has a workflow %s that runs the checks, with no more rights than it needs', (name, job, commands) => {
+    const { jobs, permissions } = parse(readPage(`.github/workflows/${name}.yml`));
+    const runs = jobs[job].steps.map(({ run }: { run?: string }) => run).filter(Boolean);
+    expect(runs).toEqual(commands);
     expect(existsSync(join(ROOT, '.ci/run'))).toBe(true);
     expect(permissions).toEqual({ contents: 'read' });
   });
