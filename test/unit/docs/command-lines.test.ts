@@ -37,7 +37,7 @@ const calls = [...inBlocks, ...inProse, ...inExamples].flatMap((page) =>
 );
 
 describe('the command lines in docs and examples', () => {
-  test('are found', () => {
+  test('are found by these tests', () => {
     expect(inBlocks.flatMap((page) => page.calls).length).toBeGreaterThan(30);
     expect(inProse.flatMap((page) => page.calls).length).toBeGreaterThan(15);
     expect(inExamples.flatMap((page) => page.calls).length).toBeGreaterThan(3);

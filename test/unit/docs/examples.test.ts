@@ -20,7 +20,7 @@ test('each example is in the table of examples/README.md', () => {
   for (const { path } of EXAMPLES) expect(table).toContain(`(${path.replace('examples/', '')})`);
 });
 
-describe('what the docs show of an example is the example', () => {
+describe('what the docs show of an example matches the example', () => {
   test.each([
     ['docs/self-hosting/reverse-proxy.md', 'nginx', 'examples/nginx/single-node.conf'],
     ['docs/self-hosting/reverse-proxy.md', 'caddy', 'examples/caddy/Caddyfile'],
@@ -78,27 +78,30 @@ test("the bucket's policy allows what the server needs, and nothing else", () =>
   expect(allowed.toSorted()).toEqual([...S3_RIGHTS].toSorted());
 });
 
-test('rules for the bucket expire nothing that is served', () => {
+test('lifecycle rules for the bucket expire no served file', () => {
   const { Rules: rules } = JSON.parse(readPage('examples/s3/lifecycle.json'));
   const expiring = rules.filter((rule: object) => 'Expiration' in rule);
   expect(expiring).toMatchObject([{ Filter: { Prefix: 'updates/staging/' } }]);
 });
 
 describe('the environment files', () => {
-  test.each(EXAMPLES.filter(({ path }) => path.endsWith('.env')))('$path sets what is read', ({ text }) => {
-    const names = [...text.matchAll(/^(\w+)=/gm)].map(([, name = '']) => name);
-    expect(names.length).toBeGreaterThan(1);
-    for (const name of names.filter((variable) => !variable.startsWith('AWS_'))) {
-      expect(ENVIRONMENT_VARIABLES).toContain(name);
-    }
-  });
+  test.each(EXAMPLES.filter(({ path }) => path.endsWith('.env')))(
+    '$path sets only variables that are read',
+    ({ text }) => {
+      const names = [...text.matchAll(/^(\w+)=/gm)].map(([, name = '']) => name);
+      expect(names.length).toBeGreaterThan(1);
+      for (const name of names.filter((variable) => !variable.startsWith('AWS_'))) {
+        expect(ENVIRONMENT_VARIABLES).toContain(name);
+      }
+    },
+  );
 });
 
 describe('compose.yaml', () => {
   const { services, volumes, networks } = parse(readPage('examples/docker/compose.yaml'));
   const server = services['synckit-ota'];
 
-  test('builds the Dockerfile of this repository, and keeps what the image keeps', () => {
+  test('builds the Dockerfile of this repository, and uses its volume', () => {
     const context = normalize(join('examples/docker', server.build));
     expect(existsSync(join(ROOT, context, 'Dockerfile'))).toBe(true);
     const dockerfile = readPage('Dockerfile');
@@ -109,7 +112,7 @@ describe('compose.yaml', () => {
     expect(dockerfile).toContain(`EXPOSE ${server.expose[0]}`);
   });
 
-  test('starts the server with options that it has', () => {
+  test('starts the server with existing options', () => {
     const { options } = optionsOf(['serve']);
     const given = server.command.filter((word: string) => word.startsWith('--'));
     expect(given.length).toBeGreaterThan(1);

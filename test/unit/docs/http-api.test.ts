@@ -57,7 +57,7 @@ describe('the page of the HTTP API', () => {
     for (const field of fields) expect(codeIn(text)).toContain(field);
   });
 
-  test('has every code of a problem with its status', () => {
+  test('has the code and status of every problem', () => {
     const rows = tableRows(textOf(['Errors']));
     const documented = rows.map(([code = '', status]) => [code.replaceAll('`', ''), Number(status)]);
     expect(Object.fromEntries(documented)).toEqual(PROBLEM_STATUS);
@@ -71,7 +71,7 @@ describe('the page of the HTTP API', () => {
     }
   });
 
-  test('has every extension, in the order they are announced in', () => {
+  test('has every extension, in the order in which the server announces them', () => {
     const rows = tableRows(textOf(['Extensions'])).map(([name = '']) => name.replaceAll('`', ''));
     expect(rows).toEqual([...EXTENSIONS, ...REMOTE_EXTENSIONS]);
   });
@@ -81,7 +81,7 @@ describe('the page of the HTTP API', () => {
     expect(rows).toEqual([...SCOPES]);
   });
 
-  test('has the limits there are', () => {
+  test('has the limits of the server', () => {
     expect(PAGE).toContain(SLUG_PATTERN);
     expect(PAGE).toContain(CHANNEL_PATTERN);
     for (const word of RESERVED_SLUGS) expect(textOf([headingOf('setSlug')])).toContain(`\`${word}\``);

@@ -8,7 +8,7 @@ describe('the README', () => {
     expect(README.trimEnd().split('\n').length).toBeLessThanOrEqual(180);
   });
 
-  test('shows the commands that a clone is tried and tested with', () => {
+  test('shows the commands to try and to test a clone', () => {
     const lines = blocks(README, 'sh').flatMap(({ text }) => text.split('\n'));
     expect(lines).toContain('npm ci && npm run quickstart');
     expect(lines).toContain('npm ci && npm test');
@@ -22,7 +22,7 @@ describe('the README', () => {
     for (const name of called) expect(scripts).toHaveProperty([name ?? '']);
   });
 
-  test('has one picture, which explains itself without being seen', () => {
+  test('has one picture, with a text alternative', () => {
     const pictures = [...README.matchAll(/<img src="([^"]+)"[^>]* alt="([^"]+)"/g)];
     expect(pictures).toHaveLength(1);
     const [, path = '', description = ''] = pictures[0] ?? [];

@@ -33,13 +33,13 @@ describe('the page of exit codes', () => {
     expect(codes.map(([code]) => Number(code)).sort()).toEqual(Object.values(EXIT).sort());
   });
 
-  test('says of one code alone that the same command can be tried again', () => {
+  test('says of exactly one code that the same command can be retried', () => {
     expect(codes.filter(([, , , retry]) => retry === 'yes').map(([code]) => Number(code))).toEqual([
       EXIT.network,
     ]);
   });
 
-  test('has the exit code of each code of an error', () => {
+  test('has the exit code of each error code', () => {
     const documented = errors.map(([code = '', exit = '']) => [code.replaceAll('`', ''), exit] as const);
     for (const [code, exit] of documented.filter(([name]) => name !== 'bug')) {
       expect(exit.split(', ').map(Number), code).toContain(exitCodeOf(code as OtaErrorCode));
@@ -52,7 +52,7 @@ describe('the page of exit codes', () => {
 describe('the page of environment variables', () => {
   const rows = tableRows(readText('docs/reference/environment.md'));
 
-  test('has each variable that an option can be set by, with its options', () => {
+  test('has each variable that sets an option, with that option', () => {
     const options = allCommands(program).flatMap((command) => command.options);
     const expected = new Map<string, Set<string>>();
     for (const { envVar, long } of options) {

@@ -46,7 +46,7 @@ describe.each([...WORKFLOWS])('examples/github-actions/%s', (_, { permissions, e
     expect(permissions).toEqual({ contents: 'read' });
   });
 
-  test('uses actions of a version', () => {
+  test('pins actions to a version', () => {
     const used = steps.flatMap(({ uses }) => uses ?? []).filter((name) => name !== ACTION_IN_APP);
     expect(used.length).toBeGreaterThan(2);
     for (const name of used) expect(name).toMatch(/^[\w.-]+\/[\w.-]+@\S+$/);
@@ -107,7 +107,7 @@ describe('the action, where docs and examples use it', () => {
   });
 });
 
-test('docs, examples and the action name the version that this is', () => {
+test('docs, examples and the action name the current version', () => {
   const texts = [...PAGES, ...EXAMPLES].map(({ text }) => text);
   const named = [...texts, readPage('action.yml')].flatMap((text) =>
     [...text.matchAll(/synckit-ota(?:@v?|-)([0-9]+\.[^\s`]*?)(?:\.tgz)?(?=[\s`]|$)/g)].map(
@@ -118,7 +118,7 @@ test('docs, examples and the action name the version that this is', () => {
   expect(new Set(named)).toEqual(new Set([packageVersion()]));
 });
 
-test('no repository is named that package.json does not name', () => {
+test('no repository is named except those in package.json', () => {
   const { repository } = JSON.parse(readPage('package.json'));
   const named = [...PAGES, ...EXAMPLES].flatMap(({ path, text }) =>
     [
@@ -129,14 +129,14 @@ test('no repository is named that package.json does not name', () => {
   if (repository === undefined) expect(named).toEqual([]);
 });
 
-describe('what GitHub reads of this repository', () => {
+describe("GitHub's files in this repository", () => {
   const files = globSync('.github/**/*.yml', { cwd: ROOT });
 
-  test.each(files)('%s is YAML', (file) => {
+  test.each(files)('are YAML: %s', (file) => {
     expect(parse(readPage(file))).toBeTypeOf('object');
   });
 
-  test('has a workflow that runs the checks, with no more rights than it needs', () => {
+  test('have a workflow that runs the checks, with minimal permissions', () => {
     const { jobs, permissions } = parse(readPage('.github/workflows/ci.yml'));
     expect(jobs.checks.steps.at(-1)).toEqual({ run: '.ci/run' });
     expect(existsSync(join(ROOT, '.ci/run'))).toBe(true);
