@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { packageVersion } from '../../../src/cli/package-version.ts';
 import { inputIn, readAction, stepOf } from '../../support/docs/action-file.ts';
 import { optionsOf } from '../../support/docs/command-tree.ts';
-import { readPage } from '../../support/docs/pages.ts';
+import { readText } from '../../support/docs/pages.ts';
 
 const action = await readAction();
 const step = stepOf(action);
-const page = readPage('docs/publishing/github-action.md');
+const page = readText('docs/publishing/github-action.md');
 
 describe('the action', () => {
   test('is composite, with one step in bash', () => {

@@ -1,6 +1,7 @@
 import { existsSync, globSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { codeIn, ROOT, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { ROOT, readText } from '../../support/docs/pages.ts';
 
 const sources = ['src', 'test'].flatMap((folder) =>
   readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' })
@@ -68,8 +69,9 @@ const TO_COME = [
 ];
 
 test.each(globSync('docs/contributing/**/*.md', { cwd: ROOT }))('%s names only files that exist', (page) => {
-  const prose = readText(page).replace(/^```.*?^```$/gms, '');
-  const paths = codeIn(prose).filter((code) => /^(?:src|test|docs|examples|bin)\/[\w./-]+$/.test(code));
+  const paths = codeSpansIn(readText(page)).filter((code) =>
+    /^(?:src|test|docs|examples|bin)\/[\w./-]+$/.test(code),
+  );
   const missing = paths.filter((path) => !existsSync(`${ROOT}${path}`) && !TO_COME.includes(path));
   expect(missing).toEqual([]);
 });

@@ -8,7 +8,8 @@ import { PROBLEM_STATUS } from '../../../src/protocol/problem.ts';
 import { type Route, type RouteName, routes } from '../../../src/protocol/routes.ts';
 import { RESERVED_SLUGS, SLUG_PATTERN } from '../../../src/protocol/slug.ts';
 import { SCOPES } from '../../../src/protocol/token.ts';
-import { codeIn, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { readText } from '../../support/docs/pages.ts';
 
 const PAGE = readText('docs/reference/http-api.md');
 const sections = sectionsOf(PAGE);
@@ -54,7 +55,7 @@ describe('the page of the HTTP API', () => {
     const text = textOf(SECTIONS_OF[name] ?? []);
     const fields = [...fieldsOf(schema)];
     expect(fields.length).toBeGreaterThan(0);
-    for (const field of fields) expect(codeIn(text)).toContain(field);
+    for (const field of fields) expect(codeSpansIn(text)).toContain(field);
   });
 
   test('has the code and status of every problem', () => {

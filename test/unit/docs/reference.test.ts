@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import type { OtaErrorCode } from '../../../src/errors.ts';
-import { codeIn, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { readText } from '../../support/docs/pages.ts';
 
 const program = createProgram(() => {
   throw new Error('no command is run');
@@ -61,14 +62,14 @@ describe('the page of environment variables', () => {
     }
     const documented = rows
       .filter(([variable = '']) => variable.startsWith('`SYNCKIT_OTA_'))
-      .map(([variable = '', flags = '']) => [codeIn(variable)[0], new Set(codeIn(flags))]);
+      .map(([variable = '', flags = '']) => [codeSpansIn(variable)[0], new Set(codeSpansIn(flags))]);
     expect(new Map(documented as [string, Set<string>][])).toEqual(expected);
   });
 
   test.each(['CI', 'TERM', 'GITHUB_ACTIONS', 'GITHUB_OUTPUT', 'GITHUB_STEP_SUMMARY', 'CARGO_TARGET_DIR'])(
     'has %s, which the program reads itself',
     (variable) => {
-      expect(rows.flatMap(([variables = '']) => codeIn(variables))).toContain(variable);
+      expect(rows.flatMap(([variables = '']) => codeSpansIn(variables))).toContain(variable);
     },
   );
 });

@@ -6,12 +6,13 @@ import { packageVersion } from '../../../src/cli/package-version.ts';
 import { parsePlatform } from '../../../src/protocol/platform.ts';
 import { readAction } from '../../support/docs/action-file.ts';
 import { callsIn } from '../../support/docs/calls.ts';
-import { blocks, EXAMPLES, PAGES, ROOT, readPage } from '../../support/docs/pages.ts';
+import { blocksIn } from '../../support/docs/markdown.ts';
+import { EXAMPLES, PAGES, ROOT, readText } from '../../support/docs/pages.ts';
 import { type Step, WORKFLOWS } from '../../support/docs/workflow.ts';
 
 const ACTION_IN_APP = './.github/actions/synckit-ota';
 
-const inDocs: Step[] = PAGES.flatMap(({ text }) => blocks(text, 'yaml'))
+const inDocs: Step[] = PAGES.flatMap(({ text }) => blocksIn(text, 'yaml'))
   .map((block) => parse(block.text))
   .filter((document) => Array.isArray(document))
   .flat();
@@ -81,7 +82,7 @@ describe('the workflow for three systems', () => {
 });
 
 test('the blocks of YAML in the docs are YAML', () => {
-  const documents = PAGES.flatMap(({ text }) => blocks(text, 'yaml')).map((block) => parse(block.text));
+  const documents = PAGES.flatMap(({ text }) => blocksIn(text, 'yaml')).map((block) => parse(block.text));
   expect(documents.length).toBeGreaterThan(3);
   for (const document of documents) expect(document).toBeTypeOf('object');
 });
@@ -109,7 +110,7 @@ describe('the action, where docs and examples use it', () => {
 
 test('docs, examples and the action name the current version', () => {
   const texts = [...PAGES, ...EXAMPLES].map(({ text }) => text);
-  const named = [...texts, readPage('action.yml')].flatMap((text) =>
+  const named = [...texts, readText('action.yml')].flatMap((text) =>
     [...text.matchAll(/synckit-ota(?:@v?|-)([0-9]+\.[^\s`]*?)(?:\.tgz)?(?=[\s`]|$)/g)].map(
       ([, version]) => version,
     ),
@@ -119,7 +120,7 @@ test('docs, examples and the action name the current version', () => {
 });
 
 test('no repository is named except those in package.json', () => {
-  const { repository } = JSON.parse(readPage('package.json'));
+  const { repository } = JSON.parse(readText('package.json'));
   const named = [...PAGES, ...EXAMPLES].flatMap(({ path, text }) =>
     [
       ...text.matchAll(/uses: (\S+\/synckit-ota)@/g),
@@ -133,11 +134,11 @@ describe("GitHub's files in this repository", () => {
   const files = globSync('.github/**/*.yml', { cwd: ROOT });
 
   test.each(files)('are YAML: %s', (file) => {
-    expect(parse(readPage(file))).toBeTypeOf('object');
+    expect(parse(readText(file))).toBeTypeOf('object');
   });
 
   test('have a workflow that runs the checks, with minimal permissions', () => {
-    const { jobs, permissions } = parse(readPage('.github/workflows/ci.yml'));
+    const { jobs, permissions } = parse(readText('.github/workflows/ci.yml'));
     expect(jobs.checks.steps.at(-1)).toEqual({ run: '.ci/run' });
     expect(existsSync(join(ROOT, '.ci/run'))).toBe(true);
     expect(permissions).toEqual({ contents: 'read' });
