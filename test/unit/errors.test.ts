@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { hasStatus, OtaError } from '../../src/errors.ts';
 
-test('an error that stands for a response has its status', () => {
+test('an error for a response has its status', () => {
   const error = new OtaError('preflight_refused', 'Too large', { status: 413 });
   expect(hasStatus(error, 413)).toBe(true);
   expect(hasStatus(error, 400, 413)).toBe(true);

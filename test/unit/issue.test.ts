@@ -9,7 +9,7 @@ const issue = (code: Issue['code'], message: string = code): Issue => ({
 });
 
 describe('issues', () => {
-  test('that are none throw nothing', () => {
+  test('throw nothing if there are none', () => {
     expect(() => throwIssues([])).not.toThrow();
   });
 
@@ -26,7 +26,7 @@ describe('issues', () => {
     expect(toError([issue('conflict'), issue('usage')]).issueIds).toEqual(['release.yanked', 'file.missing']);
   });
 
-  test('are all named, each with what to do', () => {
+  test('are all named, each with its hint', () => {
     const error = toError([issue('conflict', 'a'), issue('conflict', 'b')]);
     expect(error.message.split('\n')).toEqual([
       '2 problems, nothing was published:',
@@ -55,7 +55,7 @@ describe('results for a list', () => {
     expect(issues.map(({ code }) => code)).toEqual(['usage', 'conflict', 'conflict']);
   });
 
-  test('give their value, or throw all that is wrong', () => {
+  test('give their value, or throw all issues', () => {
     expect(requireOk(ok(7))).toBe(7);
     expect(() => requireOk(refused(issue('conflict'), issue('usage')))).toThrow(
       expect.objectContaining({ code: 'usage', issueIds: ['release.yanked', 'file.missing'] }),

@@ -49,7 +49,7 @@ const FILES: readonly (readonly [path: string, text: string, ...rules: string[]]
   ['src/client/promise.ts', 'async function f() {}\nf();', 'noFloatingPromises'],
 ];
 
-test('the lint rules find what they are there for, and nothing else', async () => {
+test('the lint rules find what they are meant to find, and nothing else', async () => {
   const root = await tempFolder();
   for (const path of ['.biome.jsonc', 'test/architecture/no-import-types.grit'])
     cpSync(join(ROOT, path), join(root, path));

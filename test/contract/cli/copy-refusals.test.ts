@@ -214,7 +214,7 @@ describeOnPostgres('copy', () => {
   });
 
   test.each(['cut before', 'cut after'] as const)(
-    'can be run again when the database fails at the end, and finds out whether it was committed: %s',
+    'can be run again when the database fails at the end, and detects whether it was committed: %s',
     async (how) => {
       const { dataDir, place, env } = await openWorld();
       const proxy = await PostgresProxy.to(postgres.server);

@@ -219,7 +219,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
   ],
 ];
 
-describe("a user's mistake is reported in one sentence that names it and what to do", () => {
+describe("a user's mistake is reported in one sentence with a hint", () => {
   let folder: string;
 
   beforeAll(async () => {

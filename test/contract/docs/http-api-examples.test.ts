@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readText, shapeOf } from '../../support/docs/markdown.ts';
+import { shapeOf } from '../../support/docs/json-shape.ts';
+import { readText } from '../../support/docs/pages.ts';
 import { isInstalled } from '../../support/process/is-installed.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
@@ -23,14 +24,14 @@ interface Example {
 const [onDisk = '', onS3 = ''] = readText('docs/reference/http-api.md').split(/^## Uploads to S3$/m);
 
 describe.skipIf(!isInstalled('curl'))('the commands on the page of the HTTP API (need curl)', () => {
-  test('run one after the other on a new server, and are answered as the page shows', async () => {
+  test('run one after the other on a new server, and give the responses on the page', async () => {
     const server = await openTestServer(await tempFolder());
     onTestFinished(() => server.close());
     const app = await server.createApp({ name: 'My App' });
     await runAll(examplesIn(onDisk), await variables(server, app));
   });
 
-  test('run likewise on a server with S3 storage', async () => {
+  test('do the same on a server with S3 storage', async () => {
     const server = await startS3Server(await tempFolder(), await fakeS3Place(), { pollSchedule: NEVER });
     const app = await server.createApp({ name: 'My App', slug: 'my-app' });
     const settings = await variables(server, app);
@@ -44,7 +45,7 @@ describe.skipIf(!isInstalled('curl'))('the commands on the page of the HTTP API 
   });
 });
 
-test('the page has commands for both kinds of storage', () => {
+test('the commands on the page include some for each kind of storage', () => {
   expect(examplesIn(onDisk).length).toBeGreaterThan(15);
   expect(examplesIn(onS3).length).toBeGreaterThan(4);
 });

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
-import { blocksOf, readText, sectionsOf, shapeOf } from '../../support/docs/markdown.ts';
+import { shapeOf } from '../../support/docs/json-shape.ts';
+import { blocksIn, sectionsOf } from '../../support/docs/markdown.ts';
+import { readText } from '../../support/docs/pages.ts';
 import { captureOutput } from '../../support/process/captured-output.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, writeBundle } from '../../support/publish/world.ts';
@@ -21,7 +23,7 @@ afterEach(() => {
 /** The shape of what the page shows for a command. */
 function shown(heading: string, index = 0): unknown {
   const section = sections.find((candidate) => candidate.heading === heading);
-  return shapeOf(JSON.parse(blocksOf(section?.text ?? '', 'json')[index] ?? 'null'));
+  return shapeOf(JSON.parse(blocksIn(section?.text ?? '', 'json')[index]?.text ?? 'null'));
 }
 
 /** Runs a command in this process. @returns its exit code and the document on stdout */

@@ -179,7 +179,7 @@ describe('parseSignature', () => {
     expect(parseSignature(change(unbound))).toEqual({ kind: 'malformed', reason });
   });
 
-  test('finds the text malformed wherever it is cut off', () => {
+  test('reports malformed text wherever it is cut off', () => {
     const text = unwrap(unbound).trim();
     const cuts = Array.from({ length: text.length }, (_, end) => parseSignature(wrap(text.slice(0, end))));
     expect(cuts.length).toBeGreaterThan(250);
@@ -235,7 +235,7 @@ describe('verifySignature, on what the real signer wrote', () => {
     });
   });
 
-  test('refuses another key that goes by the same id', () => {
+  test('refuses another key with the same id', () => {
     const impostor = { keyId: key().keyId, key: publicKey(other.publicKey).key };
     expect(verifySignature(signature(unbound), { publicKey: impostor, message: prehash(BYTES) })).toEqual({
       valid: false,

@@ -12,7 +12,7 @@ describeOnS3('a publish to a server with its files', (openPlace) => {
     return { ...(await startPublishWorld([LINUX, MAC, DEB], open)), place };
   }
 
-  test('takes three requests a file, goes live for all platforms, is verified, and leaves nothing else', async () => {
+  test('takes three requests per file, goes live for all platforms, is verified, and leaves nothing else', async () => {
     const world = await startWorld();
     const { outcome, transport } = await world.run();
     expect(outcome).toMatchObject({
@@ -25,10 +25,10 @@ describeOnS3('a publish to a server with its files', (openPlace) => {
   });
 
   test.each([
-    ['the server has not looked since', NEVER],
-    ['the server has looked since', { first: 20, max: 40 }],
+    ['the server has not polled since', NEVER],
+    ['the server has polled since', { first: 20, max: 40 }],
   ])(
-    'that died between a PUT and the call after it is finished by the next run, where %s',
+    'that died between a PUT and the request after it is finished by the next run, if %s',
     async (_, waits) => {
       const world = await startWorld(waits);
       const isCall = ({ url }: { url: URL }) => url.pathname.endsWith('/complete');
@@ -43,7 +43,7 @@ describeOnS3('a publish to a server with its files', (openPlace) => {
     },
   );
 
-  test('with expected platforms knows that its last file took the release live', async () => {
+  test('with expected platforms reports that its last file made the release live', async () => {
     const world = await startWorld();
     const expect3 = ['linux-x86_64', 'darwin-aarch64'];
     const first = await world.run({ artifacts: world.filesOf(MAC), expect: expect3 });

@@ -68,7 +68,7 @@ async function startWorld(open?: Parameters<typeof startPublishWorld>[1]) {
   return { publisher, transport, artifacts };
 }
 
-test('a dry run only looks, and lists every request that the publish then sends, in order', async () => {
+test('a dry run only reads, and lists in order every request that the publish then sends', async () => {
   const world = await startWorld();
   const { artifacts } = world;
   const first = await planAndSend(world, { version: '1.2.0', artifacts: artifacts.slice(0, 2) });
@@ -100,7 +100,7 @@ test('a dry run only looks, and lists every request that the publish then sends,
   expect(draft.planned).toEqual(draft.sent);
 });
 
-test('a dry run lists the call after each PUT where files arrive in a store elsewhere', async () => {
+test('a dry run lists the request after each PUT if files are uploaded to a remote store', async () => {
   const place = await fakeS3Place();
   const world = await startWorld((dataDir) => openS3Server(dataDir, place, { pollSchedule: NEVER }));
   const first = await planAndSend(world, { version: '1.2.0', artifacts: world.artifacts });
@@ -108,7 +108,7 @@ test('a dry run lists the call after each PUT where files arrive in a store else
   expect(first.planned).toEqual(first.sent);
 });
 
-test('a dry run that ends in an error shows which files are refused, and which are sound', async () => {
+test('a dry run that fails shows which files are refused and which are valid', async () => {
   const { publisher, artifacts } = await startWorld();
   await publish(publisher, publishRequest({ artifacts: artifacts.slice(0, 2) }));
   const [linux, mac] = artifacts;

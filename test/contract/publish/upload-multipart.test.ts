@@ -101,7 +101,7 @@ function strike(world: World, part: number, count: number, answer: Answer): void
 
 const isCompletion = ({ url }: { url: URL }) => url.pathname.endsWith('/complete');
 
-describe('a file that goes in parts', () => {
+describe('a file that is uploaded in parts', () => {
   test('is read once, sent part by part, finalized, and reported from start to end', async () => {
     const world = await openWorld();
     const { outcome, publisher, transport } = await world.upload();
@@ -147,7 +147,7 @@ describe('a file that goes in parts', () => {
       'is answered with half an answer',
       { status: 200, body: 'cut off', headers: { 'content-length': '7' }, cutAt: 3 },
     ],
-  ])('R55: has a part sent again if its PUT %s, and no other', async (_, answer) => {
+  ])('R55: has only that part sent again if its PUT %s', async (_, answer) => {
     const world = await openWorld();
     strike(world, 2, 2, answer);
     const { outcome, publisher } = await world.upload();
@@ -157,7 +157,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('R56: is given up when a part fails again and again, and what is there is not sent again by the next run', async () => {
+  test('R56: is given up when a part keeps failing, and the next run sends only the missing parts', async () => {
     const world = await openWorld();
     strike(world, 3, Number.POSITIVE_INFINITY, { status: 500 });
     const { outcome, publisher } = await world.upload();
@@ -233,7 +233,7 @@ describe('a file that goes in parts', () => {
     });
   });
 
-  test('is sent again where an earlier run uploaded a different file', async () => {
+  test('is sent again if an earlier run uploaded a different file', async () => {
     const world = await openWorld();
     strike(world, 2, Number.POSITIVE_INFINITY, { status: 500 });
     await world.upload();
@@ -248,7 +248,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('is refused when it arrives as other bytes, and not sent again by that run', async () => {
+  test('is refused when different bytes arrive, and is not sent again by that run', async () => {
     const world = await openWorld();
     world.fake.defects.add('put_flips_a_bit');
     expect((await world.upload()).outcome).toMatchObject({ code: 'preflight_refused' });
@@ -271,7 +271,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('is finalized where it was assembled before, without sending any of it', async () => {
+  test('is finalized without sending any of it if it was assembled before', async () => {
     const world = await openWorld();
     const way = world.job();
     const cannotBeTaken = ({ header }: Operation) => header('x-amz-copy-source') !== undefined;
@@ -292,7 +292,7 @@ describe('a file that goes in parts', () => {
     await world.expectServed();
   });
 
-  test('is a conflict where another job has uploaded a different file', async () => {
+  test('is a conflict if another job has uploaded a different file', async () => {
     const world = await openWorld();
     const way = world.job();
     const other = Buffer.from('other');

@@ -41,7 +41,7 @@ describe.each([
   ['other bytes', BYTES.length, sha256Of(randomBytes(10))],
   ['another size', BYTES.length - 1, sha256Of(BYTES)],
 ])('the reason for refusing %s', (_, size, sha256) => {
-  test('is recorded before they are dropped', async () => {
+  test('is recorded before the bytes are dropped', async () => {
     const place = await fakeS3Place();
     const { app, promise, complete, server } = await openRemoteWorld(place, { pollSchedule: NEVER });
     const promised = await promise('1.0.0', size, { sha256 });

@@ -176,7 +176,7 @@ test('a copy in parts that fails halfway leaves no parts', async () => {
   expect(await storage.receive('upload', options)).toMatchObject({ size: 11 * MIB });
 });
 
-test('bytes that differ when read again are the store’s fault, not a wrong signature', async () => {
+test('bytes that differ when read again are reported as the store’s fault, not as a wrong signature', async () => {
   const place = await fakeS3Place();
   const { stage } = await openS3(place);
   const staged = await stage(Buffer.from('bytes'));
@@ -220,7 +220,7 @@ describe.each([
   });
 });
 
-test('an object that is listed without an age is not taken for old', async () => {
+test('an object that is listed without an age does not count as old', async () => {
   const place = await fakeS3Place();
   const { storage } = await openS3(place);
   place.fake.intercept = ({ method, query }) => {

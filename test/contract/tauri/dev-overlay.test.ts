@@ -10,7 +10,7 @@ const overlay = devOverlay('http://127.0.0.1:4680', 'note-taker', generateSignin
 const text = formatOverlay(overlay);
 
 test.each(['dev', 'build'] as const)(
-  "the overlay is taken by Tauri's own command line: %s --config",
+  "the overlay is accepted by Tauri's own command line: %s --config",
   async (command) => {
     const project = await copyProject();
     const file = join(project, 'overlay of mine.json');

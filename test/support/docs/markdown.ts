@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-
-/** The text of a file, by its path from the repository's root. */
-export function readText(path: string): string {
-  return readFileSync(`${ROOT}${path}`, 'utf8');
+/** A fenced block. */
+export interface Block {
+  readonly language: string;
+  /** Without the indentation that it has in a list. */
+  readonly text: string;
 }
 
 /** A heading and the text up to the next heading of any level. */
@@ -41,34 +38,23 @@ export function tableRows(text: string): string[][] {
     );
 }
 
-/** What stands between backticks in a text. */
-export function codeIn(text: string): string[] {
-  return [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
+/** The fenced blocks of a text that are in one of these languages. */
+export function blocksIn(text: string, ...languages: string[]): Block[] {
+  const fenced = [...text.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)];
+  return fenced
+    .map(([, indent = '', language = '', block = '']) => ({
+      language,
+      text: block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    }))
+    .filter(({ language }) => languages.includes(language));
 }
 
-/** GitHub's anchor of a heading. */
-export function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} _-]/gu, '')
-    .replaceAll(' ', '-');
+/** A text without its fenced blocks. */
+export function proseIn(text: string): string {
+  return text.replaceAll(/^ *```.*?^ *```$/gms, '');
 }
 
-/** The content of every fenced block of a language in a text. */
-export function blocksOf(text: string, language: string): string[] {
-  const fenced = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)];
-  return fenced.filter(([, name]) => name === language).map(([, , content = '']) => content);
-}
-
-/**
- * The names and types of everything in a value, to hold what a page shows against what really comes. Elements of a list
- * that are alike count once.
- */
-export function shapeOf(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    const shapes = new Map(value.map(shapeOf).map((shape) => [JSON.stringify(shape), shape]));
-    return [...shapes.values()];
-  }
-  if (typeof value !== 'object' || value === null) return value === null ? null : typeof value;
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, shapeOf(field)]));
+/** The text in backticks outside of fenced blocks. */
+export function codeSpansIn(text: string): string[] {
+  return [...proseIn(text).matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll(/\s+/g, ' '));
 }

@@ -11,42 +11,20 @@ export interface Page {
   readonly text: string;
 }
 
-export interface Block {
-  readonly language: string;
-  /** Without the indentation that it has in a list. */
-  readonly text: string;
-}
-
 /** Every page of the documentation. */
 export const PAGES = readPages('*.md', 'docs/**/*.md', 'examples/**/*.md').filter(
   ({ path }) => path !== 'CHANGELOG.md',
 );
 
-/** Every file in `examples` but its own page. */
+/** Every file in `examples` except its README. */
 export const EXAMPLES = readPages('examples/**/*.*').filter(({ path }) => !path.endsWith('.md'));
 
-export function readPage(path: string): string {
+/** The text of a file, by its path from the root of the repository. */
+export function readText(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
-}
-
-/** The fenced blocks of these languages in a text of Markdown. */
-export function blocks(text: string, ...languages: string[]): Block[] {
-  const fenced = [...text.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)];
-  return fenced
-    .map(([, indent = '', language = '', block = '']) => ({
-      language,
-      text: block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    }))
-    .filter(({ language }) => languages.includes(language));
-}
-
-/** The text in backticks outside of fenced blocks. */
-export function codeSpans(text: string): string[] {
-  const prose = text.replaceAll(/^ *```.*?^ *```$/gms, '');
-  return [...prose.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replaceAll(/\s+/g, ' '));
 }
 
 function readPages(...patterns: string[]): Page[] {
   const paths = globSync(patterns, { cwd: ROOT, exclude: ['node_modules'] });
-  return paths.toSorted().map((path) => ({ path, text: readPage(path) }));
+  return paths.toSorted().map((path) => ({ path, text: readText(path) }));
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { CLI_REFERENCE, cliReference } from './cli-reference.ts';
-import { ROOT } from './markdown.ts';
+import { ROOT } from './pages.ts';
 
 writeFileSync(`${ROOT}${CLI_REFERENCE}`, cliReference());

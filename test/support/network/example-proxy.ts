@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { readPage } from '../docs/pages.ts';
+import { readText } from '../docs/pages.ts';
 import { freePorts } from '../process/free-ports.ts';
 import { isInstalled } from '../process/is-installed.ts';
 import { UNTIL_INPUT_ENDS } from '../process/until-input-ends.ts';
@@ -106,7 +106,7 @@ async function startUntilFinished({ folder, port, command, env }: ProxyOptions):
 /** The example's own text, with other addresses. */
 function severalNodes(port: number, nodePorts: readonly number[]): string {
   const nodes = [...nodePorts];
-  const config = withoutTls(readPage('examples/nginx/several-nodes.conf'), port).replaceAll(
+  const config = withoutTls(readText('examples/nginx/several-nodes.conf'), port).replaceAll(
     /server 10\.0\.0\.\d+:4680/g,
     () => `server 127.0.0.1:${nodes.shift()}`,
   );
@@ -115,7 +115,7 @@ function severalNodes(port: number, nodePorts: readonly number[]): string {
 }
 
 function singleNode(port: number, nodePort: number): string {
-  const example = readPage('examples/nginx/single-node.conf');
+  const example = readText('examples/nginx/single-node.conf');
   return replaceOnce(withoutTls(example, port), '127.0.0.1:4680', `127.0.0.1:${nodePort}`);
 }
 
@@ -127,7 +127,7 @@ function withoutTls(example: string, port: number): string {
 }
 
 function caddyfile(port: number, nodePort: number): string {
-  const example = readPage('examples/caddy/Caddyfile').replaceAll(/^#.*$/gm, '');
+  const example = readText('examples/caddy/Caddyfile').replaceAll(/^#.*$/gm, '');
   const addressed = replaceOnce(example, 'updates.example.com', `http://127.0.0.1:${port}`);
   const global = '{\n\tadmin off\n}\n';
   return global + replaceOnce(addressed, '127.0.0.1:4680', `127.0.0.1:${nodePort}`);

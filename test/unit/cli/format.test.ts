@@ -7,7 +7,7 @@ import {
   formatTable,
 } from '../../../src/cli/format.ts';
 
-describe('figures for people', () => {
+describe('figures in text output', () => {
   test.each([
     [0, '0:00'],
     [1, '0:01'],
@@ -16,7 +16,7 @@ describe('figures for people', () => {
     [750_000, '12:30'],
     [3_723_000, '1:02:03'],
     [36_000_000, '10:00:00'],
-  ])('%i ms left is %s', (milliseconds, text) => {
+  ])('%i ms left is shown as %s', (milliseconds, text) => {
     expect(formatDuration(milliseconds)).toBe(text);
   });
 
@@ -25,7 +25,7 @@ describe('figures for people', () => {
     [349, '0.3 s'],
     [42_000, '42.0 s'],
     [65_000, '1:05'],
-  ])('%i ms took %s', (milliseconds, text) => {
+  ])('a duration of %i ms is shown as %s', (milliseconds, text) => {
     expect(formatElapsed(milliseconds)).toBe(text);
   });
 
@@ -33,7 +33,7 @@ describe('figures for people', () => {
     [1, '1 B'],
     [1000, '1 kB'],
     [52_428_800, '52.4 MB'],
-  ])('%i bytes is %s', (bytes, text) => {
+  ])('%i bytes is shown as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
   });
 
@@ -41,7 +41,7 @@ describe('figures for people', () => {
     [1000, 1000, '1 kB/s'],
     [1000, 500, '2 kB/s'],
     [1000, 0, '1 MB/s'],
-  ])('%i bytes in %i ms is %s', (bytes, milliseconds, text) => {
+  ])('%i bytes in %i ms is shown as %s', (bytes, milliseconds, text) => {
     expect(formatSpeed(bytes, milliseconds)).toBe(text);
   });
 

@@ -85,7 +85,7 @@ describe('the command line', () => {
       expect(calls.length).toBeLessThanOrEqual(4);
     });
 
-    test('has no colours where the output has none', async () => {
+    test('has no colours if the output has none', async () => {
       expect(await help()).not.toContain('\u001b');
     });
   });
@@ -189,7 +189,7 @@ describe('a wrong command line exits with 2, in one sentence', () => {
 });
 
 describe('the environment', () => {
-  test.each(REMOTE)('with empty variables is as if they were not set: %s', async (command) => {
+  test.each(REMOTE)('ignores empty variables: %s', async (command) => {
     for (const name of ['SERVER', 'APP', 'TOKEN']) vi.stubEnv(`SYNCKIT_OTA_${name}`, '');
     expect(await run(...command.split(' '), ...argumentsOf(command))).toBe(2);
     for (const words of ['no server given', 'no app given', 'no token given']) {

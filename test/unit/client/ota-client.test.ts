@@ -158,14 +158,14 @@ describe('the requests of the client', () => {
     expect(transport.requests[0]?.url.href).toBe(`${API}/apps/a%2F..%2F..%2Fb%3Fc%23d/releases`);
   });
 
-  test('a download for a kind of bundle has that in its address', () => {
+  test('the address of a download for a bundle type contains it', () => {
     const api = client(new ScriptedTransport());
     expect(api.downloadUrl('my-app', 'r1', { ...LINUX, bundleType: 'deb' }).href).toBe(
       'https://ota.example/api/sync/ota/my-app/download/r1/linux/x86_64?bundle_type=deb',
     );
   });
 
-  test('addresses for people and for downloads keep the prefix too', () => {
+  test('addresses of apps and downloads keep the prefix too', () => {
     const api = client(new ScriptedTransport(), 'https://ota.example/tools');
     expect(api.downloadUrl('my-app', 'r1', LINUX).href).toBe(
       'https://ota.example/tools/api/sync/ota/my-app/download/r1/linux/x86_64',
@@ -176,7 +176,7 @@ describe('the requests of the client', () => {
   });
 });
 
-describe('the answers the client understands', () => {
+describe('the client accepts', () => {
   test.each([
     ['a bare array', [RELEASE]],
     ['a wrapped list', { releases: [RELEASE] }],
@@ -188,7 +188,7 @@ describe('the answers the client understands', () => {
     expect(await client(transport).listReleases('a1')).toEqual([RELEASE]);
   });
 
-  test('fields it does not know are let through', async () => {
+  test('unknown fields', async () => {
     const answer = { ...RELEASE, notes: null, mood: 'good' };
     const transport = new ScriptedTransport(
       http.post(`${API}/apps/a1/releases`, () => HttpResponse.json(answer)),
@@ -218,13 +218,16 @@ describe('the answers the client understands', () => {
     ['a page with 200', () => HttpResponse.html('<html></html>')],
     ['other JSON', () => HttpResponse.json({ ok: true })],
     ['a redirect', () => new HttpResponse(null, { status: 302, headers: { location: '/login' } })],
-  ])('no capabilities where the server answers %s', async (_, answer) => {
+  ])('a server without capabilities, which answers %s', async (_, answer) => {
     const transport = new ScriptedTransport(http.get(API, answer));
     expect(await client(transport).capabilities()).toBeUndefined();
   });
 
-  test.each([429, 500, 503])('%i does not make it a server without capabilities', async (status) => {
-    const transport = new ScriptedTransport(http.get(API, () => new HttpResponse(null, { status })));
-    await expect(client(transport).capabilities()).rejects.toMatchObject({ code: 'network' });
-  });
+  test.each([429, 500, 503])(
+    'no capabilities only if the server says so, and not after %i',
+    async (status) => {
+      const transport = new ScriptedTransport(http.get(API, () => new HttpResponse(null, { status })));
+      await expect(client(transport).capabilities()).rejects.toMatchObject({ code: 'network' });
+    },
+  );
 });

@@ -33,7 +33,7 @@ const status =
   () =>
     new HttpResponse('nope', { status: code, headers });
 
-describe('a server in trouble', () => {
+describe('a server with a problem', () => {
   test('answers 500 twice, then 201: the release is created', async () => {
     const { outcome, transport, waits } = await create(status(500), status(500), created);
     expect(await outcome).toEqual(RELEASE);
@@ -46,14 +46,14 @@ describe('a server in trouble', () => {
     ['a date', 'Fri, 13 Mar 2026 12:00:30 GMT', 30_000],
     ['an hour', '3600', 60_000],
     ['nothing readable', 'later', 500],
-  ])('answers 429 with Retry-After in %s: that is waited', async (_, value, expected) => {
+  ])('answers 429 with Retry-After in %s: the client waits that long', async (_, value, expected) => {
     const { outcome, waits } = await create(status(429, { 'retry-after': value }), created);
     expect(await outcome).toEqual(RELEASE);
     expect(waits).toEqual([expected]);
   });
 
   test.each([408, 429, 500, 502, 503, 504, 507])(
-    'answers %i for ever: 6 requests, then network',
+    'keeps answering %i: 6 requests, then the error network',
     async (code) => {
       const { error, transport } = await create(...Array.from({ length: 6 }, () => status(code)));
       expect(error).toMatchObject({ code: 'network', status: code, retryable: true });
@@ -70,7 +70,7 @@ describe('a server in trouble', () => {
     [409, 'conflict'],
     [413, 'preflight_refused'],
     [422, 'preflight_refused'],
-  ])('answers %i: one request, then %s', async (code, expected) => {
+  ])('answers %i: one request, then the error %s', async (code, expected) => {
     const { error, transport } = await create(status(code, { 'retry-after': '1' }));
     expect(error).toMatchObject({ code: expected, status: code, retryable: false });
     expect(transport.requests).toHaveLength(1);
@@ -89,7 +89,7 @@ describe('a server that is not the API', () => {
     ['a reply without id', () => HttpResponse.json({ version: '1.2.0' }), 'id is required'],
     ['an id that is a number', () => HttpResponse.json({ id: 7, version: '1.2.0' }), 'id must be string'],
     ['null', () => HttpResponse.json(null), 'unexpected JSON'],
-  ])('answers %s: said so, and not tried again', async (_, answer, words) => {
+  ])('answers %s: the error says so, without a retry', async (_, answer, words) => {
     const { error, transport } = await create(answer);
     expect(error).toBeInstanceOf(OtaError);
     expect(error).toMatchObject({ code: 'not_the_api', hint: expect.stringContaining('--server') });
@@ -101,12 +101,12 @@ describe('a server that is not the API', () => {
   test.each([
     ['PUT …/slug', (api: OtaClient) => api.setSlug('a1', 'my-app')],
     ['DELETE …/releases/{id}', (api: OtaClient) => api.deleteRelease('a1', 'r1')],
-  ])('answers a page with 200 to %s: that is no success', async (_, call) => {
+  ])('answers a page with 200 to %s: an error', async (_, call) => {
     const transport = new ScriptedTransport(http.all('*', () => HttpResponse.html('<html>Log in</html>')));
     await expect(call(clientOf(transport))).rejects.toMatchObject({ code: 'not_the_api' });
   });
 
-  test('answers without end: what is read of it is capped', async () => {
+  test('answers without end: only a limited size is read', async () => {
     let sent = 0;
     const endless = () =>
       new HttpResponse(
@@ -143,14 +143,14 @@ describe('a server that is not the API', () => {
       return new HttpResponse(body);
     };
 
-    test('for ever: it is waited for a minute, and then tried again', async () => {
+    test('and never ends: the client waits for a minute, and then retries', async () => {
       vi.useFakeTimers({ toFake: ['performance'] });
       const { outcome, transport } = await create(slowly(Number.POSITIVE_INFINITY), created);
       expect(await outcome).toEqual(RELEASE);
       expect(transport.requests).toHaveLength(2);
     });
 
-    test('and ends within a minute: that is the answer', async () => {
+    test('and ends within a minute: the response is accepted', async () => {
       vi.useFakeTimers({ toFake: ['performance'] });
       const { outcome, transport } = await create(slowly(2));
       expect(await outcome).toEqual(RELEASE);
@@ -159,7 +159,7 @@ describe('a server that is not the API', () => {
   });
 
   test.each([301, 302, 303, 307, 308])(
-    'redirects (%i) to collect the token: it goes nowhere else',
+    'redirects (%i) to collect the token: the client does not follow',
     async (code) => {
       const evil = 'https://evil.example/collect';
       const { error, transport } = await create(status(code, { location: evil }));
@@ -172,7 +172,7 @@ describe('a server that is not the API', () => {
   );
 });
 
-describe('an error answer', () => {
+describe('an error response', () => {
   const problem = { type: 'about:blank', title: 'version taken', status: 409, code: 'version_taken' };
 
   test.each([
@@ -194,14 +194,14 @@ describe('an error answer', () => {
     expect(error).toMatchObject({ code: 'conflict', message: `${RELEASES}: ${words}` });
   });
 
-  test('R57 is shown without what a terminal would obey, and no further than a few lines', async () => {
+  test('R57 is shown without control characters, and limited to a few lines', async () => {
     const detail = `\u001b[2J\r\n::error::no\u202e\u009b31m${'x'.repeat(100_000)}`;
     const { error } = await create(() => HttpResponse.json({ detail }, { status: 409 }));
     expect(error?.message).toMatch(/: {2}\[2J ::error::no 31mx+$/);
     expect(error?.message.length).toBeLessThan(700);
   });
 
-  test('is decided by its status, never by its words', async () => {
+  test('is classified by its status, never by its text', async () => {
     const misleading = HttpResponse.json({ detail: 'unauthorized', code: 'unauthorized' }, { status: 422 });
     const { error } = await create(() => misleading);
     expect(error).toMatchObject({ code: 'preflight_refused' });
@@ -211,7 +211,7 @@ describe('an error answer', () => {
     [401, /SYNCKIT_OTA_TOKEN/],
     [403, /right/],
     [404, /--server/],
-  ])('of status %i comes with what to do next', async (code, hint) => {
+  ])('with status %i comes with a hint', async (code, hint) => {
     expect((await create(status(code))).error?.hint).toMatch(hint);
   });
 });

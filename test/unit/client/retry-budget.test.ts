@@ -13,7 +13,7 @@ function giveBack(budget: RetryBudget, times: number): void {
 }
 
 describe('R56 a retry budget', () => {
-  test('begins with 8, and is then spent', () => {
+  test('starts with 8 retries, which can be spent', () => {
     const budget = new RetryBudget();
     expect(spendAll(budget)).toBe(8);
     expect(budget.spend()).toBe(false);
@@ -25,7 +25,7 @@ describe('R56 a retry budget', () => {
     [3, 1],
     [9, 4],
     [16, 8],
-  ])('gets one back for two successes: after %i there are %i', (successes, left) => {
+  ])('gets one back for two successes: after %i successes there are %i', (successes, left) => {
     const budget = new RetryBudget();
     spendAll(budget);
     giveBack(budget, successes);
@@ -39,7 +39,7 @@ describe('R56 a retry budget', () => {
     expect(spendAll(budget)).toBe(8);
   });
 
-  test('lets a server that fails every other time be asked half as often again in the long run', () => {
+  test('allows one retry for two successes in the long run if a server fails every other time', () => {
     const budget = new RetryBudget();
     let retries = 0;
     for (let success = 0; success < 1000; success++) {

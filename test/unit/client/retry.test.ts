@@ -20,14 +20,14 @@ async function runFailing(failures: number, error: unknown = FAILING, options: R
 }
 
 describe('retry', () => {
-  test.each([0, 1, 2, 3, 4, 5])('goes on after %i failures', async (failures) => {
+  test.each([0, 1, 2, 3, 4, 5])('succeeds after %i failures', async (failures) => {
     const { outcome, tries, waits } = await runFailing(failures);
     expect(outcome).toBe('done');
     expect(tries).toEqual(Array.from({ length: failures + 1 }, (_, i) => i + 1));
     expect(waits).toHaveLength(failures);
   });
 
-  test('gives up after 6 tries, with the last error', async () => {
+  test('gives up after 6 attempts, with the last error', async () => {
     const { outcome, tries } = await runFailing(Number.POSITIVE_INFINITY);
     expect(outcome).toBe(FAILING);
     expect(tries).toEqual([1, 2, 3, 4, 5, 6]);
@@ -37,7 +37,7 @@ describe('retry', () => {
     ['the longest', 1, [500, 1000, 2000, 4000, 8000]],
     ['half of it', 0.5, [250, 500, 1000, 2000, 4000]],
     ['nothing at all', 0, [0, 0, 0, 0, 0]],
-  ])('waits anything up to a doubling bound: %s', async (_, chance, expected) => {
+  ])('waits a random time up to a doubling bound: %s', async (_, chance, expected) => {
     const { waits } = await runFailing(5, FAILING, { random: () => chance });
     expect(waits).toEqual(expected);
   });
@@ -69,14 +69,14 @@ describe('retry', () => {
     'verification_failed',
     'not_the_api',
     'interrupted',
-  ] satisfies OtaErrorCode[])('tries once where the error is %s', async (code) => {
+  ] satisfies OtaErrorCode[])('tries once if the error is %s', async (code) => {
     const error = new OtaError(code, 'no', { retryAfterMs: 1 });
     const { outcome, tries } = await runFailing(1, error);
     expect(outcome).toBe(error);
     expect(tries).toEqual([1]);
   });
 
-  test('tries once where the error is a surprise', async () => {
+  test('tries once if the error is unexpected', async () => {
     const error = new TypeError('x is not a function');
     const { outcome, tries } = await runFailing(1, error);
     expect(outcome).toBe(error);
@@ -105,7 +105,7 @@ describe('retry', () => {
   });
 });
 
-describe('R56 operations that run at once', () => {
+describe('R56 operations that run at the same time', () => {
   /** As many that never succeed; time does not pass. */
   async function runTogether(count: number) {
     const waits: number[] = [];
@@ -125,11 +125,11 @@ describe('R56 operations that run at once', () => {
     [2, 8],
     [4, 8],
     [64, 8],
-  ])('share what may be tried again: %i make %i retries', async (count, retries) => {
+  ])('share a retry budget: %i make %i retries', async (count, retries) => {
     expect((await runTogether(count)).tries).toBe(count + retries);
   });
 
-  test('count their failures together, so that each waits the longer the more fail', async () => {
+  test('count their failures together, so that each waits longer the more fail', async () => {
     const { waits } = await runTogether(4);
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 20_000, 20_000]);
   });

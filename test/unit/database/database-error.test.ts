@@ -10,7 +10,7 @@ import { OtaError } from '../../../src/errors.ts';
 const failure = (fields: object) => Object.assign(new Error('failed'), fields);
 const ofPostgres = (code: string) => failure({ code, severity: 'ERROR' });
 
-describe('a failure of SQLite', () => {
+describe('an error of SQLite', () => {
   test.each([
     ['SQLITE_FULL', 'no_space'],
     ['SQLITE_IOERR_FSYNC', 'durability_lost'],
@@ -23,7 +23,7 @@ describe('a failure of SQLite', () => {
   });
 });
 
-describe('a failure of PostgreSQL', () => {
+describe('an error of PostgreSQL', () => {
   test.each([
     ['53100', 'no_space', 'disk_full'],
     ['53300', 'store_unavailable', 'too_many_connections'],
@@ -67,7 +67,7 @@ test.each([
   { code: 5 },
   failure({ code: 'ENOENT' }),
   failure({ code: 'EPIPE' }), // five letters, as an SQLSTATE has
-])('%s is no failure of the database', (error) => {
+])('%s is not a database error', (error) => {
   expect(databaseFailure(error)).toBeUndefined();
 });
 

@@ -6,7 +6,8 @@ import {
   ENVIRONMENT_VARIABLES,
   optionsOf,
 } from '../../support/docs/command-tree.ts';
-import { blocks, codeSpans, EXAMPLES, PAGES } from '../../support/docs/pages.ts';
+import { blocksIn, codeSpansIn } from '../../support/docs/markdown.ts';
+import { EXAMPLES, PAGES } from '../../support/docs/pages.ts';
 
 /** Options of other programs that the docs mention in prose. */
 const OPTIONS_OF_OTHERS = new Set(['--app-version', '--config', '--debug', '--ignore-scripts']);
@@ -16,12 +17,12 @@ const OF_TESTS = /^SYNCKIT_OTA_(CONFORMANCE_\w+|TORTURE)$/;
 
 const inBlocks = PAGES.map(({ path, text }) => ({
   path,
-  calls: blocks(text, 'sh', 'yaml', 'ini').flatMap((block) => callsIn(block.text)),
+  calls: blocksIn(text, 'sh', 'yaml', 'ini').flatMap((block) => callsIn(block.text)),
 }));
 
 const inProse = PAGES.map(({ path, text }) => ({
   path,
-  calls: codeSpans(text).flatMap((code) => {
+  calls: codeSpansIn(text).flatMap((code) => {
     const words = code.replace(/^(?:npx )?synckit-ota /, '').split(' ');
     return words.length > 1 && COMMAND_NAMES.has(words[0] ?? '') ? [words] : [];
   }),
@@ -37,7 +38,7 @@ const calls = [...inBlocks, ...inProse, ...inExamples].flatMap((page) =>
 );
 
 describe('the command lines in docs and examples', () => {
-  test('are found', () => {
+  test('are found by these tests', () => {
     expect(inBlocks.flatMap((page) => page.calls).length).toBeGreaterThan(30);
     expect(inProse.flatMap((page) => page.calls).length).toBeGreaterThan(15);
     expect(inExamples.flatMap((page) => page.calls).length).toBeGreaterThan(3);
@@ -54,7 +55,7 @@ describe('the command lines in docs and examples', () => {
 
 describe.each(PAGES)('$path', ({ text }) => {
   test('names only options that exist', () => {
-    const named = codeSpans(text).flatMap((code) => /^--[a-z][a-z0-9-]*/.exec(code)?.[0] ?? []);
+    const named = codeSpansIn(text).flatMap((code) => /^--[a-z][a-z0-9-]*/.exec(code)?.[0] ?? []);
     const unknown = named.filter((name) => !ALL_OPTIONS.has(name) && !OPTIONS_OF_OTHERS.has(name));
     expect(unknown).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { existsSync, globSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { codeIn, ROOT, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { ROOT, readText } from '../../support/docs/pages.ts';
 
 const sources = ['src', 'test'].flatMap((folder) =>
   readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' })
@@ -19,17 +20,17 @@ describe('the page of requirements', () => {
     expect(numbers).toEqual(expect.arrayContaining([...new Set(referred)]));
   });
 
-  test.each(numbers)('has %s once, and tests show it', (number) => {
+  test.each(numbers)('has %s once, and tests refer to it', (number) => {
     expect(numbers.filter((other) => other === number)).toHaveLength(1);
     expect(tests.join('\n')).toMatch(new RegExp(`\\b${number}\\b`));
   });
 
-  test('lists known troubles of other tools', () => {
+  test('lists known problems of other tools', () => {
     expect(troubles.length).toBeGreaterThan(8);
   });
 
   test.each(troubles.map(([number, words]) => [number, words]))(
-    'has a test named for trouble %s: %s',
+    'has a test named after problem %s: %s',
     (number) => {
       expect(tests.join('\n')).toMatch(new RegExp(`(?:test|describe|\\))\\(\\s*['"\`]pains ${number}: `));
     },
@@ -43,28 +44,26 @@ describe('the page of the architecture', () => {
     .filter((entry) => entry.isDirectory())
     .map(({ parentPath, name }) => `${parentPath}/${name}`.slice(`${ROOT}src/`.length));
 
-  test('has a purpose for each folder of src', () => {
+  test('describes each folder of src', () => {
     const named = (folder: string) => purposes.has(folder.includes('/') ? folder : `src/${folder}`);
     expect(folders.filter((folder) => !named(folder))).toEqual([]);
   });
 
-  test.each([...purposes])('%s has one purpose: %s', (_, purpose) => {
+  test.each([...purposes])('%s has one description: %s', (_, purpose) => {
     expect(purpose).not.toMatch(/\band\b/);
   });
 });
 
-test('the list of decisions has each of them', () => {
+test('the list of decisions is complete', () => {
   const files = readdirSync(`${ROOT}docs/contributing/decisions`).filter((file) => /^\d{4}-/.test(file));
   const listed = [...readText('docs/contributing/decisions/README.md').matchAll(/\]\((\d{4}-[^)]+)\)/g)];
   expect(listed.map(([, file]) => file).sort()).toEqual(files.sort());
 });
 
-test.each(globSync('docs/contributing/**/*.md', { cwd: ROOT }))(
-  '%s names only files that are there',
-  (page) => {
-    const prose = readText(page).replace(/^```.*?^```$/gms, '');
-    const paths = codeIn(prose).filter((code) => /^(?:src|test|docs|examples|bin)\/[\w./-]+$/.test(code));
-    const missing = paths.filter((path) => !existsSync(`${ROOT}${path}`));
-    expect(missing).toEqual([]);
-  },
-);
+test.each(globSync('docs/contributing/**/*.md', { cwd: ROOT }))('%s names only files that exist', (page) => {
+  const paths = codeSpansIn(readText(page)).filter((code) =>
+    /^(?:src|test|docs|examples|bin)\/[\w./-]+$/.test(code),
+  );
+  const missing = paths.filter((path) => !existsSync(`${ROOT}${path}`));
+  expect(missing).toEqual([]);
+});

@@ -8,7 +8,8 @@ import { PROBLEM_STATUS } from '../../../src/protocol/problem.ts';
 import { type Route, type RouteName, routes } from '../../../src/protocol/routes.ts';
 import { RESERVED_SLUGS, SLUG_PATTERN } from '../../../src/protocol/slug.ts';
 import { SCOPES } from '../../../src/protocol/token.ts';
-import { codeIn, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { readText } from '../../support/docs/pages.ts';
 
 const PAGE = readText('docs/reference/http-api.md');
 const sections = sectionsOf(PAGE);
@@ -54,10 +55,10 @@ describe('the page of the HTTP API', () => {
     const text = textOf(SECTIONS_OF[name] ?? []);
     const fields = [...fieldsOf(schema)];
     expect(fields.length).toBeGreaterThan(0);
-    for (const field of fields) expect(codeIn(text)).toContain(field);
+    for (const field of fields) expect(codeSpansIn(text)).toContain(field);
   });
 
-  test('has every code of a problem with its status', () => {
+  test('has the code and status of every problem', () => {
     const rows = tableRows(textOf(['Errors']));
     const documented = rows.map(([code = '', status]) => [code.replaceAll('`', ''), Number(status)]);
     expect(Object.fromEntries(documented)).toEqual(PROBLEM_STATUS);
@@ -71,7 +72,7 @@ describe('the page of the HTTP API', () => {
     }
   });
 
-  test('has every extension, in the order they are announced in', () => {
+  test('has every extension, in the order in which the server announces them', () => {
     const rows = tableRows(textOf(['Extensions'])).map(([name = '']) => name.replaceAll('`', ''));
     expect(rows).toEqual([...EXTENSIONS, ...REMOTE_EXTENSIONS]);
   });
@@ -81,7 +82,7 @@ describe('the page of the HTTP API', () => {
     expect(rows).toEqual([...SCOPES]);
   });
 
-  test('has the limits there are', () => {
+  test('has the limits of the server', () => {
     expect(PAGE).toContain(SLUG_PATTERN);
     expect(PAGE).toContain(CHANNEL_PATTERN);
     for (const word of RESERVED_SLUGS) expect(textOf([headingOf('setSlug')])).toContain(`\`${word}\``);

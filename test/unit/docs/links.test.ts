@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { PAGES, ROOT, readPage } from '../../support/docs/pages.ts';
+import { proseIn } from '../../support/docs/markdown.ts';
+import { PAGES, ROOT, readText } from '../../support/docs/pages.ts';
 
 /** Where Markdown and HTML link to, in one text. */
 function linksIn(text: string): string[] {
-  const prose = text.replaceAll(/^ *```.*?^ *```$/gms, '').replaceAll(/`[^`]*`/g, '');
+  const prose = proseIn(text).replaceAll(/`[^`]*`/g, '');
   return [...prose.matchAll(/\]\(([^)\s]+)\)|<img src="([^"]+)"/g)].map(
     ([, link, image]) => link ?? image ?? '',
   );
@@ -13,7 +14,7 @@ function linksIn(text: string): string[] {
 
 /** The anchors that GitHub makes of the headings of a page, and those that it sets itself. */
 function anchorsIn(text: string): Set<string> {
-  const prose = text.replaceAll(/^ *```.*?^ *```$/gms, '');
+  const prose = proseIn(text);
   const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
       .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
@@ -31,7 +32,7 @@ function fault(page: string, link: string): string | undefined {
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? page : normalize(join(dirname(page), path));
   if (target.startsWith('..') || !existsSync(join(ROOT, target))) return `${link}: there is no ${target}`;
-  if (anchor === undefined || !target.endsWith('.md') || anchorsIn(readPage(target)).has(anchor))
+  if (anchor === undefined || !target.endsWith('.md') || anchorsIn(readText(target)).has(anchor))
     return undefined;
   return `${link}: ${target} has no heading of that name`;
 }
@@ -41,7 +42,7 @@ const AS_IT_IS = 'docs/reference/api.md';
 
 const LINKED = PAGES.filter(({ path }) => path !== AS_IT_IS);
 
-describe.each([...LINKED, { path: 'CHANGELOG.md', text: readPage('CHANGELOG.md') }])(
+describe.each([...LINKED, { path: 'CHANGELOG.md', text: readText('CHANGELOG.md') }])(
   '$path',
   ({ path, text }) => {
     test('links to pages and headings that exist', () => {
@@ -52,7 +53,7 @@ describe.each([...LINKED, { path: 'CHANGELOG.md', text: readPage('CHANGELOG.md')
 );
 
 test('the index lists every page of the docs', () => {
-  const listed = linksIn(readPage('docs/README.md')).map((link) => normalize(join('docs', link)));
+  const listed = linksIn(readText('docs/README.md')).map((link) => normalize(join('docs', link)));
   const pages = PAGES.map(({ path }) => path).filter(
     (path) => path.startsWith('docs/') && path !== 'docs/README.md' && !/decisions\/\d/.test(path),
   );

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import type { OtaErrorCode } from '../../../src/errors.ts';
-import { codeIn, readText, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
+import { readText } from '../../support/docs/pages.ts';
 
 const program = createProgram(() => {
   throw new Error('no command is run');
@@ -33,13 +34,13 @@ describe('the page of exit codes', () => {
     expect(codes.map(([code]) => Number(code)).sort()).toEqual(Object.values(EXIT).sort());
   });
 
-  test('says of one code alone that the same command can be tried again', () => {
+  test('says of exactly one code that the same command can be retried', () => {
     expect(codes.filter(([, , , retry]) => retry === 'yes').map(([code]) => Number(code))).toEqual([
       EXIT.network,
     ]);
   });
 
-  test('has the exit code of each code of an error', () => {
+  test('has the exit code of each error code', () => {
     const documented = errors.map(([code = '', exit = '']) => [code.replaceAll('`', ''), exit] as const);
     for (const [code, exit] of documented.filter(([name]) => name !== 'bug')) {
       expect(exit.split(', ').map(Number), code).toContain(exitCodeOf(code as OtaErrorCode));
@@ -52,7 +53,7 @@ describe('the page of exit codes', () => {
 describe('the page of environment variables', () => {
   const rows = tableRows(readText('docs/reference/environment.md'));
 
-  test('has each variable that an option can be set by, with its options', () => {
+  test('has each variable that sets an option, with that option', () => {
     const options = allCommands(program).flatMap((command) => command.options);
     const expected = new Map<string, Set<string>>();
     for (const { envVar, long } of options) {
@@ -61,14 +62,14 @@ describe('the page of environment variables', () => {
     }
     const documented = rows
       .filter(([variable = '']) => variable.startsWith('`SYNCKIT_OTA_'))
-      .map(([variable = '', flags = '']) => [codeIn(variable)[0], new Set(codeIn(flags))]);
+      .map(([variable = '', flags = '']) => [codeSpansIn(variable)[0], new Set(codeSpansIn(flags))]);
     expect(new Map(documented as [string, Set<string>][])).toEqual(expected);
   });
 
   test.each(['CI', 'TERM', 'GITHUB_ACTIONS', 'GITHUB_OUTPUT', 'GITHUB_STEP_SUMMARY', 'CARGO_TARGET_DIR'])(
     'has %s, which the program reads itself',
     (variable) => {
-      expect(rows.flatMap(([variables = '']) => codeIn(variables))).toContain(variable);
+      expect(rows.flatMap(([variables = '']) => codeSpansIn(variables))).toContain(variable);
     },
   );
 });

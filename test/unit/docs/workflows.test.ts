@@ -6,12 +6,13 @@ import { packageVersion } from '../../../src/cli/package-version.ts';
 import { parsePlatform } from '../../../src/protocol/platform.ts';
 import { readAction } from '../../support/docs/action-file.ts';
 import { callsIn } from '../../support/docs/calls.ts';
-import { blocks, EXAMPLES, PAGES, ROOT, readPage } from '../../support/docs/pages.ts';
+import { blocksIn } from '../../support/docs/markdown.ts';
+import { EXAMPLES, PAGES, ROOT, readText } from '../../support/docs/pages.ts';
 import { type Step, WORKFLOWS } from '../../support/docs/workflow.ts';
 
 const ACTION_IN_APP = './.github/actions/synckit-ota';
 
-const inDocs: Step[] = PAGES.flatMap(({ text }) => blocks(text, 'yaml'))
+const inDocs: Step[] = PAGES.flatMap(({ text }) => blocksIn(text, 'yaml'))
   .map((block) => parse(block.text))
   .filter((document) => Array.isArray(document))
   .flat();
@@ -46,7 +47,7 @@ describe.each([...WORKFLOWS])('examples/github-actions/%s', (_, { permissions, e
     expect(permissions).toEqual({ contents: 'read' });
   });
 
-  test('uses actions of a version', () => {
+  test('pins actions to a version', () => {
     const used = steps.flatMap(({ uses }) => uses ?? []).filter((name) => name !== ACTION_IN_APP);
     expect(used.length).toBeGreaterThan(2);
     for (const name of used) expect(name).toMatch(/^[\w.-]+\/[\w.-]+@\S+$/);
@@ -81,7 +82,7 @@ describe('the workflow for three systems', () => {
 });
 
 test('the blocks of YAML in the docs are YAML', () => {
-  const documents = PAGES.flatMap(({ text }) => blocks(text, 'yaml')).map((block) => parse(block.text));
+  const documents = PAGES.flatMap(({ text }) => blocksIn(text, 'yaml')).map((block) => parse(block.text));
   expect(documents.length).toBeGreaterThan(3);
   for (const document of documents) expect(document).toBeTypeOf('object');
 });
@@ -107,9 +108,9 @@ describe('the action, where docs and examples use it', () => {
   });
 });
 
-test('docs, examples and the action name the version that this is', () => {
+test('docs, examples and the action name the current version', () => {
   const texts = [...PAGES, ...EXAMPLES].map(({ text }) => text);
-  const named = [...texts, readPage('action.yml')].flatMap((text) =>
+  const named = [...texts, readText('action.yml')].flatMap((text) =>
     [...text.matchAll(/synckit-ota(?:@v?|-)([0-9]+\.[^\s`]*?)(?:\.tgz)?(?=[\s`]|$)/g)].map(
       ([, version]) => version,
     ),
@@ -118,8 +119,8 @@ test('docs, examples and the action name the version that this is', () => {
   expect(new Set(named)).toEqual(new Set([packageVersion()]));
 });
 
-test('no repository is named that package.json does not name', () => {
-  const { repository } = JSON.parse(readPage('package.json'));
+test('no repository is named except those in package.json', () => {
+  const { repository } = JSON.parse(readText('package.json'));
   const named = [...PAGES, ...EXAMPLES].flatMap(({ path, text }) =>
     [
       ...text.matchAll(/uses: (\S+\/synckit-ota)@/g),
@@ -129,18 +130,18 @@ test('no repository is named that package.json does not name', () => {
   if (repository === undefined) expect(named).toEqual([]);
 });
 
-describe('what GitHub reads of this repository', () => {
+describe("GitHub's files in this repository", () => {
   const files = globSync('.github/**/*.yml', { cwd: ROOT });
 
-  test.each(files)('%s is YAML', (file) => {
-    expect(parse(readPage(file))).toBeTypeOf('object');
+  test.each(files)('are YAML: %s', (file) => {
+    expect(parse(readText(file))).toBeTypeOf('object');
   });
 
   test.each([
     ['ci', 'checks', ['.ci/run']],
     ['nightly', 'torture', ['.ci/run', 'npm run test:torture']],
   ])('has a workflow %s that runs the checks, with no more rights than it needs', (name, job, commands) => {
-    const { jobs, permissions } = parse(readPage(`.github/workflows/${name}.yml`));
+    const { jobs, permissions } = parse(readText(`.github/workflows/${name}.yml`));
     const runs = jobs[job].steps.map(({ run }: { run?: string }) => run).filter(Boolean);
     expect(runs).toEqual(commands);
     expect(existsSync(join(ROOT, '.ci/run'))).toBe(true);

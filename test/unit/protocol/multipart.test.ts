@@ -32,13 +32,13 @@ describe('the parts of a file', () => {
     expect(parts.at(-1)?.size).toBeGreaterThan(0);
   });
 
-  test('are of 16 MiB up to 15.6 GiB, and of a whole number of MiB above', () => {
+  test('have 16 MiB for files up to 15.6 GiB, and a whole number of MiB for larger files', () => {
     expect(partSizeOf(MAX_PARTS * 16 * MIB)).toBe(16 * MIB);
     expect(partSizeOf(MAX_PARTS * 16 * MIB + 1)).toBe(17 * MIB);
     expect(partsOf(33 * MIB).map(({ size }) => size / MIB)).toEqual([16, 16, 1]);
   });
 
-  test('have another size when one is given', () => {
+  test('have a different size if one is given', () => {
     expect(partsOf(10, 4)).toEqual([
       { number: 1, size: 4 },
       { number: 2, size: 4 },
@@ -46,7 +46,7 @@ describe('the parts of a file', () => {
     ]);
   });
 
-  test('are few enough for their ETags to fit into one body', () => {
+  test('are few enough for their ETags to fit into one request', () => {
     const body = JSON.stringify({ parts: Array(MAX_PARTS).fill(`"${'a'.repeat(32)}"`) });
     expect(body.length).toBeLessThan(MAX_JSON_BODY_BYTES);
   });

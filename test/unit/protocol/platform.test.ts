@@ -67,7 +67,7 @@ test('a name without a bundle type covers all bundle types, one with a bundle ty
   expect(namesPlatform('linux-aarch64', DEB)).toBe(false);
 });
 
-test('an artifact for every bundle type comes first, then AppImage, deb, rpm', () => {
+test('artifacts are sorted: for every bundle type first, then AppImage, deb, rpm', () => {
   const linux = (bundleType?: Platform['bundleType']) => platformOf({ ...DEB, bundle_type: bundleType });
   const sorted = [linux('rpm'), linux('deb'), linux(), linux('appimage')].sort(compareByPreference);
   expect(sorted.map(({ bundleType }) => bundleType)).toEqual([undefined, 'appimage', 'deb', 'rpm']);

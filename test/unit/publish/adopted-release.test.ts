@@ -21,7 +21,7 @@ async function publishWhereAnother(other: Partial<PublishRequest>, mine: Partial
 test.each<[string, Partial<PublishRequest>, Partial<PublishRequest>, string]>([
   ['in another channel', { channel: 'beta' }, {}, 'release.other_channel'],
   ['for everyone', {}, { channel: 'beta' }, 'release.other_channel'],
-  ['live, where this one is to leave a draft', {}, { draft: true }, 'release.live'],
+  ['live, if this one is to leave a draft,', {}, { draft: true }, 'release.live'],
   [
     'without the platforms that this one expects',
     { draft: true },
@@ -35,7 +35,7 @@ test.each<[string, Partial<PublishRequest>, Partial<PublishRequest>, string]>([
     'release.waits_for_others',
   ],
   [
-    'to go live by itself, where this one is to leave a draft',
+    'to go live by itself, if this one is to leave a draft,',
     { expect: LINUX_AND_MAC },
     { draft: true },
     'release.waits_for_platforms',
@@ -50,14 +50,14 @@ test.each<[string, Partial<PublishRequest>, Partial<PublishRequest>, string]>([
 test.each<[string, Partial<PublishRequest>, Partial<PublishRequest>, string]>([
   ['a plain one', {}, {}, 'published'],
   ['a draft', { draft: true }, { draft: true }, 'draft'],
-  ['a draft, where this one is not to leave it', { draft: true }, {}, 'published'],
+  ['a draft, if this one is not to leave a draft', { draft: true }, {}, 'published'],
   [
     'one with the same expected platforms',
     { expect: LINUX_AND_MAC },
     { expect: LINUX_AND_MAC.toReversed() },
     'published',
   ],
-  ['one with expected platforms, where this one names none', { expect: LINUX_AND_MAC }, {}, 'published'],
+  ['one with expected platforms, if this one names none', { expect: LINUX_AND_MAC }, {}, 'published'],
 ])('a release that another job created is added to: %s', async (_, other, mine, status) => {
   const { world, outcome } = await publishWhereAnother(other, mine);
   expect(outcome).toMatchObject({ status });

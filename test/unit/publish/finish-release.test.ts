@@ -24,7 +24,7 @@ async function startWithDraft(): Promise<PublishWorld> {
 }
 
 describe('a draft', () => {
-  test('is not offered until it is finished, then to all, verified', async () => {
+  test('is not offered until it is finished, and is then offered to all and verified', async () => {
     const world = await startWithDraft();
     for (const platform of [LINUX, DEB, MAC]) expect(await world.offered(platform)).toBeUndefined();
     const { outcome, publisher } = await finish(world, { expect: ['linux-x86_64', 'darwin-aarch64'] });
@@ -47,7 +47,7 @@ describe('a draft', () => {
     for (const platform of [LINUX, DEB, MAC]) expect(await world.offered(platform)).toBe('1.2.0');
   });
 
-  test('is found by its id, and by its version with a v', async () => {
+  test('is found by its id, or by its version with a leading v', async () => {
     const world = await startWithDraft();
     const [draft] = await world.releases();
     expect((await finish(world, { release: draft?.id ?? '' })).outcome).toMatchObject({
@@ -56,7 +56,7 @@ describe('a draft', () => {
     expect((await finish(world, { release: 'v1.2.0' })).outcome).toMatchObject({ status: 'unchanged' });
   });
 
-  test('that lacks an expected platform stays a draft, and says which', async () => {
+  test('that lacks an expected platform stays a draft, and the error names the platform', async () => {
     const world = await startWithDraft();
     const expected = ['linux-x86_64', 'linux-x86_64-rpm', 'windows-x86_64', 'linux-x86_64-deb'];
     const { outcome, transport } = await finish(world, { expect: expected });
@@ -83,7 +83,7 @@ describe('a draft', () => {
     expect(await world.offered(LINUX)).toBe('1.2.0');
   });
 
-  test('that another job adds to at that moment goes live with what it has got', async () => {
+  test('that another job adds to at that moment goes live with all its files', async () => {
     const world = await startWithDraft();
     const windows = await writeArtifact(world.folder, WINDOWS);
     const way = wayWhere(world, atGoingLive, () => world.run({ artifacts: [windows], draft: true }));
@@ -91,7 +91,7 @@ describe('a draft', () => {
     expect(await world.offered(WINDOWS)).toBe('1.2.0');
   });
 
-  test('that was finished by a run which was killed then is only verified by the next', async () => {
+  test('that was finished by a killed run is only verified by the next run', async () => {
     const world = await startWithDraft();
     const way = world.connect();
     way.transport.after = (request) => {
@@ -105,15 +105,15 @@ describe('a draft', () => {
   });
 });
 
-describe('a draft is added to', () => {
-  test('by a publish that then takes it live, with all that is in it', async () => {
+describe('files are added to a draft', () => {
+  test('by a publish that then makes it live, with all its files', async () => {
     const world = await startWithDraft();
     const windows = await writeArtifact(world.folder, WINDOWS);
     expect((await world.run({ artifacts: [windows] })).outcome).toMatchObject({ status: 'published' });
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 
-  test('but not with other bytes for what it has', async () => {
+  test('but not if they differ from files that it has', async () => {
     const world = await startWithDraft();
     const changed = await writeArtifact(world.folder, MAC);
     const { outcome, transport } = await world.run({ artifacts: [changed], draft: true });
@@ -121,7 +121,7 @@ describe('a draft is added to', () => {
     expect(transport.writes).toEqual([]);
   });
 
-  test('while another job finishes it: then it is reported live, and verified', async () => {
+  test('while another job finishes it, and the release is reported as live and verified', async () => {
     const world = await startWithDraft();
     const windows = await writeArtifact(world.folder, WINDOWS);
     const way = wayWhere(world, atUploadUrl, () => finish(world));
@@ -132,7 +132,7 @@ describe('a draft is added to', () => {
     });
   });
 
-  test('not any more once it is live', async () => {
+  test('but not once it is live', async () => {
     const world = await startWithDraft();
     await finish(world);
     const windows = await writeArtifact(world.folder, WINDOWS);
@@ -142,7 +142,7 @@ describe('a draft is added to', () => {
   });
 });
 
-test('a release that is not there is not finished', async () => {
+test('a release that does not exist cannot be finished', async () => {
   const world = await startPublishWorld([]);
   expect((await finish(world)).outcome).toMatchObject({
     code: 'usage',
@@ -150,7 +150,7 @@ test('a release that is not there is not finished', async () => {
   });
 });
 
-test('a server without drafts has none to finish', async () => {
+test('on a server without drafts nothing can be finished', async () => {
   const publisher = publisherOver(new ScriptedTransport(...new BaseServer().handlers));
   await expect(finishRelease(publisher, { release: '1.2.0', concurrency: 1 })).rejects.toMatchObject({
     code: 'preflight_refused',

@@ -37,17 +37,17 @@ describe('jobs that start at the same instant', () => {
     ['all platforms in one', [THREE], namesOf(THREE)],
     ['one for each of six platforms', SIX.map((platform) => [platform]), namesOf(SIX)],
     [
-      'several kinds of bundle for an expected platform',
+      'several bundle types for an expected platform',
       [[APPIMAGE, DEB, RPM], [MAC], [NSIS, MSI]],
       namesOf(THREE),
     ],
     [
-      'several kinds, each expected by name, from jobs of their own',
+      'several bundle types, each expected by name, from separate jobs',
       [[APPIMAGE], [DEB], [MAC]],
       namesOf([APPIMAGE, DEB, MAC]),
     ],
     ['the same job twice', [[LINUX], [LINUX], [MAC]], namesOf([LINUX, MAC])],
-  ])('pains 1: make one release, which one of them publishes: %s', async (_, jobs, expected) => {
+  ])('pains 1: create one release, which one of them publishes: %s', async (_, jobs, expected) => {
     const platforms = [
       ...new Map(jobs.flat().map((platform) => [platformName(platform), platform])).values(),
     ];
@@ -69,7 +69,7 @@ describe('jobs that start at the same instant', () => {
     for (const { publisher } of ended) expect(publisher.waits.every((ms) => ms >= 1000)).toBe(true);
   });
 
-  test('publish it again without sending anything', async () => {
+  test('can all be re-run without sending anything', async () => {
     const world = await startPublishWorld(THREE);
     const publishAll = () =>
       Promise.all(THREE.map((job) => world.run({ artifacts: world.filesOf(job), expect: namesOf(THREE) })));
@@ -81,7 +81,7 @@ describe('jobs that start at the same instant', () => {
 });
 
 test.each(permutations(THREE).map((order) => ({ order, names: order.map(platformName).join(', then ') })))(
-  'pains 1: jobs one after the other: $names; live with the last and not before',
+  'pains 1: jobs one after the other: $names; the release goes live with the last',
   async ({ order }) => {
     const world = await startPublishWorld(THREE);
     const statuses: unknown[] = [];
@@ -106,7 +106,7 @@ describe('a job that is killed', () => {
     ['after', 'first'],
     ['before', 'last'],
     ['after', 'last'],
-  ] as const)('%s any of its requests, as the %s of them, is finished by a re-run', async (at, place) => {
+  ] as const)('%s any of its requests, as the %s job, is finished by a re-run', async (at, place) => {
     const world = await startPublishWorld(all);
     const dying = place === 'first' ? LINUX_JOB : MAC_JOB;
     const other = place === 'first' ? MAC_JOB : LINUX_JOB;
@@ -132,7 +132,7 @@ describe('a job that is killed', () => {
     }
   });
 
-  test('anywhere, with all of them at the same time and again and again, leaves one whole release', async () => {
+  test('anywhere, repeatedly and at the same time as the others, leaves one complete release', async () => {
     const world = await startPublishWorld(all);
     for (const round of [1, 2, 3, 4, 5, 6]) {
       const version = `2.${round}.0`;
@@ -157,8 +157,8 @@ describe('a job that is killed', () => {
   });
 });
 
-describe('jobs that do not say what they expect', () => {
-  test('make one release at the same second, and each platform is offered', async () => {
+describe('jobs without expected platforms', () => {
+  test('create one release at the same second, and each platform is offered', async () => {
     const world = await startPublishWorld(SIX);
     const ended = await Promise.all(SIX.map((job) => world.run({ artifacts: world.filesOf(job) })));
     expect(ended.map(({ outcome }) => outcome)).toMatchObject(
@@ -167,7 +167,7 @@ describe('jobs that do not say what they expect', () => {
     await expectWhole(world, SIX);
   });
 
-  test('go live with the first of them, the others follow', async () => {
+  test('go live with the first of them, and the others are added', async () => {
     const world = await startPublishWorld(THREE);
     for (const job of THREE) {
       const { outcome } = await world.run({ artifacts: world.filesOf(job) });

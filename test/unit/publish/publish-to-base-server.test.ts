@@ -23,7 +23,7 @@ async function publishTo(
 }
 
 describe('a publish to a server that knows api.md only', () => {
-  test('sends the documented fields and no other', async () => {
+  test('sends the documented fields and no others', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const { outcome, transport } = await publishTo(new BaseServer(), { artifacts: [artifact] });
     const { status, artifacts } = await outcome;
@@ -44,7 +44,7 @@ describe('a publish to a server that knows api.md only', () => {
     ]);
   });
 
-  test('pains 15: takes the token to its own origin only, and only where it is asked for', async () => {
+  test('pains 15: sends the token to its own origin only, and only to routes that need it', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const { outcome, transport } = await publishTo(new BaseServer(), { artifacts: [artifact] });
     await outcome;
@@ -69,7 +69,7 @@ describe('a publish to a server that knows api.md only', () => {
     expect(writesOf(transport)).toEqual([]);
   });
 
-  test('with one signature for two platforms goes through', async () => {
+  test('with one signature for two platforms succeeds', async () => {
     const folder = await tempFolder();
     const bytes = Buffer.from('a universal bundle');
     const artifacts = [
@@ -80,7 +80,7 @@ describe('a publish to a server that knows api.md only', () => {
     expect((await outcome).artifacts.map(({ verified }) => verified)).toEqual([true, true]);
   });
 
-  test('warns that nothing was verified where the slug is unknown', async () => {
+  test('warns that nothing was verified if the slug is unknown', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const { outcome, publisher } = await publishTo(new BaseServer(), {
       artifacts: [artifact],
@@ -93,7 +93,7 @@ describe('a publish to a server that knows api.md only', () => {
     });
   });
 
-  test('plans only, where that is all that is asked for', async () => {
+  test('only plans with --dry-run', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const { outcome, transport } = await publishTo(new BaseServer(), { artifacts: [artifact], dryRun: true });
     expect(await outcome).toMatchObject({
@@ -104,7 +104,7 @@ describe('a publish to a server that knows api.md only', () => {
     expect(writesOf(transport)).toEqual([]);
   });
 
-  test('that serves something else in the end fails', async () => {
+  test('fails if the server then serves a different file', async () => {
     const server = new BaseServer();
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const other = http.get(`${BUCKET}/*`, () => HttpResponse.text('other'));
@@ -130,7 +130,7 @@ describe('a publish that is run again on a server that knows api.md only', () =>
     expect(writesOf(transport).filter((call) => !call.endsWith('/slug'))).toEqual([]);
   });
 
-  test('uploads what is missing', async () => {
+  test('uploads only what is missing', async () => {
     const server = new BaseServer();
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     server.slug = 'my-app';
@@ -157,7 +157,7 @@ describe('a publish that is run again on a server that knows api.md only', () =>
     expect(writesOf(transport)).toEqual([]);
   });
 
-  test('without a slug sends the same files again, and says that nothing was verified', async () => {
+  test('without a slug uploads the same files again, and says that nothing was verified', async () => {
     const server = new BaseServer();
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     await (await publishTo(server, { artifacts: [artifact] })).outcome;
@@ -182,7 +182,7 @@ describe('one file to a server that knows api.md only', () => {
     return { outcome, transport, artifact };
   }
 
-  test('goes into a release that exists', async () => {
+  test('is added to an existing release', async () => {
     const { outcome, transport } = await publishOne(LINUX);
     expect(outcome).toMatchObject({ action: 'upload' });
     expect(writesOf(transport)).toEqual([
@@ -191,13 +191,13 @@ describe('one file to a server that knows api.md only', () => {
     ]);
   });
 
-  test('is sent without its kind of bundle', async () => {
+  test('is sent without its bundle type', async () => {
     const { outcome, transport, artifact } = await publishOne(DEB);
     expect(outcome).toMatchObject({ action: 'upload' });
     expect(transport.bodiesOf('POST', '/artifacts')).toEqual([{ ...LINUX, file_size: artifact.size }]);
   });
 
-  test('is refused for an arch that is not documented', async () => {
+  test('is refused for an undocumented arch', async () => {
     const { outcome, transport } = await publishOne({ target: 'linux', arch: 'armv7' });
     expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('archs') });
     expect(writesOf(transport)).toEqual([]);
@@ -205,7 +205,7 @@ describe('one file to a server that knows api.md only', () => {
 });
 
 describe('nothing is written', () => {
-  test('where a file or the request is at fault, and all issues are reported', async () => {
+  test('if a file or the request is invalid, and all issues are reported', async () => {
     const artifact = await writeArtifact(await tempFolder(), LINUX);
     const missing = { ...MAC, file: `${artifact.file}.missing` };
     const { result, transport } = await publishTo(new BaseServer(), {

@@ -29,7 +29,7 @@ async function startWorld() {
 }
 
 describe('a publish to our server', () => {
-  test('brings each platform its own bytes and its own signature', async () => {
+  test('gives each platform its own file and its own signature', async () => {
     const { run, connect } = await startWorld();
     const { outcome, publisher } = await run();
     expect(outcome).toMatchObject({
@@ -51,7 +51,7 @@ describe('a publish to our server', () => {
     }
   });
 
-  test('pains 5: that is run again changes nothing, and sends no write', async () => {
+  test('pains 5: that runs again changes nothing, and sends no write', async () => {
     const { run } = await startWorld();
     await run();
     const { outcome, transport } = await run();
@@ -72,7 +72,7 @@ describe('a publish to our server', () => {
     expect(transport.writes).toEqual([]);
   });
 
-  test('of a platform more adds only that', async () => {
+  test('with an additional platform adds only that', async () => {
     const { run, artifacts, linux, mac } = await startWorld();
     await run({ artifacts: [linux, mac] });
     const { outcome } = await run({ artifacts });
@@ -86,7 +86,7 @@ describe('a publish to our server', () => {
     });
   });
 
-  test('of a lower version is warned of, and verified by its own address', async () => {
+  test('of a lower version warns, and is verified by its own address', async () => {
     const { run } = await startWorld();
     await run();
     const { outcome } = await run({ version: '1.1.0', allowLower: true });
@@ -98,14 +98,14 @@ describe('a publish to our server', () => {
   });
 
   test.each([
-    ['of the slug', atSlug],
-    ['of the release', atCreation],
-    ['of an upload URL', atUploadUrl],
-    ['of an upload', atUpload],
-    ['of going live', atGoingLive],
-    ['of a check', atCheck],
-    ['of a download', atDownload],
-  ])('ends well where the first answer %s is lost after it was applied', async (_, isThis) => {
+    ['the slug', atSlug],
+    ['the release', atCreation],
+    ['an upload URL', atUploadUrl],
+    ['an upload', atUpload],
+    ['going live', atGoingLive],
+    ['a check', atCheck],
+    ['a download', atDownload],
+  ])('succeeds if the first response to %s is lost after it was applied', async (_, isThis) => {
     const { run, connect } = await startWorld();
     const way = connect();
     let lost = 0;
@@ -122,7 +122,7 @@ describe('a publish to our server', () => {
     expect(releases.map(({ artifacts }) => artifacts?.length)).toEqual([3]);
   });
 
-  test('pains 5: goes on with the other uploads where one fails, so that a re-run sends only that', async () => {
+  test('pains 5: continues with the other uploads if one fails, so that a re-run sends only that one', async () => {
     const { run, connect, mac } = await startWorld();
     const way = connect();
     const report = ({ type }: PublishEvent) => {
@@ -217,7 +217,7 @@ describe('one file', () => {
     ['its version', ({ version }: { id: string; version: string }) => version],
     ['its version with a v', ({ version }: { id: string; version: string }) => `v${version}`],
     ['its id', ({ id }: { id: string; version: string }) => id],
-  ])('goes into a release named by %s, and is then skipped', async (_, name) => {
+  ])('is added to a release named by %s, and is then skipped', async (_, name) => {
     const { connect, linux } = await startWorld();
     const { publisher } = connect();
     await publisher.client.setSlug(publisher.appId, 'my-app');
@@ -230,7 +230,7 @@ describe('one file', () => {
     expect(await publishArtifact(publisher, request)).toMatchObject({ action: 'skip' });
   });
 
-  test('pains 6: for a kind of bundle goes to apps that were installed by it, and to no other', async () => {
+  test('pains 6: with a bundle type is offered only to apps that were installed from that type', async () => {
     const { connect, offered, folder } = await startWorld();
     const deb = await writeArtifact(folder, DEB);
     const { publisher } = connect();
@@ -243,7 +243,7 @@ describe('one file', () => {
     expect(await offered({ ...LINUX, bundleType: 'rpm' })).toBeUndefined();
   });
 
-  test('of other bytes than the release has is a conflict', async () => {
+  test('that differs from the one in the release is a conflict', async () => {
     const { run, connect, linux } = await startWorld();
     await run();
     await appendFile(linux.file, 'x');
@@ -251,7 +251,7 @@ describe('one file', () => {
     await expect(outcome).rejects.toMatchObject({ code: 'conflict' });
   });
 
-  test('for a release that is not there is refused', async () => {
+  test('for a release that does not exist is refused', async () => {
     const { connect, linux } = await startWorld();
     const outcome = publishArtifact(connect().publisher, { ...LINUX, file: linux.file, release: '9.9.9' });
     await expect(outcome).rejects.toMatchObject({

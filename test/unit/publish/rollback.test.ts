@@ -58,7 +58,7 @@ describe.each(['before', 'after'] as const)('a publish that is to be rolled back
     expect((await world.run({ rollbackOnFailure: true })).outcome).toMatchObject({ status: 'published' });
   });
 
-  test.each(STEPS)('%s, leaves what another job has added to its release', async (_, isThis, code) => {
+  test.each(STEPS)('%s, leaves files that another job added to its release', async (_, isThis, code) => {
     const world = await startPublishWorld([...MINE, MAC]);
     const way = failingWay(world, isThis, at);
     const { before } = way.transport;
@@ -78,7 +78,7 @@ describe.each(['before', 'after'] as const)('a publish that is to be rolled back
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 
-  test.each(STEPS)('%s, leaves the releases before it', async (_, isThis) => {
+  test.each(STEPS)('%s, leaves earlier releases', async (_, isThis) => {
     const world = await startPublishWorld(MINE);
     await world.run({ version: '1.1.0' });
     await world.run({ version: '1.2.0', rollbackOnFailure: true }, failingWay(world, isThis, at));
@@ -88,13 +88,13 @@ describe.each(['before', 'after'] as const)('a publish that is to be rolled back
 });
 
 describe('nothing is rolled back', () => {
-  test('where it was not asked for', async () => {
+  test('without --rollback-on-failure', async () => {
     const world = await startPublishWorld(MINE);
     await world.run({}, failingWay(world, atGoingLive, 'before'));
     expect(await world.releases()).toMatchObject([{ version: '1.2.0', status: 'draft' }]);
   });
 
-  test('of a release that was there', async () => {
+  test('of a release that existed before', async () => {
     const world = await startPublishWorld([LINUX, MAC]);
     await world.run({ artifacts: world.filesOf(LINUX) });
     const way = failingWay(world, atCheck, 'before');
@@ -104,7 +104,7 @@ describe('nothing is rolled back', () => {
     expect(await world.offered(LINUX)).toBe('1.2.0');
   });
 
-  test('of a release that another job was quicker to create', async () => {
+  test('of a release that another job created first', async () => {
     const world = await startPublishWorld([LINUX]);
     const way = wayWhere(world, atCreation, () =>
       world.connect().publisher.client.createRelease(world.app.id, { version: '1.2.0', draft: true }),
@@ -118,7 +118,7 @@ describe('nothing is rolled back', () => {
     expect(await world.releases()).toMatchObject([{ version: '1.2.0', status: 'draft' }]);
   });
 
-  test('of a release that may be another job’s, because the answer to its creation was lost', async () => {
+  test('of a release that may be another job’s, because the response to its creation was lost', async () => {
     const world = await startPublishWorld([LINUX]);
     const way = failingWay(world, atUpload, 'after');
     const { after } = way.transport;
@@ -131,7 +131,7 @@ describe('nothing is rolled back', () => {
     expect(await world.releases()).toMatchObject([{ version: '1.2.0', status: 'draft' }]);
   });
 
-  test('where another job adds to the release at the very moment', async () => {
+  test('if another job adds to the release at the same moment', async () => {
     const world = await startPublishWorld([LINUX, MAC]);
     const way = wayWhere(
       world,
@@ -146,7 +146,7 @@ describe('nothing is rolled back', () => {
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 
-  test('by a token that may not delete: the failure is the error, and what stays is a warning', async () => {
+  test('by a token without permission to delete: the failure is the error, and what stays is a warning', async () => {
     const world = await startPublishWorld([LINUX]);
     const scopes = ['release:read', 'release:write', 'app:admin'] as const;
     const token = await world.server.createToken(world.app.id, { scopes });
@@ -157,7 +157,7 @@ describe('nothing is rolled back', () => {
     expect(await world.offered(LINUX)).toBe('1.2.0');
   });
 
-  test('by a run that is interrupted', async () => {
+  test('if the run is interrupted', async () => {
     const world = await startPublishWorld([LINUX]);
     const interruption = new AbortController();
     const way = world.connect();

@@ -113,7 +113,7 @@ describe('R13', () => {
     }
   });
 
-  test('the signature of one URL is no good for another path, expiry or key', async () => {
+  test('the signature of one URL is not valid for another path, expiry or key', async () => {
     const [firstKey, secondKey] = [newKey('0a1b2c3d'), newKey('4e5f6a7b')];
     const both = ring(firstKey, secondKey);
     const good = await signPath(both, { method: 'GET', path: PATH, expiresAt: EXPIRES_AT });

@@ -12,7 +12,7 @@ import {
   write,
 } from '../../support/tauri/tauri-project.ts';
 
-describe('what `tauri build` leaves', () => {
+describe('the output of `tauri build`', () => {
   test('is found with the name, version, slug and key of the project', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux');

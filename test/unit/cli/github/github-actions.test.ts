@@ -16,15 +16,15 @@ async function openStep() {
   return { step, github };
 }
 
-describe('a step', () => {
+describe('a step of a GitHub workflow', () => {
   test.each([{}, { GITHUB_ACTIONS: '' }, { GITHUB_ACTIONS: 'false' }, { CI: 'true' }])(
-    'is none with %j',
+    'is not detected with %j',
     (environment) => {
       expect(GitHubActions.from(environment)).toBeUndefined();
     },
   );
 
-  test('has outputs of any text, one after another', async () => {
+  test('gets outputs with any text, one after another', async () => {
     const { step, github } = await openStep();
     const values = fc.array(fc.tuple(fc.constantFrom('a', 'b-c', 'd'), fc.string({ unit: 'binary' })));
     await fc.assert(
@@ -40,7 +40,7 @@ describe('a step', () => {
     );
   });
 
-  test('has a summary that grows', async () => {
+  test('gets a summary that grows', async () => {
     const { step, github } = await openStep();
     github.addSummary('### One\n\n');
     github.addSummary('### Two\n\n');
@@ -48,7 +48,7 @@ describe('a step', () => {
     expect(written).toEqual({ stdout: '', stderr: '' });
   });
 
-  test('writes errors and warnings to stderr', async () => {
+  test('gets errors and warnings on stderr', async () => {
     const { github } = await openStep();
     github.error('It went\nwrong', 'synckit-ota: publish');
     github.warning('Mind this');

@@ -113,7 +113,7 @@ describe('a command that succeeds', () => {
   test.each([
     [{}, 1],
     [{ quiet: true }, 0],
-  ])('with %j warns %i time in the log, and always in the summary', async (options, times) => {
+  ])('with %j shows %i warnings in the log, and always one in the summary', async (options, times) => {
     const { runner, step, output } = await begin('publish', options);
     output.warning('mind this');
     step.finish({ status: 'published' });
@@ -122,7 +122,7 @@ describe('a command that succeeds', () => {
   });
 });
 
-test('text from elsewhere is no command to the workflow', async () => {
+test('text from elsewhere cannot be a workflow command', async () => {
   const { output } = await begin('publish', { json: true });
   const words = 'x\n::set-output name=status::published\n ##[error]y';
   output.note(words);

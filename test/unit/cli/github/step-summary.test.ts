@@ -144,7 +144,7 @@ describe('a name from elsewhere', () => {
     );
   });
 
-  test('is cut at what GitHub takes', () => {
+  test("is cut at GitHub's limit", () => {
     const long = '|'.repeat(100_000);
     const warnings = Array.from({ length: 1000 }, (_, i) => `warning ${i} ${'x'.repeat(1000)}`);
     const markdown = failureSummary('publish', { ...FAILURE, message: long, hint: long }, { warnings });

@@ -75,7 +75,7 @@ describe('--expect', () => {
     expect(collectProblems((problems) => readExpected(list, problems)).found).toContain(words);
   });
 
-  test('wins over the config file, which takes the same names', () => {
+  test('overrides the config file, which accepts the same names', () => {
     const read = (list: string | undefined, configured: string[]) =>
       collectProblems((problems) => readExpected(list, problems, configured));
     expect(read('linux-x86_64', ['mac'])).toEqual({ value: ['linux-x86_64'], found: '' });

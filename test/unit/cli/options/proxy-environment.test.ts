@@ -22,7 +22,7 @@ describe('proxies in the environment', () => {
     });
   });
 
-  test('can be in lower case, which wins', () => {
+  test('can be in lower case, which takes precedence', () => {
     const environment = { https_proxy: 'http://small:1', HTTPS_PROXY: 'http://large:2', no_proxy: 'a' };
     expect(read(environment).value).toEqual({ https: new URL('http://small:1'), bypass: ['a'] });
   });

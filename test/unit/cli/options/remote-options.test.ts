@@ -40,7 +40,7 @@ describe('--server', () => {
   });
 });
 
-test.each([undefined, ''])('--app %j is missing', (text) => {
+test.each([undefined, ''])('--app %j counts as missing', (text) => {
   expect(collectProblems((problems) => readApp(text, problems)).found).toContain(
     'pass --app ID or set SYNCKIT_OTA_APP',
   );
@@ -103,7 +103,7 @@ describe('the token', () => {
     expect(found).toBe('--token-file /nowhere/token cannot be read: does not exist');
   });
 
-  test('that is mistyped or cut off is rejected, and not shown', () => {
+  test('that is mistyped or truncated is rejected, and not shown', () => {
     const token = generateToken();
     for (const wrong of [token.slice(0, -1), token.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'))]) {
       const { found } = collectProblems((problems) => readToken({ token: wrong }, problems));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { suggestPlatform } from '../../../../src/cli/options/suggest-platform.ts';
 
-describe('for a platform by another name, the suggestion is the one that was meant', () => {
+describe('for a platform by another name, the right platform is suggested', () => {
   test.each([
     ['linux-x64', 'linux-x86_64'],
     ['linux-amd64-deb', 'linux-x86_64-deb'],

@@ -13,8 +13,8 @@ async function taken(buffers: BufferPool, size: number) {
   return { isHad: () => had !== undefined, taking };
 }
 
-describe('memory for parts', () => {
-  test('is lent up to the budget, and to the next once some is given back', async () => {
+describe('buffers for parts', () => {
+  test('are handed out up to the budget, and to the next caller once enough is released', async () => {
     const buffers = new BufferPool(10);
     const first = await buffers.take(4);
     const second = await buffers.take(6);
@@ -29,7 +29,7 @@ describe('memory for parts', () => {
     expect((await fourth.taking).bytes.length).toBe(5);
   });
 
-  test('of more than the budget is lent to one who is alone', async () => {
+  test('larger than the budget are handed out to a caller that is alone', async () => {
     const buffers = new BufferPool(10);
     const small = await buffers.take(1);
     const large = await taken(buffers, 11);
@@ -39,7 +39,7 @@ describe('memory for parts', () => {
     expect((await taken(buffers, 1)).isHad()).toBe(false);
   });
 
-  test('is used again where the size is the same, and never by two', async () => {
+  test('are reused for the same size, but never by two callers at once', async () => {
     const buffers = new BufferPool(8);
     const [first, second] = [await buffers.take(4), await buffers.take(4)];
     expect(first.bytes).not.toBe(second.bytes);

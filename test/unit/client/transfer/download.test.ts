@@ -23,7 +23,7 @@ function hops(count: number): ScriptedTransport {
 }
 
 describe('a download', () => {
-  test('measures and hashes what comes, piece by piece', async () => {
+  test('is measured and hashed piece by piece', async () => {
     const bytes = randomBytes(300_000);
     const url = await listenHttp((_, response) => response.end(bytes));
     const transport = new UndiciTransport();
@@ -43,7 +43,7 @@ describe('a download', () => {
     expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
   });
 
-  test('is asked for as Tauri asks, with no token', async () => {
+  test('is requested as Tauri requests it, without a token', async () => {
     const transport = new ScriptedTransport(http.get(START.href, () => HttpResponse.text('x')));
     await download(transport, { url: START });
     expect(transport.requests[0]?.headers).toEqual({ accept: 'application/octet-stream' });
@@ -59,7 +59,7 @@ describe('a download', () => {
     expect(transport.requests.map(({ url }) => url.href)).toEqual([START.href, signed]);
   });
 
-  test('follows a relative Location from where it was found', async () => {
+  test('resolves a relative Location against the URL of the redirect', async () => {
     const transport = new ScriptedTransport(
       http.get(START.href, redirect('../../file?sig=1')),
       http.get('https://ota.example/api/sync/ota/my-app/download/file', () => HttpResponse.text('bytes')),
@@ -84,7 +84,7 @@ describe('a download', () => {
     expect(transport.requests).toHaveLength(11);
   });
 
-  test('ends in a loop of redirects', async () => {
+  test('gives up in a loop of redirects', async () => {
     const transport = new ScriptedTransport(http.get(START.href, redirect(START.pathname)));
     await expect(download(transport, { url: START })).rejects.toMatchObject({ code: 'not_the_api' });
   });
@@ -113,22 +113,19 @@ describe('a download', () => {
     expect(error).toMatchObject({ code, message: `https://s3.example/key: status ${status}` });
   });
 
-  test.each([403, 404, 410])(
-    'of a file that is not there (%i) is told apart from failures',
-    async (status) => {
-      const transport = new ScriptedTransport(http.get(START.href, () => new HttpResponse(null, { status })));
-      expect(await download(transport, { url: START })).toEqual({ kind: 'not_served' });
-    },
-  );
+  test.each([403, 404, 410])('reports a missing file (%i) as such, not as a failure', async (status) => {
+    const transport = new ScriptedTransport(http.get(START.href, () => new HttpResponse(null, { status })));
+    expect(await download(transport, { url: START })).toEqual({ kind: 'not_served' });
+  });
 
-  test('of more bytes than there can be is broken off', async () => {
+  test('is aborted when it is larger than the limit', async () => {
     const transport = new ScriptedTransport(http.get(START.href, () => HttpResponse.text('four')));
     await expect(download(transport, { url: START, maxBytes: 3 })).rejects.toMatchObject({
       code: 'not_the_api',
     });
   });
 
-  test('knows the SHA-256 that the server announces', async () => {
+  test('returns the SHA-256 that the server announces', async () => {
     const digest = createHash('sha256').update('bytes').digest();
     const headers = { 'repr-digest': `sha-512=:AAAA:, sha-256=:${digest.toString('base64')}:` };
     const transport = new ScriptedTransport(
@@ -139,7 +136,7 @@ describe('a download', () => {
     });
   });
 
-  test('that is cut off is a failure of the network, not a shorter file', async () => {
+  test('that is cut off is a network error, not a shorter file', async () => {
     const url = await listenHttp((_, response) => {
       response.writeHead(200, { 'content-length': 1000 });
       response.write('abc', () => response.destroy());
@@ -150,7 +147,7 @@ describe('a download', () => {
   });
 });
 
-describe('R57 a download that brings, in each quarter of a minute,', () => {
+describe('R57 a download that receives, every 15 seconds,', () => {
   afterEach(() => {
     vi.useRealTimers();
   });
@@ -169,7 +166,7 @@ describe('R57 a download that brings, in each quarter of a minute,', () => {
     return new ScriptedTransport(http.get(START.href, () => new HttpResponse(body)));
   }
 
-  test.each([1, 1000, 96 * 1024])('%i bytes is given up', async (size) => {
+  test.each([1, 1000, 96 * 1024])('%i bytes is aborted', async (size) => {
     const transport = slowly(size, Number.POSITIVE_INFINITY);
     await expect(download(transport, { url: START })).rejects.toMatchObject({
       code: 'network',
@@ -177,7 +174,7 @@ describe('R57 a download that brings, in each quarter of a minute,', () => {
     });
   });
 
-  test('128 KiB is slow, and goes on to its end', async () => {
+  test('128 KiB is slow, but completes', async () => {
     const transport = slowly(128 * 1024, 100);
     expect(await download(transport, { url: START })).toMatchObject({ size: 100 * 128 * 1024 });
   });

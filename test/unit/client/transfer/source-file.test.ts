@@ -28,13 +28,13 @@ describe('a file that is read as a stream', () => {
     expect(Math.max(...chunks.map(({ length }) => length))).toBeLessThanOrEqual(256 * KIB);
   });
 
-  test('and is not there any more cannot be read', async () => {
+  test('and has been removed cannot be read', async () => {
     const { file, source } = await sourceFile(1);
     await rm(file);
     await expect(source.stream().next()).rejects.toMatchObject({ code: 'usage', status: undefined });
   });
 
-  test('that is replaced by another with the same bytes is not given to its end', async () => {
+  test('that is replaced by another with the same bytes fails before its end', async () => {
     const { bytes, file, source } = await sourceFile(2048 * KIB);
     const stream = source.stream();
     await stream.next();
@@ -69,7 +69,7 @@ describe('a file that is read in parts', () => {
     },
   );
 
-  test('gives only the parts that are wanted, and takes no memory for the others', async () => {
+  test('gives only the parts that are wanted, and allocates no memory for the others', async () => {
     const { bytes, source } = await sourceFile(1000 * KIB);
     const buffers = new BufferPool(300 * KIB);
     const options = { ...all, buffers, isWanted: (number: number) => number % 2 === 0 };
@@ -86,7 +86,7 @@ describe('a file that is read in parts', () => {
     }
   });
 
-  test('waits for memory, and begins no part without', async () => {
+  test('waits for memory before it starts a part', async () => {
     const { source } = await sourceFile(600 * KIB);
     const parts = source.parts({ ...all, buffers: new BufferPool(300 * KIB) });
     const first = await parts.next();
@@ -102,10 +102,10 @@ describe('a file that is read in parts', () => {
   });
 
   test.each<[string, (file: string, bytes: Buffer) => Promise<void>]>([
-    ['longer', (file) => appendFile(file, 'x')],
-    ['shorter', (file, bytes) => writeFile(file, bytes.subarray(0, -1))],
-    ['another', (file, bytes) => writeFile(file, Buffer.from(bytes).reverse())],
-  ])('and is %s by now never ends, and its last part is not given', async (_, change) => {
+    ['is longer', (file) => appendFile(file, 'x')],
+    ['is shorter', (file, bytes) => writeFile(file, bytes.subarray(0, -1))],
+    ['has other bytes', (file, bytes) => writeFile(file, Buffer.from(bytes).reverse())],
+  ])('and %s by now fails, and does not give its last part', async (_, change) => {
     const { bytes, file, source } = await sourceFile(600 * KIB);
     await change(file, bytes);
     const buffers = new BufferPool(10 * 300 * KIB);
@@ -123,7 +123,7 @@ describe('a file that is read in parts', () => {
     await expect(unread).rejects.toMatchObject({ code: 'preflight_refused' });
   });
 
-  test('gives its memory back when it cannot be read, or is not read to its end', async () => {
+  test('releases its memory if it cannot be read, or is not read to its end', async () => {
     const { file, source } = await sourceFile(600 * KIB);
     const buffers = new BufferPool(300 * KIB);
     for await (const { release } of source.parts({ ...all, buffers })) {

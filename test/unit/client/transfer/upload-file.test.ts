@@ -66,12 +66,12 @@ describe('an upload', () => {
     ['false', { status: 'complete', size: 10, sha256: 'ab', went_live: false }, false],
     ['nothing', { status: 'complete', size: 10, sha256: 'ab' }, undefined],
     ['something else', { ok: true, went_live: true }, undefined],
-  ])('reports %s for the release having gone live, as the server does', async (_, answer, wentLive) => {
+  ])('reports %s for went_live, as the server does', async (_, answer, wentLive) => {
     const transport = new ScriptedTransport(http.put('*', () => HttpResponse.json(answer)));
     expect(await uploadFile(transport, await fileToUpload(10))).toEqual({ kind: 'uploaded', wentLive });
   });
 
-  test('with 403 means that the URL is not good any more', async () => {
+  test('with 403 means that the URL is not valid any more', async () => {
     const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
     expect(await uploadFile(transport, await fileToUpload(10))).toMatchObject({
       kind: 'url_refused',
@@ -86,7 +86,7 @@ describe('an upload', () => {
     [302, 'not_the_api'],
     [500, 'network'],
     [503, 'network'],
-  ])('with %i is %s, and shows no signature', async (status, code) => {
+  ])('with %i is the error %s, which shows no signature', async (status, code) => {
     const answer = () =>
       new HttpResponse('<Error/>', { status, headers: { location: 'https://evil.example/' } });
     const transport = new ScriptedTransport(http.put('https://s3.example/bucket/key', answer));
@@ -96,7 +96,7 @@ describe('an upload', () => {
   });
 
   test.each(['', '/uploads/1', 'file:///tmp/x', 'ftp://s3.example/x', 'not a url'])(
-    'to the URL %j is refused',
+    'to the URL %j is rejected',
     async (url) => {
       const request = { ...(await fileToUpload(10)), url };
       await expect(uploadFile(new ScriptedTransport(), request)).rejects.toMatchObject({
@@ -107,17 +107,17 @@ describe('an upload', () => {
 });
 
 describe.each([
-  ['of less than a read', 1000 * KIB],
-  ['of whole reads', 2 * MIB],
-  ['of reads and a part of one', 3 * MIB - 1],
-])('R63 a file %s that changes before it is all sent', (_, size) => {
+  ['smaller than one read', 1000 * KIB],
+  ['of a whole number of reads', 2 * MIB],
+  ['of several reads and a shorter one', 3 * MIB - 1],
+])('R63 a file %s that changes before all of it was sent', (_, size) => {
   test.each<[string, (upload: { file: string; bytes: Buffer }) => Promise<void>]>([
     ['grows', ({ file }) => appendFile(file, 'more')],
     ['shrinks', ({ file }) => truncate(file, size - 1)],
     ['is emptied', ({ file }) => truncate(file, 0)],
     ['gets other bytes', ({ file }) => writeFile(file, randomBytes(size))],
     ['gets another last byte', ({ file, bytes }) => writeFile(file, bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1))],
-  ])('%s: the upload ends before its last bytes', async (__, change) => {
+  ])('%s: the upload fails before its last bytes', async (__, change) => {
     const received: number[] = [];
     const url = await listenHttp((request) => request.on('data', (chunk) => received.push(chunk.length)));
     const request = await fileToUpload(size);
@@ -130,7 +130,7 @@ describe.each([
   });
 });
 
-test('R63 a file that grows behind its last whole read is not sent to the length it had', async () => {
+test('R63 a file that grows after its last whole read is not sent up to its previous length', async () => {
   const size = 3 * MIB;
   const request = await fileToUpload(size);
   await appendFile(request.file, 'more');
@@ -145,17 +145,17 @@ test('R63 a file that grows behind its last whole read is not sent to the length
   expect(taken).toBe(size - MIB);
 });
 
-describe('a server that answers before it has everything', () => {
+describe('a response before the whole file was sent', () => {
   test.each([
     [409, 'conflict'],
     [413, 'preflight_refused'],
-  ])('with %i is heard', async (status, code) => {
+  ])('with %i is recognised', async (status, code) => {
     const url = await listenHttp((_, response) => response.writeHead(status).end('{}'));
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
     await expect(uploadFile(openTransport(), request)).rejects.toMatchObject({ code });
   });
 
-  test('with 403 is heard', async () => {
+  test('with 403 is recognised', async () => {
     const url = await listenHttp((_, response) => response.writeHead(403).end());
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
     expect(await uploadFile(openTransport(), request)).toMatchObject({
@@ -165,9 +165,9 @@ describe('a server that answers before it has everything', () => {
   });
 
   test.each([
-    ['closes the connection', (socket: { end(): void }) => socket.end()],
-    ['resets the connection', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
-  ])('or %s instead is a failure of the network', async (_, act) => {
+    ['a closed connection', (socket: { end(): void }) => socket.end()],
+    ['a connection reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+  ])('or %s instead is a network error', async (_, act) => {
     const url = await listenRaw((socket) => socket.once('data', () => act(socket)));
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
     await expect(uploadFile(openTransport(), request)).rejects.toMatchObject({ code: 'network' });
@@ -206,7 +206,7 @@ describe('R57 an upload that stalls', () => {
     ['before the first byte', 0, 120_000],
     ['in the middle', 2, 120_000],
     ['after the last byte, while the server hashes and syncs,', Number.POSITIVE_INFINITY, 120_245],
-  ])('%s is given up after as long as it may', async (_, pieces, patienceMs) => {
+  ])('%s is given up after the timeout', async (_, pieces, patienceMs) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const transport = new StalledTransport(pieces);
     const outcome = uploadFile(transport, await fileToUpload(1000 * KIB)).catch((error: Error) => error);
@@ -225,7 +225,7 @@ describe('R57 an upload that stalls', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('keeps no timer, and so no process, alive when its body is read on after it ended', async () => {
+  test('leaves no timer that keeps the process alive when its body is read after its end', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     let body: AsyncIterator<Uint8Array> | undefined;
     const transport: Transport = {
@@ -241,7 +241,7 @@ describe('R57 an upload that stalls', () => {
     await body?.return?.();
   });
 
-  test('but was aborted is interrupted, not a failure of the network', async () => {
+  test('and was aborted is an interruption, not a network error', async () => {
     const abort = new AbortController();
     const transport = new StalledTransport(1);
     const request = { ...(await fileToUpload(1000 * KIB)), signal: abort.signal };

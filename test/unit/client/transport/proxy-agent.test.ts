@@ -51,7 +51,7 @@ describe('through a proxy', () => {
     return JSON.parse(Buffer.concat(chunks).toString());
   }
 
-  test('a stream reaches an http server whole, as a request for the whole URL', async () => {
+  test('a stream reaches an http server completely, as a request for the full URL', async () => {
     const { proxy } = await startWorld();
     async function* body() {
       yield Buffer.from('abc');
@@ -72,7 +72,7 @@ describe('through a proxy', () => {
     expect(response.proxy).toBe(`the proxy ${proxy.url.origin}`);
   });
 
-  test('that wants credentials they go, and nowhere else', async () => {
+  test('that requires credentials, they are sent to the proxy only', async () => {
     const { proxy } = await startWorld();
     for (const [username, password] of [
       ['us@er', 'p:a/s%s'],
@@ -86,7 +86,7 @@ describe('through a proxy', () => {
     }
   });
 
-  test('nothing goes that is to be reached without', async () => {
+  test('no request is sent for a host that is excluded', async () => {
     const { proxy, server } = await startWorld();
     const transport = openTransport({ http: proxy.url, https: proxy.url, bypass: ['updates.example'] });
     const response = await transport.send(get(server.href));
@@ -98,7 +98,7 @@ describe('through a proxy', () => {
   });
 });
 
-test('what is meant for the server is not shown to a proxy that opens a tunnel', async () => {
+test('headers for the server are not shown to a proxy that opens a tunnel', async () => {
   let heard = '';
   const url = await listenRaw((socket) =>
     socket.on('data', (bytes) => {
@@ -136,11 +136,11 @@ const BROKEN = [
   ],
 ] as const;
 
-describe('a proxy is named, without its credentials, when to an https server', () => {
+describe('an error names the proxy without its credentials when, to an https server,', () => {
   test.each([
     ...BROKEN,
     [
-      'it forbids',
+      'it denies the connection',
       saying(`HTTP/1.1 403 Forbidden\r\n${PAGE}`),
       'not_the_api',
       'does not connect to updates.example:443 (403)',
@@ -152,13 +152,13 @@ describe('a proxy is named, without its credentials, when to an https server', (
       'does not connect to updates.example:443 (503)',
     ],
     [
-      'it answers a page',
+      'it answers with a page',
       saying(`HTTP/1.1 200 OK\r\n${PAGE}`),
       'not_the_api',
       'answered with a page (200) instead of connecting to updates.example:443',
     ],
     [
-      'it sends elsewhere',
+      'it redirects',
       saying('HTTP/1.1 302 Found\r\nlocation: http://login.example\r\n\r\n'),
       'not_the_api',
       'answered with a page (302) instead of connecting to updates.example:443',
@@ -185,7 +185,7 @@ describe('a proxy is named, without its credentials, when to an https server', (
   });
 });
 
-describe('a proxy is named, without its credentials, when to an http server', () => {
+describe('an error names the proxy without its credentials when, to an http server,', () => {
   test.each(BROKEN)('%s', async (_, start, code, words) => {
     const proxy = withCredentials(await start(), 'user', 'secret');
     const error = await failureThrough(proxy, 'http://updates.example:4680/');
@@ -194,7 +194,7 @@ describe('a proxy is named, without its credentials, when to an http server', ()
     expect(error.message).not.toContain('secret');
   });
 
-  test('it wants a password and gets none', async () => {
+  test('it requires a password and gets none', async () => {
     const proxy = await startForwardProxy();
     proxy.credentials = 'user:secret';
     for (const url of ['http://updates.example/', 'https://updates.example/']) {
@@ -207,7 +207,7 @@ describe('a proxy is named, without its credentials, when to an http server', ()
   });
 });
 
-test('a proxy that says nothing is not waited for when the request is given up', async () => {
+test('an aborted request does not wait for a proxy that does not respond', async () => {
   for (const url of ['https://updates.example/', 'http://updates.example/']) {
     const abort = new AbortController();
     const proxy = await listenRaw((socket) => socket.once('data', () => abort.abort()));

@@ -31,7 +31,7 @@ function answering(text: string, then: (socket: Socket) => void = () => {}) {
 }
 
 describe('a real transport', () => {
-  test('brings status, headers and body', async () => {
+  test('returns status, headers and body', async () => {
     const url = await listenHttp((request, response) => {
       response.setHeader('x-agent', request.headers['user-agent'] ?? '');
       response.writeHead(201).end(`${request.method} ${request.url}`);
@@ -82,8 +82,8 @@ describe('a real transport', () => {
       () => listenRaw((socket) => socket.once('data', () => socket.resetAndDestroy())),
       'connection reset',
     ],
-    ['the answer is not HTTP', () => answering('SSH-2.0-OpenSSH_9.6\r\n'), 'did not answer'],
-  ])('reports network where %s', async (_, server, words) => {
+    ['the response is not HTTP', () => answering('SSH-2.0-OpenSSH_9.6\r\n'), 'did not answer'],
+  ])('reports a network error if %s', async (_, server, words) => {
     const url = await server();
     const outcome = openTransport().send(get(url));
     await expect(outcome).rejects.toThrow(OtaError);
@@ -107,16 +107,16 @@ describe('a real transport', () => {
       'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc',
       (socket: Socket) => socket.resetAndDestroy(),
     ],
-  ])('reports network where the body is %s', async (_, text, then) => {
+  ])('reports a network error if the body is %s', async (_, text, then) => {
     const response = await openTransport().send(get(await answering(text, then)));
     expect(response.status).toBe(200);
     await expect(textOf(response.body)).rejects.toMatchObject({ code: 'network' });
   });
 
   test.each([
-    ['no answer comes', ''],
+    ['no response comes', ''],
     ['the body stalls', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc'],
-  ])('reports network where %s for as long as it may', async (_, text) => {
+  ])('reports a network error if %s until the timeout', async (_, text) => {
     const url = await answering(text);
     const outcome = openTransport()
       .send(get(url, { idleTimeoutMs: 100 }))
@@ -130,8 +130,8 @@ describe('a real transport', () => {
   test.each([
     ['lines of a head that never ends', 'HTTP/1.1 200 OK\r\n', 'x-a: b\r\n'],
     ['bytes of a line that never ends', 'HTTP/1.1 200 OK\r\nx-a: ', 'b'],
-    ['"Early Hints" for ever', '', 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'],
-  ])('R57 reports network where nothing comes but %s', async (_, first, drip) => {
+    ['endless "Early Hints"', '', 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'],
+  ])('R57 reports a network error if the response consists of %s', async (_, first, drip) => {
     const url = await answering(first, (socket) => {
       const dripping = setInterval(() => socket.write(drip), 10);
       socket.once('close', () => clearInterval(dripping));
@@ -145,20 +145,20 @@ describe('a real transport', () => {
   test.each([
     ['a head of a megabyte', `HTTP/1.1 200 OK\r\n${'x-a: b\r\n'.repeat(150_000)}\r\n`],
     ['a header of a megabyte', `HTTP/1.1 200 OK\r\nx-a: ${'b'.repeat(1_000_000)}\r\n\r\n`],
-    ['what it was not asked for (100)', 'HTTP/1.1 100 Continue\r\n\r\n'],
-  ])('R57 reports network where the answer is %s', async (_, text) => {
+    ['an unexpected 100 Continue', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ])('R57 reports a network error if the response is %s', async (_, text) => {
     const outcome = openTransport().send(get(await answering(text)));
     await expect(outcome).rejects.toMatchObject({ code: 'network' });
   });
 
-  test('takes what comes after "Early Hints"', async () => {
+  test('accepts a response after "Early Hints"', async () => {
     const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'.repeat(3);
     const url = await answering(`${hints}HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc`);
     const response = await openTransport().send(get(url));
     expect([response.status, await textOf(response.body)]).toEqual([200, 'abc']);
   });
 
-  test('stops when it is aborted, which is no failure of the network', async () => {
+  test('stops when it is aborted, which is not a network error', async () => {
     const abort = new AbortController();
     const url = await listenRaw((socket) => socket.once('data', () => abort.abort()));
     await expect(openTransport().send(get(url, { signal: abort.signal }))).rejects.toMatchObject({
@@ -166,7 +166,7 @@ describe('a real transport', () => {
     });
   });
 
-  test("hands on what the request's own body throws", async () => {
+  test("passes on an error thrown by the request's body", async () => {
     const url = await listenHttp((request) => request.resume());
     const changed = new OtaError('preflight_refused', 'the file changed');
     async function* body() {

@@ -25,29 +25,29 @@ async function ensure(posts: (() => Response)[], lists: unknown[][]) {
   return { outcome, methods: transport.requests.map(({ method }) => method) };
 }
 
-describe('a release is ensured', () => {
-  test('with one request where nothing goes wrong', async () => {
+describe('a release is created', () => {
+  test('with one request if nothing goes wrong', async () => {
     const { outcome, methods } = await ensure([created], []);
     expect(outcome).toEqual({ release: RELEASE, created: true });
     expect(methods).toEqual(['POST']);
   });
 
   test.each([
-    ['an answer that never came', noAnswer],
+    ['a missing response', noAnswer],
     ['a 500', failed],
-  ])('without a second POST where %s hid that it was applied', async (_, answer) => {
+  ])('without a second POST if %s hid that it was applied', async (_, answer) => {
     const { outcome, methods } = await ensure([answer], [[OTHER, RELEASE]]);
     expect(outcome).toEqual({ release: RELEASE, created: false });
     expect(methods).toEqual(['POST', 'GET']);
   });
 
-  test('with a second POST where the first was not applied', async () => {
+  test('with a second POST if the first was not applied', async () => {
     const { outcome, methods } = await ensure([failed, failed, created], [[OTHER], []]);
     expect(outcome).toEqual({ release: RELEASE, created: true });
     expect(methods).toEqual(['POST', 'GET', 'POST', 'GET', 'POST']);
   });
 
-  test('by adopting the same one that another job was quicker to create', async () => {
+  test('by adopting the same release if another job created it first', async () => {
     const { outcome, methods } = await ensure([taken], [[RELEASE]]);
     expect(outcome).toEqual({ release: RELEASE, created: false });
     expect(methods).toEqual(['POST', 'GET']);
@@ -59,7 +59,7 @@ describe('a release is a conflict', () => {
     ['another signature', { ...RELEASE, signature: 'other' }],
     ['no signature', { ...RELEASE, signature: null }],
     ['other build metadata', { ...RELEASE, version: '1.2.0+2' }],
-  ])('where it is there with %s', async (_, existing) => {
+  ])('if it exists with %s', async (_, existing) => {
     const { outcome, methods } = await ensure([taken], [[existing]]);
     expect(outcome).toMatchObject({
       code: 'conflict',
@@ -68,12 +68,12 @@ describe('a release is a conflict', () => {
     expect(methods).toEqual(['POST', 'GET']);
   });
 
-  test('where another job created other content during a failure', async () => {
+  test('if another job created different content during a failure', async () => {
     const { outcome } = await ensure([failed], [[{ ...RELEASE, signature: 'other' }]]);
     expect(outcome).toMatchObject({ code: 'conflict' });
   });
 
-  test('where the server says so but does not list it', async () => {
+  test('if the server says so but does not list it', async () => {
     const { outcome } = await ensure([taken], [[OTHER]]);
     expect(outcome).toMatchObject({ code: 'conflict' });
   });

@@ -39,21 +39,21 @@ async function take(listed: unknown[], deletions: (() => Response)[] = []) {
 
 describe('a release of this run is rolled back', () => {
   test.each([
-    ['as it was created, without a file', []],
+    ['as created, without a file', []],
     ['with one of its files', [stored(LINUX)]],
     ['with all of its files', [stored(LINUX), stored(DEB)]],
-  ])('%s, only if it has no more than that', async (_, artifacts) => {
+  ])('%s, only if it has nothing else', async (_, artifacts) => {
     const outcome = await take([release('1.1.0'), { ...CREATED, artifacts }], [deleted]);
     expect(outcome.said).toEqual(['rolled_back']);
     expect(outcome.deletions.map(({ url }) => url.search)).toEqual([`?artifacts=${artifacts.length}`]);
   });
 
-  test('where the answer to the deletion was lost, and the next one says that there is none', async () => {
+  test('if the response to the deletion was lost, and the next one says that it does not exist', async () => {
     const answers = [() => HttpResponse.error(), refused(404, 'There is no such release.')];
     expect((await take([{ ...CREATED, artifacts: [] }], answers)).said).toEqual(['rolled_back']);
   });
 
-  test('not any more where somebody else deleted it', async () => {
+  test('only if it was not deleted by someone else', async () => {
     expect(await take([release('1.1.0')])).toEqual({ said: [], deletions: [] });
   });
 });
@@ -71,15 +71,20 @@ describe('a release of this run stays', () => {
     });
   });
 
-  test('where others add to it at the same moment', async () => {
+  test('if others add to it at the same moment', async () => {
     const outcome = await take([{ ...CREATED, artifacts: [] }], [refused(412, 'Not exactly 0 artifacts.')]);
     expect(outcome.said).toEqual(['1.2.0 is not rolled back: another job has added files']);
   });
 
   test.each([
-    ['may not delete it', refused(403, 'The token lacks release:delete.'), 1, /lacks release:delete/],
-    ['gets no answer', () => HttpResponse.error(), 6, /did not answer/],
-  ])('where the token %s: that is a warning', async (_, answer, tries, words) => {
+    [
+      'lacks the permission to delete it',
+      refused(403, 'The token lacks release:delete.'),
+      1,
+      /lacks release:delete/,
+    ],
+    ['gets no response', () => HttpResponse.error(), 6, /did not answer/],
+  ])('if the token %s: that is a warning', async (_, answer, tries, words) => {
     const outcome = await take([{ ...CREATED, artifacts: [] }], Array(tries).fill(answer));
     expect(outcome.said).toEqual([expect.stringMatching(/^1\.2\.0 could not be rolled back: /)]);
     expect(outcome.said[0]).toMatch(words);
@@ -120,12 +125,12 @@ describe('a release of this run, on a server that knows api.md only,', () => {
   test.each([
     ['another platform', { 'linux-x86_64': 'test', 'windows-aarch64': 'x' }, 'windows-aarch64'],
     ['other bytes', { 'linux-x86_64': 'other' }, 'linux-x86_64'],
-  ])('stays where %s is served of it', async (_, bucket, name) => {
+  ])('stays if %s is served as part of it', async (_, bucket, name) => {
     const said = [`1.2.0 is not rolled back: another job uploaded ${name}`];
     expect(await takeFromBase(bucket, 'my-app')).toEqual({ said, left: 1 });
   });
 
-  test('stays where the slug is unknown, and so whether others have added files', async () => {
+  test('stays if the slug is unknown, and so also whether others have added files', async () => {
     expect(await takeFromBase({ 'windows-aarch64': 'x' }, undefined)).toEqual({
       said: ['1.2.0 is not rolled back: without --slug it is unknown whether other jobs have added files'],
       left: 1,

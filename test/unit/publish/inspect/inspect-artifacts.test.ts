@@ -25,14 +25,14 @@ async function inspect(spoil: (file: string) => Promise<unknown>, options: Parti
   return { ...found, artifact };
 }
 
-describe('a file without a key to check by', () => {
+describe('a file without a public key', () => {
   test('is measured, hashed, and its signature trimmed', async () => {
     const { artifacts, issues, artifact } = await inspect((file) => appendFile(`${file}.sig`, ' \r\n\n'));
     expect(artifacts).toEqual([artifact]);
     expect(issues).toEqual([]);
   });
 
-  test('is warned of where its signature is none that Tauri reads', async () => {
+  test('leads to a warning if Tauri cannot read its signature', async () => {
     const { warnings, artifact } = await inspect(async () => {});
     expect(warnings).toEqual([`${artifact.file}.sig is not base64, so Tauri's updater would refuse it`]);
   });
@@ -57,7 +57,7 @@ describe('a file without a key to check by', () => {
       (file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH + 1)),
       SIGN,
     ],
-  ])('is an issue where it %s', async (_, id, code, spoil, hint) => {
+  ])('is an issue if it %s', async (_, id, code, spoil, hint) => {
     const { artifacts, issues, artifact } = await inspect(spoil);
     expect(artifacts).toEqual([]);
     expect(issues).toEqual([
@@ -70,13 +70,13 @@ describe('a file without a key to check by', () => {
     ]);
   });
 
-  test('with the largest signature that is taken is no issue', async () => {
+  test('with the largest accepted signature is no issue', async () => {
     const { issues } = await inspect((file) => writeFile(`${file}.sig`, 'a'.repeat(MAX_SIGNATURE_LENGTH)));
     expect(issues).toEqual([]);
   });
 });
 
-test('the issues of all files are found together, and whole files still inspected', async () => {
+test('the issues of all files are found together, and valid files are still inspected', async () => {
   const folder = await tempFolder();
   const [whole, unsigned, missing] = await Promise.all(
     [LINUX, MAC, WINDOWS].map((platform) => writeArtifact(folder, platform)),
@@ -98,7 +98,7 @@ test('the issues of all files are found together, and whole files still inspecte
   expect(hashed).toEqual([whole.file]);
 });
 
-describe('a file with a key to check by', () => {
+describe('a file with a public key', () => {
   let folder: string;
   let key: InProcessKey;
   let otherKey: InProcessKey;
@@ -129,7 +129,7 @@ describe('a file with a key to check by', () => {
     return issues;
   }
 
-  test('that signed it is no issue', async () => {
+  test('that it was signed for is no issue', async () => {
     expect(await inspectSigned()).toEqual([]);
   });
 
@@ -141,7 +141,7 @@ describe('a file with a key to check by', () => {
       /signed with key \w{16}, but the public key is \w{16}/,
     ],
     [
-      'has other bytes than were signed',
+      'has different bytes than were signed',
       'signature.invalid',
       () => inspectSigned({ bytes: bytes.with(0, (bytes[0] ?? 0) ^ 1) as Buffer }),
       /belongs to a different file/,
@@ -153,18 +153,18 @@ describe('a file with a key to check by', () => {
       /signed for version 1\.2\.0, but .* 1\.3\.0/,
     ],
     [
-      'has a signature that is none',
+      'has an invalid signature',
       'signature.malformed',
       () => inspectSigned({ signature: 'dist/bundle.sig' }),
       /base64/,
     ],
     [
-      'has a signature cut off',
+      'has a truncated signature',
       'signature.malformed',
       () => inspectSigned({ signature: signature.slice(0, 200) }),
       /\.sig /,
     ],
-  ])('is an issue where it %s', async (_, id, found, message) => {
+  ])('is an issue if it %s', async (_, id, found, message) => {
     expect(await found()).toEqual([
       {
         id,
@@ -179,7 +179,7 @@ describe('a file with a key to check by', () => {
   test.each([
     ['with the key', () => parsePublicKey(key.publicKey)],
     ['without a key', () => undefined],
-  ])('that was signed under another name is no issue, but a warning, %s', async (_, publicKey) => {
+  ])('that was signed under another name is not an issue but a warning, %s', async (_, publicKey) => {
     const file = join(await tempFolder(), 'App.AppImage');
     await writeFile(file, bytes);
     await writeFile(`${file}.sig`, signature);

@@ -6,7 +6,7 @@ import { artifact, BASE, OURS, REQUEST, release } from '../../../support/publish
 const FILE = artifact();
 const files = { artifacts: [FILE], uploads: [FILE] };
 
-test('files are added to a draft of the same channel, and go live as it does', () => {
+test('files are added to a draft of the same channel, and go live with it', () => {
   const draft = release('1.2.0', { status: 'draft', channel: 'beta' });
   expect(checkExistingRelease(draft, { ...files, request: { ...REQUEST, channel: 'beta' } }, OURS)).toEqual(
     ok('on_request'),
@@ -46,7 +46,7 @@ test.each([
   });
 });
 
-test('a live release that lacks nothing may be named a draft: nothing is done', () => {
+test('a complete live release with --draft: nothing is done', () => {
   const live = release('1.2.0', { status: 'published' });
   expect(
     checkExistingRelease(

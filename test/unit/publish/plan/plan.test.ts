@@ -35,7 +35,7 @@ function issues(
 }
 
 describe('a first publish', () => {
-  test("to our server creates a release without a signature, and sends each file's own", () => {
+  test('to our server creates a release without a signature, and sends one with each file', () => {
     const { release, artifacts, warnings } = planned(
       { notes: 'Fixes.' },
       [artifact(LINUX), artifact(MAC)],
@@ -57,7 +57,7 @@ describe('a first publish', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('to our server leaves notes out that were not given', () => {
+  test('to our server leaves notes out if none are given', () => {
     expect(planned({}, [artifact()], {}).release).toEqual({
       kind: 'new',
       body: { version: '1.2.0', draft: true },
@@ -67,7 +67,7 @@ describe('a first publish', () => {
   test.each([
     ['Fixes.', 'Fixes.'],
     [undefined, ''],
-  ])('to a base server with notes %j sends all documented fields and no other', (notes, sent) => {
+  ])('to a base server with notes %j sends all documented fields and no others', (notes, sent) => {
     const { release, artifacts } = planned({ notes, slug: 'my-app' }, [artifact()], {}, BASE);
     expect(release).toEqual({
       kind: 'new',
@@ -83,16 +83,16 @@ describe('a file', () => {
 
   test.each([
     ['of 256 MiB goes in parts', MULTIPART_FROM, remote, true],
-    ['of a byte less goes in one piece', MULTIPART_FROM - 1, remote, undefined],
-    ['goes in one piece where the server takes no parts', MULTIPART_FROM, withoutParts, undefined],
-    ['goes in one piece to a server with storage of its own', MULTIPART_FROM, {}, undefined],
+    ['of one byte less goes in one piece', MULTIPART_FROM - 1, remote, undefined],
+    ['goes in one piece if the server accepts no parts', MULTIPART_FROM, withoutParts, undefined],
+    ['goes in one piece to a server with its own storage', MULTIPART_FROM, {}, undefined],
   ])('%s', (_, size, server, multipart) => {
     const [only] = planned({}, [artifact(LINUX, { size })], server).artifacts;
     expect(only?.body.multipart).toBe(multipart);
     expect(only?.body.file_size).toBe(size);
   });
 
-  test('goes in one piece, and nothing is said of parts, to a base server', () => {
+  test('goes in one piece to a base server, without a request for parts', () => {
     const [only] = planned({}, [artifact(LINUX, { size: MULTIPART_FROM })], { ...BASE }).artifacts;
     expect(only?.body).toEqual({ ...LINUX, file_size: MULTIPART_FROM });
   });
@@ -101,15 +101,15 @@ describe('a file', () => {
 describe('several signatures', () => {
   const three = [LINUX, MAC, WINDOWS].map((platform) => artifact(platform));
 
-  test('are refused by a server that holds one for a release', () => {
+  test('are refused for a server that stores one per release', () => {
     expect(issues({}, three, {}, BASE)).toEqual([['server.one_signature', 'preflight_refused']]);
   });
 
-  test('are fine on ours', () => {
+  test('are accepted for our server', () => {
     expect(planned({}, three, {}).artifacts).toHaveLength(3);
   });
 
-  test('count once where they are the same', () => {
+  test('count once if they are identical', () => {
     const universal = three.map((file) => ({ ...file, signature: 'same' }));
     expect(planned({ slug: 's-1' }, universal, {}, BASE).artifacts).toHaveLength(3);
   });
@@ -119,7 +119,7 @@ describe('a version that exists', () => {
   const same = new Map([['linux-x86_64', { sha256: 'a'.repeat(64), signature: 'as first signed' }]]);
   const other = new Map([['linux-x86_64', { sha256: 'b'.repeat(64) }]]);
 
-  test('with the same bytes is skipped, and is to be served with the signature it has', () => {
+  test('with the same bytes is skipped, and keeps the signature it has', () => {
     const { release, artifacts } = planned({}, [artifact()], { releases: [EXISTING], stored: same });
     expect(release).toEqual({ kind: 'existing', existing: EXISTING });
     expect(artifacts.map(({ action, servedSignature }) => [action, servedSignature])).toEqual([
@@ -127,7 +127,7 @@ describe('a version that exists', () => {
     ]);
   });
 
-  test('and lacks a platform gets only that one', () => {
+  test('and lacks a platform gets only that platform', () => {
     const { artifacts } = planned({}, [artifact(LINUX), artifact(MAC)], {
       releases: [EXISTING],
       stored: same,
@@ -138,7 +138,7 @@ describe('a version that exists', () => {
     ]);
   });
 
-  test('with other bytes is a conflict that names the platform and the bytes there', () => {
+  test('with different bytes is a conflict that names the platform and the existing hash', () => {
     expect(issues({}, [artifact(LINUX), artifact(MAC)], { releases: [EXISTING], stored: other })).toEqual([
       ['file.other_bytes', 'conflict'],
     ]);
@@ -147,7 +147,7 @@ describe('a version that exists', () => {
     expect(outcome).toMatchObject({ issues: [{ message, file: 'linux-x86_64.bin' }] });
   });
 
-  test('that is a draft with other bytes is a conflict that can be undone', () => {
+  test('that is a draft with different bytes is a conflict that can be resolved', () => {
     const releases = [{ ...EXISTING, status: 'draft' }];
     const outcome = plan(REQUEST, [artifact()], { ...OURS, releases, stored: other });
     expect(outcome).toMatchObject({
@@ -165,7 +165,7 @@ describe('a version that exists', () => {
     ['1.2.0+2', '1.2.0+1'],
     ['1.2.0', '1.2.0+1'],
     ['1.2.0+2', '1.2.0'],
-  ])('as %s where %s is there is a conflict', (version, existing) => {
+  ])('as %s is a conflict if %s exists', (version, existing) => {
     expect(issues({ version }, [artifact()], { releases: [{ ...EXISTING, version: existing }] })).toEqual([
       ['release.exists', 'conflict'],
     ]);
@@ -182,7 +182,7 @@ describe('a version that exists', () => {
     ]);
   });
 
-  test('with the same signature on a base server is gone on with', () => {
+  test('with the same signature on a base server is continued', () => {
     const file = artifact(LINUX, { signature: 'same' });
     expect(planned({ slug: 'my-app' }, [file], { releases: [EXISTING] }, BASE)).toMatchObject({
       release: { kind: 'existing', existing: EXISTING },
@@ -195,18 +195,18 @@ describe('a version that exists', () => {
     [undefined, []],
     ['Other.', ['the notes of 1.2.0 stay as they were first published']],
     ['', ['the notes of 1.2.0 stay as they were first published']],
-  ])('keeps its notes where %j is given', (notes, warnings) => {
+  ])('keeps its notes if %j is given', (notes, warnings) => {
     const file = artifact(LINUX, { signature: 'as first signed' });
     expect(planned({ notes }, [file], { releases: [EXISTING], stored: same }).warnings).toEqual(warnings);
   });
 
-  test('without notes differs from none in nothing', () => {
+  test('without notes is unchanged if none are given', () => {
     const releases = [{ ...EXISTING, notes: null }];
     const file = artifact(LINUX, { signature: 'as first signed' });
     expect(planned({ notes: '' }, [file], { releases, stored: same }).warnings).toEqual([]);
   });
 
-  test('keeps the signature of a file that was signed anew, and says so', () => {
+  test('keeps the signature of a file that was signed again, with a warning', () => {
     expect(planned({}, [artifact()], { releases: [EXISTING], stored: same }).warnings).toEqual([
       'linux-x86_64 keeps the signature it was first published with, not this .sig',
     ]);
@@ -215,23 +215,23 @@ describe('a version that exists', () => {
 
 describe('the slug', () => {
   test.each([
-    ['is left as it is where none is given', 'my-app', undefined, { newSlug: undefined, slug: 'my-app' }],
-    ['is left as it is where the same is given', 'my-app', 'my-app', { newSlug: undefined, slug: 'my-app' }],
-    ['is changed where another is given', 'my-app', 'other', { newSlug: 'other', slug: 'other' }],
-    ['is registered where there was none', null, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
-    ['is registered where it is unknown', undefined, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
-    ['stays unknown where it is unknown', undefined, undefined, { newSlug: undefined, slug: undefined }],
+    ['is unchanged if none is given', 'my-app', undefined, { newSlug: undefined, slug: 'my-app' }],
+    ['is unchanged if the same is given', 'my-app', 'my-app', { newSlug: undefined, slug: 'my-app' }],
+    ['is changed if another is given', 'my-app', 'other', { newSlug: 'other', slug: 'other' }],
+    ['is registered if there was none', null, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
+    ['is registered if it is unknown', undefined, 'my-app', { newSlug: 'my-app', slug: 'my-app' }],
+    ['stays unknown if none is given', undefined, undefined, { newSlug: undefined, slug: undefined }],
   ])('%s', (_, registered, given, expected) => {
     expect(planned({ slug: given }, [artifact()], { slug: registered })).toMatchObject(expected);
   });
 
-  test('is demanded where the app has none', () => {
+  test('is required if the app has none', () => {
     expect(issues({}, [artifact()], { slug: null })).toEqual([['app.no_slug', 'usage']]);
   });
 });
 
 describe('warnings', () => {
-  test('name what is expected of a release that is live without it', () => {
+  test('name the expected platforms that a live release lacks', () => {
     const server = { releases: [{ ...EXISTING, status: 'published' }], stored: new Map() };
     const names = ['linux-x86_64', 'darwin-aarch64', 'windows-x86_64'];
     const { warnings } = planned({ expect: names }, [artifact(LINUX)], server);
@@ -241,7 +241,7 @@ describe('warnings', () => {
     );
   });
 
-  test('say that build metadata makes no new version', () => {
+  test('say that build metadata does not make a new version', () => {
     const { warnings } = planned({ version: '1.2.0+2' }, [artifact()], {});
     expect(warnings).toEqual([expect.stringContaining('1.2.0+2 counts as the same version as 1.2.0')]);
   });
@@ -252,7 +252,7 @@ describe('warnings', () => {
     ['1.2.0-rc.1', 0],
     ['1.1.9', 0],
     ['not a version', 0],
-  ])('name a higher version only, where it is allowed: with %s there, %i', (version, count) => {
+  ])('name a higher version only if a lower one is allowed: with %s there, %i', (version, count) => {
     const { warnings } = planned({ allowLower: true }, [artifact()], { releases: [{ id: 'r2', version }] });
     expect(warnings).toHaveLength(count);
     expect(warnings.join()).toContain(count > 0 ? `${version} is live and higher` : '');
@@ -275,7 +275,7 @@ test('all issues are found together', () => {
   ]);
 });
 
-describe('before the server is asked', () => {
+describe('before the first request', () => {
   test.each([
     ['1.2.0', false, []],
     ['1.2.0+b', false, []],
@@ -283,7 +283,7 @@ describe('before the server is asked', () => {
     ['1.2.0-rc.1', false, ['release.prerelease']],
     ['1.2', false, ['release.invalid_version']],
     ['v1.2.0', true, ['release.invalid_version']],
-  ])('version %s (pre-releases allowed: %s): %j', (version, allowPrerelease, ids) => {
+  ])('version %s (pre-releases allowed: %s) has the issues %j', (version, allowPrerelease, ids) => {
     const found = requestIssues({ version, allowPrerelease });
     expect(found.map(({ id }) => id)).toEqual(ids);
     expect(found.every(({ code }) => code === 'preflight_refused')).toBe(true);

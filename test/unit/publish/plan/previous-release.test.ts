@@ -31,14 +31,14 @@ const RELEASES = [
   release('latest', { status: 'published', channel: 'stable' }),
 ];
 
-describe('what is live', () => {
+describe('the live release', () => {
   test.each([
-    ['for everyone: neither drafts, yanked ones, other channels nor what is no version', {}, '1.10.0'],
-    ['for a channel: its own too', { channel: 'beta' }, '1.13.0-beta.1'],
-    ['for a channel without any: what everyone has', { channel: 'none-yet' }, '1.10.0'],
-    ['beside the version itself', { version: '1.10.0' }, '1.9.0'],
-    ['beside the version itself, whatever its build metadata', { version: '1.10.0+2' }, '1.9.0'],
-  ])('at the highest %s', (_, request, expected) => {
+    ['for everyone: no draft, yanked release, other channel or invalid version', {}, '1.10.0'],
+    ['for a channel: its own releases too', { channel: 'beta' }, '1.13.0-beta.1'],
+    ['for a channel without releases: that for everyone', { channel: 'none-yet' }, '1.10.0'],
+    ['except the version itself', { version: '1.10.0' }, '1.9.0'],
+    ['except the version itself, whatever its build metadata', { version: '1.10.0+2' }, '1.9.0'],
+  ])('with the highest version %s', (_, request, expected) => {
     expect(highestLive(RELEASES, { version: '2.0.0', ...request })?.version).toBe(expected);
   });
 
@@ -54,7 +54,7 @@ describe('what is live', () => {
     expect(liveBefore(RELEASES, { version, ...request })?.version).toBe(expected);
   });
 
-  test('is everything on a server that lists neither status nor channel', () => {
+  test('can be any on a server that lists neither status nor channel', () => {
     expect(highestLive([release('1.0.0'), release('1.1.0')], { version: '2.0.0' })?.version).toBe('1.1.0');
     expect(liveBefore([], { version: '2.0.0' })).toBeUndefined();
   });
@@ -69,7 +69,7 @@ describe('a version', () => {
     ['1.13.0-beta.2', { channel: 'beta' }],
     ['1.13.0', { channel: 'beta' }],
     ['1.9.5', { allowLower: true }],
-  ])('%s, for %j, follows what is live, or may be lower', (version, request) => {
+  ])('%s, for %j, is higher than the live release, or allowed to be lower', (version, request) => {
     expect(faults({ version, ...request })).toEqual([]);
   });
 
@@ -79,7 +79,7 @@ describe('a version', () => {
     ['1.12.0', { channel: 'beta' }, '1.13.0-beta.1'],
     ['1.9.5', { channel: 'beta' }, '1.13.0-beta.1'],
     ['1.10.0-rc.1', { channel: 'none-yet' }, '1.10.0'],
-  ])('%s, for %j, is refused where %s is live', (version, request, live) => {
+  ])('%s, for %j, is refused if %s is live', (version, request, live) => {
     expect(faults({ version, ...request })).toEqual([
       {
         id: 'release.lower_version',
@@ -90,7 +90,7 @@ describe('a version', () => {
     ]);
   });
 
-  test('is the first of an app where nothing is live', () => {
+  test('is accepted as the first of an app', () => {
     expect(orderIssues(REQUEST, [release('9.0.0', { status: 'draft' })])).toEqual([]);
   });
 });
@@ -131,17 +131,17 @@ describe('a key', () => {
       releases,
     );
 
-  test('is known by its id, as the signer prints it', () => {
+  test('is identified by its id, as the signer prints it', () => {
     expect(keyIdOf(keys.old.signature)).toBe(keys.old.id);
     expect(keys.old.id).toMatch(/^[0-9A-F]{16}$/);
     expect(keyIdOf('of another scheme')).toBeUndefined();
   });
 
-  test('that is the one of the release before may sign the next', () => {
+  test('is accepted if it signed the previous release', () => {
     expect(faults([keys.old.signature, keys.old.signature], [live('1.1.0', keys.old.signature)])).toEqual([]);
   });
 
-  test('that is another is refused, with both ids', () => {
+  test('is refused with both ids if it differs from the previous one', () => {
     const found = faults([keys.new.signature, keys.old.signature], [live('1.1.0', keys.old.signature)]);
     expect(found).toEqual([
       {
@@ -156,7 +156,7 @@ describe('a key', () => {
     ).toEqual([]);
   });
 
-  test('that is one of several that the release before has may sign the next, a third may not', () => {
+  test('is accepted if it is one of several of the previous release, but not a third one', () => {
     const before = [live('1.1.0', keys.old.signature, keys.new.signature)];
     expect(faults([keys.new.signature, keys.old.signature], before)).toEqual([]);
     expect(faults([keys.third.signature], before)).toMatchObject([
@@ -167,7 +167,7 @@ describe('a key', () => {
     ]);
   });
 
-  test('is held against the highest release that has any', () => {
+  test('is compared with the highest release that has a key', () => {
     const releases = [
       live('1.0.0', keys.new.signature),
       live('1.1.0', keys.old.signature),
@@ -179,7 +179,7 @@ describe('a key', () => {
     ]);
   });
 
-  test('is held against what apps of the channel can be on', () => {
+  test('is compared with the releases that apps of the channel can have', () => {
     const beta = { ...live('1.2.0-beta.1', keys.old.signature), channel: 'beta' };
     expect(faults([keys.new.signature], [beta])).toEqual([]);
     expect(faults([keys.new.signature], [beta], { channel: 'beta' })).toHaveLength(1);
@@ -187,13 +187,13 @@ describe('a key', () => {
     expect(faults([keys.new.signature], [yanked])).toEqual([]);
   });
 
-  test('is read from the signature of the release itself on a server that stores no other', () => {
+  test('is read from the release’s signature on a server that stores no other', () => {
     const base = release('1.1.0', { signature: keys.old.signature });
     expect(faults([keys.old.signature], [base])).toEqual([]);
     expect(faults([keys.new.signature], [base])).toHaveLength(1);
   });
 
-  test('is none where signatures are not minisign’s, on either side', () => {
+  test('is ignored if a signature on either side is not minisign’s', () => {
     expect(faults(['of another scheme'], [live('1.1.0', keys.old.signature)])).toEqual([]);
     expect(faults([keys.new.signature], [live('1.1.0', 'of another scheme')])).toEqual([]);
     expect(faults([keys.new.signature], [])).toEqual([]);

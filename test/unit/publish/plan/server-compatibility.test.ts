@@ -10,7 +10,7 @@ const ARMV7: Platform = { target: 'linux', arch: 'armv7' };
 const files = (...platforms: Platform[]) => platforms.map((platform) => artifact(platform));
 const ALL = files(DEB, APPIMAGE, APP, ARMV7);
 
-test('our server takes every kind of bundle and every arch as they are', () => {
+test('our server accepts every bundle type and every arch unchanged', () => {
   for (const discovered of [true, false]) {
     expect(checkServerCompatibility(ALL, OURS, { discovered })).toEqual({
       artifacts: ALL,
@@ -20,8 +20,8 @@ test('our server takes every kind of bundle and every arch as they are', () => {
   }
 });
 
-describe('a server that holds one file for each documented platform', () => {
-  test('gets of what was discovered the kind that suits most apps, and the rest is left out', () => {
+describe('a server that stores one file for each documented platform', () => {
+  test('gets the discovered bundle type that suits most apps, and the others are left out', () => {
     const { artifacts, leftOut, issues } = checkServerCompatibility(ALL, BASE, { discovered: true });
     expect(issues).toEqual([]);
     expect(artifacts.map(({ file, ...fields }) => [file, fields.target, fields.arch])).toEqual([
@@ -43,7 +43,7 @@ describe('a server that holds one file for each documented platform', () => {
     ]);
   });
 
-  test('refuses of what somebody named all that has no place', () => {
+  test('leads to an issue for each listed file that it cannot store', () => {
     const { leftOut, issues } = checkServerCompatibility(ALL, BASE, { discovered: false });
     expect(leftOut).toEqual([]);
     expect(issues).toEqual([
@@ -64,7 +64,7 @@ describe('a server that holds one file for each documented platform', () => {
     ]);
   });
 
-  test('takes a single kind of bundle, named or discovered, for the whole platform', () => {
+  test('gets a single bundle type, listed or discovered, for the whole platform', () => {
     for (const discovered of [true, false]) {
       const { artifacts, leftOut, issues } = checkServerCompatibility(files(DEB, MAC), BASE, { discovered });
       expect([leftOut, issues]).toEqual([[], []]);

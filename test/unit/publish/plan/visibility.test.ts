@@ -14,10 +14,10 @@ const server = (...extensions: string[]) => ({ ...OURS, extensions: new Set(exte
 describe('a release that is created now goes live', () => {
   test.each<[string, Partial<ReleaseRequest>, { extensions: ReadonlySet<string> }, string]>([
     ['for all at one instant, by this run, on our server', {}, OURS, 'on_request'],
-    ['by somebody, where it is to be a draft', { draft: true }, OURS, 'later'],
-    ['with the last of the platforms that are expected', { expect: BOTH }, OURS, 'when_expected'],
+    ['later, if it is to be a draft', { draft: true }, OURS, 'later'],
+    ['with the last of the expected platforms', { expect: BOTH }, OURS, 'when_expected'],
     ['file by file on a server that knows api.md only', {}, BASE, 'at_once'],
-    ['file by file there, where platforms are expected too', { expect: BOTH }, BASE, 'at_once'],
+    ['file by file there, even if platforms are expected', { expect: BOTH }, BASE, 'at_once'],
     [
       'by this run on a server that has drafts but not expect',
       { expect: BOTH },
@@ -29,26 +29,31 @@ describe('a release that is created now goes live', () => {
   });
 });
 
-describe('a release that is there goes live', () => {
+describe('an existing release goes live', () => {
   const waiting = release('1.2.0', { status: 'draft', expect: BOTH });
   const draft = release('1.2.0', { status: 'draft' });
 
   test.each([
-    ['at once, being live', release('1.2.0', { status: 'published' }), {}, 'at_once'],
-    ['at once where a server does not say', release('1.2.0'), {}, 'at_once'],
-    ['at once, being live, whatever it once waited for', { ...waiting, status: 'published' }, {}, 'at_once'],
-    ['by this run, being a draft', draft, {}, 'on_request'],
-    ['by somebody, being a draft that stays one', draft, { draft: true }, 'later'],
-    ['with the last platform, being expected', waiting, { expect: BOTH }, 'when_expected'],
+    ['at once if it is live', release('1.2.0', { status: 'published' }), {}, 'at_once'],
+    ['at once if the server does not say', release('1.2.0'), {}, 'at_once'],
+    [
+      'at once if it is live, whatever it once waited for',
+      { ...waiting, status: 'published' },
+      {},
+      'at_once',
+    ],
+    ['by this run if it is a draft', draft, {}, 'on_request'],
+    ['later if it is a draft that is to stay one', draft, { draft: true }, 'later'],
+    ['with the last platform if it has expected platforms', waiting, { expect: BOTH }, 'when_expected'],
     ['with the last platform, in whatever order', waiting, { expect: BOTH.toReversed() }, 'when_expected'],
-    ['with the last platform, where this job does not say so', waiting, {}, 'when_expected'],
+    ['with the last platform, even if this job names none', waiting, {}, 'when_expected'],
   ])('%s', (_, existing, request, expected) => {
     expect(visibilityOfExisting(existing, request)).toMatchObject({ kind: 'ok', value: expected });
   });
 
   test.each([
     [
-      'being yanked',
+      'if it is yanked',
       release('1.2.0', { status: 'yanked' }),
       {},
       'release.yanked',
@@ -102,7 +107,7 @@ describe('a release that is there goes live', () => {
   });
 });
 
-describe('what a server cannot do', () => {
+describe('a feature that a server lacks', () => {
   const faults = (request: Partial<ReleaseRequest>, platforms = [LINUX], view = BASE) =>
     missingExtensionIssues(
       { ...REQUEST, ...request },
@@ -110,15 +115,15 @@ describe('what a server cannot do', () => {
       view,
     ).map(({ id, code }) => [id, code]);
 
-  test('is nothing, on our server', () => {
+  test('does not exist on our server', () => {
     expect(faults({ draft: true, channel: 'beta', expect: BOTH }, [LINUX], OURS)).toEqual([]);
   });
 
-  test('is not asked for by a plain publish', () => {
+  test('is not needed by a plain publish', () => {
     expect(faults({})).toEqual([]);
   });
 
-  test('is reported all together', () => {
+  test('is reported together with the others', () => {
     expect(faults({ draft: true, channel: 'beta', expect: BOTH })).toEqual([
       ['server.no_drafts', 'preflight_refused'],
       ['server.no_channels', 'preflight_refused'],
@@ -126,16 +131,16 @@ describe('what a server cannot do', () => {
     ]);
   });
 
-  test('is no matter for the channel that everyone has', () => {
+  test('is not needed for the stable channel', () => {
     expect(faults({ channel: 'stable' })).toEqual([]);
   });
 
-  test('is no matter for expected platforms that are all here', () => {
+  test('is not needed if this job has all expected platforms', () => {
     expect(faults({ expect: BOTH }, [LINUX, MAC])).toEqual([]);
     expect(faults({ expect: ['linux-x86_64'] }, [DEB])).toEqual([]);
   });
 
-  test('is no matter for expected platforms that are there already', () => {
+  test('is not needed if the server has all other expected platforms', () => {
     const stored = new Map([['darwin-aarch64', { sha256: 'a'.repeat(64) }]]);
     expect(faults({ expect: BOTH }, [LINUX], { ...BASE, stored })).toEqual([]);
   });

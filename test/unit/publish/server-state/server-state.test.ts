@@ -41,19 +41,19 @@ const VIEW = {
   stored: new Map([['linux-x86_64-deb', { sha256: stored.sha256, signature: stored.signature }]]),
 };
 
-test('our server is looked at with one request', async () => {
+test('the state of our server is read with one request', async () => {
   const { view, asked } = await look({ ...app, releases });
   expect(view).toEqual(VIEW);
   expect(asked).toEqual([`${APP}?include=releases`]);
 });
 
-test('an earlier one, which answers no releases with the app, is asked for them', async () => {
+test('an earlier server, which returns no releases with the app, gets a request for them', async () => {
   const { view, asked } = await look(app);
   expect(view).toEqual(VIEW);
   expect(asked).toEqual([`${APP}?include=releases`, `${APP}/releases`]);
 });
 
-test('releases that are known already are not asked for', async () => {
+test('releases that are already known are not requested', async () => {
   const { view, asked } = await look(app, releases);
   expect(view).toEqual(VIEW);
   expect(asked).toEqual([APP]);

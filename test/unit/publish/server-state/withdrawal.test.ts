@@ -17,14 +17,14 @@ async function withdraw(world: PublishWorld, how: 'delete' | 'yank', version: st
   else await client.updateRelease(appId, id, { status: 'yanked' });
 }
 
-describe('a release that somebody deletes', () => {
+describe('a release that someone deletes', () => {
   test.each([
-    ['an upload URL is asked for', atUploadUrl],
+    ['an upload URL is requested', atUploadUrl],
     ['a file is uploaded', atUpload],
     ['it goes live', atGoingLive],
     ['it is verified', atCheck],
     ['its files are downloaded to be verified', atDownload],
-  ])('before %s is said to be gone, and published by a re-run', async (_, isThis) => {
+  ])('before %s is reported as deleted, and published by a re-run', async (_, isThis) => {
     const world = await startPublishWorld([LINUX, MAC]);
     const way = wayWhere(world, isThis, () => withdraw(world, 'delete', '1.2.0'));
     const { outcome } = await world.run({ concurrency: 1 }, way);
@@ -35,7 +35,7 @@ describe('a release that somebody deletes', () => {
     expect((await world.run()).outcome).toMatchObject({ status: 'published' });
   });
 
-  test('with expected platforms, before its uploads are announced, is said to be gone', async () => {
+  test('with expected platforms, before its uploads are announced, is reported as deleted', async () => {
     const world = await startPublishWorld([LINUX]);
     const way = wayWhere(world, atUploadUrl, () => withdraw(world, 'delete', '1.2.0'));
     const { outcome } = await world.run({ expect: ['linux-x86_64', 'darwin-aarch64'] }, way);
@@ -45,7 +45,7 @@ describe('a release that somebody deletes', () => {
     });
   });
 
-  test('before it is looked at for having gone live is said to be gone', async () => {
+  test('before it is checked for being live is reported as deleted', async () => {
     const world = await startPublishWorld([LINUX]);
     const way = world.connect();
     way.transport.after = async (request) => {
@@ -58,7 +58,7 @@ describe('a release that somebody deletes', () => {
     });
   });
 
-  test('while it is finished is said to be gone', async () => {
+  test('while it is finished is reported as deleted', async () => {
     const world = await startPublishWorld([LINUX]);
     await world.run({ draft: true });
     const { publisher } = wayWhere(world, atGoingLive, () => withdraw(world, 'delete', '1.2.0'));
@@ -69,12 +69,12 @@ describe('a release that somebody deletes', () => {
   });
 });
 
-describe('a release that somebody yanks', () => {
+describe('a release that someone yanks', () => {
   test.each([
-    ['an upload URL is asked for', atUploadUrl],
+    ['an upload URL is requested', atUploadUrl],
     ['a file is uploaded', atUpload],
     ['it is verified', atCheck],
-  ])('before %s is said to be yanked, and not published', async (_, isThis) => {
+  ])('before %s is reported as yanked, not as published', async (_, isThis) => {
     const world = await startPublishWorld([LINUX, MAC]);
     await world.run({ artifacts: world.artifacts.slice(0, 1) });
     const way = wayWhere(world, isThis, () => withdraw(world, 'yank', '1.2.0'));
@@ -84,7 +84,7 @@ describe('a release that somebody yanks', () => {
     expect(publisher.waits.every((ms) => ms >= 1000)).toBe(true);
   });
 
-  test('as it went live by another job, before this one takes it live, is said to be yanked', async () => {
+  test('after another job made it live, and before this one does, is reported as yanked', async () => {
     const world = await startPublishWorld([LINUX, MAC]);
     const way = wayWhere(world, atGoingLive, async () => {
       await finishRelease(world.connect().publisher, { release: '1.2.0', concurrency: 1 });
@@ -94,7 +94,7 @@ describe('a release that somebody yanks', () => {
     expect(outcome).toMatchObject({ code: 'conflict', message: '1.2.0 is yanked' });
   });
 
-  test('is not finished', async () => {
+  test('cannot be finished', async () => {
     const world = await startPublishWorld([LINUX]);
     await world.run();
     await withdraw(world, 'yank', '1.2.0');

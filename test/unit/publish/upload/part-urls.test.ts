@@ -57,7 +57,7 @@ function askFor(size: number, ...script: (Grant | (() => Response))[]) {
 }
 
 describe('the URLs of parts', () => {
-  test('are those of one response, until one is missing', async () => {
+  test('come from one response, until one is missing', async () => {
     const { asked, transport } = ask({ parts: [1, 2] }, { parts: [3] });
     const urls = await asked;
     expect(urls.uploadId).toBe('u1');
@@ -75,7 +75,7 @@ describe('the URLs of parts', () => {
     expect(transport.calls).toHaveLength(2);
   });
 
-  test('are fresh after one was refused, but not when a fresh one came since', async () => {
+  test('are requested again after one was refused, unless a fresh one has come since', async () => {
     const { asked, transport } = ask({ parts: [1, 2] }, { parts: [1, 2] });
     const urls = await asked;
     const before = [await urls.targetOf(1), await urls.targetOf(2)] as { url: string }[];
@@ -102,12 +102,12 @@ describe('the URLs of parts', () => {
     ['the grant is another', { upload_id: 'u2', parts: [1, 2] }],
     ['the parts have another size', { part_size: 24, parts: [1, 2] }],
     ['the parts were assembled', {}],
-  ])('end when %s', async (_, then) => {
+  ])('fail when %s', async (_, then) => {
     const { asked } = ask({ parts: [1] }, then);
     await expect((await asked).targetOf(2)).rejects.toBeInstanceOf(UploadEnded);
   });
 
-  test('are none when the parts were assembled before', async () => {
+  test('are empty if the parts were assembled before', async () => {
     const { asked } = ask({});
     expect(await asked).toMatchObject({ isAssembled: true });
   });
@@ -125,7 +125,7 @@ describe('the URLs of parts', () => {
     await expect(asked).rejects.toMatchObject({ code });
   });
 
-  test('are for parts of the size that the server says', async () => {
+  test('are for parts of the size that the server gives', async () => {
     expect(await ask({ parts: [1], part_size: 24 }).asked).toMatchObject({ partSize: 24 });
   });
 
@@ -137,7 +137,7 @@ describe('the URLs of parts', () => {
     await expect(asked).rejects.toMatchObject({ code: 'not_the_api' });
   });
 
-  test('of a part that the server knows nothing of are given up', async () => {
+  test('are given up for a part that the server does not know', async () => {
     const { asked } = ask({ parts: [1] }, { parts: [1] }, { parts: [1] });
     await expect((await asked).targetOf(9)).rejects.toMatchObject({ code: 'not_the_api' });
   });

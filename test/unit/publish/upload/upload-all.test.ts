@@ -64,12 +64,12 @@ describe('uploads', () => {
     expect(calls).toEqual(PUTS.flatMap((put) => ['POST artifacts', put]));
   });
 
-  test('all get a grant before the first, where the server takes the release live by itself', async () => {
+  test('all get a grant before the first starts, if the server makes the release live by itself', async () => {
     const { calls } = await upload({ grantsFirst: true });
     expect(calls).toEqual([...FILES.map(() => 'POST artifacts'), ...PUTS]);
   });
 
-  test('of files that the server has are neither granted nor sent', async () => {
+  test('of files that the server already has are neither granted nor sent', async () => {
     const { outcome, calls, events } = await upload({ grantsFirst: true, skip: true });
     expect(calls).toEqual([]);
     expect(events.map(({ type }) => type)).toEqual(['skipped', 'skipped', 'skipped']);
@@ -85,13 +85,13 @@ describe('uploads', () => {
     ],
     ['one does not say', { 'linux-x86_64': false, 'darwin-aarch64': false }, undefined],
     ['one did, and another does not say', { 'darwin-aarch64': true }, true],
-  ])('know whether they took the release live: %s', async (_, wentLive, expected) => {
+  ])('report whether they made the release live: %s', async (_, wentLive, expected) => {
     expect((await upload({ wentLive })).outcome).toMatchObject({ wentLive: expected });
   });
 });
 
 describe('an upload that fails', () => {
-  test('does not keep the others, and is the error', async () => {
+  test('does not stop the others, and is the error', async () => {
     const { outcome, calls } = await upload({ refuse: { 'linux-x86_64': refused(422) } });
     expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('422') });
     expect(calls).toEqual(expect.arrayContaining(PUTS));
@@ -104,14 +104,14 @@ describe('an upload that fails', () => {
     expect(events).toContainEqual({ type: 'warning', message: expect.stringContaining('503') });
   });
 
-  test('because it gets no grant keeps all others back, where the server takes the release live by itself', async () => {
+  test('because it gets no grant stops all others, if the server makes the release live by itself', async () => {
     const refuse = { 'url of linux-x86_64-deb': refused(413) };
     const { outcome, calls } = await upload({ grantsFirst: true, refuse });
     expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('413') });
     expect(calls.filter((call) => call.startsWith('PUT'))).toEqual([]);
   });
 
-  test('because another job was faster is resolved in its turn, and does not keep the others', async () => {
+  test('because another job was faster is resolved in its turn, and does not stop the others', async () => {
     const refuse = { 'url of linux-x86_64-deb': refused(409) };
     const { outcome, calls } = await upload({ grantsFirst: true, refuse });
     expect(outcome).toMatchObject({ code: 'conflict' }); // and the server lists nothing of these bytes

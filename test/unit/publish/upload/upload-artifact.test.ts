@@ -89,7 +89,7 @@ describe('a file', () => {
   test.each([
     ['403', status(403)],
     ['500', status(500)],
-    ['no answer', () => HttpResponse.error()],
+    ['no response', () => HttpResponse.error()],
   ])('pains 4: is sent to a fresh URL after %s', async (_, answer) => {
     const { outcome, transport, artifact } = await upload({ put: [answer, ok] });
     expect(outcome).toMatchObject(DONE);
@@ -97,7 +97,7 @@ describe('a file', () => {
     expect(transport.requests.at(-1)?.body).toHaveLength(artifact.size);
   });
 
-  test('that takes its release live says so', async () => {
+  test('that makes its release live reports it', async () => {
     expect((await upload({ put: [tookLive] })).outcome).toEqual({ ...DONE, wentLive: true });
     expect((await upload({ put: [ok] })).outcome).toEqual({ ...DONE, wentLive: undefined });
   });
@@ -117,14 +117,14 @@ describe('a file', () => {
     ]);
   });
 
-  test('that is not found where it is sent to is not sent again', async () => {
+  test('is not sent again if its upload URL is not found', async () => {
     const { outcome, transport } = await upload({ put: [status(404)] });
     expect(outcome).toMatchObject({ code: 'usage', status: 404 });
     expect(transport.calls.filter((call) => call.startsWith('PUT'))).toHaveLength(1);
     expect(transport.calls.at(-1)).toBe(`GET ${new URL(RELEASES).pathname}`); // is the release still there?
   });
 
-  test('that cannot be read any more is not mistaken for one with a deleted release', async () => {
+  test('that cannot be read any more is not mistaken for one of a deleted release', async () => {
     const { outcome, transport } = await upload({ put: [ok], spoil: ({ file }) => rm(file) });
     expect(outcome).toMatchObject({ code: 'usage', status: undefined });
     expect(transport.calls).not.toContain(`GET ${new URL(RELEASES).pathname}`);
@@ -136,7 +136,7 @@ describe('a file', () => {
     expect(String(outcome)).not.toContain('secret');
   });
 
-  test('pains 15: never takes the token along to its upload URL', async () => {
+  test('pains 15: is sent to its upload URL without the token', async () => {
     const { transport } = await upload({ put: [status(403), ok] });
     const puts = transport.requests.filter(({ method }) => method === 'PUT');
     expect(puts).toHaveLength(2);
@@ -157,7 +157,7 @@ describe('a file that is uploaded to a remote store', () => {
     expect(transport.calls).toEqual([`POST ${artifacts}`, 'PUT /1', `POST ${artifacts}/u1/complete`]);
   });
 
-  test('is waited for while the server processes it, and polled once a second at most', async () => {
+  test('is awaited while the server processes it, and polled at most once a second', async () => {
     const { outcome, publisher, transport } = await upload({
       put: [ok],
       complete: [pending, pending, taken],
@@ -167,15 +167,15 @@ describe('a file that is uploaded to a remote store', () => {
     expect(publisher.waits).toEqual([1000, 1000]);
   });
 
-  test('is given up where the server never finishes', async () => {
+  test('is given up if the server never finishes', async () => {
     const { outcome } = await upload({ put: [ok], complete: Array(10_000).fill(pending) });
     expect(outcome).toMatchObject({ code: 'network' });
   });
 
   test.each([
-    ['no answer', () => HttpResponse.error()],
+    ['no response', () => HttpResponse.error()],
     ['503', status(503)],
-    ['that nothing has arrived', tooEarly],
+    ['the reply that nothing has arrived', tooEarly],
   ])('is not sent again after %s', async (_, answer) => {
     const { outcome, transport } = await upload({ put: [ok], complete: [answer, taken] });
     expect(outcome).toMatchObject(DONE);
@@ -183,21 +183,21 @@ describe('a file that is uploaded to a remote store', () => {
     expect(completions(transport.calls)).toHaveLength(2);
   });
 
-  test('is sent to a fresh URL where the first PUT failed, and the call names that upload', async () => {
+  test('is sent to a fresh URL if the first PUT failed, and the call names that upload', async () => {
     const { outcome, transport } = await upload({ put: [status(500), ok], complete: [taken] });
     expect(outcome).toMatchObject(DONE);
     expect(completions(transport.calls)[0]).toContain('/u2/');
   });
 
-  test('with other bytes than declared is refused, and not sent again', async () => {
+  test('with different bytes than declared is refused, and not sent again', async () => {
     const mismatch = () => HttpResponse.json({ code: 'content_mismatch', detail: 'sha256' }, { status: 422 });
     const { outcome } = await upload({ put: [ok], complete: [mismatch] });
     expect(outcome).toMatchObject({ code: 'preflight_refused' });
   });
 
   test.each([
-    ['is resolved as done where another job stored these bytes', stored, DONE],
-    ['is a conflict where another job stored others', storedOther, { code: 'conflict' }],
+    ['is resolved as done if another job stored the same bytes', stored, DONE],
+    ['is a conflict if another job stored different bytes', storedOther, { code: 'conflict' }],
   ])('%s', async (_, listed, expected) => {
     const { outcome } = await upload({ put: [ok], complete: [immutable], listed });
     expect(outcome).toMatchObject(expected);
@@ -205,18 +205,18 @@ describe('a file that is uploaded to a remote store', () => {
 });
 
 describe('a conflict', () => {
-  test('pains 4: after an answer that was lost is resolved as done where the server has these bytes', async () => {
+  test('pains 4: after a lost response is resolved as done if the server has these bytes', async () => {
     const put = [() => HttpResponse.error()];
     const { outcome } = await upload({ mint: [mintOnce, immutable], put, listed: stored });
     expect(outcome).toMatchObject(DONE);
   });
 
-  test('at the PUT is resolved as done where another job stored these bytes', async () => {
+  test('at the PUT is resolved as done if another job stored these bytes', async () => {
     const { outcome } = await upload({ put: [immutable], listed: stored });
     expect(outcome).toMatchObject(DONE);
   });
 
-  test('is known to be with another job where each answer has come, and is not where one was lost', async () => {
+  test('is known to be with another job if every response came, but not if one was lost', async () => {
     expect((await upload({ put: [immutable], listed: stored })).outcome).toMatchObject({ wentLive: false });
     const lost = await upload({
       mint: [mintOnce, immutable],
@@ -226,20 +226,20 @@ describe('a conflict', () => {
     expect(lost.outcome).toEqual({ ...DONE, wentLive: undefined });
   });
 
-  test('is resolved with the signature that is served, where another job has signed the file', async () => {
+  test('is resolved with the served signature if another job signed the file', async () => {
     const listed = (artifact: LocalArtifact) => stored({ ...artifact, signature: 'by the other' });
     expect((await upload({ put: [immutable], listed })).outcome).toMatchObject({
       servedSignature: 'by the other',
     });
   });
 
-  test('is resolved as done where a server that lists nothing serves these bytes', async () => {
+  test('is resolved as done if a server that lists nothing serves these bytes', async () => {
     const served = (file: Buffer) => new HttpResponse(new Uint8Array(file));
     const { outcome } = await upload({ mint: [immutable], put: [], served });
     expect(outcome).toMatchObject(DONE);
   });
 
-  test('is resolved once it is known what is served', async () => {
+  test('is resolved once the served file is known', async () => {
     let asked = 0;
     const served = (file: Buffer) => (asked++ === 0 ? status(503)() : new HttpResponse(new Uint8Array(file)));
     const { outcome } = await upload({ mint: [immutable, immutable], put: [], served });
@@ -250,7 +250,7 @@ describe('a conflict', () => {
   test.each([
     ['other bytes', () => HttpResponse.text('other bytes')],
     ['nothing', status(404)],
-  ])('stands where a server that lists nothing serves %s', async (_, served) => {
+  ])('remains if a server that lists nothing serves %s', async (_, served) => {
     const { outcome } = await upload({ mint: [immutable], put: [], served });
     expect(outcome).toMatchObject({ code: 'conflict' });
   });
@@ -258,7 +258,7 @@ describe('a conflict', () => {
   test.each([
     ['other bytes', storedOther],
     ['nothing for this platform', () => []],
-  ])('stands where the server has %s', async (_, listed) => {
+  ])('remains if the server has %s', async (_, listed) => {
     const { outcome, publisher } = await upload({ mint: [immutable], put: [], listed });
     expect(outcome).toMatchObject({ code: 'conflict' });
     expect(publisher.events.map(({ type }) => type)).not.toContain('uploaded');

@@ -27,7 +27,7 @@ const OFFER = {
 };
 const none = () => new HttpResponse(null, { status: 204 });
 
-describe('asking for an update', () => {
+describe('checking for an update', () => {
   function ask(current: () => Response, lowest: () => Response = none) {
     const transport = new ScriptedTransport(
       http.get(`${CHECK}/1.1.0`, current),
@@ -36,7 +36,7 @@ describe('asking for an update', () => {
     return checkForUpdate(publisherOver(transport), { ...LINUX, slug: 'my-app', currentVersion: '1.1.0' });
   }
 
-  test('gives the update there is', async () => {
+  test('returns the available update', async () => {
     expect(await ask(() => HttpResponse.json(OFFER))).toEqual({ kind: 'update', update: OFFER });
   });
 
@@ -58,7 +58,7 @@ describe('asking for an update', () => {
     ['url', 'ftp://ota.example/file', 'is not an absolute http(s) URL'],
     ['pub_date', '', 'is not RFC 3339'],
     ['pub_date', '2026-03-13 12:00:00', 'is not RFC 3339'],
-  ])('pains 9: names the %s %j that installed apps would stumble over', async (field, value, words) => {
+  ])('pains 9: names the %s %j that installed apps would reject', async (field, value, words) => {
     await expect(ask(() => HttpResponse.json({ ...OFFER, [field]: value }))).rejects.toMatchObject({
       code: 'not_the_api',
       message: expect.stringContaining(`${field} "${value}" ${words}`),
@@ -70,7 +70,7 @@ describe('asking for an update', () => {
     { pub_date: null },
     { pub_date: '2026-03-13T12:00:00.5+01:00' },
     { notes: 'n' },
-  ])('takes %j, which Tauri takes', async (fields) => {
+  ])('accepts %j, as Tauri does', async (fields) => {
     expect(await ask(() => HttpResponse.json({ ...OFFER, ...fields }))).toEqual({
       kind: 'update',
       update: { ...OFFER, ...fields },
@@ -80,7 +80,7 @@ describe('asking for an update', () => {
   test.each([
     [404, 'usage'],
     [503, 'network'],
-  ])('does not take %i for "no update"', async (status, code) => {
+  ])('does not mistake %i for "no update"', async (status, code) => {
     await expect(ask(() => new HttpResponse(null, { status }))).rejects.toMatchObject({ code });
   });
 });
@@ -112,7 +112,7 @@ describe('fetching an update', () => {
     return fetchUpdate(transport, { ...offered, publicKey });
   }
 
-  test('measures it, and verifies it as Tauri does', async () => {
+  test('measures and verifies it as Tauri does', async () => {
     expect(await fetchSigned()).toEqual({
       kind: 'fetched',
       size: bytes.length,

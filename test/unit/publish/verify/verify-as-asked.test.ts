@@ -44,14 +44,14 @@ async function verify(expected: Partial<ExpectedUpdate>, answers: Readonly<Recor
   return { verdict, asked, waits: publisher.waits };
 }
 
-describe('what is served is verified', () => {
+describe('the served update is verified', () => {
   test('from the version before, and from the version itself', async () => {
     const { verdict, asked } = await verify({ previousVersion: '1.1.0' }, { '1.1.0': OFFER });
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
     expect(asked).toEqual(['1.1.0', '1.2.0']);
   });
 
-  test('from the lowest version there is, where nothing was live before', async () => {
+  test('from the lowest possible version, if nothing was live before', async () => {
     const { verdict, asked } = await verify({}, { '0.0.0-0': OFFER });
     expect(verdict).toMatchObject({ kind: 'verified' });
     expect(asked).toEqual(['0.0.0-0', '1.2.0']);
@@ -64,39 +64,39 @@ describe('what is served is verified', () => {
   });
 
   test.each([
-    ['where several kinds are offered', BOTH],
-    ['where it is the only kind', DEB_OFFER],
-    ['where a higher version is offered to others', { ...BOTH, version: '1.3.0', signature: 'x' }],
+    ['if several bundle types are offered', BOTH],
+    ['if it is the only bundle type', DEB_OFFER],
+    ['if a higher version is offered to others', { ...BOTH, version: '1.3.0', signature: 'x' }],
     [
-      'where the entry is the platform’s own',
+      'if the entry is the platform’s own',
       { ...BOTH, platforms: { 'linux-x86_64': { url: DEB_OFFER.url, signature: 'sig' } } },
     ],
-  ])('for a kind of bundle, with and without asking for it: %s', async (_, plain) => {
+  ])('for a bundle type, with and without asking for it: %s', async (_, plain) => {
     const answers = { '1.1.0?bundle_type=deb': DEB_OFFER, '1.1.0': plain };
     const { verdict, asked } = await verify({ ...DEB, previousVersion: '1.1.0' }, answers);
     expect(verdict).toEqual({ kind: 'verified', url: DEB_OFFER.url, hiddenByCache: false });
     expect(asked).toEqual(['1.1.0?bundle_type=deb', '1.1.0', '1.2.0?bundle_type=deb']);
   });
 
-  test('for a kind of bundle by its own address, where a higher version has that kind', async () => {
+  test('for a bundle type by its own address, if a higher version has that type', async () => {
     const answers = { '0.0.0-0?bundle_type=deb': { ...DEB_OFFER, version: '1.3.0', signature: 'new' } };
     const { verdict, asked } = await verify(DEB, answers);
     expect(verdict).toMatchObject({ kind: 'verified', url: `${FILE}?bundle_type=deb` });
     expect(asked).toEqual(['0.0.0-0?bundle_type=deb']);
   });
 
-  test('where a higher version was published since and is offered to the version itself', async () => {
+  test('if a higher version was published since and is offered to the version itself', async () => {
     const answers = { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version: '1.3.0' } };
     expect((await verify({}, answers)).verdict).toMatchObject({ kind: 'verified' });
   });
 });
 
-describe('what is served is not what was published', () => {
+describe('the served file is not what was published', () => {
   test.each([
     ['to the version itself', '1.2.0'],
     ['lower to the version itself', '1.1.9'],
     ['with other build metadata to the version itself', '1.2.0+2'],
-  ])('where it is offered %s, so that apps would loop', async (_, version) => {
+  ])('if it is offered %s, so that apps would loop', async (_, version) => {
     const { verdict } = await verify({}, { '0.0.0-0': OFFER, '1.2.0': { ...OFFER, version } });
     expect(verdict).toEqual({
       kind: 'broken',
@@ -106,15 +106,15 @@ describe('what is served is not what was published', () => {
 
   test.each([
     [
-      'another signature in the entry of its kind',
+      'a different signature in the entry of their type',
       { ...BOTH, platforms: { ...BOTH.platforms, 'linux-x86_64-deb': { url: FILE, signature: 'other' } } },
     ],
     [
-      'no entry for its kind or its platform',
+      'no entry for their type or platform',
       { ...BOTH, platforms: { 'darwin-aarch64': { url: FILE, signature: 'sig' } } },
     ],
-    ['only another kind', { ...OFFER, signature: 'sig of appimage' }],
-  ])('where apps that do not ask for their kind are offered %s', async (_, plain) => {
+    ['only a different bundle type', { ...OFFER, signature: 'sig of appimage' }],
+  ])('if apps that do not ask for their bundle type are offered %s', async (_, plain) => {
     const { verdict } = await verify(DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER, '0.0.0-0': plain });
     expect(verdict).toEqual({
       kind: 'broken',
@@ -122,7 +122,7 @@ describe('what is served is not what was published', () => {
     });
   });
 
-  test('where an entry of platforms has no absolute URL: every client fails then', async () => {
+  test('if an entry of platforms has no absolute URL, which makes every client fail', async () => {
     const platforms = { ...BOTH.platforms, 'linux-x86_64-rpm': { url: '/relative', signature: 'sig' } };
     const { verdict } = await verify(DEB, {
       '0.0.0-0?bundle_type=deb': DEB_OFFER,
@@ -136,10 +136,10 @@ describe('what is served is not what was published', () => {
 
   test.each([
     ['to apps of its channel', { channel: 'beta' }, { '0.0.0-0': OFFER }],
-    ['to apps of its kind', DEB, { '0.0.0-0': DEB_OFFER }],
-    ['to apps that do not ask for their kind', DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER }],
+    ['to apps of its bundle type', DEB, { '0.0.0-0': DEB_OFFER }],
+    ['to apps that do not ask for their bundle type', DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER }],
     ['to apps of the version before', { previousVersion: '1.1.0' }, { '0.0.0-0': OFFER }],
-  ])('where it is not offered %s, for half a minute', async (_, expected, answers) => {
+  ])('if it is not offered %s for half a minute', async (_, expected, answers) => {
     const { verdict, waits } = await verify(expected, answers);
     expect(verdict).toEqual({ kind: 'not_yet', reason: 'no update is offered' });
     expect(waits).toEqual(Array(30).fill(1000));

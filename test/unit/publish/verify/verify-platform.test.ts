@@ -50,8 +50,8 @@ async function verify(
   return { verdict: await verifyPlatform(publisher, EXPECTED), publisher, transport };
 }
 
-describe('what is served is verified', () => {
-  test('where the update is offered, as signed, with these bytes, and not to itself', async () => {
+describe('the served update is verified', () => {
+  test('if it is offered as signed, with these bytes, and not to itself', async () => {
     const { verdict, publisher, transport } = await verify();
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
     expect(publisher.waits).toEqual([]);
@@ -65,31 +65,31 @@ describe('what is served is verified', () => {
       { offers: [{ ...OFFER, version: '1.1.0' }, { ...OFFER, version: '1.1.0' }, OFFER] },
     ],
     ['not downloadable at first', { ready: 3 }],
-  ])('where it is %s: it is checked again each second', async (_, script) => {
+  ])('if it is %s, by checking again every second', async (_, script) => {
     const { verdict, publisher } = await verify(script);
     expect(verdict).toMatchObject({ kind: 'verified' });
     expect(publisher.waits).toEqual([1000, 1000]);
   });
 
-  test('where caches return the update before: they are bypassed from the fourth check on, and reported', async () => {
+  test('if caches return the previous update, which are bypassed from the fourth check on and reported', async () => {
     const { verdict, publisher } = await verify({ cached: Array(5).fill(undefined) });
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: true });
     expect(publisher.waits).toEqual([1000, 1000, 1000]);
   });
 
-  test('where a slow server had just not shown it, which is no cache', async () => {
+  test('if a slow server did not show it yet, which is not a cache', async () => {
     const { verdict } = await verify({ offers: [undefined, undefined, undefined, OFFER] });
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
   });
 
-  test('by its own address where a higher version is offered', async () => {
+  test('by its own address if a higher version is offered', async () => {
     const { verdict } = await verify({
       offers: [{ version: '1.3.0', url: `${SERVER}/x`, signature: 'new' }],
     });
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
   });
 
-  test('after a moment of trouble at the server', async () => {
+  test('after a temporary failure of the server', async () => {
     let failures = 2;
     const flaky = () =>
       failures-- > 0
@@ -99,33 +99,33 @@ describe('what is served is verified', () => {
   });
 });
 
-describe('what is served is not what was published', () => {
+describe('the served update is not what was published', () => {
   test.each([
     ['another signature', { ...OFFER, signature: 'sig2' }, 'different signature'],
     ['other build metadata', { ...OFFER, version: '1.2.0+2' }, 'version text'],
     ['a version that is no semver', { ...OFFER, version: 'latest' }, '"latest" is not strict semver'],
     ['a URL that is not absolute', { ...OFFER, url: '/download' }, 'not an absolute'],
-  ])('where it offers %s', async (_, offer, reason) => {
+  ])('if the server offers %s', async (_, offer, reason) => {
     const { verdict, publisher } = await verify({ offers: [offer] });
     expect(verdict).toMatchObject({ kind: 'broken', reason: expect.stringContaining(reason) });
     expect(publisher.waits).toEqual([]);
   });
 
-  test('where a higher version was published in between, which is no loop', async () => {
+  test('but a higher version that was published in between is not a loop', async () => {
     const { verdict } = await verify({ toItself: { ...OFFER, version: '1.3.0' } });
     expect(verdict).toMatchObject({ kind: 'verified' });
   });
 
-  test('where the version is offered to itself, so that apps would loop', async () => {
+  test('if the version is offered to itself, so that apps would loop', async () => {
     const { verdict } = await verify({ toItself: OFFER });
     expect(verdict).toMatchObject({ kind: 'broken', reason: expect.stringContaining('loop') });
   });
 
   test.each([
     ['one byte less', BYTES.subarray(1)],
-    ['as many other bytes', BYTES.with(0, 0)],
+    ['the same number of different bytes', BYTES.with(0, 0)],
     ['nothing', Buffer.alloc(0)],
-  ])('where it serves %s', async (_, bytes) => {
+  ])('if the server serves %s', async (_, bytes) => {
     const served = () => HttpResponse.arrayBuffer(new Uint8Array(bytes).buffer);
     const { verdict } = await verify({ served });
     expect(verdict).toMatchObject({ kind: 'broken', reason: expect.stringContaining(EXPECTED.sha256) });
@@ -135,14 +135,14 @@ describe('what is served is not what was published', () => {
     ['no update is offered', { offers: [undefined] }],
     ['a lower version is offered', { offers: [{ ...OFFER, version: '1.1.0' }] }],
     ['the download is not found', { ready: Number.POSITIVE_INFINITY }],
-  ])('where %s for half a minute', async (_, script) => {
+  ])('if %s for half a minute', async (_, script) => {
     const { verdict, publisher } = await verify(script);
     expect(verdict).toMatchObject({ kind: 'not_yet' });
     expect(publisher.waits).toHaveLength(30);
   });
 });
 
-test('the error names each platform and why', () => {
+test('the error names each platform and the reason', () => {
   const error = verificationError([
     { platform: LINUX, reason: 'no update is offered' },
     { platform: MAC, reason: 'the download is not found' },

@@ -108,7 +108,7 @@ test('an upload is completed by its own platform only', async () => {
   expect(await isComplete(server.database.queries, releaseId, MAC)).toBe(false);
 });
 
-test('a file larger than the operator allows is refused before its upload, one of exactly that size is accepted', async () => {
+test('a file larger than the operator allows is refused before its upload, and one of exactly that size is accepted', async () => {
   const app = await Publisher.on(await startServer({ maxArtifactSize: 1000 }));
   const releaseId = await app.createRelease('1.0.0');
   const request = (fileSize: number) =>

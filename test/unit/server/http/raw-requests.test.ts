@@ -84,7 +84,7 @@ describe('a request with Expect: 100-continue', () => {
   });
 });
 
-describe('R11: before its body is sent, an upload is refused', () => {
+describe('R11: an upload', () => {
   test.each([
     ['of another length', 'Content-Length: 4', 422],
     ['that is chunked', 'Transfer-Encoding: chunked', 411],
@@ -92,15 +92,18 @@ describe('R11: before its body is sent, an upload is refused', () => {
     ['of two lengths', 'Content-Length: 5\r\nContent-Length: 6', 400],
     ['of a length that is no number', 'Content-Length: 5x', 400],
     ['of a negative length', 'Content-Length: -5', 400],
-  ])('%s, and the connection is closed', async (_what, framing, status) => {
-    const { app, connection, uploadPath } = await listening();
-    const reply = await passTime(() => {
-      connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, framing);
-      return connection.untilClosed();
-    });
-    expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    expect(await app.offered()).toBeUndefined();
-  });
+  ])(
+    '%s is refused before its body is sent, and the connection is closed',
+    async (_what, framing, status) => {
+      const { app, connection, uploadPath } = await listening();
+      const reply = await passTime(() => {
+        connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, framing);
+        return connection.untilClosed();
+      });
+      expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(await app.offered()).toBeUndefined();
+    },
+  );
 });
 
 test('an upload without length and body is refused', async () => {

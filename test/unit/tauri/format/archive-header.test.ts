@@ -53,7 +53,7 @@ describe('a packed macOS app', () => {
     });
   });
 
-  test('does not take the executable of a helper app inside for its own', async () => {
+  test('does not confuse the executable of a helper app inside with its own', async () => {
     const helper = { 'App.app/Contents/Frameworks/H.app/Contents/MacOS/H': machO('x86_64') };
     expect((await readPackedApp(await packed({ ...helper, ...executable }))).header).toEqual(header);
   });
@@ -100,7 +100,7 @@ describe('a zip', () => {
   }
 
   test.each(['stored', 'deflated'] as const)(
-    'of %s files is listed, with the heads that are wanted',
+    'of %s files is listed, with the requested heads',
     async (as) => {
       const big = randomBytes(200_000);
       const files = { 'b-setup.exe': big, 'c/d.txt': Buffer.from('d'), 'short.exe': Buffer.from('MZ') };
