@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
 import { OtaError } from '../../errors.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
@@ -92,9 +93,8 @@ function locationOf(newClient: () => Client): string {
     const { host, port, database } = newClient();
     return `${host.startsWith('/') ? host : `${host}:${port}`}/${database ?? ''}`;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     // Without the cause, which may contain the URL.
-    throw new OtaError('store_unavailable', `--database is not a valid URL: ${reason}`, {
+    throw new OtaError('store_unavailable', `--database is not a valid URL: ${messageOf(error)}`, {
       hint: 'Use one like postgres://user@host:5432/database?sslmode=verify-full.',
     });
   }

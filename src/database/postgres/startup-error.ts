@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { OtaError } from '../../errors.ts';
 import { matches } from '../../protocol/validate.ts';
-import { errorCode, READ_ONLY, READ_ONLY_HINT } from '../database-error.ts';
+import { errorCode } from '../../runtime/error-details.ts';
+import { READ_ONLY, READ_ONLY_HINT } from '../database-error.ts';
 
 /** By SQLSTATE, what is wrong with the server or the URL. */
 const REASONS: Readonly<Record<string, readonly [problem: string, hint: string]>> = {
