@@ -42,7 +42,7 @@ export async function planCopy({ queries }: CopySource): Promise<CopyPlan> {
 }
 
 /** @throws OtaError `conflict`, see `checkCopyPreconditions` */
-export async function requireFitTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
+export async function requireUsableTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
   checkCopyPreconditions(plan.snapshot, await transact(target.queries, readTarget), place);
 }
 

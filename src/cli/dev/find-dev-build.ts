@@ -13,7 +13,7 @@ export interface DevBuildOptions extends Pick<DevOptions, 'project' | 'sample'> 
 }
 
 /** A slug for projects with no slug in their endpoint. */
-const FALLBACK_SLUG = 'rehearsal';
+const FALLBACK_SLUG = 'dev-build';
 
 /**
  * Finds the last build of a Tauri project, signed or not; without a project, makes a sample.

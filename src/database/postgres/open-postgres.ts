@@ -10,7 +10,7 @@ import type { Schema } from '../schema.ts';
 import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
 import { CommitReportingDialect } from './postgres-dialect.ts';
 import { ResilientPool } from './postgres-pool.ts';
-import { cannotOpen, requireFit, SERVER_FACTS } from './startup-error.ts';
+import { cannotOpen, requireSupportedServer, SERVER_FACTS } from './startup-error.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 /** The maximum of connections for queries; one more listens. */
@@ -106,7 +106,7 @@ async function prepare(client: Client, where: string, timeoutMs: number): Promis
   try {
     await client.connect();
     const { rows } = await withQueryTimeout(client.query(SERVER_FACTS), timeoutMs);
-    requireFit(where, rows[0]);
+    requireSupportedServer(where, rows[0]);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
     const pool = { connect: async () => session, async end() {}, options: {} };
     await migrate(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }));

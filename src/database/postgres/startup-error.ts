@@ -56,7 +56,10 @@ const MINIMUM_VERSION = 130_000;
  * @param facts what `SERVER_FACTS` returned
  * @throws OtaError `store_unavailable` when the server is too old or cannot store all text
  */
-export function requireFit(where: string, facts: unknown): asserts facts is Static<typeof ServerFacts> {
+export function requireSupportedServer(
+  where: string,
+  facts: unknown,
+): asserts facts is Static<typeof ServerFacts> {
   if (!matches(ServerFacts, facts)) {
     throw new OtaError('store_unavailable', `what listens at ${where} is not PostgreSQL`, {
       hint: 'Check host and port in --database.',
