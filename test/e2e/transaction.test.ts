@@ -96,11 +96,11 @@ describe('publish --draft', () => {
     });
   });
 
-  test('and --expect exclude each other', async () => {
+  test('and --expect cannot be used together', async () => {
     const world = await worldWithFiles();
     const { code, document } = await world.runJson(publish(NAMES, '--draft', ...EXPECT));
     expect(code).toBe(2);
-    expect(document.error.message).toContain('--draft and --expect exclude each other');
+    expect(document.error.message).toContain('--draft and --expect cannot be used together');
   });
 });
 

@@ -24,7 +24,7 @@ export async function findDevBuild(
   errors: OptionErrors,
 ): Promise<DevBuild | undefined> {
   if (sample && project !== undefined) {
-    errors.add('--sample and --project exclude each other: give one');
+    errors.add('--sample and --project cannot be used together: give one');
     return undefined;
   }
   const isProject = !sample && (await listTauriFolders(project ?? '.')).length > 0;

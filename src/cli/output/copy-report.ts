@@ -47,7 +47,7 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
         ];
   if (status === 'planned') {
     return [
-      `Would copy ${what} to ${placeOf(s3)}. It was not checked what is already there.`,
+      `Would copy ${what} to ${placeOf(s3)}. Existing files there were not checked.`,
       ...lostUploads,
     ].join('\n');
   }

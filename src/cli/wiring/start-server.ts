@@ -145,9 +145,9 @@ function cannotListen(cause: unknown, { host, port }: Pick<ServerSettings, 'host
   const code = errorCode(cause) ?? '';
   const reasons: Record<string, string> = {
     EADDRINUSE: 'the port is in use',
-    EACCES: 'this user may not use that port',
-    EADDRNOTAVAIL: 'this machine does not have that address',
-    ENOTFOUND: 'there is no such host',
+    EACCES: 'permission denied',
+    EADDRNOTAVAIL: 'the address does not belong to this machine',
+    ENOTFOUND: 'no such host',
   };
   const isPort = code === 'EADDRINUSE' || code === 'EACCES';
   return new OtaError(

@@ -61,7 +61,7 @@ export function requireSupportedServer(
   facts: unknown,
 ): asserts facts is Static<typeof ServerFacts> {
   if (!matches(ServerFacts, facts)) {
-    throw new OtaError('store_unavailable', `what listens at ${where} is not PostgreSQL`, {
+    throw new OtaError('store_unavailable', `the server at ${where} is not PostgreSQL`, {
       hint: 'Check host and port in --database.',
     });
   }

@@ -54,7 +54,7 @@ describeOnS3('serve tells in one sentence, and ends with 9, with its files', (op
       ...place,
       endpoint: place.endpoint.replace('http:', 'https:'),
     });
-    expect(message).toMatch(/^https:.* cannot be reached: it does not speak TLS there$/);
+    expect(message).toMatch(/^https:.* cannot be reached: the port does not accept TLS$/);
     expect(hint).toContain('--s3-endpoint');
   });
 });
