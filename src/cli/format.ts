@@ -23,11 +23,6 @@ export function formatDuration(milliseconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** Why something failed, from whatever was thrown. */
-export function formatCause(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
 /** The line for a request that is tried again. */
 export function formatRetry({ error, waitMs }: RetryNotice): string {
   return `${error.message}; retrying in ${formatElapsed(waitMs)}`;

@@ -125,7 +125,7 @@ function errorCodeOf(status: number): OtaErrorCode {
 
 const hints: Readonly<Record<number, string>> = {
   401: 'Give a valid token with --token-file or SYNCKIT_OTA_TOKEN.',
-  403: 'Use a token that has the right to do this.',
+  403: 'Use a token with the required scope.',
   404: 'Check --server and the id, slug or version that was given.',
   429: 'Wait a while, then run the same command again.',
   507: 'Free space on the server, then run the same command again.',

@@ -42,7 +42,7 @@ export async function planCopy({ queries }: CopySource): Promise<CopyPlan> {
 }
 
 /** @throws OtaError `conflict`, see `checkCopyPreconditions` */
-export async function requireFitTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
+export async function requireUsableTarget(plan: CopyPlan, target: Database, place: string): Promise<void> {
   checkCopyPreconditions(plan.snapshot, await transact(target.queries, readTarget), place);
 }
 
@@ -97,7 +97,7 @@ async function importRows(transaction: Queries, snapshot: Snapshot): Promise<voi
   await replaceRows(transaction, snapshot);
   const all = { withPending: true };
   if (snapshotDigest(await readSnapshot(transaction), all) === snapshotDigest(snapshot, all)) return;
-  throw new OtaError('verification_failed', 'the database gives back other rows than it was given', {
+  throw new OtaError('verification_failed', 'the database does not return the rows that were written to it', {
     hint: 'Nothing was changed. Use another database, without triggers or rules of its own.',
   });
 }
@@ -107,7 +107,7 @@ function requireSameFiles(snapshot: Snapshot, { files }: CopyPlan): void {
   const imported = new Set(files.map(({ storage_key, sha256 }) => `${storage_key} ${sha256}`));
   const isImported = ({ storage_key, sha256 }: CompleteArtifact) => imported.has(`${storage_key} ${sha256}`);
   if (completeArtifacts(snapshot).every(isImported)) return;
-  throw new OtaError('network', 'the store was changed while it was copied', {
+  throw new OtaError('network', 'the store changed while it was being copied', {
     hint: 'Make sure that nothing writes to it, and run the same command again.',
   });
 }

@@ -84,7 +84,7 @@ export async function requireStillThere(
   const check = async ({ storage_key, file_size }: CompleteArtifact) => {
     if (await storage.holds(storage_key, file_size)) return;
     throw new OtaError('network', 'files that were copied are gone from the bucket', {
-      hint: 'Run the same command again to send them again. If this comes up again, find out what deletes files there.',
+      hint: 'Run the same command again to send them again. If it happens again, find out what deletes files there.',
     });
   };
   await pMap(files, check, { concurrency: CONCURRENCY, signal });

@@ -1,5 +1,6 @@
 import { AbortedTransactionError } from 'kysely';
 import { OtaError } from '../errors.ts';
+import { errorCode } from '../runtime/error-details.ts';
 
 /** Violated constraints are bugs of this program, not failures of the database. */
 const SQLITE_BUGS = /^SQLITE_CONSTRAINT_(CHECK|FOREIGNKEY|NOTNULL|PRIMARYKEY|UNIQUE)$/;
@@ -10,12 +11,6 @@ const POSTGRES_SESSION_ENDS = /^(08|57P|58|XX|25P0)/;
 /** SQLSTATE read_only_sql_transaction. */
 export const READ_ONLY = '25006';
 export const READ_ONLY_HINT = 'Point --database to the primary server; this one is read-only.';
-
-/** The code of an error of a driver or of Node. */
-export function errorCode(error: unknown): string | undefined {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : undefined;
-}
 
 /**
  * What a failed query means; undefined for errors that do not come from the database, or that are OtaErrors already.

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely, Transaction } from 'kysely';
-import { errorCode } from './database-error.ts';
+import { errorCode } from '../runtime/error-details.ts';
 import type { Schema } from './schema.ts';
 
 /**

@@ -8,6 +8,10 @@ export const TOKEN_PREFIX = 'sko_';
 export const SCOPES = ['release:read', 'release:write', 'release:delete', 'app:admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+export function isScope(text: string): text is Scope {
+  return SCOPES.some((scope) => scope === text);
+}
+
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const RANDOM_LENGTH = 30; // of 62 characters each: 178 bits
 const CHECKSUM_LENGTH = 6; // enough for a CRC-32

@@ -2,17 +2,13 @@ import { OtaError } from '../errors.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { missingNames } from '../protocol/platform.ts';
+import { publishDraft } from './execute/go-live.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';
-import {
-  listedFiles,
-  type PublishedFile,
-  requiredFiles,
-  type VerifiedFile,
-} from './server-state/published-file.ts';
+import { listedFiles, type PublishedFile, type VerifiedFile } from './server-state/published-file.ts';
 import { readExtensions, readServerState, supports } from './server-state/server-state.ts';
-import { requireNotDeleted, requireNotWithdrawn } from './server-state/withdrawal.ts';
+import { requireNotWithdrawn } from './server-state/withdrawal.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
 export interface FinishRequest {
@@ -65,17 +61,6 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
     concurrency: request.concurrency,
   });
   return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts };
-}
-
-async function publishDraft(
-  { client, retry, appId, report }: Publisher,
-  { id, version }: ReleaseResponse,
-  files: readonly PublishedFile[],
-): Promise<ReleaseResponse> {
-  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(files)));
-  const release = requireNotWithdrawn(version, await requireNotDeleted(version, call));
-  report({ type: 'went_live', release });
-  return release;
 }
 
 function requireComplete(

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { platform } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { OtaError } from '../errors.ts';
+import { errorCode, messageOf } from './error-details.ts';
 
 /** Creates a data folder (0700) and a file in it (0600), if missing. @throws OtaError `store_unavailable` */
 export function createPrivateFile(dataDir: string, name: string): void {
@@ -11,7 +12,7 @@ export function createPrivateFile(dataDir: string, name: string): void {
   } catch (cause) {
     throw new OtaError(
       'store_unavailable',
-      `the data folder ${dataDir} cannot be used: ${(cause as Error).message}`,
+      `the data folder ${dataDir} cannot be used: ${messageOf(cause)}`,
       {
         cause,
         hint: 'Pass a --data-dir that this user can write to.',
@@ -27,7 +28,7 @@ function createFolder(folder: string): void {
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // created by another process
+    if (errorCode(error) !== 'EEXIST') throw error; // created by another process
   }
 }
 

@@ -125,10 +125,10 @@ describe('dev fails and leaves nothing behind with', () => {
       expect(stderr).toContain(words);
     }
     expect((await refused(['--sample', '--project', '.'], await tempFolder())).stderr).toContain(
-      'exclude each other',
+      'cannot be used together',
     );
     expect((await refused(['--overlay', 'a.json'], await tempFolder())).stderr).toContain(
-      'the sample is none',
+      'not with the sample',
     );
   });
 

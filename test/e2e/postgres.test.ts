@@ -101,7 +101,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
       const second = await run(another, { env });
       expect(second.code).toBe(9);
       expect(second.stderr).toMatch(
-        /^error: another `synckit-ota serve` serves this database.*\.\n {2}.*\.\n$/,
+        /^error: another `synckit-ota serve` already serves this database.*\.\n {2}.*\.\n$/,
       );
 
       expect(await server.stop('SIGKILL')).toBeNull();

@@ -100,7 +100,7 @@ describe('publish --draft', () => {
     const world = await worldWithFiles();
     const { code, document } = await world.runJson(publish(NAMES, '--draft', ...EXPECT));
     expect(code).toBe(2);
-    expect(document.error.message).toContain('--draft and --expect exclude each other');
+    expect(document.error.message).toContain('--draft and --expect cannot be used together');
   });
 });
 

@@ -3,7 +3,7 @@ import {
   type CopySource,
   copyStore,
   planCopy,
-  requireFitTarget,
+  requireUsableTarget,
 } from '../../copy/copy-store.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { openPostgres } from '../../database/postgres/open-postgres.ts';
@@ -107,7 +107,7 @@ async function copy(
   const place = placeOf(s3);
   const target = await openPostgres({ url });
   try {
-    await requireFitTarget(plan, target, place);
+    await requireUsableTarget(plan, target, place);
     const { storage } = await openProbedS3(s3, target.clock);
     const reporter = new CopyReporter(output, plan);
     try {

@@ -54,7 +54,7 @@ async function readSettings(options: DevOptions, { folder, environment }: DevCon
   const given = options.version === undefined ? undefined : readVersion(options.version, errors);
   const build = await findDevBuild({ ...options, folder, environment }, errors);
   if (build?.isSample && options.overlay !== undefined) {
-    errors.add('--overlay needs a Tauri project, and the sample is none: leave it out');
+    errors.add('--overlay works only with a Tauri project, not with the sample: leave it out');
   } else if (options.overlay !== undefined) checkOverlayFile(options.overlay, errors);
   if (!errors.isEmpty || build === undefined) throw errors.toError();
   return {

@@ -47,7 +47,7 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
   const { draft = false } = options;
   if (draft && options.expect !== undefined) {
     errors.add(
-      '--draft and --expect exclude each other: a draft goes live by `publish finish`, an expected release by itself',
+      '--draft and --expect cannot be used together: a draft goes live by `publish finish`, an expected release by itself',
     );
   }
   return {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { SCOPES, type Scope } from '../../protocol/token.ts';
+import { isScope, SCOPES, type Scope } from '../../protocol/token.ts';
 import { DEFAULT_TOKEN_DAYS } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
 import { appOption, type OptionsOf, parentCommand, withStore } from '../options/shared-options.ts';
@@ -66,8 +66,4 @@ export const tokensRevokeCommand = () =>
 function collectScope(value: string, previous: readonly Scope[] = []): Scope[] {
   if (!isScope(value)) throw new InvalidArgumentError(`Allowed choices are ${SCOPES.join(', ')}.`);
   return [...previous, value];
-}
-
-function isScope(text: string): text is Scope {
-  return SCOPES.some((scope) => scope === text);
 }

@@ -3,9 +3,10 @@ import { formatPublicKeyForTauri } from '../../protocol/minisign-signer.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import { compareVersions } from '../../protocol/version.ts';
+import type { VerifiedFile } from '../../publish/server-state/published-file.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import { createStyle, type Style } from '../output/colors.ts';
-import { platformFields, type ReportedArtifact } from '../output/publish-report.ts';
+import { platformFields } from '../output/publish-report.ts';
 import { hostPlatform } from '../project/host-platform.ts';
 import type { DevBuild } from './dev-build.ts';
 
@@ -19,7 +20,7 @@ export interface DevSession {
   readonly publicKey: PublicKey;
   /** The temporary Tauri config; undefined for a sample, which no app can ask for. */
   readonly overlayFile: string | undefined;
-  readonly artifacts: readonly ReportedArtifact[];
+  readonly artifacts: readonly VerifiedFile[];
 }
 
 /** The document of `dev --json`. */

@@ -13,7 +13,7 @@ export interface DevBuildOptions extends Pick<DevOptions, 'project' | 'sample'> 
 }
 
 /** A slug for projects with no slug in their endpoint. */
-const FALLBACK_SLUG = 'dev-app';
+const FALLBACK_SLUG = 'rehearsal';
 
 /**
  * Finds the last build of a Tauri project, signed or not; without a project, makes a sample.
@@ -24,7 +24,7 @@ export async function findDevBuild(
   errors: OptionErrors,
 ): Promise<DevBuild | undefined> {
   if (sample && project !== undefined) {
-    errors.add('--sample and --project exclude each other: give one');
+    errors.add('--sample and --project cannot be used together: give one');
     return undefined;
   }
   const isProject = !sample && (await listTauriFolders(project ?? '.')).length > 0;

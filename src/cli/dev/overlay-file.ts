@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OtaError } from '../../errors.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { isDevOverlay } from '../../tauri/project/dev-overlay.ts';
-import { formatCause } from '../format.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { atExit } from './at-exit.ts';
 
@@ -23,7 +23,7 @@ export function writeOverlayFile(file: string, text: string): () => void {
   try {
     writeFileSync(file, text);
   } catch (cause) {
-    throw new OtaError('usage', `cannot write ${file}: ${formatCause(cause)}`, {
+    throw new OtaError('usage', `cannot write ${file}: ${messageOf(cause)}`, {
       cause,
       hint: 'Give another file with --overlay.',
     });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
-import { formatCause } from '../format.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { atExit } from './at-exit.ts';
 
 /**
@@ -18,7 +18,7 @@ function makeFolder(): string {
   try {
     return mkdtempSync(join(tmpdir(), 'synckit-ota-dev-'));
   } catch (cause) {
-    throw new OtaError('store_unavailable', `cannot create a temporary folder: ${formatCause(cause)}`, {
+    throw new OtaError('store_unavailable', `cannot create a temporary folder: ${messageOf(cause)}`, {
       cause,
       hint: 'Set TMPDIR to a folder that this user can write to.',
     });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, fstatSync } from 'node:fs';
+import { messageOf } from '../../runtime/error-details.ts';
 import type { Environment } from '../environment.ts';
-import { formatCause } from '../format.ts';
 import { workflowCommand } from './workflow-command.ts';
 
 /** The outputs, summary and annotations of a step in a GitHub workflow. Commands go to stderr: stdout may be JSON. */
@@ -56,7 +56,7 @@ export class GitHubActions {
     try {
       appendFileSync(file, text);
     } catch (error) {
-      this.warning(`the results could not be written to $${variable}: ${formatCause(error)}`);
+      this.warning(`the results could not be written to $${variable}: ${messageOf(error)}`);
     }
   }
 

@@ -4,8 +4,8 @@ import Type, { type Static } from 'typebox';
 import { OtaError } from '../../errors.ts';
 import { CreateReleaseRequest } from '../../protocol/messages.ts';
 import { fieldErrors, matches } from '../../protocol/validate.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
-import { formatCause } from '../format.ts';
 
 export const CONFIG_FILE = 'synckit-ota.config.json';
 
@@ -97,6 +97,6 @@ function parse(file: string): unknown {
   try {
     return JSON.parse(readSmallFile(file).replace(/^\ufeff/, ''));
   } catch (cause) {
-    throw new OtaError('usage', `${file} cannot be read: ${formatCause(cause)}`, { cause });
+    throw new OtaError('usage', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }

@@ -31,7 +31,7 @@ export function readChannel(channel: string | undefined, errors: OptionErrors): 
 
 export function readNotes({ notes, notesFile }: NotesOptions, errors: OptionErrors): string | undefined {
   if (notes !== undefined && notesFile !== undefined)
-    errors.add('--notes and --notes-file exclude each other: give one');
+    errors.add('--notes and --notes-file cannot be used together: give one');
   const text =
     notesFile === undefined ? notes : errors.attempt(() => readTextFile(notesFile, '--notes-file'));
   if (text !== undefined && (!text.isWellFormed() || text.includes('\0'))) {

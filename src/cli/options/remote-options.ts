@@ -5,8 +5,8 @@ import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../../protocol/slug.ts';
 import { isWellFormedToken, TOKEN_PREFIX } from '../../protocol/token.ts';
 import { matches } from '../../protocol/validate.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
-import { formatCause } from '../format.ts';
 import type { OptionErrors } from './option-errors.ts';
 import type { RemoteOptions } from './shared-options.ts';
 
@@ -105,8 +105,7 @@ export function readTextFile(path: string, option: string): string {
   try {
     return path === '-' ? readFileSync(0, 'utf8') : readSmallFile(path);
   } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const reason = missing ? 'does not exist' : formatCause(cause);
+    const reason = errorCode(cause) === 'ENOENT' ? 'does not exist' : messageOf(cause);
     throw new OtaError('usage', `${option} ${path} cannot be read: ${reason}`, { cause });
   }
 }

@@ -39,7 +39,7 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
     formatCount(tokens.length, 'token'),
   ].join(', ');
   const what = `${rows} and ${formatCount(plan.files.length, 'file')} (${formatBytes(plan.bytes)})`;
-  const promised =
+  const lostUploads =
     plan.pendingUploads === 0
       ? []
       : [
@@ -47,8 +47,8 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
         ];
   if (status === 'planned') {
     return [
-      `Would copy ${what} to ${placeOf(s3)}. It was not checked what is already there.`,
-      ...promised,
+      `Would copy ${what} to ${placeOf(s3)}. Existing files there were not checked.`,
+      ...lostUploads,
     ].join('\n');
   }
   const where = `the database ${database} and ${placeOf(s3)}`;
@@ -56,7 +56,7 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
     status === 'same'
       ? `Everything is already in ${where}: ${what}.`
       : `${style('green', `Copied ${what} to ${where}.`)}\n${formatCount(sent.files, 'file')} (${formatBytes(sent.bytes)}) sent; each was read back and matches its hash.`;
-  return [first, ...promised, '', ...nextSteps(s3)].join('\n');
+  return [first, ...lostUploads, '', ...nextSteps(s3)].join('\n');
 }
 
 function nextSteps(s3: S3Settings): string[] {

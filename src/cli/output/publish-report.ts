@@ -12,9 +12,6 @@ import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
 import { formatPlan } from './plan-table.ts';
 
-/** A file of a release, and what was done with it. */
-export type ReportedArtifact = VerifiedFile;
-
 /** The outcome of a publish, or of taking a draft live. */
 export interface Reported {
   readonly status: PublishResult['status'];
@@ -22,7 +19,7 @@ export interface Reported {
   readonly release: ReleaseResponse | undefined;
   /** The app's; undefined when unknown. */
   readonly slug: string | undefined;
-  readonly artifacts: readonly ReportedArtifact[];
+  readonly artifacts: readonly VerifiedFile[];
   readonly warnings: readonly string[];
   /** What would be sent, where it was only planned. */
   readonly requests?: readonly string[];
@@ -54,7 +51,7 @@ export function toDocument({ status, release, artifacts, warnings }: Omit<Report
 }
 
 /** The outcome as a workflow step reports it. */
-export function toStepResult(
+function toStepResult(
   { status, version, release, slug, artifacts }: Reported,
   client: OtaClient,
 ): StepResult {
@@ -79,7 +76,7 @@ export function platformFields({ target, arch, bundleType = undefined }: Platfor
 }
 
 function actionOf(
-  { action }: ReportedArtifact,
+  { action }: VerifiedFile,
   status: PublishResult['status'],
 ): 'uploaded' | 'skipped' | 'planned' {
   if (action === 'skip') return 'skipped';

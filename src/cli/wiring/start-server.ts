@@ -7,6 +7,7 @@ import { bindStorage, checkStorageBinding } from '../../database/queries/storage
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import { lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { OtaError } from '../../errors.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { createApp } from '../../server/app.ts';
 import { listen } from '../../server/listen.ts';
 import type { Services } from '../../server/services.ts';
@@ -14,7 +15,6 @@ import { type Traffic, watchTraffic } from '../../server/traffic.ts';
 import type { ArtifactStorage } from '../../storage/artifact-storage.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatCause } from '../format.ts';
 import type { S3Settings } from '../options/storage-options.ts';
 import { packageVersion } from '../package-version.ts';
 import { openServerDatabase } from './server-database.ts';
@@ -142,17 +142,17 @@ function reachable(url: string): string {
 }
 
 function cannotListen(cause: unknown, { host, port }: Pick<ServerSettings, 'host' | 'port'>): OtaError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = errorCode(cause) ?? '';
   const reasons: Record<string, string> = {
     EADDRINUSE: 'the port is in use',
-    EACCES: 'this user may not use that port',
-    EADDRNOTAVAIL: 'this machine does not have that address',
-    ENOTFOUND: 'there is no such host',
+    EACCES: 'permission denied',
+    EADDRNOTAVAIL: 'the address does not belong to this machine',
+    ENOTFOUND: 'no such host',
   };
   const isPort = code === 'EADDRINUSE' || code === 'EACCES';
   return new OtaError(
     'usage',
-    `cannot listen on ${host} port ${port}: ${reasons[code] ?? formatCause(cause)}`,
+    `cannot listen on ${host} port ${port}: ${reasons[code] ?? messageOf(cause)}`,
     {
       cause,
       hint: isPort ? 'Choose another with --port; 0 picks a free one.' : 'Choose another with --host.',

@@ -27,7 +27,7 @@ export async function put(transport: Transport, request: PutRequest): Promise<Pu
   const signal = request.signal ? AbortSignal.any([request.signal, idle.signal]) : idle.signal;
   try {
     idle.restart(IDLE_TIMEOUT_MS);
-    const answer = await transport.send({
+    const sent = await transport.send({
       method: 'PUT',
       url,
       headers: { 'content-length': String(request.size), 'content-type': 'application/octet-stream' },
@@ -35,7 +35,7 @@ export async function put(transport: Transport, request: PutRequest): Promise<Pu
       idleTimeoutMs: 0,
       signal,
     });
-    const response = await receive(answer, url);
+    const response = await receive(sent, url);
     if (response.status >= 200 && response.status < 300) return { kind: 'stored', response };
     const error = responseError(response, new Date());
     if (response.status === 403) return { kind: 'url_refused', error };

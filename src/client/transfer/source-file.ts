@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { OtaError } from '../../errors.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import type { BufferPool, LentBuffer } from './buffer-pool.ts';
 
 /** Bytes read from the file at once. */
@@ -177,6 +178,5 @@ function changed({ file }: ExpectedFile): OtaError {
 }
 
 function unreadable({ file }: ExpectedFile, cause: unknown): OtaError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new OtaError('usage', `${file} cannot be read any more: ${reason}`, { cause });
+  return new OtaError('usage', `${file} cannot be read any more: ${messageOf(cause)}`, { cause });
 }

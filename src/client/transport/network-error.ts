@@ -1,4 +1,5 @@
 import { OtaError } from '../../errors.ts';
+import { errorCode } from '../../runtime/error-details.ts';
 
 /**
  * OtaError `network` for a request without a response; the error itself for an abort, or a bug of ours.
@@ -10,7 +11,7 @@ export function networkError(
   hint = 'Check the address and that the server is up, then run the same command again.',
 ): unknown {
   if (!(error instanceof Error) || error instanceof OtaError) return error; // thrown by the body, or by a tunnel
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = errorCode(error) ?? '';
   if (error.name === 'AbortError' || error instanceof TypeError || code === 'UND_ERR_INVALID_ARG')
     return error;
   return new OtaError('network', `${peer} did not answer: ${reasons[code] ?? error.message.trim()}`, {

@@ -193,7 +193,7 @@ export class ChangeListener {
 function diskIsLocked(): OtaError {
   return new OtaError(
     'store_unavailable',
-    'another `synckit-ota serve` serves this database with artifacts on its disk',
+    'another `synckit-ota serve` already serves this database, with the artifacts on its own disk',
     { hint: 'Stop it first, or store the artifacts of all nodes in one bucket.' },
   );
 }

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import type { Client, ClientConfig } from 'pg';
 import { OtaError } from '../../errors.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
@@ -9,7 +10,7 @@ import type { Schema } from '../schema.ts';
 import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
 import { CommitReportingDialect } from './postgres-dialect.ts';
 import { ResilientPool } from './postgres-pool.ts';
-import { cannotOpen, requireFit, SERVER_FACTS } from './startup-error.ts';
+import { cannotOpen, requireSupportedServer, SERVER_FACTS } from './startup-error.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 /** The maximum of connections for queries; one more listens. */
@@ -92,9 +93,8 @@ function locationOf(newClient: () => Client): string {
     const { host, port, database } = newClient();
     return `${host.startsWith('/') ? host : `${host}:${port}`}/${database ?? ''}`;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     // Without the cause, which may contain the URL.
-    throw new OtaError('store_unavailable', `--database is not a valid URL: ${reason}`, {
+    throw new OtaError('store_unavailable', `--database is not a valid URL: ${messageOf(error)}`, {
       hint: 'Use one like postgres://user@host:5432/database?sslmode=verify-full.',
     });
   }
@@ -106,7 +106,7 @@ async function prepare(client: Client, where: string, timeoutMs: number): Promis
   try {
     await client.connect();
     const { rows } = await withQueryTimeout(client.query(SERVER_FACTS), timeoutMs);
-    requireFit(where, rows[0]);
+    requireSupportedServer(where, rows[0]);
     const session = { query: client.query.bind(client), release() {} } as PostgresPoolClient;
     const pool = { connect: async () => session, async end() {}, options: {} };
     await migrate(new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }));

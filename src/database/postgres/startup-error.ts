@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { OtaError } from '../../errors.ts';
 import { matches } from '../../protocol/validate.ts';
-import { errorCode, READ_ONLY, READ_ONLY_HINT } from '../database-error.ts';
+import { errorCode } from '../../runtime/error-details.ts';
+import { READ_ONLY, READ_ONLY_HINT } from '../database-error.ts';
 
 /** By SQLSTATE, what is wrong with the server or the URL. */
 const REASONS: Readonly<Record<string, readonly [problem: string, hint: string]>> = {
@@ -57,9 +58,12 @@ const MINIMUM_VERSION = 130_000;
  * @param facts what `SERVER_FACTS` returned
  * @throws OtaError `store_unavailable` when the server is too old or cannot store all text
  */
-export function requireFit(where: string, facts: unknown): asserts facts is Static<typeof ServerFacts> {
+export function requireSupportedServer(
+  where: string,
+  facts: unknown,
+): asserts facts is Static<typeof ServerFacts> {
   if (!matches(ServerFacts, facts)) {
-    throw new OtaError('store_unavailable', `what listens at ${where} is not PostgreSQL`, {
+    throw new OtaError('store_unavailable', `the server at ${where} is not PostgreSQL`, {
       hint: 'Check host and port in --database.',
     });
   }

@@ -74,8 +74,8 @@ export async function publishIfExpectedAreComplete(
   if (release?.status !== 'draft' || release.expect === null) return false;
   const complete = await completeArtifacts(transaction, releaseId);
   const pending = await pendingPlatforms(transaction, releaseId, now);
-  const there = new Set(complete.map(platformName));
-  const outstanding = pending.filter((platform) => !there.has(platformName(platform)));
+  const arrived = new Set(complete.map(platformName));
+  const outstanding = pending.filter((platform) => !arrived.has(platformName(platform)));
   const isComplete = (name: string) =>
     complete.some((artifact) => namesPlatform(name, artifact)) &&
     !outstanding.some((platform) => namesPlatform(name, platform));
@@ -85,7 +85,7 @@ export async function publishIfExpectedAreComplete(
 }
 
 /** Publishes the drafts that pending uploads held back until they expired: no further upload would publish them. */
-export async function publishLeftWaiting(db: Kysely<Schema>, now: Date): Promise<void> {
+export async function publishReadyDrafts(db: Kysely<Schema>, now: Date): Promise<void> {
   const waiting = await db
     .selectFrom('releases')
     .select('id')

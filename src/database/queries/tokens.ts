@@ -3,8 +3,8 @@ import {
   equalDigests,
   generateToken,
   hashToken,
+  isScope,
   isWellFormedToken,
-  SCOPES,
   type Scope,
 } from '../../protocol/token.ts';
 import type { Queries, TokensTable } from '../schema.ts';
@@ -78,10 +78,6 @@ export async function revokeToken(db: Queries, id: string, now: Date): Promise<b
     .where('id', '=', id)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
-}
-
-function isScope(text: string): text is Scope {
-  return SCOPES.some((scope) => scope === text);
 }
 
 function toRecord(row: TokensTable): TokenRecord {

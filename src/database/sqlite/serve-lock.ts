@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../../errors.ts';
+import { errorCode } from '../../runtime/error-details.ts';
 import { createPrivateFile } from '../../runtime/private-file.ts';
-import { errorCode } from '../database-error.ts';
 import { cannotOpenFile, connectSqlite } from './sqlite-connection.ts';
 
 const LOCK_FILE = 'serve.lock';

@@ -1,7 +1,7 @@
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../../errors.ts';
 import { compareVersions } from '../../protocol/version.ts';
-import { errorCode } from '../database-error.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 
 /** The oldest SQLite with the fix of the WAL-reset bug; 3.52.0 was withdrawn. */
 const MINIMUM_SQLITE = '3.51.3';
@@ -75,8 +75,7 @@ function missingModule(cause: unknown): OtaError {
 }
 
 export function cannotOpenFile(file: string, cause: unknown): OtaError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new OtaError('store_unavailable', `${file} cannot be opened: ${reason}`, {
+  return new OtaError('store_unavailable', `${file} cannot be opened: ${messageOf(cause)}`, {
     cause,
     hint: 'Check that the data folder is yours, writable, on a local disk, and holds a synckit-ota store.',
   });

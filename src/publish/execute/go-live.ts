@@ -1,7 +1,7 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
-import { requiredFiles } from '../server-state/published-file.ts';
+import { type PublishedFile, requiredFiles } from '../server-state/published-file.ts';
 import { refetchRelease, requireNotDeleted, requireNotWithdrawn } from '../server-state/withdrawal.ts';
 import type { UploadedFiles } from '../upload/upload-all.ts';
 
@@ -31,8 +31,7 @@ export async function goLive(publisher: Publisher, filled: FilledRelease): Promi
     case 'at_once':
       return { kind: 'live_by_this_run', release };
     case 'on_request': {
-      const live = await publishDraft(publisher, release, uploaded);
-      publisher.report({ type: 'went_live', release: live });
+      const live = await publishDraft(publisher, release, uploaded.artifacts);
       return { kind: 'live_by_this_run', release: live };
     }
     case 'when_expected':
@@ -46,11 +45,14 @@ export async function goLive(publisher: Publisher, filled: FilledRelease): Promi
   }
 }
 
-async function publishDraft(
-  { client, retry, appId }: Publisher,
+/** Extension `draft`: takes a draft live that must hold these files. @throws OtaError `conflict` as `goLive` */
+export async function publishDraft(
+  { client, retry, appId, report }: Publisher,
   { id, version }: ReleaseResponse,
-  { artifacts }: UploadedFiles,
+  files: readonly PublishedFile[],
 ): Promise<ReleaseResponse> {
-  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(artifacts)));
-  return requireNotWithdrawn(version, await requireNotDeleted(version, call));
+  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(files)));
+  const release = requireNotWithdrawn(version, await requireNotDeleted(version, call));
+  report({ type: 'went_live', release });
+  return release;
 }

@@ -111,7 +111,10 @@ export class PartUrls {
 
 function requireMultipart({ upload_id, multipart }: UploadGrant): MultipartGrant {
   if (upload_id === undefined || multipart === undefined) {
-    throw new OtaError('not_the_api', 'the server granted no multipart upload, though it supports them');
+    throw new OtaError(
+      'not_the_api',
+      'the server returned no part URLs, although it supports multipart uploads',
+    );
   }
   return { upload_id, multipart };
 }
@@ -120,6 +123,6 @@ function requireMultipart({ upload_id, multipart }: UploadGrant): MultipartGrant
 function requireUsable(partSize: number, fileSize: number): void {
   const isTooLarge = partSize > Math.max(MAX_PART_SIZE, partSizeOf(fileSize));
   if (!isTooLarge && fileSize / partSize <= MAX_PARTS) return;
-  const message = `the server wants ${fileSize} bytes in parts of ${partSize}, which is not possible`;
+  const message = `the server's part size of ${partSize} bytes cannot be used for a file of ${fileSize} bytes`;
   throw new OtaError('not_the_api', message);
 }

@@ -39,7 +39,7 @@ export async function uploadMultipart(
 }
 
 function endedTwice(artifact: PlannedArtifact, cause: UploadEnded): OtaError {
-  const message = `the storage ended the upload of ${platformName(artifact)} twice`;
+  const message = `the storage aborted the upload of ${platformName(artifact)} twice`;
   return new OtaError('network', message, { cause, hint: 'Run the same command again.' });
 }
 

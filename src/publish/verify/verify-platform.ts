@@ -117,7 +117,7 @@ type Offer = { readonly kind: 'offered'; readonly update: UpdateResponse } | Not
 async function checkForVersion(publisher: Publisher, expected: ExpectedUpdate): Promise<Offer> {
   const { slug, version, previousVersion = LOWEST_VERSION } = expected;
   const result = await check(publisher, expected, previousVersion);
-  if (result.kind === 'unknown_slug') return notYet(`the server knows no app with the slug ${slug}`);
+  if (result.kind === 'unknown_slug') return notYet(`the server has no app with the slug ${slug}`);
   if (result.kind === 'no_update') return notYet('no update is offered');
   const { update } = result;
   const unusable = unusableBecause(update);

@@ -44,7 +44,7 @@ export function registerArtifacts(
       const isMultipart = uploads !== undefined && body.multipart === true;
       const artifact = { release, platform, fileSize, sha256, signature, isMultipart };
       requireAllowed(artifact, services, uploads);
-      await requireUnpublished(artifact, params.app_id, services);
+      await requireUnpublished(artifact, services);
 
       const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
@@ -97,10 +97,9 @@ function requireAllowed(
 /** @throws Problem `immutable` */
 async function requireUnpublished(
   { release, platform, sha256 }: DeclaredArtifact,
-  appId: string,
   { database, allowVersionReuse }: Services,
 ): Promise<void> {
-  const { version } = release;
+  const { appId, version } = release;
   const published = await publishedBytes(database.queries, { appId, version }, platform);
   const differs = sha256 !== null && published !== undefined && published !== sha256;
   if ((await isComplete(database.queries, release.id, platform)) || (differs && !allowVersionReuse)) {

@@ -99,9 +99,9 @@ function registerPublish(app: FastifyInstance, services: Services): void {
       if (result.kind === 'incomplete') {
         const errors = result.missing.map((name) => ({
           field: name,
-          message: 'is not complete with those bytes',
+          message: 'is not complete with this SHA-256',
         }));
-        throw new Problem('incomplete', `Not published: ${result.missing.join(', ')} missing.`, errors);
+        throw new Problem('incomplete', `Not published: missing ${result.missing.join(', ')}.`, errors);
       }
       return toExtendedResponse(await requireRelease(services, key));
     },

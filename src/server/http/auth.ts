@@ -34,10 +34,7 @@ export function createAuthenticator(services: Services) {
     reply.header('www-authenticate', 'Bearer');
     await failures.consume(request.ip).catch(({ msBeforeNext }: RateLimiterRes) => {
       reply.header('retry-after', Math.ceil(msBeforeNext / 1000));
-      throw new Problem(
-        'too_many_requests',
-        'Too many requests with an invalid token. Wait before the next.',
-      );
+      throw new Problem('too_many_requests', 'Too many requests with an invalid token. Try again later.');
     });
     throw new Problem(
       'unauthorized',

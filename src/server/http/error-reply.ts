@@ -33,8 +33,8 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof InvalidRequest) return invalidRequest(error.errors);
   if (error instanceof OtaError) {
     return error.code === 'no_space'
-      ? new Problem('insufficient_storage', 'The server has no space for this now.')
-      : new Problem('unavailable', 'The server cannot reach its store now.');
+      ? new Problem('insufficient_storage', 'The storage of the server is full.')
+      : new Problem('unavailable', 'The database or the storage is unavailable.');
   }
   return isFastifyError(error) ? frameworkProblem(error, request) : internalProblem();
 }

@@ -39,7 +39,7 @@ export function createHttpServer(services: Services, logger: FastifyBaseLogger):
   acceptOnlyJson(app);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler(() => {
-    throw new Problem('not_found', 'Nothing is served under this path and method.');
+    throw new Problem('not_found', 'There is no route for this method and path.');
   });
   app.addHook('onRoute', ({ config, url }) => {
     if (config?.access === undefined) throw new Error(`${url} declares no access`);

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
-import { publishLeftWaiting } from '../../database/queries/publish-release.ts';
+import { publishReadyDrafts } from '../../database/queries/publish-release.ts';
 import { rotateUrlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import type { Services } from '../services.ts';
 import { DeletionQueue } from './deletion-queue.ts';
@@ -41,7 +41,7 @@ export class Maintenance {
     const { database, clock } = this.#services;
     const { signal } = this.#stopping;
     const deletions = this.#deletions.run();
-    void this.#enqueue(() => publishLeftWaiting(database.queries, clock()));
+    void this.#enqueue(() => publishReadyDrafts(database.queries, clock()));
     void this.#enqueue(() => sweepOrphans(this.#services, signal));
     await this.#enqueue(() => rotateUrlSigningKeys(database.queries, SIGNING_KEY_AGE_MS, clock()));
     await deletions;

@@ -53,7 +53,7 @@ async function findOrphans(
   }
   if (orphans.length > MAX_ORPHANS || orphans.length > total * MAX_ORPHAN_SHARE) {
     throw new Error(
-      `${orphans.length} of ${total} stored files belong to no release: more than crashes leave, so none is removed. ` +
+      `${orphans.length} of ${total} stored files belong to no release: more than crashes leave behind, so none was removed. ` +
         'Is this the right database for the data folder?',
     );
   }
@@ -68,7 +68,7 @@ async function requireStillOurs(storage: RemoteStorage, id: string): Promise<voi
   await storage.requireOwner(id).catch((error) => {
     if (!(error instanceof OtaError)) throw error;
     const { code, message, hint } = error;
-    throw new OtaError(code, `no orphaned files are removed: ${message}`, {
+    throw new OtaError(code, `orphaned files are not removed: ${message}`, {
       cause: error,
       ...(hint && { hint }),
     });

@@ -23,7 +23,7 @@ export class OutageLog {
   failed(error: unknown): void {
     if (this.#failedAt === undefined) {
       const err = databaseFailure(error) ?? error;
-      this.#logger.error({ err }, `${this.#options.subject} is unavailable: uploads are not picked up`);
+      this.#logger.error({ err }, `${this.#options.subject} is unavailable: uploads are not processed`);
     }
     this.#failedAt = performance.now();
   }
@@ -32,6 +32,6 @@ export class OutageLog {
     const { subject, quietMs } = this.#options;
     if (this.#failedAt === undefined || performance.now() - this.#failedAt < quietMs) return;
     this.#failedAt = undefined;
-    this.#logger.info(`${subject} is available again: uploads are picked up`);
+    this.#logger.info(`${subject} is available again: uploads are processed`);
   }
 }

@@ -43,7 +43,7 @@ export class PartAssembly {
     const isComplete = etags.length === partsOf(fileSize, this.#partSizeOf(fileSize)).length;
     const outcome = isComplete ? await this.#parts.assemble({ uploadId, multipartId }, etags) : 'differ';
     if (outcome === 'differ') {
-      throw new Problem('not_uploaded', 'The parts that have arrived are not those with these ETags.');
+      throw new Problem('not_uploaded', 'The uploaded parts do not have these ETags.');
     }
   }
 }

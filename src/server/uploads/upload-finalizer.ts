@@ -110,7 +110,7 @@ export class UploadFinalizer {
       if (running !== undefined) {
         const result = await running;
         if (result.kind !== 'not_there') return result;
-        continue; // it may have arrived since that one looked
+        continue; // it may have arrived since that one checked
       }
       const result = await this.#finalizeInTurn(id, { semaphore: this.#semaphores.requests, signal });
       if (result.kind === 'not_there') await this.#throwEarlierRefusal(id);

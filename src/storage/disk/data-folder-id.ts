@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
-import { fsErrorCode, messageOf } from './durable-file.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 
 const FILE = 'storage-id';
 
@@ -28,7 +28,7 @@ async function read(file: string): Promise<string | undefined> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (fsErrorCode(error) !== 'ENOENT') throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
     return undefined;
   }
 }
@@ -44,7 +44,7 @@ async function create(file: string): Promise<string> {
     await handle.close();
   }
   await link(unfinished, file).catch((error: unknown) => {
-    if (fsErrorCode(error) !== 'EEXIST') throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   });
   await unlink(unfinished);
   return (await readFile(file, 'utf8')).trim();

@@ -4,6 +4,7 @@ import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { pathOf } from '../../protocol/routes.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import type {
   ArtifactStorage,
   DigestOptions,
@@ -12,15 +13,7 @@ import type {
   UploadUrlRequest,
 } from '../artifact-storage.ts';
 import { type SigningKeys, signPath } from '../signed-url.ts';
-import {
-  filesOlderThan,
-  messageOf,
-  sync,
-  syncFolder,
-  toDiskError,
-  unlinkIfThere,
-  writeHashed,
-} from './durable-file.ts';
+import { filesOlderThan, sync, syncFolder, toDiskError, unlinkIfThere, writeHashed } from './durable-file.ts';
 
 /** Space that uploads leave free on the disk, in bytes: deletes and the database's checkpoints need some too. */
 const HEADROOM = 64 * 1024 * 1024;

@@ -2,6 +2,7 @@ import { type FileHandle, open, opendir, stat, unlink } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import type { ContentDigest, DigestOptions } from '../artifact-storage.ts';
 import { StreamDigest } from '../stream-digest.ts';
 
@@ -64,7 +65,7 @@ export async function syncFolder(folder: string): Promise<void> {
 
 export async function unlinkIfThere(file: string): Promise<void> {
   await unlink(file).catch((error: unknown) => {
-    if (fsErrorCode(error) !== 'ENOENT') throw toDiskError(error);
+    if (errorCode(error) !== 'ENOENT') throw toDiskError(error);
   });
 }
 
@@ -78,19 +79,10 @@ export async function* filesOlderThan(folder: string, olderThan: Date): AsyncIte
 
 /** The `OtaError` for a full or broken disk; any other error unchanged. */
 export function toDiskError(error: unknown): unknown {
-  const code = fsErrorCode(error);
+  const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new OtaError('no_space', 'the disk of the data folder is full', { cause: error });
   }
   if (code === 'EIO') return new OtaError('durability_lost', 'the disk failed', { cause: error });
   return error;
-}
-
-/** The code of an error of the file system: `ENOENT`. */
-export function fsErrorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

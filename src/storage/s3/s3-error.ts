@@ -29,12 +29,12 @@ const UNREACHABLE: ReadonlyMap<string, string> = new Map([
   ['ECONNREFUSED', 'connection refused'],
   ['ECONNRESET', 'connection reset'],
   ['ENOTFOUND', 'no such host'],
-  ['EAI_AGAIN', 'its name could not be resolved'],
-  ['EHOSTUNREACH', 'no route to it'],
-  ['ENETUNREACH', 'no route to it'],
+  ['EAI_AGAIN', 'DNS lookup failed'],
+  ['EHOSTUNREACH', 'no route to host'],
+  ['ENETUNREACH', 'no route to host'],
   ['ETIMEDOUT', 'timeout'],
   ['EPIPE', 'it closed the connection'],
-  ['EPROTO', 'it does not speak TLS there'],
+  ['EPROTO', 'the port does not accept TLS'],
   ['TimeoutError', 'timeout'],
   ['RequestTimeout', 'timeout'],
 ]);
@@ -135,7 +135,7 @@ function tlsProblem(code: string): string | undefined {
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code))
     return `its certificate is not trusted (${code})`;
   return code.startsWith('ERR_SSL') || code.startsWith('HPE_')
-    ? 'it speaks another protocol there'
+    ? 'the port uses a different protocol'
     : undefined;
 }
 

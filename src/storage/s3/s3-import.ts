@@ -83,7 +83,7 @@ class FileImport {
     if (outcome !== 'wrong') return outcome;
     throw new OtaError(
       'verification_failed',
-      `the bucket ${this.#bucket.name} returns other bytes than were sent to it`,
+      `the bucket ${this.#bucket.name} returns different bytes than were uploaded`,
       { hint: 'Run the command again; if it keeps happening, the store is not reliable: check its log.' },
     );
   }

@@ -104,7 +104,7 @@ class Probe {
     }
     const arrived = await bucket.head(this.#key);
     if (arrived?.etag === '') throw notS3(bucket.endpoint); // a web site that serves a page for every path
-    if (arrived?.size !== BYTES.length) throw this.#unfit('does not keep what is uploaded to it');
+    if (arrived?.size !== BYTES.length) throw this.#unsuitable('loses uploaded objects');
     return arrived;
   }
 
@@ -146,9 +146,10 @@ class Probe {
   async #requireCopy(source: S3Object): Promise<void> {
     const bucket = this.#bucket;
     const key = this.#copy;
-    if ((await copyObject(bucket, { source, to: key })) === 'changed') throw this.#unfit('makes no copies');
+    if ((await copyObject(bucket, { source, to: key })) === 'changed')
+      throw this.#unsuitable('cannot copy objects');
     if (!(await bucket.readAll(key)).equals(BYTES)) {
-      throw this.#unfit('returns other bytes than were sent to it');
+      throw this.#unsuitable('returns different bytes than were uploaded');
     }
     const url = await bucket.presignGet({
       key,
@@ -160,9 +161,9 @@ class Probe {
     if (response.status !== 200) {
       throw bucket.toError(response.error, 'downloading by a presigned URL (s3:GetObject)');
     }
-    if (!response.body.equals(BYTES)) throw this.#unfit('serves other bytes than were sent to it');
+    if (!response.body.equals(BYTES)) throw this.#unsuitable('serves different bytes than were uploaded');
     await bucket.delete(key);
-    if ((await bucket.head(key)) !== undefined) throw this.#unfit('keeps what is deleted');
+    if ((await bucket.head(key)) !== undefined) throw this.#unsuitable('keeps deleted objects');
   }
 
   /** Sends a request as a client does, which knows nothing of S3. */
@@ -183,10 +184,10 @@ class Probe {
     }
   }
 
-  #unfit(what: string): OtaError {
+  #unsuitable(what: string): OtaError {
     const { name, endpoint } = this.#bucket;
     return new OtaError('store_unavailable', `the bucket ${name} at ${endpoint} ${what}`, {
-      hint: 'Use another store, or another version of it: updates cannot be kept in this one.',
+      hint: 'Use a different S3 store, or another version of this one: it cannot store updates reliably.',
     });
   }
 }

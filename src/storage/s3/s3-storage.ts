@@ -221,7 +221,7 @@ export class S3Storage implements RemoteStorage {
   async #readAll(key: string, digest: ContentDigest): Promise<Buffer> {
     const bytes = await this.#bucket.readAll(key);
     if (createHash('sha256').update(bytes).digest('hex') === digest.sha256) return bytes;
-    throw storeContradictsItself('the store returns different bytes for the same file each time');
+    throw storeContradictsItself('the store returns different bytes each time the same file is read');
   }
 }
 

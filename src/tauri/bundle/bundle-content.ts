@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Arch } from '../../protocol/platform.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { readPackedApp, readPackedAppImage, readZip } from '../format/archive-header.ts';
 import {
   type BinaryHeader,
@@ -33,7 +34,7 @@ export async function readBundleContent(file: string, name: BundleName): Promise
   try {
     return await readContent(file, name);
   } catch (error) {
-    return mismatch(`cannot be read: ${(error as Error).message}`);
+    return mismatch(`cannot be read: ${messageOf(error)}`);
   }
 }
 

@@ -22,6 +22,7 @@ export interface PackedApp {
 export async function readPackedApp(file: string): Promise<PackedApp> {
   let plist: { executable?: string | undefined; version?: string | undefined } | undefined;
   const headers = new Map<string, BinaryHeader | undefined>();
+  const enough = () => plist?.executable !== undefined && headers.has(plist.executable);
   await readTar(bytesOf(file), (path) => {
     if (PLIST.test(path)) {
       return {
@@ -29,7 +30,7 @@ export async function readPackedApp(file: string): Promise<PackedApp> {
         take: (content) => {
           plist = parsePlist(content.toString('utf8'));
         },
-        enough: () => plist?.executable !== undefined && headers.has(plist.executable),
+        enough,
       };
     }
     const executable = EXECUTABLE.exec(path)?.[1];
@@ -37,7 +38,7 @@ export async function readPackedApp(file: string): Promise<PackedApp> {
     return {
       bytes: HEAD_BYTES,
       take: (head) => headers.set(executable, parseBinaryHeader(head)),
-      enough: () => plist?.executable !== undefined && headers.has(plist.executable),
+      enough,
     };
   });
   const name = plist?.executable ?? (headers.size === 1 ? [...headers.keys()][0] : undefined);

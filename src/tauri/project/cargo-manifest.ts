@@ -1,6 +1,7 @@
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parse } from 'smol-toml';
 import { OtaError } from '../../errors.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { isTable, type Table, tableOf, textOf } from './table.ts';
 
@@ -55,9 +56,9 @@ function readIfExists(file: string): string | undefined {
   try {
     return readSmallFile(file);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const code = errorCode(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new OtaError('usage', `${file} cannot be read: ${message}`, { cause });
+    throw new OtaError('usage', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -84,5 +85,5 @@ async function findWorkspace(
 }
 
 function firstLine(error: unknown): string {
-  return (error as Error).message.split('\n')[0] ?? '';
+  return messageOf(error).split('\n')[0] ?? '';
 }

@@ -5,6 +5,7 @@ import { OtaError } from '../../errors.ts';
 import type { Target } from '../../protocol/platform.ts';
 import { isReservedSlug, isSlug } from '../../protocol/slug.ts';
 import { isVersion } from '../../protocol/version.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { readToml } from './cargo-manifest.ts';
 import { isTable, tableOf, textOf } from './table.ts';
@@ -98,7 +99,7 @@ async function readConfigValue(file: string): Promise<unknown> {
   try {
     return JSON5.parse(readSmallFile(file).replace(/^\ufeff/, ''));
   } catch (cause) {
-    throw new OtaError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new OtaError('usage', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 

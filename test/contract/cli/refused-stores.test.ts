@@ -54,7 +54,7 @@ describeOnS3('serve fails with 9 and one sentence if its files', (open) => {
       ...place,
       endpoint: place.endpoint.replace('http:', 'https:'),
     });
-    expect(message).toMatch(/^https:.* cannot be reached: it does not speak TLS there$/);
+    expect(message).toMatch(/^https:.* cannot be reached: the port does not accept TLS$/);
     expect(hint).toContain('--s3-endpoint');
   });
 });

@@ -240,7 +240,7 @@ test('nothing is removed from a prefix that was given to another database since 
   store.put(ofAnother, Buffer.from('bytes'), { lastModified });
   store.put(`${prefix}database-id`, Buffer.from('another\n'));
   expect((await maintainOnce(server.services)).join()).toContain(
-    `no orphaned files are removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
+    `orphaned files are not removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
   );
   expect(store.objects.has(ofAnother)).toBe(true);
 

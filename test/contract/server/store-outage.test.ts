@@ -136,10 +136,10 @@ test('outages of the store and of the database are logged once when they begin a
   await vi.waitFor(() => expect(lines).toHaveLength(4));
   await more(() => place.fake.requests.length, 100);
   expect(lines).toEqual([
-    'the store is unavailable: uploads are not picked up',
-    'the store is available again: uploads are picked up',
-    'the database is unavailable: uploads are not picked up',
-    'the database is available again: uploads are picked up',
+    'the store is unavailable: uploads are not processed',
+    'the store is available again: uploads are processed',
+    'the database is unavailable: uploads are not processed',
+    'the database is available again: uploads are processed',
   ]);
 });
 
@@ -169,7 +169,7 @@ test('a store that fails now and then is logged once, until nothing has failed f
     outage.failed(new Error('503'));
     outage.worked();
   }
-  expect(lines).toEqual(['the store is unavailable: uploads are not picked up']);
+  expect(lines).toEqual(['the store is unavailable: uploads are not processed']);
   await vi.waitFor(() => {
     outage.worked();
     expect(lines).toHaveLength(2);

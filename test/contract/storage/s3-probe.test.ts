@@ -82,17 +82,17 @@ describe('the probe of a store', () => {
   });
 
   test.each<[Defect, RegExp]>([
-    ['put_flips_a_bit', /returns other bytes/],
-    ['put_truncated', /does not keep what is uploaded/],
-    ['head_tells_other_size', /does not keep what is uploaded/],
-    ['copy_of_other_bytes', /returns other bytes/],
+    ['put_flips_a_bit', /returns different bytes/],
+    ['put_truncated', /loses uploaded objects/],
+    ['head_tells_other_size', /loses uploaded objects/],
+    ['copy_of_other_bytes', /returns different bytes/],
     ['copy_not_made', /reading objects/],
     ['copy_fails_in_200', /copying objects .* failed .*InternalError/],
-    ['etag_changes', /makes no copies/],
-    ['read_flips_a_bit', /returns other bytes/],
+    ['etag_changes', /cannot copy objects/],
+    ['read_flips_a_bit', /returns different bytes/],
     ['read_cut_off', /connection reset|closed the connection/],
-    ['read_too_short', /returns other bytes/],
-    ['delete_ignored', /keeps what is deleted/],
+    ['read_too_short', /returns different bytes/],
+    ['delete_ignored', /keeps deleted objects/],
   ])('rejects one that cannot be relied on: %s', async (defect, message) => {
     const place = await fakeS3Place();
     place.fake.defects.add(defect);

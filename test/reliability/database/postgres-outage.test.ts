@@ -253,7 +253,8 @@ describeOnPostgres('PostgreSQL', () => {
       const second = await open(url);
       expect(await failureOf(second.lockDisk(never))).toMatchObject({
         code: 'store_unavailable',
-        message: 'another `synckit-ota serve` serves this database with artifacts on its disk',
+        message:
+          'another `synckit-ota serve` already serves this database, with the artifacts on its own disk',
         hint: expect.stringMatching(/./),
       });
       await first.close();

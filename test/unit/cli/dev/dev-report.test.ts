@@ -1,12 +1,12 @@
 import { expect, describe as group, test } from 'vitest';
 import { type DevSession, describe, toDocument } from '../../../../src/cli/dev/dev-report.ts';
-import type { ReportedArtifact } from '../../../../src/cli/output/publish-report.ts';
 import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
+import type { VerifiedFile } from '../../../../src/publish/server-state/published-file.ts';
 
 const { publicKey } = generateSigningKeyPair();
 
-const artifact = (target: ReportedArtifact['target']): ReportedArtifact => ({
+const artifact = (target: VerifiedFile['target']): VerifiedFile => ({
   target,
   arch: 'x86_64',
   file: `target/${target}.bundle`,

@@ -49,7 +49,7 @@ describe('the notes', () => {
   });
 
   test.each([
-    ['a flag and a file at once', { notes: 'a' }, 'b', '--notes and --notes-file exclude each other'],
+    ['a flag and a file at once', { notes: 'a' }, 'b', '--notes and --notes-file cannot be used together'],
     ['a file that is not there', { notesFile: '/nowhere/notes' }, undefined, 'does not exist'],
     ['NUL', { notes: 'a\0b' }, undefined, 'NUL or half of a surrogate pair'],
     ['half of a surrogate pair', { notes: 'a\ud800b' }, undefined, 'NUL or half of a surrogate pair'],

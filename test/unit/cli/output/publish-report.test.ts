@@ -1,13 +1,9 @@
 import { expect, describe as suite, test } from 'vitest';
-import {
-  describe,
-  type Reported,
-  type ReportedArtifact,
-  toDocument,
-} from '../../../../src/cli/output/publish-report.ts';
+import { describe, type Reported, toDocument } from '../../../../src/cli/output/publish-report.ts';
 import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
+import type { VerifiedFile } from '../../../../src/publish/server-state/published-file.ts';
 
-const OWN: ReportedArtifact = {
+const OWN: VerifiedFile = {
   target: 'linux',
   arch: 'x86_64',
   bundleType: 'deb',
@@ -21,7 +17,7 @@ const OWN: ReportedArtifact = {
   url: 'https://ota.example/api/sync/ota/my-app/download/r1/linux/x86_64?bundle_type=deb',
 };
 /** A file that another job uploaded. */
-const OTHER: ReportedArtifact = {
+const OTHER: VerifiedFile = {
   target: 'darwin',
   arch: 'aarch64',
   size: 2048,

@@ -43,7 +43,7 @@ describe('an error of a store becomes one that a person can act on', () => {
       'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)',
       /endpoint/,
     ],
-    ['another protocol', nodeError('HPE_INVALID_CONSTANT'), 'it speaks another protocol there', /endpoint/],
+    ['another protocol', nodeError('HPE_INVALID_CONSTANT'), 'the port uses a different protocol', /endpoint/],
     ['a closed connection', new Error('socket hang up'), 'it closed the connection', /endpoint/],
     ['a wrong secret', sdkError('SignatureDoesNotMatch', 403), 'with these credentials', /AWS_ACCESS_KEY_ID/],
     [
