@@ -83,7 +83,7 @@ export const IO_MODULES = [
   'worker_threads',
 ] as const;
 
-/** The rules by which dependency-cruiser judges `src` and `bin`. Paths are relative to the repository's root. */
+/** The rules of dependency-cruiser for `src` and `bin`. Paths are relative to the repository's root. */
 export const RULES: IFlattenedRuleSet = {
   forbidden: [
     ...Object.entries(TOP_FOLDERS).map(([top, allowed]) => topFolderRule(top, allowed)),

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
-/** A folder whose files are all of one kind may hold more than this. */
+/** A folder with files of one kind only can hold more than this. */
 export const MAX_FILES = 15;
 
 /** Folders that may grow: their files are all commands, handlers, migrations or query files. */

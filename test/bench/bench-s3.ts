@@ -42,11 +42,11 @@ export async function benchS3Uploads(folder: string, file: LargeFile, rounds: nu
     await createBucket(endpoint, 'bench');
     const speeds = await measure(join(folder, 's3-data'), endpoint, file, rounds);
     const curl = median(speeds['curl -T']);
-    const told = WAYS.map((way) => {
+    const results = WAYS.map((way) => {
       const speed = median(speeds[way]);
       return `${way} ${speed.toFixed(0)} MiB/s (${(speed / curl).toFixed(2)} of curl)`;
     });
-    console.log(`upload of ${file.size / MIB} MiB to Ceph: ${told.join(', ')}`);
+    console.log(`upload of ${file.size / MIB} MiB to Ceph: ${results.join(', ')}`);
   } finally {
     await stopCeph(store);
   }
@@ -94,7 +94,7 @@ async function measure(
   }
 }
 
-/** One app, and the ways to bring a file to it. Each takes so many seconds. */
+/** One app, and the ways to upload a file to it. Each returns its seconds. */
 class BenchApp {
   readonly #server: Serving;
   readonly #app: { readonly id: string; readonly token: string };

@@ -60,11 +60,11 @@ async function measureAll(bench: Bench): Promise<void> {
   const { folder, app } = bench;
   const publish = (version: string, size: number) => publishBytes(folder, app, version, randomBytes(size));
   const release = await publish('0.1.0', 1000);
-  await tell(bench, 'publish of a small file', async () => {
+  await logCost(bench, 'publish of a small file', async () => {
     for (let i = 0; i < PUBLISHES; i++) await publish(`1.${i}.0`, 1000);
     return PUBLISHES;
   });
-  await tell(bench, 'MiB published', async () => {
+  await logCost(bench, 'MiB published', async () => {
     await publish('2.0.0', LARGE_FILE_MIB * MIB);
     return LARGE_FILE_MIB;
   });
@@ -73,7 +73,7 @@ async function measureAll(bench: Bench): Promise<void> {
     ['check without', 'linux/x86_64/9.0.0'],
     ['download', `download/${release}/linux/x86_64`],
   ] as const) {
-    await tell(bench, name, async () => {
+    await logCost(bench, name, async () => {
       const url = `${bench.server.url}/api/sync/ota/capacity/${path}`;
       const {
         requests,
@@ -92,7 +92,11 @@ async function measureAll(bench: Bench): Promise<void> {
 }
 
 /** @param work resolves to how many were done */
-async function tell({ server, postgres }: Bench, what: string, work: () => Promise<number>): Promise<void> {
+async function logCost(
+  { server, postgres }: Bench,
+  what: string,
+  work: () => Promise<number>,
+): Promise<void> {
   const taken = async () => [
     await cpuSeconds([server.pid]),
     await cpuSeconds(await processesOf(postgres)), // its connections stay open all the time

@@ -51,7 +51,7 @@ export async function benchNodes(folder: string): Promise<void> {
       one.push(await measure(nodes.slice(0, 1)));
       all.push(await measure(nodes));
     }
-    tell(one, all);
+    logComparison(one, all);
   } finally {
     await Promise.all(nodes.map((node) => node.stop()));
     await store.close();
@@ -59,7 +59,7 @@ export async function benchNodes(folder: string): Promise<void> {
   }
 }
 
-function tell(one: readonly Measured[], all: readonly Measured[]): void {
+function logComparison(one: readonly Measured[], all: readonly Measured[]): void {
   const of = (measured: readonly Measured[], what: keyof Measured) =>
     median(measured.map((each) => each[what]));
   const line = (measured: readonly Measured[]) =>

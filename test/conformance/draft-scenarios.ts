@@ -19,7 +19,7 @@ const required = (w: World, patch: number, platform = LINUX) => {
   return { target, arch, sha256: createHash('sha256').update(w.bytes(patch)).digest('hex') };
 };
 
-/** One file to a release that may be a draft: it is not waited for. */
+/** Uploads one file to a release that can be a draft, so it does not wait for an offer. */
 const uploads = (patch: number, platform = LINUX, wentLive = false): Step[] => [
   step((w) => w.requestUpload(patch, platform), { status: 201 }),
   step((w) => w.put(patch, platform), { status: 200, byStore: true, has: { went_live: wentLive } }),
@@ -31,7 +31,7 @@ const offers = (platform: string, patch: number): Step =>
   );
 const offersNothing = (platform: string): Step => step((w) => w.check(platform, w.v('0-0')), nothing);
 
-/** Design 4, extension `draft`. */
+/** Extension `draft`. */
 const drafts: readonly Scenario[] = [
   scenario(
     'a draft is neither offered nor downloaded until it is published, for all platforms at once',
@@ -124,7 +124,7 @@ const drafts: readonly Scenario[] = [
   ),
 ];
 
-/** Design 4, extension `expect`. */
+/** Extension `expect`. */
 const expected: readonly Scenario[] = [
   scenario(
     'a release with expected platforms goes live with the last of them, for all platforms at once',
@@ -169,5 +169,5 @@ const expected: readonly Scenario[] = [
   ),
 ];
 
-/** Design 4, extensions `draft` and `expect`. */
+/** Extensions `draft` and `expect`. */
 export const draftScenarios: readonly Scenario[] = [...drafts, ...expected];

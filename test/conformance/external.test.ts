@@ -11,7 +11,7 @@ const {
   SYNCKIT_OTA_CONFORMANCE_SLUG: slug = 'synckit-ota-conformance',
 } = process.env;
 
-/** In so long our server has looked at what arrived in a store elsewhere, in milliseconds. */
+/** Within this time our server has polled a remote store for uploads, in milliseconds. */
 const LOOKED_AT_MS = 7000;
 vi.setConfig({ testTimeout: 120_000 });
 

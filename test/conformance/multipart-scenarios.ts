@@ -12,12 +12,12 @@ const otherBytes: Expectation = {
 const refused: Expectation = { status: 403, byStore: true, problem: { code: 'url_refused' } };
 const goneAtTheStore: Expectation = { status: 404, byStore: true, problem: { code: 'not_found' } };
 
-/** A file of a whole part and one of 5 bytes, other ones for each scenario. */
+/** A file of one full part and one of 5 bytes, different for each scenario. */
 const file = (w: World) => Buffer.concat([Buffer.alloc(w.partSize, w.v(1)), Buffer.from('tail.')]);
 const part = (w: World, number: number) =>
   number === 1 ? file(w).subarray(0, w.partSize) : file(w).subarray(w.partSize);
 
-/** Asks for URLs and keeps the answer. */
+/** Requests part URLs and keeps the response. */
 const ask = (w: World, fields: object = {}) =>
   w.keep(
     w.requestUpload(1, LINUX, {
@@ -28,10 +28,10 @@ const ask = (w: World, fields: object = {}) =>
     }),
   );
 const promised = (w: World) => JSON.parse(w.kept.body.toString());
-/** What was answered first to one who asked again; by scenario. */
+/** The first response of a scenario that requests twice. */
 const first = new WeakMap<World, ReturnType<typeof promised>>();
 
-/** What the answer has: parts that are missing, and those that are there. */
+/** The fields of the response: parts that are missing, and parts that are there. */
 const asked = (missingParts: readonly number[], done: readonly number[], fields?: object): Step =>
   step(
     async (w) => {
@@ -54,7 +54,7 @@ const asked = (missingParts: readonly number[], done: readonly number[], fields?
   );
 const promise: readonly Step[] = [step((w) => w.createRelease(1), { status: 201 }), asked([1, 2], [])];
 
-/** Whether the answer that was kept goes on with the first upload, or begins anew. */
+/** Whether the kept response continues the first upload or starts a new one. */
 const isTheSame = (same: boolean): Step =>
   step(
     async (w) => {
@@ -84,7 +84,7 @@ const putPart = (number: number, change: (bytes: Buffer) => Buffer = (bytes) => 
   step((w) => put(w, number, change(part(w, number))), { status: 200 });
 const putAll = [putPart(2), putPart(1)];
 
-/** The call after the PUTs. */
+/** The request after the PUTs. */
 const complete = (
   w: World,
   parts: readonly (string | undefined)[] = etags.get(w) ?? [],

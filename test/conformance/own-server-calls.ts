@@ -3,7 +3,7 @@ import type { TestServer } from '../support/server/server.ts';
 import { fetchRequest } from './fetch-request.ts';
 import type { Send } from './own-server.ts';
 
-/** Hands requests to the server without a connection. */
+/** Passes requests to the server without a connection. */
 export async function callInProcess({ app }: TestServer): Promise<Send> {
   return async (method, path, { headers, body, chunked }) => {
     const payload = chunked ? Readable.from([body]) : body;
@@ -23,7 +23,7 @@ export async function callInProcess({ app }: TestServer): Promise<Send> {
   };
 }
 
-/** Lets the server listen, and sends requests over loopback. */
+/** Starts listening, and sends requests over loopback. */
 export async function callOverLoopback(server: TestServer): Promise<Send> {
   const { url } = await server.listen();
   return (method, path, options) => fetchRequest(method, url + path, options);

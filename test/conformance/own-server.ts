@@ -11,13 +11,13 @@ import type { CallOptions, Reply, Target } from './target.ts';
 /** Sends a request for a path of the server. */
 export type Send = (method: string, path: string, options: CallOptions) => Promise<Reply>;
 
-/** How a server is opened on an empty folder, and what is special to it as a target. */
+/** Opens a server on an empty folder, with what is special to it as a target. */
 export interface Opening {
   readonly server: TestServer;
   readonly special?: Partial<Target>;
 }
 
-/** Our own server as a target, on an empty store; `connect` decides how requests get to it. */
+/** Our own server as a target, on an empty store; `connect` decides how requests reach it. */
 export async function openOwnServer(
   connect: (server: TestServer) => Promise<Send>,
   open: (dataDir: string) => Promise<Opening> = openOnDisk,

@@ -14,7 +14,7 @@ const invalid = (...fields: string[]): Expectation => ({
 
 const bytesOf = (w: World, patch: number, platform: string) => Buffer.from(`${w.v(patch)} for ${platform}`);
 
-/** A file for a kind of bundle, signed by itself; the release is there. */
+/** A file for a bundle type with its own signature; the release exists. */
 const uploads = (patch: number, platform: string): Step[] => [
   step(
     (w) =>
@@ -35,7 +35,7 @@ const urlOf = (w: World, patch: number, bundleType?: string) =>
 const checks = (expected: Step['expected'] | Expectation, query = ''): Step =>
   step((w) => w.check(LINUX, `${w.v('0-0')}${query}`), expected);
 
-/** What an app gets that tells its kind of bundle. */
+/** What an app gets that sends its bundle type. */
 const offersBundle = (patch: number, platform: string): Step[] => {
   const bundleType = platform.split('/')[2];
   const query = `?bundle_type=${bundleType}`;
@@ -60,7 +60,7 @@ const offersBundle = (patch: number, platform: string): Step[] => {
   ];
 };
 
-/** Design 4, extension `platforms`. */
+/** Extension `platforms`. */
 export const platformScenarios: readonly Scenario[] = [
   scenario(
     'each bundle type of a platform has its own file, and an app that sends its bundle type gets that file or nothing',

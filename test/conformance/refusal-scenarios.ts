@@ -7,7 +7,7 @@ const invalid = (...fields: string[]): Expectation => ({
   problem: { code: 'invalid_request', fields },
 });
 
-/** A route that takes a JSON body: one that is good, and values that its fields cannot have. */
+/** A route with a JSON body: a valid one, and values that its fields cannot have. */
 interface BodyRoute {
   readonly name: string;
   readonly call: (w: World, options: CallOptions) => Promise<Reply>;
@@ -61,7 +61,7 @@ const bodyRoutes: readonly BodyRoute[] = [
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** Bodies that are no JSON object at all. */
+/** Bodies that are not a JSON object. */
 const noObject: readonly (readonly [string, CallOptions, Expectation])[] = [
   ['an array', { body: '[]', headers: JSON_TYPE }, invalid('body')],
   ['a text', { body: '"text"', headers: JSON_TYPE }, invalid('body')],
@@ -84,7 +84,7 @@ const otherTypes = [
   'multipart/form-data',
 ];
 
-/** What every route that takes JSON refuses. */
+/** What every route with a JSON body refuses. */
 export const refusalScenarios: readonly Scenario[] = bodyRoutes
   .flatMap((route) => [
     onRoute(
@@ -202,7 +202,7 @@ function onRoute(
   );
 }
 
-/** The JSON with white space before its last brace, so that it has so many bytes. */
+/** The JSON with white space before its last brace, so that it has that number of bytes. */
 function padded(value: object, bytes: number): string {
   const json = JSON.stringify(value);
   return `${json.slice(0, -1)}${' '.repeat(bytes - json.length)}}`;

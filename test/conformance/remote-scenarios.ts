@@ -19,7 +19,7 @@ const requestWithSha256 = (fields: (w: World) => object = () => ({})): Step =>
   );
 const declared: readonly Step[] = [step((w) => w.createRelease(1), { status: 201 }), requestWithSha256()];
 
-/** The call after the PUT of the upload whose answer was kept. */
+/** The request after the PUT of the upload in the kept response. */
 const complete = (w: World) =>
   w.appCall('POST', `/releases/${w.releaseId(1)}/artifacts/${uploadId(w)}/complete`);
 const uploadId = (w: World) => JSON.parse(w.kept.body.toString()).upload_id;
@@ -98,7 +98,7 @@ const completions: readonly Scenario[] = [
   ]),
 ];
 
-/** What a PUT that the store takes without asking the server comes to. */
+/** The outcome of a PUT that the store accepts without the server. */
 const arrivals: readonly Scenario[] = [
   scenario('a different file than declared is never offered, and the URL stays valid', [
     ...declared,
@@ -165,7 +165,7 @@ const arrivals: readonly Scenario[] = [
   ]),
 ];
 
-/** Where uploads arrive in a store elsewhere, and the server looks for them. */
+/** For servers that poll a remote store for uploads. */
 export const remoteScenarios: readonly Scenario[] = [...completions, ...arrivals].map((one) => ({
   ...one,
   needs: [...one.needs, 'complete-upload'],

@@ -10,9 +10,9 @@ export interface OpenTarget {
 }
 
 /**
- * Declares a test for each scenario, run one after the other on the server that `open` gives. What needs something
- * that the server does not offer is skipped by name.
- * @param lacks all that it may not offer; `unknown` for a server that is not our own
+ * Declares a test for each scenario, run one after the other on the server that `open` gives. A scenario that needs
+ * what the server does not offer is skipped by name.
+ * @param lacks what it is allowed not to offer; `unknown` for a server that is not our own
  */
 export function runScenarios(
   open: () => Promise<OpenTarget>,

@@ -2,22 +2,22 @@ import { expect } from 'vitest';
 import type { Need, Reply } from './target.ts';
 import type { World } from './world.ts';
 
-/** What an answer must be. */
+/** What a response must be. */
 export interface Expectation {
-  /** On a server that is not ours a refusal may have any 4xx and a creation any 2xx: api.md names neither. */
+  /** On other servers a refusal can have any 4xx and a creation any 2xx: api.md names neither. */
   readonly status: number;
   /** The JSON body, exactly; asymmetric matchers stand for what varies. */
   readonly is?: unknown;
   /** Fields that are in the JSON body. */
   readonly has?: object;
-  /** Text that is nowhere in the body. */
+  /** Text that does not occur in the body. */
   readonly hasNot?: readonly string[];
   /** The body, byte for byte. */
   readonly bytes?: Buffer;
   readonly headers?: Readonly<Record<string, unknown>>;
-  /** Whoever stores the bytes answers: where that is not the server, with a body of its own, and refuses by any 4xx. */
+  /** The response comes from where the bytes are stored: a remote store has its own bodies, and refuses with any 4xx. */
   readonly byStore?: true;
-  /** The stable code of the problem, and the fields it names. Held against our own server only. */
+  /** The stable code of the problem, and the fields it names. Checked for our own server only. */
   readonly problem?: { readonly code: unknown; readonly fields?: readonly string[] };
 }
 
@@ -40,10 +40,10 @@ export function step(act: Step['act'], expected: Expectation | Step['expected'])
   return { act, expected: typeof expected === 'function' ? expected : () => expected };
 }
 
-/** Statuses that api.md names; on a server that is not ours all others count by their class. */
+/** Statuses that api.md names; on other servers the rest count by their class. */
 const DOCUMENTED_STATUSES = [204, 302];
 
-/** What is known of the server that answered. */
+/** What is known about the server that responded. */
 export interface Answerer {
   readonly ours: boolean;
   /** Whether it stores the bytes itself. */

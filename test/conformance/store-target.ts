@@ -8,18 +8,18 @@ import { callInProcess } from './own-server-calls.ts';
 import type { OpenTarget } from './run-scenarios.ts';
 import type { Need } from './target.ts';
 
-/** The smallest part that S3 allows, in bytes, and a smaller one that the fake store is told to allow. */
+/** The smallest part that S3 allows, in bytes, and a smaller one that the fake store is set to allow. */
 const S3_MIN_PART = 5 * 1024 * 1024;
 const SMALL_PART = 64 * 1024;
 
-/** What a server with its files there need not offer. */
+/** What a server with its files there does not have to offer. */
 export const LACKS: Readonly<Record<Combination['files'], readonly Need[]>> = {
   disk: ['complete-upload', 'multipart'],
   fake: ['own-storage'],
   Ceph: ['own-storage', 'clock'],
 };
 
-/** The server in process on an empty store, as a target that can tell when it has looked at all that arrived. */
+/** The server in process on an empty store, as a target that knows when it has polled for all uploads. */
 export async function openOnStore({ create }: Combination): Promise<OpenTarget> {
   let store: Store | undefined;
   const { target, close } = await openOwnServer(callInProcess, async (dataDir) => {
@@ -34,7 +34,7 @@ export async function openOnStore({ create }: Combination): Promise<OpenTarget> 
   return { target, close: () => close().then(() => store?.close()) };
 }
 
-/** The server leaves nothing where an upload arrived once it has looked at it. */
+/** Once the server has finalized an upload, it leaves nothing where that arrived. */
 async function untilLookedAt({ database }: TestServer, { location, ...settings }: S3Place): Promise<void> {
   const client = new S3Client(settings);
   const isThere = async (id: string) => {

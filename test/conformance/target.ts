@@ -1,5 +1,5 @@
 import type { Extension } from '../../src/protocol/extensions.ts';
-/** What a scenario may need beyond api.md: an extension by its name, or one of these. */
+/** What a scenario can need beyond api.md: an extension by its name, or one of these. */
 export type Need =
   | Extension
   /** Rules of synckit-ota that api.md does not state (`"name":"synckit-ota"`). */
@@ -8,7 +8,7 @@ export type Need =
   | 'credentials'
   /** `Target.advance` */
   | 'clock'
-  /** Uploads arrive at the server itself, and their answer tells what became of them. */
+  /** Uploads arrive at the server itself, and the response says what became of them. */
   | 'own-storage';
 
 export interface Reply {
@@ -30,7 +30,7 @@ export interface AppCredentials {
   readonly token: string;
 }
 
-/** What is not good for the app, each for another reason. */
+/** Tokens that are not valid for the app, each for a different reason. */
 export interface Credentials {
   /** Tokens of the app. */
   readonly expired: string;
@@ -40,22 +40,22 @@ export interface Credentials {
   readonly otherApp: AppCredentials;
 }
 
-/** A server that claims to implement api.md, and an app on it that the scenarios may change at will. */
+/** A server that claims to implement api.md, and an app on it that scenarios can change. */
 export interface Target {
-  /** What its absolute URLs begin with, without a slash at the end. */
+  /** The start of its absolute URLs, without a slash at the end. */
   readonly publicUrl: string;
   readonly app: AppCredentials;
-  /** How large it makes the parts of a file, in bytes, where that is not the default. */
+  /** The size of its parts in bytes, if not the default. */
   readonly partSize?: number;
-  /** A slug the app may have; others are made from it. */
+  /** A slug for the app; others are derived from it. */
   readonly slug: string;
   readonly credentials?: Credentials;
   /** `path` begins at the root: `/api/sync/ota`. Redirects are not followed. */
   request(method: string, path: string, options?: CallOptions): Promise<Reply>;
-  /** The same for an absolute URL that the server answered with. */
+  /** The same for an absolute URL in a response. */
   follow(method: string, url: string, options?: CallOptions): Promise<Reply>;
   /** Moves the server's clock. */
   advance?(milliseconds: number): void;
-  /** Waits until the server has looked at what arrived in a store elsewhere. */
+  /** Waits until the server has polled a remote store for uploads. */
   settle?(): Promise<void>;
 }

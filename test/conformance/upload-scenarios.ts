@@ -25,7 +25,7 @@ const stillGood: readonly Step[] = [
   ),
 ];
 
-/** A URL that was not issued as it is, made from one that was. */
+/** A modified URL, made from one that was issued. */
 const altered: readonly (readonly [string, (url: string, w: World) => string])[] = [
   ['for another upload', (url) => url.replace(/\/[^/?]+\?/, `/${randomUUID()}?`)],
   ['with a later expiry', (url) => url.replace(/expires=(\d+)/i, (_, at) => `expires=${Number(at) + 1}`)],

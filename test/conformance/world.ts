@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { CallOptions, Credentials, Need, Reply, Target } from './target.ts';
 
 const ROOT = '/api/sync/ota';
-/** An upload is visible so soon after its PUT, in milliseconds: S3 has no way to tell the server at once. */
+/** The time until an upload is visible after its PUT, in milliseconds: S3 does not notify the server. */
 const VISIBLE_WITHIN_MS = 10_000;
 
-/** Of ours, where nobody says otherwise. */
+/** Our server's default. */
 const DEFAULT_PART_SIZE = 16 * 1024 * 1024;
 
 /** Versions rise from scenario to scenario and from run to run, so that earlier releases never get in the way. */
@@ -23,7 +23,7 @@ export interface ApiOptions extends CallOptions {
   readonly token?: string | null;
 }
 
-/** What one scenario does, and what it made so far: releases by version, upload URLs by version and platform. */
+/** The calls of one scenario, and what it created so far: releases by version, upload URLs by version and platform. */
 export class World {
   readonly target: Target;
   readonly slug: string;
@@ -38,7 +38,7 @@ export class World {
     this.slug = target.slug;
   }
 
-  /** Bytes of each part but the last of a file that goes in few parts. */
+  /** The size of each part but the last of a file with few parts, in bytes. */
   get partSize(): number {
     return this.target.partSize ?? DEFAULT_PART_SIZE;
   }
@@ -120,14 +120,14 @@ export class World {
     return this.putTo(this.uploadUrl(patch, platform), body, options);
   }
 
-  /** A PUT to any URL, until the server knows of what it brought. */
+  /** A PUT to any URL; resolves once the server knows of the upload. */
   async putTo(url: string, body: Buffer, options: CallOptions = {}): Promise<Reply> {
     const reply = await this.target.follow('PUT', url, { body, ...options });
     if (reply.status < 300) await this.target.settle?.();
     return reply;
   }
 
-  /** A release, if it is not there yet, and its artifact, until it is offered. */
+  /** Creates a release if it does not exist, and its artifact; resolves once that is offered. */
   async publish(patch: number | string, platform = LINUX, body = this.bytes(patch)): Promise<Reply> {
     if (!this.#live.has(this.v(patch))) requireSuccess(await this.createRelease(patch));
     requireSuccess(await this.requestUpload(patch, platform, { file_size: body.length }));
@@ -175,7 +175,7 @@ export class World {
     return this.appCall('DELETE', `/releases/${this.releaseId(patch)}`);
   }
 
-  /** Extension `conditional-delete`: only while it has so many complete artifacts. */
+  /** Extension `conditional-delete`: only if it has that number of complete artifacts. */
   async deleteIf(patch: number | string, artifacts: number | string): Promise<Reply> {
     const path = `/releases/${this.releaseId(patch)}?artifacts=${encodeURIComponent(artifacts)}`;
     const reply = await this.appCall('DELETE', path);
@@ -183,7 +183,7 @@ export class World {
     return reply;
   }
 
-  /** Keeps an answer for a later step. */
+  /** Keeps a response for a later step. */
   async keep(reply: Promise<Reply>): Promise<Reply> {
     this.#kept = await reply;
     return this.#kept;
@@ -206,7 +206,7 @@ export class World {
     return url;
   }
 
-  /** What the server, or the target, offers of all that a scenario may need. */
+  /** What the server or the target offers of all that a scenario can need. */
   async offered(): Promise<ReadonlySet<Need>> {
     const reply = await this.call('GET', '');
     const isJson = reply.status === 200 && reply.headers['content-type']?.startsWith('application/json');
@@ -219,7 +219,7 @@ export class World {
     return has;
   }
 
-  /** Deletes what the scenario made and puts the slug back. */
+  /** Deletes what the scenario created and restores the slug. */
   async cleanUp(): Promise<void> {
     for (const version of this.#live)
       await this.appCall('DELETE', `/releases/${this.#releases.get(version)}`);

@@ -11,7 +11,7 @@ const offers = (patch: number | string, channel?: string): Step =>
     (w) => ({ status: 200, has: { version: w.v(patch) } }),
   );
 
-/** Design 4, extension `yank`. */
+/** Extension `yank`. */
 const yanks: readonly Scenario[] = [
   scenario(
     'a yanked release is not offered, but the next lower one is, and earlier downloads continue; once restored, it is offered again',
@@ -66,7 +66,7 @@ const yanks: readonly Scenario[] = [
   ),
 ];
 
-/** Design 4, extension `channel`. */
+/** Extension `channel`. */
 const channels: readonly Scenario[] = [
   scenario(
     'a channel is offered the highest release of its own and stable, and stable only its own',
@@ -96,5 +96,5 @@ const channels: readonly Scenario[] = [
   ),
 ];
 
-/** Design 4, extensions `yank` and `channel`. */
+/** Extensions `yank` and `channel`. */
 export const yankScenarios: readonly Scenario[] = [...yanks, ...channels];

@@ -14,7 +14,7 @@ const action = await readAction();
 interface Run {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
-  /** What stands for npx: a script of bash; without it there is none. */
+  /** A bash script in place of npx; without it there is none. */
   readonly npx?: string;
 }
 
@@ -39,7 +39,7 @@ async function runAction(folder: string, { inputs = {}, env = {}, npx }: Run): P
   });
 }
 
-/** Writes down what it is called with, and with which token. */
+/** Records its arguments and the token. */
 const RECORDER = `#!/bin/bash
 printf '%s\\0' "$@" > called
 printf '%s' "$SYNCKIT_OTA_TOKEN" > token
@@ -47,7 +47,7 @@ env > environment
 exit "\${EXIT_WITH:-0}"
 `;
 
-/** What npx was called with; undefined when it was not. */
+/** The arguments of npx; undefined if it was not called. */
 async function calledWith(folder: string): Promise<string[] | undefined> {
   const text = await readFile(join(folder, 'called'), 'utf8').catch(() => undefined);
   return text?.split('\0').slice(0, -1);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkLinux, startWorld, type World, writeBundle } from '../support/publish/world.ts';
 
-/** An app that is not Tauri's: what it builds, the patterns for it, and other settings. */
+/** An app without Tauri: its build output, the patterns for it, and other settings. */
 async function startProject(files: readonly string[] = [], settings: object = {}): Promise<World> {
   const world = await startWorld();
   const config = {

@@ -71,7 +71,7 @@ describeOnPostgres('copy to PostgreSQL', () => {
     });
   });
 
-  /** The same tokens publish, a retired slug stays so, and so do the bytes of a version that was deleted. */
+  /** The same tokens publish; retired slugs and the bytes of a deleted version stay reserved. */
   async function expectGoesOn(world: World, url: string, store: Record<string, string>): Promise<void> {
     const env = { SYNCKIT_OTA_SERVER: url };
     const file = await writeBundle(world.folder, 'New.AppImage');
@@ -126,12 +126,12 @@ function asText(row: object): string {
   return values.sort().join(' ');
 }
 
-/** What the migration runner keeps for itself. */
+/** The migration runner's own tables. */
 function migrations(tables: Tables): Tables {
   return Object.fromEntries(Object.entries(tables).filter(([name]) => name.startsWith('kysely_')));
 }
 
-/** Everything in a folder but what SQLite shares between those who have a store open. */
+/** Everything in a folder except the files that SQLite shares between open connections. */
 async function contentOf(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile() && !/-(wal|shm)$/.test(entry.name));

@@ -20,12 +20,12 @@ describe('everything that dev creates is removed', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('after %s, with exit code 0', async (signal) => {
     const project = await unsignedProject();
     const overlay = join(project, 'src-tauri/tauri.update.conf.json');
-    const { dev, document, leftovers } = await startDevSession(['--overlay', overlay], { cwd: project });
+    const { dev, document, temporaryFiles } = await startDevSession(['--overlay', overlay], { cwd: project });
     expect(document.overlay).toBe(overlay);
-    expect(await leftovers()).toHaveLength(1);
+    expect(await temporaryFiles()).toHaveLength(1);
     dev.kill(signal);
     expect(await dev.finished).toMatchObject({ code: 0 });
-    expect(await leftovers()).toEqual([]);
+    expect(await temporaryFiles()).toEqual([]);
     expect(await readdir(join(project, 'src-tauri'))).not.toContain(basename(overlay));
   });
 
@@ -34,7 +34,7 @@ describe('everything that dev creates is removed', () => {
     const overlay = join(project, 'overlay.json');
     const app = join(project, BUNDLES, 'appimage', APP_IMAGE);
     await writeFile(app, Buffer.concat([await readFile(app), Buffer.alloc(64 * 1024 * 1024)]));
-    const { dev, document, leftovers } = await startDevSession(['--overlay', overlay], { cwd: project });
+    const { dev, document, temporaryFiles } = await startDevSession(['--overlay', overlay], { cwd: project });
     const check = `${document.url}/api/sync/ota/note-taker/linux/x86_64/1.2.0?bundle_type=appimage`;
     const { url } = (await (await fetch(check)).json()) as UpdateResponse;
     const { headers } = await fetch(url, { redirect: 'manual' });
@@ -45,7 +45,7 @@ describe('everything that dev creates is removed', () => {
     await vi.waitFor(() => expect(dev.output.stderr).toContain('Shutting down'));
     dev.kill('SIGINT');
     expect(await dev.finished).toMatchObject({ code: 130 });
-    expect(await leftovers()).toEqual([]);
+    expect(await temporaryFiles()).toEqual([]);
     expect(await readdir(project)).not.toContain('overlay.json');
   });
 

@@ -19,7 +19,7 @@ import { tempFolder } from '../support/process/temp-folder.ts';
 import { runJson } from '../support/publish/world.ts';
 import { copyProject, layOutBuild } from '../support/tauri/tauri-project.ts';
 
-/** The project's configuration as an app has it that is built with `--config FILE`. */
+/** The project's configuration in an app that is built with `--config FILE`. */
 async function configWith(project: string, overlay: string) {
   const [base, patch] = await Promise.all(
     [join(project, 'src-tauri/tauri.conf.json'), overlay].map(async (file) =>
@@ -30,7 +30,7 @@ async function configWith(project: string, overlay: string) {
   return mergePatch(base, patch) as any;
 }
 
-/** What a check of the sample project's app is answered. */
+/** The response to a check by the sample project's app. */
 async function ask(endpoint: string, values: Readonly<Record<string, string>>) {
   const answer = await fetch(fillIn(endpoint, { ...ASKING, ...values }));
   return {
@@ -39,7 +39,7 @@ async function ask(endpoint: string, values: Readonly<Record<string, string>>) {
   };
 }
 
-/** What Tauri's updater makes of an endpoint: what it does not know stays as it is. */
+/** The URL that Tauri's updater makes from an endpoint: unknown placeholders stay unchanged. */
 function fillIn(endpoint: string, values: Readonly<Record<string, string>>): string {
   return endpoint.replace(/\{\{(\w+)\}\}/g, (unfilled, name: string) => values[name] ?? unfilled);
 }
@@ -50,7 +50,7 @@ describe('pains 10: an update can be tried out on one machine', () => {
   test('an app with the overlay finds, downloads and verifies the last build as the next version', async () => {
     const project = await unsignedProject({ bundle: { active: true } });
     const before = await readdir(project, { recursive: true });
-    const { dev, document, lines, leftovers } = await startDevSession([], { cwd: project });
+    const { dev, document, lines, temporaryFiles } = await startDevSession([], { cwd: project });
     expect(document).toMatchObject({ slug: 'note-taker', current_version: '1.2.0', version: '1.2.1' });
     expect(document.artifacts).toEqual(
       ['appimage', 'deb', 'rpm'].map((bundle_type) =>
@@ -78,7 +78,7 @@ describe('pains 10: an update can be tried out on one machine', () => {
     expect(checked).toMatchObject({ code: 0, document: { download: { signature_valid: true } } });
     expect(await fetchBytes(update)).toEqual(await readFile(join(project, BUNDLES, 'appimage', APP_IMAGE)));
 
-    // As an older updater asks, which knows no bundle types; and as those ask who are not to be updated.
+    // As an older updater asks, without bundle types, and as apps ask that are not to be updated.
     expect(await ask(endpoints[0], {})).toMatchObject({ update: { version: '1.2.1' } });
     expect(await ask(endpoints[0], { current_version: '1.2.1' })).toMatchObject({ status: 204 });
     expect(await ask(endpoints[0], { arch: 'aarch64' })).toMatchObject({ status: 204 });
@@ -99,7 +99,7 @@ describe('pains 10: an update can be tried out on one machine', () => {
 
     dev.kill('SIGINT');
     expect(await dev.finished).toMatchObject({ code: 0 });
-    expect(await leftovers()).toEqual([]);
+    expect(await temporaryFiles()).toEqual([]);
     expect(await readdir(project, { recursive: true })).toEqual(before);
     expect((await stat(document.overlay).catch(({ code }) => code)).toString()).toBe('ENOENT');
   });

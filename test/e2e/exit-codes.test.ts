@@ -13,7 +13,7 @@ import type { JsonRun } from '../support/process/json-run.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from '../support/publish/world.ts';
 
-/** Design 3: `{"error":{"code","message","hint","retryable"}}` and nothing else. */
+/** `{"error":{"code","message","hint","retryable"}}` and nothing else. */
 function expectError(
   { code, document }: { code: number | null; document: unknown },
   exit: number,
@@ -110,7 +110,7 @@ describe('--json', () => {
 });
 
 describe('pains 11: the exit code is', () => {
-  /** Their tries take seconds, in which the other tests run. */
+  /** Their retries take seconds, during which the other tests run. */
   let unreachable: Promise<JsonRun>;
   let inTrouble: Promise<JsonRun & { requests: number }>;
   beforeAll(async () => {

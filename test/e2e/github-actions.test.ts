@@ -13,7 +13,7 @@ const exec = promisify(execFile);
 interface StepWorld extends World {
   readonly step: RunnerStep;
   readonly file: string;
-  /** Runs as a step that is new. */
+  /** Runs as a new step. */
   runStep(args: readonly string[], env?: Record<string, string>): Promise<Finished>;
 }
 
@@ -32,7 +32,7 @@ async function startStepWorld(): Promise<StepWorld> {
   };
 }
 
-/** What the runner is told, by name and message; the token is masked first, and once. */
+/** The commands for the runner, by name and message; the token is masked first, and once. */
 function commandsAfterMask({ stderr }: Finished, token: string): string[] {
   const [mask, ...rest] = commandsIn(stderr);
   expect(stderr.startsWith('::add-mask::')).toBe(true);
@@ -51,7 +51,7 @@ describe('as a step of a GitHub workflow, a publish', () => {
       expect.stringContaining('warning: signatures were not checked'),
     ]);
     expect(published.stdout).not.toContain('::');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what colours and moves
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours and cursor movements
     expect(published.stdout + published.stderr).not.toMatch(/[\u001b\r]/);
 
     const [release] = (await runJson(['releases', 'list'])).document;

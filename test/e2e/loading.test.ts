@@ -10,7 +10,7 @@ import { fakeS3Place } from '../support/s3/s3-place.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RECORDER = pathToFileURL(join(ROOT, 'test/support/process/record-loads.mjs')).href;
 
-/** What only a server needs. */
+/** Packages that only a server needs. */
 const SERVER_ONLY = ['better-sqlite3', 'fastify', 'kysely', 'pino'];
 const AWS_SDK = '@aws-sdk/client-s3';
 const NEVER_BY_CLIENTS = [...SERVER_ONLY, AWS_SDK, '@aws-sdk/s3-request-presigner', 'pg'];
@@ -19,7 +19,7 @@ interface Metafile {
   readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, object>> }>>;
 }
 
-/** The packages whose code was loaded: bundled into a chunk of dist, or by themselves. */
+/** The packages that were loaded: bundled into a chunk of dist, or separately. */
 async function packagesIn(loadedModules: string): Promise<Set<string>> {
   const { outputs }: Metafile = JSON.parse(await readFile(join(ROOT, 'dist/metafile-esm.json'), 'utf8'));
   const loaded = (await readFile(loadedModules, 'utf8')).trim().split('\n');

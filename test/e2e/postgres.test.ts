@@ -132,7 +132,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
     ask();
     await connection.until(/^HTTP\/1\.1 200 .*"version":"1\.2\.0"/s);
     process.kill(server.pid, 'SIGSTOP');
-    ask(); // before the change, and so it is read before whatever tells of that
+    ask(); // before the change, so it is read before the notification of it
     await sleep(1500);
     await postgres.server.sql(
       "update releases set status = 'yanked'; update apps set revision = revision + 1",

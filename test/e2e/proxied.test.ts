@@ -5,7 +5,7 @@ import type { JsonRun } from '../support/process/json-run.ts';
 import { checkLinux, publishLinux, runJson, startWorld, writeBundle } from '../support/publish/world.ts';
 
 let downProxy: URL;
-/** Its tries take seconds, in which the other tests run. */
+/** Its retries take seconds, during which the other tests run. */
 let byDownProxy: Promise<JsonRun>;
 beforeAll(async () => {
   downProxy = await deadUrl();

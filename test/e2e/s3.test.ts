@@ -114,7 +114,7 @@ describe('serve fails with 9 and one sentence if', () => {
     ]);
     expect(code).toBe(9);
     expect(stderr).toMatch(/belongs to another database/);
-    // As the hint says, it goes to a place of its own: the one that was refused is not remembered.
+    // As the hint says, in a place of its own: the refused one was not recorded.
     const own = options.map((option) => option.replace(/^(s3:\/\/[^/]+)\/.*$/, '$1/own'));
     const other = await startServe(join(folder, 'other'), own);
     expect(await other.stop()).toBe(0);

@@ -12,9 +12,9 @@ import { copyArgs, fillStore } from '../support/server/small-store.ts';
 const CTRL_C = '\u0003';
 /** What a capable terminal reports, so that output has colours and is redrawn unless something prevents it. */
 const TERMINAL = { TERM: 'xterm-256color', COLORTERM: 'truecolor', CI: '', GITHUB_ACTIONS: '' };
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what colours, redraws, or goes back in a line
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours, redrawing, and moving back in a line
 const LIVELY = /\u001b|\r(?!\n)|\u0008/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: only what colours
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours only
 const COLOR = /\u001b\[[0-9;]*m/;
 
 const hasScript = (() => {

@@ -7,7 +7,7 @@ import { hasMinisign, minisignAccepts } from '../support/tauri/minisign.ts';
 import { type SignedBundle, signBundles, writeBundles } from '../support/tauri/signed-bundles.ts';
 import { generateKey } from '../support/tauri/signer.ts';
 
-/** The bundles and their real signatures, made once. */
+/** The bundles and their real signatures, created once. */
 let signed: Awaited<ReturnType<typeof signBundles>>;
 let publish: string[];
 

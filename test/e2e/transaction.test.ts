@@ -24,7 +24,7 @@ function publish(names: readonly Name[], ...more: string[]): string[] {
   return ['publish', '--version', '1.2.0', '--slug', 'my-app', ...artifacts, ...more];
 }
 
-/** What an app of the platform is offered. */
+/** The update offered to an app on the platform. */
 async function offered(world: World, name: Name): Promise<string | undefined> {
   const path = `/api/sync/ota/my-app/${name.replace('-', '/')}/1.0.0`;
   const answer = await fetch(new URL(path, world.server.url));

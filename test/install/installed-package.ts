@@ -164,7 +164,7 @@ async function publishAndCheck(
   if (version !== '1.1.0') throw new Error(`the check found ${version}`);
 }
 
-/** An older Node is told what is needed before anything is loaded. */
+/** An older Node reports what is needed before anything is loaded. */
 async function requireRefusal(installation: Installation): Promise<void> {
   const { code, stdout, stderr } = await run(installation, ['--version']);
   const isOneSentence = /^error: [^\n]*Node 22[^\n]*\n$/.test(stderr);

@@ -170,7 +170,7 @@ describe('publish in the folder of a Tauri project', () => {
     vi.stubEnv('SYNCKIT_OTA_SERVER', base.href);
     const project = await copyBuilt();
     const { code, answer } = await publish(project, '--dry-run');
-    // Four files of different signatures are more than such a server can hold; that is told after the choice.
+    // Four files of different signatures are more than such a server can hold; that is reported after the choice.
     expect([code, answer.error.message]).toEqual([4, expect.stringContaining('the 4 files have 3')]);
     await rm(join(project, 'src-tauri/target/universal-apple-darwin'), { recursive: true });
     await rm(join(project, 'src-tauri/target/x86_64-pc-windows-msvc'), { recursive: true });

@@ -24,7 +24,7 @@ const shaOf = (i: number) => i.toString(16).padStart(64, '0');
 
 /**
  * What holds whoever else is at it at the same moment.
- * @param open gives one empty store, opened as by so many processes
+ * @param open gives one empty store, opened as by that number of processes
  */
 export function describeConcurrency(name: string, open: () => Promise<readonly Database[]>): void {
   async function openWithApp() {
@@ -81,7 +81,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         if (release === 'version_taken') throw new Error(release);
         const uploads = [await store.grant(release.id, LINUX), await store.grant(release.id, MAC)];
         const outcomes = await Promise.all(uploads.map((id, i) => store.on(queriesOf(i)).complete(id)));
-        expect(outcomes.toSorted(), 'one of them tells so').toEqual(['completed', 'went_live']);
+        expect(outcomes.toSorted(), 'one of them reports it').toEqual(['completed', 'went_live']);
         expect(await findRelease(db, { appId, releaseId: release.id })).toMatchObject({
           status: 'published',
         });

@@ -43,7 +43,7 @@ export interface OpenStore {
   openAgain(): Promise<Database>;
 }
 
-/** The counter once reading does not change it: what is told of earlier changes may be on its way yet. */
+/** The counter once reading does not change it: notifications of earlier changes can still be on their way. */
 async function settledCounter({ queries, changeCounter }: Database): Promise<number> {
   return vi.waitFor(async () => {
     const counter = changeCounter();

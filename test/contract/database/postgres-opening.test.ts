@@ -217,7 +217,7 @@ describeOnPostgres('PostgreSQL', () => {
   describe('the time', () => {
     test('is the server’s, not this machine’s', async () => {
       const url = await postgres.server.createEmptyDatabase();
-      // Found before the real one, this stands for a machine whose clock is an hour ahead.
+      // Found before the real one, this stands for a machine with a clock that is an hour ahead.
       await postgres.server.sql(
         `create function public.clock_timestamp() returns timestamptz language sql as
            $$ select pg_catalog.clock_timestamp() + interval '1 hour' $$;
@@ -226,14 +226,14 @@ describeOnPostgres('PostgreSQL', () => {
       );
       const { clock, queries } = await open(url);
       const before = clock().getTime();
-      const { rows } = await sql<{ told: number }>`
-        select (extract(epoch from clock_timestamp()) * 1000)::float8 as told`.execute(queries);
+      const { rows } = await sql<{ time: number }>`
+        select (extract(epoch from clock_timestamp()) * 1000)::float8 as time`.execute(queries);
       const after = clock().getTime();
-      const told = rows[0]?.told ?? 0;
+      const databaseTime = rows[0]?.time ?? 0;
       const uncertainty = after - before + 5;
-      expect(told).toBeGreaterThan(before - uncertainty);
-      expect(told).toBeLessThan(after + uncertainty);
-      expect(Math.round((told - Date.now()) / 60_000)).toBe(60);
+      expect(databaseTime).toBeGreaterThan(before - uncertainty);
+      expect(databaseTime).toBeLessThan(after + uncertainty);
+      expect(Math.round((databaseTime - Date.now()) / 60_000)).toBe(60);
     });
   });
 

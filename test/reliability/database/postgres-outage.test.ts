@@ -19,7 +19,7 @@ async function open(url: string, options: Omit<PostgresOptions, 'url'> = {}): Pr
   return database;
 }
 
-/** Resolves when the counter stays the same for longer than it may where changes are not told of. */
+/** Resolves once the counter stays the same for longer than it may without notifications. */
 async function expectQuiet({ changeCounter }: Database): Promise<void> {
   await vi.waitFor(async () => {
     const counter = changeCounter();
@@ -30,7 +30,7 @@ async function expectQuiet({ changeCounter }: Database): Promise<void> {
   }, PATIENCE);
 }
 
-/** Resolves when the counter differed by itself so many times. */
+/** Resolves once the counter changed by itself that number of times. */
 async function expectExpiry({ changeCounter }: Database, times: number): Promise<void> {
   const seen = new Set<number>();
   await vi.waitFor(() => expect(seen.add(changeCounter()).size).toBeGreaterThan(times), PATIENCE);
@@ -39,7 +39,7 @@ async function expectExpiry({ changeCounter }: Database, times: number): Promise
 describeOnPostgres('PostgreSQL', () => {
   const postgres = useOwnPostgres();
 
-  /** Ends the connections to a database that listen. */
+  /** Ends the connections to a database that listen for notifications. */
   const terminateListeners = (url: string) =>
     postgres.server.sql(`
       select pg_terminate_backend(pid) from pg_stat_activity

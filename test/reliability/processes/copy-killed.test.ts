@@ -16,7 +16,7 @@ const MOMENTS = times(8, 100);
 /** Two are sent in parts of 5 MiB. */
 const SIZES = [1000, 17_000_000, 2000, 9_000_000, 3000];
 
-/** When a copy is killed: at its nth request to the store or message to the database, before or after that is taken. */
+/** When a copy is killed: at its nth request to the store or message to the database, before or after that arrives. */
 interface Moment {
   readonly at: 'request' | 'message';
   readonly nth: number;
@@ -32,7 +32,7 @@ describeOnPostgres('a copy that is killed', () => {
     const { fake } = await fakeS3Place();
     const proxy = await PostgresProxy.to(postgres.server);
     const counts = { request: 0, message: 0 };
-    /** What is sent of files and was taken, by key and part. */
+    /** The file data that was sent and accepted, by key and part. */
     const taken: string[] = [];
     let kill: { moment: Moment; running: Running } | undefined;
     /** @returns whether it is lost on the way */
@@ -66,7 +66,7 @@ describeOnPostgres('a copy that is killed', () => {
     return { dataDir, fake, counts, taken, open, killAt, spare };
   }
 
-  /** What each file is offered as, by a server of the copy. */
+  /** The offer for each file, by a server on the copy. */
   async function expectWhole(dataDir: string, place: S3Place, env: Record<string, string>): Promise<void> {
     const server = await startServe(join(dataDir, 'none'), storageOptions(place), { env });
     onTestFinished(async () => void (await server.stop('SIGKILL')));
@@ -110,7 +110,7 @@ describeOnPostgres('a copy that is killed', () => {
         expect(taken.length - arrived, JSON.stringify(moment)).toBe(sent - arrived);
         expect(await runJson(args, { env })).toMatchObject({ code: 0, document: { status: 'unchanged' } });
         const ofPlace = [...fake.store.objects.keys()].filter((key) => key.startsWith(place.location.prefix));
-        // What the probe at the start leaves when it is killed is upkeep's; its names are others.
+        // Objects that a killed probe leaves have other names, and maintenance removes them.
         expect(ofPlace.filter((key) => key.includes('/artifacts/key-of'))).toHaveLength(SIZES.length);
         const uploads = [...fake.store.uploads.values()].filter(({ key }) => key.includes('/key-of'));
         expect(uploads).toEqual([]);

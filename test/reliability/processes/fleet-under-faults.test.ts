@@ -20,10 +20,10 @@ import { sha256Of } from '../../support/tauri/local-file.ts';
 const FAULTS = times(8, 200);
 const RESTARTS = times(2, 20);
 const APPS = 3;
-/** Longer than anything without a row is left alone, in milliseconds. */
+/** Longer than the time after which orphaned files are removed, in milliseconds. */
 const LATER_MS = 25 * 60 * 60 * 1000;
 
-/** Goes on until it is told to stop. */
+/** Continues until `isOver` says so. */
 type Load = (isOver: () => boolean) => Promise<void>;
 
 function repeat(work: () => Promise<unknown>, pauseMs: number): Load {
@@ -32,7 +32,7 @@ function repeat(work: () => Promise<unknown>, pauseMs: number): Load {
   };
 }
 
-/** What is there in the end, when nobody works any more: all that was acknowledged, and nothing else. */
+/** Expects everything that was acknowledged and nothing else, once all work has ended. */
 async function audit({ nginx, place, database }: Fleet, ledgers: readonly Ledger[]): Promise<number> {
   let files = 0;
   for (const ledger of ledgers) {
@@ -50,7 +50,7 @@ async function audit({ nginx, place, database }: Fleet, ledgers: readonly Ledger
   return files;
 }
 
-/** What the upkeep of a node does a day later. */
+/** Runs a node's maintenance as of a day later. */
 async function keepUp({ place, database }: Pick<Fleet, 'place' | 'database'>): Promise<void> {
   const storage = await S3Storage.open({ ...place, clock: database.clock });
   const clock = () => new Date(database.clock().getTime() + LATER_MS);
@@ -60,7 +60,7 @@ async function keepUp({ place, database }: Pick<Fleet, 'place' | 'database'>): P
   storage.close();
 }
 
-function tell(recoveries: readonly Recovery[]): string[] {
+function describeRecoveries(recoveries: readonly Recovery[]): string[] {
   const faults: readonly Fault[] = ['kill', 'pause', 'restart of PostgreSQL'];
   return faults.map((fault) => {
     const took = recoveries.filter((recovery) => recovery.fault === fault).map((recovery) => recovery.took);
@@ -97,7 +97,7 @@ describeOnFleet('three nodes', (suite) => {
       ];
       let over = false;
       const working = Promise.all(load.map((work) => work(() => over)));
-      working.catch(() => {}); // told below
+      working.catch(() => {}); // reported below
       const isRight = ({ url }: { url: string }) => watch.isRight(url, ledgers);
       const began = performance.now();
       const disturbing = disturb({ nodes, outages, isRight, faults: FAULTS, restarts: RESTARTS });
@@ -115,7 +115,7 @@ describeOnFleet('three nodes', (suite) => {
           `${FAULTS} kills and pauses, ${RESTARTS} restarts of PostgreSQL in ${minutes.toFixed(1)} minutes:`,
           `${acknowledged} acknowledged operations, ${command.repeated} publishes run again, ${files} files in the end`,
           `${watch.checks} checks, ${watch.downloads} downloads, ${lost} checks not answered by way of nginx`,
-          ...tell(recoveries),
+          ...describeRecoveries(recoveries),
         ].join('\n  '),
       );
       expect(recoveries.length).toBeGreaterThanOrEqual(FAULTS);

@@ -6,7 +6,7 @@ import { type FleetWorld, openFleetWorld } from '../../support/server/fleet-worl
 
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
-/** The node that answers a POST next whose path ends so. */
+/** The node that answers the next POST to a path with that end. */
 async function whoeverAnswers(nodes: readonly FleetNode[], pathEnd: string): Promise<FleetNode> {
   const answers = (node: FleetNode) =>
     node.logs().filter(({ method, path }) => method === 'POST' && String(path).endsWith(pathEnd)).length;
@@ -21,14 +21,14 @@ async function whoeverAnswers(nodes: readonly FleetNode[], pathEnd: string): Pro
   );
 }
 
-/** Does something again and again until it is told to stop. @returns what each time came to */
+/** Repeats something until it is stopped. @returns all results */
 function keepDoing<T>(something: () => Promise<T>, pauseMs = 5): () => Promise<T[]> {
   let stopped = false;
   const outcomes: T[] = [];
   const ended = (async () => {
     for (; !stopped; await sleep(pauseMs)) outcomes.push(await something());
   })();
-  ended.catch(() => {}); // told to whoever stops it
+  ended.catch(() => {}); // reported when it is stopped
   return async () => {
     stopped = true;
     await ended;
@@ -78,11 +78,11 @@ describeOnFleet('three nodes on one PostgreSQL and one bucket, behind nginx', (s
     ],
   ])(
     'keep responding while one is suspended, which gives no stale offer after it resumes%s',
-    async (_, meanwhile) => {
+    async (_, action) => {
       const world = await startWorld();
       const [stopped] = world.nodes as [FleetNode];
       stopped.pause();
-      await meanwhile();
+      await action();
       for (let i = 0; i < 50; i++) expect(await world.offered()).toBe('1.0.0');
       await world.publish('1.1.0');
       await sleep(1000);

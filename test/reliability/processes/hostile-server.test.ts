@@ -10,18 +10,18 @@ import { times } from '../../support/process/torture.ts';
 import { publishLinux, startWorld, writeBundle } from '../../support/publish/world.ts';
 
 const MIB = 1024 * 1024;
-/** Each attack is tried on every so manieth request of a publish; on all of them in torture. */
+/** Each attack is tested on every nth request of a publish; on all of them in torture. */
 const STEP = times(6, 1);
 
-/** Routes whose answers are files, and not the API's JSON: what is wrong there is found by verifying. */
+/** Routes with a file as response, not JSON: an error there is found by verifying. */
 const FILES: readonly RouteName[] = ['download', 'storedFile'];
-/** Routes of which the client takes any answer: api.md shows none, or they are not in it. */
+/** Routes with any response accepted: api.md shows none, or does not have the route. */
 const ANY: readonly RouteName[] = ['capabilities', 'setSlug', 'upload'];
 
 interface Attack {
   readonly name: string;
   readonly fault: Fault;
-  /** The exit code where such an answer comes to a route of which any answer is taken. */
+  /** The exit code on a route that accepts any response. */
   readonly exitOfAny: (route: RouteName) => number;
 }
 
@@ -59,7 +59,7 @@ const ATTACKS: readonly Attack[] = [
   },
 ];
 
-/** A publish of one file through a proxy, as it is when nothing is wrong. */
+/** An undisturbed publish of one file through a proxy. */
 async function startRound() {
   const proxy = await startFaultProxy();
   const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
@@ -72,7 +72,7 @@ async function startRound() {
   return { proxy, world, publish, recorded: [...proxy.requests] };
 }
 
-/** Publishes with this answer in the place of each request's own, one after the other. */
+/** Publishes with the fault in each request, one after the other. */
 async function attackEach(
   fault: Fault,
   expectedExit: (route: RouteName) => number,

@@ -16,7 +16,7 @@ test.each([
     const uploading = new Promise<void>((resolve) => {
       proxy.inject = ({ url }) =>
         url.includes('/uploads/')
-          ? { at: { requestByte: 5000 }, meanwhile: resolve, outcome: 'hold' }
+          ? { at: { requestByte: 5000 }, action: resolve, outcome: 'hold' }
           : undefined;
     });
 

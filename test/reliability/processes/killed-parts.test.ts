@@ -26,7 +26,7 @@ function partOf({ method, url }: ProxiedRequest): number | undefined {
   return method === 'PUT' && number !== null && url.includes('X-Amz-Signature') ? Number(number) : undefined;
 }
 
-/** The parts that the store took, of these requests. */
+/** The parts among these requests that the store accepted. */
 function takenOf(requests: readonly ProxiedRequest[]): number[] {
   const taken = requests.filter(({ answer }) => answer?.status === 200).map(partOf);
   return taken.filter((number) => number !== undefined).sort((a, b) => a - b);
@@ -43,17 +43,17 @@ describeOnS3('R65: a publish in parts', (open) => {
       const moments = ALL.slice(1).flatMap((number) => POINTS.map((at) => ({ number, at })));
       for (const [i, { number, at }] of spread(moments.slice(moments.length / 3), MOMENTS).entries()) {
         const publish = publishLinux(`1.${i}.0`, file);
-        const begun = proxy.requests.length;
+        const recordedCount = proxy.requests.length;
         const killed = start(publish, { cwd: world.folder, env: world.env });
         proxy.inject = (request) =>
           partOf(request) === number
-            ? { at, meanwhile: () => killed.kill('SIGKILL'), outcome: 'reset' }
+            ? { at, action: () => killed.kill('SIGKILL'), outcome: 'reset' }
             : undefined;
         const { code, stderr } = await killed.finished;
         expect(code, `part ${number} ${JSON.stringify(at)} ${stderr}`).toBeNull();
         await proxy.settled();
         proxy.inject = () => undefined;
-        const before = takenOf(proxy.requests.slice(begun));
+        const before = takenOf(proxy.requests.slice(recordedCount));
         expect(before.length).toBeGreaterThan(0);
         expect((await objectsIn(place)).uploads).toHaveLength(1);
 

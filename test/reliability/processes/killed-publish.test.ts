@@ -19,10 +19,10 @@ beforeAll(async () => {
   signed = await signBundles(SIZE);
 });
 
-/** When a run is killed: at its nth request, whatever that is, or at a byte of the upload of so many bytes. */
+/** When a run is killed: at its nth request, or at a byte of the upload with that size. */
 type Moment = { readonly at: Point } & ({ readonly nth: number } | { readonly uploadSize: number });
 
-/** Moments spread over all of a run: around each of its requests, and the others evenly over its uploads. */
+/** Moments spread over a whole run: around each of its requests, and the rest evenly over its uploads. */
 function momentsOf(recorded: readonly ProxiedRequest[]): Moment[] {
   const points: readonly Point[] = ['before', 'applied', { answerByte: 20 }];
   const aroundRequests = recorded.flatMap((_, i) => points.map((at) => ({ at, nth: i + 1 })));
@@ -39,7 +39,7 @@ function momentsOf(recorded: readonly ProxiedRequest[]): Moment[] {
   return spread([...aroundRequests, ...inUploads], MOMENTS);
 }
 
-/** A world whose only way is the proxy, and three signed files to publish. */
+/** A world that is reached only through the proxy, and three signed files to publish. */
 async function startKillableWorld() {
   const proxy = await startFaultProxy();
   const world = await startWorld(['--public-url', proxy.url.href], proxy.url);
@@ -74,7 +74,7 @@ test(
           : headers['content-length'] === String(moment.uploadSize);
       proxy.inject = (request) =>
         isNow(request)
-          ? { at: moment.at, meanwhile: () => killed.kill('SIGKILL'), outcome: 'reset' }
+          ? { at: moment.at, action: () => killed.kill('SIGKILL'), outcome: 'reset' }
           : undefined;
       const { code, stderr } = await killed.finished;
       expect(code, `${JSON.stringify(moment)} ${stderr}`).toBeNull();

@@ -8,7 +8,7 @@ import { storageOptions } from '../../support/server/storage-options.ts';
 const SIZE = 1024 ** 3;
 const TIMEOUT_MS = 180_000;
 
-/** Publishes 1 GiB. @returns the largest resident sizes on the way, in MiB */
+/** Publishes 1 GiB. @returns the peak resident sizes, in MiB */
 async function publishLarge(serveArgs: readonly string[] = []) {
   const world = await startWorld(serveArgs);
   const file = await writeLargeBundle(world.folder, 'Large.AppImage', SIZE);
@@ -20,7 +20,7 @@ async function publishLarge(serveArgs: readonly string[] = []) {
   return { publish: Math.max(...peaks), serve: peakOf(world.server.pid) ?? Number.NaN };
 }
 
-function tell(where: string, { publish, serve }: { publish: number; serve: number }): void {
+function logPeaks(where: string, { publish, serve }: { publish: number; serve: number }): void {
   console.log(
     `1 GiB to ${where}: publish ${publish.toFixed(0)} MiB, serve ${serve.toFixed(0)} MiB resident at most`,
   );
@@ -30,7 +30,7 @@ test.skipIf(process.platform !== 'linux')(
   'a 1 GiB file is published in 150 MiB and served in 200 MiB (reads /proc: Linux only)',
   async () => {
     const peak = await publishLarge();
-    tell('disk', peak);
+    logPeaks('disk', peak);
     expect(peak.publish).toBeLessThan(150);
     expect(peak.serve).toBeLessThan(200);
   },
@@ -58,7 +58,7 @@ describeOnCeph('a 1 GiB file', (open) => {
     'is published in parts in 200 MiB, and received by the server in 200 MiB',
     async () => {
       const peak = await publishLarge(storageOptions(await open()));
-      tell('Ceph', peak);
+      logPeaks('Ceph', peak);
       expect(peak.publish).toBeLessThan(200);
       expect(peak.serve).toBeLessThan(200);
     },

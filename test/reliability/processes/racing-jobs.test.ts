@@ -11,24 +11,24 @@ import { fetchServed, type ServedUpdate } from '../../support/server/served-upda
 import { describeOnEachStore } from '../../support/server/stores.ts';
 import { type SignedBundle, signBundles, writeBundles } from '../../support/tauri/signed-bundles.ts';
 
-/** Six routes can be the start line on disk, one more where uploads arrive elsewhere. */
+/** Six routes can be the start line on disk, and one more with a remote store. */
 const RACES = { disk: times(6, 200), fake: times(4, 200), Ceph: times(4, 200) };
 
 const LINUX = { target: 'linux', arch: 'x86_64' } as const;
 
-/** Two files for one platform, of two jobs. */
+/** Two files for one platform, from two jobs. */
 let jobs: readonly SignedBundle[];
 
 beforeAll(async () => {
   jobs = (await signBundles(300_000)).bundles.slice(0, 2);
 });
 
-/** The job whose bytes and signature these are; undefined where they are of neither, or mixed. */
+/** The job that has these bytes and this signature; undefined if neither has, or if they are mixed. */
 function ownerOf(served: ServedUpdate): SignedBundle | undefined {
   return jobs.find(({ signature, bytes }) => served.signature === signature && served.bytes.equals(bytes));
 }
 
-/** Has the requests for one route wait until both jobs have come to it, or one of them has ended. */
+/** Delays requests for one route until both jobs have reached it, or one of them has ended. */
 function startLine(route: RouteName | undefined) {
   let arrived = 0;
   const line = new AbortController();
@@ -38,7 +38,7 @@ function startLine(route: RouteName | undefined) {
       if (line.signal.aborted || !ofJob || routeOf(request) !== route) return undefined;
       arrived += 1;
       if (arrived === jobs.length) line.abort();
-      return { at: 'before', meanwhile: () => line.signal.aborted || once(line.signal, 'abort') };
+      return { at: 'before', action: () => line.signal.aborted || once(line.signal, 'abort') };
     },
     open: () => line.abort(),
   };

@@ -8,7 +8,7 @@ import { storageOptions } from '../../support/server/storage-options.ts';
 
 const SECRET = 'canary-in-the-url';
 
-/** Something that takes connections and never answers, by its scheme. */
+/** A URL that accepts connections and never responds, by scheme. */
 async function silent(scheme: string): Promise<URL> {
   const { port } = await listenRaw((socket) => socket.resume());
   return new URL(`${scheme}://127.0.0.1:${port}`);

@@ -8,7 +8,7 @@ import { expectServed, fetchServed } from '../../support/server/served-update.ts
 import { hasMinisign, minisignAccepts } from '../../support/tauri/minisign.ts';
 import { type SignedBundle, signBundles, writeBundles } from '../../support/tauri/signed-bundles.ts';
 
-/** More than the buffers between file and server hold, so that a pause leaves something unread. */
+/** More than the buffers between file and server hold, so that a pause leaves a part unread. */
 const LARGE = 12 * 1024 * 1024;
 const SIZE = 100_000;
 const PAUSE_AT = 1024 * 1024;
@@ -64,7 +64,7 @@ describe('R63 in the middle of its upload, a file that', () => {
       const changing = String(bundles[1]?.bytes.length);
       proxy.inject = ({ headers }) =>
         headers['content-length'] === changing
-          ? { at: { requestByte: PAUSE_AT }, meanwhile: () => change(files[1] ?? '') }
+          ? { at: { requestByte: PAUSE_AT }, action: () => change(files[1] ?? '') }
           : undefined;
       const { outcome, requests } = await publish();
       expect(outcome).toMatchObject({
@@ -95,7 +95,7 @@ describe('R63 before the first write', () => {
     proxy.inject = ({ method }) => {
       if (method === 'GET' || written) return undefined;
       written = true;
-      return { at: 'before', meanwhile: () => writeBundles(folder, others) };
+      return { at: 'before', action: () => writeBundles(folder, others) };
     };
     const { outcome } = await publish();
     expect(written).toBe(true);

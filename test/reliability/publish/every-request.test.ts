@@ -11,7 +11,7 @@ import { type FaultedApp, startFaultWorld } from '../../support/publish/fault-wo
 import { expectServed } from '../../support/server/served-update.ts';
 import { type SignedBundle, signBundles, writeBundles } from '../../support/tauri/signed-bundles.ts';
 
-/** Each fault is tried on every so manieth request of a publish, and with the next fault on those beside them. */
+/** Each fault is tested on every nth request of a publish, and the next fault on the requests beside those. */
 const STEP = times(16, 1);
 const TIMEOUT_MS = times(60_000, 600_000);
 
@@ -26,14 +26,14 @@ beforeAll(async () => {
   bundles = signed.bundles;
 });
 
-/** A base server holds one signature for a release, so it gets one file for two platforms. */
+/** A base server stores one signature per release, so it gets one file for two platforms. */
 function bundlesFor(kind: 'our' | 'base'): readonly SignedBundle[] {
   const [mac] = bundles;
   if (mac === undefined) throw new Error('three bundles were signed');
   return kind === 'our' ? bundles : [mac, { ...mac, arch: 'x86_64' }];
 }
 
-/** A server, what is to be published to it, and the requests of a run that nothing happens to. */
+/** A server, files for it, and the requests of an undisturbed run. */
 async function startRound(kind: 'our' | 'base') {
   const published = bundlesFor(kind);
   const world = await startFaultWorld(kind);
@@ -47,7 +47,7 @@ async function startRound(kind: 'our' | 'base') {
 
 type Round = Awaited<ReturnType<typeof startRound>>;
 
-/** Has `fault` happen to the nth request from here on, and `after` to all that follow it. */
+/** Injects `fault` into the nth request from now on, and `after` into all later ones. */
 function injectAt({ proxy }: Round, nth: number, fault: Fault, after?: Fault): void {
   const first = proxy.requests.length + nth;
   proxy.inject = ({ number }) => (number === first ? fault : number > first ? after : undefined);
@@ -58,7 +58,7 @@ async function expectPublished({ proxy, published }: Round, app: FaultedApp): Pr
   await expectServed(proxy.url, app.slug, published);
 }
 
-/** Publishes while it happens, then once more without it. @returns how the first run ended */
+/** Publishes with the fault, then again without it. @returns how the first run ended */
 async function publishTwice(round: Round, nth: number, fault: Fault, after?: Fault) {
   const { proxy, published, request } = round;
   const app = await round.createApp();
@@ -76,7 +76,7 @@ async function publishTwice(round: Round, nth: number, fault: Fault, after?: Fau
   return outcome;
 }
 
-/** The requests that such a fault can happen to, as many as are to be tried: one at least. */
+/** The requests to inject such a fault into: at least one. */
 function affected({ recorded }: Round, { of }: RequestFault) {
   const offset = REQUEST_FAULTS.findIndex((fault) => fault.of === of);
   const possible = recorded.flatMap((request, i) => {
@@ -116,8 +116,8 @@ describe.each(['our', 'base'] as const)('R55 a publish to %s server', (kind) => 
         const { length } = proxy.requests;
         const everything = new AbortController();
         const triedAgain = () => expect.poll(() => proxy.requests.length).toBeGreaterThan(length + nth);
-        const meanwhile = when === 'after the publish' ? () => once(everything.signal, 'abort') : triedAgain;
-        injectAt(round, nth, { at: 'before', outcome: 'late', meanwhile });
+        const action = when === 'after the publish' ? () => once(everything.signal, 'abort') : triedAgain;
+        injectAt(round, nth, { at: 'before', outcome: 'late', action });
         const { outcome } = await app.publish(round.request);
         expect(outcome).toMatchObject({ status: 'published' });
         everything.abort();

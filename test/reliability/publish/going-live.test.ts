@@ -8,14 +8,14 @@ import { describeOnEachStore } from '../../support/server/stores.ts';
 import { SIX } from '../../support/tauri/local-file.ts';
 
 /*
- * R20: while a release of six platforms is published, checkers ask for each of them all the time. What goes live at one
- * instant is never seen on one platform and, by a check that began after that, not yet on another.
+ * R20: during a publish of six platforms, checkers ask for each of them continuously. A release that goes live at one
+ * instant is never seen on one platform and, by a check that started later, not yet on another.
  */
 
-/** Where a publish takes its time, there are fewer in `npm test`. */
+/** Fewer in `npm test` if a publish is slow. */
 const PUBLISHES = { disk: times(6, 500), fake: times(4, 500), Ceph: times(4, 100) };
 
-/** A check that was answered. `began` and `ended` count events, the same ones for all checkers and the publish. */
+/** A check with its response. `began` and `ended` count events of all checkers and the publish. */
 interface Answered {
   readonly name: string;
   readonly version: string | undefined;
@@ -23,7 +23,7 @@ interface Answered {
   readonly ended: number;
 }
 
-/** Asks for every platform all the time, each in a loop of its own, until it is stopped. */
+/** Checks every platform continuously, each in its own loop, until it is stopped. */
 function startCheckers(world: PublishWorld, platforms: readonly Platform[]) {
   const answered: Answered[] = [];
   let events = 0;
@@ -64,7 +64,7 @@ async function publishAll(world: PublishWorld, version: string, sixJobs: boolean
   const published = statuses.filter((status) => status === 'published').length;
   expect(statuses).toEqual(statuses.map(() => expect.stringMatching(/^(draft|published)$/)));
   expect(published).toBeGreaterThan(0);
-  // Where uploads go to a remote store, a job without that information counts as the one: see `GoLiveResult`.
+  // With a remote store, a job without that information can be the one: see `GoLiveResult`.
   if (!isRemote(world.server.services.storage)) expect(published).toBe(1);
 }
 
@@ -106,7 +106,7 @@ describeOnEachStore('a publish of six platforms', ({ files, create }) => {
         new Set(answered.filter((check) => check.version === wanted).map(({ name }) => name)).size;
       if (seen(old) === SIX.length && seen(version) === SIX.length) straddling += 1;
     }
-    // The checkers saw both sides of the switch on every platform, or nothing would have been shown.
+    // Unless the checkers saw both sides of the switch on every platform, the test shows nothing.
     expect(straddling).toBeGreaterThan(publishes / 2);
   });
 });

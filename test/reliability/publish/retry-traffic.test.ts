@@ -7,9 +7,9 @@ import { startFaultWorld } from '../../support/publish/fault-world.ts';
 import { LINUX, MAC, WINDOWS, writeArtifact } from '../../support/tauri/local-file.ts';
 
 const CLIENTS = times(6, 100);
-/** Requests of a publish that are tried one by one; all of them in torture. */
+/** The number of requests of a publish that are tested one by one; all of them in torture. */
 const REQUESTS = times(4, Number.POSITIVE_INFINITY);
-/** When in a run of all clients their server begins to fail: after such a part of the requests. */
+/** When the server starts to fail, as a fraction of all requests. */
 const MOMENTS = spread([0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99], times(3, 7));
 const TIMEOUT_MS = times(60_000, 300_000);
 
@@ -19,7 +19,7 @@ const answering = (status: number, headers: Answer['headers'] = {}): Fault => ({
   outcome: { status, headers, body: Buffer.from('{}') },
 });
 
-/** A server, three files for it, and the requests of a publish that nothing happens to. */
+/** A server, three files for it, and the requests of an undisturbed publish. */
 async function startRound(concurrency: number) {
   const world = await startFaultWorld();
   const folder = await tempFolder();
@@ -30,7 +30,7 @@ async function startRound(concurrency: number) {
   const clean = await (await world.createApp()).publish(request);
   expect(clean.outcome).toMatchObject({ status: 'published' });
 
-  /** One client that meets what this says of its requests, counted from 1. */
+  /** Publishes with the fault that this returns for each request, counted from 1. */
   async function publishWith(faultOf: (nth: number) => Fault | undefined) {
     const app = await world.createApp();
     const { length } = world.proxy.requests;
@@ -79,7 +79,7 @@ describe('R56 a request', () => {
       const { publishWith, recorded } = await startRound(1);
       const count = (requests: readonly ProxiedRequest[], route: string) =>
         requests.filter((request) => routeOf(request) === route).length;
-      // What is public is asked by checks, which wait for what is not there yet.
+      // Public routes are used by checks, which wait for what is missing.
       const refusable = numbers(recorded).filter((nth) => {
         const { headers, method } = recorded[nth - 1] as ProxiedRequest;
         return headers.authorization !== undefined || method === 'PUT';
@@ -89,7 +89,7 @@ describe('R56 a request', () => {
         const route = routeOf(recorded[refused - 1] as ProxiedRequest);
         const { requests } = await publishWith((nth) => (nth === refused ? answering(status) : undefined));
         expect(requests[refused - 1]?.struck).toBe(true);
-        // A presigned URL that is not good any more is asked for anew, once.
+        // A presigned URL that is no longer valid is requested again, once.
         const more = route === 'upload' && status === 403 ? 1 : 0;
         expect(count(requests, route), route).toBeLessThanOrEqual(count(recorded, route) + more);
       }

@@ -6,9 +6,9 @@ import { spread, times } from '../../support/process/torture.ts';
 import { startFaultWorld } from '../../support/publish/fault-world.ts';
 import { LINUX, writeArtifact } from '../../support/tauri/local-file.ts';
 
-/** Requests of a publish that each silence is tried on; all of them in torture. */
+/** The number of requests of a publish that each silence is tested on; all of them in torture. */
 const REQUESTS = times(2, Number.POSITIVE_INFINITY);
-/** Stands for the minute that a client is really patient. */
+/** Replaces the client's timeout of a minute. */
 const PATIENCE_MS = 300;
 
 const SILENCES: readonly (readonly [string, (answerSize: number) => Point])[] = [
@@ -17,7 +17,7 @@ const SILENCES: readonly (readonly [string, (answerSize: number) => Point])[] = 
   ['stalls before its last byte', (answerSize) => ({ answerByte: answerSize - 1 })],
 ];
 
-/** An upload may take as long as it moves: test/client/upload.test.ts stops the time for that. */
+/** An upload has no limit while it moves: test/unit/client/transfer/upload-file.test.ts covers it with a fake clock. */
 const isLimited = (request: ProxiedRequest) => routeOf(request) !== 'upload';
 
 async function startRound() {

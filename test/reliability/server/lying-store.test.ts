@@ -11,10 +11,10 @@ const BYTES = randomBytes(1000);
 const LARGE = randomBytes(6 * 1024 * 1024);
 /** Uploaded in two parts. */
 const PARTED = randomBytes(5 * 1024 * 1024 + 1000);
-/** So small that `LARGE` is copied in parts, and the store's smallest part fits. */
+/** Small enough for `LARGE` to be copied in parts, and large enough for the store's smallest part. */
 const IN_PARTS = { inOneGo: 1024 * 1024, part: 5 * 1024 * 1024 };
 
-/** Files that cannot be taken while the defect lasts, though all that was declared is right. */
+/** Files that cannot be accepted during the defect, although everything declared about them is right. */
 const NEVER_TAKEN: Partial<Record<Defect, readonly Buffer[]>> = {
   not_yet_there: [BYTES, LARGE], // each copy has another key, which is not found at first
   put_flips_a_bit: [BYTES, LARGE],
@@ -53,7 +53,7 @@ async function openLyingStore(defect: Defect) {
           expect({ size: served.length, sha256: sha256Of(served) }).toEqual({ size: file_size, sha256 });
       }
     },
-    /** The bytes of the one file, as the store has them. */
+    /** The bytes of the only file, as the store has them. */
     async kept(): Promise<Buffer | undefined> {
       const [row] = await rows();
       return place.fake.store.objects.get(`${place.location.prefix}artifacts/${row?.storage_key}`)?.bytes;
@@ -61,7 +61,7 @@ async function openLyingStore(defect: Defect) {
   };
 }
 
-/** As `curl -T - URL` sends it: without a length. */
+/** As `curl -T - URL` sends it, without a length. */
 function putChunked(url: string, bytes: Buffer): Promise<Response> {
   const body = new Blob([new Uint8Array(bytes)]).stream();
   return fetch(url, { method: 'PUT', body, duplex: 'half' } as RequestInit);
@@ -119,7 +119,7 @@ describe.each(Object.entries(DEFECTS) as [Defect, string][])('R16: a store that 
     await send(Buffer.from(PARTED).reverse());
     expect(await app.offered()).toBeUndefined();
     await send(PARTED);
-    // Where a deletion is ignored, what was refused is there as a whole, and nothing else is asked for.
+    // If deletions are ignored, the refused file stays complete, and no parts are requested again.
     const neverTaken = NEVER_TAKEN[defect]?.includes(LARGE) || defect === 'delete_ignored';
     expect(await app.offered()).toBe(neverTaken ? undefined : '1.0.0');
     await expectNothingUnverified();

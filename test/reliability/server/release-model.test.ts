@@ -21,14 +21,14 @@ interface Upload {
   readonly size: number;
 }
 
-/** What there is to be offered, as api.md and the rule that published bytes never change have it. */
+/** The model: what is offered according to api.md and the rule that published bytes never change. */
 class Model {
   readonly releases = new Map<string, string>();
   readonly uploads: Upload[] = [];
   readonly #used = new Set<string>();
-  /** By release id and platform: what is served. */
+  /** What is served, by release id and platform. */
   readonly live = new Map<string, string>();
-  /** By version and platform: what was ever served. */
+  /** What was ever served, by version and platform. */
   readonly published = new Map<string, string>();
 
   highest(platform: Platform): { version: string; content: string } | undefined {
@@ -43,7 +43,7 @@ class Model {
     return this.#used.has(url);
   }
 
-  /** What becomes of a PUT. */
+  /** The outcome of a PUT. */
   put({ url, version, releaseId, platform, size }: Upload, content: string): number {
     if (this.releases.get(version) !== releaseId) return 404;
     if (this.#used.has(url)) return 409;
@@ -103,12 +103,12 @@ const put = fc
       const expected = model.put(upload, content);
       const { statusCode } = await app.upload(upload.releaseId, upload.url, Buffer.from(content));
       if (!isRemote(app.server.services.storage)) expect(statusCode).toBe(expected);
-      // A store takes what it does not know to be too late, and refuses another length in its own way.
+      // A store accepts uploads that it does not know to be late, and refuses another length in its own way.
       else if (expected === 404 || !wasUsed) expect(statusCode >= 300, `${expected}`).toBe(expected >= 300);
     },
   ]);
 
-/** All that is live, superseded or not, is what the database says of it: R14. */
+/** Every live file, superseded or not, is what the database says: R14. */
 async function expectAsRecorded(app: Publisher, model: Model): Promise<void> {
   const { queries } = app.server.database;
   for (const releaseId of model.releases.values()) {
@@ -126,7 +126,7 @@ async function expectAsRecorded(app: Publisher, model: Model): Promise<void> {
   }
 }
 
-/** How many sequences of steps are tried: with the torture's, 100,000 steps in all. */
+/** The number of sequences of steps; with the torture setting, 100,000 steps in total. */
 const RUNS = { disk: times(20, 1500), fake: times(5, 300), Ceph: times(5, 100) };
 
 describeOnEachStore('after any sequence of creating, uploading and deleting', ({ files, start }) => {

@@ -11,7 +11,7 @@ import { describeOnEachStore } from '../../support/server/stores.ts';
 const BYTES = randomBytes(1000);
 const FLIPS = times(20, 1000);
 const REPEATS = times(5, 100);
-/** Milliseconds for that number of uploads. */
+/** A timeout for that number of uploads, in milliseconds. */
 const timeFor = (uploads: number) => 30_000 + uploads * 300;
 
 /** The bytes with one bit changed. */
@@ -21,7 +21,7 @@ function withBit(bit: number): Buffer {
   return bytes;
 }
 
-/** States of a release when its upload URL is used again, each with what leads to it. */
+/** States of a release when its upload URL is used again. */
 const STATES = [
   'no right file has arrived yet',
   'it is complete and a draft',

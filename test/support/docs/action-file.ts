@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 
 const ACTION = fileURLToPath(new URL('../../../action.yml', import.meta.url));
 
-/** `action.yml`, as far as GitHub's runner reads it. */
+/** `action.yml`, the part that GitHub's runner reads. */
 export interface ActionFile {
   readonly name: string;
   readonly description: string;

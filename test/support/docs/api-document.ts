@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 /** A request as api.md shows it in a fenced block. */
 export interface DocumentedRequest {
-  /** The heading it stands under. */
+  /** The heading above it. */
   readonly heading: string;
   readonly method: string;
   readonly path: string;

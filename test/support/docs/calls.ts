@@ -1,4 +1,4 @@
-/** Lines with the name in them that call something else. */
+/** Lines that contain the name but call something else. */
 const OTHER_PROGRAM =
   /^\s*(?:- run: )?(?:sudo )?(?:chown|cp|curl|docker build|docker run|journalctl|mkdir|npm|systemctl|useradd) /;
 

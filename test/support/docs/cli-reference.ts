@@ -126,7 +126,7 @@ function textAfterHelp(command: Command): string {
   return text.slice(text.indexOf(command.helpInformation()) + command.helpInformation().length).trim();
 }
 
-/** A Markdown table with aligned columns, as the formatter wants it. */
+/** A Markdown table with aligned columns, as the formatter requires. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, i) =>
     Math.max(title.length, 3, ...rows.map((row) => (row[i] ?? '').length)),

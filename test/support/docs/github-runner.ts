@@ -54,14 +54,14 @@ export function outputsIn(text: string): Record<string, string> {
   return outputs;
 }
 
-/** The environment of a step, and what it left there when it is over. */
+/** The environment of a step, and its output once it has ended. */
 export interface RunnerStep {
   readonly env: Readonly<Record<string, string>>;
   outputs(): Promise<Record<string, string>>;
   summary(): Promise<string>;
 }
 
-/** Prepares the files of a step in that folder. */
+/** Creates the files of a step in that folder. */
 export async function startStep(folder: string): Promise<RunnerStep> {
   const [output, summary] = [join(folder, 'github_output'), join(folder, 'github_step_summary')];
   await Promise.all([writeFile(output, ''), writeFile(summary, '')]);

@@ -6,7 +6,7 @@ import { publishLinux, writeBundle } from '../publish/world.ts';
 import { sha256Of } from '../tauri/local-file.ts';
 import { type Ledger, versionOf } from './ledger.ts';
 
-/** Publishes by the built command, and runs it again as its exit code says. */
+/** Publishes with the built command, and retries according to its exit code. */
 export class CommandPublisher {
   readonly #server: string;
   readonly #ledger: Ledger;

@@ -3,15 +3,15 @@ import { times } from '../process/torture.ts';
 import type { FleetNode } from '../server/fleet-node.ts';
 import { type Outages, RECOVERY_MS } from './outages.ts';
 
-/** The longest that a node is stopped for, in milliseconds; every eighth time it is that long. */
+/** The longest pause of a node, in milliseconds; every eighth pause is that long. */
 const LONGEST_PAUSE_MS = times(3000, 30_000);
-/** Otherwise it is up to this. */
+/** The limit for other pauses. */
 const PAUSE_MS = times(1500, 8000);
-/** A node is left alone for up to this, in milliseconds, before the next. */
+/** The limit for the time between two faults of a node, in milliseconds. */
 const BETWEEN_MS = times(2000, 5000);
-/** How probably the last that lives is spared for another second. */
+/** The probability that the last running node is spared for another second. */
 const SPARED = 0.9;
-/** How much later than required somebody is still waited for, so that it can be told how late it was. */
+/** How much longer than required to wait for a node, in milliseconds, to report how late it was. */
 const PATIENCE_MS = 12 * RECOVERY_MS;
 
 export type Fault = 'kill' | 'pause' | 'restart of PostgreSQL';
@@ -25,16 +25,16 @@ export interface Recovery {
 export interface DisturbOptions {
   readonly nodes: readonly FleetNode[];
   readonly outages: Outages;
-  /** Whether a node answers as it should. */
+  /** Whether a node gives the right response. */
   readonly isRight: (node: FleetNode) => Promise<boolean>;
-  /** Kills and pauses of nodes. */
+  /** The number of kills and pauses of nodes. */
   readonly faults: number;
   readonly restarts: number;
 }
 
 /**
- * Kills and stops nodes, each by itself, so that now and then none is there, and restarts PostgreSQL meanwhile.
- * @returns how long it took after each until whoever lived answered as it should
+ * Kills and pauses nodes independently, so that sometimes none is running, and also restarts PostgreSQL.
+ * @returns how long it took after each fault until the running nodes gave the right response
  */
 export async function disturb(options: DisturbOptions): Promise<Recovery[]> {
   const { nodes, outages, faults, restarts } = options;
@@ -43,10 +43,10 @@ export async function disturb(options: DisturbOptions): Promise<Recovery[]> {
     const took = await timeUntilRight(node, options);
     if (took !== undefined) recoveries.push({ fault, took });
   };
-  let begun = 0;
+  let started = 0;
   const disturbed = nodes.map(async (node) => {
-    while (begun < faults) {
-      const fault = begun++ % 2 === 0 ? 'kill' : 'pause';
+    while (started < faults) {
+      const fault = started++ % 2 === 0 ? 'kill' : 'pause';
       await sleep(Math.random() * BETWEEN_MS);
       const isLast = () => nodes.every((other) => other === node || other.state !== 'up');
       while (isLast() && Math.random() < SPARED) await sleep(1000);
@@ -56,7 +56,7 @@ export async function disturb(options: DisturbOptions): Promise<Recovery[]> {
         await node.start();
       } else {
         node.pause();
-        await sleep(begun % 8 === 0 ? LONGEST_PAUSE_MS : Math.random() * PAUSE_MS);
+        await sleep(started % 8 === 0 ? LONGEST_PAUSE_MS : Math.random() * PAUSE_MS);
         node.resume();
       }
       await recovered(fault, node);
@@ -67,8 +67,8 @@ export async function disturb(options: DisturbOptions): Promise<Recovery[]> {
     over = true;
   });
   for (let i = 0; i < restarts; i++) {
-    // Spread over all of it, as far as one knows how long that is.
-    while (!over && begun < ((i + 0.5) * faults) / restarts) await sleep(100);
+    // Spread evenly over the faults of nodes.
+    while (!over && started < ((i + 0.5) * faults) / restarts) await sleep(100);
     await outages.restart(i % 2 === 0 ? 'fast' : 'crash', () => sleep(100 + Math.random() * 3000));
     const living = nodes.filter(({ state }) => state === 'up');
     await Promise.all(living.map((node) => recovered('restart of PostgreSQL', node)));
@@ -78,8 +78,8 @@ export async function disturb(options: DisturbOptions): Promise<Recovery[]> {
 }
 
 /**
- * Since all that it needs is there: itself and its database.
- * @returns undefined when it was killed or stopped again before
+ * Measured from when both the node and its database are up.
+ * @returns undefined if it was killed or paused again before
  */
 async function timeUntilRight(
   node: FleetNode,

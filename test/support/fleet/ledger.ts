@@ -1,17 +1,17 @@
-/** What was published of an app, as whoever published it was told. All times are of `performance.now()`. */
+/** What was published for an app, according to its publisher. All times are of `performance.now()`. */
 export interface Published {
   /** The version is `1.0.<number>`. */
   readonly number: number;
   readonly signature: string;
   readonly sha256: string;
-  /** When the last answer came that it needs to be offered. */
+  /** When the last response came that it needs to be offered. */
   acknowledgedAt?: number;
-  /** From then on it may be gone. */
+  /** From then on it may be missing. */
   deletionBegun?: boolean;
   deletionAcknowledged?: boolean;
 }
 
-/** The truth about one app, beside whatever its servers say. */
+/** What is known about one app, independently of its servers. */
 export class Ledger {
   readonly slug: string;
   readonly app: { readonly id: string; readonly token: string };
@@ -22,7 +22,7 @@ export class Ledger {
     this.app = app;
   }
 
-  /** To be called before anything of it is sent. */
+  /** Called before any of it is sent. */
   begin(published: Published): Published {
     this.#published.set(published.number, published);
     return published;
@@ -36,7 +36,7 @@ export class Ledger {
     return this.#published.get(Number(/^1\.0\.(\d+)$/.exec(version)?.[1]));
   }
 
-  /** The highest that was acknowledged by then; -1 when none was. The highest is never deleted. */
+  /** The highest that was acknowledged by then; -1 if none was. The highest is never deleted. */
   highestAt(time: number): number {
     const known = this.all.filter(({ acknowledgedAt = Number.POSITIVE_INFINITY }) => acknowledgedAt <= time);
     return Math.max(-1, ...known.map(({ number }) => number));
@@ -46,7 +46,7 @@ export class Ledger {
     return [...this.#published.values()];
   }
 
-  /** What has to be there when nothing is under way. */
+  /** What has to be there when nothing is in progress. */
   get live(): Published[] {
     return this.all.filter(({ acknowledgedAt, deletionBegun }) => acknowledgedAt && !deletionBegun);
   }

@@ -1,12 +1,12 @@
 import type { PostgresServer } from '../postgres/postgres.ts';
 import type { FleetNode } from '../server/fleet-node.ts';
 
-/** How long after a change by one node the others may not know of it, in milliseconds. */
+/** How long the other nodes may not know of a change, in milliseconds. */
 const NEWS_MS = 1000;
-/** How long everything may take to be well again after what it needs is back, in milliseconds: R70. */
+/** How long recovery may take once everything is available again, in milliseconds: R70. */
 export const RECOVERY_MS = 5000;
 
-/** Restarts of a PostgreSQL, and what checks may still answer because of them. */
+/** Restarts of a PostgreSQL, and how stale checks may be because of them. */
 export class Outages {
   readonly #postgres: PostgresServer;
   readonly #outages: { readonly from: number; until: number }[] = [];
@@ -15,12 +15,12 @@ export class Outages {
     this.#postgres = postgres;
   }
 
-  /** The last one, over or not. */
+  /** The last outage, over or not. */
   get last(): { readonly from: number; readonly until: number } | undefined {
     return this.#outages.at(-1);
   }
 
-  /** When it came back last; undefined while it is away. */
+  /** When PostgreSQL last came back; undefined while it is down. */
   get backSince(): number | undefined {
     const until = this.#outages.at(-1)?.until ?? 0;
     return until === Number.POSITIVE_INFINITY ? undefined : until;
@@ -36,9 +36,9 @@ export class Outages {
   }
 
   /**
-   * What was acknowledged by then a check that was sent now has to know: what is more than a second old, and where
-   * the database is or just was away, what is more than a second older than that. A node that went on while it was
-   * away knows what it knew when it was stopped.
+   * A check that is sent now has to know what was acknowledged by the returned time: a second ago, or a second before
+   * an outage that is not over or just ended. A node that resumed during an outage knows what it knew when it was
+   * paused.
    * @param nodes any of which may answer
    */
   knownBy(sentAt: number, nodes: readonly Pick<FleetNode, 'pauses'>[]): number {

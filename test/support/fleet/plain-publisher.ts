@@ -4,10 +4,10 @@ import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 import { sha256Of } from '../tauri/local-file.ts';
 import { type Ledger, type Published, versionOf } from './ledger.ts';
 
-/** How long one request is waited for, in milliseconds: longer than nginx waits. */
+/** The timeout for one request, in milliseconds: longer than nginx's. */
 const TIMEOUT_MS = 70_000;
 const TRY_AGAIN_MS = 200;
-/** How long one step may take to succeed, in milliseconds, whatever happens to the servers. */
+/** The timeout for one step, in milliseconds, whatever happens to the servers. */
 const PATIENCE_MS = 180_000;
 
 interface Answer {
@@ -16,11 +16,11 @@ interface Answer {
   readonly document: any;
 }
 
-/** Publishes and deletes by plain requests, and tries again what was not answered well. */
+/** Publishes and deletes with plain requests, and retries those that fail. */
 export class PlainPublisher {
   readonly #root: string;
   readonly #ledger: Ledger;
-  /** Answers that acknowledged something. */
+  /** The number of responses that acknowledged something. */
   acknowledged = 0;
   #last = -1;
 
@@ -56,7 +56,7 @@ export class PlainPublisher {
   async #createRelease(version: string): Promise<string> {
     const { status, document } = await this.#until([201, 409], 'POST', '/releases', { version });
     if (status === 201) return document.id;
-    // A try before that was not answered.
+    // An earlier attempt without a response.
     const releases: ReleaseResponse[] = (await this.#until(200, 'GET', '/releases')).document;
     const release = releases.find((candidate) => candidate.version === version);
     if (release === undefined) throw new Error(`${version} is taken, and is not there`);
@@ -109,7 +109,7 @@ export class PlainPublisher {
 
 class UnexpectedResponse extends Error {}
 
-/** @param attempt says why it did not succeed; what it throws was no answer, unless it is one nobody expects */
+/** @param attempt returns why it did not succeed; an error counts as no response, unless it is unexpected */
 async function eventually(attempt: () => Promise<true | string>): Promise<void> {
   for (const deadline = performance.now() + PATIENCE_MS; ; await sleep(TRY_AGAIN_MS)) {
     const outcome = await attempt().catch((error: Error) => {

@@ -3,9 +3,9 @@ import { sha256Of } from '../tauri/local-file.ts';
 import type { Ledger } from './ledger.ts';
 import type { Outages } from './outages.ts';
 
-/** How long an answer is waited for, in milliseconds. */
+/** The timeout for a response, in milliseconds. */
 const TIMEOUT_MS = 10_000;
-/** What may be answered while a node is dead or stopped, or the database is away. */
+/** Statuses that are allowed while a node is dead or paused, or the database is down. */
 const AWAY = [502, 503, 504];
 
 export interface Offer {
@@ -14,15 +14,15 @@ export interface Offer {
   readonly url: string;
 }
 
-/** Asks as installed apps do, and holds each answer against what is known to be true. */
+/** Checks as installed apps do, and compares each response with the ledger. */
 export class Watch {
   readonly #outages: Outages;
   readonly #nodes: readonly FleetNode[];
-  /** What must never be, in words. */
+  /** Violations, as text. */
   readonly violations = new Set<string>();
   checks = 0;
   downloads = 0;
-  /** Checks that were not answered, or with 502, 503 or 504, by where they were sent. */
+  /** Checks without a response, or with 502, 503 or 504, by the server they were sent to. */
   readonly unanswered = new Map<string, number>();
 
   constructor(outages: Outages, nodes: readonly FleetNode[]) {
@@ -30,7 +30,7 @@ export class Watch {
     this.#nodes = nodes;
   }
 
-  /** One check as an app that has nothing yet. @returns undefined where there is no answer just now */
+  /** One check as an app of the lowest version. @returns undefined if there is no response now */
   async check(server: string, ledger: Ledger, timeoutMs = TIMEOUT_MS): Promise<Offer | undefined> {
     const sentAt = performance.now();
     this.checks++;
@@ -56,7 +56,7 @@ export class Watch {
     return offer;
   }
 
-  /** Downloads what is offered, and compares it. */
+  /** Downloads the offer and compares it. */
   async download(server: string, ledger: Ledger): Promise<void> {
     const offer = await this.check(server, ledger);
     if (offer === undefined) return;
@@ -71,7 +71,7 @@ export class Watch {
       );
   }
 
-  /** Whether a server knows all that was published, and reaches its database. */
+  /** Whether a server knows everything that was published, and reaches its database. */
   async isRight(server: string, ledgers: readonly Ledger[]): Promise<boolean> {
     const expected = ledgers.map((ledger) => ledger.highestAt(performance.now() - 1000));
     for (const [i, ledger] of ledgers.entries()) {

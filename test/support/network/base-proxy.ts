@@ -3,14 +3,14 @@ import type { Answer, Fault } from './fault.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { routeOf } from './route-of.ts';
 
-/** What api.md knows nothing of. */
+/** Routes and fields beyond api.md. */
 const EXTENSIONS: readonly RouteName[] = ['capabilities', 'getApp', 'updateRelease', 'publishRelease'];
 const DOCUMENTED_FIELDS = [
   ...['id', 'version', 'notes', 'signature', 'pub_date', 'created_at'],
   ...['upload_url', 's3_key', 'url', 'slug'],
 ];
 
-/** Makes a base server of ours: what goes beyond api.md is not found, and left out of its answers. */
+/** Turns our server into a base server: routes beyond api.md are not found, and fields are left out. */
 export async function startBaseProxy(target: string): Promise<FaultProxy> {
   const proxy = await startFaultProxy(target);
   proxy.inject = (request): Fault =>

@@ -1,6 +1,6 @@
 import type { PublishWorld, Way } from '../publish/publish-world.ts';
 
-/** What a job ends with that was killed: nothing in the code answers to it. */
+/** The error of a killed job: no code handles it. */
 class Killed extends Error {}
 
 export interface DyingWay extends Way {
@@ -8,8 +8,8 @@ export interface DyingWay extends Way {
 }
 
 /**
- * A way to the server of a job that is killed at its nth request: before the server sees it, or once it was applied.
- * Nothing of the job is heard of after that.
+ * The connection of a job that is killed at its nth request: before the server sees it, or once it was applied.
+ * The job sends nothing after that.
  */
 export function dyingWay(world: PublishWorld, nth: number, at: 'before' | 'after'): DyingWay {
   const way = world.connect();

@@ -18,7 +18,7 @@ const START_TIMEOUT_MS = 10_000;
 /** A reverse proxy with a configuration from `examples`, on loopback and without TLS, until the test is finished. */
 export interface ExampleProxy {
   readonly url: URL;
-  /** What it logged of its own accord. */
+  /** Its error log. */
   readonly errorLog: () => Promise<string>;
 }
 
@@ -43,7 +43,7 @@ export async function startCaddyForOne(nodePort: number): Promise<ExampleProxy> 
 }
 
 /**
- * nginx's whole configuration around what an example has, as Debian has it, in a folder of its own.
+ * nginx's full configuration around an example, as on Debian, in a separate folder.
  * @param servers the text of an example
  */
 export function nginxConfig(folder: string, servers: string): string {
@@ -71,7 +71,7 @@ async function startNginxWith(servers: (port: number) => string): Promise<Exampl
 }
 
 interface ProxyOptions {
-  /** What it needs; removed when the test is finished. */
+  /** Its files; removed when the test is finished. */
   readonly folder: string;
   readonly port: number;
   readonly command: readonly string[];

@@ -18,11 +18,11 @@ interface Parties {
   readonly record: Mutable<ProxiedRequest>;
 }
 
-/** One request on its way there and back, with at most one fault. */
+/** One request and its response, with at most one fault. */
 export class Exchange {
   readonly #parties: Parties;
   readonly #fault: Fault | undefined;
-  /** Nothing is left to be done, the fault has seen to that. */
+  /** Nothing is left to do: the fault has handled it. */
   #over = false;
 
   constructor(parties: Parties, fault: Fault | undefined) {
@@ -47,12 +47,12 @@ export class Exchange {
     await this.#deliver(answer);
   }
 
-  async #passOnLate(url: URL, { meanwhile }: Fault): Promise<void> {
+  async #passOnLate(url: URL, { action }: Fault): Promise<void> {
     const { request, record } = this.#parties;
     const body = await buffer(request);
     record.struck = true;
     request.socket.resetAndDestroy();
-    await meanwhile?.();
+    await action?.();
     const onward = this.#open(url);
     const answered = answerOf(onward);
     onward.end(body);
@@ -91,12 +91,12 @@ export class Exchange {
     onward.end();
   }
 
-  /** Lets the fault happen. @returns whether that was all for this request */
+  /** Injects the fault. @returns whether the request is finished */
   async #strike(answer?: Answer): Promise<boolean> {
     const { request, response, record } = this.#parties;
-    const { meanwhile, outcome } = this.#fault ?? {};
+    const { action, outcome } = this.#fault ?? {};
     record.struck = true;
-    await meanwhile?.();
+    await action?.();
     if (outcome === undefined) return false;
     if (outcome === 'reset') request.socket.resetAndDestroy();
     else if (outcome === 'close') request.socket.destroy();
@@ -122,12 +122,12 @@ export class Exchange {
     const { request, response } = this.#parties;
     if (response.destroyed) return;
     if (!request.complete) response.shouldKeepAlive = false;
-    const isHead = request.method === 'HEAD'; // whose answer tells the length of what it does not send
+    const isHead = request.method === 'HEAD'; // its response has the length of a body that is not sent
     response.writeHead(answer.status, isHead ? answer.headers : headersOf(answer)).end(answer.body);
   }
 }
 
-/** The answer's head and body as they go over the wire when they are cut. */
+/** The response's head and body as they are sent when they are cut. */
 function serialize(answer: Answer): { head: Buffer; whole: Buffer } {
   const headers = Object.entries(headersOf(answer)).flatMap(([name, value]) =>
     [value ?? []].flat().map((single) => `${name}: ${single}`),
@@ -147,7 +147,7 @@ function headersOf({ status, headers, body }: Answer): IncomingHttpHeaders {
   return status === 204 ? endToEnd : { ...endToEnd, 'content-length': String(body.length) };
 }
 
-/** Resolves when the head alone is on its way. */
+/** Resolves once only the head was sent. */
 async function sendHead(onward: ClientRequest): Promise<void> {
   onward.flushHeaders();
   const [socket] = (await once(onward, 'socket')) as [Socket];
@@ -155,7 +155,7 @@ async function sendHead(onward: ClientRequest): Promise<void> {
   await new Promise<unknown>((resolve) => socket.write('', resolve));
 }
 
-/** Undefined when none comes, or not all of it. */
+/** Undefined if none comes, or not all of it. */
 async function answerOf(onward: ClientRequest): Promise<Answer | undefined> {
   onward.on('error', () => {});
   try {

@@ -4,7 +4,7 @@ import type { Answer, Fault } from './fault.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 import { listenHttp } from './loopback-server.ts';
 
-/** A proxy before a server that answers with the body it got; what the server saw is kept. */
+/** A proxy in front of a server that echoes the body; what the server saw is kept. */
 async function startEcho(fault?: Fault) {
   const seen: { bytes: number; whole: boolean }[] = [];
   const target = await listenHttp((request, response) => {
@@ -123,7 +123,7 @@ describe('the fault proxy', () => {
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const { proxy, seen } = await startEcho({ at: 'before', meanwhile: () => released, outcome: 'late' });
+    const { proxy, seen } = await startEcho({ at: 'before', action: () => released, outcome: 'late' });
     expect(await put(proxy.url, BODY)).toEqual({ text: '', end: 'ECONNRESET' });
     expect(seen).toEqual([]);
     release();
@@ -136,11 +136,11 @@ describe('the fault proxy', () => {
     async (at) => {
       const { proxy, seen } = await startEcho();
       let bytesSeen: number | undefined;
-      const meanwhile = async () => {
+      const action = async () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
         bytesSeen = seen[0]?.bytes;
       };
-      proxy.inject = () => ({ at, meanwhile });
+      proxy.inject = () => ({ at, action });
       const { text } = await put(proxy.url, BODY);
       expect(text.split('\r\n\r\n')[1]).toBe(BODY);
       expect(bytesSeen).toBe(

@@ -2,23 +2,23 @@ import { Exchange } from './exchange.ts';
 import type { Fault, ProxiedRequest } from './fault.ts';
 import { listenHttp } from './loopback-server.ts';
 
-/** A proxy on loopback before a real server, for what networks and servers do to requests. */
+/** A proxy on loopback in front of a real server, which injects faults of networks and servers. */
 export interface FaultProxy {
-  /** Where it is reached. */
+  /** Its own URL. */
   readonly url: URL;
   /** The origin it passes requests on to. */
   target: string;
-  /** Taken off each path. */
+  /** Removed from each path. */
   prefix: string;
-  /** All that came, in order. */
+  /** All requests, in order. */
   readonly requests: readonly ProxiedRequest[];
-  /** Asked for each request as its head has come. */
+  /** Called for each request once its head has arrived. */
   inject: (request: ProxiedRequest) => Fault | undefined;
-  /** Resolves when nothing is under way on the server's side any more. */
+  /** Resolves once no request to the server is in progress. */
   settled(): Promise<void>;
 }
 
-/** Starts one that is ended with the test; `target` may be a server that is started after it. */
+/** Starts a proxy that ends with the test; `target` can be a server that is started later. */
 export async function startFaultProxy(target = ''): Promise<FaultProxy> {
   const requests: ProxiedRequest[] = [];
   const underWay = new Set<Promise<void>>();

@@ -3,20 +3,20 @@ import net, { type Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { listenUntilFinished } from './loopback-server.ts';
 
-/** A forward proxy, as companies have them: tunnels by CONNECT, and requests with a whole URL. */
+/** A forward proxy as in companies: tunnels by CONNECT, and requests with a full URL. */
 export interface ForwardProxy {
   readonly url: URL;
-  /** Everything it was asked for: `CONNECT host:port`, `GET http://host/path`. */
+  /** All requests to it: `CONNECT host:port`, `GET http://host/path`. */
   readonly asked: string[];
-  /** Ports on loopback where hosts, by their names, are really reached; others it cannot reach. */
+  /** The ports on loopback of hosts, by name; it cannot reach any others. */
   readonly hosts: Map<string, string>;
-  /** What it answers for http hosts that it cannot reach, instead of 502. */
+  /** The response for http hosts that it cannot reach, instead of 502. */
   page?: string;
-  /** What it lets nobody through without: `user:password`. */
+  /** The credentials that it requires: `user:password`. */
   credentials?: string;
 }
 
-/** Starts a proxy that passes on what it is asked for, until the test is finished. */
+/** Starts a proxy that runs until the test is finished. */
 export async function startForwardProxy(): Promise<ForwardProxy> {
   const proxy: Omit<ForwardProxy, 'url'> = { asked: [], hosts: new Map() };
   const mayPass = ({ headers }: http.IncomingMessage) =>

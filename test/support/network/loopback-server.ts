@@ -7,7 +7,7 @@ export async function listenRaw(onSocket: (socket: Socket) => void): Promise<URL
   return listenUntilFinished(net.createServer(onSocket));
 }
 
-/** An HTTP server on loopback that answers so until the test is finished. @returns its URL */
+/** An HTTP server on loopback with this handler until the test is finished. @returns its URL */
 export async function listenHttp(answer: RequestListener): Promise<URL> {
   return listenUntilFinished(http.createServer(answer));
 }

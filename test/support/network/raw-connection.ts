@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A socket to the server, for what HTTP clients do not let one send. */
+/** A socket to the server, for what HTTP clients cannot send. */
 export class RawConnection {
   readonly #socket: net.Socket;
   #received = '';
@@ -37,7 +37,7 @@ export class RawConnection {
     this.#socket.write(bytes);
   }
 
-  /** Breaks the connection off. */
+  /** Aborts the connection. */
   destroy(): void {
     this.#socket.destroy();
   }
@@ -46,7 +46,7 @@ export class RawConnection {
     return this.#received;
   }
 
-  /** Everything received, once it matches; what it is if the connection closes before. */
+  /** Everything received, once it matches or the connection closes. */
   async until(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.#received) && !this.#closed) {
       await new Promise((resolve) => this.#socket.once('data', resolve).once('close', resolve));

@@ -4,13 +4,13 @@ import {
   UndiciTransport,
 } from '../../../src/client/transport/transport.ts';
 
-/** Real HTTP that is recorded, and that something can happen to on the way there and back. */
+/** Real HTTP that is recorded, with hooks before a request and after its response. */
 export class RecordingTransport implements Transport {
   readonly #inner = new UndiciTransport();
   readonly requests: TransportRequest[] = [];
-  /** Called before a request leaves: waited for, and the server sees nothing of it when this throws. */
+  /** Awaited before a request is sent; if it throws, the server does not see the request. */
   before: (request: TransportRequest) => unknown = () => {};
-  /** Called when an answer has come: waited for, and the answer is lost when this throws. */
+  /** Awaited after a response came; if it throws, the response is lost. */
   after: (request: TransportRequest) => unknown = () => {};
 
   async send(request: TransportRequest) {

@@ -1,18 +1,18 @@
 import type { Answer, Fault, ProxiedRequest } from './fault.ts';
 
-/** What may happen to a request, made to the measure of one that was recorded. */
+/** What can happen to a request, adapted to a recorded one. */
 export interface RequestFault {
   readonly name: string;
-  /** Undefined where that cannot happen to such a request. */
+  /** Undefined if that cannot happen to such a request. */
   readonly of: (recorded: Measure) => Fault | undefined;
-  /** Whether it looks as if the server had meant it: then trying again is left to whoever reads the error. */
+  /** Whether it looks intended by the server: the client does not retry then. */
   readonly looksMeant?: true;
 }
 
 interface Measure {
   /** Bytes of the request's body. */
   readonly body: number;
-  /** Bytes of the answer with its head, and of its head. */
+  /** Bytes of the response with its head, and of its head. */
   readonly answer: number;
   readonly head: number;
 }
@@ -35,7 +35,7 @@ const halved = (answer: Answer): Answer => ({
 });
 const shortDelay = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-/** R55: drop, delay, truncate, 5xx and 429, before, in and after a request, also after the server applied it. */
+/** R55: drop, delay, truncate, 5xx and 429, before, during and after a request, also after the server applied it. */
 export const REQUEST_FAULTS: readonly RequestFault[] = [
   { name: 'is reset before the server sees it', of: () => ({ at: 'before', outcome: 'reset' }) },
   { name: 'is closed before the server sees it', of: () => ({ at: 'before', outcome: 'close' }) },
@@ -74,8 +74,8 @@ export const REQUEST_FAULTS: readonly RequestFault[] = [
   { name: 'is applied and answered with 500', of: () => ({ at: 'applied', outcome: status(500) }) },
   { name: 'is applied and answered with 504', of: () => ({ at: 'applied', outcome: status(504) }) },
   { name: 'is applied and answered with 429', of: () => ({ at: 'applied', outcome: BUSY }) },
-  { name: 'is delayed on its way', of: () => ({ at: 'before', meanwhile: shortDelay }) },
-  { name: 'is delayed on the way back', of: () => ({ at: 'applied', meanwhile: shortDelay }) },
+  { name: 'is delayed on its way', of: () => ({ at: 'before', action: shortDelay }) },
+  { name: 'is delayed on the way back', of: () => ({ at: 'applied', action: shortDelay }) },
 ];
 
 export function measure({ passedBytes, answer }: ProxiedRequest): Measure {

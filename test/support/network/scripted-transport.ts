@@ -16,7 +16,7 @@ export interface SentRequest {
 }
 
 /**
- * A network that answers from msw handlers. `HttpResponse.error()` stands for an answer that never comes.
+ * A network that answers from msw handlers. `HttpResponse.error()` stands for a response that never comes.
  * A request that no handler expects fails the test.
  */
 export class ScriptedTransport implements Transport {
@@ -58,7 +58,7 @@ export class ScriptedTransport implements Transport {
     return this.requests.map(({ method, url }) => `${method} ${url.pathname}`);
   }
 
-  /** The JSON that was sent with each request of that method whose path ends so. */
+  /** The JSON of each request with that method and that end of its path. */
   bodiesOf(method: string, pathEnd: string): unknown[] {
     return this.requests
       .filter((request) => request.method === method && request.url.pathname.endsWith(pathEnd))
@@ -66,7 +66,7 @@ export class ScriptedTransport implements Transport {
   }
 }
 
-/** A resolver that gives each answer once, in this order; a further request is not expected. */
+/** A resolver that gives each response once, in this order; a further request fails the test. */
 export function inOrder(...answers: readonly (() => Response)[]): () => Response {
   const left = [...answers];
   return () => {

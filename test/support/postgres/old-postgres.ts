@@ -19,7 +19,7 @@ function message(letter: string, ...fields: (string | number | Buffer)[]): Buffe
 const AUTHENTICATED = message('R', 0);
 const READY = message('Z', Buffer.from('I'));
 
-/** A server that lets everybody in and answers every query with one row of an integer and a text. */
+/** A server that accepts every client and answers every query with one row of an integer and a text. */
 export function listenAsPostgres(version: number, encoding: string): Promise<URL> {
   const column = (name: string, type: number) =>
     Buffer.concat([

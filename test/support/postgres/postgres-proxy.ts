@@ -2,18 +2,18 @@ import net, { type Socket } from 'node:net';
 import { listenRaw } from '../network/loopback-server.ts';
 import type { PostgresCluster } from './postgres.ts';
 
-/** What becomes of a connection when a client sends a commit over it. */
+/** What happens to a connection when a client sends a commit over it. */
 export type AtCommit = 'pass' | 'cut before' | 'cut after';
 
 /** The letter of a NotificationResponse. */
 const NOTIFICATION = 'A'.charCodeAt(0);
 
-/** A way to a PostgreSQL over loopback, until the test is finished, that breaks at will. */
+/** A proxy to a PostgreSQL over loopback that fails on demand, until the test is finished. */
 export class PostgresProxy {
   atCommit: AtCommit = 'pass';
-  /** Loses what the server tells without being asked, as a pooler of transactions does. */
+  /** Drops notifications, as a transaction pooler does. */
   isDeaf = false;
-  /** Called with what a client says, before it is handed on. */
+  /** Called with a client's message before it is passed on. */
   onMessage: (bytes: Buffer) => void = () => {};
   readonly #address: URL;
   readonly #sockets = new Set<Socket>();
@@ -29,12 +29,12 @@ export class PostgresProxy {
     return proxy;
   }
 
-  /** The URL of the same database, by way of this. */
+  /** The URL of the same database through this proxy. */
   url(direct: string): string {
     return `postgres://postgres@${this.#address.host}${new URL(direct).pathname}`;
   }
 
-  /** Lets nothing through any more, and says nothing about it. */
+  /** Silently stops passing anything on. */
   freeze(): void {
     this.#isFrozen = true;
     for (const socket of this.#sockets) socket.pause();
@@ -64,7 +64,7 @@ export class PostgresProxy {
       const cut = this.atCommit !== 'pass' && bytes.includes('commit\0');
       if (cut && this.atCommit === 'cut before') client.destroy();
       else server.write(bytes);
-      // The server's answer is what says that it has committed.
+      // Only the server's response says that it has committed.
       if (cut && this.atCommit === 'cut after') {
         server.removeAllListeners('data');
         server.once('data', () => client.destroy());
@@ -73,7 +73,7 @@ export class PostgresProxy {
   }
 }
 
-/** Hands on all but what was not asked for. A message is a letter, and the length of the rest with itself. */
+/** Passes on everything except notifications. A message is a letter, a length that includes itself, and the rest. */
 function withoutNotifications(client: Socket): (bytes: Buffer) => void {
   let unread = Buffer.alloc(0);
   return (bytes) => {

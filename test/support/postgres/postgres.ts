@@ -14,7 +14,7 @@ import { UNTIL_INPUT_ENDS } from '../process/until-input-ends.ts';
 /** Where Debian keeps the binaries of each version. */
 const DEBIAN = '/usr/lib/postgresql';
 
-/** The folder of `initdb` and `postgres`; undefined on a machine without them. */
+/** The folder of `initdb` and `postgres`; undefined if they are not installed. */
 const BINARIES = existsSync(DEBIAN)
   ? readdirSync(DEBIAN)
       .sort((a, b) => Number(b) - Number(a))
@@ -24,7 +24,7 @@ const BINARIES = existsSync(DEBIAN)
 
 export const postgresIsInstalled = BINARIES !== undefined;
 
-/** Declares a suite that runs where there is a PostgreSQL to start, and says elsewhere that it did not. */
+/** Declares a suite that runs if a PostgreSQL can be started, and is skipped by name otherwise. */
 export function describeOnPostgres(name: string, suite: () => void): void {
   describe.skipIf(!postgresIsInstalled)(`${name} (needs Debian's postgresql)`, suite);
 }
@@ -32,7 +32,7 @@ export function describeOnPostgres(name: string, suite: () => void): void {
 const START_TIMEOUT_MS = 30_000;
 
 const MEMORY = '/dev/shm';
-/** Free bytes from which on clusters are kept in memory. A container may have 64 MiB only. */
+/** The free bytes from which clusters are kept in memory. A container can have as little as 64 MiB. */
 const MEMORY_MINIMUM = 2 * 1024 ** 3;
 
 /** A new database is 300 small files, which takes a disk three times as long as memory. */
@@ -42,13 +42,13 @@ function clusterParent(): string {
   return bavail * bsize >= MEMORY_MINIMUM ? MEMORY : tmpdir();
 }
 
-/** For data that nobody needs when the machine is gone. It listens on a socket in its own folder only. */
+/** For data that can be lost with the machine. It listens only on a socket in its own folder. */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', 'max_connections=200'];
 
 /** The database that new stores are copied from. */
 const TEMPLATE = 'migrated_store';
 
-/** A PostgreSQL that runs on this machine, to make databases in. */
+/** A PostgreSQL on this machine to create databases in. */
 export class PostgresCluster {
   /** Holds the data and the socket; may be entered by the user that the server runs as. */
   protected readonly folder: string;
@@ -61,7 +61,7 @@ export class PostgresCluster {
     this.#port = port;
   }
 
-  /** The URL of a database, which need not be there. */
+  /** The URL of a database, which does not have to exist. */
   url(database: string, user = 'postgres'): string {
     return `postgres://${user}@localhost:${this.#port}/${database}?host=${encodeURIComponent(this.folder)}`;
   }
@@ -88,13 +88,13 @@ export class PostgresCluster {
     return this.#create();
   }
 
-  /** Removes the databases that were made here. */
+  /** Removes the databases that were created here. */
   async dropDatabases(): Promise<void> {
     for (const name of this.#created.splice(0))
       await this.sql(`drop database if exists ${name} with (force)`);
   }
 
-  /** Of those who share the server, whoever comes first makes the template; the others wait. */
+  /** The first user of a shared server creates the template; the others wait. */
   async #migrateTemplate(): Promise<void> {
     const client = new pg.Client({ connectionString: this.url('postgres') });
     await client.connect();
@@ -120,7 +120,7 @@ export class PostgresCluster {
     return this.url(name);
   }
 
-  /** Runs statements on a connection of their own, as the server's owner. */
+  /** Runs statements on a separate connection, as the server's owner. */
   async sql(statements: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: this.url(database) });
     await client.connect();
@@ -131,7 +131,7 @@ export class PostgresCluster {
     }
   }
 
-  /** Runs statements while this process does nothing else, not even take note of what happens to its connections. */
+  /** Runs statements synchronously: this process does not even notice what happens to its connections. */
   sqlStandingStill(statements: string, database: string): void {
     const url = this.url(database);
     execFileSync(join(BINARIES ?? '', 'psql'), [url, '--no-psqlrc', '--quiet', '--command', statements], {
@@ -139,7 +139,7 @@ export class PostgresCluster {
     });
   }
 
-  /** Resolves once it lets clients in. @throws when `hasFailed` says that it never will */
+  /** Resolves once it accepts clients. @throws when `hasFailed` says that it never will */
   async untilUp(hasFailed: () => string | undefined = () => undefined): Promise<void> {
     for (const deadline = Date.now() + START_TIMEOUT_MS; ; await sleep(20)) {
       if (await this.sql('select 1').catch(() => undefined)) return;
@@ -149,7 +149,7 @@ export class PostgresCluster {
   }
 }
 
-/** A PostgreSQL of one's own, with an empty cluster, to stop and to configure at will. */
+/** A separate PostgreSQL with an empty cluster, which can be stopped and configured. */
 export class PostgresServer extends PostgresCluster {
   readonly #settings: readonly string[];
   #process: ChildProcess | undefined;
@@ -159,7 +159,7 @@ export class PostgresServer extends PostgresCluster {
     this.#settings = settings;
   }
 
-  /** @param settings `name=value`, beside those that suit tests */
+  /** @param settings `name=value`, in addition to those for tests */
   static async start(settings: readonly string[] = []): Promise<PostgresServer> {
     return PostgresServer.startIn(newClusterFolder(), settings);
   }
@@ -176,7 +176,7 @@ export class PostgresServer extends PostgresCluster {
     return server;
   }
 
-  /** Ends it as an operator does, or as a crash; connections break. The data stays. */
+  /** Stops it as an operator does, or as a crash does; connections break, and the data stays. */
   async pause(how: 'fast' | 'crash' = 'fast'): Promise<void> {
     const server = this.#process;
     if (server === undefined) return;
@@ -209,7 +209,7 @@ export class PostgresServer extends PostgresCluster {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Of the process that all its others belong to. */
+  /** The id of its main process. */
   get pid(): number {
     return Number(readFileSync(join(this.dataFolder, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
   }
@@ -223,7 +223,7 @@ export function newClusterFolder(): string {
   return folder;
 }
 
-/** The PostgreSQL that the files of a run share, each test with databases of its own. It is up while tests run. */
+/** The PostgreSQL that the files of a run share, each test with its own databases. It is up while tests run. */
 export function usePostgres(): { readonly server: PostgresCluster } {
   const server = new PostgresCluster(inject('postgresFolder'));
   beforeAll(() => server.untilUp());
@@ -246,7 +246,7 @@ export function useOwnPostgres(): { readonly server: PostgresServer } {
   };
 }
 
-/** Whom PostgreSQL's files have to belong to: it refuses to run as root. */
+/** The user that PostgreSQL's files belong to: it refuses to run as root. */
 export function serverUser(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));

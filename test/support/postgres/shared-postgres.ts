@@ -3,7 +3,7 @@ import { newClusterFolder, PostgresServer, postgresIsInstalled } from './postgre
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the run's PostgreSQL is, or is about to be; empty where none is installed. */
+    /** Where the run's PostgreSQL is, or will be; empty if none is installed. */
     postgresFolder: string;
   }
 }

@@ -1,11 +1,11 @@
 import type { KyselyPlugin } from 'kysely';
 import type { Database } from '../../../src/database/database.ts';
 
-/** A database whose queries fail or wait at will. Its counter differs only where a test says so. */
+/** A database with queries that fail or wait on demand. Its counter changes only when a test says so. */
 export class UnreliableDatabase {
-  /** What every query fails with; undefined: none does. */
+  /** The error of every query; undefined if none fails. */
   failure: Error | undefined;
-  /** How many queries were tried. */
+  /** The number of queries. */
   queries = 0;
   readonly #database: Database;
   #counter = 0;
@@ -38,12 +38,12 @@ export class UnreliableDatabase {
     };
   }
 
-  /** As after a change, and as once a second where nobody can tell of changes. */
+  /** As after a change, and as once a second without notifications. */
   raiseCounter(): void {
     this.#counter++;
   }
 
-  /** Neither queries nor the counter can be asked, until `mend`. */
+  /** Makes queries and the counter fail, until `mend`. */
   break(failure = new Error('away')): void {
     this.failure = failure;
     this.raiseCounter();
@@ -59,7 +59,7 @@ export class UnreliableDatabase {
     this.#counterFailure = new Error('the counter cannot be read');
   }
 
-  /** Keeps what queries found until the returned function is called, with what becomes of them instead. */
+  /** Holds the results of queries until the returned function is called, with their outcome. */
   hold(): (failure?: Error) => void {
     let letGo: (failure?: Error) => void = () => {};
     this.#held = new Promise((resolve, reject) => {

@@ -10,9 +10,9 @@ const START_TIMEOUT_MS = 20_000;
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Written to stdin, which is empty without it. */
+  /** Written to stdin, which is otherwise empty. */
   readonly input?: string;
-  /** Another build than this repository's. */
+  /** A different build than this repository's. */
   readonly binary?: string;
 }
 
@@ -22,7 +22,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** The binary under way, with what it printed so far. */
+/** The running binary, with its output so far. */
 export interface Running {
   readonly pid: number;
   readonly output: { stdout: string; stderr: string };
@@ -35,7 +35,7 @@ export interface Serving {
   readonly pid: number;
   /** The log's lines so far. */
   readonly logs: () => Record<string, unknown>[];
-  /** Ends it as an operator would. @returns its exit code */
+  /** Stops it as an operator would. @returns its exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, vi } from 'vitest';
 
-/** What this process writes during each test of the file, instead of writing it. */
+/** Captures what this process writes during each test of the file. */
 export function captureOutput(): { stdout: string; stderr: string } {
   const written = { stdout: '', stderr: '' };
   beforeEach(() => {

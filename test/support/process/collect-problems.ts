@@ -1,13 +1,13 @@
 import { OptionErrors } from '../../../src/cli/options/option-errors.ts';
 
-/** What a read gives, and the words for every problem it finds; none are ''. */
+/** The result of a read, and the text of every problem it finds; '' if there are none. */
 export function collectProblems<T>(read: (problems: OptionErrors) => T): { value: T; found: string } {
   const problems = new OptionErrors();
   const value = read(problems);
   return { value, found: wordsOf(problems) };
 }
 
-/** The same for what takes its time. */
+/** The same for an asynchronous read. */
 export async function collectProblemsAsync<T>(
   read: (problems: OptionErrors) => Promise<T>,
 ): Promise<{ value: T; found: string }> {

@@ -7,20 +7,20 @@ import { tempFolder } from './temp-folder.ts';
 /** `dev --json`, ready for apps. */
 export interface DevSession {
   readonly dev: Running;
-  /** What it printed on stdout. */
+  /** Its document on stdout. */
   // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
   readonly document: any;
-  /** What it said of each check and download so far. */
+  /** Its lines about checks and downloads so far. */
   lines(): string[];
-  /** What it has among the system's temporary files. */
-  leftovers(): Promise<string[]>;
+  /** Its files in the system's temporary folder. */
+  temporaryFiles(): Promise<string[]>;
 }
 
-/** Where a Linux build of the sample project lies. */
+/** The folder of a Linux build of the sample project. */
 export const BUNDLES = 'src-tauri/target/release/bundle';
 export const APP_IMAGE = 'Note Taker_1.2.0_amd64.AppImage';
 
-/** The sample project with a Linux build that nobody signed. */
+/** The sample project with an unsigned Linux build. */
 export async function unsignedProject(config: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const project = await copyProject(config);
   await layOutBuild(project, 'linux', { updaterArtifacts: false });
@@ -32,7 +32,7 @@ export function temporaryFilesIn(folder: string): Readonly<Record<string, string
   return { TMPDIR: folder };
 }
 
-/** Starts `dev`, and ends it with the test at the latest. */
+/** Starts `dev`, which ends with the test at the latest. */
 export function startDev(args: readonly string[], options: RunOptions = {}): Running {
   const dev = start(['dev', ...args], options);
   onTestFinished(async () => {
@@ -60,6 +60,6 @@ export async function startDevSession(
     dev,
     document: JSON.parse(dev.output.stdout),
     lines: () => [...dev.output.stderr.matchAll(/^\d\d:\d\d:\d\d {2}(.*)$/gm)].map(([, line = '']) => line),
-    leftovers: () => readdir(temporary),
+    temporaryFiles: () => readdir(temporary),
   };
 }

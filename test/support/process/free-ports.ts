@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import net from 'node:net';
 
-/** Below what systems give to outgoing connections: a port from here is still free when its server comes back to it. */
+/** Below the ports of outgoing connections, so that a port is still free when its server restarts. */
 const [LOWEST, HIGHEST] = [10_000, 32_767];
 
-/** Different ports on loopback that nobody listens on. */
+/** Different ports on loopback that nothing listens on. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {

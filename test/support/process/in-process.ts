@@ -53,7 +53,7 @@ function captureWrites(output: { stdout: string; stderr: string }): () => void {
   };
 }
 
-/** The environment's own settings for the command are left out, as they are for the binary. */
+/** Settings in this process's environment are left out, as for the binary. */
 function changeEnvironment(env: Readonly<Record<string, string>>): () => void {
   const before = { ...process.env };
   for (const name of Object.keys(before)) {

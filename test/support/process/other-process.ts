@@ -7,7 +7,7 @@ const SOURCE = new URL('../../../src/database/', import.meta.url);
 /**
  * Runs a module in another Node process, which is killed when the test is finished. In its text `~/` stands for
  * `src/database/`.
- * @returns the process, and the first that it printed
+ * @returns the process, and its first output
  */
 export async function runInOtherProcess(module: string): Promise<{ child: ChildProcess; said: string }> {
   const script = module.replaceAll("'~/", `'${SOURCE.pathname}`);

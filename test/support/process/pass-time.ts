@@ -1,11 +1,11 @@
 import { vi } from 'vitest';
 
-/** How far the clock moves at once, in milliseconds: sockets are real, and get a turn of the event loop in between. */
+/** The step of the clock in milliseconds: sockets are real, and get a turn of the event loop in between. */
 const STEP_MS = 50;
 
 /**
- * Does something and lets time pass until it is done: what waits by `setTimeout` from then on does not keep the test
- * waiting. The date is that of the machine.
+ * Does something and lets time pass until it is done, so that the test does not wait for `setTimeout`. The date is that
+ * of the machine.
  */
 export async function passTime<T>(act: () => Promise<T>): Promise<T> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -14,7 +14,7 @@ export async function passTime<T>(act: () => Promise<T>): Promise<T> {
     const acting = act().finally(() => {
       isDone = true;
     });
-    acting.catch(() => {}); // told below
+    acting.catch(() => {}); // reported below
     while (!isDone) await vi.advanceTimersByTimeAsync(STEP_MS);
     return await acting;
   } finally {

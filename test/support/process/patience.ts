@@ -1,9 +1,9 @@
 import { vi } from 'vitest';
 
-/** How long something that will happen is waited for, in milliseconds: on a busy machine too, but not without end. */
+/** How long to wait for something that will happen, in milliseconds: also on a busy machine, but not for ever. */
 const PATIENCE_MS = 20_000;
 
-/* A setup file of all tiers: vitest waits for one second, which a loaded machine takes for anything. */
+/* A setup file of all tiers: vitest waits for one second, which is too short on a loaded machine. */
 const { waitFor, waitUntil } = vi;
 vi.waitFor = (callback, options) => waitFor(callback, withPatience(options));
 vi.waitUntil = (callback, options) => waitUntil(callback, withPatience(options));

@@ -5,8 +5,8 @@ import { runInProcess } from './in-process.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /**
- * What a person is told where `serve` cannot start: one sentence, and what to do.
- * @param secret what must not be in it
+ * The error of a `serve` that cannot start: one sentence, and a hint.
+ * @param secret text that the error must not contain
  */
 export async function serveRefusal(
   args: readonly string[],

@@ -1,7 +1,7 @@
 import childProcess from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** A setup file of the unit tier: what needs another process is a contract test. */
+/** A setup file of the unit tier: a test that needs another process is a contract test. */
 const refuse = (): never => {
   throw new Error('a unit test starts no process: put it into test/contract');
 };

@@ -5,11 +5,11 @@ import { writeBundle } from '../publish/world.ts';
 import { type Finished, type RunOptions, start } from './binary.ts';
 
 const MIB = 1024 * 1024;
-/** Between two blocks of random bytes in a large file, which has holes elsewhere. */
+/** The distance between blocks of random bytes in a large file with holes. */
 const STRIDE = 128 * MIB;
 const POLL_MS = 50;
 
-/** The largest resident size a process has had, in MiB; undefined once it is gone. Reads /proc: Linux only. */
+/** The peak resident size of a process, in MiB; undefined once it has ended. Reads /proc: Linux only. */
 export function peakOf(pid: number): number | undefined {
   try {
     const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -19,7 +19,7 @@ export function peakOf(pid: number): number | undefined {
   }
 }
 
-/** Runs the binary to its end. @returns also the largest resident sizes it was seen to have had, in MiB */
+/** Runs the binary to its end. @returns also the peak resident sizes, in MiB */
 export async function runMeasured(
   args: readonly string[],
   options: RunOptions,
@@ -35,7 +35,7 @@ export async function runMeasured(
   return { ...finished, peaks };
 }
 
-/** A bundle of that many bytes, which take no space but for a block here and there. */
+/** A bundle of that many bytes, with holes that take no disk space. */
 export async function writeLargeBundle(folder: string, name: string, size: number): Promise<string> {
   const file = await writeBundle(folder, name);
   await truncate(file, size);

@@ -1,12 +1,12 @@
 /** The one switch of `npm run test:torture`. */
 const TORTURE = process.env.SYNCKIT_OTA_TORTURE === '1';
 
-/** How many times: a few in `npm test`, as often as the requirement says in `npm run test:torture`. */
+/** A number of repetitions: small in `npm test`, that of the requirement in `npm run test:torture`. */
 export function times(inTests: number, inTorture: number): number {
   return TORTURE ? inTorture : inTests;
 }
 
-/** So many of the items, spread over all of them, the first and the last included. */
+/** That number of items, spread over all of them, including the first and the last. */
 export function spread<T>(items: readonly T[], count: number): T[] {
   if (count >= items.length) return [...items];
   return Array.from(

@@ -14,14 +14,14 @@ interface Release {
   readonly signature: string;
 }
 
-/** A server that knows api.md and nothing else, with its bucket. Its state can be looked at and changed. */
+/** A server that knows api.md only, with its bucket. Its state can be read and changed. */
 export class BaseServer {
   slug: string | undefined;
   releases: Release[] = [];
   /** Bytes by `s3_key`. */
   readonly bucket = new Map<string, Buffer>();
 
-  /** In the order of api.md. Handlers put before these win. */
+  /** In the order of api.md. Handlers before these take precedence. */
   readonly handlers: HttpHandler[] = [
     http.put(`${APP}/slug`, async ({ request }) => {
       this.slug = ((await request.json()) as { slug: string }).slug;

@@ -20,19 +20,19 @@ export interface FaultWorld {
 export interface FaultedApp {
   readonly slug: string;
   /**
-   * One run from its beginning to its end; no time passes in its waits.
-   * @param patienceMs how long it may be silent that has a limit to its silence
+   * One complete run; no time passes in its waits.
+   * @param patienceMs the limit for silence
    */
   publish(request: Partial<PublishRequest>, patienceMs?: number): Promise<PublishRun>;
-  /** Asked of the server itself. */
+  /** Requested from the server itself. */
   listReleases(): Promise<ReleaseResponse[]>;
 }
 
 export interface PublishRun {
   readonly outcome: PublishResult | Error;
-  /** What came to the proxy in the meantime. */
+  /** The requests that reached the proxy during the run. */
   readonly requests: readonly ProxiedRequest[];
-  /** Waits it asked for, in milliseconds. */
+  /** Requested waits, in milliseconds. */
   readonly waits: readonly number[];
 }
 
@@ -72,7 +72,7 @@ export async function startFaultWorld(kind: 'our' | 'base' = 'our'): Promise<Fau
   };
 }
 
-/** The same way with less patience. */
+/** The same transport with a shorter timeout. */
 function impatient(transport: Transport, patienceMs: number): Transport {
   const shorten = (idleTimeoutMs: number) => (idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, patienceMs) : 0);
   return {

@@ -2,19 +2,19 @@ import type { CreateArtifactResponse } from '../../../src/protocol/messages.ts';
 import { type Followed, LINUX, type Publisher, requireStatus } from './publisher.ts';
 import { sha256Of } from './remote-publisher.ts';
 
-/** An upload in parts, as a client does it, which may do it wrong. */
+/** An upload in parts as a client does it, or with mistakes. */
 export interface Parted {
   readonly uploadId: string;
   readonly multipart: NonNullable<CreateArtifactResponse['multipart']>;
   /** The PUT of one part, of the file's bytes or others. */
   put(number: number, body?: Buffer): Promise<Followed>;
-  /** PUTs all that was said to be missing. @returns the ETags of all parts */
+  /** PUTs all parts that the server calls missing. @returns the ETags of all parts */
   putAll(bytes?: Buffer): Promise<string[]>;
-  /** @param etags none where the parts were put together already */
+  /** @param etags none if the parts are already assembled */
   complete(etags: readonly string[]): Promise<Followed>;
 }
 
-/** Asks for an upload in parts of a release. */
+/** Requests an upload in parts. */
 export async function grantMultipart(
   app: Publisher,
   releaseId: string,

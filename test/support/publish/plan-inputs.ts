@@ -7,7 +7,7 @@ import type { ServerState } from '../../../src/publish/server-state/server-state
 import { LINUX } from '../tauri/local-file.ts';
 
 /*
- * What is decided from, without files and servers.
+ * The input of a plan, without files and servers.
  */
 
 export const REQUEST: ReleaseRequest = { version: '1.2.0', allowPrerelease: false };

@@ -11,13 +11,13 @@ import { openTestServer, type TestServer } from '../server/server.ts';
 import { writeArtifact } from '../tauri/local-file.ts';
 import { publisherOver, publishRequest, type TestPublisher } from './test-publisher.ts';
 
-/** A way to the server, as one process has it. */
+/** One process's connection to the server. */
 export interface Way {
   readonly transport: RecordingTransport;
   readonly publisher: TestPublisher;
 }
 
-/** What became of a publish: its result, or what it threw. */
+/** The outcome of a publish: its result, or the error. */
 export interface Ended extends Way {
   // biome-ignore lint/suspicious/noExplicitAny: a result or an error; tests state what they expect of it
   readonly outcome: any;
@@ -33,15 +33,15 @@ export interface PublishWorld {
   /** The files of some of the platforms. */
   filesOf(...platforms: readonly Platform[]): LocalArtifact[];
   connect(token?: string): Way;
-  /** Publishes all files under the slug `my-app`, or what `fields` say, on a way of its own or this one. */
+  /** Publishes all files under the slug `my-app`, or as `fields` say, over a new connection or this one. */
   run(fields?: Partial<PublishRequest>, way?: Way): Promise<Ended>;
-  /** What the server has. */
+  /** The server's releases. */
   releases(): Promise<ReleaseResponse[]>;
-  /** The version that an app of 0.0.0-0 is offered; undefined for none, also where there is no such app yet. */
+  /** The version that an app of 0.0.0-0 is offered; undefined for none, also if the slug is unknown. */
   offered(platform: Platform, channel?: string): Promise<string | undefined>;
 }
 
-/** A way to the server on which something happens once, just before a certain request arrives. */
+/** A connection on which something happens once, just before a certain request arrives. */
 export function wayWhere(world: PublishWorld, isThis: Point, act: () => unknown): Way {
   const way = world.connect();
   let done = false;
@@ -53,7 +53,7 @@ export function wayWhere(world: PublishWorld, isThis: Point, act: () => unknown)
   return way;
 }
 
-/** @param open the server on an empty folder, where it is not one with everything in there */
+/** @param open opens a server on an empty folder; by default one with all its data in it */
 export async function startPublishWorld(
   platforms: readonly Platform[],
   open: (dataDir: string) => Promise<TestServer> = openTestServer,

@@ -18,13 +18,13 @@ export async function startServer(overrides: Partial<Services> = {}, dataDir?: s
   return server;
 }
 
-/** An answer of the server in process, or of a store elsewhere. */
+/** A response of the server in process, or of a remote store. */
 export type Followed = Pick<
   LightMyRequestResponse,
   'statusCode' | 'headers' | 'rawPayload' | 'body' | 'json'
 >;
 
-/** How long an upload may need to become visible that arrived in a store elsewhere, in milliseconds: R26. */
+/** How long an upload to a remote store may take to become visible, in milliseconds: R26. */
 const VISIBLE_WITHIN_MS = 10_000;
 
 export interface SendOptions {
@@ -91,7 +91,7 @@ export class Publisher {
     return requireStatus(reply, 201).json().upload_url;
   }
 
-  /** @returns the upload URL of a release of its own */
+  /** @returns the upload URL, in a new release */
   async promise(version: string, fileSize: number, fields: object = {}): Promise<string> {
     return this.requestUpload(await this.createRelease(version), fileSize, LINUX, fields);
   }
@@ -101,8 +101,8 @@ export class Publisher {
   }
 
   /**
-   * A PUT, and where that goes elsewhere, the call that has the server look at it. @returns what became of it: the
-   * server's answer, or the store's where that refuses the PUT
+   * A PUT, and for a remote store the request to finalize it. @returns the outcome: the server's response, or the
+   * store's if that refuses the PUT
    */
   async upload(releaseId: string, uploadUrl: string, bytes: Buffer): Promise<Followed> {
     const reply = await this.put(uploadUrl, bytes);
@@ -111,7 +111,7 @@ export class Publisher {
     return this.send('POST', `/releases/${releaseId}/artifacts/${uploadId}/complete`);
   }
 
-  /** A request to a URL that the server gave, wherever it leads. */
+  /** A request to a URL from the server, wherever it leads. */
   async follow(method: 'GET' | 'PUT', url: string, payload?: Buffer): Promise<Followed> {
     const { origin, pathname, search } = new URL(url);
     const { storage, publicUrl } = this.server.services;
@@ -133,7 +133,7 @@ export class Publisher {
     return releaseId;
   }
 
-  /** Waits until a live release's upload is taken. */
+  /** Waits until a live release's upload is finalized. */
   async untilVisible(releaseId: string, platform = LINUX): Promise<void> {
     const options = { timeout: VISIBLE_WITHIN_MS, interval: 20 };
     await vi.waitFor(async () => requireStatus(await this.download(releaseId, platform), 302), options);

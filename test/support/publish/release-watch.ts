@@ -11,7 +11,7 @@ export class ReleaseWatch {
   readonly #expected: readonly string[];
   readonly #all: readonly Platform[];
   readonly #version: string;
-  /** Times that it was live before everything was there, or not live with everything there. */
+  /** Moments when it was live but incomplete, or complete but not live. */
   readonly wrong: string[] = [];
 
   constructor(world: PublishWorld, expected: readonly string[], all: readonly Platform[], version = '1.2.0') {

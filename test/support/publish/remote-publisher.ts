@@ -9,7 +9,7 @@ import { type Followed, LINUX, Publisher } from './publisher.ts';
 export interface RemoteWorld {
   readonly server: S3TestServer;
   readonly app: Publisher;
-  /** A fresh release that waits for bytes of that size. */
+  /** A new release with a pending upload of that size. */
   promise(version: string, size: number, fields?: object): Promise<Promised>;
   /** Extension `complete-upload`. */
   complete(promised: Promised): Promise<Followed>;
@@ -23,7 +23,7 @@ export interface Promised {
 
 export interface RemoteWorldOptions extends Partial<Services> {
   readonly pubkey?: string;
-  /** One that another server has too. */
+  /** A storage that another server has too. */
   readonly dataDir?: string;
   readonly copySizes?: CopySizes;
 }

@@ -4,7 +4,7 @@ import { LINUX, sha256Of } from '../tauri/local-file.ts';
 import { SERVER } from './base-server.ts';
 
 /*
- * A release of one file, as it is to be served.
+ * A release of one file, and how it is served.
  */
 
 export const BYTES = Buffer.from('the very bytes that were signed');
@@ -18,7 +18,7 @@ export const EXPECTED: ExpectedUpdate = {
   signature: 'sig',
   publicKey: undefined,
 };
-/** Where apps of its platform ask; their version follows. */
+/** The check URL for its platform, to which the app's version is appended. */
 export const CHECK = `${SERVER}${API_ROOT}/my-app/linux/x86_64`;
 /** Its file's own address. */
 export const FILE = `${SERVER}${API_ROOT}/my-app/download/r1/linux/x86_64`;

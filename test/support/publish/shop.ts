@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { publishLinux, startWorld, type World, writeBundle } from './world.ts';
 
-/** A server of some age on SQLite and disk, stopped, with what it was asked and answered last. */
+/** A stopped server on SQLite and disk with some history, and its last responses. */
 export interface Shop {
   readonly world: World;
   readonly answers: Answers;
@@ -12,17 +12,17 @@ export interface Shop {
 /** What installed apps get, and what tokens see, whatever the URLs. */
 export type Answers = Readonly<Record<string, unknown>>;
 
-/** The version that was live and deleted, and the file it had. */
+/** The version that was live and then deleted, and its file. */
 export const DELETED = '1.2.0';
 
-/** What a deleted version had, in the world's folder. */
+/** The file of a deleted version, in the world's folder. */
 export function deletedFile({ folder }: World): string {
   return join(folder, `App-${DELETED}.AppImage`);
 }
 
 /**
  * Two apps; releases that are live, yanked, deleted, a draft and for a channel; a slug that was changed; a token that
- * was revoked; and an upload that was promised and never made.
+ * was revoked; and an upload that was granted and never made.
  */
 export async function closedShop(): Promise<Shop> {
   const world = await startWorld();
@@ -64,7 +64,7 @@ export async function closedShop(): Promise<Shop> {
   return { world, answers: { ...answers, tokens } };
 }
 
-/** What a server answers, without its URLs. */
+/** A server's responses, without its URLs. */
 export async function answersOf(
   server: string,
   tokens: readonly { readonly id: string; readonly token: string }[],

@@ -10,11 +10,11 @@ export const TOKEN = 'canary-token';
 
 export interface TestPublisher extends Publisher {
   readonly events: PublishEvent[];
-  /** Waits that were asked for, in milliseconds; no time passes. */
+  /** Requested waits, in milliseconds; no time passes. */
   readonly waits: number[];
 }
 
-/** What publishing works with, over this transport; time does not pass in it. */
+/** A publisher over this transport; no time passes in its waits. */
 export function publisherOver(
   transport: Transport,
   { server = SERVER, appId = APP_ID, token = TOKEN } = {},

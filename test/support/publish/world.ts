@@ -24,7 +24,7 @@ export interface World {
 
 /**
  * @param url where commands reach the server, if not at its own address
- * @param store where it keeps everything, if not in a data folder of its own
+ * @param store where it keeps everything, if not in its own data folder
  */
 export async function startWorld(
   serveArgs: readonly string[] = [],
@@ -59,7 +59,7 @@ export async function startWorld(
   };
 }
 
-/** `serve`, ended at the end of the test at the latest. */
+/** `serve`, which ends with the test at the latest. */
 export async function serveUntilFinished(dataDir: string, args: readonly string[] = []): Promise<Serving> {
   const server = await startServe(dataDir, args);
   onTestFinished(async () => {
@@ -73,7 +73,7 @@ export async function runJson(args: readonly string[], options?: RunOptions): Pr
   return readDocument(await run([...args, '--json'], options));
 }
 
-/** A file that carries text as signature, which is all that is asked of it without a key. */
+/** A file with text as its signature, which is enough without a key. */
 export async function writeBundle(
   folder: string,
   name: string,

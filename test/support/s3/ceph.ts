@@ -11,7 +11,7 @@ import { S3_CREDENTIALS } from './s3-credentials.ts';
 
 const exec = promisify(execFile);
 
-/** What Debian calls the packages. */
+/** The names of the packages on Debian. */
 export const CEPH_PACKAGES = ['radosgw', 'ceph-mon', 'ceph-osd'] as const;
 const START_TIMEOUT_MS = 90_000;
 
@@ -20,7 +20,7 @@ export const cephIsInstalled = CEPH_PACKAGES.every(isInstalled);
 
 /**
  * Starts a one-node Ceph on loopback, all of it in `folder` and in memory: a monitor, an object store, and the gateway
- * that speaks S3. It outlives this process: `stopCeph` ends it.
+ * that speaks S3. It outlives this process; `stopCeph` ends it.
  * @returns the gateway's URL; `S3_CREDENTIALS` is its only user
  */
 export async function startCeph(folder: string): Promise<string> {
@@ -123,7 +123,7 @@ async function createKeys(keyring: string): Promise<void> {
   }
 }
 
-/** Adds a user with their own keys to the gateway that `startCeph` started in the folder. */
+/** Adds a user with its own keys to the gateway that `startCeph` started in the folder. */
 export async function createCephUser(
   folder: string,
   uid: string,

@@ -1,10 +1,10 @@
-/** The key that the S3 stores of the tests know. `test/vitest.config.ts` puts it where the AWS SDK looks. */
+/** The key for the S3 stores of the tests. `test/vitest.config.ts` puts it where the AWS SDK finds it. */
 export const S3_CREDENTIALS = {
   accessKey: 'AKIASYNCKITOTATESTS0',
   secretKey: 'not-a-secret-only-for-tests',
 } as const;
 
-/** The environment in which the AWS SDK finds that key, and looks nowhere else. */
+/** An environment where the AWS SDK finds that key and no other. */
 export const S3_ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: S3_CREDENTIALS.accessKey,
   AWS_SECRET_ACCESS_KEY: S3_CREDENTIALS.secretKey,

@@ -1,7 +1,7 @@
 import { ListMultipartUploadsCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import type { S3Place } from './s3-place.ts';
 
-/** How many objects a place has where upload URLs write and where download URLs read, and what is uploaded in parts. */
+/** The number of objects where upload URLs write and where download URLs read, and the uploads in parts. */
 export async function objectsIn({ location, ...settings }: S3Place) {
   const client = new S3Client(settings);
   const { bucket: Bucket, prefix } = location;

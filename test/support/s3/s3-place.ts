@@ -6,7 +6,7 @@ import { CEPH_PACKAGES, cephIsInstalled } from './ceph.ts';
 import { type FakeS3, type FakeS3Options, startFakeS3 } from './fake-s3/start-fake-s3.ts';
 import { CEPH_BUCKET, sharedCeph } from './shared-ceph.ts';
 
-/** Where in a store a test has its objects for itself. */
+/** A place in a store that a test has for itself. */
 export interface S3Place {
   readonly endpoint: string;
   readonly region: string;
@@ -14,7 +14,7 @@ export interface S3Place {
   readonly location: S3Location;
 }
 
-/** Ceph takes some 15 seconds; longer where everything else runs at the same time. */
+/** Ceph takes about 15 seconds, or longer if everything else runs at the same time. */
 export const CEPH_START_MS = 120_000;
 
 /** An empty place in a fake store, until the test is finished. */
@@ -24,16 +24,16 @@ export async function fakeS3Place(options: FakeS3Options = {}): Promise<S3Place 
   return { fake, ...placeIn(fake.url, fake.bucket) };
 }
 
-/** A fresh prefix of a bucket. */
+/** A new prefix in a bucket. */
 export function placeIn(endpoint: string, bucket: string): S3Place {
   const location = { bucket, prefix: `${randomUUID()}/` };
   return { endpoint, region: 'us-east-1', forcePathStyle: true, location };
 }
 
 /**
- * Declares tests on a real store: Ceph's gateway, which this run's test files share. Where Ceph is not installed they
+ * Declares tests on a real store: Ceph's gateway, which this run's test files share. If Ceph is not installed they
  * are skipped by name; the tiers that each commit runs leave them out.
- * @param tests gets what gives an empty place
+ * @param tests gets a function that returns an empty place
  */
 export function describeOnCeph(name: string, tests: (open: () => Promise<S3Place>) => void): void {
   if (!isStorageInTier('Ceph')) return;

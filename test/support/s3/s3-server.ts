@@ -14,7 +14,7 @@ const POLL_OFTEN = { first: 20, max: 100 };
 /** The server polls for nothing: only a request to complete an upload finalizes it. */
 export const NEVER = { first: 1e9, max: 1e9 };
 
-/** The server with its files in an S3 store, which has a clock of its own: so both have the real one. */
+/** The server with its files in an S3 store, which has its own clock: so both use the real one. */
 export async function openS3Server(
   dataDir: string,
   place: S3Place,

@@ -9,13 +9,13 @@ const HOUR = 60 * 60 * 1000;
 
 export interface OpenS3 extends OpenStorage {
   readonly storage: S3Storage;
-  /** Brings bytes where a PUT to an upload URL brings them. */
+  /** Stores bytes where a PUT to an upload URL does. */
   arrive(bytes: Buffer, uploadId: string): Promise<void>;
 }
 
 let uploads = 0;
 
-/** The storage in a prefix of its own, and what clients and time do to it. */
+/** The storage in its own prefix, and what clients and time do to it. */
 export async function openS3(place: S3Place, options: Partial<S3StorageOptions> = {}): Promise<OpenS3> {
   const storage = await S3Storage.open({ ...place, clock: () => new Date(), ...options });
   onTestFinished(() => storage.close());

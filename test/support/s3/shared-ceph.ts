@@ -8,12 +8,12 @@ import { startCeph, stopCeph } from './ceph.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the run's gateway is, or will be once a test asks for it. */
+    /** Where the run's gateway is, or will be once a test needs it. */
     cephFolder: string;
   }
 }
 
-/** The bucket that all tests share, each in a prefix of its own. */
+/** The bucket that all tests share, each with its own prefix. */
 export const CEPH_BUCKET = 'synckit-ota-tests';
 
 /** Called by vitest before a run, for each tier and for all: nothing is started until a test needs it. */
@@ -24,7 +24,7 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
   return () => stopCeph(folder);
 }
 
-/** The one gateway of this run, started by whichever test file asks first. @returns its URL */
+/** The one gateway of this run, started by the first test file that needs it. @returns its URL */
 export async function sharedCeph(folder: string): Promise<string> {
   const ready = join(folder, 'ready');
   const isFirst = await mkdir(join(folder, 'starting')).then(
@@ -50,7 +50,7 @@ async function startWithBucket(folder: string): Promise<string> {
   return url;
 }
 
-/** Creates a bucket by the credentials that the environment has. */
+/** Creates a bucket with the credentials in the environment. */
 export async function createBucket(endpoint: string, bucket: string): Promise<void> {
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });
   await client.send(new CreateBucketCommand({ Bucket: bucket }));

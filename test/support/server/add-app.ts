@@ -2,7 +2,7 @@ import type { Database } from '../../../src/database/database.ts';
 import { createAppWithToken, type NewApp } from '../../../src/database/queries/apps.ts';
 import { SCOPES } from '../../../src/protocol/token.ts';
 
-/** As `apps create` does, without the time a process takes. The token may do everything. */
+/** Does what `apps create` does, without starting a process. The token has all scopes. */
 export async function addApp(
   { queries, clock }: Database,
   app: NewApp = { name: 'My App' },

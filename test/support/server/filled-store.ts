@@ -11,7 +11,7 @@ import { MAC, NOW, SHA_B, StoreWithApp } from './store-with-app.ts';
 export interface FilledStore {
   readonly database: Database;
   readonly store: StoreWithApp;
-  /** As it is now. */
+  /** Its current snapshot. */
   snapshot(): Promise<Snapshot>;
 }
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunOptions, type Serving, startServe } from '../process/binary.ts';
 
-/** How long a node may go on not starting, in milliseconds, while what it needs is away. */
+/** How long a node keeps trying to start without its dependencies, in milliseconds. */
 const START_PATIENCE_MS = 60_000;
-/** As systemd's `RestartSec`, only sooner. */
+/** Like systemd's `RestartSec`, but shorter. */
 const START_AGAIN_MS = 200;
 
-/** One `serve` of several, always at the same address, that things happen to. */
+/** One `serve` of several, always at the same address, to kill and to pause. */
 export class FleetNode {
   readonly port: number;
   readonly url: string;
@@ -14,9 +14,9 @@ export class FleetNode {
   readonly #options: RunOptions;
   #serving: Serving | undefined;
   #state: 'up' | 'paused' | 'down' = 'down';
-  /** When it was stopped, and went on; infinity while it does not. By `performance.now()`, as all times here. */
+  /** When it was paused and resumed; infinity while it is paused. By `performance.now()`, as all times here. */
   readonly pauses: { readonly from: number; until: number }[] = [];
-  /** When its last start or its going on began; undefined while it is neither. */
+  /** When it last started or resumed; undefined while it is not running. */
   upSince: number | undefined;
 
   /** @param args options of `serve` besides the port */
@@ -31,12 +31,12 @@ export class FleetNode {
     return this.#state;
   }
 
-  /** The log of its last life. */
+  /** The log since its last start. */
   logs(): Record<string, unknown>[] {
     return this.#serving?.logs() ?? [];
   }
 
-  /** Starts it, again and again until it listens, as whoever looks after services does. */
+  /** Starts it, repeatedly until it listens, as a service manager does. */
   async start(): Promise<void> {
     for (const deadline = performance.now() + START_PATIENCE_MS; ; await sleep(START_AGAIN_MS)) {
       this.upSince = performance.now();
@@ -56,7 +56,7 @@ export class FleetNode {
     await this.#serving?.stop('SIGKILL');
   }
 
-  /** Ends it as an operator does. @returns its exit code */
+  /** Stops it as an operator does. @returns its exit code */
   async stop(): Promise<number | null | undefined> {
     this.#leave('down');
     return this.#serving?.stop('SIGTERM');

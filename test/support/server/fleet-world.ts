@@ -12,15 +12,15 @@ export interface Answer {
   readonly document: any;
 }
 
-/** A fleet with one app, `my-app`, of which 1.0.0 is published; each node was asked for it. */
+/** A fleet with one app, `my-app`; its release 1.0.0 is published and was requested from each node. */
 export interface FleetWorld extends Fleet {
-  /** Starts a publish by way of nginx. */
+  /** Starts a publish through nginx. */
   begin(version: string): Promise<Running>;
-  /** Expects it to end well. */
+  /** Publishes and expects success. */
   publish(version: string): Promise<void>;
-  /** Asks as an app that has this version, one server or nginx. */
+  /** Checks as an app with this version, at one server or nginx. */
   check(current?: string, server?: string): Promise<Response>;
-  /** What an app of 0.9.0 is answered: a version, or a status. */
+  /** The response to an app of 0.9.0: a version, or a status. */
   offered(server?: string): Promise<string | number>;
   /** A call under `/apps/{app_id}`. */
   call(method: string, path: string, body?: object, server?: string): Promise<Answer>;

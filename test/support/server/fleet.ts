@@ -17,19 +17,19 @@ export interface Fleet {
   readonly nodes: readonly FleetNode[];
   readonly nginx: ExampleProxy;
   readonly place: S3Place;
-  /** The one the nodes are on, by connections of its own. */
+  /** The nodes' database, on separate connections. */
   readonly database: Database;
 }
 
 export interface FleetSuite {
   readonly postgres: PostgresServer;
-  /** Starts a fleet that is gone when the test is finished. @param serveArgs further options of each `serve` */
+  /** Starts a fleet that ends with the test. @param serveArgs further options of each `serve` */
   startFleet(serveArgs?: readonly string[]): Promise<Fleet>;
 }
 
 /**
- * Declares tests of a fleet; where what it needs is not installed they are skipped by name. The bucket is Ceph's where
- * that is installed.
+ * Declares tests of a fleet; they are skipped by name if something is not installed. The bucket is in Ceph if that is
+ * installed.
  */
 export function describeOnFleet(name: string, tests: (suite: FleetSuite) => void): void {
   describe.skipIf(!nginxIsInstalled)('(needs nginx)', () => {

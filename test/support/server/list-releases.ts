@@ -1,6 +1,6 @@
 import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
 
-/** The releases of an app on our server, without any of our client. */
+/** The releases of an app on our server, without our client code. */
 export async function listReleases(
   server: string,
   { id, token }: { readonly id: string; readonly token: string },

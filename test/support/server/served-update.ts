@@ -10,7 +10,7 @@ export interface ServedUpdate {
   readonly bytes: Buffer;
 }
 
-/** Asks and downloads as an installed app does, without any of our client. @returns undefined when none is offered */
+/** Checks and downloads as an installed app does, without our client code. @returns undefined when none is offered */
 export async function fetchServed(
   server: URL | string,
   slug: string,
@@ -29,7 +29,7 @@ export async function fetchServed(
   return { version, signature, bytes: Buffer.from(await file.arrayBuffer()) };
 }
 
-/** Expects that each platform is offered that version, and exactly what was signed for it, or nothing where that is allowed. */
+/** Expects that each platform is offered that version and exactly its signed file, or nothing if that is allowed. */
 export async function expectServed(
   server: URL | string,
   slug: string,

@@ -19,7 +19,7 @@ export interface TestServer {
   /** Its storage, unless another was given. */
   readonly disk: DiskStorage;
   now: Date;
-  /** Starts listening on loopback; its URLs point there from then on, or to the proxy it is reached by. */
+  /** Starts listening on loopback; from then on its URLs point there, or to the proxy in front of it. */
   listen(reachedBy?: URL): Promise<Listening>;
   createApp(app?: Partial<NewApp>): Promise<{ id: string; token: string }>;
   createToken(
@@ -32,8 +32,8 @@ export interface TestServer {
 export const TEST_PUBLIC_URL = 'https://updates.example.com';
 
 /**
- * Opens a server on `dataDir`, which may hold an earlier one's store, or on another database, which it closes. The
- * caller closes it.
+ * Opens a server on `dataDir`, which may have an earlier store, or on another database, which it closes. The caller
+ * closes the server.
  */
 export async function openTestServer(
   dataDir: string,

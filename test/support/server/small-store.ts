@@ -8,13 +8,13 @@ import type { S3Place } from '../s3/s3-place.ts';
 import { storageOptions } from './storage-options.ts';
 import { keyOf, LINUX, StoreWithApp } from './store-with-app.ts';
 
-/** The options of `copy` for a store and a place in another. */
+/** The options of `copy` for a store and its target. */
 export function copyArgs(dataDir: string, place: S3Place): string[] {
   const [, ...storage] = storageOptions(place);
   return ['copy', '--from-data-dir', dataDir, '--to-storage', ...storage];
 }
 
-/** A file of a store: where it is, and the name it has in a bucket too. */
+/** A file of a store: its path, and its name, which is the same in a bucket. */
 export interface SmallStoreFile {
   readonly key: string;
   readonly path: string;

@@ -2,12 +2,12 @@ import { inject } from 'vitest';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Which stores a tier runs on: the pairs of each commit, those beside them, or all. */
+    /** The stores that a tier runs on: the pairs of each commit, the remaining ones, or all. */
     stores: 'pairs' | 'others' | 'all';
   }
 }
 
-/** Where a server has its database and its files. */
+/** Where a server keeps its database and its files. */
 export interface StorePair {
   readonly engine: 'SQLite' | 'PostgreSQL';
   readonly files: 'disk' | 'fake' | 'Ceph';

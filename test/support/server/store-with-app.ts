@@ -17,7 +17,7 @@ export const MAC: Platform = { target: 'darwin', arch: 'aarch64' };
 export const SHA_A = 'a'.repeat(64);
 export const SHA_B = 'b'.repeat(64);
 
-/** A store with an app in it, and short words for what a test puts there first. */
+/** A store with an app in it, and methods for what a test adds first. */
 export class StoreWithApp {
   readonly db: Database['queries'];
   readonly appId: string;

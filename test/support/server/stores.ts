@@ -23,17 +23,17 @@ export interface Store {
   readonly dataDir: string;
   /** Names the store to `serve`, beside `--data-dir`. */
   readonly serveArgs: readonly string[];
-  /** How many files are where uploads arrive, and where downloads read. */
+  /** The number of files where uploads arrive, and where downloads read. */
   kept(): Promise<{ readonly staging: number; readonly artifacts: number }>;
   /** Where files are, if not on the disk. */
   readonly place?: S3Place;
   readonly fake?: FakeS3;
-  /** Moves all clocks, where that can be done. */
+  /** Moves all clocks; undefined if that is not possible. */
   advance?(milliseconds: number): void;
   close(): Promise<void>;
 }
 
-/** One of the ways to keep what the server keeps. */
+/** One of the ways to store the server's data. */
 export interface Combination extends StorePair {
   /** The caller closes it. @param dataDir an empty folder */
   create(dataDir: string): Promise<Store>;
@@ -41,19 +41,19 @@ export interface Combination extends StorePair {
   start(): Promise<Store>;
 }
 
-/** Opens a place for files; its `open` makes a node of them and a database. */
+/** Opens a place for files; its `open` makes a node from it and a database. */
 type OpenFiles = (dataDir: string) => Promise<Omit<Store, 'open' | 'openDatabase' | 'dataDir'> & Files>;
 
 interface Files {
   node(overrides: Partial<Services>): Promise<TestServer>;
 }
 
-/** A new database: gives the URL of one that is not in the data folder. */
+/** Creates a database: returns its URL if it is not in the data folder. */
 type NewDatabase = () => Promise<string | undefined>;
 
 /**
  * Declares tests for each engine with each storage: {SQLite, PostgreSQL} × {disk, the fake store, Ceph}, as far as the
- * tier runs on them. Those that need what is not installed are skipped, and say so by their name.
+ * tier runs on them. Those that need something that is not installed are skipped by name.
  */
 export function describeOnEachStore(
   name: string,

@@ -8,10 +8,10 @@ import {
   signFile,
 } from '../../../src/protocol/minisign-signer.ts';
 
-/** A key pair of our own signer. A contract test holds it against Tauri's, which takes a process for each file. */
+/** A key pair of our own signer. A contract test compares it with Tauri's, which needs a process for each file. */
 export interface InProcessKey {
   readonly pair: SigningKeyPair;
-  /** As `plugins.updater.pubkey` takes it. */
+  /** In the form for `plugins.updater.pubkey`. */
   readonly publicKey: string;
 }
 

@@ -13,7 +13,7 @@ export const SIX: readonly Platform[] = TARGETS.flatMap((target) =>
 );
 export const DEB: Platform = { ...LINUX, bundleType: 'deb' };
 
-/** A file with its signature beside it, of random bytes or these, and what inspecting it finds. */
+/** A file of random or given bytes with its signature beside it, and the result of inspecting it. */
 export async function writeArtifact(
   folder: string,
   platform: Platform,

@@ -11,9 +11,9 @@ const exec = promisify(execFile);
 export const hasMinisign = isInstalled('minisign');
 
 /**
- * Has minisign verify bytes.
- * @param publicKey as `plugins.updater.pubkey` takes it
- * @param signature as a check answers it
+ * Verifies bytes with minisign.
+ * @param publicKey in the form for `plugins.updater.pubkey`
+ * @param signature in the form of a check's response
  */
 export async function minisignAccepts(publicKey: string, bytes: Buffer, signature: string): Promise<boolean> {
   const folder = await tempFolder();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { tarGz } from './archives.ts';
 
-/** What a package is to say of itself, in the words of its system. */
+/** What a package says about itself, in the terms of its system. */
 export interface PackageOptions {
   readonly name?: string;
   readonly version?: string;
@@ -40,7 +40,7 @@ type RpmEntry = readonly [tag: number, type: number, value: string | number | Bu
 
 /**
  * An RPM package without files, of format 4: lead, signatures, header, and an empty gzipped cpio.
- * @param reserved bytes that are kept free among the signatures, so that they end anywhere
+ * @param reserved bytes that are kept free among the signatures, so that their end varies
  */
 export function rpmPackage(options: PackageOptions = {}, reserved = 32): Buffer {
   const { name = 'note-taker', version = '1.2.0', arch = 'x86_64' } = options;

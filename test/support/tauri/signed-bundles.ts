@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Platform } from '../../../src/protocol/platform.ts';
 import { generateKey, type SigningKey, signFile } from './signer.ts';
 
-/** A file as `tauri build` names it, with the signature that the real signer made for it. */
+/** A file as `tauri build` names it, with its signature by the real signer. */
 export interface SignedBundle extends Platform {
   readonly name: string;
   readonly bytes: Buffer;
@@ -20,9 +20,9 @@ const BUNDLES = [
 ] as const;
 
 /**
- * Three files, each of another size so that requests can be told apart, signed with this key or a new one.
+ * Three files of different sizes, so that requests can be told apart, signed with this key or a new one.
  * @param size in bytes, about; the second may be a large one
- * @param appVersion to be named in the trusted comments
+ * @param appVersion for the trusted comments
  */
 export async function signBundles(
   size: number,
@@ -42,7 +42,7 @@ export async function signBundles(
   return { key, bundles };
 }
 
-/** Writes the files with their signatures beside them. @returns what a publish is asked for */
+/** Writes the files with their signatures beside them. @returns the artifacts of a publish request */
 export async function writeBundles(folder: string, bundles: readonly SignedBundle[]) {
   for (const { name, bytes, signature } of bundles) {
     await writeFile(join(folder, name), bytes);

@@ -8,9 +8,9 @@ const run = promisify(execFile);
 
 /** A key pair of the real `tauri signer`. */
 export interface SigningKey {
-  /** The text of the key file, as `TAURI_SIGNING_PRIVATE_KEY` takes it. */
+  /** The text of the key file, for `TAURI_SIGNING_PRIVATE_KEY`. */
   readonly privateKey: string;
-  /** The text of the `.key.pub` file, as `plugins.updater.pubkey` takes it. */
+  /** The text of the `.key.pub` file, for `plugins.updater.pubkey`. */
   readonly publicKey: string;
   readonly password: string;
 }
@@ -45,7 +45,7 @@ export async function signFile(
   return `${file}.sig`;
 }
 
-/** Ours without the signing settings of the person running the tests. */
+/** This process's environment without signing settings. */
 function environment(signing: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TAURI_'));
   return { ...Object.fromEntries(inherited), ...signing };

@@ -9,9 +9,9 @@ import { tempFolder } from '../process/temp-folder.ts';
 export const TAURI = fileURLToPath(new URL('../../../node_modules/.bin/tauri', import.meta.url));
 
 /**
- * Has `tauri dev` or `tauri build` read a project's configuration, up to where Cargo would be run.
- * @returns what its `--config`s amount to, as Cargo's build of the app is told
- * @throws with what it printed when it takes no such configuration
+ * Lets `tauri dev` or `tauri build` read a project's configuration, up to the call of Cargo.
+ * @returns the merged `--config`s, as they are passed to Cargo
+ * @throws with its output if it rejects the configuration
  */
 export async function configureWithTauri(project: string, args: readonly string[]): Promise<unknown> {
   const folder = await tempFolder();

@@ -20,7 +20,7 @@ export async function copyProject(changes: Readonly<Record<string, unknown>> = {
   return project;
 }
 
-/** Changes fields of its configuration; undefined takes one away. */
+/** Changes fields of its configuration; undefined removes one. */
 export async function changeConfig(
   project: string,
   changes: Readonly<Record<string, unknown>>,
@@ -35,21 +35,21 @@ export async function changeConfig(
 export interface BuildOptions {
   readonly product?: string;
   readonly version?: string;
-  /** `--target`; decides the archs too. */
+  /** `--target`, which also decides the archs. */
   readonly triple?: string;
   readonly profile?: string;
   /** Two on a Mac for a universal app. */
   readonly archs?: readonly Arch[];
-  /** What is inside, where it is not what was asked for. */
+  /** The contents, if they differ from what is expected. */
   readonly archsInside?: readonly Arch[];
-  /** What packages say they are, where they do not say it as their files' names do. */
+  /** What packages say about themselves, if it differs from their file names. */
   readonly versionInside?: string;
   readonly nameInside?: string;
   /** `bundle.createUpdaterArtifacts`. */
   readonly updaterArtifacts?: boolean | 'v1Compatible';
   /** Cargo's target folder; the project's own when absent. */
   readonly targetFolder?: string;
-  /** Makes `<file>.sig`. Without it that holds what only looks like a signature from afar. */
+  /** Creates `<file>.sig`, by default with text that only resembles a signature. */
   readonly sign?: (file: string) => Promise<unknown>;
 }
 
@@ -61,7 +61,7 @@ const WORDS = {
 } as const;
 
 /**
- * Lays out what `tauri build` leaves on a system: small files with genuine headers, and what else lies about.
+ * Creates the output of `tauri build` on a system: small files with genuine headers, and other files beside them.
  * @returns the files an updater could take, by their names
  */
 export async function layOutBuild(

@@ -9,14 +9,14 @@ import { DEFECTS, type Defect } from './defect.ts';
 import { startFakeS3 } from './start-fake-s3.ts';
 
 /*
- * Each defect does harm to whoever relies on what it breaks: otherwise that the server survives it would show nothing.
+ * Each defect harms a client that relies on what it breaks: otherwise a server that survives it would prove nothing.
  */
 
 const MIB = 1024 * 1024;
 const BYTES = randomBytes(1000);
 const LARGE = randomBytes(6 * MIB);
 
-/** A client that takes the store's word for everything. */
+/** A client that trusts the store in everything. */
 class Naive {
   readonly #bucket: S3Bucket;
 
@@ -43,7 +43,7 @@ class Naive {
     return Buffer.concat(chunks).equals(bytes);
   }
 
-  /** What was put is there. */
+  /** The object is there. */
   async keeps(bytes: Buffer = BYTES): Promise<boolean> {
     await this.put(bytes);
     return this.reads('file', bytes);
@@ -55,7 +55,7 @@ class Naive {
     return this.reads('copy', BYTES);
   }
 
-  /** Of a file that is there. */
+  /** For an existing object. */
   async copiesLarge(): Promise<boolean> {
     const source = await this.#bucket.head('large');
     if (source === undefined) return false;
@@ -63,7 +63,7 @@ class Naive {
     return this.reads('copy', LARGE);
   }
 
-  /** @returns what the store calls it */
+  /** @returns the error code, '' if there is none */
   async completesUnknown(): Promise<string> {
     const input = { Bucket: this.#bucket.name, Key: 'large', UploadId: 'unknown' };
     const command = new CompleteMultipartUploadCommand({ ...input, MultipartUpload: { Parts: [] } });
@@ -85,7 +85,7 @@ async function copiesWithItsETag(naive: Naive): Promise<boolean> {
   return naive.copies((await naive.head())?.etag);
 }
 
-/** What is true of a store that is well, and not of one with the defect. */
+/** What is true of a sound store, and not of one with the defect. */
 const RELIED_ON: Readonly<Record<Defect, (naive: Naive) => Promise<boolean>>> = {
   chunked_accepted: (naive) =>
     naive.refuses(BYTES, { body: new Blob([new Uint8Array(BYTES)]).stream(), duplex: 'half' } as RequestInit),

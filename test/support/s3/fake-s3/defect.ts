@@ -1,6 +1,6 @@
 /**
- * What S3 stores were seen to get wrong (SeaweedFS, RustFS, versitygw, MinIO, Ceph), or might: each is off unless a
- * test switches it on.
+ * Defects that S3 stores have (SeaweedFS, RustFS, versitygw, MinIO, Ceph) or could have: each is off unless a test
+ * switches it on.
  */
 export const DEFECTS = {
   chunked_accepted: 'takes a PUT that does not say how long it is',

@@ -23,11 +23,11 @@ export interface Conditions {
 
 /** How often a read meets `stale_read` or `not_yet_there` after a change. */
 const LATE_READS = 1;
-/** One bucket in memory, with what may be wrong with it. */
+/** One bucket in memory, with its defects. */
 export class ObjectStore {
   readonly objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, MultipartUploadKey>();
-  /** Smallest part but the last, in bytes: as S3 has it, unless a test says otherwise. */
+  /** The smallest size of a part but the last, in bytes: that of S3, unless a test changes it. */
   minPart = 5 * 1024 * 1024;
   readonly #defects: ReadonlySet<Defect>;
   readonly #now: () => Date;
@@ -44,7 +44,7 @@ export class ObjectStore {
     return this.#keep(key, { ...this.#object(kept), ...said });
   }
 
-  /** What a read finds. @throws S3Error */
+  /** The result of a read. @throws S3Error */
   find(key: string, conditions: Conditions = {}): StoredObject {
     const late = this.#late.get(key);
     let object = this.objects.get(key);
@@ -54,7 +54,7 @@ export class ObjectStore {
     return object;
   }
 
-  /** What a list finds: with `stale_list`, what the one before should have found. */
+  /** The result of a list: with `stale_list`, what the previous one should have found. */
   listed(): ReadonlyMap<string, StoredObject> {
     const before = this.#listed ?? new Map();
     this.#listed = new Map(this.objects);

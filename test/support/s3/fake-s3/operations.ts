@@ -17,13 +17,13 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
-  /** Send so much of the body, then break off. */
+  /** Send this part of the body, then abort. */
   readonly cutAt?: number;
 }
 
 type Perform = (store: ObjectStore, operation: Operation, defects: ReadonlySet<Defect>) => Answer;
 
-/** What each operation needs as a right, in the notation of AWS, and what it does. */
+/** The right that each operation needs, in the notation of AWS, and what it does. */
 const OPERATIONS: Readonly<Record<string, readonly [string, Perform]>> = {
   'GET bucket list-type': ['s3:ListBucket', list],
   'GET bucket uploads': ['s3:ListBucketMultipartUploads', listUploads],

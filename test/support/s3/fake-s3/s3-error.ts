@@ -1,4 +1,4 @@
-/** The error codes of S3 that the fake answers, with their status. */
+/** The error codes of S3 that the fake returns, with their status. */
 const STATUS = {
   AccessDenied: 403,
   AuthorizationHeaderMalformed: 400,
@@ -22,7 +22,7 @@ const STATUS = {
   XAmzContentSHA256Mismatch: 400,
 } as const;
 
-/** An answer that is an error, as S3 words it. */
+/** An error response in the format of S3. */
 export class S3Error extends Error {
   readonly code: keyof typeof STATUS;
   readonly fields: Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 import { createHash, createHmac } from 'node:crypto';
 import { S3Error } from './s3-error.ts';
 
-/** A request as its signature sees it. */
+/** A request as its signature covers it. */
 export interface SignedRequest {
   readonly method: string;
-  /** As it came: path and query, encoded. */
+  /** As received: path and query, encoded. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
@@ -14,9 +14,9 @@ export interface SignatureRules {
   readonly accessKey: string;
   readonly secretKey: string;
   readonly region: string;
-  /** What presigned URLs expire by; other requests go by the machine's clock, as the SDK does. */
+  /** The clock for the expiry of presigned URLs; other requests use the machine's clock, as the SDK does. */
   readonly now: Date;
-  /** Takes a signature over another length for good. */
+  /** Accepts a signature for a different length. */
   readonly anyLength: boolean;
   readonly twoAuth: boolean;
 }
@@ -122,7 +122,7 @@ function requireEqual(expected: string, actual: string, unless: () => boolean = 
   if (expected !== actual && !unless()) throw new S3Error('SignatureDoesNotMatch');
 }
 
-/** RFC 3986, as AWS wants it: everything but letters, digits and `-._~`. */
+/** RFC 3986, as AWS requires: everything but letters, digits and `-._~`. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

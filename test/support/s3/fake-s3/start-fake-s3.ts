@@ -18,13 +18,13 @@ export interface FakeS3 {
   readonly url: string;
   readonly bucket: string;
   readonly store: ObjectStore;
-  /** What is wrong with it: may be changed at any time. */
+  /** Its defects: can be changed at any time. */
   readonly defects: Set<Defect>;
-  /** Rights the key lacks, in the notation of AWS: `s3:GetObject`. */
+  /** Rights that the key lacks, in the notation of AWS: `s3:GetObject`. */
   readonly denied: Set<string>;
   /** `METHOD target` of each request so far, with the names of its headers. */
   readonly requests: { readonly line: string; readonly headers: readonly string[] }[];
-  /** Answers a request in place of the store, or lets it through by undefined; either may come late. */
+  /** Answers a request in place of the store, or passes it on by returning undefined; either can be delayed. */
   intercept: ((operation: Operation) => Answer | undefined | Promise<Answer | undefined>) | undefined;
   close(): Promise<void>;
 }

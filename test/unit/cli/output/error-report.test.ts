@@ -7,7 +7,7 @@ import { captureOutput } from '../../../support/process/captured-output.ts';
 
 const written = captureOutput();
 
-/** Design 3: what scripts rely on. */
+/** What scripts rely on. */
 const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {
   usage: 2,
   unauthorized: 3,
@@ -55,9 +55,9 @@ describe('an error', () => {
   test.each([
     [{}, false],
     [{ verbose: true }, true],
-  ])('with %j shows its cause: %s', (options, tells) => {
+  ])('with %j shows its cause: %s', (options, isShown) => {
     report(new OtaError('network', 'no answer', { cause: new Error('ECONNREFUSED') }), options);
-    expect(written.stderr.includes('ECONNREFUSED')).toBe(tells);
+    expect(written.stderr.includes('ECONNREFUSED')).toBe(isShown);
     expect(written.stderr).not.toContain('    at ');
   });
 
