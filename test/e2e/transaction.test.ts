@@ -182,7 +182,7 @@ describe('publish --channel', () => {
   });
 });
 
-describe('kinds of bundle', () => {
+describe('bundle types', () => {
   test('pains 6: are published side by side, and can be checked by name', async () => {
     const world = await startWorld();
     await writeBundle(world.folder, 'App.AppImage');

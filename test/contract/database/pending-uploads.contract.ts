@@ -222,11 +222,11 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
 
     test.each<[string, Partial<ResumableUpload>]>([
       ['platform', MAC],
-      ['kind of bundle', { bundleType: 'deb' }],
+      ['bundle type', { bundleType: 'deb' }],
       ['size', { fileSize: 6 }],
       ['hash', { sha256: SHA_B }],
       ['signature', { signature: 'another' }],
-      ['signature, which is none,', { signature: null }],
+      ['missing signature', { signature: null }],
       ['release', { releaseId: 'another' }],
     ])('that differ in their %s are not resumed', async (_, fields) => {
       const { db, id, find } = await openParted();
@@ -234,7 +234,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       expect(await find(fields)).toBeUndefined();
     });
 
-    test('can be resumed without a signature of their own, and for a kind of bundle', async () => {
+    test('can be resumed without their own signature, and for a bundle type', async () => {
       const { db, grant, releaseId, store, find } = await openParted();
       const unsigned = await grant(NOW, { ...parted, signature: null });
       await recordMultipart(db, unsigned, record('m1'));

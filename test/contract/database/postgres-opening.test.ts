@@ -244,7 +244,7 @@ describeOnPostgres('PostgreSQL', () => {
       return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
     };
 
-    test('have timeouts, also where the database’s own do not', async () => {
+    test('have timeouts, even if the database sets none', async () => {
       const url = await postgres.server.createEmptyDatabase();
       const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
       for (const name of names) await postgres.server.sql(`alter database ${nameIn(url)} set ${name} = 0`);

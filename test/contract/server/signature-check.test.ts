@@ -44,7 +44,7 @@ describe('for an app with a public key', () => {
     expect(reply.statusCode).toBe(200);
   });
 
-  test('the release’s signature counts where the artifact has none', async () => {
+  test('the release’s signature counts if the artifact has none', async () => {
     const app = await Publisher.on(await startServer(), { pubkey: key.publicKey });
     const releaseId = await app.createRelease('1.2.0', await sign(BYTES, key));
     const other = Buffer.from('THE APP, version 1.2.0');

@@ -81,7 +81,7 @@ describe('the control data of a Debian package', () => {
       expect(await readDebianPackage(join(folder, 'app.deb'))).toEqual(expected);
     });
 
-    test('made as by tauri-bundler is read by it in the same way', async () => {
+    test("made like tauri-bundler's is read in the same way by dpkg-deb", async () => {
       const file = join(await tempFolder(), 'app.deb');
       await writeFile(file, debianPackage());
       const { stdout } = await run('dpkg-deb', ['--field', file, 'Package', 'Version', 'Architecture']);

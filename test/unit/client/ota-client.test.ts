@@ -100,7 +100,7 @@ describe('the requests of the client', () => {
       answer: () => new HttpResponse(null, { status: 204 }),
     },
     {
-      name: 'check by kind of bundle and channel',
+      name: 'check by bundle type and channel',
       call: (api) =>
         api.check({ ...LINUX, bundleType: 'deb', slug: 'my-app', currentVersion: '1.1.0', channel: 'beta' }),
       request: 'GET /api/sync/ota/my-app/linux/x86_64/1.1.0?channel=beta&bundle_type=deb',

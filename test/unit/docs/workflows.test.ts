@@ -87,7 +87,7 @@ test('the blocks of YAML in the docs are YAML', () => {
   for (const document of documents) expect(document).toBeTypeOf('object');
 });
 
-describe('the action, where docs and examples use it', () => {
+describe('the action, as used in docs and examples,', () => {
   const uses = [...inDocs, ...inExamples].filter((step) => step.uses === ACTION_IN_APP);
 
   test('gets inputs that it has', async () => {

@@ -99,8 +99,8 @@ describe('parsePlatform', () => {
     ['another separator', 'linux/x86_64'],
     ['the two parts swapped', 'x86_64-linux'],
     ['something after it', 'linux-x86_64-deb-'],
-    ['a kind of bundle of another system', 'darwin-aarch64-deb'],
-    ['a kind of bundle that is never an update', 'darwin-aarch64-dmg'],
+    ['a bundle type of another system', 'darwin-aarch64-deb'],
+    ['a bundle type that is never an update', 'darwin-aarch64-dmg'],
     ['space around it', ' linux-x86_64 '],
     ['a Rust triple', 'x86_64-unknown-linux-gnu'],
   ])('refuses %s', (_, name) => {

@@ -35,7 +35,7 @@ describe('routes', () => {
     expect(examples.map(lineOf)).toEqual(['GET /api/sync/ota/my-app/darwin/aarch64/1.1.0']);
   });
 
-  test.each(documented)('have $method $path, with a token where api.md shows one', (request) => {
+  test.each(documented)('have $method $path, with a token if api.md shows one', (request) => {
     const found = all.filter(([, route]) => lineOf(route) === lineOf(request)).map(([, route]) => route);
     expect(found).toHaveLength(1);
     expect(found.map(({ access }) => (SCOPES as readonly string[]).includes(access))).toEqual([

@@ -19,7 +19,7 @@ describe('matches', () => {
   test.each([
     ['the required fields alone', VALID],
     ['every field', { ...VALID, urgent: false, note: 'soon', parts: [{ name: 'wheel', size: 4 }] }],
-    ['null where it is allowed', { ...VALID, note: null }],
+    ['null if it is allowed', { ...VALID, note: null }],
     ['a field it does not know', { ...VALID, colour: 'red' }],
     ['a whole number written with a point', JSON.parse('{"id":"abc","count":1.0}')],
   ])('accepts %s', (_, value) => {

@@ -14,7 +14,7 @@ describe('a data folder', () => {
   });
 
   test.skipIf(process.platform !== 'linux')(
-    'that cannot be made is refused, also where there are no files',
+    'that cannot be created is refused, also if there are no files',
     () => {
       expect(() => createPrivateFile('/proc/synckit-ota', 'file')).toThrow(
         expect.objectContaining({

@@ -122,7 +122,7 @@ describe('a command that succeeds', () => {
   });
 });
 
-test('text from elsewhere cannot be a workflow command', async () => {
+test('text from responses cannot be a workflow command', async () => {
   const { output } = await begin('publish', { json: true });
   const words = 'x\n::set-output name=status::published\n ##[error]y';
   output.note(words);

@@ -97,7 +97,7 @@ describe('the summary of an error', () => {
   });
 });
 
-describe('a name from elsewhere', () => {
+describe('a name from a server or file', () => {
   const HOSTILE = [
     'a|b.exe',
     '`code`.exe',

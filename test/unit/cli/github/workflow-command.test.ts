@@ -40,7 +40,7 @@ describe('a workflow command', () => {
   });
 });
 
-describe('text from elsewhere', () => {
+describe('text from a server', () => {
   test.each([
     ['::stop-commands::x', ': :stop-commands::x'],
     ['a\n  ::set-output name=status::published', 'a\n  : :set-output name=status::published'],

@@ -40,7 +40,7 @@ describe('the notes', () => {
   }
 
   test.each([
-    ['are left out where none are given', {}, undefined, undefined],
+    ['are left out if none are given', {}, undefined, undefined],
     ['are the text', { notes: 'Fixes – all of them.' }, undefined, 'Fixes – all of them.'],
     ['may be empty', { notes: '' }, undefined, ''],
     ['come from a file, without BOM and line end', {}, '\ufeff# New\n\n- thing\n\n', '# New\n\n- thing'],

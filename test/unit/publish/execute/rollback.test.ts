@@ -61,7 +61,7 @@ describe('a release of this run is rolled back', () => {
 describe('a release of this run stays', () => {
   test.each([
     ['a platform of another job', [stored(LINUX), stored(MAC)], 'darwin-aarch64'],
-    ['another kind of bundle', [stored({ ...LINUX, bundleType: 'rpm' })], 'linux-x86_64-rpm'],
+    ['another bundle type', [stored({ ...LINUX, bundleType: 'rpm' })], 'linux-x86_64-rpm'],
     ['other bytes for its platform', [stored(LINUX, 'b'.repeat(64))], 'linux-x86_64'],
   ])('with %s', async (_, artifacts, name) => {
     const outcome = await take([{ ...CREATED, artifacts }]);

@@ -23,12 +23,7 @@ test.each([
   ['another channel', { channel: 'beta' }, {}, 'release.other_channel'],
   ['the channel of everyone', { channel: 'stable' }, { channel: 'beta' }, 'release.other_channel'],
   ['other build metadata', { version: '1.2.0+2' }, {}, 'release.exists'],
-  [
-    'those that are live, where it is to be a draft',
-    { status: 'published' },
-    { draft: true },
-    'release.live',
-  ],
+  ['those that are live, if it is to be a draft', { status: 'published' }, { draft: true }, 'release.live'],
   ['those that are yanked', { status: 'yanked' }, {}, 'release.yanked'],
 ])('files are not added to a release of %s', (_, fields, request, id) => {
   expect(

@@ -119,7 +119,7 @@ test('a busy database is answered with 503 and Retry-After', async () => {
   expect(reply.headers['retry-after']).toBe('5');
 });
 
-test('a file that is in the database but not on the disk is answered with 5xx, so that a client asks elsewhere', async () => {
+test('a file that is in the database but not on the disk is answered with 5xx, so that a client tries another server', async () => {
   const server = await startServer();
   const app = await Publisher.on(server);
   const path = await app.downloadPath(await app.publish('1.0.0'));

@@ -148,7 +148,7 @@ describe('when the database is available again', () => {
     expect(await find()).toBe('2.0.0');
   });
 
-  test('the stale window begins anew', async () => {
+  test('the stale window starts again', async () => {
     const { unreliable, time, find } = await startOffers(300);
     unreliable.break();
     time.now += 299 * SECOND;

@@ -38,6 +38,6 @@ test.each([
   's3://bucket/staging',
   's3://bucket/artifacts/',
   's3://bucket/a/staging/b',
-])('%j is none', (text) => {
+])('%j is not a place in a bucket', (text) => {
   expect(parseS3Location(text)).toBeUndefined();
 });

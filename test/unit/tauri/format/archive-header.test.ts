@@ -30,7 +30,7 @@ describe('a packed macOS app', () => {
     ['before its executable', { ...plist, ...sidecar, ...executable }],
     ['after its executable', { ...executable, ...sidecar, ...plist }],
     ['between executables', { ...sidecar, ...plist, ...executable }],
-  ])('is read where its Info.plist comes %s', async (_, entries) => {
+  ])('is read if its Info.plist comes %s', async (_, entries) => {
     expect(await readPackedApp(await packed(entries))).toEqual({ header, version: '1.2.0' });
   });
 
