@@ -116,7 +116,7 @@ class Execution {
     if (created) await rollBack(this.#publisher, { release, artifacts, slug });
     else {
       // It existed before, another job was faster, or the response to its creation was lost.
-      const message = `${release.version} is not rolled back: this run may not have created it`;
+      const message = `${release.version} was not rolled back: this run may not have created it`;
       this.#publisher.report({ type: 'warning', message });
     }
   }

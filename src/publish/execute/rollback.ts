@@ -30,7 +30,7 @@ export async function rollBack(publisher: Publisher, request: RollbackRequest): 
   try {
     const result = await deleteIfOwn(publisher, request);
     if (result.kind === 'deleted') report({ type: 'rolled_back', release });
-    else if (result.kind === 'kept') warn(`is not rolled back: ${result.reason}`);
+    else if (result.kind === 'kept') warn(`was not rolled back: ${result.reason}`);
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
     warn(`could not be rolled back: ${error.message}`);

@@ -65,7 +65,7 @@ function versionWarnings(request: ReleaseRequest, { releases }: ServerState): st
   const higher = highestLive(releases, request);
   if (higher !== undefined && compareVersions(higher.version, version) > 0) {
     warnings.push(
-      `${higher.version} is live and higher, so ${version} is offered only on platforms it has no file for`,
+      `${higher.version} is live and higher, so ${version} is offered only on platforms that ${higher.version} has no file for`,
     );
   }
   return warnings;

@@ -122,6 +122,6 @@ function signatureIssues(artifacts: readonly LocalArtifact[], server: ServerStat
 }
 
 function noSlugIssue(): Issue {
-  const message = 'the app has no slug yet, so installed apps could not ask for updates';
+  const message = 'the app has no slug yet, so installed apps cannot check for updates';
   return { id: 'app.no_slug', code: 'usage', message, hint: 'Pass --slug with the one you want.' };
 }

@@ -31,7 +31,7 @@ export function orderIssues(request: ReleaseRequest, releases: readonly ReleaseR
   const live = highestLive(releases, request);
   if (request.allowLower || live === undefined || compareVersions(request.version, live.version) > 0)
     return [];
-  const message = `${live.version} is live and ${request.version} is lower, so apps on it would never be offered this one`;
+  const message = `${live.version} is live and ${request.version} is lower, so apps on ${live.version} would never be offered it`;
   const hint = 'Raise the version, or pass --allow-lower to publish it anyway.';
   return [{ id: 'release.lower_version', code: 'preflight_refused', message, hint }];
 }

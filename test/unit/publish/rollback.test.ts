@@ -30,7 +30,7 @@ function failingWay(world: PublishWorld, isThis: Point, at: 'before' | 'after', 
   return way;
 }
 
-const STAYS = '1.2.0 is not rolled back: this run may not have created it';
+const STAYS = '1.2.0 was not rolled back: this run may not have created it';
 
 function warningsOf({ publisher }: Way): string[] {
   return publisher.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
@@ -74,7 +74,7 @@ describe.each(['before', 'after'] as const)('a publish that is to be rolled back
     };
     const { outcome } = await world.run({ artifacts: world.filesOf(...MINE), rollbackOnFailure: true }, way);
     expect(outcome).toMatchObject({ code });
-    expect(warningsOf(way)).toContainEqual('1.2.0 is not rolled back: another job uploaded darwin-aarch64');
+    expect(warningsOf(way)).toContainEqual('1.2.0 was not rolled back: another job uploaded darwin-aarch64');
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 
@@ -142,7 +142,7 @@ describe('nothing is rolled back', () => {
       if (atGoingLive(request)) throw FAILED;
     };
     await world.run({ artifacts: world.filesOf(LINUX), rollbackOnFailure: true }, way);
-    expect(warningsOf(way)).toContainEqual('1.2.0 is not rolled back: another job has added files');
+    expect(warningsOf(way)).toContainEqual('1.2.0 was not rolled back: another job has added files');
     expect(await world.offered(MAC)).toBe('1.2.0');
   });
 

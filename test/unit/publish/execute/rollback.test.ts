@@ -66,14 +66,14 @@ describe('a release of this run stays', () => {
   ])('with %s', async (_, artifacts, name) => {
     const outcome = await take([{ ...CREATED, artifacts }]);
     expect(outcome).toEqual({
-      said: [`1.2.0 is not rolled back: another job uploaded ${name}`],
+      said: [`1.2.0 was not rolled back: another job uploaded ${name}`],
       deletions: [],
     });
   });
 
   test('if others add to it at the same moment', async () => {
     const outcome = await take([{ ...CREATED, artifacts: [] }], [refused(412, 'Not exactly 0 artifacts.')]);
-    expect(outcome.said).toEqual(['1.2.0 is not rolled back: another job has added files']);
+    expect(outcome.said).toEqual(['1.2.0 was not rolled back: another job has added files']);
   });
 
   test.each([
@@ -126,13 +126,13 @@ describe('a release of this run, on a server that knows api.md only,', () => {
     ['another platform', { 'linux-x86_64': 'test', 'windows-aarch64': 'x' }, 'windows-aarch64'],
     ['other bytes', { 'linux-x86_64': 'other' }, 'linux-x86_64'],
   ])('stays if %s is served as part of it', async (_, bucket, name) => {
-    const said = [`1.2.0 is not rolled back: another job uploaded ${name}`];
+    const said = [`1.2.0 was not rolled back: another job uploaded ${name}`];
     expect(await takeFromBase(bucket, 'my-app')).toEqual({ said, left: 1 });
   });
 
   test('stays if the slug is unknown, and so also whether others have added files', async () => {
     expect(await takeFromBase({ 'windows-aarch64': 'x' }, undefined)).toEqual({
-      said: ['1.2.0 is not rolled back: without --slug it is unknown whether other jobs have added files'],
+      said: ['1.2.0 was not rolled back: without --slug it is unknown whether other jobs have added files'],
       left: 1,
     });
   });
