@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { type Environment, isPlain } from './environment.ts';
 import { EXIT } from './exit-codes.ts';
 import { StepReport } from './github/step-report.ts';
@@ -18,9 +17,6 @@ export async function runCommandLine(argv: readonly string[], environment: Envir
   const surroundings = { plain: isPlain(environment), colors, step };
   // Until a command has its options: errors of the command line itself obey --json too.
   let output = createOutput({ json: argv.includes('--json') }, surroundings);
-  // From Node 24 on V8 lets some 50 MiB more of sent buffers pile up, unless its space for new objects stays small. A
-  // server has many small objects instead, for which a large one is faster.
-  if (argv[2] !== 'serve') setFlagsFromString('--semi-space-growth-factor=1');
   const abort = new AbortController();
   let interruptedBy: NodeJS.Signals | undefined;
   const interrupt = (signal: NodeJS.Signals) => {

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { countUsedBuffer } from '../runtime/used-buffers.ts';
 import type { ContentDigest, DigestOptions } from './artifact-storage.ts';
 
 /** Hashes bytes as they stream by, and compares their number with the declared size. */
@@ -19,6 +20,7 @@ export class StreamDigest {
     if (this.#size > this.#expected) return false;
     this.#sha256.update(chunk);
     this.#blake2b512?.update(chunk);
+    countUsedBuffer(chunk.length);
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OtaError } from '../../errors.ts';
+import { countUsedBuffer } from '../../runtime/used-buffers.ts';
 import { notTheApi, receive, responseError } from '../response.ts';
 import { displayUrl, type Transport, type TransportResponse } from '../transport/transport.ts';
 
@@ -54,6 +55,7 @@ export async function download(
     sha256.update(chunk);
     blake2b512.update(chunk);
     request.onChunk?.(chunk);
+    countUsedBuffer(chunk.length);
     size += chunk.length;
     if (size > maxBytes) throw notTheApi(request, `more than ${maxBytes} bytes`);
     if (performance.now() - progress.since > IDLE_TIMEOUT_MS) {

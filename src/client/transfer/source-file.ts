@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { OtaError } from '../../errors.ts';
 import { messageOf } from '../../runtime/error-details.ts';
+import { countUsedBuffer } from '../../runtime/used-buffers.ts';
 import type { BufferPool, LentBuffer } from './buffer-pool.ts';
 
 /** Bytes read from the file at once. */
@@ -55,6 +56,7 @@ export class SourceFile {
         await reader.fill(block);
         if (reader.left === 0) await reader.requireUnchanged();
         yield* chunksOf(block);
+        countUsedBuffer(block.length);
       } while (reader.left > 0);
     } finally {
       await reader.close();

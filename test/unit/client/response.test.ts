@@ -209,7 +209,7 @@ describe('an error response', () => {
 
   test.each([
     [401, /SYNCKIT_OTA_TOKEN/],
-    [403, /right/],
+    [403, /scope/],
     [404, /--server/],
   ])('with status %i comes with a hint', async (code, hint) => {
     expect((await create(status(code))).error?.hint).toMatch(hint);
