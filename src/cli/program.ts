@@ -1,6 +1,6 @@
 import {
   Command,
-  type CommanderError,
+  CommanderError,
   type CommandUnknownOpts,
   type OutputConfiguration,
 } from '@commander-js/extra-typings';
@@ -181,9 +181,29 @@ function configure(command: CommandUnknownOpts, output: OutputConfiguration): vo
     .configureHelp(HELP_FORMAT)
     .configureOutput(output)
     .exitOverride((reason) => {
-      throw new ParsingEnd(reason, command);
+      throw new ParsingEnd(namingUnknownCommand(reason, command), command);
     });
   for (const subcommand of command.commands) configure(subcommand, output);
+}
+
+/** For `help frob` commander shows the help as if no command was given, and for `publish releese` it counts arguments. */
+function namingUnknownCommand(reason: CommanderError, command: CommandUnknownOpts): CommanderError {
+  const [first, second] = command.args;
+  const isTopic = reason.code === 'commander.help' && first === 'help';
+  const isExtra = reason.code === 'commander.excessArguments' && command.commands.length > 0;
+  const word = isTopic ? second : isExtra ? first : undefined;
+  if (word === undefined || word === 'help') return reason;
+  const names = new Command()
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  for (const subcommand of command.commands) names.command(subcommand.name());
+  try {
+    names.parse([word], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error;
+  }
+  return reason;
 }
 
 /** commander would end the process here: after `--help`, or because the command line is wrong. */

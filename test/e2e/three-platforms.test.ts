@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { platformName } from '../../src/protocol/platform.ts';
-import { startWorld, type World } from '../support/publish/world.ts';
+import { checkLinux, startWorld, type World } from '../support/publish/world.ts';
 import { hasMinisign, minisignAccepts } from '../support/tauri/minisign.ts';
 import { type SignedBundle, signBundles, writeBundles } from '../support/tauri/signed-bundles.ts';
 import { generateKey } from '../support/tauri/signer.ts';
@@ -97,6 +97,16 @@ describe('three platforms, each with a file signed by the real signer,', () => {
       document.error.message.match(/signed with key [0-9A-F]{16}, but the public key is [0-9A-F]{16}/g),
     ).toHaveLength(3);
     expect((await world.runJson(['releases', 'list'])).document).toEqual([]);
+  });
+
+  test('do not verify by another key, which check asks to look at before the release', async () => {
+    const world = await worldWithBundles();
+    expect(await world.run(publish)).toMatchObject({ code: 0 });
+    const other = await generateKey(world.folder, 'other');
+    const args = checkLinux('1.1.0', '--download', '--pubkey', other.publicKey);
+    const { code, document, stderr } = await world.runJson(args);
+    expect({ code, document }).toMatchObject({ code: 6, document: { download: { signature_valid: false } } });
+    expect(stderr).toMatch(/--pubkey.*yank/);
   });
 
   test.each([

@@ -100,14 +100,19 @@ async function fetchOffered(
 
 /** @throws OtaError `verification_failed` when installed apps would reject the download, or should */
 function requireValid({ sha256, announcedSha256, signature }: FetchedUpdate): void {
-  const reason =
-    announcedSha256 !== undefined && announcedSha256 !== sha256
-      ? `its SHA-256 is ${sha256}, but the server recorded ${announcedSha256}`
-      : signature?.valid === false
-        ? `its signature does not verify: ${signature.reason}`
-        : undefined;
-  if (reason === undefined) return;
-  throw new OtaError('verification_failed', `the download does not match what was published: ${reason}`, {
-    hint: "Delete the release, sign its files with the private key that matches the app's public key, and publish them again.",
-  });
+  if (announcedSha256 !== undefined && announcedSha256 !== sha256) {
+    const reason = `its SHA-256 is ${sha256}, but the server recorded ${announcedSha256}`;
+    throw new OtaError('verification_failed', `the download does not match what was published: ${reason}`, {
+      hint: 'Download it again; if it still differs, look for a cache or proxy that changes the file.',
+    });
+  }
+  if (signature?.valid === false) {
+    throw new OtaError(
+      'verification_failed',
+      `the download's signature does not verify: ${signature.reason}`,
+      {
+        hint: 'Check that --pubkey is the key that the app was built with; if it is, yank the release and publish a fixed version.',
+      },
+    );
+  }
 }

@@ -77,7 +77,10 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
     .option('--allow-prerelease', 'allow a pre-release in the stable channel')
     .option('--allow-lower', 'allow a version lower than the live one')
     .option('--allow-key-change', 'allow a different signing key than the previous release')
-    .option('--rollback-on-failure', 'delete the release if this run created it and then fails');
+    .option(
+      '--rollback-on-failure',
+      'delete the release if this run created it and then fails; not after Ctrl-C or SIGTERM',
+    );
 
 export const publishSlugCommand = () =>
   withExamples(

@@ -1,4 +1,9 @@
-import { ownFolderIn, parseS3Location, type S3Location } from '../../storage/s3/s3-location.ts';
+import {
+  hasBucketName,
+  ownFolderIn,
+  parseS3Location,
+  type S3Location,
+} from '../../storage/s3/s3-location.ts';
 import type { OptionErrors } from './option-errors.ts';
 import type { S3Options } from './shared-options.ts';
 
@@ -45,18 +50,21 @@ export function readStorage(options: StorageOptions, errors: OptionErrors): S3Se
   }
   const location = parseS3Location(storage);
   if (location !== undefined) return { location, endpoint, region, forcePathStyle };
-  const folder = ownFolderIn(storage);
-  if (storage.startsWith('s3://') && folder !== undefined) {
-    errors.add(
-      `${option} ${storage} has ${folder} in its prefix, a name that the server uses itself: choose another prefix`,
-    );
-  } else {
-    errors.add(
-      `${option} ${withoutUser(storage)} is neither disk nor a bucket: give it like s3://bucket/prefix, ` +
-        'with letters, digits and ._~- in the prefix',
-    );
-  }
+  const allowed = option === '--storage' ? 'neither disk nor a bucket' : 'not a bucket';
+  errors.add(`${option} ${withoutUser(storage)} ${locationFault(storage, allowed)}`);
   return undefined;
+}
+
+/** Why a bucket cannot be used as given. @param notBucket what to say where it does not look like one at all */
+function locationFault(storage: string, notBucket: string): string {
+  if (!storage.startsWith('s3://')) return `is ${notBucket}: give it like s3://bucket/prefix`;
+  if (!hasBucketName(storage)) {
+    return 'has no valid bucket name: it needs 3 to 63 letters, digits and ._-, with a letter or digit at each end';
+  }
+  const folder = ownFolderIn(storage);
+  if (folder === undefined)
+    return 'has an invalid prefix: use letters, digits and ._~-, but no . or .. alone';
+  return `has ${folder} in its prefix, a name that the server uses itself: choose another prefix`;
 }
 
 /** The bucket as a database stores it: without a slash at its end. */

@@ -17,7 +17,7 @@ import type { ServerState } from '../server-state/server-state.ts';
 import { uploadAll } from '../upload/upload-all.ts';
 import { type EnsuredRelease, ensureRelease } from './ensure-release.ts';
 import { goLive } from './go-live.ts';
-import { rollBack } from './rollback.ts';
+import { afterRollback, rollBack } from './rollback.ts';
 
 export interface ExecuteOptions {
   readonly request: ReleaseRequest & {
@@ -79,8 +79,7 @@ class Execution {
       const unchanged = outcome.status === 'published' && !changed && visibility === 'at_once';
       return unchanged ? { ...outcome, status: 'unchanged' } : outcome;
     } catch (error) {
-      await this.#rollBack(ensured);
-      throw error;
+      throw (await this.#rollBack(ensured)) ? afterRollback(error) : error;
     }
   }
 
@@ -110,15 +109,15 @@ class Execution {
     return requireOk(checkExistingRelease(release, { request, artifacts, uploads }, server));
   }
 
-  async #rollBack({ release, created }: EnsuredRelease): Promise<void> {
-    if (!this.#options.request.rollbackOnFailure || this.#publisher.signal?.aborted) return;
+  /** @returns whether the release is gone */
+  async #rollBack({ release, created }: EnsuredRelease): Promise<boolean> {
+    if (!this.#options.request.rollbackOnFailure || this.#publisher.signal?.aborted) return false;
     const { artifacts, slug } = this.#plan;
-    if (created) await rollBack(this.#publisher, { release, artifacts, slug });
-    else {
-      // It existed before, another job was faster, or the response to its creation was lost.
-      const message = `${release.version} was not rolled back: this run may not have created it`;
-      this.#publisher.report({ type: 'warning', message });
-    }
+    if (created) return rollBack(this.#publisher, { release, artifacts, slug });
+    // It existed before, another job was faster, or the response to its creation was lost.
+    const message = `${release.version} was not rolled back: this run may not have created it`;
+    this.#publisher.report({ type: 'warning', message });
+    return false;
   }
 }
 

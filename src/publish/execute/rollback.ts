@@ -22,8 +22,9 @@ type RollbackResult =
 /**
  * Deletes a release that this run created, unless others have added files to it. A failure is reported and not thrown:
  * the error to show is the one that made the publish fail.
+ * @returns whether the release is gone
  */
-export async function rollBack(publisher: Publisher, request: RollbackRequest): Promise<void> {
+export async function rollBack(publisher: Publisher, request: RollbackRequest): Promise<boolean> {
   const { report } = publisher;
   const { release } = request;
   const warn = (message: string) => report({ type: 'warning', message: `${release.version} ${message}` });
@@ -31,10 +32,23 @@ export async function rollBack(publisher: Publisher, request: RollbackRequest): 
     const result = await deleteIfOwn(publisher, request);
     if (result.kind === 'deleted') report({ type: 'rolled_back', release });
     else if (result.kind === 'kept') warn(`was not rolled back: ${result.reason}`);
+    return result.kind !== 'kept';
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
     warn(`could not be rolled back: ${error.message}`);
+    return false;
   }
+}
+
+/** The error of a publish that was rolled back: a failed verification must not advise to delete what is gone. */
+export function afterRollback(error: unknown): unknown {
+  if (!(error instanceof OtaError) || error.code !== 'verification_failed') return error;
+  return new OtaError(error.code, error.message, {
+    cause: error.cause,
+    status: error.status,
+    issueIds: error.issueIds,
+    hint: 'The release is deleted and no longer offered: check the server, then run the same command again.',
+  });
 }
 
 async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Promise<RollbackResult> {

@@ -26,8 +26,8 @@ export interface RemoteUploadOptions {
 
 /**
  * Receives an upload from a remote storage, if it has arrived, and finalizes it. Refused bytes are removed, both where
- * they arrived and where they would be served from. If another node has finalized it in the meantime, that result counts,
- * rather than that nothing is left to receive.
+ * they arrived and where they would be served from. If the lease was lost and another node has finalized it in the
+ * meantime, that result counts, rather than that nothing is left to receive.
  * @throws Problem as `finalizeUpload`
  * @throws OtaError `store_unavailable` also when not the uploaded bytes are wrong, but the store's copy of them
  */

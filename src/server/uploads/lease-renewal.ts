@@ -26,7 +26,7 @@ export class LeaseRenewal {
     }, UPLOAD_LEASE_MS / 3).unref();
   }
 
-  /** @returns the lease as last renewed; it may have expired all the same */
+  /** @returns the lease as last renewed; it may be lost all the same: expired, and acquired by another node */
   stop(): Promise<LeasedUpload> {
     clearInterval(this.#timer);
     return this.#lease;

@@ -27,6 +27,11 @@ export function parseS3Location(text: string): S3Location | undefined {
     : undefined;
 }
 
+/** Whether the bucket of `s3://bucket/prefix` has a name that can be used. */
+export function hasBucketName(text: string): boolean {
+  return BUCKET.test(/^s3:\/\/([^/]*)/.exec(text)?.[1] ?? '');
+}
+
 /** The segment of a prefix that is named like a server's own folder, `staging` or `artifacts`, if there is one. */
 export function ownFolderIn(text: string): string | undefined {
   const [, ...prefix] = text.replace('s3://', '').split('/');

@@ -292,7 +292,16 @@ describe('copy fails with 2 and a hint', () => {
       ['--from-data-dir', '.', ...database, '--to-storage', 'disk'],
       /--to-storage must be a bucket/,
     ],
-    ['a tape', ['--from-data-dir', '.', ...database, '--to-storage', 'tape'], /--to-storage tape is neither/],
+    [
+      'a tape',
+      ['--from-data-dir', '.', ...database, '--to-storage', 'tape'],
+      /--to-storage tape is not a bucket/,
+    ],
+    [
+      'a bucket name that is too short',
+      ['--from-data-dir', '.', ...database, '--to-storage', 's3://b/p'],
+      /--to-storage s3:\/\/b\/p has no valid bucket name: it needs 3 to 63/,
+    ],
     [
       'no PostgreSQL',
       ['--from-data-dir', '.', ...bucket, '--to-database', 'mysql://x'],

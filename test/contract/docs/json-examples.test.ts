@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { EXIT } from '../../../src/cli/exit-codes.ts';
 import { main } from '../../../src/cli/main.ts';
 import { shapeOf } from '../../support/docs/json-shape.ts';
 import { blocksIn, sectionsOf } from '../../support/docs/markdown.ts';
@@ -31,6 +32,21 @@ async function runJson(args: readonly string[]) {
   written.stdout = '';
   const code = await main(['node', 'synckit-ota', ...args, '--json'], {});
   return { code, document: JSON.parse(written.stdout || 'null') };
+}
+
+/** A server with one app, and what a publish to it needs. */
+async function serveApp() {
+  const dataDir = await tempFolder();
+  const server = await openTestServer(dataDir);
+  onTestFinished(() => server.close());
+  const { url } = await server.listen();
+  const created = await runJson(['apps', 'create', 'My App', '--slug', 'my-app', '--data-dir', dataDir]);
+  const { id, token } = created.document;
+  const remote = ['--server', url, '--app', id, '--token', token];
+  const project = await tempFolder();
+  const publish = (version: string, file: string, ...more: string[]) =>
+    runJson([...publishLinux(version, file, ...more), '--project', project, ...remote]);
+  return { project, publish, remote };
 }
 
 test('commands print the documents that the page of JSON output shows', async () => {
@@ -75,8 +91,42 @@ test('commands print the documents that the page of JSON output shows', async ()
 
   const deleted = await runJson(['releases', 'delete', published.release.id, ...remote]);
   expect(shapeOf(deleted.document)).toMatchObject(shown('releases delete') as object);
-  const failed = await runJson(['releases', 'show', '9.9.9', ...remote]);
-  expect(failed.code).toBeGreaterThan(0);
-  const [error, shownError] = [failed.document, shown('Errors')] as { readonly error: object }[];
-  expect(Object.keys(error?.error ?? {})).toEqual(Object.keys(shownError?.error ?? {}));
+});
+
+test('a failed publish prints the document that the page of JSON output shows', async () => {
+  const { project, publish } = await serveApp();
+  const file = await writeBundle(project, 'MyApp_amd64.AppImage');
+  expect(await publish('1.2.0', file)).toMatchObject({ code: 0 });
+
+  const failed = await publish('1.2.0', await writeBundle(project, 'Other_amd64.AppImage'));
+  expect(failed.code).toBe(EXIT.conflict);
+  const section = sections.find(({ heading }) => heading === 'Errors');
+  const withoutHash = (text: string) => JSON.parse(text.replace(/\b[0-9a-f]{64}\b/, '<sha256>'));
+  expect(withoutHash(JSON.stringify(failed.document))).toEqual(
+    withoutHash(blocksIn(section?.text ?? '', 'json')[0]?.text ?? 'null'),
+  );
+});
+
+test('release.artifacts is there where the page of JSON output says so', async () => {
+  const { project, publish, remote } = await serveApp();
+  const file = await writeBundle(project, 'MyApp_amd64.AppImage');
+  const listed = { release: { artifacts: [{ target: 'linux' }] } };
+  const finish = ['publish', 'finish', '--release', '1.3.0', ...remote];
+  expect((await publish('1.2.0', file)).document.release).not.toHaveProperty('artifacts');
+  expect((await publish('1.2.0', file)).document).toMatchObject({ status: 'unchanged', ...listed });
+  expect((await publish('1.3.0', file, '--draft')).document).toMatchObject({ status: 'draft', ...listed });
+  const finished = (await runJson(finish)).document;
+  expect(finished).toMatchObject({ status: 'published', artifacts: [{ file: null, action: 'skipped' }] });
+  expect(finished.release).not.toHaveProperty('artifacts');
+  expect((await runJson(finish)).document).toMatchObject({ status: 'unchanged', ...listed });
+  const expecting = await publish('1.4.0', file, '--expect', 'linux-x86_64');
+  expect(expecting.document).toMatchObject({ status: 'published', ...listed });
+
+  const create = ['publish', 'release', '--version', '1.5.0', '--notes', 'Faster.', ...remote];
+  expect(shapeOf((await runJson(create)).document)).toEqual(shown('publish release'));
+  expect((await runJson(create)).document).toMatchObject({
+    status: 'published',
+    channel: 'stable',
+    artifacts: [],
+  });
 });

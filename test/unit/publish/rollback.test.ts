@@ -87,6 +87,18 @@ describe.each(['before', 'after'] as const)('a publish that is to be rolled back
   });
 });
 
+test('a failed verification does not advise to delete a release that was rolled back', async () => {
+  const hintAfter = async (rollbackOnFailure: boolean) => {
+    const world = await startPublishWorld(MINE);
+    const { outcome } = await world.run({ rollbackOnFailure }, failingWay(world, atDownload, 'before'));
+    expect(outcome).toMatchObject({ code: 'verification_failed' });
+    return (outcome as OtaError).hint;
+  };
+  expect(await hintAfter(false)).toContain('delete the release');
+  expect(await hintAfter(true)).toContain('run the same command again');
+  expect(await hintAfter(true)).not.toContain('delete the release');
+});
+
 describe('nothing is rolled back', () => {
   test('without --rollback-on-failure', async () => {
     const world = await startPublishWorld(MINE);
