@@ -14,8 +14,8 @@ import {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Folders with more comments than they should have, to be emptied. */
-const TALKATIVE: readonly string[] = ['src/storage'];
+/** Its two interfaces state what each method promises and how it fails; without them it has 12 %. */
+const WITH_MORE_COMMENTS = 'src/storage';
 
 test(`a folder of src holds ${MAX_FILES} files at most, or files of one kind`, () => {
   const crowded = measureFolders(ROOT).filter(
@@ -24,7 +24,7 @@ test(`a folder of src holds ${MAX_FILES} files at most, or files of one kind`, (
   expect(crowded).toEqual([]);
 });
 
-test.each(measureTopFolders(ROOT).filter(({ folder }) => !TALKATIVE.includes(folder)))(
+test.each(measureTopFolders(ROOT).filter(({ folder }) => folder !== WITH_MORE_COMMENTS))(
   'comments are 5 to 12 % of the lines of $folder',
   ({ commentShare }) => {
     expect(commentShare).toBeGreaterThanOrEqual(COMMENT_SHARE.least);
