@@ -98,7 +98,7 @@ describe('tokens', () => {
     expect(document).toMatchObject({ scopes: ['release:read'], expires_at: null });
     expect(await run(['releases', 'list', '--token', document.token])).toMatchObject({ code: 0 });
     const slug = await run(['publish', 'slug', 'my-app'], { env: { SYNCKIT_OTA_TOKEN: document.token } });
-    expect(slug).toMatchObject({ code: 3, stderr: expect.stringContaining('right') });
+    expect(slug).toMatchObject({ code: 3, stderr: expect.stringContaining('scope') });
   });
 
   test('are read from stdin or a file in preference to the environment', async () => {
