@@ -58,7 +58,7 @@ export class OtaError extends Error {
     this.issueIds = options.issueIds ?? [];
   }
 
-  /** Whether the same command can simply be run again. */
+  /** Whether the same request is tried again, and the same command can simply be run again. */
   get retryable(): boolean {
     return this.code === 'network';
   }

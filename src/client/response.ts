@@ -114,7 +114,10 @@ function problemDetail(text: string): string | undefined {
   return words?.replace(/\p{C}+/gu, ' ').slice(0, MAX_SHOWN_LENGTH);
 }
 
-/** Only for the exit code: decide by `hasStatus` what an error means for a request. */
+/**
+ * The exit code, and with it whether the request is tried again: `network` is (`retryable` in errors.ts). Decide by
+ * `hasStatus` what a status means for a request.
+ */
 function errorCodeOf(status: number): OtaErrorCode {
   if (status === 401 || status === 403) return 'unauthorized';
   if (status === 404) return 'usage';

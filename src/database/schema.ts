@@ -60,7 +60,7 @@ export interface ReleasesTable {
 
 /**
  * `pending`: its upload was granted and is not complete; a platform may have several.
- * `complete`: its bytes are stored, verified and served; a platform has one for each kind of bundle.
+ * `complete`: its bytes are stored, verified and served; a platform has one for each bundle type.
  * `deleting`: its release was deleted and its bytes are to be removed; `release_id` is null.
  */
 export type ArtifactStatus = 'pending' | 'complete' | 'deleting';

@@ -50,13 +50,25 @@ async function pack(folder: string): Promise<string> {
   return join(folder, tarball);
 }
 
-/** The environment of somebody who has only this Node, and no settings of npm's or ours. */
+/** How this machine reaches the registry. Another npm, with a prefix of its own, does not find where that is set. */
+const REGISTRY_SETTINGS = ['registry', 'cafile', 'https-proxy', 'noproxy'];
+const registrySettings: Record<string, string> = {};
+
+async function readRegistrySettings(): Promise<void> {
+  for (const name of REGISTRY_SETTINGS) {
+    const value = (await exec('npm', ['config', 'get', name], { cwd: tmpdir() })).stdout.trim();
+    if (value !== '' && value !== 'null' && value !== 'undefined')
+      registrySettings[`npm_config_${name.replace('-', '_')}`] = value;
+  }
+}
+
+/** The environment of somebody who has only this Node, and no other settings of npm's or ours. */
 function environmentOf({ node, prefix }: Installation): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(SYNCKIT_OTA_|GITHUB_|npm_)/i.test(name),
   );
   const path = [dirname(node), join(prefix, 'bin'), process.env.PATH].join(delimiter);
-  return { ...Object.fromEntries(inherited), PATH: path };
+  return { ...Object.fromEntries(inherited), ...registrySettings, PATH: path };
 }
 
 async function install(installation: Installation, tarball: string, flags: readonly string[]): Promise<void> {
@@ -178,6 +190,7 @@ async function requireRefusal(installation: Installation): Promise<void> {
 async function testInstallations(folder: string): Promise<void> {
   const tools = join(folder, 'tools');
   await mkdir(tools);
+  await readRegistrySettings();
   await installTools(tools);
   const tarball = await pack(folder);
   const nodeOf = (version: number) => join(tools, 'node_modules', `node${version}`, 'bin', 'node');

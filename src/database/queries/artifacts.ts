@@ -50,7 +50,7 @@ export interface AppVersion {
 export interface DownloadKey {
   readonly slug: string;
   readonly releaseId: string;
-  /** Without a kind of bundle: of several files the one that suits most apps. */
+  /** Without a bundle type: of several files the one that suits most apps. */
   readonly platform: Platform;
 }
 

@@ -191,7 +191,7 @@ export async function acquireLease(
 
 /**
  * Renews a lease.
- * @returns the lease as it is now; undefined when it has ended, and another node may have acquired it
+ * @returns the lease as it is now; undefined when it was lost, and another node may have acquired it
  */
 export async function renewLease(
   db: Kysely<Schema>,
@@ -208,7 +208,7 @@ export async function renewLease(
 
 /**
  * Releases a lease, for the upload to be polled for again.
- * @returns false when the lease had ended, and another node may have acquired it: nothing was changed
+ * @returns false when the lease was lost, and another node may have acquired it: nothing was changed
  */
 export async function releaseLease(
   db: Kysely<Schema>,

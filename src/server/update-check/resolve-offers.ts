@@ -78,7 +78,7 @@ function chooseByChannel<T extends OfferCandidate>(
 }
 
 /**
- * The highest release's artifacts, for each name an app may ask by: a kind of bundle has only its own, a platform
+ * The highest release's artifacts, for each name an app may ask by: a bundle type has only its own, a platform
  * without one has all kinds.
  */
 function highestByName<T extends OfferCandidate>(candidates: readonly T[]): ReadonlyMap<string, Choice<T>> {
@@ -121,7 +121,7 @@ function serialize([main, ...others]: Choice<OfferedArtifact>, { slug, publicUrl
     ...file,
     notes: main.notes,
     pub_date: formatTimestamp(main.pubDate),
-    // Tauri's updater looks its kind of bundle up here and, where it has none or is too old to, the platform.
+    // Tauri's updater looks up its bundle type here and, where it has none or is too old to, the platform.
     ...(others.length > 0 && {
       platforms: Object.fromEntries([
         ...[main, ...others].map((artifact) => [platformName(artifact), fileOf(artifact)] as const),

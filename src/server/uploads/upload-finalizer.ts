@@ -179,7 +179,7 @@ export class UploadFinalizer {
 
   /**
    * Releases the lease: refused bytes may be followed by the right ones.
-   * @returns false when the lease has expired
+   * @returns false when the lease was lost: it expired, and another node may have acquired it
    */
   #recordRefusal(leased: LeasedUpload, { code, message, errors }: Problem): Promise<boolean> {
     const refusal = { code, detail: message, errors };
