@@ -216,11 +216,13 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const stored = await store.publish(first, LINUX);
         const pending = await store.grant(first, MAC);
         const other = await store.publish(second, LINUX);
-        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toBe('not_found');
+        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toEqual({
+          kind: 'not_found',
+        });
         expect(await listDeleting(db)).toEqual([]);
 
-        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('deleted');
-        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('not_found');
+        expect(await deleteRelease(db, { appId, releaseId: first })).toEqual({ kind: 'deleted' });
+        expect(await deleteRelease(db, { appId, releaseId: first })).toEqual({ kind: 'not_found' });
         expect(await findUpload(db, pending)).toBeUndefined();
         expect(await findUpload(db, stored)).toBeUndefined();
         expect(await findStoredFile(db, keyOf(stored))).toBeUndefined();
