@@ -1,8 +1,8 @@
 import { publicKeyIdOf } from '../../protocol/minisign.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import type { KeyHandover } from '../../protocol/routing/accepted-keys.ts';
+import type { ChannelVersion } from '../../protocol/routing/route-platforms.ts';
 import { type AppFiles, type Stranding, strandedVersions } from '../../protocol/routing/stranded-versions.ts';
-import type { KnownVersion } from '../../protocol/routing/update-steps.ts';
 import type { PublishedBytesTable, Queries } from '../schema.ts';
 import { type OfferCandidate, offerCandidates } from './offers.ts';
 
@@ -29,18 +29,19 @@ export type OfferChange =
   | { readonly kind: 'withdraw'; readonly releaseId: string };
 
 /** Every version that was ever live, without repetition. */
-export async function knownVersions(db: Queries, appId: string): Promise<KnownVersion[]> {
+export async function knownVersions(db: Queries, appId: string): Promise<ChannelVersion[]> {
   const rows = await db
     .selectFrom('published_bytes')
     .select((eb) => [
       'precedence',
+      eb.fn.max('channel').as('channel'),
       eb.fn.min('signing_key_id').as('signing_key_id'),
       eb.fn.max('embedded_pubkey').as('embedded_pubkey'),
     ])
     .where('app_id', '=', appId)
     .groupBy('precedence')
     .execute();
-  return rows.map(toKnownVersion);
+  return rows.map(toChannelVersion);
 }
 
 /** The keys that versions were signed with and their builds carry, of all that were ever live. */
@@ -78,7 +79,7 @@ async function readAppFiles(db: Queries, appId: string): Promise<StoredAppFiles>
     .select(['precedence', 'channel', 'target', 'arch', 'bundle_type', 'signing_key_id', 'embedded_pubkey'])
     .where('app_id', '=', appId)
     .execute();
-  const known = rows.map((row) => ({ ...toKnownVersion(row), channel: row.channel, ...platformOf(row) }));
+  const known = rows.map((row) => ({ ...toChannelVersion(row), ...platformOf(row) }));
   return { live: await offerCandidates(db, appId), known };
 }
 
@@ -108,13 +109,18 @@ function without(
   return { live: live.filter((file) => file.releaseId !== releaseId), known };
 }
 
-function toKnownVersion({
+function toChannelVersion({
   precedence,
+  channel,
   signing_key_id,
   embedded_pubkey,
-}: Pick<PublishedBytesTable, 'precedence' | 'signing_key_id' | 'embedded_pubkey'>): KnownVersion {
+}: Pick<
+  PublishedBytesTable,
+  'precedence' | 'channel' | 'signing_key_id' | 'embedded_pubkey'
+>): ChannelVersion {
   return {
     version: precedence,
+    channel,
     signingKeyId: signing_key_id ?? undefined,
     embeddedKeyId: publicKeyIdOf(embedded_pubkey ?? ''),
   };

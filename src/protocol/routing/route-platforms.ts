@@ -1,10 +1,14 @@
 import { STABLE } from '../channel.ts';
 import { compareByPreference, type Platform, platformName, withoutBundleType } from '../platform.ts';
-import { compareVersions, precedenceOf } from '../version.ts';
+import { precedenceOf } from '../version.ts';
 import { type KnownVersion, type RoutedRelease, type UpdateStep, updateSteps } from './update-steps.ts';
 
 /** The file of a release that is live. */
 export interface RoutedFile extends Platform, RoutedRelease {
+  readonly channel: string;
+}
+
+export interface ChannelVersion extends KnownVersion {
   readonly channel: string;
 }
 
@@ -13,7 +17,7 @@ export interface PlatformRelease<File> extends RoutedRelease {
   readonly files: readonly [File, ...File[]];
 }
 
-/** By channel, then by the platform name that an app asks by. */
+/** By channel, then by platform name. */
 export type RoutedPlatforms<File> = ReadonlyMap<
   string,
   ReadonlyMap<string, readonly UpdateStep<PlatformRelease<File>>[]>
@@ -28,14 +32,15 @@ const SEVERAL_KEYS = 'several';
  */
 export function routePlatforms<File extends RoutedFile>(
   files: readonly File[],
-  known: readonly KnownVersion[],
+  known: readonly ChannelVersion[],
 ): RoutedPlatforms<File> {
   const channels = new Set([STABLE, ...files.map(({ channel }) => channel)]);
   return new Map(
     [...channels].map((channel) => {
-      const offered = files.filter((file) => [STABLE, channel].includes(file.channel));
-      const byName = [...releasesByName(offered)];
-      return [channel, new Map(byName.map(([name, releases]) => [name, updateSteps(releases, known)]))];
+      const isAsked = (file: { readonly channel: string }) => [STABLE, channel].includes(file.channel);
+      const versions = known.map((version) => ({ ...version, isElsewhere: !isAsked(version) }));
+      const byName = [...releasesByName(files.filter(isAsked))];
+      return [channel, new Map(byName.map(([name, releases]) => [name, updateSteps(releases, versions)]))];
     }),
   );
 }
@@ -70,12 +75,4 @@ function toPlatformRelease<File extends RoutedFile>(
   const [{ version, requires, signingKeyId }] = files;
   const isUniform = files.every((file) => file.signingKeyId === signingKeyId);
   return { version, requires, signingKeyId: isUniform ? signingKeyId : SEVERAL_KEYS, files };
-}
-
-/** The highest release that a platform's steps lead to; undefined when they offer nothing. */
-export function highestOffered(steps: readonly UpdateStep<RoutedRelease>[]): string | undefined {
-  return steps
-    .flatMap(({ release }) => (release ? [release.version] : []))
-    .sort(compareVersions)
-    .at(-1);
 }

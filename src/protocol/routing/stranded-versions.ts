@@ -3,28 +3,19 @@ import type { Platform } from '../platform.ts';
 import { compareVersions, precedenceOf } from '../version.ts';
 import {
   askedNames,
-  highestOffered,
+  type ChannelVersion,
   type RoutedFile,
   type RoutedPlatforms,
   routePlatforms,
 } from './route-platforms.ts';
-import {
-  type KnownVersion,
-  type RoutedRelease,
-  sortedVersions,
-  stepFor,
-  type UpdateStep,
-} from './update-steps.ts';
+import { type RoutedRelease, sortedVersions, stepFor, type UpdateStep } from './update-steps.ts';
 
 /** A file that was live at some time, so that apps may be on its version. */
-export interface KnownFile extends Platform, KnownVersion {
-  readonly channel: string;
-}
+export interface KnownFile extends Platform, ChannelVersion {}
 
 /** All that decides what an app's installations are offered. */
 export interface AppFiles {
   readonly live: readonly RoutedFile[];
-  /** The live ones among them. */
   readonly known: readonly KnownFile[];
 }
 
@@ -66,7 +57,6 @@ export function describeStranding(strandings: readonly Stranding[]): string {
 
 interface View {
   readonly steps: readonly UpdateStep<RoutedRelease>[];
-  /** The versions that apps of the platform may be on. */
   readonly versions: readonly string[];
   readonly highest: string | undefined;
 }
@@ -83,24 +73,23 @@ function route({ live, known }: AppFiles): RoutedPlatforms<RoutedFile> {
   return routePlatforms(live, distinctVersions(known));
 }
 
-function distinctVersions(known: readonly KnownVersion[]): KnownVersion[] {
+function distinctVersions(known: readonly ChannelVersion[]): ChannelVersion[] {
   return [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
 }
 
 function viewOf(
-  { known }: AppFiles,
+  { live, known }: AppFiles,
   routed: RoutedPlatforms<RoutedFile>,
   { channel, name }: { readonly channel: string; readonly name: string },
 ): View {
   const steps = (routed.get(channel) ?? routed.get(STABLE))?.get(name) ?? [];
-  const here = known.filter(
-    (file) => [STABLE, channel].includes(file.channel) && askedNames(file).includes(name),
-  );
-  return {
-    steps,
-    versions: sortedVersions(here.map(({ version }) => version)),
-    highest: highestOffered(steps),
+  const versionsOf = (files: readonly (RoutedFile | KnownFile)[]) => {
+    const here = files.filter(
+      (file) => [STABLE, channel].includes(file.channel) && askedNames(file).includes(name),
+    );
+    return sortedVersions(here.map(({ version }) => version));
   };
+  return { steps, versions: versionsOf(known), highest: versionsOf(live).at(-1) };
 }
 
 function strandedOn(before: View, after: View, platform: string): Stranding[] {
@@ -111,7 +100,8 @@ function strandedOn(before: View, after: View, platform: string): Stranding[] {
     before.highest !== undefined &&
     (version === undefined || had.has(version)) &&
     isStranded(before, version);
-  const asked = [undefined, ...after.versions];
+  // The first release of a platform has no apps below it.
+  const asked = before.versions.length > 0 ? [undefined, ...after.versions] : after.versions;
   const stranded = asked.filter((version) => isStranded(after, version));
   const lower = after.versions.filter((version) => compareVersions(version, highest) < 0);
   const isNew = !had.has(precedenceOf(highest));
@@ -132,7 +122,6 @@ function nameOf({ steps }: View): (version: string | undefined) => string {
   return (version) => version ?? `versions before ${steps[1]?.from ?? ''}`;
 }
 
-/** The same on several channels is one thing to know. */
 function distinct(strandings: readonly Stranding[]): Stranding[] {
   return [...new Map(strandings.map((stranding) => [JSON.stringify(stranding), stranding])).values()];
 }

@@ -1,4 +1,4 @@
-import { compareVersions, precedenceOf } from '../version.ts';
+import { compareVersions, nextVersion, precedenceOf } from '../version.ts';
 
 /*
  * Extension `key-routing` (docs/contributing/update-check.md): which release an installed version is offered. An app
@@ -21,19 +21,19 @@ export interface KnownVersion {
   readonly signingKeyId: string | undefined;
   /** The id of the key its build carries; undefined when it is unknown. */
   readonly embeddedKeyId: string | undefined;
+  /** Whether it is in a channel that is not asked: only apps of exactly this version count as it. */
+  readonly isElsewhere?: boolean;
 }
 
-/** What versions are offered, from one version (inclusive) to the `from` of the next step (exclusive). */
+/** What versions are offered up to the next step's `from`, and the highest version that they get to from there. */
 export interface UpdateStep<Release> {
-  /** Undefined in the first step, for all versions below the second one's. */
+  /** Inclusive; undefined in the first step. */
   readonly from: string | undefined;
-  /** Undefined when there is nothing to offer. */
   readonly release: Release | undefined;
-  /** The highest version that apps get to from here, step by step; undefined without a release. */
   readonly reach: string | undefined;
 }
 
-/** A release with a way on: candidates for a version are compared by how far they lead, then by their own version. */
+/** A release, and how far it leads. */
 interface Way<Release> {
   readonly release: Release;
   readonly reach: string;
@@ -54,16 +54,17 @@ export function updateSteps<Release extends RoutedRelease>(
 ): readonly UpdateStep<Release>[] {
   const ways: Ways<Release> = new Map();
   const steps: UpdateStep<Release>[] = [];
-  const keyOf = keyLookup(known);
+  const ranges = keyRanges(known);
   const byVersion = new Map(releases.map((release) => [precedenceOf(release.version), release]));
   const boundaries = sortedVersions([
-    ...known.map(({ version }) => version),
+    ...ranges.flatMap(({ from }) => (from === undefined ? [] : [from])),
     ...releases.flatMap(({ version, requires }) =>
       requires === undefined ? [version] : [version, requires],
     ),
   ]);
   for (const from of [...boundaries.reverse(), undefined]) {
-    const best = bestWay(ways, { version: from, keyId: keyOf(from) });
+    while (ranges.length > 1 && isAbove(ranges.at(-1)?.from, from)) ranges.pop();
+    const best = bestWay(ways, { version: from, keyId: ranges.at(-1)?.keyId });
     const next = steps.at(-1);
     if (next !== undefined && next.release === best?.release) steps.pop(); // the same offer from further below
     steps.push({ from, release: best?.release, reach: best?.reach });
@@ -73,7 +74,6 @@ export function updateSteps<Release extends RoutedRelease>(
   return steps.reverse();
 }
 
-/** The step that a version is at. */
 export function stepFor<Release>(
   steps: readonly UpdateStep<Release>[],
   version: string,
@@ -106,20 +106,26 @@ export function sortedVersions(versions: readonly string[]): string[] {
   return [...new Set(versions.map(precedenceOf))].sort(compareVersions);
 }
 
-/** Looks up the key of versions in descending order, undefined being the last. */
-function keyLookup(known: readonly KnownVersion[]): (version: string | undefined) => string | undefined {
-  const remaining = embeddedKeys(known).sort((a, b) => compareVersions(a.version, b.version));
-  const lowest = remaining[0];
-  // Apps below it exist only because they were built with the key that it is signed with.
-  const isRouted = remaining.some(({ embeddedKeyId }) => embeddedKeyId !== undefined);
-  const below = isRouted ? lowest?.signingKeyId : undefined;
-  return (version) => {
-    if (version === undefined) return below;
-    while (remaining.length > 0 && compareVersions(remaining.at(-1)?.version ?? '', version) > 0)
-      remaining.pop();
-    const nearest = remaining.at(-1);
-    return nearest === undefined ? below : nearest.embeddedKeyId;
-  };
+/** From which version on apps have which key; the first range is for those below all versions. */
+interface KeyRange {
+  readonly from: string | undefined;
+  readonly keyId: string | undefined;
+}
+
+function keyRanges(known: readonly KnownVersion[]): KeyRange[] {
+  const sorted = embeddedKeys(known).sort((a, b) => compareVersions(a.version, b.version));
+  const lowest = sorted.find(({ isElsewhere }) => !isElsewhere) ?? sorted[0];
+  const isRouted = sorted.some(({ embeddedKeyId }) => embeddedKeyId !== undefined);
+  // Apps below all known versions exist only because they were built with the key that the lowest is signed with.
+  let nearest = isRouted ? lowest?.signingKeyId : undefined;
+  const ranges = new Map<string | undefined, KeyRange>([[undefined, { from: undefined, keyId: nearest }]]);
+  for (const { version, embeddedKeyId: keyId, isElsewhere } of sorted) {
+    const [from, after] = [precedenceOf(version), nextVersion(version)];
+    ranges.set(from, { from, keyId });
+    if (isElsewhere) ranges.set(after, { from: after, keyId: nearest });
+    else nearest = keyId;
+  }
+  return [...ranges.values()];
 }
 
 function bestWay<Release extends RoutedRelease>(
@@ -137,6 +143,10 @@ function bestWay<Release extends RoutedRelease>(
     }
   }
   return best;
+}
+
+function isAbove(version: string | undefined, other: string | undefined): boolean {
+  return version !== undefined && (other === undefined || compareVersions(version, other) > 0);
 }
 
 function addWay<Release extends RoutedRelease>(ways: Ways<Release>, way: Way<Release>): void {

@@ -207,7 +207,9 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
           ['1.10.0-rc.1', []],
           ['1.9.0', ['darwin', 'linux']],
         ]);
-        expect(listed[0]?.artifacts).toEqual([{ ...MAC, fileSize: 5, sha256: SHA_A, signature: 'of mac' }]);
+        expect(listed[0]?.artifacts).toEqual([
+          { ...MAC, signingKeyId: null, fileSize: 5, sha256: SHA_A, signature: 'of mac' },
+        ]);
       });
 
       test('a deleted one takes its uploads with it, and queues its bytes until they are removed', async () => {
