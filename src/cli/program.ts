@@ -5,7 +5,12 @@ import {
   type OutputConfiguration,
 } from '@commander-js/extra-typings';
 import { OtaError } from '../errors.ts';
-import { appsCommand, appsCreateCommand, appsListCommand } from './commands/apps-command.ts';
+import {
+  appsCommand,
+  appsCreateCommand,
+  appsListCommand,
+  appsSetKeyCommand,
+} from './commands/apps-command.ts';
 import { checkCommand } from './commands/check-command.ts';
 import { copyCommand } from './commands/copy-command.ts';
 import { devCommand } from './commands/dev-command.ts';
@@ -163,6 +168,7 @@ function appsTree(runs: Runs): CommandUnknownOpts {
   const load = () => import('./commands/apps.ts');
   return appsCommand()
     .addCommand(runs(appsCreateCommand(), async () => (await load()).runAppsCreate))
+    .addCommand(runs(appsSetKeyCommand(), async () => (await load()).runAppsSetKey))
     .addCommand(runs(appsListCommand(), async () => (await load()).runAppsList));
 }
 

@@ -51,6 +51,14 @@ export interface ReleasesTable {
   signature: string | null;
   status: ReleaseStatus;
   channel: string;
+  /** Extension `key-routing`: the id of the key that its files have to be signed with, where its publisher said it. */
+  signing_key_id: string | null;
+  /** Extension `key-routing`: the minisign public key that its build carries, as `formatPublicKey` writes it. */
+  embedded_pubkey: string | null;
+  /** Extension `key-routing`: the lowest version that it is offered to. */
+  requires: string | null;
+  /** Whether it may go live although versions are stranded by it: 0 or 1. */
+  allow_stranding: number;
   /** The names of the platforms that a draft goes live with, space-separated; null when it waits for a request. */
   expect: string | null;
   /** When it was published; of a draft, when it was created. */
@@ -78,6 +86,8 @@ export interface ArtifactsTable {
   /** As declared (if it was), then as measured. */
   sha256: string | null;
   signature: string | null;
+  /** The id of the key that a minisign signature, its own or its release's, was made with; null for any other signature. */
+  signing_key_id: string | null;
   status: ArtifactStatus;
   /** Null while pending. */
   storage_key: string | null;
@@ -94,7 +104,10 @@ export interface ArtifactsTable {
   multipart_id: string | null;
 }
 
-/** All bytes that were ever live: those of a version for a platform never change, not even after a deletion. */
+/**
+ * All bytes that were ever live: those of a version for a platform never change, not even after a deletion. Apps may be
+ * on each of these versions, so their keys stay known too.
+ */
 export interface PublishedBytesTable {
   app_id: string;
   precedence: string;
@@ -102,6 +115,11 @@ export interface PublishedBytesTable {
   arch: Arch;
   bundle_type: BundleTypeColumn;
   sha256: string;
+  channel: string;
+  /** As in `artifacts`. */
+  signing_key_id: string | null;
+  /** As in `releases`. */
+  embedded_pubkey: string | null;
 }
 
 /** The keys of disk storage. */

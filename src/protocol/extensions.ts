@@ -8,6 +8,7 @@ export const EXTENSIONS = [
   'channel',
   'yank',
   'conditional-delete',
+  'key-routing',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */

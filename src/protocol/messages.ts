@@ -15,6 +15,7 @@ import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
 export const MAX_PARTS_BODY_BYTES = 128 * 1024; // with `MAX_PARTS` of the longest ETags
 export const MAX_SIGNATURE_LENGTH = 8192; // a real `.sig` has about 430 characters
+const MAX_PUBLIC_KEY_LENGTH = 1024; // a real one has about 160 characters in Tauri's form
 const MAX_EXPECTED = 32; // more platforms than there are, bundle types aside
 
 /** Any text without NUL and without a lone surrogate: either would break the JSON of every client. */
@@ -43,6 +44,19 @@ const Sha256 = Type.String({
   pattern: '^[0-9a-f]{64}$',
   description: 'a SHA-256 as 64 lowercase hexadecimal digits',
 });
+/** A minisign key id as minisign prints it. */
+const KeyId = Type.String({
+  pattern: '^[0-9A-F]{16}$',
+  description: 'a minisign key id as 16 uppercase hexadecimal digits',
+});
+const PublicKeyText = Type.String({
+  minLength: 1,
+  maxLength: MAX_PUBLIC_KEY_LENGTH,
+  pattern: WELL_FORMED_TEXT,
+  description: 'a minisign public key, as in plugins.updater.pubkey',
+});
+const AllowStranding = Type.Boolean({ description: 'true or false' });
+const AllowStrandingText = Type.Enum(['true', 'false'], { description: 'true or false' });
 const FileSize = Type.Integer({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
@@ -97,6 +111,7 @@ export type AppQuery = Static<typeof AppQuery>;
 export const DeleteReleaseQuery = Type.Object({
   /** Extension `conditional-delete`: delete only while the release has exactly this many complete artifacts. */
   artifacts: Type.Optional(Type.String({ pattern: '^\\d{1,6}$', description: 'a number of artifacts' })),
+  allow_stranding: Type.Optional(AllowStrandingText), // extension `key-routing`
 });
 export type DeleteReleaseQuery = Static<typeof DeleteReleaseQuery>;
 
@@ -121,14 +136,30 @@ export const CreateReleaseRequest = Type.Object({
     }),
   ),
   channel: Type.Optional(Channel), // extension `channel`
+  // Extension `key-routing`: the key that its files are signed with, the key that its build carries, and the lowest
+  // version that it is offered to.
+  signing_key_id: Type.Optional(Nullable(KeyId)),
+  embedded_pubkey: Type.Optional(Nullable(PublicKeyText)),
+  requires: Type.Optional(Nullable(Version)),
+  /** Extension `key-routing`: let it go live although versions are stranded by that. */
+  allow_stranding: Type.Optional(AllowStranding),
 });
 export type CreateReleaseRequest = Static<typeof CreateReleaseRequest>;
 
 export const UpdateReleaseRequest = Type.Object({
   notes: Type.Optional(Nullable(Notes)),
   status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
+  /** Extension `key-routing`: the key that its build carries, where that is not known yet. */
+  embedded_pubkey: Type.Optional(PublicKeyText),
+  allow_stranding: Type.Optional(AllowStranding), // extension `key-routing`
 });
 export type UpdateReleaseRequest = Static<typeof UpdateReleaseRequest>;
+
+/** Extension `key-routing`: change what is offered although versions are stranded by that. */
+export const AllowStrandingQuery = Type.Object({
+  allow_stranding: Type.Optional(AllowStrandingText),
+});
+export type AllowStrandingQuery = Static<typeof AllowStrandingQuery>;
 
 /** Extension `draft`: what the release must have to be published, if given. */
 export const PublishReleaseRequest = Type.Union([
@@ -201,6 +232,10 @@ export const ReleaseResponse = Type.Object({
   status: Type.Optional(Type.String()), // extensions `draft` and `yank`: `draft`, `published` or `yanked`
   channel: Type.Optional(Type.String()), // extension `channel`
   expect: Type.Optional(Type.Array(Type.String())), // extension `expect`: the platforms a draft waits for
+  // Extension `key-routing`
+  signing_key_id: Type.Optional(Nullable(Type.String())),
+  embedded_pubkey: Type.Optional(Nullable(Type.String())),
+  requires: Type.Optional(Nullable(Type.String())),
 });
 export type ReleaseResponse = Static<typeof ReleaseResponse>;
 
@@ -257,6 +292,8 @@ export const AppResponse = Type.Object({
   name: Type.String(),
   slug: Nullable(Type.String()),
   pubkey: Nullable(Type.String()),
+  /** Extension `key-routing`: the keys that uploads may be signed with, where it has a key; the first is `pubkey`. */
+  accepted_pubkeys: Type.Optional(Type.Array(Type.String())),
   releases: Type.Optional(Type.Array(ReleaseResponse)), // where `AppQuery` includes them
 });
 export type AppResponse = Static<typeof AppResponse>;

@@ -44,6 +44,18 @@ export function formatKeyId(keyId: Buffer): string {
   return Buffer.from(keyId).reverse().toString('hex').toUpperCase();
 }
 
+/** The id of the key that made a signature, as minisign prints it; undefined for any signature but minisign's. */
+export function signingKeyIdOf(signature: string): string | undefined {
+  const parsed = parseSignature(signature);
+  return parsed.kind === 'malformed' ? undefined : formatKeyId(parsed.keyId);
+}
+
+/** The id of a public key, as minisign prints it; undefined for any text but a key. */
+export function publicKeyIdOf(text: string): string | undefined {
+  const key = parsePublicKey(text);
+  return key && formatKeyId(key.keyId);
+}
+
 /** Reads a bare base64 line, minisign's two-line file, or that file in base64 again (Tauri's `.key.pub`). */
 export function parsePublicKey(text: string): PublicKey | undefined {
   const trimmed = text.trim();

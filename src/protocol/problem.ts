@@ -23,6 +23,8 @@ export const PROBLEM_STATUS = {
   not_published: 422, // a draft cannot be yanked or restored
   not_uploaded: 425, // an upload to complete has not arrived
   signature_required: 422, // neither the artifact nor its release has one
+  wrong_signing_key: 422, // the signature was made with another key than the release names
+  would_strand: 422, // some versions of the app would have no way to the highest release
   slug_reserved: 422, // a word that this API uses in its paths
   too_many_requests: 429,
   internal: 500,

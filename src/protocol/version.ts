@@ -42,6 +42,12 @@ export function compareVersions(a: string, b: string): number {
   return comparePrereleases(left.prerelease, right.prerelease);
 }
 
+/** The lowest version above one: nothing comes between them (SemVer 11). */
+export function nextVersion(version: string): string {
+  const precedence = precedenceOf(version);
+  return isPrerelease(version) ? `${precedence}.0` : `${nextRelease(precedence)}-0`;
+}
+
 /** The next version that is no pre-release: 1.2.1 after 1.2.0, 1.3.0 after 1.3.0-beta.1. */
 export function nextRelease(version: string): string {
   const { core, prerelease } = split(version);

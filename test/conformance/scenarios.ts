@@ -4,6 +4,7 @@ import { checkScenarios } from './check-scenarios.ts';
 import { deletionScenarios } from './deletion-scenarios.ts';
 import { downloadScenarios } from './download-scenarios.ts';
 import { draftScenarios } from './draft-scenarios.ts';
+import { keyScenarios } from './key-scenarios.ts';
 import { multipartScenarios } from './multipart-scenarios.ts';
 import { platformScenarios } from './platform-scenarios.ts';
 import { refusalScenarios } from './refusal-scenarios.ts';
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   ...deletionScenarios,
   ...draftScenarios,
   ...yankScenarios,
+  ...keyScenarios,
   ...platformScenarios,
   ...remoteScenarios,
   ...multipartScenarios,

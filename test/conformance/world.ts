@@ -54,6 +54,11 @@ export class World {
     return `${this.#base}.${patch}`;
   }
 
+  /** A channel of this scenario, for what would get in the way of later ones. */
+  get channel(): string {
+    return `scenario-${this.#base.replace('.', '-')}`;
+  }
+
   /** The bytes published as `patch` unless others are given. */
   bytes(patch: number | string): Buffer {
     return Buffer.from(`the app, version ${this.v(patch)}`);

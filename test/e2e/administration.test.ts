@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { publicKeyIdOf } from '../../src/protocol/minisign.ts';
 import { isWellFormedToken } from '../../src/protocol/token.ts';
 import { checkLinux, runJson, startWorld } from '../support/publish/world.ts';
+import { generateKeyInProcess } from '../support/tauri/in-process-signer.ts';
 
 const TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/);
 
@@ -48,6 +50,40 @@ describe('apps', () => {
       expect(list).not.toContain(token.slice(4));
     }
     expect(lists[0].stdout).toContain('Other App');
+  });
+});
+
+describe('field 1: apps set-key', () => {
+  test('sets the key that uploads are verified with, by id or slug', async () => {
+    const { run, app, dataDir } = await startWorld();
+    const store = ['--data-dir', dataDir];
+    const [first, second] = [generateKeyInProcess().publicKey, generateKeyInProcess().publicKey];
+    for (const args of [
+      [app.id, first],
+      ['my-app', '--pubkey', second],
+    ]) {
+      const { code, document } = await runJson(['apps', 'set-key', ...args, ...store]);
+      expect(code).toBe(0);
+      const pubkey = args.includes(first) ? first : second;
+      expect(publicKeyIdOf(document.pubkey)).toBe(publicKeyIdOf(pubkey));
+      expect(document.accepted_pubkeys).toEqual([document.pubkey]);
+    }
+    const { stdout } = await run(['apps', 'set-key', 'my-app', first, ...store]);
+    expect(stdout).toContain(publicKeyIdOf(first));
+  });
+
+  test('refuses an unknown app, a missing key, and two', async () => {
+    const { runJson: inWorld, dataDir } = await startWorld();
+    const store = ['--data-dir', dataDir];
+    const { publicKey } = generateKeyInProcess();
+    for (const args of [
+      ['other', publicKey],
+      ['my-app'],
+      ['my-app', publicKey, '--pubkey', publicKey],
+      ['my-app', 'x'],
+    ]) {
+      expect(await inWorld(['apps', 'set-key', ...args, ...store])).toMatchObject({ code: 2 });
+    }
   });
 });
 

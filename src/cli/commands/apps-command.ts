@@ -9,6 +9,7 @@ import {
 } from '../options/shared-options.ts';
 
 export type AppsCreateOptions = OptionsOf<typeof appsCreateCommand>;
+export type AppsSetKeyOptions = OptionsOf<typeof appsSetKeyCommand>;
 export type AppsListOptions = OptionsOf<typeof appsListCommand>;
 
 export const appsCommand = () =>
@@ -38,6 +39,23 @@ export const appsCreateCommand = () =>
       'synckit-ota apps create "My App" --slug my-app',
       'synckit-ota apps create "My App" --pubkey ~/.tauri/my-app.key.pub',
     ],
+  );
+
+export const appsSetKeyCommand = () =>
+  withExamples(
+    withStore(
+      new Command('set-key')
+        .argument('<app>', "the app's id or slug")
+        .argument('[key or file]', 'a minisign public key, or a file that contains one')
+        .summary('set the key that uploads are verified with')
+        .description(
+          'Set the minisign public key that uploads of an app are verified with. From then on the server accepts ' +
+            'uploads that are signed with it, and with the keys that releases signed with it hand over to.',
+        )
+        .optionsGroup('App options:')
+        .addOption(pubkeyOption('the key, instead of the second argument')),
+    ),
+    ['synckit-ota apps set-key my-app ~/.tauri/my-app.key.pub'],
   );
 
 export const appsListCommand = () =>

@@ -1,6 +1,8 @@
-import { createAppWithToken, listApps } from '../../database/queries/apps.ts';
+import { keyHandovers } from '../../database/queries/app-files.ts';
+import { createAppWithToken, findAppByIdOrSlug, listApps, setAppKey } from '../../database/queries/apps.ts';
 import { OtaError } from '../../errors.ts';
-import { formatPublicKey } from '../../protocol/minisign.ts';
+import { formatPublicKey, publicKeyIdOf } from '../../protocol/minisign.ts';
+import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
 import type { Context } from '../context.ts';
@@ -10,7 +12,7 @@ import { OptionErrors } from '../options/option-errors.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
 import { expiryAfterDays } from '../options/token-expiry.ts';
 import { withStore } from '../wiring/open-store.ts';
-import type { AppsCreateOptions, AppsListOptions } from './apps-command.ts';
+import type { AppsCreateOptions, AppsListOptions, AppsSetKeyOptions } from './apps-command.ts';
 
 export async function runAppsCreate(
   options: AppsCreateOptions,
@@ -49,6 +51,34 @@ export async function runAppsCreate(
         `This token is shown only once. It expires on ${formatTimestamp(expiresAt.getTime())}.`,
       ].join('\n'),
     );
+  });
+}
+
+export async function runAppsSetKey(
+  options: AppsSetKeyOptions,
+  { output }: Context,
+  ...[idOrSlug, key]: readonly [string, string | undefined]
+): Promise<void> {
+  const errors = new OptionErrors();
+  if (key && options.pubkey) errors.add('the key is given twice: give it as an argument or with --pubkey');
+  const publicKey = readPublicKey(key || options.pubkey, errors);
+  if (!key && !options.pubkey)
+    errors.add('no key given: pass a minisign public key or a file that contains one');
+  errors.throwIfAny();
+  if (publicKey === undefined) return;
+  const pubkey = formatPublicKey(publicKey);
+  await withStore(options, async ({ queries }) => {
+    const app = await findAppByIdOrSlug(queries, idOrSlug);
+    if (app === undefined || !(await setAppKey(queries, app.id, pubkey))) {
+      throw new OtaError('usage', `there is no app with the id or slug ${idOrSlug}`, {
+        hint: '`synckit-ota apps list` shows both.',
+      });
+    }
+    const accepted = acceptedKeys(pubkey, await keyHandovers(queries, app.id));
+    output.document({ id: app.id, name: app.name, slug: app.slug, pubkey, accepted_pubkeys: accepted });
+    const [own, ...others] = accepted.map(publicKeyIdOf);
+    const also = others.length > 0 ? `, and those that releases handed over to: ${others.join(', ')}` : '';
+    output.result(`Uploads of ${app.name} are accepted if signed with key ${own}${also}.`);
   });
 }
 

@@ -54,6 +54,10 @@ async function createReleases(db: Kysely<unknown>): Promise<void> {
     .addColumn('signature', 'text')
     .addColumn('status', 'text', (c) => c.notNull().check(sql`status in ('draft', 'published', 'yanked')`))
     .addColumn('channel', 'text', (c) => c.notNull())
+    .addColumn('signing_key_id', 'text')
+    .addColumn('embedded_pubkey', 'text')
+    .addColumn('requires', 'text')
+    .addColumn('allow_stranding', 'integer', (c) => c.notNull())
     .addColumn('expect', 'text')
     .addColumn('pub_date', 'bigint', (c) => c.notNull())
     .addColumn('created_at', 'bigint', (c) => c.notNull())
@@ -72,6 +76,7 @@ async function createArtifacts(db: Kysely<unknown>): Promise<void> {
     .addColumn('file_size', 'bigint', (c) => c.notNull().check(sql`file_size > 0`))
     .addColumn('sha256', 'text')
     .addColumn('signature', 'text')
+    .addColumn('signing_key_id', 'text')
     .addColumn('status', 'text', (c) => c.notNull())
     .addColumn('storage_key', 'text', (c) => c.unique())
     .addColumn('created_at', 'bigint', (c) => c.notNull())
@@ -106,6 +111,9 @@ async function createArtifacts(db: Kysely<unknown>): Promise<void> {
     .addColumn('arch', 'text', (c) => c.notNull())
     .addColumn('bundle_type', 'text', (c) => c.notNull())
     .addColumn('sha256', 'text', (c) => c.notNull())
+    .addColumn('channel', 'text', (c) => c.notNull())
+    .addColumn('signing_key_id', 'text')
+    .addColumn('embedded_pubkey', 'text')
     .addPrimaryKeyConstraint('published_bytes_pk', ['app_id', 'precedence', 'target', 'arch', 'bundle_type'])
     .execute();
 }

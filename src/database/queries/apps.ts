@@ -96,6 +96,26 @@ export async function setSlug(
   });
 }
 
+/** Sets the minisign public key that verifies uploads, as `formatPublicKey` writes it. @returns whether the app exists */
+export async function setAppKey(db: Queries, appId: string, pubkey: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('apps')
+    .set({ pubkey })
+    .where('id', '=', appId)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
+}
+
+/** An app by its id or its current slug. */
+export async function findAppByIdOrSlug(db: Queries, idOrSlug: string): Promise<App | undefined> {
+  const row = await db
+    .selectFrom('apps')
+    .selectAll()
+    .where((eb) => eb.or([eb('id', '=', idOrSlug), eb('slug', '=', idOrSlug)]))
+    .executeTakeFirst();
+  return row && toApp(row);
+}
+
 /** Invalidates every node's cache of the app's offers. Belongs into each transaction that changes them. */
 export async function raiseRevision(transaction: Queries, appId: string): Promise<void> {
   await transaction

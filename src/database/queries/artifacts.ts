@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely, NotNull } from 'kysely';
+import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { compareByPreference, type Platform, platformOf } from '../../protocol/platform.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import type { Queries, Schema } from '../schema.ts';
@@ -70,8 +71,12 @@ export async function createPendingArtifact(
   const id = randomUUID();
   const { releaseId, fileSize, sha256, signature, expiresAt, pollAt } = artifact;
   return transact(db, async (transaction) => {
-    const release = transaction.selectFrom('releases').select('id').where('id', '=', releaseId);
-    if ((await release.executeTakeFirst()) === undefined) return 'release_gone';
+    const release = await transaction
+      .selectFrom('releases')
+      .select('signature')
+      .where('id', '=', releaseId)
+      .executeTakeFirst();
+    if (release === undefined) return 'release_gone';
     await transaction
       .insertInto('artifacts')
       .values({
@@ -81,6 +86,7 @@ export async function createPendingArtifact(
         file_size: fileSize,
         sha256,
         signature,
+        signing_key_id: signingKeyIdOf(signature ?? release.signature ?? '') ?? null,
         status: 'pending',
         storage_key: null,
         created_at: now.getTime(),
@@ -186,9 +192,12 @@ export async function completeArtifact(
         'app_id',
         'version',
         'precedence',
+        'channel',
+        'embedded_pubkey',
         'target',
         'arch',
         'bundle_type',
+        'artifacts.signing_key_id',
       ])
       .where('artifacts.id', '=', id)
       .executeTakeFirst();
@@ -207,7 +216,9 @@ export async function completeArtifact(
       const wentLive = await publishIfExpectedAreComplete(transaction, upload.release_id, now);
       return wentLive ? 'went_live' : 'completed';
     }
-    await recordPublishedBytes(transaction, upload, [{ ...platform, sha256 }]);
+    await recordPublishedBytes(transaction, upload, [
+      { ...platform, sha256, signingKeyId: upload.signing_key_id },
+    ]);
     await raiseRevision(transaction, upload.app_id);
     return 'completed';
   });

@@ -1,13 +1,12 @@
-import { type Platform, platformOf } from '../../protocol/platform.ts';
+import { platformOf } from '../../protocol/platform.ts';
+import type { RoutedFile } from '../../protocol/routing/route-platforms.ts';
 import type { Queries } from '../schema.ts';
 import { chunks } from './chunks.ts';
 
 /** The complete artifact of a published release for one platform: an update check may offer it. */
-export interface OfferCandidate extends Platform {
+export interface OfferCandidate extends RoutedFile {
   readonly artifactId: string;
   readonly releaseId: string;
-  readonly version: string;
-  readonly channel: string;
 }
 
 export interface OfferDetails {
@@ -42,14 +41,18 @@ export async function offerCandidates(db: Queries, appId: string): Promise<Offer
       'target',
       'arch',
       'bundle_type',
+      'artifacts.signing_key_id',
+      'requires',
     ])
     .where('app_id', '=', appId)
     .execute();
-  return rows.map(({ artifact_id, id, version, channel, ...platform }) => ({
+  return rows.map(({ artifact_id, id, version, channel, signing_key_id, requires, ...platform }) => ({
     artifactId: artifact_id,
     releaseId: id,
     version,
     channel,
+    signingKeyId: signing_key_id ?? undefined,
+    requires: requires ?? undefined,
     ...platformOf(platform),
   }));
 }

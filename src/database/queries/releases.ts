@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Kysely, NotNull } from 'kysely';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
+import type { Stranding } from '../../protocol/routing/stranded-versions.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { Queries, ReleaseStatus, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
+import { strandedByChange } from './app-files.ts';
 import { raiseRevision } from './apps.ts';
 
 export interface Release {
@@ -15,6 +17,11 @@ export interface Release {
   readonly signature: string | null;
   readonly status: ReleaseStatus;
   readonly channel: string;
+  /** Extension `key-routing`: as `ReleasesTable`. */
+  readonly signingKeyId: string | null;
+  readonly embeddedPubkey: string | null;
+  readonly requires: string | null;
+  readonly allowStranding: boolean;
   /** Names of the platforms that a draft goes live with; null when it waits for a request. */
   readonly expect: readonly string[] | null;
   /** Milliseconds since 1970, as is `createdAt`. */
@@ -28,6 +35,7 @@ export interface CompleteArtifact extends Platform {
   readonly fileSize: number;
   readonly sha256: string;
   readonly signature: string | null;
+  readonly signingKeyId: string | null;
 }
 
 export interface ReleaseKey {
@@ -44,14 +52,20 @@ export interface NewRelease {
   readonly expect?: readonly string[] | null;
   /** `stable` when left out. */
   readonly channel?: string;
+  readonly signingKeyId?: string | null;
+  /** As `formatPublicKey` writes it. */
+  readonly embeddedPubkey?: string | null;
+  readonly requires?: string | null;
+  readonly allowStranding?: boolean;
 }
 
 /** @returns the release, or `version_taken` when the app has a version of equal precedence */
 export async function createRelease(
   db: Queries,
-  { appId, version, notes, signature, draft = false, expect = null, channel = STABLE }: NewRelease,
+  { draft = false, expect = null, channel = STABLE, ...release }: NewRelease,
   now: Date,
 ): Promise<Release | 'version_taken'> {
+  const { appId, version, notes, signature } = release;
   const row: ReleasesTable = {
     id: randomUUID(),
     app_id: appId,
@@ -61,6 +75,10 @@ export async function createRelease(
     signature,
     status: draft || expect !== null ? 'draft' : 'published',
     channel,
+    signing_key_id: release.signingKeyId ?? null,
+    embedded_pubkey: release.embeddedPubkey ?? null,
+    requires: release.requires ?? null,
+    allow_stranding: release.allowStranding ? 1 : 0,
     expect: expect?.join(' ') ?? null,
     pub_date: now.getTime(),
     created_at: now.getTime(),
@@ -103,6 +121,7 @@ export async function listReleases(
       'file_size',
       'artifacts.sha256',
       'artifacts.signature',
+      'artifacts.signing_key_id',
     ])
     .where('releases.app_id', '=', appId)
     .where('artifacts.status', '=', 'complete')
@@ -114,10 +133,10 @@ export async function listReleases(
     .execute();
   const byRelease = new Map<string | null, CompleteArtifact[]>();
   for (const row of artifacts) {
-    const { file_size: fileSize, sha256, signature } = row;
+    const { file_size: fileSize, sha256, signature, signing_key_id: signingKeyId } = row;
     const ofRelease = byRelease.get(row.release_id) ?? [];
     byRelease.set(row.release_id, ofRelease);
-    ofRelease.push({ ...platformOf(row), fileSize, sha256, signature });
+    ofRelease.push({ ...platformOf(row), fileSize, sha256, signature, signingKeyId });
   }
   return releases
     .map((row) => ({ ...toRelease(row), artifacts: byRelease.get(row.id) ?? [] }))
@@ -127,22 +146,35 @@ export async function listReleases(
 export interface DeleteOptions {
   /** Deletes it only if it has exactly this number of complete artifacts. */
   readonly onlyWithArtifacts?: number | undefined;
+  readonly allowStranding?: boolean;
 }
+
+export type DeleteResult =
+  | { readonly kind: 'deleted' }
+  | { readonly kind: 'not_found' }
+  /** It has another number of artifacts than required. */
+  | { readonly kind: 'other_artifacts' }
+  | { readonly kind: 'would_strand'; readonly strandings: readonly Stranding[] };
 
 /**
  * api.md, "Delete a Release": invisible at once, in one transaction. Its artifacts become `deleting`, and their bytes
  * are removed afterwards; its pending uploads are forgotten.
- * @returns `other_artifacts` when it has another number of artifacts than required
  */
 export async function deleteRelease(
   db: Kysely<Schema>,
   { appId, releaseId }: ReleaseKey,
-  { onlyWithArtifacts }: DeleteOptions = {},
-): Promise<'deleted' | 'not_found' | 'other_artifacts'> {
-  return transact(db, async (transaction) => {
-    if ((await findRelease(transaction, { appId, releaseId })) === undefined) return 'not_found';
+  { onlyWithArtifacts, allowStranding = false }: DeleteOptions = {},
+): Promise<DeleteResult> {
+  return transact(db, async (transaction): Promise<DeleteResult> => {
+    const release = await findRelease(transaction, { appId, releaseId });
+    if (release === undefined) return { kind: 'not_found' };
     if (onlyWithArtifacts !== undefined) {
-      if ((await countComplete(transaction, releaseId)) !== onlyWithArtifacts) return 'other_artifacts';
+      if ((await countComplete(transaction, releaseId)) !== onlyWithArtifacts)
+        return { kind: 'other_artifacts' };
+    }
+    if (!allowStranding && release.status === 'published') {
+      const strandings = await strandedByChange(transaction, appId, { kind: 'withdraw', releaseId });
+      if (strandings.length > 0) return { kind: 'would_strand', strandings };
     }
     await transaction
       .deleteFrom('artifacts')
@@ -156,7 +188,7 @@ export async function deleteRelease(
       .execute();
     await transaction.deleteFrom('releases').where('id', '=', releaseId).execute();
     await raiseRevision(transaction, appId);
-    return 'deleted';
+    return { kind: 'deleted' };
   });
 }
 
@@ -170,7 +202,7 @@ async function countComplete(db: Queries, releaseId: string): Promise<number> {
   return Number(row.count);
 }
 
-function toRelease(row: ReleasesTable): Release {
+export function toRelease(row: ReleasesTable): Release {
   return {
     id: row.id,
     appId: row.app_id,
@@ -179,6 +211,10 @@ function toRelease(row: ReleasesTable): Release {
     signature: row.signature,
     status: row.status,
     channel: row.channel,
+    signingKeyId: row.signing_key_id,
+    embeddedPubkey: row.embedded_pubkey,
+    requires: row.requires,
+    allowStranding: row.allow_stranding !== 0,
     expect: row.expect?.split(' ') ?? null,
     pubDate: row.pub_date,
     createdAt: row.created_at,

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { keyHandovers } from '../../database/queries/app-files.ts';
 import { findApp, setSlug } from '../../database/queries/apps.ts';
 import { listReleases } from '../../database/queries/releases.ts';
 import { AppQuery, type AppResponse, SetSlugRequest } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { toListed } from '../http/release-response.ts';
@@ -16,9 +18,18 @@ export function registerApps(app: FastifyInstance, { database, clock }: Services
       const found = await findApp(database.queries, params.app_id);
       if (found === undefined) throw new Problem('not_found', 'There is no such app.');
       const { id, name, slug, pubkey } = found;
-      if (query.include === undefined) return { id, name, slug, pubkey };
+      const app = {
+        id,
+        name,
+        slug,
+        pubkey,
+        ...(pubkey !== null && {
+          accepted_pubkeys: acceptedKeys(pubkey, await keyHandovers(database.queries, id)),
+        }),
+      };
+      if (query.include === undefined) return app;
       const releases = await listReleases(database.queries, id);
-      return { id, name, slug, pubkey, releases: releases.map(toListed) };
+      return { ...app, releases: releases.map(toListed) };
     },
   });
 

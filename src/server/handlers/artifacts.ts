@@ -1,12 +1,15 @@
 import type { FastifyInstance } from 'fastify';
+import { strandedByChange } from '../../database/queries/app-files.ts';
 import { findApp } from '../../database/queries/apps.ts';
 import { createPendingArtifact, isComplete, publishedBytes } from '../../database/queries/artifacts.ts';
 import { findRelease, type Release } from '../../database/queries/releases.ts';
 import { CreateArtifactRequest, type CreateArtifactResponse } from '../../protocol/messages.ts';
+import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
 import { registerRoute } from '../http/register-route.ts';
+import { wouldStrand } from '../http/would-strand.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
 import { alreadyPublished } from '../uploads/finalize-upload.ts';
 import type { MultipartGrant } from '../uploads/multipart-grant.ts';
@@ -45,6 +48,7 @@ export function registerArtifacts(
       const artifact = { release, platform, fileSize, sha256, signature, isMultipart };
       requireAllowed(artifact, services, uploads);
       await requireUnpublished(artifact, services);
+      await requireNotStranding(artifact, services);
 
       const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
@@ -92,6 +96,29 @@ function requireAllowed(
   if (signature === null && release.signature === null) {
     throw invalid('signature_required', 'signature', 'is required here, because the release has none');
   }
+  if (release.signingKeyId !== null && signingKeyOf({ release, signature }) !== release.signingKeyId) {
+    const message = `must be made with the key ${release.signingKeyId}, as the release says`;
+    throw invalid('wrong_signing_key', 'signature', message);
+  }
+}
+
+function signingKeyOf({
+  release,
+  signature,
+}: Pick<DeclaredArtifact, 'release' | 'signature'>): string | null {
+  return signingKeyIdOf(signature ?? release.signature ?? '') ?? null;
+}
+
+/** Files of a live release are offered as soon as they are complete. @throws Problem `would_strand` */
+async function requireNotStranding(
+  { release, platform, signature }: DeclaredArtifact,
+  { database }: Services,
+): Promise<void> {
+  if (release.status !== 'published' || release.allowStranding) return;
+  const artifacts = [{ ...platform, signingKeyId: signingKeyOf({ release, signature }) }];
+  const change = { kind: 'go_live', release, artifacts } as const;
+  const strandings = await strandedByChange(database.queries, release.appId, change);
+  if (strandings.length > 0) throw wouldStrand(strandings);
 }
 
 /** @throws Problem `immutable` */

@@ -5,22 +5,38 @@ import {
   deleteRelease,
   findRelease,
   listReleases,
+  type NewRelease,
   type Release,
   type ReleaseKey,
 } from '../../database/queries/releases.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
+  AllowStrandingQuery,
   CreateReleaseRequest,
   DeleteReleaseQuery,
   PublishReleaseRequest,
   type ReleaseResponse,
   UpdateReleaseRequest,
 } from '../../protocol/messages.ts';
+import { formatPublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { compareVersions } from '../../protocol/version.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { toExtendedResponse, toListed, toResponse } from '../http/release-response.ts';
+import { wouldStrand } from '../http/would-strand.ts';
 import type { Services } from '../services.ts';
+
+/** Fields beyond api.md, "Create a Release": with one of them the response has the extensions' fields too. */
+const EXTENSION_FIELDS = [
+  'draft',
+  'expect',
+  'channel',
+  'signing_key_id',
+  'embedded_pubkey',
+  'requires',
+  'allow_stranding',
+] as const satisfies (keyof CreateReleaseRequest)[];
 
 /**
  * @param onDeleted called once a release is invisible and its bytes are queued for deletion; the response waits until it
@@ -48,26 +64,52 @@ function registerCreate(app: FastifyInstance, { database, clock }: Services): vo
   registerRoute(app, 'createRelease', {
     body: CreateReleaseRequest,
     handle: async ({ params, body }, reply) => {
-      const {
-        version,
-        notes = null,
-        signature = null,
-        draft = false,
-        expect = null,
-        channel = STABLE,
-      } = body;
-      const release = { appId: params.app_id, version, notes, signature, draft, expect, channel };
+      const release = toNewRelease(params.app_id, body);
+      const { version } = release;
       const created = await createRelease(database.queries, release, clock());
       if (created === 'version_taken') {
         throw new Problem('version_taken', `The app already has a release of version ${version}.`, [
           { field: 'version', message: 'is taken' },
         ]);
       }
-      const isDocumented =
-        body.draft === undefined && body.expect === undefined && body.channel === undefined;
+      const isDocumented = EXTENSION_FIELDS.every((field) => body[field] === undefined);
       return reply.code(201).send(isDocumented ? toResponse(created) : toExtendedResponse(created));
     },
   });
+}
+
+/** @throws Problem `invalid_request` */
+function toNewRelease(appId: string, body: CreateReleaseRequest): NewRelease {
+  const { version, notes = null, signature = null, requires = null } = body;
+  const { draft = false, expect = null, channel = STABLE, signing_key_id: signingKeyId = null } = body;
+  if (requires !== null && compareVersions(requires, version) >= 0) {
+    throw invalid('requires', `must be lower than ${version}`);
+  }
+  return {
+    appId,
+    version,
+    notes,
+    signature,
+    draft,
+    expect,
+    channel,
+    signingKeyId,
+    embeddedPubkey: readEmbeddedKey(body.embedded_pubkey ?? null),
+    requires,
+    allowStranding: body.allow_stranding ?? false,
+  };
+}
+
+/** @throws Problem `invalid_request` */
+function readEmbeddedKey(text: string | null): string | null {
+  if (text === null) return null;
+  const key = parsePublicKey(text);
+  if (key === undefined) throw invalid('embedded_pubkey', 'must be a minisign public key');
+  return formatPublicKey(key);
+}
+
+function invalid(field: string, message: string): Problem {
+  return new Problem('invalid_request', `${field} ${message}.`, [{ field, message }]);
 }
 
 /** Extension `yank`. */
@@ -76,10 +118,17 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
     body: UpdateReleaseRequest,
     handle: async ({ params, body }): Promise<ReleaseResponse> => {
       const key = { appId: params.app_id, releaseId: params.release_id };
-      const outcome = await updateRelease(services.database.queries, key, body);
-      if (outcome === 'not_found') throw noSuchRelease();
-      if (outcome === 'draft') {
+      const { notes, status, embedded_pubkey, allow_stranding: allowStranding } = body;
+      const embeddedPubkey = readEmbeddedKey(embedded_pubkey ?? null) ?? undefined;
+      const change = { notes, status, embeddedPubkey, allowStranding };
+      const outcome = await updateRelease(services.database.queries, key, change);
+      if (outcome.kind === 'not_found') throw noSuchRelease();
+      if (outcome.kind === 'would_strand') throw wouldStrand(outcome.strandings);
+      if (outcome.kind === 'draft') {
         throw new Problem('not_published', 'The release is a draft: publish or delete it.');
+      }
+      if (outcome.kind === 'other_key') {
+        throw new Problem('immutable', 'The key that its build carries is known, and is another one.');
       }
       return toExtendedResponse(await requireRelease(services, key));
     },
@@ -91,11 +140,14 @@ function registerPublish(app: FastifyInstance, services: Services): void {
   const { database, clock } = services;
   registerRoute(app, 'publishRelease', {
     body: PublishReleaseRequest,
-    handle: async ({ params, body }): Promise<ReleaseResponse> => {
+    query: AllowStrandingQuery,
+    handle: async ({ params, body, query }): Promise<ReleaseResponse> => {
       const key = { appId: params.app_id, releaseId: params.release_id };
       const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;
-      const result = await publishRelease(database.queries, key, { required, now: clock() });
+      const options = { required, allowStranding: query.allow_stranding === 'true', now: clock() };
+      const result = await publishRelease(database.queries, key, options);
       if (result.kind === 'not_found') throw noSuchRelease();
+      if (result.kind === 'would_strand') throw wouldStrand(result.strandings);
       if (result.kind === 'incomplete') {
         const errors = result.missing.map((name) => ({
           field: name,
@@ -115,9 +167,11 @@ function registerDelete(app: FastifyInstance, { database }: Services, onDeleted:
     handle: async ({ params, query }, reply) => {
       const onlyWithArtifacts = query.artifacts === undefined ? undefined : Number(query.artifacts);
       const key = { appId: params.app_id, releaseId: params.release_id };
-      const outcome = await deleteRelease(database.queries, key, { onlyWithArtifacts });
-      if (outcome === 'not_found') throw noSuchRelease();
-      if (outcome === 'other_artifacts') {
+      const allowStranding = query.allow_stranding === 'true';
+      const outcome = await deleteRelease(database.queries, key, { onlyWithArtifacts, allowStranding });
+      if (outcome.kind === 'not_found') throw noSuchRelease();
+      if (outcome.kind === 'would_strand') throw wouldStrand(outcome.strandings);
+      if (outcome.kind === 'other_artifacts') {
         throw new Problem(
           'precondition_failed',
           `The release does not have exactly ${onlyWithArtifacts} artifacts.`,

@@ -14,10 +14,18 @@ export function toResponse({ id, version, notes, signature, pubDate, createdAt }
   };
 }
 
-/** With the fields of the extensions `draft`, `expect`, `channel` and `yank`. */
+/** With the fields of the extensions `draft`, `expect`, `channel`, `yank` and `key-routing`. */
 export function toExtendedResponse(release: Release): ReleaseResponse {
-  const { status, channel, expect } = release;
-  return { ...toResponse(release), status, channel, ...(expect !== null && { expect: [...expect] }) };
+  const { status, channel, expect, signingKeyId, embeddedPubkey, requires } = release;
+  return {
+    ...toResponse(release),
+    status,
+    channel,
+    ...(expect !== null && { expect: [...expect] }),
+    ...(signingKeyId !== null && { signing_key_id: signingKeyId }),
+    ...(embeddedPubkey !== null && { embedded_pubkey: embeddedPubkey }),
+    ...(requires !== null && { requires }),
+  };
 }
 
 /** api.md, "List Releases", with the extensions' fields and the complete artifacts. */
@@ -25,9 +33,13 @@ export function toListed({
   artifacts,
   ...release
 }: Release & { readonly artifacts: readonly CompleteArtifact[] }): ReleaseResponse {
+  const [signingKeyId = null, ...others] = new Set(artifacts.map((artifact) => artifact.signingKeyId));
   return {
-    ...toExtendedResponse(release),
-    artifacts: artifacts.map(({ fileSize, bundleType = null, ...artifact }) => ({
+    ...toExtendedResponse({
+      ...release,
+      signingKeyId: release.signingKeyId ?? (others.length === 0 ? signingKeyId : null),
+    }),
+    artifacts: artifacts.map(({ fileSize, bundleType = null, signingKeyId: _, ...artifact }) => ({
       ...artifact,
       bundle_type: bundleType,
       file_size: fileSize,

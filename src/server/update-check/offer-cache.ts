@@ -2,8 +2,7 @@ import type { Database } from '../../database/database.ts';
 import { findOfferingApp } from '../../database/queries/offers.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
-import { compareVersions } from '../../protocol/version.ts';
-import { type Offer, type OffersByChannel, resolveOffers } from './resolve-offers.ts';
+import { type Offer, type OffersByChannel, offerFor, resolveOffers } from './resolve-offers.ts';
 import { StaleIfErrorCache, type StaleIfErrorCacheOptions } from './stale-if-error-cache.ts';
 
 /** What an installed app says about itself. */
@@ -47,7 +46,8 @@ export class OfferCache {
 
   /**
    * api.md, "Update Check Endpoint": the highest release that has a complete artifact for the platform, if its
-   * version is strictly greater than `currentVersion`.
+   * version is strictly greater than `currentVersion`; with the extension `key-routing` the highest one that this
+   * version can take and that leads on.
    * @throws when the database fails and no recent offers are known: "no update" is never inferred from a failure
    */
   async find(
@@ -58,8 +58,8 @@ export class OfferCache {
     if (app === undefined) return 'unknown_slug';
     // A channel without releases of its own gets the stable ones.
     const offers = app.offers.get(channel) ?? app.offers.get(STABLE);
-    const offer = offers?.get(platformName(platform));
-    return offer && compareVersions(offer.version, currentVersion) > 0 ? offer : 'no_update';
+    const steps = offers?.get(platformName(platform));
+    return (steps && offerFor(steps, currentVersion)) ?? 'no_update';
   }
 
   async #load(slug: string, previous: AppOffers | undefined): Promise<AppOffers | undefined> {

@@ -1,3 +1,4 @@
+import { knownVersions } from '../../database/queries/app-files.ts';
 import {
   type OfferCandidate,
   type OfferDetails,
@@ -5,25 +6,25 @@ import {
   offerDetails,
 } from '../../database/queries/offers.ts';
 import type { Queries } from '../../database/schema.ts';
-import { STABLE } from '../../protocol/channel.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
-import { compareByPreference, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { downloadPath } from '../../protocol/routes.ts';
+import { type PlatformRelease, routePlatforms } from '../../protocol/routing/route-platforms.ts';
+import { stepFor, type UpdateStep } from '../../protocol/routing/update-steps.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
-import { compareVersions } from '../../protocol/version.ts';
 
-/** The newest update of one platform, ready to be sent. */
+/** An update of one platform, ready to be sent. */
 export interface Offer {
   readonly version: string;
   /** The JSON of the response: api.md, "Update Available (200)". */
   readonly body: string;
 }
 
-/**
- * By channel, then by platform name. Each channel offers the higher of its own and of the stable releases; a channel that
- * offers just what `stable` does is left out.
- */
-export type OffersByChannel = ReadonlyMap<string, ReadonlyMap<string, Offer>>;
+/** The offers of one platform: from which version on which one, the lowest first. */
+export type OfferSteps = readonly UpdateStep<Offer>[];
+
+/** By channel, then by platform name. A channel without releases of its own is left out: it offers what `stable` does. */
+export type OffersByChannel = ReadonlyMap<string, ReadonlyMap<string, OfferSteps>>;
 
 /** The app to resolve the offers of. */
 export interface OfferingApp {
@@ -36,81 +37,61 @@ export interface OfferingApp {
 /** An artifact with all that its offer says. */
 type OfferedArtifact = OfferCandidate & OfferDetails;
 
-/** The artifacts of one release for one platform, the most suitable first. */
-type Choice<T> = readonly [T, ...T[]];
-
 /** Resolves and serializes the responses to all update checks of an app. */
 export async function resolveOffers(db: Queries, app: OfferingApp): Promise<OffersByChannel> {
   let candidates = await offerCandidates(db, app.appId);
+  const known = await knownVersions(db, app.appId); // after the candidates, so that their keys are among them
   for (;;) {
-    const chosen = chooseByChannel(candidates).values();
-    const distinct = new Set([...chosen].flatMap((choices) => [...choices.values()].flat()));
-    const details = await offerDetails(db, [...distinct]);
-    const isGone = (candidate: OfferCandidate) =>
-      distinct.has(candidate) && !details.has(candidate.artifactId);
-    if (!candidates.some(isGone)) return serializeAll(withDetails(distinct, details), app);
+    const routed = routePlatforms(candidates, known);
+    const allSteps = [...routed.values()].flatMap((platforms) => [...platforms.values()].flat());
+    const chosen = new Set(allSteps.flatMap(({ release }) => release?.files ?? []));
+    const details = await offerDetails(db, [...chosen]);
+    const isGone = (candidate: OfferCandidate) => chosen.has(candidate) && !details.has(candidate.artifactId);
+    if (!candidates.some(isGone)) {
+      const serializer = new OfferSerializer(app, details);
+      return mapValues(routed, (platforms) => mapValues(platforms, (steps) => serializer.serialize(steps)));
+    }
     // Yanked or deleted since the candidates were read: choose among the others, which get fewer each time.
     candidates = candidates.filter((candidate) => !isGone(candidate));
   }
 }
 
-function withDetails(
-  candidates: Iterable<OfferCandidate>,
-  details: ReadonlyMap<string, OfferDetails>,
-): OfferedArtifact[] {
-  return [...candidates].flatMap((candidate) => {
-    const found = details.get(candidate.artifactId);
-    return found === undefined ? [] : [{ ...candidate, ...found }];
-  });
+/** What a version is offered; undefined for nothing. */
+export function offerFor(steps: OfferSteps, version: string): Offer | undefined {
+  return stepFor(steps, version)?.release;
 }
 
-/** What each channel offers, by platform name. What is never chosen makes no difference to the result. */
-function chooseByChannel<T extends OfferCandidate>(
-  candidates: readonly T[],
-): ReadonlyMap<string, ReadonlyMap<string, Choice<T>>> {
-  const channels = new Set([STABLE, ...candidates.map(({ channel }) => channel)]);
-  return new Map(
-    [...channels].map((channel) => {
-      const reachable = candidates.filter((candidate) => [STABLE, channel].includes(candidate.channel));
-      return [channel, highestByName(reachable)];
-    }),
-  );
-}
+/** Serializes each offer once, however many platforms and steps have it. */
+class OfferSerializer {
+  readonly #app: OfferingApp;
+  readonly #details: ReadonlyMap<string, OfferDetails>;
+  readonly #serialized = new Map<string, Offer>();
 
-/**
- * The highest release's artifacts, for each name an app may ask by: a bundle type has only its own, a platform
- * without one has all kinds.
- */
-function highestByName<T extends OfferCandidate>(candidates: readonly T[]): ReadonlyMap<string, Choice<T>> {
-  const highest = new Map<string, Choice<T>>();
-  for (const candidate of candidates.toSorted(compareByPreference)) {
-    for (const name of new Set([platformName(candidate), platformName(withoutBundleType(candidate))])) {
-      const best = highest.get(name);
-      const order = best === undefined ? 1 : compareVersions(candidate.version, best[0].version);
-      if (order > 0) highest.set(name, [candidate]);
-      else if (order === 0 && best) highest.set(name, [...best, candidate]);
-    }
+  constructor(app: OfferingApp, details: ReadonlyMap<string, OfferDetails>) {
+    this.#app = app;
+    this.#details = details;
   }
-  return highest;
-}
 
-function serializeAll(artifacts: readonly OfferedArtifact[], app: OfferingApp): OffersByChannel {
-  const serialized = new Map<string, Offer>();
-  const serializeOnce = (choice: Choice<OfferedArtifact>): Offer => {
-    const key = choice.map(({ artifactId }) => artifactId).join(' ');
-    const offer = serialized.get(key) ?? serialize(choice, app);
-    serialized.set(key, offer);
+  serialize(steps: readonly UpdateStep<PlatformRelease<OfferCandidate>>[]): OfferSteps {
+    return steps.map(({ release, ...step }) => ({ ...step, release: release && this.#offerOf(release) }));
+  }
+
+  #offerOf({ files }: PlatformRelease<OfferCandidate>): Offer | undefined {
+    const key = files.map(({ artifactId }) => artifactId).join(' ');
+    const [main, ...others] = files.flatMap((file) => {
+      const details = this.#details.get(file.artifactId);
+      return details === undefined ? [] : [{ ...file, ...details }];
+    });
+    const offer = this.#serialized.get(key) ?? (main && serialize([main, ...others], this.#app));
+    if (offer !== undefined) this.#serialized.set(key, offer);
     return offer;
-  };
-  return new Map(
-    [...chooseByChannel(artifacts)].map(([channel, choices]) => [
-      channel,
-      new Map([...choices].map(([name, choice]) => [name, serializeOnce(choice)])),
-    ]),
-  );
+  }
 }
 
-function serialize([main, ...others]: Choice<OfferedArtifact>, { slug, publicUrl }: OfferingApp): Offer {
+function serialize(
+  [main, ...others]: readonly [OfferedArtifact, ...OfferedArtifact[]],
+  { slug, publicUrl }: OfferingApp,
+): Offer {
   const fileOf = (artifact: OfferedArtifact) => ({
     url: publicUrl + downloadPath(slug, artifact.releaseId, artifact),
     signature: artifact.signature ?? '',
@@ -130,4 +111,8 @@ function serialize([main, ...others]: Choice<OfferedArtifact>, { slug, publicUrl
     }),
   };
   return { version: main.version, body: JSON.stringify(response) };
+}
+
+function mapValues<K, V, W>(map: ReadonlyMap<K, V>, change: (value: V) => W): ReadonlyMap<K, W> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
 }

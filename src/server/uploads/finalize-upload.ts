@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import { isDurabilityLost, mayBeCommitted } from '../../database/database-error.ts';
+import { keyHandovers } from '../../database/queries/app-files.ts';
 import { completeArtifact, type PendingUpload } from '../../database/queries/artifacts.ts';
 import {
   MAX_UNHASHED_BYTES,
+  type MinisignSignature,
+  type PublicKey,
   parsePublicKey,
   parseSignature,
   verifySignature,
 } from '../../protocol/minisign.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import type { StagedUpload } from '../../storage/artifact-storage.ts';
 import type { Services } from '../services.ts';
 
@@ -27,7 +31,7 @@ export async function finalizeUpload(
 ): Promise<boolean> {
   const { database, storage, clock, allowVersionReuse } = services;
   try {
-    await requireDeclaredContent(upload, staged);
+    await requireDeclaredContent(services, upload, staged);
     await staged.promote();
   } catch (error) {
     await tryToDrop(() => staged.discard());
@@ -69,18 +73,30 @@ export function wrongSize({ fileSize }: PendingUpload): Problem {
   return new Problem('content_mismatch', `The upload ${message}.`, [{ field: 'file_size', message }]);
 }
 
-async function requireDeclaredContent(upload: PendingUpload, staged: StagedUpload): Promise<void> {
+async function requireDeclaredContent(
+  { database }: Services,
+  upload: PendingUpload,
+  staged: StagedUpload,
+): Promise<void> {
   if (upload.sha256 !== null && upload.sha256 !== staged.sha256) {
     throw mismatch('sha256', `is ${staged.sha256}, but ${upload.sha256} was declared`);
   }
   if (upload.pubkey === null) return;
-  const publicKey = parsePublicKey(upload.pubkey);
-  if (publicKey === undefined) throw new Error(`the public key of app ${upload.appId} cannot be parsed`);
+  const accepted = acceptedKeys(upload.pubkey, await keyHandovers(database.queries, upload.appId));
   const signature = parseSignature(upload.signature ?? '');
   if (signature.kind === 'malformed') throw mismatch('signature', signature.reason);
+  const publicKey = requireKey(signature, accepted);
   const message = await signedMessage(staged, signature.prehashed);
   const verification = verifySignature(signature, { publicKey, message, version: upload.version });
   if (!verification.valid) throw mismatch('signature', `does not verify: ${verification.reason}`);
+}
+
+/** The accepted key that a signature names; where there is none the app's own, so that the refusal names both. */
+function requireKey({ keyId }: MinisignSignature, accepted: readonly string[]): PublicKey {
+  const keys = accepted.map(parsePublicKey).filter((key) => key !== undefined);
+  const publicKey = keys.find((key) => key.keyId.equals(keyId)) ?? keys[0];
+  if (publicKey === undefined) throw new Error('the public key of the app cannot be parsed');
+  return publicKey;
 }
 
 async function signedMessage(staged: StagedUpload, prehashed: boolean): Promise<Buffer> {

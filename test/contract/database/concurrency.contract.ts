@@ -100,7 +100,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const stored = uploads.filter((_, i) => completed[i] === 'completed').map(keyOf);
         const queued = (await listDeleting(db)).map(({ storageKey }) => storageKey);
         const offered = (await offerCandidates(db, appId)).filter((offer) => offer.releaseId === releaseId);
-        if (deleted === 'deleted') {
+        if (deleted.kind === 'deleted') {
           expect(await findRelease(db, { appId, releaseId })).toBeUndefined();
           expect(offered).toEqual([]);
           expect(queued).toEqual(expect.arrayContaining(stored));
@@ -149,7 +149,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
             .slice(0, 5)
             .map((i) => createPendingArtifact(queriesOf(i + 1), { releaseId, ...fields }, NOW)),
         ]);
-        expect(deleted).toBe('deleted');
+        expect(deleted).toEqual({ kind: 'deleted' });
       }
       expect(await db.selectFrom('artifacts').selectAll().execute()).toEqual([]);
     });

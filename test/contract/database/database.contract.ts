@@ -207,7 +207,9 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
           ['1.10.0-rc.1', []],
           ['1.9.0', ['darwin', 'linux']],
         ]);
-        expect(listed[0]?.artifacts).toEqual([{ ...MAC, fileSize: 5, sha256: SHA_A, signature: 'of mac' }]);
+        expect(listed[0]?.artifacts).toEqual([
+          { ...MAC, signingKeyId: null, fileSize: 5, sha256: SHA_A, signature: 'of mac' },
+        ]);
       });
 
       test('a deleted one takes its uploads with it, and queues its bytes until they are removed', async () => {
@@ -216,11 +218,13 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const stored = await store.publish(first, LINUX);
         const pending = await store.grant(first, MAC);
         const other = await store.publish(second, LINUX);
-        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toBe('not_found');
+        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toEqual({
+          kind: 'not_found',
+        });
         expect(await listDeleting(db)).toEqual([]);
 
-        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('deleted');
-        expect(await deleteRelease(db, { appId, releaseId: first })).toBe('not_found');
+        expect(await deleteRelease(db, { appId, releaseId: first })).toEqual({ kind: 'deleted' });
+        expect(await deleteRelease(db, { appId, releaseId: first })).toEqual({ kind: 'not_found' });
         expect(await findUpload(db, pending)).toBeUndefined();
         expect(await findUpload(db, stored)).toBeUndefined();
         expect(await findStoredFile(db, keyOf(stored))).toBeUndefined();

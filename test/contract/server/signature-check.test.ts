@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setAppKey } from '../../../src/database/queries/apps.ts';
+import { publicKeyIdOf } from '../../../src/protocol/minisign.ts';
 import { LINUX, Publisher, startServer } from '../../support/publish/publisher.ts';
 import { generateKey, type SigningKey, signFile } from '../../support/tauri/signer.ts';
 
@@ -89,6 +91,44 @@ describe('for an app with a public key', () => {
     const signature = await sign(BYTES, key);
     expect((await app.put(await promise({ signature }), BYTES)).statusCode).toBe(200);
     expect((await app.check('1.1.0')).json()).toMatchObject({ signature });
+  });
+});
+
+describe('field 1: for an app with a public key, after a release handed over to another key', () => {
+  async function publish(app: Publisher, version: string, by: SigningKey, fields: object = {}) {
+    const release = { version, signature: await sign(BYTES, by), ...fields };
+    const created = await app.send('POST', '/releases', { body: release });
+    return app.put(await app.requestUpload(created.json().id, BYTES.length), BYTES);
+  }
+  const start = async () => Publisher.on(await startServer(), { pubkey: key.publicKey });
+
+  test('the other key is accepted, and so is the one that it hands over to', async () => {
+    const app = await start();
+    const third = await generateKey(folder, 'third');
+    expect((await publish(app, '1.0.0', key, { embedded_pubkey: key.publicKey })).statusCode).toBe(200);
+    expect((await publish(app, '1.1.0', key, { embedded_pubkey: otherKey.publicKey })).statusCode).toBe(200);
+    expect((await publish(app, '1.2.0', otherKey, { embedded_pubkey: third.publicKey })).statusCode).toBe(
+      200,
+    );
+    expect((await publish(app, '1.3.0', third)).statusCode).toBe(200);
+    const { accepted_pubkeys: accepted } = (await app.send('GET', '')).json();
+    const ids = [key, otherKey, third].map(({ publicKey }) => publicKeyIdOf(publicKey));
+    expect(accepted.map(publicKeyIdOf)).toEqual(ids);
+  });
+
+  test('a key that only a draft carries, or a release that is signed with it, is refused', async () => {
+    const app = await start();
+    const bridge = { embedded_pubkey: otherKey.publicKey, draft: true };
+    expect((await publish(app, '1.1.0', key, bridge)).statusCode).toBe(200);
+    const refused = await publish(app, '1.2.0', otherKey, { embedded_pubkey: otherKey.publicKey });
+    expect(refused.json()).toMatchObject({ code: 'content_mismatch', errors: [{ field: 'signature' }] });
+  });
+
+  test('the key that is set later replaces the first one', async () => {
+    const app = await start();
+    expect(await setAppKey(app.server.services.database.queries, app.id, otherKey.publicKey)).toBe(true);
+    expect((await publish(app, '1.0.0', otherKey)).statusCode).toBe(200);
+    expect((await publish(app, '1.1.0', key)).statusCode).toBe(422);
   });
 });
 

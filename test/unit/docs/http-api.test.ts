@@ -25,6 +25,7 @@ const SECTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   CreateReleaseRequest: [headingOf('createRelease')],
   UpdateReleaseRequest: [headingOf('updateRelease')],
   PublishReleaseRequest: [headingOf('publishRelease')],
+  AllowStrandingQuery: [headingOf('publishRelease')],
   CreateArtifactRequest: [headingOf('createArtifact')],
   CompleteUploadRequest: [headingOf('completeUpload')],
   ArtifactResponse: ['Releases'],

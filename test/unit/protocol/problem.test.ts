@@ -24,6 +24,8 @@ test('codes and their statuses, which scripts rely on, have not changed', () => 
     incomplete: 422,
     not_published: 422,
     signature_required: 422,
+    wrong_signing_key: 422,
+    would_strand: 422,
     slug_reserved: 422,
     too_many_requests: 429,
     internal: 500,

@@ -234,5 +234,5 @@ test('a check after a change sees it, even while an earlier one is still loading
   letGo();
   expect(await before).toBe('1.0.0');
   expect(await Promise.all(after)).toEqual(['2.0.0', '2.0.0', '2.0.0']);
-  expect(unreliable.queries).toBe(3); // the app, its releases, one offer: once for all of them
+  expect(unreliable.queries).toBe(4); // the app, its releases, the known versions, one offer: once for all of them
 });
