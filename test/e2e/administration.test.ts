@@ -55,12 +55,13 @@ describe('apps', () => {
 
 describe('field 1: apps set-key', () => {
   test('sets the key that uploads are verified with, by id or slug', async () => {
-    const { run, app, dataDir } = await startWorld();
+    const { run, dataDir } = await startWorld();
     const store = ['--data-dir', dataDir];
+    const { document: app } = await runJson(['apps', 'create', 'Other App', '--slug', 'other-app', ...store]);
     const [first, second] = [generateKeyInProcess().publicKey, generateKeyInProcess().publicKey];
     for (const args of [
       [app.id, first],
-      ['my-app', '--pubkey', second],
+      ['other-app', '--pubkey', second],
     ]) {
       const { code, document } = await runJson(['apps', 'set-key', ...args, ...store]);
       expect(code).toBe(0);
@@ -68,7 +69,7 @@ describe('field 1: apps set-key', () => {
       expect(publicKeyIdOf(document.pubkey)).toBe(publicKeyIdOf(pubkey));
       expect(document.accepted_pubkeys).toEqual([document.pubkey]);
     }
-    const { stdout } = await run(['apps', 'set-key', 'my-app', first, ...store]);
+    const { stdout } = await run(['apps', 'set-key', 'other-app', first, ...store]);
     expect(stdout).toContain(publicKeyIdOf(first));
   });
 

@@ -7,10 +7,8 @@ export interface KeyHandover {
 }
 
 /**
- * The keys that uploads of an app may be signed with: the app's own, and those that live releases handed over to: a
- * release that is signed with an accepted key makes the key acceptable that its build carries.
+ * The keys that uploads of an app may be signed with: its own, then those in builds that are signed with one of these.
  * @param pubkey the app's minisign public key
- * @returns it, then the others, each once
  */
 export function acceptedKeys(pubkey: string, handovers: readonly KeyHandover[]): string[] {
   const accepted = new Map([[publicKeyIdOf(pubkey), pubkey]]);

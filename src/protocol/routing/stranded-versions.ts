@@ -13,7 +13,6 @@ import { type RoutedRelease, sortedVersions, stepFor, type UpdateStep } from './
 /** A file that was live at some time, so that apps may be on its version. */
 export interface KnownFile extends Platform, ChannelVersion {}
 
-/** All that decides what an app's installations are offered. */
 export interface AppFiles {
   readonly live: readonly RoutedFile[];
   readonly known: readonly KnownFile[];
@@ -61,7 +60,6 @@ interface View {
   readonly highest: string | undefined;
 }
 
-/** Without any of these every app can take the highest release. */
 function isRouted({ live, known }: AppFiles): boolean {
   return (
     live.some(({ requires }) => requires !== undefined) ||
@@ -110,7 +108,6 @@ function strandedOn(before: View, after: View, platform: string): Stranding[] {
   return versions.length === 0 ? [] : [{ platform, versions, highest }];
 }
 
-/** @param version undefined for those below all known ones */
 function isStranded({ steps, highest }: View, version: string | undefined): boolean {
   if (highest === undefined || (version !== undefined && compareVersions(version, highest) >= 0))
     return false;

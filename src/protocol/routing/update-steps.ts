@@ -1,10 +1,6 @@
 import { compareVersions, nextVersion, precedenceOf } from '../version.ts';
 
-/*
- * Extension `key-routing` (docs/contributing/update-check.md): which release an installed version is offered. An app
- * verifies updates with the key that its build carries, so after a key rotation it has to be led over a release that is
- * signed with its own key and carries the next one. `requires` leads it over a stepping stone in the same way.
- */
+// Extension `key-routing`: docs/contributing/update-check.md.
 
 /** A release that may be offered on a platform. */
 export interface RoutedRelease {
@@ -39,7 +35,7 @@ interface Way<Release> {
   readonly reach: string;
 }
 
-/** The best way for each `requires`, by the id of the signing key; undefined stands for "all" in both. */
+/** By the id of the signing key, then by `requires`; undefined stands for "all" in both. */
 type Ways<Release> = Map<string | undefined, Map<string | undefined, Way<Release>>>;
 
 /**
@@ -89,10 +85,7 @@ export function stepFor<Release>(
   return steps[low - 1];
 }
 
-/**
- * The key of each version's build, where it is unknown the key that the version is signed with: but only once the app
- * has said it for some version. Before that no offer depends on keys.
- */
+/** Assumes that builds carry the key they are signed with, once the app has said for any version what its build carries. */
 export function embeddedKeys(known: readonly KnownVersion[]): KnownVersion[] {
   if (known.every(({ embeddedKeyId }) => embeddedKeyId === undefined)) return [...known];
   return known.map((version) => ({
