@@ -6,9 +6,10 @@ import type { Candidate, LeftOut } from './bundle/choose-bundles.ts';
 import { type ClassifiedTree, classifyBundleFolder } from './bundle/classify-tree.ts';
 import { type CargoManifest, readCargoManifest } from './project/cargo-manifest.ts';
 import { findCargoTarget, listBundleFolders } from './project/cargo-target.ts';
+import type { ConfigLayer } from './project/config-value.ts';
 import { findTauriFolder } from './project/find-tauri-folder.ts';
 import { type TauriApp, TauriApps } from './project/tauri-app.ts';
-import { slugOfEndpoints } from './project/tauri-config.ts';
+import { type Sourced, slugsOfEndpoints } from './project/tauri-config.ts';
 
 export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. Paths in the result are relative if this one is. */
@@ -18,6 +19,8 @@ export interface DiscoverOptions {
   readonly hostTarget: Target;
   /** Overrides the project's own version. Bundles of other versions are left out. */
   readonly version?: string | undefined;
+  /** Values of `tauri build --config`, which are merged into the project's configuration. */
+  readonly overrides?: readonly ConfigLayer[] | undefined;
   /** Accepts bundles without a signature too, and packs macOS apps that were not packed into this folder. */
   readonly packInto?: string | undefined;
 }
@@ -28,9 +31,9 @@ export interface Discovery {
   readonly configFile: string;
   readonly version: string;
   readonly productName: string;
-  /** From the endpoint of the updater; undefined when it is not one of this API. */
-  readonly slug: string | undefined;
-  readonly pubkey: string | undefined; // `plugins.updater.pubkey`, unparsed
+  /** From the endpoints of the updater, as far as they are of this API; none twice. */
+  readonly slugs: Sourced<readonly string[]>;
+  readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`, unparsed
   /** Whether to serve Tauri 1's updater too. */
   readonly v1Compatible: boolean;
   readonly candidates: readonly Candidate[];
@@ -43,12 +46,12 @@ export interface Discovery {
  * @throws OtaError `usage` when there is no Tauri project, or its configuration is invalid
  */
 export async function discoverProject(options: DiscoverOptions): Promise<Discovery> {
-  const { hostTarget, version, packInto } = options;
+  const { hostTarget, version, overrides, packInto } = options;
   const tauriFolder = await findTauriFolder(options.project);
   const manifest = await readCargoManifest(tauriFolder);
   const targetFolder = await findTargetFolder(options, tauriFolder, manifest);
 
-  const apps = new TauriApps({ tauriFolder, manifest, version });
+  const apps = new TauriApps({ tauriFolder, manifest, version, overrides });
   const trees: ClassifiedTree[] = [];
   for (const folder of await listBundleFolders(targetFolder))
     trees.push(await classifyBundleFolder(folder, apps, packInto));
@@ -70,7 +73,7 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     configFile: app.config.file,
     version: app.version,
     productName: app.productName,
-    slug: slugOfEndpoints(app.config.endpoints),
+    slugs: { ...app.config.endpoints, value: slugsOfEndpoints(app.config.endpoints.value) },
     pubkey: app.config.pubkey,
     v1Compatible: [...apps.read.values()].some(({ config }) => config.updaterArtifacts === 'v1Compatible'),
     candidates,

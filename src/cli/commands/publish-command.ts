@@ -3,6 +3,7 @@ import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
 import {
   collect,
+  configOption,
   type OptionsOf,
   pubkeyOption,
   slugOption,
@@ -58,6 +59,7 @@ const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
         'the Tauri project to publish; synckit-ota.config.json is searched from here upwards',
       ).default('.'),
     )
+    .addOption(configOption())
     .option(
       '--artifact <platform=file>',
       "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, or linux-x86_64-deb=App.deb for one bundle type; its signature is read from FILE.sig",
