@@ -37,7 +37,11 @@ const publishRelease = () =>
       )
       .commandsGroup('Single steps:')
       .optionsGroup('Release options:')
-      .addOption(versionOption("strict semver; a leading v is removed (default: the project's version)")),
+      .addOption(
+        versionOption(
+          "strict semver, or a git tag with it like v1.2.0 or app-v1.2.0 (default: the project's version)",
+        ),
+      ),
     "release notes (default: the version's section of CHANGELOG.md)",
   )
     .option('--channel <name>', 'release channel (default: stable)')
@@ -105,7 +109,9 @@ export const publishReleaseCommand = () =>
             'Create a release and print it. If it already exists with the same content, print that.',
           )
           .optionsGroup('Release options:')
-          .addOption(versionOption('strict semver; a leading v is removed; required')),
+          .addOption(
+            versionOption('strict semver, or a git tag with it like v1.2.0 or app-v1.2.0; required'),
+          ),
       )
         .option(
           '--signature-file <file>',
