@@ -21,10 +21,10 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   const server = readServer(options.server, errors);
   const platform = readPlatform(options, errors);
   const publicKey = readPublicKey(options.pubkey, errors);
-  const { slug, channel, download = false } = options;
+  const { slug, download = false } = options;
   const currentVersion = versionOfTag(options.currentVersion ?? '') ?? options.currentVersion ?? '';
   if (!slug) errors.add('no slug given: pass --slug');
-  readChannel(channel, errors);
+  const channel = readChannel(options.channel, errors);
   if (!isVersion(currentVersion)) {
     errors.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }

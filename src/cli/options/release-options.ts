@@ -19,7 +19,8 @@ export function readVersion(text: string | undefined, errors: OptionErrors): str
 }
 
 /** `--channel`; undefined when none is given. */
-export function readChannel(channel: string | undefined, errors: OptionErrors): string | undefined {
+export function readChannel(text: string | undefined, errors: OptionErrors): string | undefined {
+  const channel = text?.trim();
   if (channel !== undefined && !isChannel(channel))
     errors.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
   return channel;

@@ -32,13 +32,15 @@ export function readServer(text: string | undefined, errors: OptionErrors): URL 
 }
 
 export function readApp(text: string | undefined, errors: OptionErrors): string {
-  if (!text) errors.add('no app given: pass --app ID or set SYNCKIT_OTA_APP');
-  return text ?? '';
+  const id = text?.trim() ?? '';
+  if (id === '') errors.add('no app given: pass --app ID or set SYNCKIT_OTA_APP');
+  return id;
 }
 
 /** A slug that may be registered; undefined when none is given. */
-export function readSlug(slug: string | undefined, errors: OptionErrors): string | undefined {
-  if (slug === undefined) return undefined;
+export function readSlug(text: string | undefined, errors: OptionErrors): string | undefined {
+  if (text === undefined) return undefined;
+  const slug = text.trim();
   if (!isSlug(slug)) errors.add(`"${slug}" is not a slug: use ${SLUG_RULE}`);
   else if (isReservedSlug(slug)) errors.add(`the slug ${slug} is reserved: choose another`);
   return slug;
