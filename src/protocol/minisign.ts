@@ -76,10 +76,7 @@ export function parsePublicKey(text: string): PublicKey | undefined {
   return undefined;
 }
 
-/**
- * Reads a public key exactly as Tauri's updater does, from `plugins.updater.pubkey`: strict standard base64 of UTF-8
- * text, of which the first line is any comment and the second the key. What `parsePublicKey` accepts besides is refused.
- */
+/** Reads `plugins.updater.pubkey` exactly as Tauri's updater does: strict base64 of any line, and the key's line. */
 export function parseTauriPublicKey(text: string): PublicKeyResult {
   if (text.startsWith('untrusted comment:')) {
     return malformed('is bare minisign text; Tauri needs the base64 of it');

@@ -15,15 +15,11 @@ export function isVersion(text: string): boolean {
   return text.length <= MAX_VERSION_LENGTH && VERSION.test(text);
 }
 
-/** Words that say of a tag that it is of a pre-release, also where its version does not. */
+/** Words in a tag that mean a pre-release, also where its version does not. */
 const PRERELEASE_WORDS =
   /^(alpha|beta|rc|pre|prerelease|preview|nightly|canary|dev|next|snapshot|insiders?|experimental|unstable)$/i;
 
-/**
- * The version in a git tag, or a version as it is: `v1.2.0`, `app-v1.2.0-beta.1`, `app@1.2.0`, `@scope/app@1.2.0`,
- * `refs/tags/app/v1.2.0`. Undefined where there is none, or more than one way to read it: nothing is left out but a name
- * in front.
- */
+/** The version in `v1.2.0`, `app-v1.2.0-beta.1`, `@scope/app@1.2.0`, `refs/tags/app/v1.2.0`; undefined if uncertain. */
 export function versionOfTag(tag: string): string | undefined {
   const text = tag.trim().replace(/^refs\/tags\//, '');
   if (isVersion(text)) return text;
@@ -51,7 +47,6 @@ interface Tail {
   readonly version: string;
 }
 
-/** Every way to split a text into a name, with the separator at its end, and the rest without a `v`. */
 function tailsOf(text: string): Tail[] {
   const ends = [0, ...[...text.matchAll(/[-_/@]/g)].map(({ index }) => index + 1)];
   return ends.map((end) => ({
@@ -60,13 +55,13 @@ function tailsOf(text: string): Tail[] {
   }));
 }
 
-/** Nothing, or a name that is no part of the version: `app-2.0-1.3.0` could mean either. */
+/** `app-2.0-1.3.0` could mean either version. */
 function isName(prefix: string): boolean {
   const last = prefix.split(/[-_/@]/).at(-2);
   return last === undefined || /^(?!v\d)[a-z]/i.test(last);
 }
 
-/** `beta-1.2.0`: a beta by its name, but the version would reach everyone. `beta@1.2.0` is of a package of that name. */
+/** `beta-1.2.0` would reach everyone as 1.2.0; `beta@1.2.0` is a version of the package `beta`. */
 function hidesPrerelease({ prefix, version }: Tail): boolean {
   const words = prefix.split(/[-_/@]/).slice(0, -1);
   return !prefix.endsWith('@') && !isPrerelease(version) && words.some((word) => PRERELEASE_WORDS.test(word));
