@@ -1,4 +1,5 @@
-import { isAbsolute, relative } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative, resolve } from 'node:path';
 import type { Issue } from '../issue.ts';
 import type { Target } from '../protocol/platform.ts';
 import { ambiguousIssues, notFoundIssue } from './bundle/bundle-issues.ts';
@@ -15,6 +16,9 @@ export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. Paths in the result are relative if this one is. */
   readonly project: string;
   readonly cargoTargetDir?: string | undefined; // `CARGO_TARGET_DIR`
+  readonly cargoHome?: string | undefined; // `CARGO_HOME`
+  /** Cargo's own answer for a package's folder: its target folder, absolute. Its files are read where it has none. */
+  readonly askCargo?: ((folder: string) => Promise<string | undefined>) | undefined;
   /** The system with the configuration to read, unless the project was built for other systems only. */
   readonly hostTarget: Target;
   /** Overrides the project's own version. Bundles of other versions are left out. */
@@ -83,16 +87,22 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
 }
 
 async function findTargetFolder(
-  { project, cargoTargetDir }: DiscoverOptions,
+  { project, cargoTargetDir, cargoHome, askCargo }: DiscoverOptions,
   tauriFolder: string,
   manifest: CargoManifest | undefined,
 ): Promise<string> {
-  const targetFolder = await findCargoTarget({
-    folder: tauriFolder,
-    workspaceRoot: manifest?.workspaceRoot ?? tauriFolder,
-    cargoTargetDir,
-  });
+  const workspaceRoot = manifest?.workspaceRoot ?? tauriFolder;
+  const fromFiles = () => findCargoTarget({ folder: tauriFolder, workspaceRoot, cargoTargetDir, cargoHome });
+  const asked = cargoTargetDir || manifest === undefined ? undefined : await askCargo?.(resolve(tauriFolder));
+  const read = asked === undefined ? await fromFiles() : await fromFiles().catch(() => asked);
+  // Cargo follows links in the project's own path, which messages should show as it was given.
+  const targetFolder = asked === undefined || (await isSame(read, asked)) ? read : resolve(asked);
   return isAbsolute(project) ? targetFolder : relative('', targetFolder) || '.';
+}
+
+async function isSame(folder: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([folder, other].map((path) => realpath(path).catch(() => resolve(path))));
+  return a === b;
 }
 
 /** A release has one version, but each system's overlay may set its own. */

@@ -15,6 +15,7 @@ import { reportPublish } from '../output/publish-report.ts';
 import { readOverrides } from '../project/config-overrides.ts';
 import { type ConfiguredArtifacts, readConfiguredArtifacts } from '../project/configured-artifacts.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../project/project-release.ts';
+import { cargoAsker } from '../wiring/ask-cargo.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { PublishOptions } from './publish-command.ts';
 
@@ -22,7 +23,8 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
   const { output, environment } = context;
   const errors = new OptionErrors();
   const config = readConfigFileInto(errors, options.project);
-  const request = await readRequest({ options, config, environment }, errors);
+  const askCargo = cargoAsker(context);
+  const request = await readRequest({ options, config, environment, askCargo }, errors);
   // Reported with what is wrong with the options; otherwise with everything else about the files.
   if (!errors.isEmpty) errors.addIssues(await presenceIssues(request.artifacts));
   const published = await withPublisher({ options, context, errors, config }, async (publisher) => ({
@@ -37,6 +39,7 @@ interface Sources {
   readonly options: PublishOptions;
   readonly config: ConfigFile;
   readonly environment: Environment;
+  readonly askCargo: ReturnType<typeof cargoAsker>;
 }
 
 /** Everything that is published: an option wins over the config file, and that over the project. */
@@ -97,7 +100,13 @@ interface ReleaseFiles extends ConfiguredArtifacts {
 
 /** The files: those of `--artifact`, else of the config file's patterns, else of the project's build. */
 async function readFiles(
-  { options, config, environment, expect }: Sources & { readonly expect: readonly string[] | undefined },
+  {
+    options,
+    config,
+    environment,
+    askCargo,
+    expect,
+  }: Sources & { readonly expect: readonly string[] | undefined },
   errors: OptionErrors,
 ): Promise<ReleaseFiles> {
   const given = options.version === undefined ? undefined : readVersion(options.version, errors);
@@ -119,7 +128,10 @@ async function readFiles(
   if (config.unreadable) return { version: given ?? '', artifacts: [], leftOut: [], discovered: undefined };
   const { project } = options;
   const overrides = readOverrides({ options, config, environment }, errors);
-  const discovered = await discoverRelease({ project, version: given, overrides, environment }, errors);
+  const discovered = await discoverRelease(
+    { project, version: given, overrides, environment, askCargo },
+    errors,
+  );
   const { artifacts = [], leftOut = [] } = discovered ?? {};
   return { version: given ?? discovered?.version ?? '', artifacts, leftOut, discovered };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { DiscoverOptions } from '../../tauri/discover-project.ts';
 import { listTauriFolders } from '../../tauri/project/find-tauri-folder.ts';
 import type { DevOptions } from '../commands/dev-command.ts';
 import type { Environment } from '../environment.ts';
@@ -13,6 +14,7 @@ export interface DevBuildOptions extends Pick<DevOptions, 'project' | 'sample' |
   /** For files that have to be written. */
   readonly folder: string;
   readonly environment: Environment;
+  readonly askCargo?: DiscoverOptions['askCargo'];
 }
 
 /** A slug for projects with no slug in their endpoint. */
@@ -23,7 +25,7 @@ const FALLBACK_SLUG = 'rehearsal';
  * @returns undefined when there is none; the reason is added to `errors`
  */
 export async function findDevBuild(
-  { project, sample, config, folder, environment }: DevBuildOptions,
+  { project, sample, config, folder, environment, askCargo }: DevBuildOptions,
   errors: OptionErrors,
 ): Promise<DevBuild | undefined> {
   if (sample && project !== undefined) {
@@ -38,7 +40,7 @@ export async function findDevBuild(
   }
   const overrides = readOverrides({ options: { project, config }, config: {}, environment }, errors);
   const discovered = await discoverRelease(
-    { project: project ?? '.', version: undefined, overrides, packInto: folder, environment },
+    { project: project ?? '.', version: undefined, overrides, packInto: folder, environment, askCargo },
     errors,
   );
   if (discovered === undefined) return undefined;

@@ -27,22 +27,20 @@ export interface DiscoveredRelease {
 }
 
 export interface DiscoverReleaseOptions
-  extends Pick<DiscoverOptions, 'project' | 'version' | 'overrides' | 'packInto'> {
+  extends Pick<DiscoverOptions, 'project' | 'version' | 'overrides' | 'packInto' | 'askCargo'> {
   readonly environment: Environment;
 }
 
 /** Finds what to publish. @returns undefined when there is nothing; the reason is added to `errors` */
 export async function discoverRelease(
-  { project, version, overrides, packInto, environment }: DiscoverReleaseOptions,
+  { environment, ...options }: DiscoverReleaseOptions,
   errors: OptionErrors,
 ): Promise<DiscoveredRelease | undefined> {
   const discovery = await errors.attemptAsync(() =>
     discoverProject({
-      project,
-      version,
-      overrides,
-      packInto,
-      cargoTargetDir: environment.CARGO_TARGET_DIR || environment.CARGO_BUILD_TARGET_DIR,
+      ...options,
+      cargoTargetDir: environment.CARGO_TARGET_DIR?.trim() || environment.CARGO_BUILD_TARGET_DIR?.trim(),
+      cargoHome: cargoHome(environment),
       hostTarget: hostTarget(),
     }),
   );
@@ -57,11 +55,16 @@ export async function discoverRelease(
     version: discovery.version,
     slugs: discovery.slugs,
     pubkey: discovery.pubkey,
-    notes: findNotes(project, discovery),
+    notes: findNotes(options.project, discovery),
     artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
     issues: discovery.issues,
   };
+}
+
+function cargoHome({ CARGO_HOME, HOME, USERPROFILE }: Environment): string | undefined {
+  const home = HOME || USERPROFILE;
+  return CARGO_HOME?.trim() || (home && join(home, '.cargo'));
 }
 
 /**
