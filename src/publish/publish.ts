@@ -129,7 +129,7 @@ async function decide(
     const files = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
     const artifacts = considered.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) }));
-    publisher.report({ type: 'refused', artifacts });
+    if (artifacts.length > 0) publisher.report({ type: 'refused', artifacts });
   }
   return {
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),

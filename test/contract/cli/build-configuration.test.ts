@@ -185,6 +185,36 @@ describe('field 3: the slug of a project', () => {
   });
 });
 
+describe('field 5: a config file that cannot be used', () => {
+  test.each([
+    ['broken', '{ "server": '],
+    ['with an unknown setting', '{"sever":"https://updates.example.com"}'],
+  ])('and is %s is the only problem: what it may have set is not missing', async (_, content) => {
+    const folder = await tempFolder();
+    await writeFile(join(folder, 'synckit-ota.config.json'), content);
+    const { code, document } = await runJsonInProcess(['publish', '--project', folder], {
+      env: { SYNCKIT_OTA_TOKEN: env.SYNCKIT_OTA_TOKEN ?? '' },
+    });
+    expect(code).toBe(2);
+    expect(document.error.message).toMatch(/synckit-ota\.config\.json/);
+    expect(document.error.message).not.toMatch(/problems|project|no server|no app/);
+  });
+});
+
+test('field 5: a dry run that is refused before there are files prints no empty table', async () => {
+  const project = await copyProject({ version: '1.2.0', ...updater(key.publicKey, 'cap') });
+  const { code, stderr } = await publish(project, ['--dry-run']);
+  expect(code).toBe(2);
+  expect(stderr).not.toContain('sha256');
+});
+
+test('field 5: a version that is wrong in package.json is reported as of that file', async () => {
+  const project = await copyProject({});
+  await writeFile(join(project, 'package.json'), '{"version":"v1.2.0"}');
+  const { document } = await publish(project);
+  expect(document.error.message).toMatch(/version "v1\.2\.0" in .*package\.json is neither/);
+});
+
 describe("field 5: a key in the project's configuration that the app could not read", () => {
   const line = formatPublicKey(key.pair.publicKey);
   test.each([
