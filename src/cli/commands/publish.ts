@@ -5,7 +5,7 @@ import { type PublishRequest, publish } from '../../publish/publish.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { Environment } from '../environment.ts';
-import { CONFIG_FILE, type ConfigFile, readConfigFileInto } from '../options/config-file.ts';
+import { type ConfigFile, PUBKEY_SOURCE, readConfigFileInto } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
 import { readChannel, readNotes, readVersion } from '../options/release-options.ts';
@@ -85,7 +85,7 @@ function readKey(
 ): { readonly publicKey: PublicKey | undefined; readonly issues: readonly Issue[] } {
   const given =
     options.pubkey === undefined
-      ? readPublicKey(config.pubkey, errors, `pubkey in ${CONFIG_FILE}`)
+      ? readPublicKey(config.pubkey, errors, PUBKEY_SOURCE)
       : readPublicKey(options.pubkey, errors);
   if (discovered === undefined) return { publicKey: given, issues: [] };
   const own = readProjectKey(discovered, given);

@@ -61,6 +61,9 @@ export interface ConfigFile extends Omit<Static<typeof Settings>, 'artifacts' | 
   readonly unreadable?: true;
 }
 
+/** Names the config file's key in messages. */
+export const PUBKEY_SOURCE = `pubkey in ${CONFIG_FILE}`;
+
 /** `readConfigFile`, with a fault added to `errors`. */
 export function readConfigFileInto(errors: OptionErrors, folder: string): ConfigFile {
   return errors.attempt(() => readConfigFile(folder)) ?? { unreadable: true };
