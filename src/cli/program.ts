@@ -37,6 +37,7 @@ import {
   tokensRevokeCommand,
 } from './commands/tokens-command.ts';
 import type { Context, Run } from './context.ts';
+import { ignoreBlankValues } from './options/blank-values.ts';
 import { HELP_FORMAT, helpWidth, withExamples } from './options/help-format.ts';
 import type { Colors } from './output/colors.ts';
 import type { OutputOptions } from './output/output.ts';
@@ -180,8 +181,9 @@ function tokensTree(runs: Runs): CommandUnknownOpts {
     .addCommand(runs(tokensRevokeCommand(), async () => (await load()).runTokensRevoke));
 }
 
-/** commander's settings, which commands that were made before do not inherit: it throws, and never exits. */
+/** commander's settings and ours, which commands that were made before do not inherit: it throws, and never exits. */
 function configure(command: CommandUnknownOpts, output: OutputConfiguration): void {
+  ignoreBlankValues(command);
   command
     .enablePositionalOptions()
     .configureHelp(HELP_FORMAT)

@@ -5,7 +5,14 @@ import { createPublicKey, verify as verifyEd25519 } from 'node:crypto';
 export interface PublicKey {
   readonly keyId: Buffer; // 8 bytes, by which signatures name the key
   readonly key: Buffer; // Ed25519, 32 bytes
+  /** Where it was read, for messages: a file, or a setting in one. */
+  readonly source?: string;
 }
+
+/** A public key, or why Tauri's updater cannot read a text as one: `reason` completes "the key …". */
+export type PublicKeyResult =
+  | { readonly kind: 'key'; readonly key: PublicKey }
+  | { readonly kind: 'malformed'; readonly reason: string };
 
 export interface MinisignSignature {
   readonly kind: 'signature';
@@ -63,12 +70,38 @@ export function parsePublicKey(text: string): PublicKey | undefined {
   const candidates = [trimmed, unwrapped?.toString('utf8') ?? ''];
   for (const candidate of candidates) {
     const lines = candidate.trim().split(/\r?\n/);
-    const bytes = decodeBase64(lines.at(-1)?.trim() ?? '');
-    if (lines.length <= 2 && bytes?.length === 42 && bytes.subarray(0, 2).toString('latin1') === 'Ed') {
-      return { keyId: bytes.subarray(2, 10), key: bytes.subarray(10) };
-    }
+    const key = lines.length <= 2 ? decodePublicKey(lines.at(-1)?.trim() ?? '') : undefined;
+    if (key !== undefined) return key;
   }
   return undefined;
+}
+
+/** Reads `plugins.updater.pubkey` exactly as Tauri's updater does: strict base64 of any line, and the key's line. */
+export function parseTauriPublicKey(text: string): PublicKeyResult {
+  if (text.startsWith('untrusted comment:')) {
+    return malformed('is bare minisign text; Tauri needs the base64 of it');
+  }
+  if (text !== text.trim()) return malformed('has white space or a line break around it');
+  const wrapped = decodeBase64(text);
+  if (wrapped === undefined) return malformed('is not base64');
+  if (decodePublicKey(text) !== undefined) {
+    return malformed('is only the key line of a .pub file; Tauri needs the base64 of the whole file');
+  }
+  const [first = '', second] = (decodeUtf8(wrapped) ?? '').split(/\r?\n/);
+  const key = second === undefined ? undefined : decodePublicKey(second);
+  if (key !== undefined) return { kind: 'key', key };
+  if (decodePublicKey(first.trim()) !== undefined) {
+    return malformed('is the base64 of the key line alone; Tauri needs the comment line before it too');
+  }
+  return malformed('is not the base64 of a minisign public key');
+}
+
+/** The line of base64 in a minisign public key. `ED` is accepted too, as minisign's own library does. */
+function decodePublicKey(line: string): PublicKey | undefined {
+  const bytes = decodeBase64(line);
+  if (bytes?.length !== 42 || !['Ed', 'ED'].includes(bytes.subarray(0, 2).toString('latin1')))
+    return undefined;
+  return { keyId: bytes.subarray(2, 10), key: bytes.subarray(10) };
 }
 
 /** Reads a signature exactly as Tauri's updater does: strict standard base64 of minisign's four lines. */
@@ -98,7 +131,7 @@ export function parseSignature(text: string): SignatureResult {
   };
 }
 
-function malformed(reason: string): SignatureResult {
+function malformed(reason: string): { readonly kind: 'malformed'; readonly reason: string } {
   return { kind: 'malformed', reason };
 }
 
@@ -123,7 +156,8 @@ export function verifySignature(
 ): Verification {
   if (!signature.keyId.equals(publicKey.keyId)) {
     const [signedBy, expected] = [formatKeyId(signature.keyId), formatKeyId(publicKey.keyId)];
-    return { valid: false, reason: `signed with key ${signedBy}, but the public key is ${expected}` };
+    const where = publicKey.source === undefined ? '' : ` (${publicKey.source})`;
+    return { valid: false, reason: `signed with key ${signedBy}, but the public key is ${expected}${where}` };
   }
   const key = ed25519Key(publicKey);
   if (!verifyEd25519(null, message, key, signature.signature)) {

@@ -15,6 +15,58 @@ export function isVersion(text: string): boolean {
   return text.length <= MAX_VERSION_LENGTH && VERSION.test(text);
 }
 
+/** Words in a tag that mean a pre-release, also where its version does not. */
+const PRERELEASE_WORDS =
+  /^(alpha|beta|rc|pre|prerelease|preview|nightly|canary|dev|next|snapshot|insiders?|experimental|unstable)$/i;
+
+/** The version in `v1.2.0`, `app-v1.2.0-beta.1`, `@scope/app@1.2.0`, `refs/tags/app/v1.2.0`; undefined if uncertain. */
+export function versionOfTag(tag: string): string | undefined {
+  const text = tag.trim().replace(/^refs\/tags\//, '');
+  if (isVersion(text)) return text;
+  const found = tailsOf(text).filter(({ version }) => isVersion(version));
+  const [only] = found;
+  if (only === undefined || found.length > 1 || text.startsWith('refs/')) return undefined;
+  return isName(only.prefix) && !hidesPrerelease(only) ? only.version : undefined;
+}
+
+/** The version that a text was probably meant to be, where nothing of it would be lost but a name in front. */
+export function suggestVersion(text: string): string | undefined {
+  const [, major, minor, rest = ''] = /^v?(\d+)(\.\d+)?([-+].*)?$/i.exec(text.trim()) ?? [];
+  const complete = major === undefined ? undefined : `${major}${minor ?? '.0'}.0${rest}`;
+  const [, prefix = '', tail = ''] = /^(\D*)(.*)$/s.exec(text.trim()) ?? [];
+  const isUncertain =
+    tailsOf(text).filter(({ version }) => isVersion(version)).length > 1 ||
+    prefix.split(/[^a-z]+/i).some((word) => PRERELEASE_WORDS.test(word));
+  return [complete, isUncertain ? undefined : tail].find(
+    (version) => version !== undefined && isVersion(version),
+  );
+}
+
+interface Tail {
+  readonly prefix: string;
+  readonly version: string;
+}
+
+function tailsOf(text: string): Tail[] {
+  const ends = [0, ...[...text.matchAll(/[-_/@]/g)].map(({ index }) => index + 1)];
+  return ends.map((end) => ({
+    prefix: text.slice(0, end),
+    version: text.slice(end).replace(/^v(?=\d)/i, ''),
+  }));
+}
+
+/** `app-2.0-1.3.0` could mean either version. */
+function isName(prefix: string): boolean {
+  const last = prefix.split(/[-_/@]/).at(-2);
+  return last === undefined || /^(?!v\d)[a-z]/i.test(last);
+}
+
+/** `beta-1.2.0` would reach everyone as 1.2.0; `beta@1.2.0` is a version of the package `beta`. */
+function hidesPrerelease({ prefix, version }: Tail): boolean {
+  const words = prefix.split(/[-_/@]/).slice(0, -1);
+  return !prefix.endsWith('@') && !isPrerelease(version) && words.some((word) => PRERELEASE_WORDS.test(word));
+}
+
 /** The version without its build metadata (SemVer 10). Versions of equal precedence have equal text here. */
 export function precedenceOf(version: string): string {
   const plus = version.indexOf('+');

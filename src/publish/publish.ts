@@ -129,7 +129,7 @@ async function decide(
     const files = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
     const artifacts = considered.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) }));
-    publisher.report({ type: 'refused', artifacts });
+    if (artifacts.length > 0) publisher.report({ type: 'refused', artifacts });
   }
   return {
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
@@ -140,11 +140,14 @@ async function decide(
 
 async function readServer(
   publisher: Publisher,
-  { version, slug, discovered = false }: PublishRequest,
+  { version, slug, projectSlugs, discovered = false }: PublishRequest,
   inspection: Inspection,
 ): Promise<{ compatible: Compatibility; server: ServerState }> {
   const extensions = await readExtensions(publisher);
   const compatible = checkServerCompatibility(inspection.artifacts, { extensions }, { discovered });
   const platforms = compatible.artifacts;
-  return { compatible, server: await readServerState(publisher, { version, slug, platforms, extensions }) };
+  // Only a server that does not say the app's slug is asked under this one.
+  const asked = slug ?? (projectSlugs?.value.length === 1 ? projectSlugs.value[0] : undefined);
+  const server = await readServerState(publisher, { version, slug: asked, platforms, extensions });
+  return { compatible, server };
 }

@@ -1,9 +1,13 @@
+import type { Sourced } from '../tauri/project/tauri-config.ts';
+
 /** The release to publish, before anything is known about the server. */
 export interface ReleaseRequest {
   readonly version: string;
   readonly notes?: string | undefined;
   /** To be registered for the app; unchanged when absent. */
   readonly slug?: string | undefined;
+  /** Those in the endpoints of the project, which count where no slug is given. */
+  readonly projectSlugs?: Sourced<readonly string[]> | undefined;
   /** Extension `channel`; stable when absent. */
   readonly channel?: string | undefined;
   /** Extension `draft`: upload, and leave the release a draft. */

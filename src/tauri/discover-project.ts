@@ -1,4 +1,5 @@
-import { isAbsolute, relative } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative, resolve } from 'node:path';
 import type { Issue } from '../issue.ts';
 import type { Target } from '../protocol/platform.ts';
 import { ambiguousIssues, notFoundIssue } from './bundle/bundle-issues.ts';
@@ -6,18 +7,24 @@ import type { Candidate, LeftOut } from './bundle/choose-bundles.ts';
 import { type ClassifiedTree, classifyBundleFolder } from './bundle/classify-tree.ts';
 import { type CargoManifest, readCargoManifest } from './project/cargo-manifest.ts';
 import { findCargoTarget, listBundleFolders } from './project/cargo-target.ts';
+import type { ConfigLayer } from './project/config-value.ts';
 import { findTauriFolder } from './project/find-tauri-folder.ts';
 import { type TauriApp, TauriApps } from './project/tauri-app.ts';
-import { slugOfEndpoints } from './project/tauri-config.ts';
+import { type Sourced, slugsOfEndpoints } from './project/tauri-config.ts';
 
 export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. Paths in the result are relative if this one is. */
   readonly project: string;
   readonly cargoTargetDir?: string | undefined; // `CARGO_TARGET_DIR`
+  readonly cargoHome?: string | undefined; // `CARGO_HOME`
+  /** Cargo's own answer for a package's folder: its target folder, absolute. Its files are read where it has none. */
+  readonly askCargo?: ((folder: string) => Promise<string | undefined>) | undefined;
   /** The system with the configuration to read, unless the project was built for other systems only. */
   readonly hostTarget: Target;
   /** Overrides the project's own version. Bundles of other versions are left out. */
   readonly version?: string | undefined;
+  /** Values of `tauri build --config`, which are merged into the project's configuration. */
+  readonly overrides?: readonly ConfigLayer[] | undefined;
   /** Accepts bundles without a signature too, and packs macOS apps that were not packed into this folder. */
   readonly packInto?: string | undefined;
 }
@@ -28,9 +35,9 @@ export interface Discovery {
   readonly configFile: string;
   readonly version: string;
   readonly productName: string;
-  /** From the endpoint of the updater; undefined when it is not one of this API. */
-  readonly slug: string | undefined;
-  readonly pubkey: string | undefined; // `plugins.updater.pubkey`, unparsed
+  /** From the endpoints of the updater, as far as they are of this API; none twice. */
+  readonly slugs: Sourced<readonly string[]>;
+  readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`, unparsed
   /** Whether to serve Tauri 1's updater too. */
   readonly v1Compatible: boolean;
   readonly candidates: readonly Candidate[];
@@ -43,12 +50,12 @@ export interface Discovery {
  * @throws OtaError `usage` when there is no Tauri project, or its configuration is invalid
  */
 export async function discoverProject(options: DiscoverOptions): Promise<Discovery> {
-  const { hostTarget, version, packInto } = options;
+  const { hostTarget, version, overrides, packInto } = options;
   const tauriFolder = await findTauriFolder(options.project);
   const manifest = await readCargoManifest(tauriFolder);
   const targetFolder = await findTargetFolder(options, tauriFolder, manifest);
 
-  const apps = new TauriApps({ tauriFolder, manifest, version });
+  const apps = new TauriApps({ tauriFolder, manifest, version, overrides });
   const trees: ClassifiedTree[] = [];
   for (const folder of await listBundleFolders(targetFolder))
     trees.push(await classifyBundleFolder(folder, apps, packInto));
@@ -70,7 +77,7 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     configFile: app.config.file,
     version: app.version,
     productName: app.productName,
-    slug: slugOfEndpoints(app.config.endpoints),
+    slugs: { ...app.config.endpoints, value: slugsOfEndpoints(app.config.endpoints.value) },
     pubkey: app.config.pubkey,
     v1Compatible: [...apps.read.values()].some(({ config }) => config.updaterArtifacts === 'v1Compatible'),
     candidates,
@@ -80,16 +87,22 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
 }
 
 async function findTargetFolder(
-  { project, cargoTargetDir }: DiscoverOptions,
+  { project, cargoTargetDir, cargoHome, askCargo }: DiscoverOptions,
   tauriFolder: string,
   manifest: CargoManifest | undefined,
 ): Promise<string> {
-  const targetFolder = await findCargoTarget({
-    folder: tauriFolder,
-    workspaceRoot: manifest?.workspaceRoot ?? tauriFolder,
-    cargoTargetDir,
-  });
+  const workspaceRoot = manifest?.workspaceRoot ?? tauriFolder;
+  const fromFiles = () => findCargoTarget({ folder: tauriFolder, workspaceRoot, cargoTargetDir, cargoHome });
+  const asked = cargoTargetDir || manifest === undefined ? undefined : await askCargo?.(resolve(tauriFolder));
+  const read = asked === undefined ? await fromFiles() : await fromFiles().catch(() => asked);
+  // Cargo follows links in the project's own path, which messages should show as it was given.
+  const targetFolder = asked === undefined || (await isSame(read, asked)) ? read : resolve(asked);
   return isAbsolute(project) ? targetFolder : relative('', targetFolder) || '.';
+}
+
+async function isSame(folder: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([folder, other].map((path) => realpath(path).catch(() => resolve(path))));
+  return a === b;
 }
 
 /** A release has one version, but each system's overlay may set its own. */

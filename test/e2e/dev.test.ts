@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import type { UpdateResponse } from '../../src/protocol/messages.ts';
-import { mergePatch } from '../../src/tauri/project/tauri-config.ts';
+import { mergePatch } from '../../src/tauri/project/merge-config.ts';
 import { deadUrl } from '../support/network/loopback-server.ts';
 import { run } from '../support/process/binary.ts';
 import {

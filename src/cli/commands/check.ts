@@ -2,7 +2,7 @@ import { displayUrl } from '../../client/transport/transport.ts';
 import { OtaError } from '../../errors.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
-import { isVersion } from '../../protocol/version.ts';
+import { isVersion, versionOfTag } from '../../protocol/version.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
 import { checkForUpdate } from '../../publish/verify/update-check.ts';
 import type { Context } from '../context.ts';
@@ -21,9 +21,10 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   const server = readServer(options.server, errors);
   const platform = readPlatform(options, errors);
   const publicKey = readPublicKey(options.pubkey, errors);
-  const { slug, currentVersion = '', channel, download = false } = options;
+  const { slug, download = false } = options;
+  const currentVersion = versionOfTag(options.currentVersion ?? '') ?? options.currentVersion ?? '';
   if (!slug) errors.add('no slug given: pass --slug');
-  readChannel(channel, errors);
+  const channel = readChannel(options.channel, errors);
   if (!isVersion(currentVersion)) {
     errors.add(`--current-version ${currentVersion || 'is missing: it'} must be strict semver, like 1.2.0`);
   }

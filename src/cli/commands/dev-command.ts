@@ -1,6 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
-import { type OptionsOf, versionOption, withOutput } from '../options/shared-options.ts';
+import { configOption, type OptionsOf, versionOption, withOutput } from '../options/shared-options.ts';
 
 export type DevOptions = OptionsOf<typeof devCommand>;
 
@@ -14,6 +14,7 @@ export const devCommand = () =>
         )
         .optionsGroup('Project options:')
         .option('--project <dir>', 'the Tauri project (default: here, or a built-in sample if there is none)')
+        .addOption(configOption())
         .option('--sample', 'use the built-in sample even in a Tauri project')
         .addOption(versionOption('offer the build as this version (default: the next patch version)'))
         .optionsGroup('Server options:')

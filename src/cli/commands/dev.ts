@@ -17,6 +17,7 @@ import { readVersion } from '../options/release-options.ts';
 import { readInteger } from '../options/remote-options.ts';
 import { createLogger } from '../output/logger.ts';
 import { PublishReporter } from '../output/publish-reporter.ts';
+import { cargoAsker } from '../wiring/ask-cargo.ts';
 import { type StartedServer, startServer } from '../wiring/start-server.ts';
 import { untilAborted } from '../wiring/until-aborted.ts';
 import type { DevOptions } from './dev-command.ts';
@@ -48,11 +49,15 @@ interface DevContext extends Context {
   readonly folder: string;
 }
 
-async function readSettings(options: DevOptions, { folder, environment }: DevContext): Promise<DevSettings> {
+async function readSettings(options: DevOptions, context: DevContext): Promise<DevSettings> {
+  const { folder, environment } = context;
   const errors = new OptionErrors();
   const port = readInteger({ option: '--port', text: options.port, min: 0, max: 65_535 }, errors);
   const given = options.version === undefined ? undefined : readVersion(options.version, errors);
-  const build = await findDevBuild({ ...options, folder, environment }, errors);
+  const build = await findDevBuild(
+    { ...options, folder, environment, askCargo: cargoAsker(context) },
+    errors,
+  );
   if (build?.isSample && options.overlay !== undefined) {
     errors.add('--overlay works only with a Tauri project, not with the sample: leave it out');
   } else if (options.overlay !== undefined) checkOverlayFile(options.overlay, errors);

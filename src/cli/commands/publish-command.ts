@@ -3,6 +3,7 @@ import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
 import {
   collect,
+  configOption,
   type OptionsOf,
   pubkeyOption,
   slugOption,
@@ -36,7 +37,11 @@ const publishRelease = () =>
       )
       .commandsGroup('Single steps:')
       .optionsGroup('Release options:')
-      .addOption(versionOption("strict semver; a leading v is removed (default: the project's version)")),
+      .addOption(
+        versionOption(
+          "strict semver, or a git tag with it like v1.2.0 or app-v1.2.0 (default: the project's version)",
+        ),
+      ),
     "release notes (default: the version's section of CHANGELOG.md)",
   )
     .option('--channel <name>', 'release channel (default: stable)')
@@ -58,6 +63,7 @@ const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
         'the Tauri project to publish; synckit-ota.config.json is searched from here upwards',
       ).default('.'),
     )
+    .addOption(configOption())
     .option(
       '--artifact <platform=file>',
       "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, or linux-x86_64-deb=App.deb for one bundle type; its signature is read from FILE.sig",
@@ -103,7 +109,9 @@ export const publishReleaseCommand = () =>
             'Create a release and print it. If it already exists with the same content, print that.',
           )
           .optionsGroup('Release options:')
-          .addOption(versionOption('strict semver; a leading v is removed; required')),
+          .addOption(
+            versionOption('strict semver, or a git tag with it like v1.2.0 or app-v1.2.0; required'),
+          ),
       )
         .option(
           '--signature-file <file>',

@@ -1,7 +1,7 @@
 import { finishRelease } from '../../publish/finish-release.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
-import { readConfigFile } from '../options/config-file.ts';
+import { PUBKEY_SOURCE, readConfigFileInto } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readExpected } from '../options/platform-options.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
@@ -12,12 +12,14 @@ import type { PublishFinishOptions } from './publish-command.ts';
 /** Takes a draft live (extension `draft`). A release that is live already is only verified. */
 export async function runPublishFinish(options: PublishFinishOptions, context: Context): Promise<void> {
   const errors = new OptionErrors();
-  const config = errors.attempt(() => readConfigFile('.')) ?? {};
+  const config = readConfigFileInto(errors, '.');
   if (!options.release) errors.add('no draft given: pass --release with its id or version');
   const request = {
     release: options.release ?? '',
     expect: readExpected(options.expect, errors, config.expect),
-    publicKey: readPublicKey(options.pubkey ?? config.pubkey, errors),
+    publicKey: options.pubkey
+      ? readPublicKey(options.pubkey, errors)
+      : readPublicKey(config.pubkey, errors, PUBKEY_SOURCE),
     slug: readSlug((options.slug ?? config.slug) || undefined, errors),
     concurrency: DEFAULT_CONCURRENCY,
   };

@@ -1,25 +1,30 @@
+import { type Issue, issuesOf } from '../../issue.ts';
+import type { PublicKey } from '../../protocol/minisign.ts';
 import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { type PublishRequest, publish } from '../../publish/publish.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { Environment } from '../environment.ts';
-import { type ConfigFile, readConfigFile } from '../options/config-file.ts';
+import { type ConfigFile, PUBKEY_SOURCE, readConfigFileInto } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
 import { readChannel, readNotes, readVersion } from '../options/release-options.ts';
 import { readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
 import type { NotesOptions } from '../options/shared-options.ts';
 import { reportPublish } from '../output/publish-report.ts';
+import { readOverrides } from '../project/config-overrides.ts';
 import { type ConfiguredArtifacts, readConfiguredArtifacts } from '../project/configured-artifacts.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../project/project-release.ts';
+import { cargoAsker } from '../wiring/ask-cargo.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { PublishOptions } from './publish-command.ts';
 
 export async function runPublish(options: PublishOptions, context: Context): Promise<void> {
   const { output, environment } = context;
   const errors = new OptionErrors();
-  const config = errors.attempt(() => readConfigFile(options.project)) ?? {};
-  const request = await readRequest({ options, config, environment }, errors);
+  const config = readConfigFileInto(errors, options.project);
+  const askCargo = cargoAsker(context);
+  const request = await readRequest({ options, config, environment, askCargo }, errors);
   // Reported with what is wrong with the options; otherwise with everything else about the files.
   if (!errors.isEmpty) errors.addIssues(await presenceIssues(request.artifacts));
   const published = await withPublisher({ options, context, errors, config }, async (publisher) => ({
@@ -34,6 +39,7 @@ interface Sources {
   readonly options: PublishOptions;
   readonly config: ConfigFile;
   readonly environment: Environment;
+  readonly askCargo: ReturnType<typeof cargoAsker>;
 }
 
 /** Everything that is published: an option wins over the config file, and that over the project. */
@@ -41,8 +47,7 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
   const { options, config } = sources;
   const expect = readExpected(options.expect, errors, config.expect);
   const { version, artifacts, leftOut, discovered } = await readFiles({ ...sources, expect }, errors);
-  const slug = options.slug ?? config.slug;
-  const pubkey = options.pubkey ?? config.pubkey;
+  const { publicKey, issues: keyIssues } = readKey(sources, discovered, errors);
   const concurrency = options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY);
   const { draft = false } = options;
   if (draft && options.expect !== undefined) {
@@ -53,15 +58,16 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
   return {
     version,
     notes: readNotes(withProjectNotes(options, discovered), errors),
-    slug: readSlug(slug || discovered?.slug, errors),
+    slug: readSlug(options.slug ?? config.slug, errors),
+    projectSlugs: discovered?.slugs,
     channel: readChannel(options.channel ?? config.channel, errors),
     draft,
     expect: draft ? undefined : expect, // --draft wins over the config file's list
     artifacts,
     discovered: discovered !== undefined,
     leftOut,
-    publicKey: pubkey ? readPublicKey(pubkey, errors) : readProjectKey(discovered, errors),
-    issues: discovered?.issues ?? [],
+    publicKey,
+    issues: [...(discovered?.issues ?? []), ...keyIssues],
     allowPrerelease: options.allowPrerelease ?? false,
     allowLower: options.allowLower ?? false,
     allowKeyChange: options.allowKeyChange ?? false,
@@ -69,6 +75,21 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     concurrency: readInteger({ option: '--concurrency', text: concurrency, min: 1, max: 64 }, errors),
     dryRun: options.dryRun ?? false,
   };
+}
+
+/** The key that signatures are checked against: a given one, else the project's, which has to be right in any case. */
+function readKey(
+  { options, config }: Sources,
+  discovered: DiscoveredRelease | undefined,
+  errors: OptionErrors,
+): { readonly publicKey: PublicKey | undefined; readonly issues: readonly Issue[] } {
+  const given =
+    options.pubkey === undefined
+      ? readPublicKey(config.pubkey, errors, PUBKEY_SOURCE)
+      : readPublicKey(options.pubkey, errors);
+  if (discovered === undefined) return { publicKey: given, issues: [] };
+  const own = readProjectKey(discovered, given);
+  return { publicKey: given ?? (own.kind === 'ok' ? own.value : undefined), issues: issuesOf(own) };
 }
 
 interface ReleaseFiles extends ConfiguredArtifacts {
@@ -79,7 +100,13 @@ interface ReleaseFiles extends ConfiguredArtifacts {
 
 /** The files: those of `--artifact`, else of the config file's patterns, else of the project's build. */
 async function readFiles(
-  { options, config, environment, expect }: Sources & { readonly expect: readonly string[] | undefined },
+  {
+    options,
+    config,
+    environment,
+    askCargo,
+    expect,
+  }: Sources & { readonly expect: readonly string[] | undefined },
   errors: OptionErrors,
 ): Promise<ReleaseFiles> {
   const given = options.version === undefined ? undefined : readVersion(options.version, errors);
@@ -97,8 +124,14 @@ async function readFiles(
     const configured = await readConfiguredArtifacts(config.artifacts, { version, expect }, errors);
     return { version, ...configured, discovered: undefined };
   }
+  // A config file that cannot be read may list the files, so no project is missing.
+  if (config.unreadable) return { version: given ?? '', artifacts: [], leftOut: [], discovered: undefined };
   const { project } = options;
-  const discovered = await discoverRelease({ project, version: given, environment }, errors);
+  const overrides = readOverrides({ options, config, environment }, errors);
+  const discovered = await discoverRelease(
+    { project, version: given, overrides, environment, askCargo },
+    errors,
+  );
   const { artifacts = [], leftOut = [] } = discovered ?? {};
   return { version: given ?? discovered?.version ?? '', artifacts, leftOut, discovered };
 }

@@ -11,4 +11,6 @@ export interface DevBuild {
   readonly notes: string | undefined;
   readonly artifacts: readonly ArtifactInput[];
   readonly leftOut: readonly LeftOut[];
+  /** What it was built with by `tauri build --config`: files, or JSON. */
+  readonly configs?: readonly string[];
 }

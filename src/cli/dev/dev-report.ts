@@ -65,7 +65,8 @@ export function describe(session: DevSession, style: Style = createStyle(false))
 }
 
 function appLines({ build, version }: DevSession, overlayFile: string): string[] {
-  const config = `--config ${quote(overlayFile)}`;
+  const { configs = [] } = build;
+  const config = [...configs, overlayFile].map((value) => `--config ${quote(value)}`).join(' ');
   return [
     "To see the app find and verify the update, run in the project's folder:",
     indent(`npx tauri dev ${config}`),

@@ -1,15 +1,20 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { DiscoverOptions } from '../../tauri/discover-project.ts';
 import { listTauriFolders } from '../../tauri/project/find-tauri-folder.ts';
 import type { DevOptions } from '../commands/dev-command.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
+import { readOverrides } from '../project/config-overrides.ts';
 import { discoverRelease } from '../project/project-release.ts';
 import type { DevBuild } from './dev-build.ts';
 import { makeSampleBuild } from './sample-build.ts';
 
-export interface DevBuildOptions extends Pick<DevOptions, 'project' | 'sample'> {
+export interface DevBuildOptions extends Pick<DevOptions, 'project' | 'sample' | 'config'> {
   /** For files that have to be written. */
   readonly folder: string;
   readonly environment: Environment;
+  readonly askCargo?: DiscoverOptions['askCargo'];
 }
 
 /** A slug for projects with no slug in their endpoint. */
@@ -20,7 +25,7 @@ const FALLBACK_SLUG = 'rehearsal';
  * @returns undefined when there is none; the reason is added to `errors`
  */
 export async function findDevBuild(
-  { project, sample, folder, environment }: DevBuildOptions,
+  { project, sample, config, folder, environment, askCargo }: DevBuildOptions,
   errors: OptionErrors,
 ): Promise<DevBuild | undefined> {
   if (sample && project !== undefined) {
@@ -33,8 +38,9 @@ export async function findDevBuild(
     errors.add(`--project ${project} contains no Tauri project: give its folder, or try --sample`);
     return undefined;
   }
+  const overrides = readOverrides({ options: { project, config }, config: {}, environment }, errors);
   const discovered = await discoverRelease(
-    { project: project ?? '.', version: undefined, packInto: folder, environment },
+    { project: project ?? '.', version: undefined, overrides, packInto: folder, environment, askCargo },
     errors,
   );
   if (discovered === undefined) return undefined;
@@ -43,6 +49,9 @@ export async function findDevBuild(
     ...discovered,
     name: discovered.productName,
     isSample: false,
-    slug: discovered.slug ?? FALLBACK_SLUG,
+    slug: discovered.slugs.value[0] ?? FALLBACK_SLUG,
+    configs: overrides.map(({ source, value }) =>
+      existsSync(source) ? resolve(source) : JSON.stringify(value),
+    ),
   };
 }

@@ -1,11 +1,12 @@
 import { OtaError } from '../../errors.ts';
-import type { Issue } from '../../issue.ts';
+import type { Issue, IssueId } from '../../issue.ts';
 
 type ErrorCode = 'usage' | 'preflight_refused';
 
 /** Collects what is wrong with options, settings and files, so that it is reported together. */
 export class OptionErrors {
   readonly #found: { readonly text: string; readonly code: ErrorCode }[] = [];
+  readonly #issueIds: IssueId[] = [];
 
   /** @param text a sentence that names the option and what to do */
   add(text: string, code: ErrorCode = 'usage'): void {
@@ -17,7 +18,8 @@ export class OptionErrors {
   }
 
   addIssues(issues: readonly Issue[]): void {
-    for (const { code, message, hint } of issues) {
+    for (const { id, code, message, hint } of issues) {
+      this.#issueIds.push(id);
       this.add(`${message}. ${hint}`, code === 'usage' ? 'usage' : 'preflight_refused');
     }
   }
@@ -53,11 +55,10 @@ export class OptionErrors {
       ? 'preflight_refused'
       : 'usage';
     const texts = this.#found.map(({ text }) => text);
-    if (texts.length === 1) return new OtaError(code, texts.join());
-    return new OtaError(
-      code,
-      [`${texts.length} problems:`, ...texts.map((text) => `  - ${text}`)].join('\n'),
-    );
+    const options = { issueIds: this.#issueIds };
+    if (texts.length === 1) return new OtaError(code, texts.join(), options);
+    const lines = [`${texts.length} problems:`, ...texts.map((text) => `  - ${text}`)];
+    return new OtaError(code, lines.join('\n'), options);
   }
 
   #catch(error: unknown): void {

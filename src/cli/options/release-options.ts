@@ -1,29 +1,26 @@
-import semver from 'semver';
 import { CHANNEL_RULE, isChannel } from '../../protocol/channel.ts';
-import { isPrerelease, isVersion } from '../../protocol/version.ts';
+import { suggestVersion, versionOfTag } from '../../protocol/version.ts';
 import type { OptionErrors } from './option-errors.ts';
 import { readTextFile } from './remote-options.ts';
 import type { NotesOptions } from './shared-options.ts';
 
-/** The version without the `v` of a git tag. */
+/** A version, or the one in a git tag. */
 export function readVersion(text: string | undefined, errors: OptionErrors): string {
   if (!text) {
     errors.add('no version given: pass --version X.Y.Z');
     return '';
   }
-  const version = text.replace(/^v(?=\d)/, '');
-  if (isVersion(version)) return version;
-  const suggestion = semver.coerce(version)?.version;
-  const close = suggestion !== undefined && isVersion(suggestion) && !isPrerelease(suggestion);
-  errors.add(
-    `--version ${text} is not strict semver (X.Y.Z)${close ? `: did you mean ${suggestion}?` : ''}`,
-    'preflight_refused',
-  );
-  return version;
+  const version = versionOfTag(text);
+  if (version !== undefined) return version;
+  const suggestion = suggestVersion(text);
+  const remedy = suggestion === undefined ? '' : `: did you mean ${suggestion}?`;
+  errors.add(`--version ${text.trim()} is not strict semver (X.Y.Z)${remedy}`, 'preflight_refused');
+  return text.trim();
 }
 
 /** `--channel`; undefined when none is given. */
-export function readChannel(channel: string | undefined, errors: OptionErrors): string | undefined {
+export function readChannel(text: string | undefined, errors: OptionErrors): string | undefined {
+  const channel = text?.trim();
   if (channel !== undefined && !isChannel(channel))
     errors.add(`--channel ${channel} must be ${CHANNEL_RULE}`);
   return channel;

@@ -1,14 +1,17 @@
-import { readFileSync } from 'node:fs';
-import Type from 'typebox';
+import { existsSync, readFileSync } from 'node:fs';
 import { OtaError } from '../../errors.ts';
+import { issuesOf } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../../protocol/slug.ts';
 import { isWellFormedToken, TOKEN_PREFIX } from '../../protocol/token.ts';
-import { matches } from '../../protocol/validate.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { isPrivateKey, readKeyFile } from './key-file.ts';
 import type { OptionErrors } from './option-errors.ts';
 import type { RemoteOptions } from './shared-options.ts';
+
+/** How much of a value that is no key a message shows. */
+const MAX_SHOWN = 60;
 
 /** The base URL of the server. */
 export function readServer(text: string | undefined, errors: OptionErrors): URL | undefined {
@@ -29,13 +32,15 @@ export function readServer(text: string | undefined, errors: OptionErrors): URL 
 }
 
 export function readApp(text: string | undefined, errors: OptionErrors): string {
-  if (!text) errors.add('no app given: pass --app ID or set SYNCKIT_OTA_APP');
-  return text ?? '';
+  const id = text?.trim() ?? '';
+  if (id === '') errors.add('no app given: pass --app ID or set SYNCKIT_OTA_APP');
+  return id;
 }
 
 /** A slug that may be registered; undefined when none is given. */
-export function readSlug(slug: string | undefined, errors: OptionErrors): string | undefined {
-  if (slug === undefined) return undefined;
+export function readSlug(text: string | undefined, errors: OptionErrors): string | undefined {
+  if (text === undefined) return undefined;
+  const slug = text.trim();
   if (!isSlug(slug)) errors.add(`"${slug}" is not a slug: use ${SLUG_RULE}`);
   else if (isReservedSlug(slug)) errors.add(`the slug ${slug} is reserved: choose another`);
   return slug;
@@ -60,19 +65,35 @@ export function readToken(
 }
 
 /**
- * A minisign public key from its text, from a file that holds it, or from a `tauri.conf.json`.
+ * A minisign public key from its text, from a file that holds it, or from a Tauri configuration.
  * Undefined when none is given.
+ * @param source the option or the setting, for messages
  */
-export function readPublicKey(value: string | undefined, errors: OptionErrors): PublicKey | undefined {
+export function readPublicKey(
+  value: string | undefined,
+  errors: OptionErrors,
+  source = '--pubkey',
+): PublicKey | undefined {
   if (!value) return undefined;
-  const key = parsePublicKey(value) ?? keyInFile(value);
-  if (key === undefined) {
+  const key = parsePublicKey(value);
+  if (key !== undefined) return { ...key, source };
+  if (isPrivateKey(value)) {
     errors.add(
-      `--pubkey ${value.slice(0, 60)} is neither a minisign public key nor a file that contains one: ` +
-        "give plugins.updater.pubkey of tauri.conf.json, or the signer's .pub file",
+      `${source} is a private key: give the content of the .pub file beside it, and keep this one secret`,
     );
+    return undefined;
   }
-  return key;
+  if (!existsSync(value)) {
+    const given = value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value;
+    errors.add(
+      `${source} ${given} does not exist, and is not itself a minisign public key: ` +
+        "name the signer's .pub file or a Tauri configuration, or give plugins.updater.pubkey of one as it is",
+    );
+    return undefined;
+  }
+  const read = readKeyFile(value, source);
+  errors.addIssues(issuesOf(read));
+  return read.kind === 'ok' ? read.value : undefined;
 }
 
 export interface IntegerOption {
@@ -107,22 +128,5 @@ export function readTextFile(path: string, option: string): string {
   } catch (cause) {
     const reason = errorCode(cause) === 'ENOENT' ? 'does not exist' : messageOf(cause);
     throw new OtaError('usage', `${option} ${path} cannot be read: ${reason}`, { cause });
-  }
-}
-
-/** Where a `tauri.conf.json` has its public key. */
-const TauriKey = Type.Object({
-  plugins: Type.Object({ updater: Type.Object({ pubkey: Type.String() }) }),
-});
-
-function keyInFile(path: string): PublicKey | undefined {
-  try {
-    const text = readSmallFile(path);
-    const direct = parsePublicKey(text);
-    if (direct !== undefined) return direct;
-    const config: unknown = JSON.parse(text);
-    return matches(TauriKey, config) ? parsePublicKey(config.plugins.updater.pubkey) : undefined;
-  } catch {
-    return undefined;
   }
 }

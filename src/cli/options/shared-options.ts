@@ -122,6 +122,12 @@ export const versionOption = (description: string) => new Option('--version <ver
 
 export const pubkeyOption = (description: string) => new Option('--pubkey <key or file>', description);
 
+export const configOption = () =>
+  new Option(
+    '--config <file or json>',
+    'merge this into the Tauri configuration, as `tauri build --config` did (repeatable; default: TAURI_CONFIG)',
+  ).argParser(collect);
+
 /** Collects the values of an option that can be repeated. */
 export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];

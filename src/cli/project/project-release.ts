@@ -1,11 +1,13 @@
 import { dirname, join } from 'node:path';
-import type { Issue } from '../../issue.ts';
+import { type Checked, type Issue, ok } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';
 import { changelogSection } from '../../tauri/project/changelog-section.ts';
+import type { Sourced } from '../../tauri/project/tauri-config.ts';
+import { readUpdaterKey } from '../../tauri/project/updater-key.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { hostTarget } from './host-platform.ts';
@@ -14,9 +16,9 @@ import { hostTarget } from './host-platform.ts';
 export interface DiscoveredRelease {
   readonly productName: string;
   readonly version: string;
-  readonly slug: string | undefined;
-  /** `plugins.updater.pubkey`, and its file. */
-  readonly pubkey: { readonly text: string; readonly file: string } | undefined;
+  /** Those of the updater's endpoints. */
+  readonly slugs: Sourced<readonly string[]>;
+  readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`
   /** The version's section of the project's CHANGELOG.md. */
   readonly notes: string | undefined;
   readonly artifacts: readonly ArtifactInput[];
@@ -24,21 +26,21 @@ export interface DiscoveredRelease {
   readonly issues: readonly Issue[];
 }
 
-export interface DiscoverReleaseOptions extends Pick<DiscoverOptions, 'project' | 'version' | 'packInto'> {
+export interface DiscoverReleaseOptions
+  extends Pick<DiscoverOptions, 'project' | 'version' | 'overrides' | 'packInto' | 'askCargo'> {
   readonly environment: Environment;
 }
 
 /** Finds what to publish. @returns undefined when there is nothing; the reason is added to `errors` */
 export async function discoverRelease(
-  { project, version, packInto, environment }: DiscoverReleaseOptions,
+  { environment, ...options }: DiscoverReleaseOptions,
   errors: OptionErrors,
 ): Promise<DiscoveredRelease | undefined> {
   const discovery = await errors.attemptAsync(() =>
     discoverProject({
-      project,
-      version,
-      packInto,
-      cargoTargetDir: environment.CARGO_TARGET_DIR || environment.CARGO_BUILD_TARGET_DIR,
+      ...options,
+      cargoTargetDir: environment.CARGO_TARGET_DIR?.trim() || environment.CARGO_BUILD_TARGET_DIR?.trim(),
+      cargoHome: cargoHome(environment),
       hostTarget: hostTarget(),
     }),
   );
@@ -51,29 +53,32 @@ export async function discoverRelease(
   return {
     productName: discovery.productName,
     version: discovery.version,
-    slug: discovery.slug,
-    pubkey:
-      discovery.pubkey === undefined ? undefined : { text: discovery.pubkey, file: discovery.configFile },
-    notes: findNotes(project, discovery),
+    slugs: discovery.slugs,
+    pubkey: discovery.pubkey,
+    notes: findNotes(options.project, discovery),
     artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
     issues: discovery.issues,
   };
 }
 
-/** The project's own key; undefined when it has none. */
+function cargoHome({ CARGO_HOME, HOME, USERPROFILE }: Environment): string | undefined {
+  const home = HOME || USERPROFILE;
+  return CARGO_HOME?.trim() || (home && join(home, '.cargo'));
+}
+
+/**
+ * The project's own key; undefined when it has none. One that the app cannot read is refused.
+ * @param given another key by which signatures are checked: the project's may then be a placeholder, which the app
+ * replaces when it runs
+ */
 export function readProjectKey(
-  discovered: DiscoveredRelease | undefined,
-  errors: OptionErrors,
-): PublicKey | undefined {
-  if (discovered?.pubkey === undefined) return undefined;
-  const { text, file } = discovered.pubkey;
-  const key = parsePublicKey(text);
-  if (key === undefined) {
-    const remedy = "put the content of the signer's .pub file there";
-    errors.add(`plugins.updater.pubkey in ${file} is not a minisign public key: ${remedy}`);
-  }
-  return key;
+  { pubkey }: Pick<DiscoveredRelease, 'pubkey'>,
+  given?: PublicKey,
+): Checked<PublicKey | undefined> {
+  if (pubkey === undefined) return ok(undefined);
+  if (given !== undefined && parsePublicKey(pubkey.value) === undefined) return ok(undefined);
+  return readUpdaterKey(pubkey.value, pubkey.source);
 }
 
 /** From the first CHANGELOG.md that has the version: in the project, above its Tauri folder, or inside it. */

@@ -5,7 +5,7 @@ import { UndiciTransport } from '../../client/transport/transport.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
 import type { Context } from '../context.ts';
 import { formatRetry } from '../format.ts';
-import { type ConfigFile, readConfigFile } from '../options/config-file.ts';
+import { type ConfigFile, readConfigFileInto } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readProxies } from '../options/proxy-environment.ts';
 import { readApp, readServer, readToken } from '../options/remote-options.ts';
@@ -49,9 +49,11 @@ export function connectForApp(
   context: Context,
   { errors = new OptionErrors(), config: known, onRetry }: ConnectOptions = {},
 ): AppRemote {
-  const config = known ?? errors.attempt(() => readConfigFile(options.project ?? '.')) ?? {};
-  const server = readServer(options.server || config.server, errors);
-  const appId = readApp(options.app || config.app, errors);
+  const config = known ?? readConfigFileInto(errors, options.project ?? '.');
+  const { unreadable } = config; // it may set what seems to be missing
+  const server =
+    unreadable && !options.server ? undefined : readServer(options.server ?? config.server, errors);
+  const appId = unreadable && !options.app ? '' : readApp(options.app ?? config.app, errors);
   const token = readToken(options, errors);
   context.output.step?.mask(token);
   const proxies = readProxies(context.environment, errors);

@@ -1,24 +1,37 @@
 import { OtaError } from '../../errors.ts';
 import { errorCode } from '../../runtime/error-details.ts';
+import { findTlsFault } from './tls-error.ts';
 
 /**
- * OtaError `network` for a request without a response; the error itself for an abort, or a bug of ours.
+ * The OtaError for a request without a response: `usage` if the certificate or TLS of the other side is the reason, which
+ * no retry changes, else `network`. The error itself for an abort, or a bug of ours.
  * @param peer the server or proxy, as it may be shown
  */
 export function networkError(
   error: unknown,
   peer: string,
-  hint = 'Check the address and that the server is up, then run the same command again.',
+  { hint = CHECK_SERVER, inTunnel = false }: NetworkErrorOptions = {},
 ): unknown {
   if (!(error instanceof Error) || error instanceof OtaError) return error; // thrown by the body, or by a tunnel
   const code = errorCode(error) ?? '';
   if (error.name === 'AbortError' || error instanceof TypeError || code === 'UND_ERR_INVALID_ARG')
     return error;
+  const tls = findTlsFault(error, { inTunnel });
+  if (tls !== undefined)
+    return new OtaError('usage', `${peer} ${tls.fault}`, { cause: error, hint: tls.hint });
   return new OtaError('network', `${peer} did not answer: ${reasons[code] ?? error.message.trim()}`, {
     cause: error,
     hint,
   });
 }
+
+export interface NetworkErrorOptions {
+  readonly hint?: string;
+  /** The connection is one that a proxy opened. */
+  readonly inTunnel?: boolean;
+}
+
+const CHECK_SERVER = 'Check the address and that the server is up, then run the same command again.';
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -27,6 +40,7 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'DNS lookup failed',
   EPIPE: 'it closed the connection',
   UND_ERR_SOCKET: 'it closed the connection',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'something else than TLS came back',
   UND_ERR_CONNECT_TIMEOUT: 'no connection within 10 s',
   UND_ERR_HEADERS_TIMEOUT: 'timeout',
   UND_ERR_BODY_TIMEOUT: 'timeout in the middle of the response',

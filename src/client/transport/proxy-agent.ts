@@ -28,7 +28,7 @@ export function displayProxy(proxy: URL): string {
 
 /** The error for a connection to a proxy, or for a request in absolute form through it. */
 export function proxyNetworkError(error: unknown, proxy: URL): unknown {
-  return networkError(error, displayProxy(proxy), CHECK_PROXY);
+  return networkError(error, displayProxy(proxy), { hint: CHECK_PROXY });
 }
 
 /** For a proxy that did not open a tunnel: OtaError `network` where a retry may help, else `not_the_api`. */

@@ -119,7 +119,9 @@ async function* withNetworkErrors(
 /** The error of a connection: to the server, to a proxy that forwards requests, or in a proxy's tunnel. */
 function connectionError(url: URL, proxy: URL | undefined, error: unknown): unknown {
   if (proxy === undefined) return networkError(error, url.origin);
-  if (url.protocol === 'https:') return networkError(error, `${url.origin}, through ${displayProxy(proxy)},`);
+  if (url.protocol === 'https:') {
+    return networkError(error, `${url.origin}, through ${displayProxy(proxy)},`, { inTunnel: true });
+  }
   // undici reports a 407 for a request in absolute form like this.
   if (error instanceof errors.InvalidArgumentError) return proxyRefusal(proxy, 407, url.host);
   return proxyNetworkError(error, proxy);

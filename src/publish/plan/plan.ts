@@ -10,6 +10,7 @@ import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
+import { chooseSlug } from './choose-slug.ts';
 import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
 import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
@@ -59,7 +60,9 @@ export function plan(
   const visibility = existing
     ? checkExistingRelease(existing, { request, artifacts, uploads }, server)
     : ok(visibilityOfNew(request, server));
-  const newSlug = request.slug === server.slug ? undefined : request.slug;
+  const chosen = chooseSlug(request, server);
+  const slug = chosen.kind === 'ok' ? chosen.value : undefined;
+  const newSlug = slug === server.slug ? undefined : slug;
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
     ...(existing ? [] : sizeIssues(body, server)),
@@ -68,12 +71,13 @@ export function plan(
     ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
     ...keyChangeIssues(request, uploads, server.releases),
     ...planned.issues,
-    ...(server.slug === null && newSlug === undefined ? [noSlugIssue()] : []),
+    ...issuesOf(chosen),
+    ...(server.slug === null && chosen.kind === 'ok' && newSlug === undefined ? [noSlugIssue()] : []),
   ];
   if (visibility.kind === 'refused' || issues.length > 0) return refused(...issues);
   return ok({
     newSlug,
-    slug: request.slug ?? server.slug ?? undefined,
+    slug: slug ?? server.slug ?? undefined,
     release: existing ? { kind: 'existing', existing } : { kind: 'new', body },
     visibility: visibility.value,
     artifacts: planned.values,

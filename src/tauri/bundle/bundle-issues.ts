@@ -52,7 +52,7 @@ export function onlyDmgIssue(file: string, config: TauriConfig): Issue {
     id: 'bundle.only_dmg',
     code: 'usage',
     message: `${file} is for first installations, and there is no .app.tar.gz to update with`,
-    hint: `Add "app" to bundle.targets. ${remedyFor(config)}`,
+    hint: `Add "app" to bundle.targets. ${remedyFor(config)} If the build has --bundles, add app there too.`,
   };
 }
 

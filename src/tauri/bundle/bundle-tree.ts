@@ -41,6 +41,7 @@ export async function readBundleTree(bundleFolder: BundleFolder): Promise<Bundle
       signed: files.has(`${fileName}.sig`),
     });
     for (const fileName of files) {
+      if (/^rw\.\d+\..*\.dmg$/.test(fileName)) continue; // a disk image that was never finished
       const name = parseBundleName(fileName);
       if (name !== undefined) bundles.push(found(fileName, name));
       const signedFile = fileName.endsWith('.sig') ? fileName.slice(0, -4) : undefined;

@@ -1,4 +1,4 @@
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { OtaError } from '../../errors.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
@@ -72,16 +72,31 @@ async function findWorkspace(
     const manifest = await readToml(join(root, 'Cargo.toml'));
     return manifest && { folder: root, manifest };
   }
-  for (let parent = dirname(folder); parent !== dirname(parent); parent = dirname(parent)) {
+  for (let below = folder; below !== dirname(below); below = dirname(below)) {
+    const parent = dirname(below);
     const manifest = await readToml(join(parent, 'Cargo.toml'));
-    if (manifest === undefined || !isTable(manifest.workspace)) continue;
-    const { exclude } = manifest.workspace;
-    const excluded: readonly unknown[] = Array.isArray(exclude) ? exclude : [];
-    const path = relative(parent, folder);
-    if (excluded.some((entry) => path === entry || path.startsWith(`${entry}${sep}`))) return undefined;
+    if (manifest === undefined) continue;
+    const { workspace } = manifest;
+    const other = tableOf(manifest.package).workspace;
+    if (!isTable(workspace) && typeof other === 'string') return findWorkspace(parent, other);
+    if (!isTable(workspace) || excludes(workspace, relative(parent, folder))) continue;
     return { folder: parent, manifest };
   }
   return undefined;
+}
+
+/** Whether a workspace leaves a folder out. A member by its own path stays one, below an excluded folder too. */
+function excludes({ members, exclude }: Table, path: string): boolean {
+  const contains = (list: unknown) =>
+    Array.isArray(list) && list.some((entry) => typeof entry === 'string' && isInside(path, entry));
+  return contains(exclude) && !contains(members);
+}
+
+/** Part by part, as Rust compares paths: `./a/` contains `a/b`. */
+function isInside(path: string, folder: string): boolean {
+  const parts = (text: string) => text.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
+  const inner = parts(path);
+  return parts(folder).every((part, index) => inner[index] === part);
 }
 
 function firstLine(error: unknown): string {

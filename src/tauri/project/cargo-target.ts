@@ -1,9 +1,8 @@
 import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseTriple, type Triple } from './arch-words.ts';
-import { readToml } from './cargo-manifest.ts';
-import { tableOf, textOf } from './table.ts';
+import { configuredTarget } from './cargo-config.ts';
 
 /** A `bundle` folder that `tauri build` made. */
 export interface BundleFolder {
@@ -22,17 +21,18 @@ export interface CargoTargetOptions {
   readonly folder: string; // the package's, where Cargo runs
   readonly workspaceRoot: string;
   readonly cargoTargetDir?: string | undefined; // `CARGO_TARGET_DIR`
+  readonly cargoHome?: string | undefined; // `CARGO_HOME`
 }
 
 /**
- * Where Cargo builds into: `CARGO_TARGET_DIR`, `build.target-dir` of the nearest `.cargo/config.toml`, or the
- * workspace's `target`. https://doc.rust-lang.org/cargo/reference/config.html
+ * Where Cargo builds into, from its files: `CARGO_TARGET_DIR`, `build.target-dir` of its configuration, or the workspace's
+ * `target`.
  * @throws OtaError `usage` when a configuration cannot be read
  */
 export async function findCargoTarget(options: CargoTargetOptions): Promise<string> {
   const folder = resolve(options.folder);
   if (options.cargoTargetDir) return resolve(folder, options.cargoTargetDir);
-  return (await configuredTarget(folder)) ?? join(options.workspaceRoot, 'target');
+  return (await configuredTarget(folder, options.cargoHome)) ?? join(options.workspaceRoot, 'target');
 }
 
 /** Every `<profile>/bundle` and `<triple>/<profile>/bundle` of Cargo's target folder. */
@@ -60,19 +60,19 @@ export async function entriesOf(folder: string): Promise<Dirent[]> {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** The names of the folders in a folder, also of those that are links. */
 async function foldersIn(folder: string): Promise<string[]> {
-  return (await entriesOf(folder)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const names: string[] = [];
+  for (const entry of await entriesOf(folder)) {
+    if (entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name)))))
+      names.push(entry.name);
+  }
+  return names;
 }
 
-/** Relative to the folder that holds `.cargo`. Cargo prefers `config` to `config.toml`. */
-async function configuredTarget(folder: string): Promise<string | undefined> {
-  for (const name of ['config', 'config.toml']) {
-    const config = await readToml(join(folder, '.cargo', name));
-    if (config === undefined) continue;
-    const directory = textOf(tableOf(config.build)['target-dir']);
-    if (directory !== undefined) return resolve(folder, directory);
-    break;
-  }
-  const parent = dirname(folder);
-  return parent === folder ? undefined : configuredTarget(parent);
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false, // a link to nowhere
+  );
 }

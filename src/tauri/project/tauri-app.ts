@@ -2,6 +2,7 @@ import { OtaError } from '../../errors.ts';
 import type { Target } from '../../protocol/platform.ts';
 import { isVersion, precedenceOf } from '../../protocol/version.ts';
 import type { CargoManifest } from './cargo-manifest.ts';
+import type { ConfigLayer } from './config-value.ts';
 import { readTauriConfig, type TauriConfig } from './tauri-config.ts';
 
 /** An app as its configuration for one system describes it. */
@@ -17,6 +18,8 @@ export interface TauriAppsOptions {
   readonly manifest: CargoManifest | undefined;
   /** Overrides the project's own version. */
   readonly version?: string | undefined;
+  /** Values of `tauri build --config`. */
+  readonly overrides?: readonly ConfigLayer[] | undefined;
 }
 
 /** The app of a Tauri folder on each system, read when it is first needed. */
@@ -41,8 +44,8 @@ export class TauriApps {
   }
 
   async #read(target: Target): Promise<TauriApp> {
-    const { tauriFolder, manifest, version } = this.#options;
-    const config = await readTauriConfig(tauriFolder, target);
+    const { tauriFolder, manifest, version, overrides } = this.#options;
+    const config = await readTauriConfig(tauriFolder, target, overrides);
     const productName = config.productName ?? manifest?.name;
     if (productName === undefined) {
       throw new OtaError('usage', `${config.file} has no productName, and no Cargo.toml has a name`);
@@ -64,8 +67,8 @@ export function msiVersions({ version, config }: TauriApp): readonly string[] {
 }
 
 function projectVersion(config: TauriConfig, manifest: CargoManifest | undefined): string {
-  const version = config.version ?? manifest?.version;
-  const file = config.version === undefined ? (manifest?.file ?? config.file) : config.file;
+  const version = config.version?.value ?? manifest?.version;
+  const file = config.version?.source ?? manifest?.file ?? config.file;
   if (version === undefined) {
     throw new OtaError('usage', `neither ${config.file} nor its Cargo.toml has a version`, {
       hint: 'Add one, or pass --version X.Y.Z.',

@@ -8,7 +8,9 @@ import {
   MAX_VERSION_LENGTH,
   nextRelease,
   precedenceOf,
+  suggestVersion,
   VERSION_PATTERN,
+  versionOfTag,
 } from '../../../src/protocol/version.ts';
 
 // The two lists behind the regular expression that semver.org suggests (https://regex101.com/r/vkijKf/1/).
@@ -292,5 +294,115 @@ describe('nextRelease', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('field 5: a git tag', () => {
+  test.each([
+    ['1.2.0', '1.2.0'],
+    ['v1.2.0', '1.2.0'],
+    ['V1.2.0', '1.2.0'],
+    ['1.2.0\n', '1.2.0'],
+    ['  v1.2.0-rc.1+7  ', '1.2.0-rc.1+7'],
+    ['refs/tags/v1.2.0', '1.2.0'],
+    ['refs/tags/app-v1.2.0-beta.1', '1.2.0-beta.1'],
+    ['app-v1.2.0', '1.2.0'],
+    ['app-v1.2.0-beta.1', '1.2.0-beta.1'],
+    ['desktop-v1.3.0-nightly.20260101', '1.3.0-nightly.20260101'],
+    ['app-1.2.0', '1.2.0'],
+    ['app_v1.2.0', '1.2.0'],
+    ['app/v1.2.0', '1.2.0'],
+    ['apps/desktop/v1.2.0', '1.2.0'],
+    ['release-1.2.0', '1.2.0'],
+    ['release/v1.2.0', '1.2.0'],
+    ['app@1.2.0', '1.2.0'],
+    ['my-app@1.0.0-rc.0', '1.0.0-rc.0'],
+    ['@scope/app@1.2.0', '1.2.0'],
+    ['@scope/app@1.2.0-beta.1.2', '1.2.0-beta.1.2'],
+    ['app2-v1.2.0', '1.2.0'],
+    ['beta@1.2.0', '1.2.0'],
+    ['nightly-v1.3.0-nightly.1', '1.3.0-nightly.1'],
+    ['1.2.0-1.3.0', '1.2.0-1.3.0'], // a pre-release by semver
+  ])('%j has the version %s', (tag, version) => {
+    expect(versionOfTag(tag)).toBe(version);
+  });
+
+  test.each([
+    'main',
+    'refs/heads/v1.2.0',
+    'refs/heads/release/1.2.0',
+    'refs/pull/12/merge',
+    'app-1.2.0-2.0.0', // 2.0.0, or the pre-release 1.2.0-2.0.0
+    'app-v1.2.0-v1.3.0-1.4.0',
+    'app-2.0-1.3.0',
+    'app-v2-1.3.0',
+    '20260101-1.2.0',
+    'beta-1.2.0',
+    'app-nightly-v1.2.0',
+    'rc/1.2.0',
+    'appv1.2.0',
+    'app 1.2.0',
+    '1.2',
+    'app-v1.2',
+    '1.2.0.4',
+    '1.2.0~rc1',
+    '1.2.0-beta_1',
+    '1.2.0-rc.01',
+    '1.0.2.dev660',
+    '2.0.5b1',
+    'v01.2.0',
+    '',
+  ])('%j has none that is certain', (tag) => {
+    expect(versionOfTag(tag)).toBeUndefined();
+  });
+
+  test('is read like the version that it was made of', () => {
+    const identifier = fc.stringMatching(/^[a-z][a-z0-9]{0,5}$/);
+    const version = fc
+      .tuple(fc.nat(99), fc.nat(99), fc.nat(99), fc.option(identifier))
+      .map(([a, b, c, pre]) => `${a}.${b}.${c}${pre === null ? '' : `-${pre}`}`);
+    const prefix = fc.constantFrom(
+      '',
+      'v',
+      'app-v',
+      'app-',
+      'app@',
+      '@scope/app@',
+      'refs/tags/v',
+      'apps/desktop/v',
+    );
+    fc.assert(fc.property(prefix, version, (name, text) => versionOfTag(name + text) === text));
+  });
+});
+
+describe('field 5: the version that was probably meant', () => {
+  test.each([
+    ['1.2', '1.2.0'],
+    ['v1', '1.0.0'],
+    ['1.2-beta.1', '1.2.0-beta.1'],
+    ['vv1.2.0', '1.2.0'],
+    ['App 1.2.0-rc.1', '1.2.0-rc.1'],
+    ['appv1.2.0', '1.2.0'],
+  ])('by %s is %s', (text, version) => {
+    expect(suggestVersion(text)).toBe(version);
+  });
+
+  test.each([
+    '1.0.2.dev660',
+    'v0.31.1.dev20260709',
+    '2.0.5b1',
+    '1.2.0~rc1',
+    '1.2.0-beta_1',
+    '1.2.0-rc.01',
+    '1.2.0.4',
+    '0.44.0.5',
+    '26.06.0',
+    'beta-1.2.0',
+    'app-1.2.0-2.0.0',
+    'main',
+    'nightly',
+    '',
+  ])('by %j is not guessed, because something could be lost', (text) => {
+    expect(suggestVersion(text)).toBeUndefined();
   });
 });

@@ -22,8 +22,11 @@ describe('the output of `tauri build`', () => {
       configFile: join(project, 'src-tauri/tauri.conf.json'),
       version: '1.2.0',
       productName: 'Note Taker',
-      slug: 'note-taker',
-      pubkey: expect.stringMatching(/^dW50cnVzdGVk/),
+      slugs: { value: ['note-taker'], source: join(project, 'src-tauri/tauri.conf.json') },
+      pubkey: {
+        value: expect.stringMatching(/^dW50cnVzdGVk/),
+        source: join(project, 'src-tauri/tauri.conf.json'),
+      },
       v1Compatible: false,
       issues: [],
     });
@@ -165,7 +168,12 @@ describe('the output of `tauri build`', () => {
     await layOutBuild(project, 'windows', { product: 'Notes' });
     const { discovery, found } = await discover(project, { hostTarget: 'darwin' });
     expect(found).toHaveLength(2);
-    expect(discovery).toMatchObject({ productName: 'Notes', slug: 'notes', leftOut: [], issues: [] });
+    expect(discovery).toMatchObject({
+      productName: 'Notes',
+      slugs: { value: ['notes'] },
+      leftOut: [],
+      issues: [],
+    });
   });
 
   test('of an MSI may have the version that WiX requires', async () => {

@@ -48,6 +48,17 @@ group('describe', () => {
     expect(text).not.toContain('is not offered');
   });
 
+  test.skipIf(process.platform === 'win32')(
+    'field 5: keeps the configuration of the build before its own',
+    () => {
+      const configs = ['/app/tauri.prod.conf.json', '{"version":"1.0.0"}'];
+      const text = describe({ ...session, build: { ...session.build, configs } });
+      expect(text).toContain(
+        `tauri dev --config /app/tauri.prod.conf.json --config '{"version":"1.0.0"}' --config /tmp/overlay.json\n`,
+      );
+    },
+  );
+
   test.skipIf(process.platform === 'win32')('quotes a file name for the shell', () => {
     const text = describe({ ...session, overlayFile: "/tmp/my app's $HOME/overlay.json" });
     expect(text).toContain(`tauri dev --config '/tmp/my app'\\''s $HOME/overlay.json'\n`);

@@ -59,6 +59,29 @@ describe('the config file', () => {
     expect(readConfigFile(deep)).toEqual({ app: 'inner' });
   });
 
+  test('field 5: may have comments, trailing commas and a schema', async () => {
+    const folder = await folderWith('// ours\n{ "$schema": "./s.json", /* id */ "app": "a1", }');
+    expect(readConfigFile(folder)).toEqual({ app: 'a1' });
+  });
+
+  test('field 5: has no blank values, and no white space around others', async () => {
+    const blank = { server: '', app: ' a1\n', slug: ' ', pubkey: '\n', channel: '', config: ['', ' '] };
+    const folder = await folderWith(JSON.stringify({ ...blank, expect: ['', 'linux-x86_64'] }));
+    expect(readConfigFile(folder)).toEqual({ app: 'a1', expect: ['linux-x86_64'] });
+  });
+
+  test.each([
+    ['a path', '"a.json"', (folder: string) => [join(folder, 'a.json')]],
+    ['a path above', '"../a.json"', (folder: string) => [join(folder, '../a.json')]],
+    ['an absolute path', '"/a.json"', () => ['/a.json']],
+    ['JSON', '"{\\"version\\":\\"1.0.0\\"}"', () => ['{"version":"1.0.0"}']],
+    ['an object', '{"version":"1.0.0"}', () => ['{"version":"1.0.0"}']],
+    ['a list', '["a.json",{"a":1}]', (folder: string) => [join(folder, 'a.json'), '{"a":1}']],
+  ])('field 5: has the configuration of the build as %s', async (_, value, expected) => {
+    const folder = await folderWith(`{"config":${value}}`);
+    expect(readConfigFile(folder).config).toEqual(expected(folder));
+  });
+
   test('with a token is rejected, and the token is not shown', async () => {
     const folder = await folderWith(JSON.stringify({ ...full, token: 'sko_canary' }));
     const read = () => readConfigFile(folder);

@@ -10,7 +10,7 @@ import {
   readTextFile,
   readToken,
 } from '../../../../src/cli/options/remote-options.ts';
-import { formatKeyId } from '../../../../src/protocol/minisign.ts';
+import { formatKeyId, parseTauriPublicKey } from '../../../../src/protocol/minisign.ts';
 import { generateToken } from '../../../../src/protocol/token.ts';
 import { collectProblems } from '../../../support/process/collect-problems.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
@@ -119,6 +119,9 @@ describe('--pubkey', () => {
   const wrapped = Buffer.from(text).toString('base64');
   const config = JSON.stringify({ plugins: { updater: { pubkey: wrapped, endpoints: [] } } }, undefined, 2);
   const keyId = '0807060504030201';
+  const privateKey = Buffer.from('untrusted comment: rsign encrypted secret key\nRWRTY0Iy\n').toString(
+    'base64',
+  );
 
   test.each([
     ['the bare line', line],
@@ -151,25 +154,62 @@ describe('--pubkey', () => {
   });
 
   test.each([
-    ['a file that is not there', undefined],
-    ['a configuration without a key', '{"plugins":{}}'],
-    ['a configuration with a broken key', '{"plugins":{"updater":{"pubkey":"abc"}}}'],
-    ['something else', 'hello'],
-    ['an empty file', ''],
-  ])('rejects %s', async (_, content) => {
-    const file = join(await tempFolder(), 'pubkey');
+    ['a file that is not there', 'pubkey', undefined, 'does not exist'],
+    ['a configuration without a key', 'pubkey', '{"plugins":{}}', 'has no plugins.updater.pubkey'],
+    [
+      'a configuration with a broken key',
+      'pubkey',
+      '{"plugins":{"updater":{"pubkey":"abc"}}}',
+      'pubkey is not a minisign public key',
+    ],
+    ['something else', 'pubkey', 'hello', 'contains no minisign public key'],
+    ['an empty file', 'pubkey', '', 'contains no minisign public key'],
+    ['a broken configuration', 'tauri.conf.json', '{', 'tauri.conf.json cannot be read'],
+    ['a private key', 'app.key', privateKey, 'contains a private key'],
+  ])('field 5: rejects %s', async (_, name, content, words) => {
+    const file = join(await tempFolder(), name);
     if (content !== undefined) await writeFile(file, content);
     const { value, found } = collectProblems((problems) => readPublicKey(file, problems));
     expect(value).toBeUndefined();
-    expect(found).toContain('is neither a minisign public key nor a file that contains one');
+    expect(found).toContain(words);
   });
 
   test('rejects a folder', async () => {
     const folder = join(await tempFolder(), 'keys');
     await mkdir(folder);
     expect(collectProblems((problems) => readPublicKey(folder, problems)).found).toContain(
-      `--pubkey ${folder.slice(0, 60)}`,
+      `--pubkey ${folder} is a folder`,
     );
+  });
+
+  test('field 5: rejects a private key without showing it', () => {
+    const { value, found } = collectProblems((problems) => readPublicKey(privateKey, problems));
+    expect(value).toBeUndefined();
+    expect(found).toContain('is a private key');
+    expect(found).not.toContain(privateKey.slice(0, 20));
+  });
+
+  test.each([
+    ['tauri.conf.json', '{ /* a comment */ "plugins": { "updater": { "pubkey": "KEY", } } }'],
+    ['tauri.conf.json', '\ufeff{"plugins":{"updater":{"pubkey":"KEY"}}}'],
+    ['tauri.conf.json5', "{plugins:{updater:{pubkey:'KEY'}}}"],
+    ['Tauri.toml', '[plugins.updater]\npubkey = "KEY"\n'],
+    ['tauri.prod.conf.json', '{"plugins":{"updater":{"pubkey":"KEY"}}}'],
+  ])('field 5: accepts %s like %s, and says where the key is', async (name, content) => {
+    const file = join(await tempFolder(), name);
+    await writeFile(file, content.replace('KEY', wrapped));
+    const { value: key, found } = collectProblems((problems) => readPublicKey(file, problems));
+    expect(found).toBe('');
+    expect(key).toMatchObject({ source: `plugins.updater.pubkey of ${file}` });
+    expect(key && formatKeyId(key.keyId)).toBe(keyId);
+  });
+
+  test('field 5: rejects a key in a configuration that the app could not read, showing how to write it', async () => {
+    const file = join(await tempFolder(), 'tauri.conf.json');
+    await writeFile(file, JSON.stringify({ plugins: { updater: { pubkey: line } } }));
+    const { value, found } = collectProblems((problems) => readPublicKey(file, problems));
+    expect(value).toBeUndefined();
+    expect(parseTauriPublicKey(/Write it as (\S+)/.exec(found)?.[1] ?? '')).toMatchObject({ kind: 'key' });
   });
 });
 

@@ -213,6 +213,50 @@ describe('a version that exists', () => {
   });
 });
 
+describe("field 3: the slugs of a project's endpoints", () => {
+  const of = (...value: string[]) => ({ projectSlugs: { value, source: 'tauri.conf.json' } });
+
+  test.each<[string, string | null | undefined, string[], { newSlug: string | undefined; slug: string }]>([
+    ['keep the one that the app has', 'my-app', ['my-app'], { newSlug: undefined, slug: 'my-app' }],
+    ['keep it among others', 'my-app', ['staging', 'my-app'], { newSlug: undefined, slug: 'my-app' }],
+    ['keep it where there are none', 'my-app', [], { newSlug: undefined, slug: 'my-app' }],
+    ['register the only one', null, ['my-app'], { newSlug: 'my-app', slug: 'my-app' }],
+    [
+      'register the only one if the server has not said',
+      undefined,
+      ['my-app'],
+      { newSlug: 'my-app', slug: 'my-app' },
+    ],
+  ])('%s', (_, slug, slugs, expected) => {
+    expect(planned(of(...slugs), [artifact()], { slug })).toMatchObject(expected);
+  });
+
+  test('count less than a given one, which changes it', () => {
+    const given = { ...of('my-app'), slug: 'other' };
+    expect(planned(given, [artifact()], { slug: 'my-app' })).toMatchObject({ newSlug: 'other' });
+  });
+
+  test.each<[string, string | null | undefined, string[], string[]]>([
+    ['do not replace another', 'my-app', ['my-app-dev'], ['app.slug_differs', 'preflight_refused']],
+    [
+      'do not replace another, however many they are',
+      'my-app',
+      ['a-1', 'b-2'],
+      ['app.slug_differs', 'preflight_refused'],
+    ],
+    ['are not chosen from', null, ['staging', 'my-app'], ['app.several_slugs', 'usage']],
+    [
+      'are not chosen from if the server has not said',
+      undefined,
+      ['staging', 'my-app'],
+      ['app.several_slugs', 'usage'],
+    ],
+    ['have to exist', null, [], ['app.no_slug', 'usage']],
+  ])('%s', (_, slug, slugs, issue) => {
+    expect(issues(of(...slugs), [artifact()], { slug })).toEqual([issue]);
+  });
+});
+
 describe('the slug', () => {
   test.each([
     ['is unchanged if none is given', 'my-app', undefined, { newSlug: undefined, slug: 'my-app' }],

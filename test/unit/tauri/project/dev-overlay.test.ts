@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatPublicKeyForTauri, generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
 import { devOverlay, formatOverlay, isDevOverlay } from '../../../../src/tauri/project/dev-overlay.ts';
-import { mergePatch } from '../../../../src/tauri/project/tauri-config.ts';
+import { mergePatch } from '../../../../src/tauri/project/merge-config.ts';
 import { copyProject } from '../../../support/tauri/tauri-project.ts';
 
 const { publicKey } = generateSigningKeyPair();

@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest';
+import { networkError } from '../../../../src/client/transport/network-error.ts';
+import { findTlsFault } from '../../../../src/client/transport/tls-error.ts';
+
+const withCode = (code: string, message = 'text of OpenSSL', cause?: Error) =>
+  Object.assign(new Error(message, { cause }), { code });
+
+describe('field 5: an error of TLS', () => {
+  test.each([
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+  ])('%s means a certificate that can be trusted with NODE_EXTRA_CA_CERTS', (code) => {
+    const error = networkError(withCode(code), 'https://updates.example');
+    expect(error).toMatchObject({ code: 'usage', hint: expect.stringContaining('NODE_EXTRA_CA_CERTS') });
+    expect(error).not.toMatchObject({ message: expect.stringContaining('OpenSSL') });
+  });
+
+  test('names the hosts that a certificate is for, also inside the error of a tunnel', () => {
+    const message =
+      "Hostname/IP does not match certificate's altnames: Host: a. is not in the cert's altnames: DNS:b";
+    const inner = withCode('ERR_TLS_CERT_ALTNAME_INVALID', message);
+    expect(findTlsFault(withCode('UND_ERR_PRX_TLS', '', inner))?.fault).toContain('another host (DNS:b)');
+  });
+
+  test.each(['ECONNRESET', 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING', 'UND_ERR_SOCKET', 'constructor'])(
+    '%s may pass, so it stays one of the network',
+    (code) => {
+      expect(networkError(withCode(code), 'https://updates.example')).toMatchObject({ code: 'network' });
+    },
+  );
+});
