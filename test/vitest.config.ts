@@ -26,6 +26,12 @@ const TIERS: readonly NonNullable<TestProjectInlineConfiguration['test']>[] = [
     setupFiles: ['test/support/server/only-on-stores.ts'],
     provide: { stores: 'others' },
   },
+  {
+    name: 'tauri-client',
+    include: ['test/tauri-client/**/*.test.ts'],
+    globalSetup: ['test/tauri-client/build-clients.ts'],
+    testTimeout: 120_000,
+  },
   { name: 'reliability', include: ['test/reliability/**/*.test.ts'], provide: { stores: 'all' } },
 ];
 
