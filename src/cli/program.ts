@@ -24,6 +24,7 @@ import {
 import {
   releasesCommand,
   releasesDeleteCommand,
+  releasesEditCommand,
   releasesListCommand,
   releasesRestoreCommand,
   releasesShowCommand,
@@ -160,6 +161,7 @@ function releasesTree(runs: Runs): CommandUnknownOpts {
   return releasesCommand()
     .addCommand(runs(releasesListCommand(), async () => (await load()).runReleasesList))
     .addCommand(runs(releasesShowCommand(), async () => (await load()).runReleasesShow))
+    .addCommand(runs(releasesEditCommand(), async () => (await load()).runReleasesEdit))
     .addCommand(runs(releasesYankCommand(), async () => (await load()).runReleasesYank))
     .addCommand(runs(releasesRestoreCommand(), async () => (await load()).runReleasesRestore))
     .addCommand(runs(releasesDeleteCommand(), async () => (await load()).runReleasesDelete));

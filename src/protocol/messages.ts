@@ -148,6 +148,8 @@ export type CreateReleaseRequest = Static<typeof CreateReleaseRequest>;
 
 export const UpdateReleaseRequest = Type.Object({
   notes: Type.Optional(Nullable(Notes)),
+  /** Change the notes only of a draft that has none: of several jobs with notes the first one wins. */
+  only_if_empty: Type.Optional(Type.Boolean({ description: 'true or false' })),
   status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
   /** Extension `key-routing`: the key that its build carries, where that is not known yet. */
   embedded_pubkey: Type.Optional(PublicKeyText),

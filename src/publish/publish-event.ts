@@ -13,7 +13,7 @@ export type PublishEvent =
   /** A dry run that ends in an error. */
   | { readonly type: 'refused'; readonly artifacts: readonly RefusedArtifact[] }
   | {
-      readonly type: 'release_created' | 'release_found' | 'went_live' | 'rolled_back';
+      readonly type: 'release_created' | 'release_found' | 'notes_added' | 'went_live' | 'rolled_back';
       readonly release: ReleaseResponse;
     }
   | { readonly type: 'skipped' | 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }

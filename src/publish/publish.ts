@@ -25,8 +25,9 @@ export interface PublishRequest extends ReleaseRequest {
   /** Discovered files that are not published. */
   readonly leftOut?: readonly LeftOut[];
   readonly publicKey?: PublicKey | undefined;
-  /** Issues that were found before, to be reported with the others. */
+  /** Issues that were found before, to be reported with the others; and warnings. */
   readonly issues?: readonly Issue[];
+  readonly warnings?: readonly string[];
   /** Concurrent uploads and downloads. */
   readonly concurrency: number;
   /** Decide everything, change nothing. */
@@ -43,8 +44,9 @@ export interface PublishResult {
   readonly slug: string | undefined;
   readonly artifacts: readonly VerifiedFile[];
   readonly warnings: readonly string[];
-  /** The requests that a publish would send, where it was only planned. */
+  /** The requests that a publish would send, where it was only planned; and the notes that the release would have. */
   readonly requests?: readonly string[];
+  readonly notes?: string | null;
 }
 
 const NOT_CHECKED = 'signatures were not checked, because no public key is known: pass --pubkey';
@@ -60,6 +62,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   const inspection = await inspectArtifacts(request.artifacts, {
     publicKey: request.publicKey,
     version: request.version,
+    forTauri: request.discovered ?? false,
     signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
@@ -71,6 +74,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
   const warnings = [
     ...leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`),
+    ...(request.warnings ?? []),
     ...inspection.warnings,
     ...(publicKey === undefined ? [NOT_CHECKED] : []),
     ...(slug === undefined ? [NOT_VERIFIED] : []),
@@ -79,7 +83,12 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   for (const message of warnings) report({ type: 'warning', message });
   if (request.dryRun) {
     const preview = { ...request, appId: publisher.appId, previousVersion };
-    return { ...planned(decision.plan), warnings, requests: previewRequests(decision.plan, preview) };
+    return {
+      ...planned(decision.plan),
+      notes: notesAfter(decision.plan),
+      warnings,
+      requests: previewRequests(decision.plan, preview),
+    };
   }
   const { concurrency } = request;
   const outcome = await executePlan(publisher, decision.plan, {
@@ -98,6 +107,12 @@ function planned({ release, slug, artifacts }: Plan) {
     slug,
     artifacts: unverified(artifacts),
   } as const;
+}
+
+/** The notes that the release will have. */
+function notesAfter({ release, newNotes }: Plan): string | null {
+  const notes = release.kind === 'existing' ? (newNotes ?? release.existing.notes) : release.body.notes;
+  return notes || null;
 }
 
 interface Decision {

@@ -4,6 +4,8 @@ import type { Sourced } from '../tauri/project/tauri-config.ts';
 export interface ReleaseRequest {
   readonly version: string;
   readonly notes?: string | undefined;
+  /** Where the notes come from, for messages. */
+  readonly notesSource?: string | undefined;
   /** To be registered for the app; unchanged when absent. */
   readonly slug?: string | undefined;
   /** Those in the endpoints of the project, which count where no slug is given. */

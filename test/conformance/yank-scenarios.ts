@@ -39,6 +39,37 @@ const yanks: readonly Scenario[] = [
     'yank',
   ),
   scenario(
+    'field 6: notes for a release without notes change only those of a draft that has none',
+    [
+      step((w) => w.createRelease(1, { draft: true, notes: null }), { status: 201 }),
+      step((w) => w.updateRelease(1, { notes: 'First.', only_if_empty: true }), {
+        status: 200,
+        has: { notes: 'First.', status: 'draft' },
+      }),
+      step((w) => w.updateRelease(1, { notes: 'Second.', only_if_empty: true }), {
+        status: 200,
+        has: { notes: 'First.' },
+      }),
+      step((w) => w.updateRelease(1, { notes: 'Third.', only_if_empty: false }), {
+        status: 200,
+        has: { notes: 'Third.' },
+      }),
+      step((w) => w.createRelease(2, { draft: true, notes: '' }), { status: 201 }),
+      step((w) => w.updateRelease(2, { notes: 'First.', only_if_empty: true }), {
+        status: 200,
+        has: { notes: 'First.' },
+      }),
+      step((w) => w.publish(3), { status: 200 }),
+      step((w) => w.updateRelease(3, { notes: null }), { status: 200 }),
+      step((w) => w.updateRelease(3, { notes: 'Late.', only_if_empty: true }), {
+        status: 200,
+        has: { notes: null },
+      }),
+    ],
+    'yank',
+    'draft',
+  ),
+  scenario(
     'a draft can be neither yanked nor restored',
     [
       step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
@@ -60,6 +91,7 @@ const yanks: readonly Scenario[] = [
       step((w) => w.createRelease(1), { status: 201 }),
       step((w) => w.updateRelease(1, { status: 'draft' }), invalid('status')),
       step((w) => w.updateRelease(1, { notes: 5 }), invalid('notes')),
+      step((w) => w.updateRelease(1, { notes: 'a', only_if_empty: 'yes' }), invalid('only_if_empty')),
       step((w) => w.updateRelease(1, { notes: '\ud800' }), invalid('notes')),
     ],
     'yank',

@@ -1,5 +1,6 @@
 import { ensureRelease } from '../../publish/execute/ensure-release.ts';
 import { requestIssues } from '../../publish/plan/plan.ts';
+import { keptNotesWarning } from '../../publish/plan/release-notes.ts';
 import type { Context } from '../context.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readNotes, readVersion } from '../options/release-options.ts';
@@ -11,7 +12,7 @@ import type { PublishReleaseOptions } from './publish-command.ts';
 export async function runPublishRelease(options: PublishReleaseOptions, context: Context): Promise<void> {
   const errors = new OptionErrors();
   const version = readVersion(options.version, errors);
-  const notes = readNotes(options, errors);
+  const notes = readNotes(options, errors)?.text;
   const { signatureFile: file } = options;
   const signature = file && errors.attempt(() => readTextFile(file, '--signature-file'))?.trim();
   if (file && signature === '') errors.add(`--signature-file ${file} is empty: sign the bundle first`);
@@ -25,7 +26,7 @@ export async function runPublishRelease(options: PublishReleaseOptions, context:
       ...(signature && { signature }),
     });
     if (notes !== undefined && (release.notes ?? '') !== notes) {
-      output.warning(`the notes of ${version} stay as they were first published`);
+      output.warning(keptNotesWarning(version));
     }
     output.document(release);
     output.step?.finish({ status: release.status, version: release.version, releaseId: release.id });

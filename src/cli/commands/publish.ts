@@ -10,10 +10,10 @@ import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
 import { readChannel, readNotes, readVersion } from '../options/release-options.ts';
 import { readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
-import type { NotesOptions } from '../options/shared-options.ts';
 import { reportPublish } from '../output/publish-report.ts';
 import { readOverrides } from '../project/config-overrides.ts';
 import { type ConfiguredArtifacts, readConfiguredArtifacts } from '../project/configured-artifacts.ts';
+import { type ProjectNotes, readProjectNotes } from '../project/project-notes.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../project/project-release.ts';
 import { cargoAsker } from '../wiring/ask-cargo.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
@@ -47,6 +47,7 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
   const { options, config } = sources;
   const expect = readExpected(options.expect, errors, config.expect);
   const { version, artifacts, leftOut, discovered } = await readFiles({ ...sources, expect }, errors);
+  const { notes, warnings } = await findNotes(options, { version, discovered }, errors);
   const { publicKey, issues: keyIssues } = readKey(sources, discovered, errors);
   const concurrency = options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY);
   const { draft = false } = options;
@@ -57,7 +58,9 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
   }
   return {
     version,
-    notes: readNotes(withProjectNotes(options, discovered), errors),
+    notes: notes?.text,
+    notesSource: notes?.source,
+    warnings,
     slug: readSlug(options.slug ?? config.slug, errors),
     projectSlugs: discovered?.slugs,
     channel: readChannel(options.channel ?? config.channel, errors),
@@ -136,8 +139,18 @@ async function readFiles(
   return { version: given ?? discovered?.version ?? '', artifacts, leftOut, discovered };
 }
 
-/** Notes from the options win over the changelog's. */
-function withProjectNotes(options: NotesOptions, discovered: DiscoveredRelease | undefined): NotesOptions {
-  const given = options.notes !== undefined || options.notesFile !== undefined;
-  return given || discovered?.notes === undefined ? options : { notes: discovered.notes };
+/** The notes: those of the options, else of the project's changelog. */
+async function findNotes(
+  options: PublishOptions,
+  release: { readonly version: string; readonly discovered: DiscoveredRelease | undefined },
+  errors: OptionErrors,
+): Promise<ProjectNotes> {
+  const { version, discovered } = release;
+  const notes = readNotes(options, errors);
+  if (notes !== undefined || options.notesFile !== undefined || discovered === undefined) {
+    return { notes, warnings: [] };
+  }
+  const { project } = options;
+  const found = await errors.attemptAsync(() => readProjectNotes({ ...discovered, project, version }));
+  return found ?? { notes: undefined, warnings: [] };
 }

@@ -1,9 +1,10 @@
 import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
-import { type OptionsOf, parentCommand, withRemote } from '../options/shared-options.ts';
+import { type OptionsOf, parentCommand, withNotes, withRemote } from '../options/shared-options.ts';
 
 export type ReleasesListOptions = OptionsOf<typeof releasesListCommand>;
 export type ReleasesShowOptions = OptionsOf<typeof releasesShowCommand>;
+export type ReleasesEditOptions = OptionsOf<typeof releasesEditCommand>;
 export type ReleasesYankOptions = OptionsOf<typeof releasesYankCommand>;
 export type ReleasesRestoreOptions = OptionsOf<typeof releasesRestoreCommand>;
 export type ReleasesDeleteOptions = OptionsOf<typeof releasesDeleteCommand>;
@@ -35,6 +36,24 @@ export const releasesShowCommand = () =>
         .description('Show one release and its files.'),
     ),
     ['synckit-ota releases show 1.2.0', 'synckit-ota releases show 1.2.0 --json'],
+  );
+
+export const releasesEditCommand = () =>
+  withExamples(
+    withRemote(
+      withNotes(
+        new Command('edit')
+          .argument('<id-or-version>')
+          .summary('change the notes of a release')
+          .description('Change the notes of a release, also of one that is live.')
+          .optionsGroup('Release options:'),
+        'the new release notes',
+      ),
+    ),
+    [
+      'synckit-ota releases edit 1.2.0 --notes-file NOTES.md',
+      'synckit-ota releases edit 1.2.0 --notes "Faster." --json',
+    ],
   );
 
 export const releasesYankCommand = () =>

@@ -1,13 +1,18 @@
 import { OtaError } from '../../errors.ts';
+import { throwIssues } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { notesSizeIssues } from '../../publish/plan/release-notes.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
-import { listedName } from '../../publish/server-state/server-state.ts';
+import { listedName, readExtensions, supports } from '../../publish/server-state/server-state.ts';
 import type { Context } from '../context.ts';
 import { formatBytes, formatTable } from '../format.ts';
+import { OptionErrors } from '../options/option-errors.ts';
+import { readNotes } from '../options/release-options.ts';
 import type { RemoteOptions } from '../options/shared-options.ts';
 import { type AppRemote, connectForApp } from '../wiring/connect.ts';
 import type {
   ReleasesDeleteOptions,
+  ReleasesEditOptions,
   ReleasesListOptions,
   ReleasesRestoreOptions,
   ReleasesShowOptions,
@@ -16,7 +21,7 @@ import type {
 
 /** api.md, "List Releases". */
 export async function runReleasesList(options: ReleasesListOptions, context: Context): Promise<void> {
-  await withReleases(options, context, async (releases) => {
+  await withReleases(connectForApp(options, context), async (releases) => {
     context.output.document(releases);
     const rows = releases.map((release) => [
       release.version,
@@ -34,11 +39,40 @@ export async function runReleasesShow(
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
-  await withReleases(options, context, async (releases) => {
+  await withReleases(connectForApp(options, context), async (releases) => {
     const release = requireRelease(releases, idOrVersion);
     context.output.document(release);
     context.output.result(describe(release));
   });
+}
+
+/** Extension `yank`. */
+export async function runReleasesEdit(
+  options: ReleasesEditOptions,
+  context: Context,
+  idOrVersion: string,
+): Promise<void> {
+  const errors = new OptionErrors();
+  const notes = readNotes(options, errors);
+  if (errors.isEmpty && !notes?.text) {
+    errors.add(
+      notes === undefined
+        ? 'no notes given: pass --notes or --notes-file'
+        : `the notes are empty (${notes.source}): give the new text`,
+    );
+  }
+  const remote = connectForApp(options, context, { errors });
+  if (notes === undefined) throw errors.toError();
+  const { text, source } = notes;
+  const release = await withReleases(remote, async (releases, { client, retry, appId }) => {
+    const { id } = requireRelease(releases, idOrVersion);
+    const extensions = await readExtensions(remote);
+    requireYank(extensions, 'this server cannot change the notes of a release', EDIT_HINT);
+    throwIssues(notesSizeIssues({ notes: text }, { notesSource: source }, { extensions }));
+    return retry.run(() => client.updateRelease(appId, id, { notes: text }));
+  });
+  context.output.document(release);
+  context.output.result(`Changed the notes of ${release.version}.`);
 }
 
 /** Extension `yank`. */
@@ -68,18 +102,22 @@ interface StatusChange {
 }
 
 async function setStatus({ options, context, idOrVersion, status }: StatusChange): Promise<ReleaseResponse> {
-  return withReleases(options, context, async (releases, { client, retry, appId }) => {
+  const remote = connectForApp(options, context);
+  return withReleases(remote, async (releases, { client, retry, appId }) => {
     const { id } = requireRelease(releases, idOrVersion);
-    const capabilities = await retry.run(() => client.capabilities());
-    if (!capabilities?.extensions.includes('yank')) {
-      throw new OtaError('preflight_refused', 'this server cannot yank releases', {
-        hint: 'Delete it with `synckit-ota releases delete`, or publish a higher version.',
-      });
-    }
+    requireYank(await readExtensions(remote), 'this server cannot yank releases', YANK_HINT);
     const release = await retry.run(() => client.updateRelease(appId, id, { status }));
     context.output.document(release);
     return release;
   });
+}
+
+const YANK_HINT = 'Delete it with `synckit-ota releases delete`, or publish a higher version.';
+const EDIT_HINT = 'Publish a higher version with the right notes.';
+
+/** @throws OtaError `preflight_refused` when the server cannot change a release */
+function requireYank(extensions: ReadonlySet<string>, message: string, hint: string): void {
+  if (!supports({ extensions }, 'yank')) throw new OtaError('preflight_refused', message, { hint });
 }
 
 /** api.md, "Delete a Release". */
@@ -88,7 +126,7 @@ export async function runReleasesDelete(
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
-  await withReleases(options, context, async (releases, { client, retry, appId }) => {
+  await withReleases(connectForApp(options, context), async (releases, { client, retry, appId }) => {
     const release = requireRelease(releases, idOrVersion);
     await retry.run(() => client.deleteRelease(appId, release.id));
     context.output.document({ deleted: release });
@@ -96,12 +134,11 @@ export async function runReleasesDelete(
   });
 }
 
+/** Reads the releases first, and closes the connection at the end. */
 async function withReleases<T>(
-  options: RemoteOptions,
-  context: Context,
+  remote: AppRemote,
   use: (releases: ReleaseResponse[], remote: AppRemote) => Promise<T>,
 ): Promise<T> {
-  const remote = connectForApp(options, context);
   try {
     return await use(await remote.retry.run(() => remote.client.listReleases(remote.appId)), remote);
   } finally {

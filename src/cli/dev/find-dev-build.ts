@@ -6,6 +6,7 @@ import type { DevOptions } from '../commands/dev-command.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { readOverrides } from '../project/config-overrides.ts';
+import { readProjectNotes } from '../project/project-notes.ts';
 import { discoverRelease } from '../project/project-release.ts';
 import type { DevBuild } from './dev-build.ts';
 import { makeSampleBuild } from './sample-build.ts';
@@ -39,16 +40,19 @@ export async function findDevBuild(
     return undefined;
   }
   const overrides = readOverrides({ options: { project, config }, config: {}, environment }, errors);
+  const place = { project: project ?? '.' };
   const discovered = await discoverRelease(
-    { project: project ?? '.', version: undefined, overrides, packInto: folder, environment, askCargo },
+    { ...place, version: undefined, overrides, packInto: folder, environment, askCargo },
     errors,
   );
   if (discovered === undefined) return undefined;
+  const found = await errors.attemptAsync(() => readProjectNotes({ ...discovered, ...place }));
   errors.addIssues(discovered.issues);
   return {
     ...discovered,
     name: discovered.productName,
     isSample: false,
+    notes: found?.notes?.text,
     slug: discovered.slugs.value[0] ?? FALLBACK_SLUG,
     configs: overrides.map(({ source, value }) =>
       existsSync(source) ? resolve(source) : JSON.stringify(value),

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { messageOf } from '../../runtime/error-details.ts';
+import { readSmallFile } from '../../runtime/small-file.ts';
 import { isDevOverlay } from '../../tauri/project/dev-overlay.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { atExit } from './at-exit.ts';
@@ -35,7 +36,7 @@ export function writeOverlayFile(file: string, text: string): () => void {
 
 function readIfPossible(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readSmallFile(file);
   } catch {
     return undefined;
   }

@@ -16,7 +16,7 @@ export function workflowCommand(
  * `::name::` at the beginning of a line, after any blanks, and on the older `##[name]` anywhere in it.
  */
 export function withoutCommands(text: string): string {
-  return text.replace(/^([\s\u0085]*)::/gm, '$1: :').replaceAll('##[', '# #[');
+  return text.replace(/^((?:[^\S\n\r\u2028\u2029]|\u0085)*)::/gm, '$1: :').replaceAll('##[', '# #[');
 }
 
 /** `withoutCommands` for JSON, which keeps its meaning: a `##[` can only occur in its strings. */

@@ -26,15 +26,24 @@ export function readChannel(text: string | undefined, errors: OptionErrors): str
   return channel;
 }
 
-export function readNotes({ notes, notesFile }: NotesOptions, errors: OptionErrors): string | undefined {
+/** Release notes, and where they come from. */
+export interface Notes {
+  readonly text: string;
+  /** For messages: `--notes`, `--notes-file NOTES.md`. */
+  readonly source: string;
+}
+
+/** `--notes` or `--notes-file`; undefined when none is given. Empty text counts as not given, an empty file does not. */
+export function readNotes({ notes, notesFile }: NotesOptions, errors: OptionErrors): Notes | undefined {
   if (notes !== undefined && notesFile !== undefined)
     errors.add('--notes and --notes-file cannot be used together: give one');
   const text =
     notesFile === undefined ? notes : errors.attempt(() => readTextFile(notesFile, '--notes-file'));
-  if (text !== undefined && (!text.isWellFormed() || text.includes('\0'))) {
+  if (text === undefined || (notesFile === undefined && text.trim() === '')) return undefined;
+  if (!text.isWellFormed() || text.includes('\0')) {
     errors.add(
       'the notes contain characters that clients cannot read (NUL or half of a surrogate pair): remove them',
     );
   }
-  return text?.replace(/^\ufeff/, '').trimEnd();
+  return { text: text.trimEnd(), source: notesFile === undefined ? '--notes' : `--notes-file ${notesFile}` };
 }

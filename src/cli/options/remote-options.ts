@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { OtaError } from '../../errors.ts';
 import { issuesOf } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import { isReservedSlug, isSlug, SLUG_RULE } from '../../protocol/slug.ts';
 import { isWellFormedToken, TOKEN_PREFIX } from '../../protocol/token.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
-import { readSmallFile } from '../../runtime/small-file.ts';
+import { readSmallFile, readStdin } from '../../runtime/small-file.ts';
 import { isPrivateKey, readKeyFile } from './key-file.ts';
 import type { OptionErrors } from './option-errors.ts';
 import type { RemoteOptions } from './shared-options.ts';
@@ -115,7 +115,7 @@ export function readInteger({ option, text, min, max }: IntegerOption, errors: O
 /** The option that read stdin, which can be read only once. */
 let stdinReader: string | undefined;
 
-/** A text file, or stdin for `-`. @param option names it in messages @throws OtaError `usage` */
+/** A text file, or stdin for `-`, decoded strictly (`decodeText`). @param option names it in messages @throws OtaError `usage` */
 export function readTextFile(path: string, option: string): string {
   if (path === '-' && stdinReader !== undefined && stdinReader !== option) {
     throw new OtaError('usage', `${stdinReader} and ${option} cannot both read stdin`, {
@@ -124,7 +124,7 @@ export function readTextFile(path: string, option: string): string {
   }
   if (path === '-') stdinReader = option;
   try {
-    return path === '-' ? readFileSync(0, 'utf8') : readSmallFile(path);
+    return path === '-' ? readStdin() : readSmallFile(path);
   } catch (cause) {
     const reason = errorCode(cause) === 'ENOENT' ? 'does not exist' : messageOf(cause);
     throw new OtaError('usage', `${option} ${path} cannot be read: ${reason}`, { cause });

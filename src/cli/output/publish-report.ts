@@ -12,6 +12,10 @@ import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
 import { formatPlan } from './plan-table.ts';
 
+/** Lines of the notes that a dry run shows, and characters of each. */
+const SHOWN_NOTES = 10;
+const SHOWN_WIDTH = 200;
+
 /** The outcome of a publish, or of taking a draft live. */
 export interface Reported {
   readonly status: PublishResult['status'];
@@ -21,8 +25,9 @@ export interface Reported {
   readonly slug: string | undefined;
   readonly artifacts: readonly VerifiedFile[];
   readonly warnings: readonly string[];
-  /** What would be sent, where it was only planned. */
+  /** What would be sent, and the notes that the release would have, where it was only planned. */
   readonly requests?: readonly string[];
+  readonly notes?: string | null;
 }
 
 /** Prints the outcome: the JSON document, the workflow step's results, and the text. */
@@ -33,7 +38,7 @@ export function reportPublish(reported: Reported & { readonly client: OtaClient 
 }
 
 /** The document of `publish --json`. */
-export function toDocument({ status, release, artifacts, warnings }: Omit<Reported, 'version'>) {
+export function toDocument({ status, release, artifacts, warnings, notes }: Omit<Reported, 'version'>) {
   return {
     status,
     release: release ?? null,
@@ -47,6 +52,7 @@ export function toDocument({ status, release, artifacts, warnings }: Omit<Report
       verified: artifact.verified,
     })),
     warnings,
+    ...(notes !== undefined && { notes }),
   };
 }
 
@@ -85,12 +91,20 @@ function actionOf(
 
 /** The outcome for people. */
 export function describe(reported: Reported, style: Style = createStyle(false)): string {
-  const { status, version, artifacts, release, requests = [] } = reported;
+  const { status, version, artifacts, release, requests = [], notes = null } = reported;
   if (status === 'planned') {
     const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
     const send = `Would send ${formatCount(requests.length, 'request')}:`;
     const lines = requests.map((request) => `  ${request}`);
-    return [style('bold', plan), formatPlan(artifacts, style), '', style('bold', send), ...lines].join('\n');
+    return [
+      style('bold', plan),
+      formatPlan(artifacts, style),
+      '',
+      ...describeNotes(notes, style),
+      '',
+      style('bold', send),
+      ...lines,
+    ].join('\n');
   }
   const rows = artifacts.map((artifact) => [
     platformName(artifact),
@@ -102,6 +116,16 @@ export function describe(reported: Reported, style: Style = createStyle(false)):
       : (artifact.file ?? ''),
   ]);
   return `${headline(reported, style)}\n${formatTable(rows)}`;
+}
+
+/** The beginning of the notes that a release would have. */
+function describeNotes(notes: string | null, style: Style): string[] {
+  if (notes === null) return [style('bold', 'Release notes: none')];
+  const lines = notes.split('\n');
+  const rest = lines.length - SHOWN_NOTES;
+  const more = rest > 0 ? [`  … and ${formatCount(rest, 'more line')}`] : [];
+  const shown = lines.slice(0, SHOWN_NOTES).map((line) => `  ${line.slice(0, SHOWN_WIDTH)}`.trimEnd());
+  return [style('bold', 'Release notes:'), ...shown, ...more];
 }
 
 function headline({ status, version, release }: Reported, style: Style): string {

@@ -94,6 +94,8 @@ function lineFor(event: LineEvent, style: Style): string {
       return `release ${event.release.version} created (${event.release.id})`;
     case 'release_found':
       return `release ${event.release.version} already exists (${event.release.id})`;
+    case 'notes_added':
+      return `release notes of ${event.release.version} added`;
     case 'left_out':
       return `left out: ${event.leftOut.file} (${event.leftOut.reason})`;
     case 'refused':

@@ -1,11 +1,9 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type Checked, type Issue, ok } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
-import { readSmallFile } from '../../runtime/small-file.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
-import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';
-import { changelogSection } from '../../tauri/project/changelog-section.ts';
+import { type DiscoverOptions, discoverProject } from '../../tauri/discover-project.ts';
 import type { Sourced } from '../../tauri/project/tauri-config.ts';
 import { readUpdaterKey } from '../../tauri/project/updater-key.ts';
 import type { Environment } from '../environment.ts';
@@ -19,8 +17,8 @@ export interface DiscoveredRelease {
   /** Those of the updater's endpoints. */
   readonly slugs: Sourced<readonly string[]>;
   readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`
-  /** The version's section of the project's CHANGELOG.md. */
-  readonly notes: string | undefined;
+  /** The folder with the Tauri configuration. */
+  readonly tauriFolder: string;
   readonly artifacts: readonly ArtifactInput[];
   readonly leftOut: readonly LeftOut[];
   readonly issues: readonly Issue[];
@@ -55,7 +53,7 @@ export async function discoverRelease(
     version: discovery.version,
     slugs: discovery.slugs,
     pubkey: discovery.pubkey,
-    notes: findNotes(options.project, discovery),
+    tauriFolder: discovery.tauriFolder,
     artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
     issues: discovery.issues,
@@ -79,21 +77,4 @@ export function readProjectKey(
   if (pubkey === undefined) return ok(undefined);
   if (given !== undefined && parsePublicKey(pubkey.value) === undefined) return ok(undefined);
   return readUpdaterKey(pubkey.value, pubkey.source);
-}
-
-/** From the first CHANGELOG.md that has the version: in the project, above its Tauri folder, or inside it. */
-function findNotes(project: string, { tauriFolder, version }: Discovery): string | undefined {
-  for (const folder of new Set([project, dirname(tauriFolder), tauriFolder])) {
-    const section = changelogSection(readIfPossible(join(folder, 'CHANGELOG.md')), version);
-    if (section !== undefined) return section;
-  }
-  return undefined;
-}
-
-function readIfPossible(file: string): string {
-  try {
-    return readSmallFile(file);
-  } catch {
-    return '';
-  }
 }

@@ -35,6 +35,8 @@ export interface WouldStrand {
 /** Fields that are left out stay. */
 export interface ReleaseChange {
   readonly notes?: string | null | undefined;
+  /** Change the notes only of a draft that has none. */
+  readonly onlyIfEmpty?: boolean | undefined;
   readonly status?: 'published' | 'yanked' | undefined;
   /** As `formatPublicKey` writes it. */
   readonly embeddedPubkey?: string | undefined;
@@ -153,7 +155,7 @@ export async function recordPublishedBytes(
 export async function updateRelease(
   db: Kysely<Schema>,
   { appId, releaseId }: ReleaseKey,
-  { notes, status, embeddedPubkey, allowStranding = false }: ReleaseChange,
+  { notes, status, embeddedPubkey, allowStranding = false, onlyIfEmpty = false }: ReleaseChange,
 ): Promise<UpdateResult> {
   return transact(db, async (transaction): Promise<UpdateResult> => {
     const release = await findRow(transaction, { appId, releaseId });
@@ -162,16 +164,17 @@ export async function updateRelease(
     if (embeddedPubkey !== undefined && (release.embedded_pubkey ?? embeddedPubkey) !== embeddedPubkey)
       return { kind: 'other_key' };
     const change = {
-      ...(notes !== undefined && { notes }),
       ...(status !== undefined && { status }),
       ...(embeddedPubkey !== undefined && { embedded_pubkey: embeddedPubkey }),
     };
-    if (Object.keys(change).length === 0) return { kind: 'updated' };
+    const isChange = Object.keys(change).length > 0;
+    if (!isChange && notes === undefined) return { kind: 'updated' };
     if (!allowStranding && status !== undefined && status !== release.status) {
       const strandings = await strandedByStatus(transaction, release, status);
       if (strandings.length > 0) return { kind: 'would_strand', strandings };
     }
-    await transaction.updateTable('releases').set(change).where('id', '=', releaseId).execute();
+    if (notes !== undefined) await changeNotes(transaction, releaseId, { notes, onlyIfEmpty });
+    if (isChange) await transaction.updateTable('releases').set(change).where('id', '=', releaseId).execute();
     if (embeddedPubkey !== undefined) await recordEmbeddedKey(transaction, release, embeddedPubkey);
     await raiseRevision(transaction, appId);
     return { kind: 'updated' };
@@ -199,6 +202,24 @@ async function recordEmbeddedKey(
     .set({ embedded_pubkey })
     .where('app_id', '=', app_id)
     .where('precedence', '=', precedence)
+    .execute();
+}
+
+async function changeNotes(
+  transaction: Queries,
+  releaseId: string,
+  { notes, onlyIfEmpty }: { readonly notes: string | null; readonly onlyIfEmpty: boolean },
+): Promise<void> {
+  await transaction
+    .updateTable('releases')
+    .set({ notes })
+    .where('id', '=', releaseId)
+    // In the statement itself: another transaction may fill them in between.
+    .$if(onlyIfEmpty, (query) =>
+      query
+        .where('status', '=', 'draft')
+        .where((eb) => eb.or([eb('notes', 'is', null), eb('notes', '=', '')])),
+    )
     .execute();
 }
 

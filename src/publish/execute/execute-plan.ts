@@ -4,6 +4,7 @@ import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { checkExistingRelease } from '../plan/existing-release.ts';
 import type { Plan } from '../plan/plan.ts';
+import { fillingChange, keptNotesWarning, notesToFill } from '../plan/release-notes.ts';
 import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
 import type { ReleaseRequest } from '../release-request.ts';
@@ -14,6 +15,7 @@ import {
   type VerifiedFile,
 } from '../server-state/published-file.ts';
 import type { ServerState } from '../server-state/server-state.ts';
+import { requireNotDeleted } from '../server-state/withdrawal.ts';
 import { uploadAll } from '../upload/upload-all.ts';
 import { type EnsuredRelease, ensureRelease } from './ensure-release.ts';
 import { goLive } from './go-live.ts';
@@ -71,7 +73,8 @@ class Execution {
         : await ensureRelease(this.#publisher, planned.body);
     report({ type: ensured.created ? 'release_created' : 'release_found', release: ensured.release });
     try {
-      const outcome = await this.#uploadAndGoLive(ensured);
+      const release = await this.#withNotes(ensured);
+      const outcome = await this.#uploadAndGoLive({ ...ensured, release });
       const changed =
         newSlug !== undefined ||
         planned.kind === 'new' ||
@@ -98,6 +101,19 @@ class Execution {
     const all = grantsFirst && byThisRun ? [...own, ...uploadedByOthers(current, own)] : own;
     const verified = await verify(current, all);
     return { status: byThisRun ? 'published' : 'draft', release: current, artifacts: verified };
+  }
+
+  /** Fills the notes of a draft in that has none. Another job may have created it since the plan was made. */
+  async #withNotes({ release, created }: EnsuredRelease): Promise<ReleaseResponse> {
+    const { client, retry, report, appId } = this.#publisher;
+    const { request, server } = this.#options;
+    const notes = created ? undefined : notesToFill(release, request, server);
+    if (notes === undefined) return release;
+    const call = () => retry.run(() => client.updateRelease(appId, release.id, fillingChange(notes)));
+    const filled = await requireNotDeleted(release.version, call);
+    if (filled.notes === notes) report({ type: 'notes_added', release: filled });
+    else report({ type: 'warning', message: keptNotesWarning(release.version) });
+    return { ...release, notes: filled.notes ?? null };
   }
 
   /** Since the plan was made, another job may have created the release in a different way. */

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Checked, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
+import { signatureText } from '../../tauri/format/signature-text.ts';
 import { checkSignature, otherFile } from './check-signature.ts';
 import { type FileHashes, hashFile, unreadable } from './hash-file.ts';
 import type { ArtifactInput, InspectOptions, LocalArtifact } from './local-artifact.ts';
@@ -70,15 +71,19 @@ class Inspector {
     const hashes = await this.#hash(input.file);
     if (hashes.kind === 'refused') return hashes;
     const { sha256, blake2b512 } = hashes.value;
-    const artifact = { ...input, ...found.value, sha256 };
-    const issue = await checkSignature({ ...artifact, blake2b512 }, this.#options);
+    const { binarySignature, ...file } = found.value;
+    const artifact = { ...input, ...file, sha256 };
+    const { publicKey, forTauri = false } = this.#options;
+    const issue = binarySignature
+      ? binaryIssue(input.file)
+      : await checkSignature({ ...artifact, blake2b512 }, this.#options);
     const renamed = otherFile(artifact);
-    const hasKey = this.#options.publicKey !== undefined;
+    const isRefused = publicKey !== undefined || (binarySignature && forTauri);
     return ok({
       artifact,
-      issues: issue !== undefined && hasKey ? [issue] : [],
+      issues: issue !== undefined && isRefused ? [issue] : [],
       warnings: [
-        ...(issue !== undefined && !hasKey ? [issue.message] : []),
+        ...(issue !== undefined && !isRefused ? [issue.message] : []),
         ...(renamed === undefined ? [] : [renamed]),
       ],
     });
@@ -94,16 +99,28 @@ class Inspector {
   }
 }
 
+/** A warning where the app may have an updater of its own. */
+function binaryIssue(file: string): Issue {
+  const message = `${file}.sig is binary: it is served as base64, and Tauri's updater would refuse it`;
+  const hint = 'Sign the file with `tauri signer sign`.';
+  return { id: 'signature.binary', code: 'preflight_refused', message, hint, file };
+}
+
+interface FoundFile extends ReadSignature {
+  readonly size: number;
+}
+
 /** A file's size and its signature. */
 async function findFile({
   file,
   givenSignature,
-}: Pick<ArtifactInput, 'file' | 'givenSignature'>): Promise<Checked<{ size: number; signature: string }>> {
+}: Pick<ArtifactInput, 'file' | 'givenSignature'>): Promise<Checked<FoundFile>> {
   const size = await fileSize(file);
   if (size.kind === 'refused') return size;
-  const signature = givenSignature === undefined ? await readSignature(`${file}.sig`) : ok(givenSignature);
+  const given = givenSignature && { signature: givenSignature, binarySignature: false };
+  const signature = given ? ok(given) : await readSignature(`${file}.sig`);
   if (signature.kind === 'refused') return signature;
-  return ok({ size: size.value, signature: signature.value });
+  return ok({ size: size.value, ...signature.value });
 }
 
 async function fileSize(file: string): Promise<Checked<number>> {
@@ -119,7 +136,13 @@ async function fileSize(file: string): Promise<Checked<number>> {
   return ok(stats.size);
 }
 
-async function readSignature(file: string): Promise<Checked<string>> {
+interface ReadSignature {
+  readonly signature: string;
+  /** Whether it is the base64 of a signature that is no text. */
+  readonly binarySignature: boolean;
+}
+
+async function readSignature(file: string): Promise<Checked<ReadSignature>> {
   const stats = await stat(file).catch(() => undefined);
   const hint =
     'Sign the bundle: set bundle.createUpdaterArtifacts in tauri.conf.json, or run `tauri signer sign`.';
@@ -134,10 +157,24 @@ async function readSignature(file: string): Promise<Checked<string>> {
     return refused({ id: 'signature.too_large', code: 'preflight_refused', message, hint });
   }
   try {
-    const text = (await readFile(file, 'utf8')).trim(); // a newline at the end breaks every client
-    if (text !== '') return ok(text);
+    const read = signatureText(await readFile(file));
+    if (read.kind === 'undecodable') {
+      const message = `${file} cannot be read: ${read.reason}`;
+      return refused({ id: 'signature.encoding', code: 'usage', message, hint });
+    }
+    if (read.kind === 'binary') return withinLimit(file, { signature: read.base64, binarySignature: true });
+    if (read.text !== '') return ok({ signature: read.text, binarySignature: false });
     return refused({ id: 'signature.empty', code: 'usage', message: `${file} is empty`, hint });
   } catch (error) {
     return unreadable(file, error);
   }
+}
+
+/** Base64 is longer than the file. */
+function withinLimit(file: string, read: ReadSignature): Checked<ReadSignature> {
+  const { length } = read.signature;
+  if (length <= MAX_SIGNATURE_LENGTH) return ok(read);
+  const message = `${file} is too large for a signature (${length} characters as base64)`;
+  const hint = 'Sign the file with a detached signature.';
+  return refused({ id: 'signature.too_large', code: 'preflight_refused', message, hint });
 }

@@ -13,7 +13,7 @@ export interface LocalArtifact extends ArtifactInput {
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
-  /** The text of `FILE.sig`, trimmed, or the given signature. */
+  /** The text of `FILE.sig`, trimmed, the base64 of a binary one, or the given signature. */
   readonly signature: string;
 }
 
@@ -22,6 +22,8 @@ export interface InspectOptions {
   readonly publicKey?: PublicKey | undefined;
   /** The version a trusted comment must name, if it names one. */
   readonly version: string;
+  /** Whether the files are for Tauri's updater, which can read no binary signature. */
+  readonly forTauri?: boolean;
   readonly onHashing?: (file: string) => void;
   readonly signal?: AbortSignal | undefined;
 }

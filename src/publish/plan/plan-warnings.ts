@@ -6,6 +6,7 @@ import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, storedPlatforms } from '../server-state/server-state.ts';
 import { highestLive } from './previous-release.ts';
+import { keptNotesWarning, notesToFill } from './release-notes.ts';
 
 /** What a publish may do, and a person should know. */
 export function planWarnings(
@@ -18,7 +19,12 @@ export function planWarnings(
   return [
     ...slugWarnings(request, server),
     ...keptSignatureWarnings(artifacts, server),
-    ...(existing ? existingWarnings(request, existing, missingNames(request.expect ?? [], platforms)) : []),
+    ...(existing
+      ? existingWarnings(request, existing, {
+          missing: missingNames(request.expect ?? [], platforms),
+          fillsNotes: notesToFill(existing, request, server) !== undefined,
+        })
+      : []),
     ...versionWarnings(request, server),
   ];
 }
@@ -37,15 +43,20 @@ function keptSignatureWarnings(artifacts: readonly LocalArtifact[], { stored }: 
   });
 }
 
-/** @param missing expected platforms that the release will not have */
+interface ExistingOptions {
+  /** Expected platforms that the release will not have. */
+  readonly missing: readonly string[];
+  readonly fillsNotes: boolean;
+}
+
 function existingWarnings(
   { version, notes }: ReleaseRequest,
   existing: ReleaseResponse,
-  missing: readonly string[],
+  { missing, fillsNotes }: ExistingOptions,
 ): string[] {
   const warnings: string[] = [];
-  if (notes !== undefined && (existing.notes ?? '') !== notes) {
-    warnings.push(`the notes of ${version} stay as they were first published`);
+  if (notes !== undefined && (existing.notes ?? '') !== notes && !fillsNotes) {
+    warnings.push(keptNotesWarning(version));
   }
   // Live all the same, because some job did not say which platforms to wait for.
   if (existing.status !== 'draft' && missing.length > 0) {

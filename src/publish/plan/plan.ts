@@ -1,10 +1,6 @@
 import { type Checked, collect, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import {
-  type CreateReleaseRequest,
-  MAX_JSON_BODY_BYTES,
-  type ReleaseResponse,
-} from '../../protocol/messages.ts';
+import type { CreateReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import { isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
@@ -15,6 +11,7 @@ import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
 import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
 import { keyChangeIssues, orderIssues } from './previous-release.ts';
+import { notesSizeIssues, notesToFill } from './release-notes.ts';
 import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
 
 /** The release that is published into. */
@@ -28,6 +25,8 @@ export interface Plan {
   /** Where installed apps ask; undefined when it is unknown. */
   readonly slug: string | undefined;
   readonly release: PlannedRelease;
+  /** For a draft that has none yet. */
+  readonly newNotes: string | undefined;
   readonly visibility: Visibility;
   readonly artifacts: readonly PlannedArtifact[];
   readonly warnings: readonly string[];
@@ -60,12 +59,13 @@ export function plan(
   const visibility = existing
     ? checkExistingRelease(existing, { request, artifacts, uploads }, server)
     : ok(visibilityOfNew(request, server));
+  const newNotes = existing && notesToFill(existing, request, server);
   const chosen = chooseSlug(request, server);
   const slug = chosen.kind === 'ok' ? chosen.value : undefined;
   const newSlug = slug === server.slug ? undefined : slug;
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
-    ...(existing ? [] : sizeIssues(body, server)),
+    ...notesSizeIssues(existing === undefined ? body : { notes: newNotes }, request, server),
     ...signatureIssues(artifacts, server),
     ...issuesOf(visibility),
     ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
@@ -79,6 +79,7 @@ export function plan(
     newSlug,
     slug: slug ?? server.slug ?? undefined,
     release: existing ? { kind: 'existing', existing } : { kind: 'new', body },
+    newNotes,
     visibility: visibility.value,
     artifacts: planned.values,
     warnings: planWarnings(request, artifacts, server),
@@ -103,15 +104,6 @@ function releaseBody(
     };
   }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
-}
-
-/** Our server's limit is known, so a request that exceeds it is never sent. */
-function sizeIssues(body: CreateReleaseRequest, server: ServerState): Issue[] {
-  const size = Buffer.byteLength(JSON.stringify(body));
-  if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
-  const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
-  const hint = 'Shorten them, or link to a page with the full notes.';
-  return [{ id: 'release.notes_too_long', code: 'preflight_refused', message, hint }];
 }
 
 /** A single signature for a release would make all platforms but one unverifiable, forever. */

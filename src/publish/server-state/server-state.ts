@@ -40,7 +40,10 @@ export function supports({ extensions }: Pick<ServerState, 'extensions'>, extens
 }
 
 /** The extensions that the server supports; none for a base server. */
-export async function readExtensions({ client, retry }: Publisher): Promise<ReadonlySet<string>> {
+export async function readExtensions({
+  client,
+  retry,
+}: Pick<Publisher, 'client' | 'retry'>): Promise<ReadonlySet<string>> {
   const capabilities = await retry.run(() => client.capabilities());
   return new Set(capabilities?.extensions);
 }

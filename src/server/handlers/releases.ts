@@ -120,7 +120,8 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
       const key = { appId: params.app_id, releaseId: params.release_id };
       const { notes, status, embedded_pubkey, allow_stranding: allowStranding } = body;
       const embeddedPubkey = readEmbeddedKey(embedded_pubkey ?? null) ?? undefined;
-      const change = { notes, status, embeddedPubkey, allowStranding };
+      const onlyIfEmpty = body.only_if_empty;
+      const change = { notes, onlyIfEmpty, status, embeddedPubkey, allowStranding };
       const outcome = await updateRelease(services.database.queries, key, change);
       if (outcome.kind === 'not_found') throw noSuchRelease();
       if (outcome.kind === 'would_strand') throw wouldStrand(outcome.strandings);

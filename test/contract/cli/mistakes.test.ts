@@ -133,6 +133,62 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'does not exist',
   ],
   [
+    'notes in Windows-1252',
+    [...PUBLISH, '--artifact', 'linux-x86_64=ok.bin', '--notes-file', 'latin.md'],
+    2,
+    '--notes-file latin.md cannot be read: it is not UTF-8: byte 0xC4 at offset 0',
+    'save it as UTF-8',
+  ],
+  [
+    'a token in UTF-16 without a byte order mark',
+    ['releases', 'list', '--server', 'http://127.0.0.1:9', '--app', 'a1', '--token-file', 'utf16.txt'],
+    2,
+    '--token-file utf16.txt cannot be read',
+    'save it as UTF-8',
+  ],
+  [
+    'a public key in UTF-16 without a byte order mark',
+    [...PUBLISH, '--artifact', 'linux-x86_64=ok.bin', '--pubkey', 'utf16.txt'],
+    2,
+    '--pubkey utf16.txt cannot be read',
+    'save it as UTF-8',
+  ],
+  [
+    'a configuration in Windows-1252',
+    [...PUBLISH, '--artifact', 'linux-x86_64=ok.bin', '--project', 'latin-config'],
+    2,
+    'synckit-ota.config.json cannot be read: it is not UTF-8',
+    'save it as UTF-8',
+  ],
+  [
+    'a signature in another encoding',
+    [...PUBLISH, '--artifact', 'linux-x86_64=latin-sig.bin'],
+    2,
+    'latin-sig.bin.sig cannot be read: it is not UTF-8',
+    'save it as UTF-8',
+  ],
+  [
+    'no new notes',
+    ['releases', 'edit', '1.2.0', ...REMOTE],
+    2,
+    'no notes given',
+    'pass --notes or --notes-file',
+  ],
+  [
+    'empty new notes',
+    ['releases', 'edit', '1.2.0', '--notes-file', 'empty.bin', ...REMOTE],
+    2,
+    'the notes are empty (--notes-file empty.bin)',
+    'give the new text',
+  ],
+  [
+    'new notes twice',
+    ['releases', 'edit', '1.2.0', '--notes', 'a', '--notes-file', 'empty.bin', ...REMOTE],
+    2,
+    '--notes and --notes-file cannot be used together',
+    'give one',
+  ],
+  [
     'a slug that is none',
     ['publish', 'slug', 'My_App', ...REMOTE],
     2,
@@ -234,6 +290,14 @@ describe("a user's mistake is reported in one sentence with a hint", () => {
     await mkdir(join(folder, 'not-a-store'));
     await writeFile(join(folder, 'not-a-store', 'synckit-ota.sqlite'), 'this is no database '.repeat(100));
     await writeBundle(folder, 'ok.bin');
+    await writeFile(join(folder, 'latin.md'), Buffer.from('\u00c4nderungen', 'latin1'));
+    await writeFile(join(folder, 'utf16.txt'), Buffer.from('a token or a key', 'utf16le'));
+    await mkdir(join(folder, 'latin-config'));
+    const config = Buffer.from('{"slug": "\u00e4pp"}', 'latin1');
+    await writeFile(join(folder, 'latin-config', 'synckit-ota.config.json'), config);
+    await writeBundle(folder, 'latin-sig.bin');
+    const signature = Buffer.from('untrusted comment: f\u00fcr 1.2.0', 'latin1');
+    await writeFile(join(folder, 'latin-sig.bin.sig'), signature);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -203,6 +203,45 @@ describe('publish in the folder of a Tauri project', () => {
     expect(await offer('linux/x86_64')).toBeNull();
   });
 
+  test('field 6: takes the notes from a changelog that lies above in the repository, in any spelling', async () => {
+    const project = await copyBuilt();
+    await rm(join(project, 'CHANGELOG.md'));
+    await write(
+      join(project, '../Changelog.md'),
+      '# Log\n\n## \\[1.2.0]\n\n- good\n\n## \\[1.1.0]\n\n- old\n',
+    );
+    await write(join(project, '../.git'), 'gitdir: elsewhere\n');
+    const { code, answer } = await publish(project);
+    expect(code).toBe(0);
+    expect(answer.release.notes).toBe('- good');
+  });
+
+  test('field 6: warns in a dry run that the changelog lacks the version, and names the nearest', async () => {
+    const project = await copyBuilt();
+    await write(join(project, 'CHANGELOG.md'), '## Unreleased\n- a\n\n## 1.1.0\n- b\n');
+    const { code, answer } = await publish(project, '--dry-run');
+    expect(code).toBe(0);
+    expect(answer.notes).toBeNull();
+    expect(answer.warnings).toContainEqual(expect.stringMatching(/CHANGELOG\.md.*1\.2\.0.*1\.1\.0/));
+  });
+
+  test('field 6: refuses a changelog in another encoding, unless the notes are given', async () => {
+    const project = await copyBuilt();
+    await writeFile(join(project, 'CHANGELOG.md'), Buffer.from('## 1.2.0\n\u00e4\n', 'latin1'));
+    expect(await publish(project, '--dry-run')).toMatchObject({ code: 2 });
+    expect(await releases()).toEqual([]);
+    written.stdout = '';
+    expect(await publish(project, '--notes', 'Mine.')).toMatchObject({ code: 0 });
+  });
+
+  test('field 6: refuses a binary signature, which Tauri cannot read, before anything is created', async () => {
+    const project = await copyBuilt();
+    await setPubkey(project, undefined);
+    await writeFile(join(project, `${LINUX}.sig`), Buffer.from('f1'.repeat(64), 'hex'));
+    expect(await publish(project)).toMatchObject({ code: 4 });
+    expect(await releases()).toEqual([]);
+  });
+
   test('discovers nothing when files are listed', async () => {
     const project = await copyBuilt();
     const named = [

@@ -84,6 +84,13 @@ test('a dry run only reads, and lists in order every request that the publish th
   expect(added.sent.filter((request) => request.startsWith('PUT '))).toHaveLength(1);
   expect(added.planned).toEqual(added.sent);
 
+  await publish(
+    world.publisher,
+    publishRequest({ version: '1.1.0', allowLower: true, draft: true, notes: undefined, artifacts }),
+  );
+  const filled = await planAndSend(world, { version: '1.1.0', allowLower: true, artifacts });
+  expect(filled.sent.filter((request) => request.startsWith('PATCH '))).toHaveLength(1);
+
   const higher = await planAndSend(world, { version: '1.3.0-beta.1', channel: 'beta', artifacts });
   expect(higher.sent.filter((request) => request.includes('/1.2.0?channel=beta')).length).toBeGreaterThan(0);
   expect(higher.planned).toEqual(higher.sent);

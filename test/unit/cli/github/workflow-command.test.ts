@@ -69,3 +69,10 @@ describe('text from a server', () => {
     );
   });
 });
+
+test('field 6: notes of line breaks and blanks alone are made safe in time that grows with their length alone', () => {
+  for (const notes of ['\n'.repeat(400_000), ' '.repeat(400_000), '\u0085'.repeat(400_000)]) {
+    expect(withoutCommands(`${notes}x::`)).toBe(`${notes}x::`);
+    expect(withoutCommands(`${notes}::x::`)).toBe(`${notes}: :x::`);
+  }
+});

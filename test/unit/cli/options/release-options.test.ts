@@ -31,7 +31,7 @@ describe('--version', () => {
 });
 
 describe('the notes', () => {
-  async function read(options: NotesOptions, content?: string) {
+  async function read(options: NotesOptions, content?: string | Buffer) {
     const notesFile = join(await tempFolder(), 'notes.md');
     if (content !== undefined) await writeFile(notesFile, content);
     const given = content === undefined ? options : { ...options, notesFile };
@@ -41,10 +41,33 @@ describe('the notes', () => {
   test.each([
     ['are left out if none are given', {}, undefined, undefined],
     ['are the text', { notes: 'Fixes – all of them.' }, undefined, 'Fixes – all of them.'],
-    ['may be empty', { notes: '' }, undefined, ''],
+    ['count as not given if they are empty', { notes: ' ' }, undefined, undefined],
+    ['may be empty in a file', {}, '', ''],
     ['come from a file, without BOM and line end', {}, '\ufeff# New\n\n- thing\n\n', '# New\n\n- thing'],
   ])('%s', async (_, options, content, expected) => {
-    expect(await read(options, content)).toEqual({ value: expected, found: '' });
+    const { value, found } = await read(options, content);
+    expect({ text: value?.text, found }).toEqual({ text: expected, found: '' });
+  });
+
+  test('field 6: know where they come from', async () => {
+    expect((await read({ notes: 'Fixes.' })).value?.source).toBe('--notes');
+    expect((await read({}, 'Fixes.')).value?.source).toMatch(/^--notes-file .*notes\.md$/);
+  });
+
+  test('field 6: of PowerShell, in UTF-16, are decoded', async () => {
+    const content = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('Größer 🚀\r\n', 'utf16le')]);
+    expect((await read({}, content)).value?.text).toBe('Größer 🚀');
+  });
+
+  test.each([
+    ['Windows-1252', Buffer.from('\u00c4nderungen', 'latin1'), 'byte 0xC4 at offset 0; save it as UTF-8'],
+    [
+      'UTF-16 without a byte order mark',
+      Buffer.from('Fixes.', 'utf16le'),
+      'UTF-16 without a byte order mark',
+    ],
+  ])('field 6: in %s are refused', async (_, content, words) => {
+    expect((await read({}, content)).found).toContain(words);
   });
 
   test.each([

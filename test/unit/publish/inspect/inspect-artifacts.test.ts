@@ -76,6 +76,42 @@ describe('a file without a public key', () => {
   });
 });
 
+describe('field 6: a file with a signature that is no text', () => {
+  const BINARY = Buffer.from('f1'.repeat(64), 'hex');
+  const withBinary = (options: Partial<InspectOptions> = {}) =>
+    inspect((file) => writeFile(`${file}.sig`, BINARY), options);
+
+  test('has it sent as base64, with a warning', async () => {
+    const { artifacts, issues, warnings, artifact } = await withBinary();
+    expect(artifacts).toMatchObject([{ signature: BINARY.toString('base64') }]);
+    expect(issues).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining(`${artifact.file}.sig is binary`)]);
+  });
+
+  test('is refused where it is for Tauri, or checked against a key', async () => {
+    const publicKey = parsePublicKey(generateKeyInProcess().publicKey);
+    for (const options of [{ forTauri: true }, { publicKey }]) {
+      const { issues, artifact } = await withBinary(options);
+      expect(issues).toMatchObject([
+        { id: 'signature.binary', code: 'preflight_refused', file: artifact.file },
+      ]);
+    }
+  });
+
+  test('is refused if its base64 is too long', async () => {
+    const { issues } = await inspect((file) =>
+      writeFile(`${file}.sig`, Buffer.alloc(MAX_SIGNATURE_LENGTH, 0xf1)),
+    );
+    expect(issues).toMatchObject([{ id: 'signature.too_large' }]);
+  });
+
+  test('is refused if it is text in another encoding', async () => {
+    const text = Buffer.from('untrusted comment: f\u00fcr 1.2.0\nRUT', 'latin1');
+    const { issues } = await inspect((file) => writeFile(`${file}.sig`, text));
+    expect(issues).toMatchObject([{ id: 'signature.encoding', code: 'usage' }]);
+  });
+});
+
 test('the issues of all files are found together, and valid files are still inspected', async () => {
   const folder = await tempFolder();
   const [whole, unsigned, missing] = await Promise.all(

@@ -6,6 +6,7 @@ import { MULTIPART_FROM } from '../../../../src/protocol/multipart.ts';
 import { platformName } from '../../../../src/protocol/platform.ts';
 import type { LocalArtifact } from '../../../../src/publish/inspect/local-artifact.ts';
 import { plan, requestIssues } from '../../../../src/publish/plan/plan.ts';
+import { keptNotesWarning } from '../../../../src/publish/plan/release-notes.ts';
 import type { ReleaseRequest } from '../../../../src/publish/release-request.ts';
 import { findRelease } from '../../../../src/publish/server-state/find-release.ts';
 import type { ServerState } from '../../../../src/publish/server-state/server-state.ts';
@@ -193,8 +194,8 @@ describe('a version that exists', () => {
   test.each([
     ['Fixes.', []],
     [undefined, []],
-    ['Other.', ['the notes of 1.2.0 stay as they were first published']],
-    ['', ['the notes of 1.2.0 stay as they were first published']],
+    ['Other.', [keptNotesWarning('1.2.0')]],
+    ['', [keptNotesWarning('1.2.0')]],
   ])('keeps its notes if %j is given', (notes, warnings) => {
     const file = artifact(LINUX, { signature: 'as first signed' });
     expect(planned({ notes }, [file], { releases: [EXISTING], stored: same }).warnings).toEqual(warnings);
