@@ -17,11 +17,14 @@ import { LINUX, MAC, WINDOWS, writeArtifact } from '../../../support/tauri/local
 
 const SIGN = 'Sign the bundle';
 
+/** Of a Tauri project that cannot be read. */
+const projectApp = async () => undefined;
+
 /** Inspects one file of a fresh folder, after it was made worse. */
 async function inspect(spoil: (file: string) => Promise<unknown>, options: Partial<InspectOptions> = {}) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
   await spoil(artifact.file);
-  const found = await inspectArtifacts([artifact], { version: '1.2.0', ...options });
+  const found = await inspectArtifacts([artifact], { version: '1.2.0', projectApp, ...options });
   return { ...found, artifact };
 }
 
@@ -180,11 +183,11 @@ describe('a file with a public key', () => {
     ['with the key', () => parsePublicKey(key.publicKey)],
     ['without a key', () => undefined],
   ])('that was signed under another name is not an issue but a warning, %s', async (_, publicKey) => {
-    const file = join(await tempFolder(), 'App.AppImage');
+    const file = join(await tempFolder(), 'App.app.tar.gz');
     await writeFile(file, bytes);
     await writeFile(`${file}.sig`, signature);
     // As a universal bundle: one file for two platforms.
-    const inputs = [LINUX, MAC].map((platform) => ({ ...platform, file }));
+    const inputs = [MAC, { ...MAC, arch: 'x86_64' } as const].map((platform) => ({ ...platform, file }));
     const { artifacts, issues, warnings } = await inspectArtifacts(inputs, {
       version: '1.2.0',
       publicKey: publicKey(),
@@ -192,7 +195,7 @@ describe('a file with a public key', () => {
     expect(artifacts).toHaveLength(2);
     expect(issues).toEqual([]);
     expect(warnings).toEqual([
-      `${file}.sig was made for a file named linux-x86_64.bin, not App.AppImage: fine if the file was renamed`,
+      `${file}.sig was made for a file named linux-x86_64.bin, not App.app.tar.gz: fine if the file was renamed`,
     ]);
   });
 });
