@@ -39,6 +39,7 @@ export interface VerifyOptions {
 
 export type Verification = { readonly valid: true } | { readonly valid: false; readonly reason: string };
 
+const UNTRUSTED_COMMENT = 'untrusted comment:';
 const TRUSTED_COMMENT = 'trusted comment: ';
 
 /** The key as one bare base64 line, which `parsePublicKey` reads. */
@@ -104,16 +105,23 @@ function decodePublicKey(line: string): PublicKey | undefined {
   return { keyId: bytes.subarray(2, 10), key: bytes.subarray(10) };
 }
 
+/** A signature as Tauri's updater takes it: what `minisign` itself writes in base64, any other text as it is. */
+export function wrapSignature(text: string): string {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(UNTRUSTED_COMMENT)) return trimmed;
+  return Buffer.from(`${trimmed.split(/\r?\n/).join('\n')}\n`).toString('base64');
+}
+
 /** Reads a signature exactly as Tauri's updater does: strict standard base64 of minisign's four lines. */
 export function parseSignature(text: string): SignatureResult {
   if (text !== text.trim()) return malformed('has white space around it');
-  if (text.startsWith('untrusted comment:')) {
+  if (text.startsWith(UNTRUSTED_COMMENT)) {
     return malformed('is bare minisign text; Tauri needs the base64 that `tauri signer sign` writes');
   }
   const wrapped = decodeBase64(text);
   if (wrapped === undefined) return malformed('is not base64');
   const [comment, signatureLine, trustedLine, globalLine] = (decodeUtf8(wrapped) ?? '').split(/\r?\n/);
-  if (!comment?.startsWith('untrusted comment:')) return malformed('is not a minisign signature');
+  if (!comment?.startsWith(UNTRUSTED_COMMENT)) return malformed('is not a minisign signature');
   const bytes = decodeBase64(signatureLine ?? '');
   const globalSignature = decodeBase64(globalLine ?? '');
   if (bytes?.length !== 74 || !trustedLine?.startsWith(TRUSTED_COMMENT) || globalSignature?.length !== 64) {

@@ -3,7 +3,7 @@ import { issuesOf, refused, requireOk } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import { inspectArtifact } from './inspect/inspect-artifacts.ts';
-import type { ArtifactInput, LocalArtifact } from './inspect/local-artifact.ts';
+import type { ArtifactInput, LocalArtifact, ProjectApp } from './inspect/local-artifact.ts';
 import { checkExistingRelease } from './plan/existing-release.ts';
 import { type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
 import { checkStorable } from './plan/server-compatibility.ts';
@@ -18,6 +18,10 @@ export interface PublishArtifactRequest extends ArtifactInput {
   /** The app's slug, to read what is stored where a server does not list artifacts. */
   readonly slug?: string | undefined;
   readonly publicKey?: PublicKey | undefined;
+  /** Whether the file may contradict its platform and the release's version. */
+  readonly allowMismatch?: boolean;
+  /** Of the Tauri project that this runs in; undefined where there is none. */
+  readonly projectApp?: ProjectApp | undefined;
 }
 
 /**
@@ -29,11 +33,12 @@ export async function publishArtifact(
   request: PublishArtifactRequest,
 ): Promise<PlannedArtifact> {
   const { client, retry, appId, report, signal } = publisher;
-  const { release: idOrVersion, publicKey, slug, ...input } = request;
+  const { release: idOrVersion, publicKey, slug, allowMismatch, projectApp, ...input } = request;
   const releases = await retry.run(() => client.listReleases(appId));
   const release = requireRelease(releases, idOrVersion);
   const { version } = release;
-  const inspected = requireOk(await inspectArtifact(input, { publicKey, version, signal }));
+  const rules = { allowMismatch, projectApp };
+  const inspected = requireOk(await inspectArtifact(input, { publicKey, version, signal, ...rules }));
   for (const message of inspected.warnings) report({ type: 'warning', message });
 
   const extensions = await readExtensions(publisher);

@@ -7,7 +7,8 @@ import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
 import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
-import type { ArtifactInput } from './inspect/local-artifact.ts';
+import type { ArtifactInput, ProjectApp } from './inspect/local-artifact.ts';
+import { reportLeftOut } from './left-out.ts';
 import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import { previewRequests } from './plan/request-preview.ts';
@@ -24,6 +25,10 @@ export interface PublishRequest extends ReleaseRequest {
   readonly discovered?: boolean;
   /** Discovered files that are not published. */
   readonly leftOut?: readonly LeftOut[];
+  /** Whether named files may contradict their platform and version. */
+  readonly allowMismatch?: boolean;
+  /** Of the Tauri project that this runs in; undefined where there is none. */
+  readonly projectApp?: ProjectApp | undefined;
   readonly publicKey?: PublicKey | undefined;
   /** Issues that were found before, to be reported with the others; and warnings. */
   readonly issues?: readonly Issue[];
@@ -59,28 +64,31 @@ const NOT_VERIFIED = 'the served files are not verified, because no slug is know
  */
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;
+  // Before anything can fail: a file that was left out is often the cause.
+  const leftOutBefore = reportLeftOut(report, request.leftOut ?? []);
   const inspection = await inspectArtifacts(request.artifacts, {
     publicKey: request.publicKey,
     version: request.version,
-    forTauri: request.discovered ?? false,
+    projectApp: request.projectApp,
+    allowMismatch: request.discovered || request.allowMismatch, // discovery has inspected its files
     signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
   const decision = await decide(publisher, request, inspection);
-  const { server, leftOut } = decision;
+  const { server } = decision;
   const { slug } = decision.plan;
-  for (const item of leftOut) report({ type: 'left_out', leftOut: item });
+  const leftOut = [...leftOutBefore, ...reportLeftOut(report, decision.leftOut)];
   const previousVersion = liveBefore(server.releases, request)?.version;
   const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
-  const warnings = [
-    ...leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`),
+  const others = [
     ...(request.warnings ?? []),
     ...inspection.warnings,
     ...(publicKey === undefined ? [NOT_CHECKED] : []),
     ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decision.plan.warnings,
   ];
-  for (const message of warnings) report({ type: 'warning', message });
+  for (const message of others) report({ type: 'warning', message });
+  const warnings = [...leftOut, ...others];
   if (request.dryRun) {
     const preview = { ...request, appId: publisher.appId, previousVersion };
     return {
@@ -118,6 +126,7 @@ function notesAfter({ release, newNotes }: Plan): string | null {
 interface Decision {
   readonly plan: Plan;
   readonly server: ServerState;
+  /** Files that the server cannot store. */
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -149,7 +158,7 @@ async function decide(
   return {
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
     server,
-    leftOut: [...(request.leftOut ?? []), ...compatible.leftOut],
+    leftOut: compatible.leftOut,
   };
 }
 

@@ -1,12 +1,14 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve } from 'node:path';
+import { OtaError } from '../errors.ts';
 import type { Issue } from '../issue.ts';
 import type { Target } from '../protocol/platform.ts';
 import { ambiguousIssues, notFoundIssue } from './bundle/bundle-issues.ts';
+import { listDownloadedFolders } from './bundle/bundle-path.ts';
 import type { Candidate, LeftOut } from './bundle/choose-bundles.ts';
-import { type ClassifiedTree, classifyBundleFolder } from './bundle/classify-tree.ts';
+import { classifyFolders } from './bundle/classify-tree.ts';
 import { type CargoManifest, readCargoManifest } from './project/cargo-manifest.ts';
-import { findCargoTarget, listBundleFolders } from './project/cargo-target.ts';
+import { type BundleFolder, findCargoTarget, listBundleFolders } from './project/cargo-target.ts';
 import type { ConfigLayer } from './project/config-value.ts';
 import { findTauriFolder } from './project/find-tauri-folder.ts';
 import { type TauriApp, TauriApps } from './project/tauri-app.ts';
@@ -27,6 +29,10 @@ export interface DiscoverOptions {
   readonly overrides?: readonly ConfigLayer[] | undefined;
   /** Accepts bundles without a signature too, and packs macOS apps that were not packed into this folder. */
   readonly packInto?: string | undefined;
+  /** Folders with downloaded bundles, to be searched at any depth in place of Cargo's target folder. */
+  readonly bundles?: readonly string[] | undefined;
+  /** Whether a kind of bundle may be unsigned while another kind for its platform is signed. */
+  readonly allowUnsignedKind?: boolean | undefined;
 }
 
 /** A Tauri project and what was built of it. */
@@ -50,27 +56,27 @@ export interface Discovery {
  * @throws OtaError `usage` when there is no Tauri project, or its configuration is invalid
  */
 export async function discoverProject(options: DiscoverOptions): Promise<Discovery> {
-  const { hostTarget, version, overrides, packInto } = options;
+  const { hostTarget, version, overrides, packInto, allowUnsignedKind = false } = options;
   const tauriFolder = await findTauriFolder(options.project);
   const manifest = await readCargoManifest(tauriFolder);
-  const targetFolder = await findTargetFolder(options, tauriFolder, manifest);
+  const { where, folders, anyFolder } = await findBundleFolders(options, tauriFolder, manifest);
 
   const apps = new TauriApps({ tauriFolder, manifest, version, overrides });
-  const trees: ClassifiedTree[] = [];
-  for (const folder of await listBundleFolders(targetFolder))
-    trees.push(await classifyBundleFolder(folder, apps, packInto));
+  const versionIsConfigured = version === undefined;
+  const rules = { packInto, anyFolder, versionIsConfigured, allowUnsignedKind };
+  const classified = await classifyFolders(folders, apps, rules);
   const built = [...apps.read.keys()];
   const app = await apps.for(built.includes(hostTarget) ? hostTarget : (built[0] ?? hostTarget));
 
-  const candidates = trees.flatMap((tree) => tree.candidates);
-  const issues = [
-    ...versionIssues(apps.read),
-    ...trees.flatMap((tree) => tree.issues),
-    ...ambiguousIssues(candidates),
-  ];
+  const { candidates, leftOut } = classified;
+  const issues = [...versionIssues(apps.read), ...classified.issues, ...ambiguousIssues(candidates)];
   if (candidates.length === 0 && issues.length === 0) {
-    const otherVersions = [...new Set(trees.flatMap((tree) => tree.otherVersions))];
-    issues.push(notFoundIssue({ app, targetFolder, otherVersions, signed: packInto === undefined }));
+    const otherVersions = [...new Set(classified.otherVersions)];
+    const { otherSigned } = classified;
+    const onlyDebug = folders.length > 0 && folders.every(({ profile }) => profile === 'debug');
+    const signed = packInto === undefined;
+    const found = { otherVersions, otherSigned, onlyDebug };
+    issues.push(notFoundIssue({ app, where, ...found, isDownload: anyFolder, signed }));
   }
   return {
     tauriFolder,
@@ -81,9 +87,48 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     pubkey: app.config.pubkey,
     v1Compatible: [...apps.read.values()].some(({ config }) => config.updaterArtifacts === 'v1Compatible'),
     candidates,
-    leftOut: trees.flatMap((tree) => tree.leftOut),
+    leftOut,
     issues,
   };
+}
+
+interface BundleFolders {
+  /** For messages. */
+  readonly where: string;
+  readonly folders: readonly BundleFolder[];
+  /** Whether folders of any name hold bundles. */
+  readonly anyFolder: boolean;
+}
+
+async function findBundleFolders(
+  options: DiscoverOptions,
+  tauriFolder: string,
+  manifest: CargoManifest | undefined,
+): Promise<BundleFolders> {
+  const { bundles = [] } = options;
+  if (bundles.length === 0) {
+    const targetFolder = await findTargetFolder(options, tauriFolder, manifest);
+    return { where: targetFolder, folders: await listBundleFolders(targetFolder), anyFolder: false };
+  }
+  const byPath = new Map<string, BundleFolder>(); // one folder may be inside another
+  for (const folder of bundles) {
+    await requireFolder(folder);
+    for (const found of await listDownloadedFolders(folder)) {
+      const path = resolve(found.folder);
+      if (!byPath.has(path)) byPath.set(path, found);
+    }
+  }
+  return { where: bundles.join(', '), folders: [...byPath.values()], anyFolder: true };
+}
+
+/** @throws OtaError `usage` */
+async function requireFolder(folder: string): Promise<void> {
+  const stats = await stat(folder).catch(() => undefined);
+  if (stats?.isDirectory()) return;
+  const problem = stats === undefined ? 'does not exist' : 'is not a folder';
+  throw new OtaError('usage', `--bundles ${folder} ${problem}`, {
+    hint: 'Give the folder that the bundles were downloaded into.',
+  });
 }
 
 async function findTargetFolder(

@@ -6,6 +6,7 @@ import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
 import { platformFields } from '../output/publish-report.ts';
+import { findProjectApp } from '../project/project-app.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { PublishArtifactOptions } from './publish-command.ts';
 
@@ -21,10 +22,13 @@ export async function runPublishArtifact(
   const platform = readPlatform(options, errors);
   const publicKey = readPublicKey(options.pubkey, errors);
   const slug = readSlug(options.slug || undefined, errors);
-  if (platform) errors.addIssues(await presenceIssues([{ ...platform, file }]));
+  const projectApp = await findProjectApp({ project: '.' });
+  if (platform) errors.addIssues(await presenceIssues([{ ...platform, file }], { projectApp }));
   const artifact = await withPublisher({ options, context, errors }, (publisher) => {
     if (platform === undefined) throw errors.toError();
-    return publishArtifact(publisher, { ...platform, file, release, slug, publicKey });
+    const { allowMismatch = false } = options;
+    const rules = { allowMismatch, projectApp };
+    return publishArtifact(publisher, { ...platform, file, release, slug, publicKey, ...rules });
   });
   const { output } = context;
   const { size, sha256, action } = artifact;

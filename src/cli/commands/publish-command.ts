@@ -66,7 +66,12 @@ const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
     .addOption(configOption())
     .option(
       '--artifact <platform=file>',
-      "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, or linux-x86_64-deb=App.deb for one bundle type; its signature is read from FILE.sig",
+      "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, or linux-x86_64-deb=App.deb for one bundle type; its signature is read from FILE.sig or FILE.minisig",
+      collect,
+    )
+    .option(
+      '--bundles <dir>',
+      "take the project's bundles from this folder, at any depth, instead of Cargo's target folder (repeatable): for artifacts that other jobs built",
       collect,
     )
     .addOption(
@@ -82,6 +87,14 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
     .option('--dry-run', 'check everything and print the plan; change nothing')
     .option('--allow-prerelease', 'allow a pre-release in the stable channel')
     .option('--allow-lower', 'allow a version lower than the live one')
+    .option(
+      '--allow-mismatch',
+      'allow named files with a name, path or content for another platform or version: for apps that Tauri did not build',
+    )
+    .option(
+      '--allow-unsigned-kind',
+      'allow a kind of bundle without signature beside a signed kind, which its installations are then offered',
+    )
     .option('--allow-key-change', 'allow a different signing key than the previous release')
     .option(
       '--rollback-on-failure',
@@ -132,11 +145,17 @@ export const publishArtifactCommand = () =>
         new Command('artifact')
           .argument('<file>')
           .summary('upload one file into a release')
-          .description('Upload one file into an existing release. Its signature is read from FILE.sig.')
+          .description(
+            'Upload one file into an existing release. Its signature is read from FILE.sig or FILE.minisig.',
+          )
           .optionsGroup('Artifact options:')
           .option('--release <id or version>', 'the release to add it to; required'),
         'only for apps installed by this bundle type',
       )
+        .option(
+          '--allow-mismatch',
+          'allow a name, path or content for another platform or version: for apps that Tauri did not build',
+        )
         .addOption(slugOption("the app's slug; only for servers that don't list artifacts"))
         .addOption(pubkeyOption("the app's minisign public key, to check the signature before uploading")),
     ),

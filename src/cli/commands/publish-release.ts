@@ -1,3 +1,4 @@
+import { wrapSignature } from '../../protocol/minisign.ts';
 import { ensureRelease } from '../../publish/execute/ensure-release.ts';
 import { requestIssues } from '../../publish/plan/plan.ts';
 import { keptNotesWarning } from '../../publish/plan/release-notes.ts';
@@ -14,7 +15,7 @@ export async function runPublishRelease(options: PublishReleaseOptions, context:
   const version = readVersion(options.version, errors);
   const notes = readNotes(options, errors)?.text;
   const { signatureFile: file } = options;
-  const signature = file && errors.attempt(() => readTextFile(file, '--signature-file'))?.trim();
+  const signature = file && errors.attempt(() => wrapSignature(readTextFile(file, '--signature-file')));
   if (file && signature === '') errors.add(`--signature-file ${file} is empty: sign the bundle first`);
   errors.addIssues(requestIssues({ version, allowPrerelease: options.allowPrerelease ?? false }));
   const { output } = context;

@@ -1,7 +1,9 @@
 import { type Issue, issuesOf } from '../../issue.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
+import { reportLeftOut } from '../../publish/left-out.ts';
 import { type PublishRequest, publish } from '../../publish/publish.ts';
+import type { ConfigLayer } from '../../tauri/project/config-value.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { Environment } from '../environment.ts';
@@ -11,8 +13,10 @@ import { readArtifacts, readExpected } from '../options/platform-options.ts';
 import { readChannel, readNotes, readVersion } from '../options/release-options.ts';
 import { readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
 import { reportPublish } from '../output/publish-report.ts';
+import { PublishReporter } from '../output/publish-reporter.ts';
 import { readOverrides } from '../project/config-overrides.ts';
 import { type ConfiguredArtifacts, readConfiguredArtifacts } from '../project/configured-artifacts.ts';
+import { findProjectApp } from '../project/project-app.ts';
 import { type ProjectNotes, readProjectNotes } from '../project/project-notes.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../project/project-release.ts';
 import { cargoAsker } from '../wiring/ask-cargo.ts';
@@ -26,7 +30,11 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
   const askCargo = cargoAsker(context);
   const request = await readRequest({ options, config, environment, askCargo }, errors);
   // Reported with what is wrong with the options; otherwise with everything else about the files.
-  if (!errors.isEmpty) errors.addIssues(await presenceIssues(request.artifacts));
+  if (!errors.isEmpty) {
+    errors.addIssues(request.issues ?? []);
+    errors.addIssues(await presenceIssues(request.artifacts, request));
+    reportLeftOut(new PublishReporter(output).report, request.leftOut ?? []);
+  }
   const published = await withPublisher({ options, context, errors, config }, async (publisher) => ({
     ...(await publish(publisher, request)),
     client: publisher.client,
@@ -46,9 +54,16 @@ interface Sources {
 async function readRequest(sources: Sources, errors: OptionErrors): Promise<PublishRequest> {
   const { options, config } = sources;
   const expect = readExpected(options.expect, errors, config.expect);
-  const { version, artifacts, leftOut, discovered } = await readFiles({ ...sources, expect }, errors);
+  const overrides = readOverrides(sources, errors);
+  const found = await readFiles({ ...sources, expect, overrides }, errors);
+  const { version, artifacts, leftOut, discovered } = found;
   const { notes, warnings } = await findNotes(options, { version, discovered }, errors);
   const { publicKey, issues: keyIssues } = readKey(sources, discovered, errors);
+  const projectApp = await findProjectApp({
+    project: options.project,
+    version: version || undefined,
+    overrides,
+  });
   const concurrency = options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY);
   const { draft = false } = options;
   if (draft && options.expect !== undefined) {
@@ -68,6 +83,8 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     expect: draft ? undefined : expect, // --draft wins over the config file's list
     artifacts,
     discovered: discovered !== undefined,
+    projectApp,
+    allowMismatch: options.allowMismatch ?? false,
     leftOut,
     publicKey,
     issues: [...(discovered?.issues ?? []), ...keyIssues],
@@ -95,6 +112,11 @@ function readKey(
   return { publicKey: given ?? (own.kind === 'ok' ? own.value : undefined), issues: issuesOf(own) };
 }
 
+interface FileSources extends Sources {
+  readonly expect: readonly string[] | undefined;
+  readonly overrides: readonly ConfigLayer[];
+}
+
 interface ReleaseFiles extends ConfiguredArtifacts {
   readonly version: string;
   /** Undefined where the files are listed by options or the config file. */
@@ -103,15 +125,14 @@ interface ReleaseFiles extends ConfiguredArtifacts {
 
 /** The files: those of `--artifact`, else of the config file's patterns, else of the project's build. */
 async function readFiles(
-  {
-    options,
-    config,
-    environment,
-    askCargo,
-    expect,
-  }: Sources & { readonly expect: readonly string[] | undefined },
+  { options, config, environment, askCargo, expect, overrides }: FileSources,
   errors: OptionErrors,
 ): Promise<ReleaseFiles> {
+  const { allowUnsignedKind } = options;
+  const bundles = (options.bundles ?? []).filter((folder) => folder !== '');
+  if (options.artifact?.length && bundles.length > 0) {
+    errors.add('--artifact and --bundles cannot be used together: name files, or give a folder to search');
+  }
   const given = options.version === undefined ? undefined : readVersion(options.version, errors);
   if (options.artifact?.length) {
     const version = given ?? readVersion(undefined, errors);
@@ -122,7 +143,7 @@ async function readFiles(
       discovered: undefined,
     };
   }
-  if (config.artifacts) {
+  if (config.artifacts && bundles.length === 0) {
     const version = given ?? readVersion(undefined, errors);
     const configured = await readConfiguredArtifacts(config.artifacts, { version, expect }, errors);
     return { version, ...configured, discovered: undefined };
@@ -130,11 +151,8 @@ async function readFiles(
   // A config file that cannot be read may list the files, so no project is missing.
   if (config.unreadable) return { version: given ?? '', artifacts: [], leftOut: [], discovered: undefined };
   const { project } = options;
-  const overrides = readOverrides({ options, config, environment }, errors);
-  const discovered = await discoverRelease(
-    { project, version: given, overrides, environment, askCargo },
-    errors,
-  );
+  const search = { project, version: given, overrides, bundles, allowUnsignedKind };
+  const discovered = await discoverRelease({ ...search, environment, askCargo }, errors);
   const { artifacts = [], leftOut = [] } = discovered ?? {};
   return { version: given ?? discovered?.version ?? '', artifacts, leftOut, discovered };
 }

@@ -25,7 +25,10 @@ export interface DiscoveredRelease {
 }
 
 export interface DiscoverReleaseOptions
-  extends Pick<DiscoverOptions, 'project' | 'version' | 'overrides' | 'packInto' | 'askCargo'> {
+  extends Pick<
+    DiscoverOptions,
+    'project' | 'version' | 'overrides' | 'packInto' | 'askCargo' | 'bundles' | 'allowUnsignedKind'
+  > {
   readonly environment: Environment;
 }
 

@@ -9,20 +9,24 @@ import {
   verifySignature,
 } from '../../protocol/minisign.ts';
 import { platformName } from '../../protocol/platform.ts';
+import { howToSign } from './find-signature.ts';
 import type { InspectOptions, LocalArtifact } from './local-artifact.ts';
 
 const SIGN_AGAIN =
   "Sign exactly this file, for this version, with the private key that the app's public key belongs to.";
 
-export type HashedArtifact = LocalArtifact & { readonly blake2b512: Buffer };
+export interface SignedArtifact extends LocalArtifact {
+  readonly blake2b512: Buffer;
+  readonly signatureFile: string;
+}
 
 /** The issue with a signature, if there is one. Without a key only its format and version can be checked. */
 export async function checkSignature(
-  artifact: HashedArtifact,
-  { publicKey, version }: Pick<InspectOptions, 'publicKey' | 'version'>,
+  artifact: SignedArtifact,
+  { publicKey, version, projectApp }: Pick<InspectOptions, 'publicKey' | 'version' | 'projectApp'>,
 ): Promise<Issue | undefined> {
-  const { file } = artifact;
-  const name = `${file}.sig`;
+  const { file, signatureFile: name } = artifact;
+  const isTauri = projectApp !== undefined;
   const issue = (id: IssueId, message: string, hint = SIGN_AGAIN): Issue => ({
     id,
     code: 'preflight_refused',
@@ -32,8 +36,8 @@ export async function checkSignature(
   });
   const signature = parseSignature(artifact.signature);
   if (signature.kind === 'malformed') {
-    const message = `${signature.reason}, so Tauri's updater would refuse it`;
-    return issue('signature.malformed', message, 'Sign the file with `tauri signer sign`.');
+    const message = `${signature.reason}, so ${isTauri ? "Tauri's updater" : 'an app'} would refuse it`;
+    return issue('signature.malformed', message, howToSign({ isTauri }));
   }
   if (publicKey === undefined) {
     const reason = otherVersion(signature, version);
@@ -41,7 +45,8 @@ export async function checkSignature(
   }
   if (!signature.prehashed && artifact.size > MAX_UNHASHED_BYTES) {
     const message = `is not prehashed, which is only supported for files up to ${MAX_UNHASHED_BYTES} bytes`;
-    return issue('signature.not_prehashed', message, 'Sign the file with a current `tauri signer sign`.');
+    const hint = `Sign the file with a current version of ${isTauri ? '`tauri signer sign`' : 'minisign'}.`;
+    return issue('signature.not_prehashed', message, hint);
   }
   const signed = signature.prehashed ? artifact.blake2b512 : await readFile(file);
   const verification = verifySignature(signature, { publicKey, message: signed, version });
@@ -51,10 +56,10 @@ export async function checkSignature(
 }
 
 /** A warning where the trusted comment names another file than the one it lies beside. */
-export function otherFile({ file, signature: text }: LocalArtifact): string | undefined {
+export function otherFile({ file, signature: text, signatureFile }: SignedArtifact): string | undefined {
   const signature = parseSignature(text);
   if (signature.kind === 'malformed') return undefined;
   const signed = trustedCommentFields(signature.trustedComment).get('file');
   if (signed === undefined || signed === basename(file)) return undefined;
-  return `${file}.sig was made for a file named ${signed}, not ${basename(file)}: fine if the file was renamed`;
+  return `${signatureFile} was made for a file named ${signed}, not ${basename(file)}: fine if the file was renamed`;
 }

@@ -1,9 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { type Checked, type Issue, issuesOf, ok, refused } from '../../issue.ts';
-import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
-import { signatureText } from '../../tauri/format/signature-text.ts';
+import { namedFileIssues } from '../../tauri/file/named-file.ts';
 import { checkSignature, otherFile } from './check-signature.ts';
-import { type FileHashes, hashFile, unreadable } from './hash-file.ts';
+import { type FoundSignature, findSignature, howToSign } from './find-signature.ts';
+import { type FileHashes, hashFile } from './hash-file.ts';
 import type { ArtifactInput, InspectOptions, LocalArtifact } from './local-artifact.ts';
 
 export interface Inspection {
@@ -13,9 +13,12 @@ export interface Inspection {
 }
 
 /** The issues that can be found without hashing the files. */
-export async function presenceIssues(inputs: readonly ArtifactInput[]): Promise<Issue[]> {
+export async function presenceIssues(
+  inputs: readonly ArtifactInput[],
+  options: Pick<InspectOptions, 'projectApp'>,
+): Promise<Issue[]> {
   const files = new Set(inputs.map(({ file }) => file));
-  const found = await Promise.all([...files].map((file) => findFile({ file })));
+  const found = await Promise.all([...files].map((file) => findFile({ file }, options)));
   return found.flatMap(issuesOf);
 }
 
@@ -60,33 +63,49 @@ class Inspector {
   /** By file: a universal bundle is listed for two platforms. */
   readonly #hashed = new Map<string, Checked<FileHashes>>();
 
+  readonly #mismatched = new Map<string, readonly Issue[]>();
+
   constructor(options: InspectOptions) {
     this.#options = options;
   }
 
   /** Refuses a file that cannot be read or has no signature. */
   async inspect(input: ArtifactInput): Promise<Checked<InspectedArtifact>> {
-    const found = await findFile(input);
-    if (found.kind === 'refused') return found;
+    const mismatches = await this.#mismatches(input);
+    const found = await findFile(input, this.#options);
+    if (found.kind === 'refused') return refused(...mismatches, ...found.issues);
     const hashes = await this.#hash(input.file);
     if (hashes.kind === 'refused') return hashes;
     const { sha256, blake2b512 } = hashes.value;
-    const { binarySignature, ...file } = found.value;
-    const artifact = { ...input, ...file, sha256 };
-    const { publicKey, forTauri = false } = this.#options;
-    const issue = binarySignature
-      ? binaryIssue(input.file)
-      : await checkSignature({ ...artifact, blake2b512 }, this.#options);
-    const renamed = otherFile(artifact);
-    const isRefused = publicKey !== undefined || (binarySignature && forTauri);
+    const { size, signature } = found.value;
+    const artifact = { ...input, size, signature: signature.text, sha256 };
+    const signed = { ...artifact, blake2b512, signatureFile: signature.file };
+    const { publicKey, projectApp } = this.#options;
+    const issue = signature.isBinary
+      ? binaryIssue(input.file, signature.file, projectApp !== undefined)
+      : await checkSignature(signed, this.#options);
+    const renamed = otherFile(signed);
+    const isRefused = publicKey !== undefined || (signature.isBinary && projectApp !== undefined);
     return ok({
       artifact,
-      issues: issue !== undefined && isRefused ? [issue] : [],
+      issues: [...mismatches, ...(issue !== undefined && isRefused ? [issue] : [])],
       warnings: [
         ...(issue !== undefined && !isRefused ? [issue.message] : []),
         ...(renamed === undefined ? [] : [renamed]),
       ],
     });
+  }
+
+  /** What contradicts the platform or version; once for a file with several platforms. Nothing where it cannot be read. */
+  async #mismatches(input: ArtifactInput): Promise<Issue[]> {
+    const { allowMismatch, projectApp, version } = this.#options;
+    const stats = await stat(input.file).catch(() => undefined);
+    if (allowMismatch || !stats?.isFile() || stats.size === 0) return [];
+    const app = await projectApp?.(input.target);
+    const issues = await namedFileIssues(input, { version, app }).catch(() => []);
+    const known = this.#mismatched.get(input.file) ?? [];
+    this.#mismatched.set(input.file, [...known, ...issues]);
+    return issues.filter(({ id }) => !known.some((other) => other.id === id));
   }
 
   async #hash(file: string): Promise<Checked<FileHashes>> {
@@ -100,27 +119,24 @@ class Inspector {
 }
 
 /** A warning where the app may have an updater of its own. */
-function binaryIssue(file: string): Issue {
-  const message = `${file}.sig is binary: it is served as base64, and Tauri's updater would refuse it`;
-  const hint = 'Sign the file with `tauri signer sign`.';
-  return { id: 'signature.binary', code: 'preflight_refused', message, hint, file };
-}
-
-interface FoundFile extends ReadSignature {
-  readonly size: number;
+function binaryIssue(file: string, signatureFile: string, isTauri: boolean): Issue {
+  const who = isTauri ? "Tauri's updater" : 'an app that expects minisign';
+  const message = `${signatureFile} is binary: it is served as base64, and ${who} would refuse it`;
+  return { id: 'signature.binary', code: 'preflight_refused', message, hint: howToSign({ isTauri }), file };
 }
 
 /** A file's size and its signature. */
-async function findFile({
-  file,
-  givenSignature,
-}: Pick<ArtifactInput, 'file' | 'givenSignature'>): Promise<Checked<FoundFile>> {
+async function findFile(
+  { file, givenSignature }: Pick<ArtifactInput, 'file' | 'givenSignature'>,
+  { projectApp }: Pick<InspectOptions, 'projectApp'>,
+): Promise<Checked<{ size: number; signature: FoundSignature }>> {
   const size = await fileSize(file);
   if (size.kind === 'refused') return size;
-  const given = givenSignature && { signature: givenSignature, binarySignature: false };
-  const signature = given ? ok(given) : await readSignature(`${file}.sig`);
+  const given =
+    givenSignature === undefined ? undefined : { file: `${file}.sig`, text: givenSignature, isBinary: false };
+  const signature = given ? ok(given) : await findSignature(file, { isTauri: projectApp !== undefined });
   if (signature.kind === 'refused') return signature;
-  return ok({ size: size.value, ...signature.value });
+  return ok({ size: size.value, signature: signature.value });
 }
 
 async function fileSize(file: string): Promise<Checked<number>> {
@@ -134,47 +150,4 @@ async function fileSize(file: string): Promise<Checked<number>> {
     return issue('file.not_a_file', 'is not a file', 'Name the bundle itself, not its folder.');
   if (stats.size === 0) return issue('file.empty', 'is empty', 'Build it again.');
   return ok(stats.size);
-}
-
-interface ReadSignature {
-  readonly signature: string;
-  /** Whether it is the base64 of a signature that is no text. */
-  readonly binarySignature: boolean;
-}
-
-async function readSignature(file: string): Promise<Checked<ReadSignature>> {
-  const stats = await stat(file).catch(() => undefined);
-  const hint =
-    'Sign the bundle: set bundle.createUpdaterArtifacts in tauri.conf.json, or run `tauri signer sign`.';
-  if (stats === undefined) {
-    return refused({ id: 'signature.missing', code: 'usage', message: `${file} does not exist`, hint });
-  }
-  if (!stats.isFile()) {
-    return refused({ id: 'signature.not_a_file', code: 'usage', message: `${file} is not a file`, hint });
-  }
-  if (stats.size > MAX_SIGNATURE_LENGTH) {
-    const message = `${file} is too large for a signature (${stats.size} bytes)`;
-    return refused({ id: 'signature.too_large', code: 'preflight_refused', message, hint });
-  }
-  try {
-    const read = signatureText(await readFile(file));
-    if (read.kind === 'undecodable') {
-      const message = `${file} cannot be read: ${read.reason}`;
-      return refused({ id: 'signature.encoding', code: 'usage', message, hint });
-    }
-    if (read.kind === 'binary') return withinLimit(file, { signature: read.base64, binarySignature: true });
-    if (read.text !== '') return ok({ signature: read.text, binarySignature: false });
-    return refused({ id: 'signature.empty', code: 'usage', message: `${file} is empty`, hint });
-  } catch (error) {
-    return unreadable(file, error);
-  }
-}
-
-/** Base64 is longer than the file. */
-function withinLimit(file: string, read: ReadSignature): Checked<ReadSignature> {
-  const { length } = read.signature;
-  if (length <= MAX_SIGNATURE_LENGTH) return ok(read);
-  const message = `${file} is too large for a signature (${length} characters as base64)`;
-  const hint = 'Sign the file with a detached signature.';
-  return refused({ id: 'signature.too_large', code: 'preflight_refused', message, hint });
 }

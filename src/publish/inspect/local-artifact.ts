@@ -1,10 +1,11 @@
 import type { PublicKey } from '../../protocol/minisign.ts';
-import type { Platform } from '../../protocol/platform.ts';
+import type { Platform, Target } from '../../protocol/platform.ts';
+import type { TauriApp } from '../../tauri/project/tauri-app.ts';
 
 /** A file and the platform it is for. */
 export interface ArtifactInput extends Platform {
   readonly file: string;
-  /** Used instead of the content of `FILE.sig`. */
+  /** Used instead of the content of `FILE.sig` or `FILE.minisig`. */
   readonly givenSignature?: string;
 }
 
@@ -13,17 +14,22 @@ export interface LocalArtifact extends ArtifactInput {
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
-  /** The text of `FILE.sig`, trimmed, the base64 of a binary one, or the given signature. */
+  /** The text of `FILE.sig` or `FILE.minisig` in Tauri's form, the base64 of a binary one, or the given signature. */
   readonly signature: string;
 }
 
+/** Reads the app of the Tauri project that a publish runs in, as it is on one system; undefined if it has none. */
+export type ProjectApp = (target: Target) => Promise<TauriApp | undefined>;
+
 export interface InspectOptions {
+  /** Undefined where there is no Tauri project. */
+  readonly projectApp?: ProjectApp | undefined;
+  /** Whether what contradicts a file's platform and version was checked before, or is allowed. */
+  readonly allowMismatch?: boolean | undefined;
   /** The app's key, to check each signature against. */
   readonly publicKey?: PublicKey | undefined;
   /** The version a trusted comment must name, if it names one. */
   readonly version: string;
-  /** Whether the files are for Tauri's updater, which can read no binary signature. */
-  readonly forTauri?: boolean;
   readonly onHashing?: (file: string) => void;
   readonly signal?: AbortSignal | undefined;
 }

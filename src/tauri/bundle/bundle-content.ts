@@ -14,12 +14,16 @@ import { readDebianPackage } from '../format/debian-package.ts';
 import type { PackageMetadata } from '../format/package-metadata.ts';
 import { readRpmPackage } from '../format/rpm-package.ts';
 import { parseArchWord } from '../project/arch-words.ts';
-import { type BundleName, parseBundleName } from './bundle-name.ts';
+import { type BundleKind, type BundleName, parseBundleName } from './bundle-name.ts';
 
 /** What the bytes of a bundle say, or why they are not a bundle of its kind: `reason` completes "the file …". */
 export type ContentResult =
   | ({ readonly kind: 'content' } & BundleContent)
-  | { readonly kind: 'mismatch'; readonly reason: string };
+  | {
+      readonly kind: 'mismatch';
+      readonly reason: string;
+      readonly unreadable?: boolean; // damaged, or of another format
+    };
 
 export interface BundleContent {
   /** Undefined for an MSI, and an NSIS installer: that is a 32-bit program whatever it installs. */
@@ -27,23 +31,33 @@ export interface BundleContent {
   /** A macOS app's from its `Info.plist`, a package's from its metadata. */
   readonly version?: string;
   readonly packageName?: string; // of a deb or rpm; tauri-bundler derives it from the product's name
+  readonly appName?: string; // of the folder of a macOS app
+  /** The word of a package for every arch, which Tauri does not make. */
+  readonly everyArch?: string;
 }
 
+type NamedKind = Pick<BundleName, 'kind' | 'archive'>;
+
 /** Reads a bundle as far as needed to check that it is what its name says. */
-export async function readBundleContent(file: string, name: BundleName): Promise<ContentResult> {
+export async function readBundleContent(file: string, name: NamedKind): Promise<ContentResult> {
   try {
     return await readContent(file, name);
   } catch (error) {
-    return mismatch(`cannot be read: ${messageOf(error)}`);
+    return { ...mismatch(`cannot be read: ${messageOf(error)}`), unreadable: true };
   }
 }
 
-async function readContent(file: string, { kind, archive }: BundleName): Promise<ContentResult> {
+async function readContent(file: string, { kind, archive }: NamedKind): Promise<ContentResult> {
   switch (kind) {
     case 'app': {
-      const { header, version } = await readPackedApp(file);
+      const { header, version, name } = await readPackedApp(file);
       const result = executableContent(header, 'mach-o', 'contains no macOS app');
-      return result.kind === 'content' && version !== undefined ? { ...result, version } : result;
+      if (result.kind === 'mismatch') return result;
+      return {
+        ...result,
+        ...(version !== undefined && { version }),
+        ...(name !== undefined && { appName: name }),
+      };
     }
     case 'appimage': {
       const header = archive ? await readPackedAppImage(file) : parseBinaryHeader(await readHead(file));
@@ -66,11 +80,16 @@ async function readContent(file: string, { kind, archive }: BundleName): Promise
   }
 }
 
+/** Where in a bundle of this kind its content is described. */
+export function placeOfContent(kind: BundleKind): string {
+  return kind === 'deb' ? 'its control data' : 'its header';
+}
+
 function content(fields: BundleContent): ContentResult {
   return { kind: 'content', ...fields };
 }
 
-function mismatch(reason: string): ContentResult {
+function mismatch(reason: string): ContentResult & { kind: 'mismatch' } {
   return { kind: 'mismatch', reason };
 }
 
@@ -91,10 +110,13 @@ function isPe(head: Buffer): boolean {
 /** @param metadata undefined where it is compressed in a way that cannot be read here */
 function packageContent(metadata: PackageMetadata | undefined): ContentResult {
   if (metadata === undefined) return content({});
+  const { version, name: packageName } = metadata;
+  if (/^(all|noarch)$/.test(metadata.arch))
+    return content({ version, packageName, everyArch: metadata.arch });
   const arch = parseArchWord(metadata.arch);
   if (arch === undefined)
     return mismatch(`is for the arch ${metadata.arch}, which Tauri's updater does not support`);
-  return content({ archs: [arch], version: metadata.version, packageName: metadata.name });
+  return content({ archs: [arch], version, packageName });
 }
 
 /**

@@ -2,31 +2,9 @@ import { basename } from 'node:path';
 import type { Issue } from '../../issue.ts';
 import type { TauriApp } from '../project/tauri-app.ts';
 import type { TauriConfig } from '../project/tauri-config.ts';
-import { parseBundleName, targetOfBundle } from './bundle-name.ts';
+import { parseBundleName } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
-import type { Candidate, LeftOut } from './choose-bundles.ts';
-
-/**
- * Decides about the bundles of one build that have no signature. Beside a signed one for the same platform they are
- * left out; otherwise they are an issue, as the platform would silently be missing from the release.
- */
-export function classifyUnsigned(
-  unsigned: readonly FoundBundle[],
-  signed: readonly FoundBundle[],
-  config: TauriConfig,
-): { readonly leftOut: readonly LeftOut[]; readonly issues: readonly Issue[] } {
-  const covered = new Set(signed.map(platformIn));
-  const beside = unsigned.filter((found) => covered.has(platformIn(found)));
-  const alone = unsigned.filter((found) => !covered.has(platformIn(found)));
-  return {
-    leftOut: beside.map(({ file }) => ({
-      file,
-      reason: 'it has no .sig',
-      usual: config.updaterArtifacts === 'v1Compatible', // for Tauri 1's updater only the archives are signed
-    })),
-    issues: alone.length === 0 ? [] : [unsignedIssue(alone, config)],
-  };
-}
+import type { Candidate } from './choose-bundles.ts';
 
 /** Two files for the same place, such as from a build with `--target` and one without. */
 export function ambiguousIssues(candidates: readonly Candidate[]): Issue[] {
@@ -58,30 +36,55 @@ export function onlyDmgIssue(file: string, config: TauriConfig): Issue {
 
 export interface NotFoundOptions {
   readonly app: TauriApp;
-  readonly targetFolder: string;
+  /** What was searched. */
+  readonly where: string;
   /** Other versions of the app that were found. */
   readonly otherVersions: readonly string[];
+  /** Signed files that were found, of any product and version. */
+  readonly otherSigned: readonly string[];
+  /** Whether it is a folder of downloaded files. */
+  readonly isDownload: boolean;
+  /** Whether there are debug builds only. */
+  readonly onlyDebug: boolean;
   /** Whether bundles had to be signed. */
   readonly signed: boolean;
 }
 
-export function notFoundIssue({ app, targetFolder, otherVersions, signed }: NotFoundOptions): Issue {
-  const { productName, version } = app;
+/** How many files a message names. */
+const MAX_NAMED = 12;
+
+export function notFoundIssue(options: NotFoundOptions): Issue {
+  const { app, where, otherSigned, signed } = options;
   const bundle = signed ? 'signed bundle' : 'bundle';
-  const alternative = signed ? ', or choose one with --version' : '';
-  const hint =
-    otherVersions.length > 0
-      ? `Found ${otherVersions.join(', ')} instead: build ${version}${alternative}.`
-      : 'Run `tauri build` first. If it builds into another folder, set CARGO_TARGET_DIR as for the build.';
+  const named = otherSigned.slice(0, MAX_NAMED).map((file) => basename(file));
+  const more = otherSigned.length > MAX_NAMED ? ` and ${otherSigned.length - MAX_NAMED} more` : '';
+  const instead = signed && named.length > 0 ? `; those there are: ${named.join(', ')}${more}` : '';
   return {
     id: 'bundle.not_found',
     code: 'usage',
-    message: `no ${bundle} of ${productName} ${version} found in ${targetFolder}`,
-    hint,
+    message: `no ${bundle} of ${app.productName} ${app.version} found in ${where}${instead}`,
+    hint: notFoundHint(options),
   };
 }
 
-function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): Issue {
+function notFoundHint(options: NotFoundOptions): string {
+  const { app, otherVersions, otherSigned, onlyDebug, signed } = options;
+  if (otherVersions.length > 0) {
+    const alternative = signed ? ', or choose one with --version' : '';
+    return `Found ${otherVersions.join(', ')} instead: build ${app.version}${alternative}.`;
+  }
+  if (signed && otherSigned.length > 0) {
+    return (
+      `Name and version are from ${app.config.file}: pass the --config of the build if it had one, ` +
+      'choose the project with --project, or list the files with --artifact.'
+    );
+  }
+  if (onlyDebug) return 'There are debug builds only, which are never published: build without --debug.';
+  if (options.isDownload) return 'Download the files of the jobs that built them into it first.';
+  return 'Run `tauri build` first. If it builds into another folder, set CARGO_TARGET_DIR as for the build.';
+}
+
+export function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): Issue {
   const files = unsigned.map(({ file }) => file).join(', ');
   const why = config.updaterArtifacts
     ? `although bundle.createUpdaterArtifacts is on in ${config.file}`
@@ -94,13 +97,22 @@ function unsignedIssue(unsigned: readonly FoundBundle[], config: TauriConfig): I
   };
 }
 
+export function unsignedKindIssue(unsigned: readonly FoundBundle[], config: TauriConfig): Issue {
+  const files = unsigned.map(({ file }) => file).join(', ');
+  const [{ file } = { file: '' }] = unsigned;
+  return {
+    id: 'bundle.unsigned_kind',
+    code: 'preflight_refused',
+    message:
+      `there is no .sig for ${files}, but another kind of bundle for the same platform is signed: ` +
+      'apps installed from it would be offered that kind, which they cannot install',
+    hint: `Sign it with \`tauri signer sign\`, remove it, or pass --allow-unsigned-kind. ${remedyFor(config)}`,
+    ...(unsigned.length === 1 && { file }),
+  };
+}
+
 function remedyFor({ updaterArtifacts }: TauriConfig): string {
   return updaterArtifacts
     ? 'Build again with TAURI_SIGNING_PRIVATE_KEY set.'
-    : 'Set bundle.createUpdaterArtifacts to true, and build again with TAURI_SIGNING_PRIVATE_KEY set.';
-}
-
-/** The platform as far as it is in the name. */
-function platformIn({ name }: FoundBundle): string {
-  return `${targetOfBundle(name.kind)}-${name.arch ?? ''}`;
+    : 'Set bundle.createUpdaterArtifacts to true in the configuration that it is built with, and build again with TAURI_SIGNING_PRIVATE_KEY set.';
 }

@@ -11,7 +11,7 @@ export async function prepareUnsigned(tree: BundleTree, packInto: string): Promi
   const packed: FoundBundle[] = [];
   for (const app of tree.unpackedApps) packed.push({ ...app, file: await packApp(app.file, packInto) });
   const bundles = [...tree.bundles, ...packed].map((found) => ({ ...found, signed: true }));
-  return { bundles, unpackedApps: [], orphans: [] };
+  return { bundles, unpackedApps: [], orphans: [], unknown: [] };
 }
 
 async function packApp(app: string, packInto: string): Promise<string> {

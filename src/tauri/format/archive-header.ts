@@ -6,10 +6,12 @@ import { readTar } from './tar-reader.ts';
 const MAX_PLIST_BYTES = 1024 * 1024;
 
 const PLIST = /^(?:\.\/)?[^/]+\.app\/Contents\/Info\.plist$/;
-const EXECUTABLE = /^(?:\.\/)?[^/]+\.app\/Contents\/MacOS\/([^/]+)$/;
+const EXECUTABLE = /^(?:\.\/)?([^/]+)\.app\/Contents\/MacOS\/([^/]+)$/;
 const APP_IMAGE = /^(?:\.\/)?[^/]+\.AppImage$/;
 
 export interface PackedApp {
+  /** Of its folder, without `.app`; undefined where there is no executable. */
+  readonly name: string | undefined;
   /** Of its executable; undefined when there is none, or several and no `Info.plist` names one. */
   readonly header: BinaryHeader | undefined;
   readonly version: string | undefined; // `CFBundleShortVersionString`
@@ -21,6 +23,7 @@ export interface PackedApp {
  */
 export async function readPackedApp(file: string): Promise<PackedApp> {
   let plist: { executable?: string | undefined; version?: string | undefined } | undefined;
+  let appName: string | undefined;
   const headers = new Map<string, BinaryHeader | undefined>();
   const enough = () => plist?.executable !== undefined && headers.has(plist.executable);
   await readTar(bytesOf(file), (path) => {
@@ -33,8 +36,9 @@ export async function readPackedApp(file: string): Promise<PackedApp> {
         enough,
       };
     }
-    const executable = EXECUTABLE.exec(path)?.[1];
+    const [, folder, executable] = EXECUTABLE.exec(path) ?? [];
     if (executable === undefined) return undefined;
+    appName ??= folder;
     return {
       bytes: HEAD_BYTES,
       take: (head) => headers.set(executable, parseBinaryHeader(head)),
@@ -42,7 +46,8 @@ export async function readPackedApp(file: string): Promise<PackedApp> {
     };
   });
   const name = plist?.executable ?? (headers.size === 1 ? [...headers.keys()][0] : undefined);
-  return { header: name === undefined ? undefined : headers.get(name), version: plist?.version };
+  const header = name === undefined ? undefined : headers.get(name);
+  return { name: appName, header, version: plist?.version };
 }
 
 /**

@@ -40,8 +40,8 @@ export async function readDebianPackage(file: string): Promise<PackageMetadata |
   );
   return {
     name: fieldOf(control, 'Package'),
-    version: fieldOf(control, 'Version'),
-    arch: fieldOf(control, 'Architecture'),
+    version: filledField(control, 'Version'),
+    arch: filledField(control, 'Architecture'),
   };
 }
 
@@ -69,8 +69,15 @@ async function readMember(file: FileHandle, at: number): Promise<Member> {
   return { name: header.slice(0, 16).trimEnd().replace(/\/$/, ''), start: at + HEADER_BYTES, size };
 }
 
+/** Empty for a product without letters and numbers, such as an emoji: tauri-bundler's package has no name then. */
 function fieldOf(control: string, name: string): string {
   const value = new RegExp(`^${name}:(.*)$`, 'im').exec(control)?.[1]?.trim();
-  if (!value) throw new Error(`its control data has no ${name}`);
+  if (value === undefined) throw new Error(`its control data has no ${name}`);
+  return value;
+}
+
+function filledField(control: string, name: string): string {
+  const value = fieldOf(control, name);
+  if (value === '') throw new Error(`its control data has no ${name}`);
   return value;
 }

@@ -23,15 +23,11 @@ export async function findTauriFolder(project: string): Promise<string> {
       hint: 'Choose one with --project.',
     });
   }
-  throw new OtaError(
-    'usage',
-    `no Tauri project found in ${project}: searched for ${CONFIG_NAMES.join(', ')}`,
-    {
-      hint:
-        'Pass its folder with --project, or list the files with --artifact TARGET-ARCH=FILE ' +
-        'or under "artifacts" in synckit-ota.config.json.',
-    },
-  );
+  throw new OtaError('usage', `no Tauri project found in ${project}`, {
+    hint:
+      'Pass its folder with --project, or list the files with --artifact TARGET-ARCH=FILE ' +
+      'or under "artifacts" in synckit-ota.config.json.',
+  });
 }
 
 /** All folders with a Tauri configuration; only one when it is the project itself or its `src-tauri`. */

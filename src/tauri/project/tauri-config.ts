@@ -74,7 +74,7 @@ export async function readTauriConfig(
   const pubkey = textOf(get(updater, 'pubkey'));
   return {
     file,
-    productName: trimmed(get(config, 'productName')),
+    productName: textOf(get(config, 'productName')) || undefined, // tauri-bundler keeps its blanks
     version: readVersion(file, { value: get(config, 'version'), source: sourceOf('version') }),
     wixVersion: trimmed(get(get(get(bundle, 'windows'), 'wix'), 'version')),
     pubkey: pubkey?.trim() ? { value: pubkey, source: sourceOf('plugins', 'updater', 'pubkey') } : undefined,

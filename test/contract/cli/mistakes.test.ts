@@ -39,14 +39,14 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     [...PUBLISH, '--artifact', 'linux-x86_64=unsigned.bin'],
     2,
     'unsigned.bin.sig does not exist',
-    'createUpdaterArtifacts',
+    'minisign -S',
   ],
   [
     'a folder as signature',
     [...PUBLISH, '--artifact', 'linux-x86_64=folder-sig.bin'],
     2,
     'folder-sig.bin.sig',
-    'Sign the bundle',
+    'minisign -S',
   ],
   [
     'an unknown platform',

@@ -274,16 +274,15 @@ describe('left out with a reason:', () => {
     });
   });
 
-  test('a bundle without a signature beside one that has it', async () => {
+  test('a bundle without a signature beside one of its kind that has it', async () => {
     const project = await copyProject();
-    await layOutBuild(project, 'linux');
-    await rm(release(project, 'deb/Note Taker_1.2.0_amd64.deb.sig'));
+    await layOutBuild(project, 'windows');
+    const german = release(project, 'msi/Note Taker_1.2.0_x64_de-DE.msi');
+    await write(german, msi());
     const { found, discovery } = await discover(project);
     expect(found).toHaveLength(2);
     expect(discovery).toMatchObject({
-      leftOut: [
-        { file: release(project, 'deb/Note Taker_1.2.0_amd64.deb'), reason: 'it has no .sig', usual: false },
-      ],
+      leftOut: [{ file: german, reason: 'it has no .sig', usual: false }],
       issues: [],
     });
   });

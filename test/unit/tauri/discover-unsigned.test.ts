@@ -96,6 +96,14 @@ describe('when signatures are not required', () => {
     expect(issue?.hint).toBe('Found 1.1.0 instead: build 1.2.0.');
   });
 
+  test('field 3: a bundle of a higher version is left out, as it was when nothing is published', async () => {
+    const project = await copyProject();
+    await layOutBuild(project, 'linux', UNSIGNED);
+    await layOutBuild(project, 'linux', { ...UNSIGNED, version: '1.3.0' });
+    const { found, issues } = await discoverUnsigned(project);
+    expect({ found: found.length, issues }).toEqual({ found: 3, issues: [] });
+  });
+
   test('a debug build is still left out', async () => {
     const project = await copyProject();
     await layOutBuild(project, 'linux', { ...UNSIGNED, profile: 'debug' });

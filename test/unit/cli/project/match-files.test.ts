@@ -57,15 +57,52 @@ describe('a pattern', () => {
   });
 
   test('matches neither folders nor signatures', async () => {
-    const project = await projectWith(APP, `${APP}.sig`, 'dist/App_dir.AppImage/a');
+    const project = await projectWith(APP, `${APP}.sig`, `${APP}.minisig`, 'dist/App_dir.AppImage/a');
     expect(await match(project, 'dist/App*')).toEqual([APP]);
     expect(await match(project, 'dist/App_dir.AppImage')).toEqual([]);
   });
 
   test('that is the path of a file matches it, whatever characters are in its name', async () => {
-    const project = await projectWith('dist/My App (x64) [1].exe', 'dist/My App x64 1.exe');
+    const project = await projectWith('dist/My App (x64) [1].exe', 'dist/My App (x64) 1.exe');
     expect(await match(project, 'dist/My App (x64) [1].exe')).toEqual(['dist/My App (x64) [1].exe']);
-    expect(await match(project, 'dist/My App (x64) [1]*')).toEqual(['dist/My App x64 1.exe']);
+  });
+});
+
+describe('field 4: only the documented wildcards of a pattern are special:', () => {
+  test.each([
+    ['Tari Universe (Alpha)_1.2.0_amd64.deb', 'dist/Tari Universe (Alpha)_*_amd64.deb'],
+    ['Tari Universe (Alpha)_1.2.0_amd64.deb', '*/Tari Universe (Alpha)_{1.2.0,1.3.0}_amd64.deb'],
+    ['Tari Universe (Alpha)_1.2.0_amd64.deb', 'dist/Tari Universe \\(Alpha\\)_*'],
+    ['C++ App_1.2.0.deb', 'dist/C++ App_*.deb'],
+    ['+(a).deb', 'dist/+(a)*'],
+    ['@(a|b).deb', 'dist/@(a|b)*'],
+    ['a?(x).deb', 'dist/a?(x)*'],
+    ['!urgent.deb', 'dist/!u*.deb'],
+    ['say "hi" for $5^2.deb', 'dist/say "hi" for $5^2*'],
+    ['x{1..3}.deb', 'dist/x{1..3}*'],
+    ['y{a}.deb', 'dist/y{a}*'],
+  ])('%s is found by %s', async (name, pattern) => {
+    const project = await projectWith(`dist/${name}`, 'dist/other.deb', 'dist/a.deb', 'dist/xa.deb');
+    expect(await match(project, pattern)).toEqual([`dist/${name}`]);
+  });
+
+  test('a pattern that starts with ! is no negation', async () => {
+    const project = await projectWith('!dist/App.deb', 'dist/App.deb');
+    expect(await match(project, '!dist/*.deb')).toEqual(['!dist/App.deb']);
+  });
+
+  test('a letter with an accent matches in both forms of Unicode, also in a folder', async () => {
+    const [composed, decomposed] = ['Caf\u00e9', 'Cafe\u0301'];
+    const file = `${decomposed}/${composed} ${decomposed}_1.2.0.deb`;
+    const project = await projectWith(file);
+    for (const pattern of [
+      `${composed}/${composed} ${composed}_*.deb`,
+      `**/${decomposed} ${composed}_{1.2.0,1}.deb`,
+    ]) {
+      expect(await match(project, pattern)).toEqual([file]);
+    }
+    await write(join(project, `${composed}/${composed} ${composed}_1.2.0.deb`), 'another file');
+    expect(await match(project, `*/${composed} ${composed}_*`)).toHaveLength(2);
   });
 });
 

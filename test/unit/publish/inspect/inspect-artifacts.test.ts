@@ -17,11 +17,14 @@ import { LINUX, MAC, WINDOWS, writeArtifact } from '../../../support/tauri/local
 
 const SIGN = 'Sign the bundle';
 
+/** Of a Tauri project that cannot be read. */
+const projectApp = async () => undefined;
+
 /** Inspects one file of a fresh folder, after it was made worse. */
 async function inspect(spoil: (file: string) => Promise<unknown>, options: Partial<InspectOptions> = {}) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
   await spoil(artifact.file);
-  const found = await inspectArtifacts([artifact], { version: '1.2.0', ...options });
+  const found = await inspectArtifacts([artifact], { version: '1.2.0', projectApp, ...options });
   return { ...found, artifact };
 }
 
@@ -78,7 +81,7 @@ describe('a file without a public key', () => {
 
 describe('field 6: a file with a signature that is no text', () => {
   const BINARY = Buffer.from('f1'.repeat(64), 'hex');
-  const withBinary = (options: Partial<InspectOptions> = {}) =>
+  const withBinary = (options: Partial<InspectOptions> = { projectApp: undefined }) =>
     inspect((file) => writeFile(`${file}.sig`, BINARY), options);
 
   test('has it sent as base64, with a warning', async () => {
@@ -90,7 +93,7 @@ describe('field 6: a file with a signature that is no text', () => {
 
   test('is refused where it is for Tauri, or checked against a key', async () => {
     const publicKey = parsePublicKey(generateKeyInProcess().publicKey);
-    for (const options of [{ forTauri: true }, { publicKey }]) {
+    for (const options of [{ projectApp }, { projectApp: undefined, publicKey }]) {
       const { issues, artifact } = await withBinary(options);
       expect(issues).toMatchObject([
         { id: 'signature.binary', code: 'preflight_refused', file: artifact.file },
@@ -216,11 +219,11 @@ describe('a file with a public key', () => {
     ['with the key', () => parsePublicKey(key.publicKey)],
     ['without a key', () => undefined],
   ])('that was signed under another name is not an issue but a warning, %s', async (_, publicKey) => {
-    const file = join(await tempFolder(), 'App.AppImage');
+    const file = join(await tempFolder(), 'App.app.tar.gz');
     await writeFile(file, bytes);
     await writeFile(`${file}.sig`, signature);
     // As a universal bundle: one file for two platforms.
-    const inputs = [LINUX, MAC].map((platform) => ({ ...platform, file }));
+    const inputs = [MAC, { ...MAC, arch: 'x86_64' } as const].map((platform) => ({ ...platform, file }));
     const { artifacts, issues, warnings } = await inspectArtifacts(inputs, {
       version: '1.2.0',
       publicKey: publicKey(),
@@ -228,7 +231,7 @@ describe('a file with a public key', () => {
     expect(artifacts).toHaveLength(2);
     expect(issues).toEqual([]);
     expect(warnings).toEqual([
-      `${file}.sig was made for a file named linux-x86_64.bin, not App.AppImage: fine if the file was renamed`,
+      `${file}.sig was made for a file named linux-x86_64.bin, not App.app.tar.gz: fine if the file was renamed`,
     ]);
   });
 });

@@ -31,7 +31,7 @@ describe('a packed macOS app', () => {
     ['after its executable', { ...executable, ...sidecar, ...plist }],
     ['between executables', { ...sidecar, ...plist, ...executable }],
   ])('is read if its Info.plist comes %s', async (_, entries) => {
-    expect(await readPackedApp(await packed(entries))).toEqual({ header, version: '1.2.0' });
+    expect(await readPackedApp(await packed(entries))).toEqual({ name: 'App', header, version: '1.2.0' });
   });
 
   test('may be universal', async () => {
@@ -43,11 +43,16 @@ describe('a packed macOS app', () => {
   });
 
   test('without an Info.plist has its only executable, and no version', async () => {
-    expect(await readPackedApp(await packed(executable))).toEqual({ header, version: undefined });
+    expect(await readPackedApp(await packed(executable))).toEqual({
+      name: 'App',
+      header,
+      version: undefined,
+    });
   });
 
   test('with several executables and none named in an Info.plist has no header', async () => {
     expect(await readPackedApp(await packed({ ...executable, ...sidecar }))).toEqual({
+      name: 'App',
       header: undefined,
       version: undefined,
     });
@@ -62,7 +67,7 @@ describe('a packed macOS app', () => {
     const big = { 'App.app/Contents/Resources/z': randomBytes(2_000_000) };
     const file = await packed({ ...plist, ...executable, ...big });
     await truncate(file, 1_000_000);
-    expect(await readPackedApp(file)).toEqual({ header, version: '1.2.0' });
+    expect(await readPackedApp(file)).toEqual({ name: 'App', header, version: '1.2.0' });
   });
 
   test.each<[string, (file: string) => Promise<unknown>, RegExp]>([
