@@ -2,18 +2,19 @@ import { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
 import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
-import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
+import { type CheckedSignatures, checkSignatures } from './inspect/check-signatures.ts';
 import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput } from './inspect/local-artifact.ts';
-import { type Plan, plan, requestIssues } from './plan/plan.ts';
-import { liveBefore } from './plan/previous-release.ts';
+import { askingFor } from './plan/asking-for.ts';
+import { type Plan, plan, requestIssues, routedFields } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
 import { type Compatibility, checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
+import { knownKeys } from './server-state/known-keys.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
 import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
 import { verifyRelease } from './verify/verify-release.ts';
@@ -24,7 +25,6 @@ export interface PublishRequest extends ReleaseRequest {
   readonly discovered?: boolean;
   /** Discovered files that are not published. */
   readonly leftOut?: readonly LeftOut[];
-  readonly publicKey?: PublicKey | undefined;
   /** Issues that were found before, to be reported with the others. */
   readonly issues?: readonly Issue[];
   /** Concurrent uploads and downloads. */
@@ -47,7 +47,6 @@ export interface PublishResult {
   readonly requests?: readonly string[];
 }
 
-const NOT_CHECKED = 'signatures were not checked, because no public key is known: pass --pubkey';
 const NOT_VERIFIED = 'the served files are not verified, because no slug is known: pass --slug';
 
 /**
@@ -58,35 +57,37 @@ const NOT_VERIFIED = 'the served files are not verified, because no slug is know
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;
   const inspection = await inspectArtifacts(request.artifacts, {
-    publicKey: request.publicKey,
-    version: request.version,
     signal: publisher.signal,
     onHashing: (file) => report({ type: 'hashing', file }),
   });
   const decision = await decide(publisher, request, inspection);
-  const { server, leftOut } = decision;
+  const { server, leftOut, signatures } = decision;
   const { slug } = decision.plan;
   for (const item of leftOut) report({ type: 'left_out', leftOut: item });
-  const previousVersion = liveBefore(server.releases, request)?.version;
-  const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
   const warnings = [
     ...leftOut.filter(({ usual }) => !usual).map(({ file, reason }) => `left out: ${file} (${reason})`),
+    ...signatures.warnings,
     ...inspection.warnings,
-    ...(publicKey === undefined ? [NOT_CHECKED] : []),
     ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decision.plan.warnings,
   ];
   for (const message of warnings) report({ type: 'warning', message });
   if (request.dryRun) {
-    const preview = { ...request, appId: publisher.appId, previousVersion };
+    const { artifacts, release } = decision.plan;
+    const existing = release.kind === 'existing' ? release.existing : undefined;
+    const askAs = askingFor(routedFields(request, existing), artifacts, server);
+    const preview = { ...request, appId: publisher.appId, askAs };
     return { ...planned(decision.plan), warnings, requests: previewRequests(decision.plan, preview) };
   }
   const { concurrency } = request;
   const outcome = await executePlan(publisher, decision.plan, {
     request,
     server,
-    verify: (release, files) =>
-      verifyRelease(publisher, { release, files, slug, publicKey, previousVersion, concurrency }),
+    verify: (release, files) => {
+      const keys = knownKeys(request, server);
+      const askAs = askingFor(release, files, server);
+      return verifyRelease(publisher, { release, files, slug, keys, askAs, concurrency });
+    },
   });
   return { ...outcome, slug, warnings };
 }
@@ -104,6 +105,7 @@ interface Decision {
   readonly plan: Plan;
   readonly server: ServerState;
   readonly leftOut: readonly LeftOut[];
+  readonly signatures: CheckedSignatures;
 }
 
 /**
@@ -115,8 +117,11 @@ async function decide(
   request: PublishRequest,
   inspection: Inspection,
 ): Promise<Decision> {
-  const local = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
-  if (!isVersion(request.version)) throwIssues(local);
+  const { version } = request;
+  const found = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
+  if (!isVersion(version)) throwIssues(found);
+  const ownKeys = await checkSignatures(inspection, { keys: knownKeys(request), version });
+  const local = [...found, ...ownKeys.issues];
   // Issues that are already known are not held back by a slow server.
   const reader = local.length > 0 ? { ...publisher, retry: new Retry({ maxAttempts: 1 }) } : publisher;
   const { compatible, server } = await readServer(reader, request, inspection).catch((error) => {
@@ -124,7 +129,8 @@ async function decide(
     throw error;
   });
   const result = plan(request, compatible.artifacts, server);
-  const issues = [...local, ...compatible.issues, ...issuesOf(result)];
+  const signatures = await checkSignatures(inspection, { keys: knownKeys(request, server), version });
+  const issues = [...found, ...signatures.issues, ...compatible.issues, ...issuesOf(result)];
   if (request.dryRun && issues.length > 0) {
     const files = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
@@ -135,6 +141,7 @@ async function decide(
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
     server,
     leftOut: [...(request.leftOut ?? []), ...compatible.leftOut],
+    signatures,
   };
 }
 

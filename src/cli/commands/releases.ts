@@ -1,5 +1,6 @@
 import { OtaError } from '../../errors.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { publicKeyIdOf } from '../../protocol/minisign.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
 import { listedName } from '../../publish/server-state/server-state.ts';
 import type { Context } from '../context.ts';
@@ -13,6 +14,8 @@ import type {
   ReleasesShowOptions,
   ReleasesYankOptions,
 } from './releases-command.ts';
+
+type StrandingOptions = Pick<ReleasesYankOptions, 'allowStranding'>;
 
 /** api.md, "List Releases". */
 export async function runReleasesList(options: ReleasesListOptions, context: Context): Promise<void> {
@@ -61,7 +64,7 @@ export async function runReleasesRestore(
 }
 
 interface StatusChange {
-  readonly options: RemoteOptions;
+  readonly options: RemoteOptions & StrandingOptions;
   readonly context: Context;
   readonly idOrVersion: string;
   readonly status: 'published' | 'yanked';
@@ -76,7 +79,9 @@ async function setStatus({ options, context, idOrVersion, status }: StatusChange
         hint: 'Delete it with `synckit-ota releases delete`, or publish a higher version.',
       });
     }
-    const release = await retry.run(() => client.updateRelease(appId, id, { status }));
+    const allowed = options.allowStranding && capabilities.extensions.includes('key-routing');
+    const change = { status, ...(allowed && { allow_stranding: true }) };
+    const release = await retry.run(() => client.updateRelease(appId, id, change));
     context.output.document(release);
     return release;
   });
@@ -90,10 +95,17 @@ export async function runReleasesDelete(
 ): Promise<void> {
   await withReleases(options, context, async (releases, { client, retry, appId }) => {
     const release = requireRelease(releases, idOrVersion);
-    await retry.run(() => client.deleteRelease(appId, release.id));
+    const allowStranding = options.allowStranding && (await canRoute({ client, retry }));
+    await retry.run(() => client.deleteRelease(appId, release.id, { allowStranding }));
     context.output.document({ deleted: release });
     context.output.result(`Deleted ${release.version} (${release.id}).`);
   });
+}
+
+/** A server without the extension `key-routing` withdraws any release. */
+async function canRoute({ client, retry }: Pick<AppRemote, 'client' | 'retry'>): Promise<boolean> {
+  const capabilities = await retry.run(() => client.capabilities());
+  return capabilities?.extensions.includes('key-routing') ?? false;
 }
 
 async function withReleases<T>(
@@ -116,7 +128,22 @@ function describe(release: ReleaseResponse): string {
     `sha256:${artifact.sha256}`,
   ]);
   const notes = release.notes ? [release.notes] : [];
-  return [`${release.version}  ${release.pub_date ?? ''}  ${release.id}`, ...notes, formatTable(artifacts)]
+  const heading = `${release.version}  ${release.pub_date ?? ''}  ${release.id}`;
+  return [heading, ...routingLines(release), ...notes, formatTable(artifacts)]
     .filter((part) => part !== '')
     .join('\n');
+}
+
+/** Extension `key-routing`. */
+function routingLines({
+  signing_key_id: signing,
+  embedded_pubkey: embedded,
+  requires,
+}: ReleaseResponse): string[] {
+  const carried = publicKeyIdOf(embedded ?? '');
+  const keys = [
+    ...(signing ? [`signed with key ${signing}`] : []),
+    ...(carried === undefined ? [] : [`carries key ${carried}`]),
+  ];
+  return [keys.join(', '), requires ? `offered from ${requires} on` : ''];
 }

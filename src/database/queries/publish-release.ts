@@ -165,6 +165,7 @@ export async function updateRelease(
       ...(notes !== undefined && { notes }),
       ...(status !== undefined && { status }),
       ...(embeddedPubkey !== undefined && { embedded_pubkey: embeddedPubkey }),
+      ...(allowStranding && status === undefined && { allow_stranding: 1 }), // for files that it gets later
     };
     if (Object.keys(change).length === 0) return { kind: 'updated' };
     if (!allowStranding && status !== undefined && status !== release.status) {

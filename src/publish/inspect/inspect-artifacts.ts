@@ -1,12 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Checked, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
-import { checkSignature, otherFile } from './check-signature.ts';
+import { type HashedArtifact, otherFile } from './check-signature.ts';
 import { type FileHashes, hashFile, unreadable } from './hash-file.ts';
 import type { ArtifactInput, InspectOptions, LocalArtifact } from './local-artifact.ts';
 
 export interface Inspection {
   readonly artifacts: readonly LocalArtifact[];
+  /** The BLAKE2b-512 of each file, which signatures are made of. */
+  readonly prehashes: ReadonlyMap<string, Buffer>;
   readonly issues: readonly Issue[];
   readonly warnings: readonly string[];
 }
@@ -18,40 +20,30 @@ export async function presenceIssues(inputs: readonly ArtifactInput[]): Promise<
   return found.flatMap(issuesOf);
 }
 
-/** Reads, hashes and checks all files before anything is sent, and finds every issue in one pass. */
+/**
+ * Reads and hashes all files before anything is sent, and finds every issue in one pass. Signatures are verified later
+ * (`checkSignatures`), because the server may know the keys that they are made with.
+ */
 export async function inspectArtifacts(
   inputs: readonly ArtifactInput[],
   options: InspectOptions,
 ): Promise<Inspection> {
   const inspector = new Inspector(options);
   const artifacts: LocalArtifact[] = [];
+  const prehashes = new Map<string, Buffer>();
   const issues: Issue[] = [];
   const warnings: string[] = [];
   for (const input of inputs) {
     const inspected = await inspector.inspect(input);
-    issues.push(...(inspected.kind === 'ok' ? inspected.value.issues : inspected.issues));
+    issues.push(...issuesOf(inspected));
     if (inspected.kind === 'refused') continue;
-    artifacts.push(inspected.value.artifact);
-    warnings.push(...inspected.value.warnings);
+    const { blake2b512, ...artifact } = inspected.value;
+    artifacts.push(artifact);
+    prehashes.set(artifact.file, blake2b512);
+    const renamed = otherFile(artifact);
+    if (renamed !== undefined) warnings.push(renamed);
   }
-  return { artifacts, issues, warnings: [...new Set(warnings)] };
-}
-
-/** The same for a single file. */
-export async function inspectArtifact(
-  input: ArtifactInput,
-  options: InspectOptions,
-): Promise<Checked<InspectedArtifact>> {
-  const inspected = await new Inspector(options).inspect(input);
-  const issues = inspected.kind === 'ok' ? inspected.value.issues : [];
-  return issues.length > 0 ? refused(...issues) : inspected;
-}
-
-export interface InspectedArtifact {
-  readonly artifact: LocalArtifact;
-  /** With its signature. */
-  readonly issues: readonly Issue[];
-  readonly warnings: readonly string[];
+  return { artifacts, prehashes, issues, warnings: [...new Set(warnings)] };
 }
 
 class Inspector {
@@ -64,24 +56,12 @@ class Inspector {
   }
 
   /** Refuses a file that cannot be read or has no signature. */
-  async inspect(input: ArtifactInput): Promise<Checked<InspectedArtifact>> {
+  async inspect(input: ArtifactInput): Promise<Checked<HashedArtifact>> {
     const found = await findFile(input);
     if (found.kind === 'refused') return found;
     const hashes = await this.#hash(input.file);
     if (hashes.kind === 'refused') return hashes;
-    const { sha256, blake2b512 } = hashes.value;
-    const artifact = { ...input, ...found.value, sha256 };
-    const issue = await checkSignature({ ...artifact, blake2b512 }, this.#options);
-    const renamed = otherFile(artifact);
-    const hasKey = this.#options.publicKey !== undefined;
-    return ok({
-      artifact,
-      issues: issue !== undefined && hasKey ? [issue] : [],
-      warnings: [
-        ...(issue !== undefined && !hasKey ? [issue.message] : []),
-        ...(renamed === undefined ? [] : [renamed]),
-      ],
-    });
+    return ok({ ...input, ...found.value, ...hashes.value });
   }
 
   async #hash(file: string): Promise<Checked<FileHashes>> {

@@ -1,4 +1,3 @@
-import type { PublicKey } from '../../protocol/minisign.ts';
 import type { Platform } from '../../protocol/platform.ts';
 
 /** A file and the platform it is for. */
@@ -18,10 +17,6 @@ export interface LocalArtifact extends ArtifactInput {
 }
 
 export interface InspectOptions {
-  /** The app's key, to check each signature against. */
-  readonly publicKey?: PublicKey | undefined;
-  /** The version a trusted comment must name, if it names one. */
-  readonly version: string;
   readonly onHashing?: (file: string) => void;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,11 +1,13 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { formatKeyId } from '../../protocol/minisign.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
-import { type ServerState, storedPlatforms } from '../server-state/server-state.ts';
+import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
 import { highestLive } from './previous-release.ts';
+import { signingKeyOf } from './signing-key.ts';
 
 /** What a publish may do, and a person should know. */
 export function planWarnings(
@@ -20,7 +22,23 @@ export function planWarnings(
     ...keptSignatureWarnings(artifacts, server),
     ...(existing ? existingWarnings(request, existing, missingNames(request.expect ?? [], platforms)) : []),
     ...versionWarnings(request, server),
+    ...handoverWarnings(request, artifacts, server),
   ];
+}
+
+/** What comes after a release that hands over to another key. */
+function handoverWarnings(
+  { version, embeddedKey }: ReleaseRequest,
+  artifacts: readonly LocalArtifact[],
+  server: ServerState,
+): string[] {
+  const from = signingKeyOf(artifacts);
+  const to = embeddedKey && formatKeyId(embeddedKey.keyId);
+  if (from === undefined || to === undefined || from === to) return [];
+  const next = supports(server, 'key-routing')
+    ? `sign the next release with ${to}; apps that have not installed ${version} are led over it`
+    : `sign the next release with ${to}, once all apps have installed ${version}: this server cannot lead the others over it`;
+  return [`${version} hands over from key ${from} to key ${to}, which its build carries: ${next}`];
 }
 
 function slugWarnings({ slug }: ReleaseRequest, server: ServerState): string[] {
