@@ -32,6 +32,7 @@ export function askingVersions(
   const versions = [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
   const routed: RoutedPlatforms<RoutedFile> = routePlatforms(live, versions);
   const lower = versions
+    .filter((one) => [STABLE, channel].includes(one.channel))
     .map((one) => one.version)
     .filter((one) => compareVersions(one, version) < 0)
     .sort((a, b) => compareVersions(b, a));
