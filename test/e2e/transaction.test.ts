@@ -245,7 +245,7 @@ const HELP = {
     '--draft',
     '--channel <name>',
     '--allow-lower',
-    '--allow-key-change',
+    '--allow-stranding',
     '--rollback-on-failure',
     '--artifact <platform=file>',
     'finish',

@@ -62,7 +62,7 @@ function mixedKeys(artifacts: readonly LocalArtifact[], ids: readonly string[]):
 function notAccepted(signing: string, accepted: readonly string[], server: ServerState): Issue {
   const message = `signed with key ${signing}, but for this app the server accepts only ${accepted.join(', ')}`;
   const hint = supports(server, 'key-routing')
-    ? `Sign it with an accepted key. To change keys, first publish a release that is signed with an accepted key and carries ${signing}; or have the server's operator add the key with \`synckit-ota apps set-key\`.`
+    ? `Sign it with an accepted key. To change keys, first publish a release that is signed with an accepted key and carries ${signing}; or have the server's operator set the key with \`synckit-ota apps set-key\`.`
     : 'Sign it with an accepted key, or have the server updated: this one cannot change the key of an app.';
   return refusal('signature.not_accepted', message, hint);
 }
