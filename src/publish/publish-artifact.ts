@@ -5,6 +5,7 @@ import type { PublicKey } from '../protocol/minisign.ts';
 import { checkSignatures } from './inspect/check-signatures.ts';
 import { inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput, LocalArtifact } from './inspect/local-artifact.ts';
+import { knownKeys } from './known-keys.ts';
 import { checkExistingRelease } from './plan/existing-release.ts';
 import { type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
 import { checkStorable } from './plan/server-compatibility.ts';
@@ -12,7 +13,6 @@ import { signingKeyIssues } from './plan/signing-key.ts';
 import { strandingIssues } from './plan/stranding.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';
-import { knownKeys } from './server-state/known-keys.ts';
 import { readExtensions, readServerState, type ServerState, supports } from './server-state/server-state.ts';
 import { uploadArtifact } from './upload/upload-artifact.ts';
 

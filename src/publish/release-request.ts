@@ -1,5 +1,5 @@
-import type { RequestedKeys } from './server-state/known-keys.ts';
 import type { Sourced } from '../tauri/project/tauri-config.ts';
+import type { RequestedKeys } from './known-keys.ts';
 
 /** The release to publish, before anything is known about the server. */
 export interface ReleaseRequest extends RequestedKeys {

@@ -11,7 +11,7 @@ import {
   verifySignature,
 } from '../../protocol/minisign.ts';
 import { platformName } from '../../protocol/platform.ts';
-import { type KnownKeys, keyFor } from '../../protocol/routing/known-keys.ts';
+import { type KnownKeys, keyFor } from '../known-keys.ts';
 import type { LocalArtifact } from './local-artifact.ts';
 
 const SIGN_AGAIN = 'Sign the file again: it has to be signed after its last change.';

@@ -1,6 +1,6 @@
 import type { Issue } from '../../issue.ts';
 import { parseSignature } from '../../protocol/minisign.ts';
-import { type KnownKeys, keyFor } from '../../protocol/routing/known-keys.ts';
+import { type KnownKeys, keyFor } from '../known-keys.ts';
 import { checkSignature, type SignatureOptions } from './check-signature.ts';
 import type { Inspection } from './inspect-artifacts.ts';
 

@@ -66,7 +66,7 @@ function verification(
   };
   const checkAs = (one: Platform) => {
     const asking = askAs(one);
-    return asking.kind === 'nobody' ? [] : [check(asking.version, one)];
+    return asking.kind === 'no_version' ? [] : [check(asking.version, one)];
   };
   const offered = checkAs(platform);
   return [

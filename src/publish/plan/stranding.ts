@@ -71,8 +71,8 @@ function adviceOn({
 }
 
 /**
- * The public key is built into apps: those that were not told of another one reject what is not signed with the key of
- * the release before. Signatures in another format than minisign's are ignored.
+ * The public key is built into apps: unless that one handed over to another, they reject what is not signed
+ * with the key of the release before. Signatures in another format than minisign's are ignored.
  */
 function keyChangeIssues(going: GoingLive, server: ServerState): Issue[] {
   const { version, files } = going;

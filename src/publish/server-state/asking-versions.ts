@@ -9,10 +9,10 @@ import type { AppFiles } from '../../protocol/routing/stranded-versions.ts';
 import { stepFor } from '../../protocol/routing/update-steps.ts';
 import { compareVersions, LOWEST_VERSION, precedenceOf } from '../../protocol/version.ts';
 
-/** The version to ask as, for a platform, to be offered a release; `nobody` when no version is offered it. */
+/** The version to ask as, for a platform, to be offered a release; `no_version` when no version is offered it. */
 export type AskingVersion =
   | { readonly kind: 'version'; readonly version: string }
-  | { readonly kind: 'nobody' };
+  | { readonly kind: 'no_version' };
 
 export type AskingVersions = (platform: Platform) => AskingVersion;
 
@@ -44,7 +44,7 @@ export function askingVersions(
     if (known !== undefined) return { kind: 'version', version: known };
     const step = steps.findLast(({ release }) => isOffered(release));
     return step === undefined
-      ? { kind: 'nobody' }
+      ? { kind: 'no_version' }
       : { kind: 'version', version: step.from ?? LOWEST_VERSION };
   };
 }

@@ -76,7 +76,7 @@ function withUncachedVersion({ askAs, askWithoutTypeAs, ...expected }: ExpectedU
 }
 
 function uncached(asking: AskingVersion = AS_LOWEST): AskingVersion {
-  if (asking.kind === 'nobody') return asking;
+  if (asking.kind === 'no_version') return asking;
   const version = `${precedenceOf(asking.version)}+${randomBytes(4).toString('hex')}`;
   return isVersion(version) ? { kind: 'version', version } : asking;
 }
@@ -85,7 +85,7 @@ async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Pr
   const { slug, version, releaseId } = expected;
   const offer = await checkForVersion(publisher, expected);
   const ownUrl = publisher.client.downloadUrl(slug, releaseId, expected);
-  if (offer.kind === 'to_nobody') return fetchAndCompare(publisher, expected, ownUrl);
+  if (offer.kind === 'to_no_version') return fetchAndCompare(publisher, expected, ownUrl);
   if (offer.kind !== 'offered') return offer;
   const { update } = offer;
   if (isHigher(update.version, version)) return fetchAndCompare(publisher, expected, ownUrl);
@@ -111,7 +111,7 @@ async function checkWithoutBundleType(
   if (bundleType === undefined) return undefined;
   const { bundleType: _, askWithoutTypeAs: askAs, ...platform } = expected;
   const offer = await checkForVersion(publisher, { ...platform, ...withoutBundleType(expected), askAs });
-  if (offer.kind === 'to_nobody') return undefined;
+  if (offer.kind === 'to_no_version') return undefined;
   if (offer.kind !== 'offered') return offer;
   const { update } = offer;
   const file = isHigher(update.version, version) ? expected : offeredFile(update, expected);
@@ -122,13 +122,13 @@ async function checkWithoutBundleType(
 type Offer =
   | { readonly kind: 'offered'; readonly update: UpdateResponse }
   /** There is no version to ask as. */
-  | { readonly kind: 'to_nobody' }
+  | { readonly kind: 'to_no_version' }
   | NotVerified;
 
 /** The update that apps on a lower version are offered, if it is usable and not older than expected. */
 async function checkForVersion(publisher: Publisher, expected: ExpectedUpdate): Promise<Offer> {
   const { slug, version, askAs = AS_LOWEST } = expected;
-  if (askAs.kind === 'nobody') return { kind: 'to_nobody' };
+  if (askAs.kind === 'no_version') return { kind: 'to_no_version' };
   const result = await check(publisher, expected, askAs.version);
   if (result.kind === 'unknown_slug') return notYet(`the server has no app with the slug ${slug}`);
   if (result.kind === 'no_update') return notYet('no update is offered');

@@ -3,7 +3,7 @@ import { OtaError } from '../../errors.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
-import { type KnownKeys, keyFor } from '../../protocol/routing/known-keys.ts';
+import { type KnownKeys, keyFor } from '../known-keys.ts';
 import type { Publisher } from '../publisher.ts';
 import type { AskingVersions } from '../server-state/asking-versions.ts';
 import { type PublishedFile, unverified, type VerifiedFile } from '../server-state/published-file.ts';

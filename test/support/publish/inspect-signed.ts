@@ -2,7 +2,7 @@ import type { Issue } from '../../../src/issue.ts';
 import { checkSignatures } from '../../../src/publish/inspect/check-signatures.ts';
 import { inspectArtifacts } from '../../../src/publish/inspect/inspect-artifacts.ts';
 import type { ArtifactInput, LocalArtifact } from '../../../src/publish/inspect/local-artifact.ts';
-import { knownKeys, type RequestedKeys } from '../../../src/publish/server-state/known-keys.ts';
+import { knownKeys, type RequestedKeys } from '../../../src/publish/known-keys.ts';
 
 export interface InspectedAndVerified {
   readonly artifacts: readonly LocalArtifact[];

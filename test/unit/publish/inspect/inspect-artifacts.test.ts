@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_SIGNATURE_LENGTH } from '../../../../src/protocol/messages.ts';
 import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
-import type { RequestedKeys } from '../../../../src/publish/server-state/known-keys.ts';
+import type { RequestedKeys } from '../../../../src/publish/known-keys.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { inspectSigned as inspectFiles } from '../../../support/publish/inspect-signed.ts';
 import {

@@ -114,7 +114,7 @@ describe('field 1: a release is published', () => {
     expect(issues(releases, publishing)).toEqual([]);
   });
 
-  test('with its keys, what it requires and whom it may strand', () => {
+  test('with its keys, what it requires, and that it may strand versions', () => {
     const request = { requires: '1.0.0', allowStranding: true };
     const { release: created } = requireOk(planned([FIRST], { signed: K, carries: K2, request }));
     expect(created).toEqual({
@@ -324,7 +324,7 @@ describe('field 1: the key of the files', () => {
     }
   });
 
-  test('does not matter where a signature is of another scheme', () => {
+  test('does not matter where a signature belongs to another scheme', () => {
     const files = [artifact(LINUX, { signature: 'of another scheme' })];
     expect(issuesOf(plan({ ...REQUEST, slug: 'my-app' }, files, { ...OURS, releases: [FIRST] }))).toEqual([]);
   });
@@ -366,7 +366,7 @@ describe('field 1: a release that exists', () => {
     ]);
   });
 
-  test('is told the key that it carries, if it is a draft that was created without', () => {
+  test('gets the key that it carries, if it is a draft that was created without', () => {
     const { embedded_pubkey: _, ...unaware } = DRAFT;
     const recorded = (existing: ReleaseResponse, server: Partial<ServerState> = {}) =>
       requireOk(planned([FIRST, existing], { signed: K, carries: K2, platforms: [MAC], server })).keyToRecord;

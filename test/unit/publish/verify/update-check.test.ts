@@ -41,7 +41,7 @@ describe('checking for an update', () => {
   });
 
   test.each([
-    ['nothing is published for the platform', none, /nothing is published for linux-x86_64/],
+    ['nothing is published for the platform', none, /nothing is offered for linux-x86_64/],
     [
       'the newest is not newer',
       () => HttpResponse.json({ ...OFFER, version: '1.1.0' }),

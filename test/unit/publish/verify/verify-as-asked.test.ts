@@ -95,7 +95,7 @@ describe('the served update is verified', () => {
   });
 
   test('field 1: by its own address, if it is offered to no version', async () => {
-    const { verdict, asked } = await verify({ askAs: { kind: 'nobody' } }, {});
+    const { verdict, asked } = await verify({ askAs: { kind: 'no_version' } }, {});
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
     expect(asked).toEqual([]);
   });
