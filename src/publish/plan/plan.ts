@@ -128,7 +128,8 @@ function keyIssues(
   const issues = signingKeyIssues(request, artifacts, server);
   // Our server checks again what goes live later.
   const later = visibility.kind === 'ok' && visibility.value === 'later' && supports(server, 'key-routing');
-  if (issues.length > 0 || request.allowStranding || uploads.length === 0 || later) return issues;
+  if (visibility.kind === 'refused' || later) return issues;
+  if (issues.length > 0 || request.allowStranding || uploads.length === 0) return issues;
   const existing = findRelease(server.releases, request.version);
   const inDraft = existing?.status === 'draft' ? signedFilesOf(existing) : [];
   const files = mergedFiles(uploads, inDraft);

@@ -49,7 +49,8 @@ function wouldStrand(going: GoingLive, strandings: readonly Stranding[], after: 
     .map(({ embeddedKeyId }) => embeddedKeyId)
     .filter((id) => id !== undefined && id !== signing);
   const keys = [...new Set(carried)].join(' and ');
-  const message = `${version} would leave apps behind: ${describeStranding(strandings)}`;
+  const signed = signing === undefined ? '' : `, signed with key ${signing},`;
+  const message = `${version}${signed} would leave apps behind: ${describeStranding(strandings)}`;
   return issue(message, `${adviceOn({ keys, signing, requires })}; or ${ANYWAY}.`);
 }
 
