@@ -129,10 +129,11 @@ function keyIssues(
   // Our server checks again what goes live later.
   const later = visibility.kind === 'ok' && visibility.value === 'later' && supports(server, 'key-routing');
   if (visibility.kind === 'refused' || later) return issues;
-  if (issues.length > 0 || request.allowStranding || uploads.length === 0) return issues;
+  if (issues.length > 0 || request.allowStranding) return issues;
   const existing = findRelease(server.releases, request.version);
   const inDraft = existing?.status === 'draft' ? signedFilesOf(existing) : [];
   const files = mergedFiles(uploads, inDraft);
+  if (files.length === 0) return [];
   return strandingIssues({ ...routedFields(request, existing), files }, server);
 }
 
