@@ -3,6 +3,7 @@ import { formatKeyId } from '../../protocol/minisign.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
+import { describeKey, otherBuildHint } from '../known-keys.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
@@ -33,12 +34,15 @@ function handoverWarnings(
   server: ServerState,
 ): string[] {
   const from = signingKeyOf(artifacts);
-  const to = embeddedKey && formatKeyId(embeddedKey.keyId);
-  if (from === undefined || to === undefined || from === to) return [];
+  if (from === undefined || embeddedKey === undefined) return [];
+  const to = formatKeyId(embeddedKey.keyId);
+  if (from === to) return [];
   const next = supports(server, 'key-routing')
     ? `sign the next release with ${to}; apps that have not installed ${version} are led over it`
     : `sign the next release with ${to}, once all apps have installed ${version}: this server cannot lead the others over it`;
-  return [`${version} hands over from key ${from} to key ${to}, which its build carries: ${next}`];
+  return [
+    `${version} hands over from key ${from} to key ${describeKey(embeddedKey)}, which its build carries: ${next}.${otherBuildHint(embeddedKey)}`,
+  ];
 }
 
 function slugWarnings({ slug }: ReleaseRequest, server: ServerState): string[] {

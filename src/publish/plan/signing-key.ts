@@ -1,8 +1,9 @@
 import type { Issue, IssueId } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import { formatKeyId, publicKeyIdOf, signingKeyIdOf } from '../../protocol/minisign.ts';
+import { formatKeyId, type PublicKey, publicKeyIdOf, signingKeyIdOf } from '../../protocol/minisign.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
+import { describeKey, otherBuildHint } from '../known-keys.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { highestLive, keyIdsOf } from './previous-release.ts';
@@ -36,8 +37,8 @@ export function signingKeyIssues(
 
 /** Of a build that is known to carry another key, without `--pubkey` to say that it is meant. */
 function unexpectedKey(request: ReleaseRequest, signing: string, server: ServerState): Issue[] {
-  const carried = request.embeddedKey && formatKeyId(request.embeddedKey.keyId);
-  if (carried === undefined || carried === signing) return [];
+  const { embeddedKey: carried } = request;
+  if (carried === undefined || formatKeyId(carried.keyId) === signing) return [];
   const before = server.releases.filter(
     ({ status, version }) => status !== 'draft' && precedenceOf(version) !== precedenceOf(request.version),
   );
@@ -67,27 +68,29 @@ function notAccepted(signing: string, accepted: readonly string[], server: Serve
   return refusal('signature.not_accepted', message, hint);
 }
 
-function firstCarriesOther(version: string, signing: string, carried: string): Issue {
+function firstCarriesOther(version: string, signing: string, carried: PublicKey): Issue {
+  const id = formatKeyId(carried.keyId);
   const message =
-    `signed with key ${signing}, but the build carries key ${carried}, and nothing was published before: ` +
-    `users of ${version} could not verify another release that is signed with ${signing}`;
+    `signed with key ${signing}, but the build's public key is ${describeKey(carried)}, and nothing was published ` +
+    `before: users of ${version} could not verify another release that is signed with ${signing}`;
   const hint =
-    `Sign it with the private key of ${carried}, or build it with the public key of ${signing}. ` +
-    `If apps carry ${signing} already, and ${version} hands over to ${carried}, pass the public key of ${signing} as --pubkey.`;
+    `Sign it with the private key of ${id}, or build it with the public key of ${signing}.${otherBuildHint(carried)} ` +
+    `If apps carry ${signing} already, and ${version} hands over to ${id}, pass the public key of ${signing} as --pubkey.`;
   return refusal('release.carries_other_key', message, hint);
 }
 
 function unknownKey(
   request: ReleaseRequest,
-  { signing, carried }: { readonly signing: string; readonly carried: string },
+  { signing, carried }: { readonly signing: string; readonly carried: PublicKey },
   before: readonly ReleaseResponse[],
 ): Issue {
   const live = highestLive(before, request);
   const ofLive = live && publicKeyIdOf(live.embedded_pubkey ?? '');
   const trusted = live === undefined ? [] : ofLive === undefined ? [...keyIdsOf(live)] : [ofLive];
   const installed = trusted.length === 0 ? '' : `, and apps on ${live?.version} trust ${trusted.join(', ')}`;
-  const message = `signed with key ${signing}, which is not known here: the build carries ${carried}${installed}`;
-  const hint = `Sign it with the private key of ${trusted.join(' or ') || carried}.`;
+  const message = `signed with key ${signing}, which is not known here: the build's public key is ${describeKey(carried)}${installed}`;
+  const trustedKeys = trusted.join(' or ') || formatKeyId(carried.keyId);
+  const hint = `Sign it with the private key of ${trustedKeys}.${otherBuildHint(carried)}`;
   return refusal('signature.unknown_key', message, hint);
 }
 

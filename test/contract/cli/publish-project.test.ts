@@ -325,7 +325,7 @@ describe('problems of other tools are refused before the first write:', () => {
     await setPubkey(project, otherKey.publicKey);
     const { code, words } = await refused(project);
     expect(code).toBe(4);
-    expect(words).toMatch(/signed with key \w{16}, but the build carries key \w{16}/);
+    expect(words).toMatch(/signed with key \w{16}, but the build's public key is \w{16} \(plugins/);
     expect(words).toContain('--pubkey');
   });
 

@@ -143,7 +143,7 @@ describe('field 1: a release is published', () => {
   test('with a word on what comes after a bridge', () => {
     const { warnings } = requireOk(planned([FIRST], { signed: K, carries: K2 }));
     expect(warnings).toEqual([
-      `1.2.0 hands over from key ${K.id} to key ${K2.id}, which its build carries: sign the next release with ${K2.id}; apps that have not installed 1.2.0 are led over it`,
+      `1.2.0 hands over from key ${K.id} to key ${K2.id}, which its build carries: sign the next release with ${K2.id}; apps that have not installed 1.2.0 are led over it.`,
     ]);
     expect(requireOk(planned([FIRST], { signed: K, carries: K })).warnings).toEqual([]);
   });
