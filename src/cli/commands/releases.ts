@@ -145,5 +145,5 @@ function routingLines({
     ...(signing ? [`signed with key ${signing}`] : []),
     ...(carried === undefined ? [] : [`carries key ${carried}`]),
   ];
-  return [keys.join(', '), requires ? `offered from ${requires} on` : ''];
+  return [keys.join(', '), requires ? `requires ${requires}` : ''];
 }

@@ -5,7 +5,7 @@ import {
   MAX_JSON_BODY_BYTES,
   type ReleaseResponse,
 } from '../../protocol/messages.ts';
-import { formatPublicKey } from '../../protocol/minisign.ts';
+import { formatKeyId, formatPublicKey } from '../../protocol/minisign.ts';
 import { compareVersions, isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
@@ -130,11 +130,18 @@ function keyIssues(
   const later = visibility.kind === 'ok' && visibility.value === 'later' && supports(server, 'key-routing');
   if (visibility.kind === 'refused' || later) return issues;
   if (issues.length > 0 || request.allowStranding) return issues;
+  if (!isSignedAsGiven(request, artifacts) || requiresIssues(request).length > 0) return [];
   const existing = findRelease(server.releases, request.version);
   const inDraft = existing?.status === 'draft' ? signedFilesOf(existing) : [];
   const files = mergedFiles(uploads, inDraft);
   if (files.length === 0) return [];
   return strandingIssues({ ...routedFields(request, existing), files }, server);
+}
+
+/** Otherwise the signatures do not verify, which says it all. */
+function isSignedAsGiven({ publicKey }: ReleaseRequest, artifacts: readonly LocalArtifact[]): boolean {
+  const signing = signingKeyOf(artifacts);
+  return publicKey === undefined || signing === undefined || formatKeyId(publicKey.keyId) === signing;
 }
 
 /** What decides who is offered the release. */

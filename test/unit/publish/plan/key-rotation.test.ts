@@ -297,6 +297,11 @@ describe('field 1: the key of the files', () => {
     expect(idsOf([FIRST, BRIDGE], allowed)).toEqual(['signature.unknown_key']);
   });
 
+  test('is not held against the releases if it is not the given one, as its signatures do not verify then', () => {
+    const given = { publicKey: K.pair.publicKey };
+    expect(issues([FIRST], { signed: K2, carries: K2, request: given })).toEqual([]);
+  });
+
   test.each<[string, readonly TestKey[], Publishing, boolean]>([
     ['the app’s own', [K], { signed: K, carries: K }, true],
     ['one that releases hand over to', [K, K2], { signed: K2, carries: K2 }, true],
