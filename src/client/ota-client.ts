@@ -56,6 +56,20 @@ export interface InstalledApp extends Platform {
   readonly channel?: string | undefined;
 }
 
+export interface PublishReleaseOptions {
+  /** What the draft must hold. */
+  readonly required: PublishReleaseRequest;
+  /** Extension `key-routing`: even if versions have no way to the highest release then. */
+  readonly allowStranding?: boolean | undefined;
+}
+
+export interface DeleteReleaseOptions {
+  /** Extension `conditional-delete`: only while it has this many complete artifacts. */
+  readonly onlyWithArtifacts?: number | undefined;
+  /** Extension `key-routing`: as `PublishReleaseOptions`. */
+  readonly allowStranding?: boolean | undefined;
+}
+
 interface Call<Name extends RouteName> {
   readonly route: Name;
   readonly parameters: RouteParameters<Name>;
@@ -128,14 +142,15 @@ export class OtaClient {
     return Array.isArray(response) ? response : response.releases;
   }
 
-  /** Extension `draft`: takes a draft live. @param required what it must hold; a live release stays as it is */
+  /** Extension `draft`: takes a draft live; a live release stays as it is. */
   async publishRelease(
     appId: string,
     releaseId: string,
-    required: PublishReleaseRequest,
+    { required, allowStranding }: PublishReleaseOptions,
   ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
-    return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, body: required });
+    const query = { allow_stranding: allowStranding ? 'true' : undefined };
+    return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, query, body: required });
   }
 
   /** Extension `yank`: changes the notes of a release, or yanks or restores it. */
@@ -148,10 +163,16 @@ export class OtaClient {
     return this.#call(ReleaseResponse, { route: 'updateRelease', parameters, body: change });
   }
 
-  /** @param onlyWithArtifacts extension `conditional-delete`: only while it has this many complete artifacts */
-  async deleteRelease(appId: string, releaseId: string, onlyWithArtifacts?: number): Promise<void> {
+  async deleteRelease(
+    appId: string,
+    releaseId: string,
+    { onlyWithArtifacts, allowStranding }: DeleteReleaseOptions = {},
+  ): Promise<void> {
     const call = { route: 'deleteRelease', parameters: { app_id: appId, release_id: releaseId } } as const;
-    const query = onlyWithArtifacts === undefined ? {} : { artifacts: String(onlyWithArtifacts) };
+    const query = {
+      artifacts: onlyWithArtifacts === undefined ? undefined : String(onlyWithArtifacts),
+      allow_stranding: allowStranding ? 'true' : undefined,
+    };
     await this.#callWithoutResult({ ...call, query });
   }
 

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import { OtaError, type OtaErrorCode } from '../errors.ts';
-import { ProblemBody } from '../protocol/problem.ts';
+import { ProblemBody, type ProblemCode } from '../protocol/problem.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
 import { parseRetryAfter } from './retry.ts';
 import { displayUrl, type TransportResponse } from './transport/transport.ts';
@@ -102,9 +102,13 @@ export function responseError(response: ReceivedResponse, now: Date): OtaError {
   const message = `${describe(response)}: ${problemDetail(text) ?? `status ${status}`}`;
   return new OtaError(errorCodeOf(status), message, {
     status,
-    hint: hints[status],
+    hint: problemHints.get(problemCode(text) ?? '') ?? hints[status],
     retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
   });
+}
+
+function problemCode(text: string): string | undefined {
+  return decodeIfMatching(ProblemBody, text)?.code;
 }
 
 /** A problem's message as it may be shown: without what a terminal would obey. */
@@ -125,6 +129,12 @@ function errorCodeOf(status: number): OtaErrorCode {
   if (status === 408 || status === 425 || status === 429 || status >= 500) return 'network';
   return 'preflight_refused';
 }
+
+/** By a problem's code. */
+const problemHints: ReadonlyMap<string, string> = new Map<ProblemCode, string>([
+  ['would_strand', 'Publish a release first that leads them on, or pass --allow-stranding.'],
+  ['wrong_signing_key', 'Sign all files of a release with the same key.'],
+]);
 
 const hints: Readonly<Record<number, string>> = {
   401: 'Give a valid token with --token-file or SYNCKIT_OTA_TOKEN.',

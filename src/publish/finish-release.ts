@@ -1,10 +1,14 @@
 import { OtaError } from '../errors.ts';
+import { throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
-import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
+import type { PublicKey } from '../protocol/minisign.ts';
 import { missingNames } from '../protocol/platform.ts';
 import { publishDraft } from './execute/go-live.ts';
-import { liveBefore } from './plan/previous-release.ts';
+import { knownKeys } from './known-keys.ts';
+import { askingFor } from './plan/asking-for.ts';
+import { strandingIssues } from './plan/stranding.ts';
 import type { Publisher } from './publisher.ts';
+import { signedFilesOf } from './server-state/app-files.ts';
 import { requireRelease } from './server-state/find-release.ts';
 import { listedFiles, type PublishedFile, type VerifiedFile } from './server-state/published-file.ts';
 import { readExtensions, readServerState, supports } from './server-state/server-state.ts';
@@ -18,8 +22,10 @@ export interface FinishRequest {
   readonly expect?: readonly string[] | undefined;
   /** The app's slug, where the server does not say it. */
   readonly slug?: string | undefined;
-  /** To check what is served against; the server's when absent. */
+  /** To check what is served against; when absent, the keys that the server knows. */
   readonly publicKey?: PublicKey | undefined;
+  /** Even if versions have no way to the highest release then. */
+  readonly allowStranding?: boolean;
   /** Concurrent downloads. */
   readonly concurrency: number;
 }
@@ -50,14 +56,18 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
   const { version } = found;
   const server = await readServerState(publisher, { version, platforms: files, extensions, releases });
   const wasLive = found.status === 'published';
-  const release = wasLive ? found : await publishDraft(publisher, found, files);
+  const { allowStranding = false } = request;
+  if (!wasLive && !allowStranding)
+    throwIssues(strandingIssues({ ...found, files: signedFilesOf(found) }, server));
+  const going = { files, allowStranding: allowStranding && supports(server, 'key-routing') };
+  const release = wasLive ? found : await publishDraft(publisher, found, going);
   const slug = server.slug ?? request.slug;
   const artifacts = await verifyRelease(publisher, {
     release,
     files,
     slug,
-    publicKey: request.publicKey ?? parsePublicKey(server.pubkey ?? ''),
-    previousVersion: liveBefore(server.releases, release)?.version,
+    keys: knownKeys(request, server),
+    askAs: askingFor(release, files, server),
     concurrency: request.concurrency,
   });
   return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts };

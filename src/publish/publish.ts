@@ -2,15 +2,16 @@ import { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
 import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
-import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
+import { type CheckedSignatures, checkSignatures } from './inspect/check-signatures.ts';
 import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput, ProjectApp } from './inspect/local-artifact.ts';
+import { knownKeys } from './known-keys.ts';
 import { reportLeftOut } from './left-out.ts';
-import { type Plan, plan, requestIssues } from './plan/plan.ts';
-import { liveBefore } from './plan/previous-release.ts';
+import { askingFor } from './plan/asking-for.ts';
+import { type Plan, plan, requestIssues, routedFields } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
 import { type Compatibility, checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
@@ -29,7 +30,6 @@ export interface PublishRequest extends ReleaseRequest {
   readonly allowMismatch?: boolean;
   /** Of the Tauri project that this runs in; undefined where there is none. */
   readonly projectApp?: ProjectApp | undefined;
-  readonly publicKey?: PublicKey | undefined;
   /** Issues that were found before, to be reported with the others; and warnings. */
   readonly issues?: readonly Issue[];
   readonly warnings?: readonly string[];
@@ -54,7 +54,6 @@ export interface PublishResult {
   readonly notes?: string | null;
 }
 
-const NOT_CHECKED = 'signatures were not checked, because no public key is known: pass --pubkey';
 const NOT_VERIFIED = 'the served files are not verified, because no slug is known: pass --slug';
 
 /**
@@ -67,7 +66,6 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   // Before anything can fail: a file that was left out is often the cause.
   const leftOutBefore = reportLeftOut(report, request.leftOut ?? []);
   const inspection = await inspectArtifacts(request.artifacts, {
-    publicKey: request.publicKey,
     version: request.version,
     projectApp: request.projectApp,
     allowMismatch: request.discovered || request.allowMismatch, // discovery has inspected its files
@@ -75,22 +73,23 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     onHashing: (file) => report({ type: 'hashing', file }),
   });
   const decision = await decide(publisher, request, inspection);
-  const { server } = decision;
+  const { server, signatures } = decision;
   const { slug } = decision.plan;
   const leftOut = [...leftOutBefore, ...reportLeftOut(report, decision.leftOut)];
-  const previousVersion = liveBefore(server.releases, request)?.version;
-  const publicKey = request.publicKey ?? parsePublicKey(server.pubkey ?? '');
   const others = [
     ...(request.warnings ?? []),
+    ...signatures.warnings,
     ...inspection.warnings,
-    ...(publicKey === undefined ? [NOT_CHECKED] : []),
     ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decision.plan.warnings,
   ];
   for (const message of others) report({ type: 'warning', message });
   const warnings = [...leftOut, ...others];
   if (request.dryRun) {
-    const preview = { ...request, appId: publisher.appId, previousVersion };
+    const { artifacts, release } = decision.plan;
+    const existing = release.kind === 'existing' ? release.existing : undefined;
+    const askAs = askingFor(routedFields(request, existing), artifacts, server);
+    const preview = { ...request, appId: publisher.appId, askAs };
     return {
       ...planned(decision.plan),
       notes: notesAfter(decision.plan),
@@ -102,8 +101,11 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   const outcome = await executePlan(publisher, decision.plan, {
     request,
     server,
-    verify: (release, files) =>
-      verifyRelease(publisher, { release, files, slug, publicKey, previousVersion, concurrency }),
+    verify: (release, files) => {
+      const keys = knownKeys(request, server);
+      const askAs = askingFor(release, files, server);
+      return verifyRelease(publisher, { release, files, slug, keys, askAs, concurrency });
+    },
   });
   return { ...outcome, slug, warnings };
 }
@@ -128,6 +130,7 @@ interface Decision {
   readonly server: ServerState;
   /** Files that the server cannot store. */
   readonly leftOut: readonly LeftOut[];
+  readonly signatures: CheckedSignatures;
 }
 
 /**
@@ -139,8 +142,12 @@ async function decide(
   request: PublishRequest,
   inspection: Inspection,
 ): Promise<Decision> {
-  const local = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
-  if (!isVersion(request.version)) throwIssues(local);
+  const { version } = request;
+  const rules = { version, isTauri: request.projectApp !== undefined };
+  const found = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
+  if (!isVersion(version)) throwIssues(found);
+  const ownKeys = await checkSignatures(inspection, { keys: knownKeys(request), ...rules });
+  const local = [...found, ...ownKeys.issues];
   // Issues that are already known are not held back by a slow server.
   const reader = local.length > 0 ? { ...publisher, retry: new Retry({ maxAttempts: 1 }) } : publisher;
   const { compatible, server } = await readServer(reader, request, inspection).catch((error) => {
@@ -148,7 +155,8 @@ async function decide(
     throw error;
   });
   const result = plan(request, compatible.artifacts, server);
-  const issues = [...local, ...compatible.issues, ...issuesOf(result)];
+  const signatures = await checkSignatures(inspection, { keys: knownKeys(request, server), ...rules });
+  const issues = [...found, ...signatures.issues, ...compatible.issues, ...issuesOf(result)];
   if (request.dryRun && issues.length > 0) {
     const files = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
@@ -159,6 +167,7 @@ async function decide(
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
     server,
     leftOut: compatible.leftOut,
+    signatures,
   };
 }
 

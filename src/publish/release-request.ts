@@ -1,7 +1,8 @@
 import type { Sourced } from '../tauri/project/tauri-config.ts';
+import type { RequestedKeys } from './known-keys.ts';
 
 /** The release to publish, before anything is known about the server. */
-export interface ReleaseRequest {
+export interface ReleaseRequest extends RequestedKeys {
   readonly version: string;
   readonly notes?: string | undefined;
   /** Where the notes come from, for messages. */
@@ -20,6 +21,8 @@ export interface ReleaseRequest {
   readonly allowPrerelease: boolean;
   /** Allow a version that is lower than what is live. */
   readonly allowLower?: boolean;
-  /** Allow a different signing key than the previous release's. */
-  readonly allowKeyChange?: boolean;
+  /** Extension `key-routing`: the lowest version that it is offered to. */
+  readonly requires?: string | undefined;
+  /** Allow that some versions have no way to the highest release any more. */
+  readonly allowStranding?: boolean;
 }

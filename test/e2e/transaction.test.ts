@@ -210,7 +210,8 @@ describe('bundle types', () => {
     const rpm = await world.runJson(checkLinux('1.1.0', '--bundle-type', 'rpm'));
     expect(rpm.document).toEqual({
       update: false,
-      reason: 'nothing is published for linux-x86_64-rpm: no release has a complete artifact for it',
+      reason:
+        'nothing is offered for linux-x86_64-rpm: no release has a complete artifact for it that the oldest apps can verify',
     });
     const wrong = await world.runJson(checkLinux('1.1.0', '--bundle-type', 'msi'));
     expect(wrong).toMatchObject({
@@ -245,7 +246,7 @@ const HELP = {
     '--draft',
     '--channel <name>',
     '--allow-lower',
-    '--allow-key-change',
+    '--allow-stranding',
     '--rollback-on-failure',
     '--artifact <platform=file>',
     'finish',

@@ -2,10 +2,13 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
 import {
+  allowStrandingOption,
   collect,
   configOption,
+  embeddedPubkeyOption,
   type OptionsOf,
   pubkeyOption,
+  requiresOption,
   slugOption,
   versionOption,
   withNotes,
@@ -48,6 +51,7 @@ const publishRelease = () =>
     .addOption(
       slugOption("the app's slug, registered if needed (default: from the project's updater endpoint)"),
     )
+    .addOption(requiresOption())
     .option(
       '--expect <list>',
       'platforms, separated by commas; the release goes live for all of them once the last one is uploaded: for parallel jobs that build one platform each',
@@ -76,9 +80,10 @@ const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
     )
     .addOption(
       pubkeyOption(
-        "the app's minisign public key, which every signature is checked against (default: the project's)",
+        'the minisign public key that every signature is checked against (default: the one it names, among the keys of the project and the server)',
       ),
     )
+    .addOption(embeddedPubkeyOption("(default: the project's)"))
     .option('--concurrency <n>', `uploads at the same time (default: ${DEFAULT_CONCURRENCY})`);
 
 const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
@@ -95,7 +100,8 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
       '--allow-unsigned-kind',
       'allow a kind of bundle without signature beside a signed kind, which its installations are then offered',
     )
-    .option('--allow-key-change', 'allow a different signing key than the previous release')
+    .addOption(allowStrandingOption())
+    .addOption(new Option('--allow-key-change', 'the former name of --allow-stranding').hideHelp())
     .option(
       '--rollback-on-failure',
       'delete the release if this run created it and then fails; not after Ctrl-C or SIGTERM',
@@ -130,7 +136,10 @@ export const publishReleaseCommand = () =>
           '--signature-file <file>',
           'one signature for the whole release, for servers without one per artifact',
         )
-        .option('--allow-prerelease', 'allow a pre-release, which is offered to everyone'),
+        .addOption(embeddedPubkeyOption())
+        .addOption(requiresOption())
+        .option('--allow-prerelease', 'allow a pre-release, which is offered to everyone')
+        .addOption(allowStrandingOption()),
     ),
     [
       'synckit-ota publish release --version 1.2.0 --notes-file notes.md',
@@ -157,7 +166,11 @@ export const publishArtifactCommand = () =>
           'allow a name, path or content for another platform or version: for apps that Tauri did not build',
         )
         .addOption(slugOption("the app's slug; only for servers that don't list artifacts"))
-        .addOption(pubkeyOption("the app's minisign public key, to check the signature before uploading")),
+        .addOption(
+          pubkeyOption(
+            'the minisign public key to check the signature with, before uploading (default: those that the server knows)',
+          ),
+        ),
     ),
     [
       'synckit-ota publish artifact App.AppImage --release 1.2.0 \\\n      --target linux --arch x86_64',
@@ -174,7 +187,10 @@ export const publishFinishCommand = () =>
         .optionsGroup('Release options:')
         .option('--release <id or version>', 'the draft; required')
         .option('--expect <list>', 'platforms, separated by commas, that the draft must contain')
-        .addOption(pubkeyOption("the app's minisign public key, to verify with (default: the server's)"))
+        .addOption(
+          pubkeyOption('the minisign public key to verify with (default: those that the server knows)'),
+        )
+        .addOption(allowStrandingOption())
         .addOption(slugOption("the app's slug; only for servers that don't return it")),
     ),
     [

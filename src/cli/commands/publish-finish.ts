@@ -21,6 +21,7 @@ export async function runPublishFinish(options: PublishFinishOptions, context: C
       ? readPublicKey(options.pubkey, errors)
       : readPublicKey(config.pubkey, errors, PUBKEY_SOURCE),
     slug: readSlug((options.slug ?? config.slug) || undefined, errors),
+    allowStranding: options.allowStranding ?? false,
     concurrency: DEFAULT_CONCURRENCY,
   };
   const finished = await withPublisher({ options, context, errors, config }, async (publisher) => ({

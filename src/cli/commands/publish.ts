@@ -10,7 +10,7 @@ import type { Environment } from '../environment.ts';
 import { type ConfigFile, PUBKEY_SOURCE, readConfigFileInto } from '../options/config-file.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
-import { readChannel, readNotes, readVersion } from '../options/release-options.ts';
+import { readChannel, readNotes, readRequires, readVersion } from '../options/release-options.ts';
 import { readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
 import { reportPublish } from '../output/publish-report.ts';
 import { PublishReporter } from '../output/publish-reporter.ts';
@@ -58,7 +58,7 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
   const found = await readFiles({ ...sources, expect, overrides }, errors);
   const { version, artifacts, leftOut, discovered } = found;
   const { notes, warnings } = await findNotes(options, { version, discovered }, errors);
-  const { publicKey, issues: keyIssues } = readKey(sources, discovered, errors);
+  const { publicKey, embeddedKey, issues: keyIssues } = readKeys(sources, discovered, errors);
   const projectApp = await findProjectApp({
     project: options.project,
     version: version || undefined,
@@ -87,29 +87,40 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     allowMismatch: options.allowMismatch ?? false,
     leftOut,
     publicKey,
+    embeddedKey,
+    requires: readRequires(options.requires),
     issues: [...(discovered?.issues ?? []), ...keyIssues],
     allowPrerelease: options.allowPrerelease ?? false,
     allowLower: options.allowLower ?? false,
-    allowKeyChange: options.allowKeyChange ?? false,
+    allowStranding: options.allowStranding ?? options.allowKeyChange ?? false,
     rollbackOnFailure: options.rollbackOnFailure ?? false,
     concurrency: readInteger({ option: '--concurrency', text: concurrency, min: 1, max: 64 }, errors),
     dryRun: options.dryRun ?? false,
   };
 }
 
-/** The key that signatures are checked against: a given one, else the project's, which has to be right in any case. */
-function readKey(
+interface ReleaseKeys {
+  /** Undefined where none is given. */
+  readonly publicKey: PublicKey | undefined;
+  readonly embeddedKey: PublicKey | undefined;
+  readonly issues: readonly Issue[];
+}
+
+/** The key that signatures are checked against, and the one that the build carries: by default the project's. */
+function readKeys(
   { options, config }: Sources,
   discovered: DiscoveredRelease | undefined,
   errors: OptionErrors,
-): { readonly publicKey: PublicKey | undefined; readonly issues: readonly Issue[] } {
-  const given =
+): ReleaseKeys {
+  const publicKey =
     options.pubkey === undefined
       ? readPublicKey(config.pubkey, errors, PUBKEY_SOURCE)
       : readPublicKey(options.pubkey, errors);
-  if (discovered === undefined) return { publicKey: given, issues: [] };
-  const own = readProjectKey(discovered, given);
-  return { publicKey: given ?? (own.kind === 'ok' ? own.value : undefined), issues: issuesOf(own) };
+  const embedded = readPublicKey(options.embeddedPubkey, errors, '--embedded-pubkey');
+  if (options.embeddedPubkey || discovered === undefined)
+    return { publicKey, embeddedKey: embedded, issues: [] };
+  const own = readProjectKey(discovered, publicKey);
+  return { publicKey, embeddedKey: own.kind === 'ok' ? own.value : undefined, issues: issuesOf(own) };
 }
 
 interface FileSources extends Sources {

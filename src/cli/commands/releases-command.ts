@@ -1,6 +1,12 @@
 import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
-import { type OptionsOf, parentCommand, withNotes, withRemote } from '../options/shared-options.ts';
+import {
+  allowStrandingOption,
+  type OptionsOf,
+  parentCommand,
+  withNotes,
+  withRemote,
+} from '../options/shared-options.ts';
 
 export type ReleasesListOptions = OptionsOf<typeof releasesListCommand>;
 export type ReleasesShowOptions = OptionsOf<typeof releasesShowCommand>;
@@ -62,7 +68,9 @@ export const releasesYankCommand = () =>
       new Command('yank')
         .argument('<id-or-version>')
         .summary('stop offering a release')
-        .description('Stop offering a release. Its files are kept; `releases restore` offers it again.'),
+        .description('Stop offering a release. Its files are kept; `releases restore` offers it again.')
+        .optionsGroup('Safety options:')
+        .addOption(allowStrandingOption()),
     ),
     ['synckit-ota releases yank 1.2.0', 'synckit-ota releases yank 1.2.0 --json'],
   );
@@ -73,7 +81,9 @@ export const releasesRestoreCommand = () =>
       new Command('restore')
         .argument('<id-or-version>')
         .summary('offer a yanked release again')
-        .description('Offer a yanked release again.'),
+        .description('Offer a yanked release again.')
+        .optionsGroup('Safety options:')
+        .addOption(allowStrandingOption()),
     ),
     ['synckit-ota releases restore 1.2.0', 'synckit-ota releases restore 1.2.0 --json'],
   );
@@ -84,7 +94,9 @@ export const releasesDeleteCommand = () =>
       new Command('delete')
         .argument('<id-or-version>')
         .summary('delete a release and its files')
-        .description('Delete a release and its files, without asking. Apps are no longer offered it.'),
+        .description('Delete a release and its files, without asking. Apps are no longer offered it.')
+        .optionsGroup('Safety options:')
+        .addOption(allowStrandingOption()),
     ),
     ['synckit-ota releases delete 1.2.0', 'synckit-ota releases delete 1.2.0 --json'],
   );

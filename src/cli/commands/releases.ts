@@ -1,6 +1,7 @@
 import { OtaError } from '../../errors.ts';
 import { throwIssues } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { publicKeyIdOf } from '../../protocol/minisign.ts';
 import { notesSizeIssues } from '../../publish/plan/release-notes.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
 import { listedName, readExtensions, supports } from '../../publish/server-state/server-state.ts';
@@ -18,6 +19,8 @@ import type {
   ReleasesShowOptions,
   ReleasesYankOptions,
 } from './releases-command.ts';
+
+type StrandingOptions = Pick<ReleasesYankOptions, 'allowStranding'>;
 
 /** api.md, "List Releases". */
 export async function runReleasesList(options: ReleasesListOptions, context: Context): Promise<void> {
@@ -95,7 +98,7 @@ export async function runReleasesRestore(
 }
 
 interface StatusChange {
-  readonly options: RemoteOptions;
+  readonly options: RemoteOptions & StrandingOptions;
   readonly context: Context;
   readonly idOrVersion: string;
   readonly status: 'published' | 'yanked';
@@ -105,8 +108,11 @@ async function setStatus({ options, context, idOrVersion, status }: StatusChange
   const remote = connectForApp(options, context);
   return withReleases(remote, async (releases, { client, retry, appId }) => {
     const { id } = requireRelease(releases, idOrVersion);
-    requireYank(await readExtensions(remote), 'this server cannot yank releases', YANK_HINT);
-    const release = await retry.run(() => client.updateRelease(appId, id, { status }));
+    const extensions = await readExtensions(remote);
+    requireYank(extensions, 'this server cannot yank releases', YANK_HINT);
+    const allowed = options.allowStranding && supports({ extensions }, 'key-routing');
+    const change = { status, ...(allowed && { allow_stranding: true }) };
+    const release = await retry.run(() => client.updateRelease(appId, id, change));
     context.output.document(release);
     return release;
   });
@@ -126,12 +132,19 @@ export async function runReleasesDelete(
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
-  await withReleases(connectForApp(options, context), async (releases, { client, retry, appId }) => {
+  const remote = connectForApp(options, context);
+  await withReleases(remote, async (releases, { client, retry, appId }) => {
     const release = requireRelease(releases, idOrVersion);
-    await retry.run(() => client.deleteRelease(appId, release.id));
+    const allowStranding = options.allowStranding && (await canRoute(remote));
+    await retry.run(() => client.deleteRelease(appId, release.id, { allowStranding }));
     context.output.document({ deleted: release });
     context.output.result(`Deleted ${release.version} (${release.id}).`);
   });
+}
+
+/** A server without the extension `key-routing` withdraws any release. */
+async function canRoute(remote: AppRemote): Promise<boolean> {
+  return supports({ extensions: await readExtensions(remote) }, 'key-routing');
 }
 
 /** Reads the releases first, and closes the connection at the end. */
@@ -153,7 +166,22 @@ function describe(release: ReleaseResponse): string {
     `sha256:${artifact.sha256}`,
   ]);
   const notes = release.notes ? [release.notes] : [];
-  return [`${release.version}  ${release.pub_date ?? ''}  ${release.id}`, ...notes, formatTable(artifacts)]
+  const heading = `${release.version}  ${release.pub_date ?? ''}  ${release.id}`;
+  return [heading, ...routingLines(release), ...notes, formatTable(artifacts)]
     .filter((part) => part !== '')
     .join('\n');
+}
+
+/** Extension `key-routing`. */
+function routingLines({
+  signing_key_id: signing,
+  embedded_pubkey: embedded,
+  requires,
+}: ReleaseResponse): string[] {
+  const carried = publicKeyIdOf(embedded ?? '');
+  const keys = [
+    ...(signing ? [`signed with key ${signing}`] : []),
+    ...(carried === undefined ? [] : [`carries key ${carried}`]),
+  ];
+  return [keys.join(', '), requires ? `requires ${requires}` : ''];
 }

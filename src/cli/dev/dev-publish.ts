@@ -46,6 +46,7 @@ export async function publishToOwnServer(
       discovered: true,
       leftOut: build.leftOut,
       publicKey,
+      embeddedKey: publicKey, // the overlay's
       allowPrerelease: true,
       concurrency: DEFAULT_CONCURRENCY,
       dryRun: false,

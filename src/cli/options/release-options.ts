@@ -18,6 +18,12 @@ export function readVersion(text: string | undefined, errors: OptionErrors): str
   return text.trim();
 }
 
+/** `--requires`: a version, or the one in a git tag; undefined when none is given. */
+export function readRequires(text: string | undefined): string | undefined {
+  const version = text?.trim();
+  return version ? (versionOfTag(version) ?? version) : undefined;
+}
+
 /** `--channel`; undefined when none is given. */
 export function readChannel(text: string | undefined, errors: OptionErrors): string | undefined {
   const channel = text?.trim();

@@ -120,6 +120,22 @@ export const slugOption = (description: string) => new Option('--slug <slug>', d
 
 export const versionOption = (description: string) => new Option('--version <version>', description);
 
+/** @param byDefault in parentheses, where it is read from otherwise */
+export const embeddedPubkeyOption = (byDefault = '') =>
+  new Option(
+    '--embedded-pubkey <key or file>',
+    `the minisign public key that the build carries, which its next update has to be signed with ${byDefault}`.trimEnd(),
+  );
+
+export const requiresOption = () =>
+  new Option(
+    '--requires <version>',
+    'the lowest version that is offered this release; lower ones are led to an earlier release first',
+  );
+
+export const allowStrandingOption = () =>
+  new Option('--allow-stranding', 'allow that installed versions have no way to the highest release');
+
 export const pubkeyOption = (description: string) => new Option('--pubkey <key or file>', description);
 
 export const configOption = () =>

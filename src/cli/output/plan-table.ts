@@ -1,5 +1,5 @@
+import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import type { Platform } from '../../protocol/platform.ts';
-import { keyIdOf } from '../../publish/plan/previous-release.ts';
 import type { RefusedArtifact } from '../../publish/publish-event.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import { createStyle, type Style } from './colors.ts';
@@ -27,7 +27,7 @@ export function formatPlan(
       bundleType,
       formatBytes(size),
       sha256,
-      keyIdOf(signature) ?? '-',
+      signingKeyIdOf(signature) ?? '-',
       action === 'refused' ? style('red', action) : action,
       file,
     ],

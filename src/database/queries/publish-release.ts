@@ -166,6 +166,7 @@ export async function updateRelease(
     const change = {
       ...(status !== undefined && { status }),
       ...(embeddedPubkey !== undefined && { embedded_pubkey: embeddedPubkey }),
+      ...(allowStranding && status === undefined && { allow_stranding: 1 }), // for files that it gets later
     };
     const isChange = Object.keys(change).length > 0;
     if (!isChange && notes === undefined) return { kind: 'updated' };

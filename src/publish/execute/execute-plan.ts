@@ -3,7 +3,7 @@ import { requireOk } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { checkExistingRelease } from '../plan/existing-release.ts';
-import type { Plan } from '../plan/plan.ts';
+import { missingKey, type Plan } from '../plan/plan.ts';
 import { fillingChange, keptNotesWarning, notesToFill } from '../plan/release-notes.ts';
 import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
@@ -14,7 +14,7 @@ import {
   unverified,
   type VerifiedFile,
 } from '../server-state/published-file.ts';
-import type { ServerState } from '../server-state/server-state.ts';
+import { type ServerState, supports } from '../server-state/server-state.ts';
 import { requireNotDeleted } from '../server-state/withdrawal.ts';
 import { uploadAll } from '../upload/upload-all.ts';
 import { type EnsuredRelease, ensureRelease } from './ensure-release.ts';
@@ -88,12 +88,18 @@ class Execution {
 
   async #uploadAndGoLive({ release, created }: EnsuredRelease): Promise<PlanOutcome> {
     const { slug, artifacts } = this.#plan;
-    const { request, verify } = this.#options;
+    const { request, server, verify } = this.#options;
     const visibility = this.#visibilityOf(release, created);
+    if (!created) await this.#completeRelease(release, visibility);
     const grantsFirst = visibility === 'when_expected';
     const context = { publisher: this.#publisher, release, slug, buffers: new BufferPool() };
     const uploaded = await uploadAll(context, artifacts, { concurrency: request.concurrency, grantsFirst });
-    const { kind, release: current } = await goLive(this.#publisher, { release, uploaded, visibility });
+    const { kind, release: current } = await goLive(this.#publisher, {
+      release,
+      uploaded,
+      visibility,
+      allowStranding: request.allowStranding && supports(server, 'key-routing'),
+    });
     const own = uploaded.artifacts;
     if (kind === 'not_live') return { status: 'draft', release: current, artifacts: unverified(own) };
     const byThisRun = kind === 'live_by_this_run';
@@ -125,11 +131,29 @@ class Execution {
     return requireOk(checkExistingRelease(release, { request, artifacts, uploads }, server));
   }
 
+  /** Extension `key-routing`: what a release that exists was created without. */
+  async #completeRelease(release: ReleaseResponse, visibility: Visibility): Promise<void> {
+    const { client, retry, appId } = this.#publisher;
+    const { request, server } = this.#options;
+    const { artifacts } = this.#plan;
+    const embedded_pubkey = missingKey(release, request, server);
+    // Files of a live release are offered at once, under what the release allows itself.
+    const isOffered = visibility === 'at_once' && artifacts.some(({ action }) => action === 'upload');
+    const isAllowed = isOffered && request.allowStranding && supports(server, 'key-routing');
+    if (embedded_pubkey === undefined && !isAllowed) return;
+    const change = {
+      ...(embedded_pubkey !== undefined && { embedded_pubkey }),
+      ...(isAllowed && { allow_stranding: true }),
+    };
+    await retry.run(() => client.updateRelease(appId, release.id, change));
+  }
+
   /** @returns whether the release is gone */
   async #rollBack({ release, created }: EnsuredRelease): Promise<boolean> {
     if (!this.#options.request.rollbackOnFailure || this.#publisher.signal?.aborted) return false;
     const { artifacts, slug } = this.#plan;
-    if (created) return rollBack(this.#publisher, { release, artifacts, slug });
+    const { server } = this.#options;
+    if (created) return rollBack(this.#publisher, { release, artifacts, slug, server });
     // It existed before, another job was faster, or the response to its creation was lost.
     const message = `${release.version} was not rolled back: this run may not have created it`;
     this.#publisher.report({ type: 'warning', message });

@@ -10,6 +10,7 @@ export interface FilledRelease {
   readonly release: ReleaseResponse;
   readonly uploaded: UploadedFiles;
   readonly visibility: Visibility;
+  readonly allowStranding?: boolean | undefined;
 }
 
 export interface GoLiveResult {
@@ -26,12 +27,13 @@ export interface GoLiveResult {
  * @throws OtaError `conflict` when it was yanked or deleted
  */
 export async function goLive(publisher: Publisher, filled: FilledRelease): Promise<GoLiveResult> {
-  const { release, uploaded, visibility } = filled;
+  const { release, uploaded, visibility, allowStranding } = filled;
   switch (visibility) {
     case 'at_once':
       return { kind: 'live_by_this_run', release };
     case 'on_request': {
-      const live = await publishDraft(publisher, release, uploaded.artifacts);
+      const going = { files: uploaded.artifacts, allowStranding };
+      const live = await publishDraft(publisher, release, going);
       return { kind: 'live_by_this_run', release: live };
     }
     case 'when_expected':
@@ -45,13 +47,21 @@ export async function goLive(publisher: Publisher, filled: FilledRelease): Promi
   }
 }
 
-/** Extension `draft`: takes a draft live that must hold these files. @throws OtaError `conflict` as `goLive` */
+export interface PublishDraftOptions {
+  /** What it must hold. */
+  readonly files: readonly PublishedFile[];
+  /** Extension `key-routing`: only for servers that have it. */
+  readonly allowStranding?: boolean | undefined;
+}
+
+/** Extension `draft`: takes a draft live. @throws OtaError `conflict` as `goLive` */
 export async function publishDraft(
   { client, retry, appId, report }: Publisher,
   { id, version }: ReleaseResponse,
-  files: readonly PublishedFile[],
+  { files, allowStranding }: PublishDraftOptions,
 ): Promise<ReleaseResponse> {
-  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(files)));
+  const options = { required: requiredFiles(files), allowStranding };
+  const call = () => retry.run(() => client.publishRelease(appId, id, options));
   const release = requireNotWithdrawn(version, await requireNotDeleted(version, call));
   report({ type: 'went_live', release });
   return release;

@@ -3,7 +3,13 @@ import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
-import { listedArtifacts, type StoredArtifact, servedArtifacts } from '../server-state/server-state.ts';
+import {
+  listedArtifacts,
+  type ServerState,
+  type StoredArtifact,
+  servedArtifacts,
+  supports,
+} from '../server-state/server-state.ts';
 
 export interface RollbackRequest {
   /** A release that this run created. */
@@ -12,6 +18,7 @@ export interface RollbackRequest {
   readonly artifacts: readonly PlannedArtifact[];
   /** Needed where a server does not list artifacts. */
   readonly slug: string | undefined;
+  readonly server: Pick<ServerState, 'extensions'>;
 }
 
 type RollbackResult =
@@ -62,9 +69,11 @@ async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Prom
   const others = [...stored].filter(([name, { sha256 }]) => own.get(name) !== sha256);
   if (others.length > 0) return kept(`another job uploaded ${others.map(([name]) => name).join(', ')}`);
   // Only our server lists artifacts, and supports this condition.
-  const only = current.artifacts === undefined ? undefined : stored.size;
+  const onlyWithArtifacts = current.artifacts === undefined ? undefined : stored.size;
+  // All is again as it was before this run, whatever way some versions had in between.
+  const allowStranding = supports(request.server, 'key-routing');
   try {
-    await retry.run(() => client.deleteRelease(appId, id, only));
+    await retry.run(() => client.deleteRelease(appId, id, { onlyWithArtifacts, allowStranding }));
   } catch (error) {
     if (hasStatus(error, 412)) return kept('another job has added files');
     if (!hasStatus(error, 404)) throw error; // 404: an earlier attempt deleted it, and its response was lost

@@ -1,13 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { type Checked, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { namedFileIssues } from '../../tauri/file/named-file.ts';
-import { checkSignature, otherFile } from './check-signature.ts';
-import { type FoundSignature, findSignature, howToSign } from './find-signature.ts';
+import { otherFile, type SignedArtifact, type SignedFile } from './check-signature.ts';
+import { type FoundSignature, findSignature } from './find-signature.ts';
 import { type FileHashes, hashFile } from './hash-file.ts';
 import type { ArtifactInput, InspectOptions, LocalArtifact } from './local-artifact.ts';
 
 export interface Inspection {
   readonly artifacts: readonly LocalArtifact[];
+  /** What the signature of each file is checked with. */
+  readonly signed: ReadonlyMap<string, SignedFile>;
   readonly issues: readonly Issue[];
   readonly warnings: readonly string[];
 }
@@ -22,40 +24,31 @@ export async function presenceIssues(
   return found.flatMap(issuesOf);
 }
 
-/** Reads, hashes and checks all files before anything is sent, and finds every issue in one pass. */
+/**
+ * Reads and hashes all files before anything is sent, and finds every issue in one pass. Signatures are verified later
+ * (`checkSignatures`), because the server may know the keys that they are made with.
+ */
 export async function inspectArtifacts(
   inputs: readonly ArtifactInput[],
   options: InspectOptions,
 ): Promise<Inspection> {
   const inspector = new Inspector(options);
   const artifacts: LocalArtifact[] = [];
+  const signed = new Map<string, SignedFile>();
   const issues: Issue[] = [];
   const warnings: string[] = [];
   for (const input of inputs) {
+    issues.push(...(await inspector.mismatches(input)));
     const inspected = await inspector.inspect(input);
-    issues.push(...(inspected.kind === 'ok' ? inspected.value.issues : inspected.issues));
+    issues.push(...issuesOf(inspected));
     if (inspected.kind === 'refused') continue;
-    artifacts.push(inspected.value.artifact);
-    warnings.push(...inspected.value.warnings);
+    const { blake2b512, signatureFile, isBinary, ...artifact } = inspected.value;
+    artifacts.push(artifact);
+    signed.set(artifact.file, { blake2b512, signatureFile, isBinary });
+    const renamed = otherFile(inspected.value);
+    if (renamed !== undefined) warnings.push(renamed);
   }
-  return { artifacts, issues, warnings: [...new Set(warnings)] };
-}
-
-/** The same for a single file. */
-export async function inspectArtifact(
-  input: ArtifactInput,
-  options: InspectOptions,
-): Promise<Checked<InspectedArtifact>> {
-  const inspected = await new Inspector(options).inspect(input);
-  const issues = inspected.kind === 'ok' ? inspected.value.issues : [];
-  return issues.length > 0 ? refused(...issues) : inspected;
-}
-
-export interface InspectedArtifact {
-  readonly artifact: LocalArtifact;
-  /** With its signature. */
-  readonly issues: readonly Issue[];
-  readonly warnings: readonly string[];
+  return { artifacts, signed, issues, warnings: [...new Set(warnings)] };
 }
 
 class Inspector {
@@ -70,34 +63,18 @@ class Inspector {
   }
 
   /** Refuses a file that cannot be read or has no signature. */
-  async inspect(input: ArtifactInput): Promise<Checked<InspectedArtifact>> {
-    const mismatches = await this.#mismatches(input);
+  async inspect(input: ArtifactInput): Promise<Checked<SignedArtifact>> {
     const found = await findFile(input, this.#options);
-    if (found.kind === 'refused') return refused(...mismatches, ...found.issues);
+    if (found.kind === 'refused') return found;
     const hashes = await this.#hash(input.file);
     if (hashes.kind === 'refused') return hashes;
-    const { sha256, blake2b512 } = hashes.value;
     const { size, signature } = found.value;
-    const artifact = { ...input, size, signature: signature.text, sha256 };
-    const signed = { ...artifact, blake2b512, signatureFile: signature.file };
-    const { publicKey, projectApp } = this.#options;
-    const issue = signature.isBinary
-      ? binaryIssue(input.file, signature.file, projectApp !== undefined)
-      : await checkSignature(signed, this.#options);
-    const renamed = otherFile(signed);
-    const isRefused = publicKey !== undefined || (signature.isBinary && projectApp !== undefined);
-    return ok({
-      artifact,
-      issues: [...mismatches, ...(issue !== undefined && isRefused ? [issue] : [])],
-      warnings: [
-        ...(issue !== undefined && !isRefused ? [issue.message] : []),
-        ...(renamed === undefined ? [] : [renamed]),
-      ],
-    });
+    const { text, file: signatureFile, isBinary } = signature;
+    return ok({ ...input, size, signature: text, ...hashes.value, signatureFile, isBinary });
   }
 
   /** What contradicts the platform or version; once for a file with several platforms. Nothing where it cannot be read. */
-  async #mismatches(input: ArtifactInput): Promise<Issue[]> {
+  async mismatches(input: ArtifactInput): Promise<Issue[]> {
     const { allowMismatch, projectApp, version } = this.#options;
     const stats = await stat(input.file).catch(() => undefined);
     if (allowMismatch || !stats?.isFile() || stats.size === 0) return [];
@@ -116,13 +93,6 @@ class Inspector {
     this.#hashed.set(file, hashes);
     return hashes;
   }
-}
-
-/** A warning where the app may have an updater of its own. */
-function binaryIssue(file: string, signatureFile: string, isTauri: boolean): Issue {
-  const who = isTauri ? "Tauri's updater" : 'an app that expects minisign';
-  const message = `${signatureFile} is binary: it is served as base64, and ${who} would refuse it`;
-  return { id: 'signature.binary', code: 'preflight_refused', message, hint: howToSign({ isTauri }), file };
 }
 
 /** A file's size and its signature. */

@@ -1,4 +1,3 @@
-import type { PublicKey } from '../../protocol/minisign.ts';
 import type { Platform, Target } from '../../protocol/platform.ts';
 import type { TauriApp } from '../../tauri/project/tauri-app.ts';
 
@@ -26,9 +25,7 @@ export interface InspectOptions {
   readonly projectApp?: ProjectApp | undefined;
   /** Whether what contradicts a file's platform and version was checked before, or is allowed. */
   readonly allowMismatch?: boolean | undefined;
-  /** The app's key, to check each signature against. */
-  readonly publicKey?: PublicKey | undefined;
-  /** The version a trusted comment must name, if it names one. */
+  /** That files must not contradict. */
   readonly version: string;
   readonly onHashing?: (file: string) => void;
   readonly signal?: AbortSignal | undefined;

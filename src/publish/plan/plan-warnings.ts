@@ -1,12 +1,15 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { formatKeyId } from '../../protocol/minisign.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
+import { describeKey, otherBuildHint } from '../known-keys.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
-import { type ServerState, storedPlatforms } from '../server-state/server-state.ts';
+import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';
 import { highestLive } from './previous-release.ts';
 import { keptNotesWarning, notesToFill } from './release-notes.ts';
+import { signingKeyOf } from './signing-key.ts';
 
 /** What a publish may do, and a person should know. */
 export function planWarnings(
@@ -26,6 +29,25 @@ export function planWarnings(
         })
       : []),
     ...versionWarnings(request, server),
+    ...handoverWarnings(request, artifacts, server),
+  ];
+}
+
+/** What comes after a release that hands over to another key. */
+function handoverWarnings(
+  { version, embeddedKey }: ReleaseRequest,
+  artifacts: readonly LocalArtifact[],
+  server: ServerState,
+): string[] {
+  const from = signingKeyOf(artifacts);
+  if (from === undefined || embeddedKey === undefined) return [];
+  const to = formatKeyId(embeddedKey.keyId);
+  if (from === to) return [];
+  const next = supports(server, 'key-routing')
+    ? `sign the next release with ${to}; apps that have not installed ${version} are led over it`
+    : `sign the next release with ${to}, once all apps have installed ${version}: this server cannot lead the others over it`;
+  return [
+    `${version} hands over from key ${from} to key ${describeKey(embeddedKey)}, which its build carries: ${next}.${otherBuildHint(embeddedKey)}`,
   ];
 }
 

@@ -1,17 +1,21 @@
 import { type Checked, collect, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { CreateReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
-import { isPrerelease, isVersion } from '../../protocol/version.ts';
+import { formatKeyId, formatPublicKey } from '../../protocol/minisign.ts';
+import { compareVersions, isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
+import { mergedFiles, type RoutedReleaseFields, signedFilesOf } from '../server-state/app-files.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { chooseSlug } from './choose-slug.ts';
 import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
 import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
-import { keyChangeIssues, orderIssues } from './previous-release.ts';
+import { orderIssues } from './previous-release.ts';
 import { notesSizeIssues, notesToFill } from './release-notes.ts';
+import { signingKeyIssues, signingKeyOf } from './signing-key.ts';
+import { strandingIssues } from './stranding.ts';
 import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
 
 /** The release that is published into. */
@@ -29,6 +33,8 @@ export interface Plan {
   readonly newNotes: string | undefined;
   readonly visibility: Visibility;
   readonly artifacts: readonly PlannedArtifact[];
+  /** The key that the build carries, where the draft that is published into does not have it yet. */
+  readonly keyToRecord: string | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -40,10 +46,20 @@ export function requestIssues(request: ReleaseRequest): Issue[] {
     const hint = 'Use strict semver: X.Y.Z, optionally with -pre-release and +build, at most 64 characters.';
     return [{ id: 'release.invalid_version', code: 'preflight_refused', message, hint }];
   }
-  if (!isPrerelease(version) || channel !== STABLE || allowPrerelease) return [];
+  const issues = requiresIssues(request);
+  if (!isPrerelease(version) || channel !== STABLE || allowPrerelease) return issues;
   const message = `${version} is a pre-release and would be offered to everyone`;
   const hint = 'Publish it to a channel with --channel, or pass --allow-prerelease to offer it to everyone.';
-  return [{ id: 'release.prerelease', code: 'preflight_refused', message, hint }];
+  return [{ id: 'release.prerelease', code: 'preflight_refused', message, hint }, ...issues];
+}
+
+function requiresIssues({ version, requires }: ReleaseRequest): Issue[] {
+  if (requires === undefined || (isVersion(requires) && compareVersions(requires, version) < 0)) return [];
+  const message = isVersion(requires)
+    ? `${version} cannot require ${requires}, which is not lower`
+    : `the required version ${requires} is not a valid version`;
+  const hint = 'Give --requires the lowest version that may be updated to this one, in strict semver.';
+  return [{ id: 'release.invalid_requires', code: 'usage', message, hint }];
 }
 
 /** Decides everything a publish will do, or finds every reason why it must not. Pure. */
@@ -69,7 +85,7 @@ export function plan(
     ...signatureIssues(artifacts, server),
     ...issuesOf(visibility),
     ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
-    ...keyChangeIssues(request, uploads, server.releases),
+    ...keyIssues(request, { artifacts, uploads, visibility }, server),
     ...planned.issues,
     ...issuesOf(chosen),
     ...(server.slug === null && chosen.kind === 'ok' && newSlug === undefined ? [noSlugIssue()] : []),
@@ -82,8 +98,64 @@ export function plan(
     newNotes,
     visibility: visibility.value,
     artifacts: planned.values,
+    keyToRecord: existing && missingKey(existing, request, server),
     warnings: planWarnings(request, artifacts, server),
   });
+}
+
+/** Extension `key-routing`: the key that a build carries, where a draft was created without it. */
+export function missingKey(
+  { status, embedded_pubkey: known }: ReleaseResponse,
+  { embeddedKey }: ReleaseRequest,
+  server: Pick<ServerState, 'extensions'>,
+): string | undefined {
+  if (status !== 'draft' || typeof known === 'string' || !supports(server, 'key-routing')) return undefined;
+  return embeddedKey && formatPublicKey(embeddedKey);
+}
+
+interface PlannedUploads {
+  readonly artifacts: readonly LocalArtifact[];
+  /** Those of them that the server does not have yet. */
+  readonly uploads: readonly LocalArtifact[];
+  readonly visibility: Checked<Visibility>;
+}
+
+/** What is wrong with the key of the files, or else with the way that it leaves to installed apps. */
+function keyIssues(
+  request: ReleaseRequest,
+  { artifacts, uploads, visibility }: PlannedUploads,
+  server: ServerState,
+): readonly Issue[] {
+  const issues = signingKeyIssues(request, artifacts, server);
+  // Our server checks again what goes live later.
+  const later = visibility.kind === 'ok' && visibility.value === 'later' && supports(server, 'key-routing');
+  if (visibility.kind === 'refused' || later) return issues;
+  if (issues.length > 0 || request.allowStranding) return issues;
+  if (!isSignedAsGiven(request, artifacts) || requiresIssues(request).length > 0) return [];
+  const existing = findRelease(server.releases, request.version);
+  const inDraft = existing?.status === 'draft' ? signedFilesOf(existing) : [];
+  const files = mergedFiles(uploads, inDraft);
+  if (files.length === 0) return [];
+  return strandingIssues({ ...routedFields(request, existing), files }, server);
+}
+
+/** Otherwise the signatures do not verify, which says it all. */
+function isSignedAsGiven({ publicKey }: ReleaseRequest, artifacts: readonly LocalArtifact[]): boolean {
+  const signing = signingKeyOf(artifacts);
+  return publicKey === undefined || signing === undefined || formatKeyId(publicKey.keyId) === signing;
+}
+
+/** What decides who is offered the release. */
+export function routedFields(
+  { version, channel = STABLE, embeddedKey, requires }: ReleaseRequest,
+  existing: ReleaseResponse | undefined,
+): RoutedReleaseFields {
+  return {
+    version,
+    channel,
+    requires: requires ?? existing?.requires,
+    embedded_pubkey: embeddedKey ? formatPublicKey(embeddedKey) : existing?.embedded_pubkey,
+  };
 }
 
 /** api.md, "Create a Release": a base server gets all documented fields; ours gets each file's signature later. */
@@ -101,9 +173,24 @@ function releaseBody(
       ...(channel !== undefined && { channel }),
       ...(visibility === 'when_expected' && { expect: [...(expect ?? [])] }),
       ...((visibility === 'on_request' || visibility === 'later') && { draft: true }),
+      ...(supports(server, 'key-routing') && routingFields(request, artifacts)),
     };
   }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
+}
+
+/** Extension `key-routing`: what a release says of its keys and of the way of its apps. */
+export function routingFields(
+  { embeddedKey, requires, allowStranding }: ReleaseRequest,
+  artifacts: readonly LocalArtifact[],
+): Partial<CreateReleaseRequest> {
+  const signing_key_id = signingKeyOf(artifacts);
+  return {
+    ...(signing_key_id !== undefined && { signing_key_id }),
+    ...(embeddedKey !== undefined && { embedded_pubkey: formatPublicKey(embeddedKey) }),
+    ...(requires !== undefined && { requires }),
+    ...(allowStranding && { allow_stranding: true }),
+  };
 }
 
 /** A single signature for a release would make all platforms but one unverifiable, forever. */

@@ -2,7 +2,7 @@ import { STABLE } from '../../protocol/channel.ts';
 import { partsOf } from '../../protocol/multipart.ts';
 import { type Platform, withoutBundleType } from '../../protocol/platform.ts';
 import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../../protocol/routes.ts';
-import { LOWEST_VERSION } from '../../protocol/version.ts';
+import type { AskingVersions } from '../server-state/asking-versions.ts';
 import type { Plan } from './plan.ts';
 import type { PlannedArtifact } from './planned-artifact.ts';
 
@@ -17,8 +17,7 @@ export interface RequestPreviewOptions {
   readonly appId: string;
   readonly version: string;
   readonly channel?: string | undefined;
-  /** The version that apps update from. */
-  readonly previousVersion?: string | undefined;
+  readonly askAs: AskingVersions;
 }
 
 /**
@@ -26,7 +25,7 @@ export interface RequestPreviewOptions {
  * release live by itself, the job that happens to be the last also verifies all files, which is not known before. Pure.
  */
 export function previewRequests(plan: Plan, options: RequestPreviewOptions): string[] {
-  const { newSlug, newNotes, slug, release, visibility, artifacts } = plan;
+  const { newSlug, newNotes, slug, release, visibility, artifacts, keyToRecord } = plan;
   const app = { app_id: options.appId };
   const releaseId = release.kind === 'existing' ? release.existing.id : RELEASE_ID;
   const inRelease = { ...app, release_id: releaseId };
@@ -41,6 +40,7 @@ export function previewRequests(plan: Plan, options: RequestPreviewOptions): str
     ...(newSlug === undefined ? [] : [line('setSlug', app)]),
     ...(release.kind === 'existing' ? [] : [line('createRelease', app)]),
     ...(newNotes === undefined ? [] : [line('updateRelease', inRelease)]),
+    ...(keyToRecord === undefined ? [] : [line('updateRelease', inRelease)]),
     ...(visibility === 'when_expected' // all grants are requested before the first upload
       ? [...uploads.map(() => requestGrant), ...uploads.flatMap(send)]
       : uploads.flatMap((artifact) => [requestGrant, ...send(artifact)])),
@@ -55,7 +55,7 @@ export function previewRequests(plan: Plan, options: RequestPreviewOptions): str
 /** The requests of an installed app on a platform: on the previous version, and on the new one. */
 function verification(
   { platform, slug, releaseId }: { platform: Platform; slug: string; releaseId: string },
-  { version, channel, previousVersion = LOWEST_VERSION }: RequestPreviewOptions,
+  { version, channel, askAs }: RequestPreviewOptions,
 ): string[] {
   const check = (from: string, { target, arch, bundleType }: Platform) => {
     const query = new URLSearchParams({
@@ -65,10 +65,17 @@ function verification(
     const path = line('check', { slug, target, arch, current_version: from });
     return query.size > 0 ? `${path}?${query}` : path;
   };
+  const checkAs = (one: Platform) => {
+    const asking = askAs(one);
+    return asking.kind === 'no_version' ? [] : [check(asking.version, one)];
+  };
+  const offered = checkAs(platform);
   return [
-    check(previousVersion, platform),
-    ...(platform.bundleType === undefined ? [] : [check(previousVersion, withoutBundleType(platform))]),
-    check(version, platform),
+    ...offered,
+    ...(offered.length === 0 || platform.bundleType === undefined
+      ? []
+      : checkAs(withoutBundleType(platform))),
+    ...(offered.length === 0 ? [] : [check(version, platform)]),
     `GET ${readable(downloadPath(slug, releaseId, platform))}`,
     `GET ${STORAGE_URL}`,
   ];

@@ -68,6 +68,11 @@ export function missingExtensionIssues(
     const hint = 'Leave --channel out: the release is offered to everyone.';
     issues.push(refusal('server.no_channels', 'this server does not support channels', hint));
   }
+  if (request.requires !== undefined && !supports(server, 'key-routing')) {
+    const message = `this server offers the highest release to all versions, so ${request.version} cannot require ${request.requires}`;
+    const hint = 'Leave --requires out, or use a server with the extension key-routing.';
+    issues.push(refusal('server.no_requires', message, hint));
+  }
   if (request.expect !== undefined && !supports(server, 'expect')) {
     const missing = missingNames(request.expect, [...artifacts, ...storedPlatforms(server.stored)]);
     if (missing.length > 0) {

@@ -18,8 +18,8 @@ export interface ServerState {
   readonly extensions: ReadonlySet<string>;
   /** The app's slug; null when it has none, undefined when the server does not say. */
   readonly slug: string | null | undefined;
-  /** The app's public key, where the server has one. */
-  readonly pubkey?: string | undefined;
+  /** The public keys that its files may be signed with; undefined where the server accepts any. */
+  readonly acceptedPubkeys?: readonly string[] | undefined;
   readonly releases: readonly ReleaseResponse[];
   /** Its artifacts of the version that is published, by platform name. */
   readonly stored: ReadonlyMap<string, StoredArtifact>;
@@ -62,7 +62,8 @@ export async function readServerState(
   const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, include)) : undefined;
   const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = app?.slug;
-  const state = { extensions, slug: registered, pubkey: app?.pubkey ?? undefined, releases };
+  const acceptedPubkeys = app?.accepted_pubkeys ?? (app?.pubkey ? [app.pubkey] : undefined);
+  const state = { extensions, slug: registered, acceptedPubkeys, releases };
   const release = findRelease(releases, request.version);
   if (release === undefined) return { ...state, stored: new Map() };
   if (release.artifacts !== undefined) return { ...state, stored: listedArtifacts(release) };

@@ -3,8 +3,10 @@ import type { Retry } from '../../client/retry.ts';
 import { hasStatus, OtaError } from '../../errors.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
-import { isVersion, LOWEST_VERSION } from '../../protocol/version.ts';
+import { compareVersions, isVersion, LOWEST_VERSION } from '../../protocol/version.ts';
 
+/** How many updates of one app are followed, to find the newest. */
+const MAX_STEPS = 50;
 /** RFC 3339 with an offset, which is all that Tauri's updater reads. */
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
@@ -38,16 +40,38 @@ export async function checkForUpdate(
 async function noUpdateReason({ client, retry }: InstalledClient, app: InstalledApp): Promise<string> {
   const platform = platformName(app);
   try {
-    // The newest version is what the oldest app is offered.
-    const newest = await retry.run(() => client.check({ ...app, currentVersion: LOWEST_VERSION }));
-    return newest === undefined
-      ? `nothing is published for ${platform}: no release has a complete artifact for it`
-      : `the newest version for ${platform} is ${newest.version}, which is not newer than ${app.currentVersion}`;
+    const newest = await newestOffered({ client, retry }, app);
+    if (newest === undefined) {
+      return `nothing is offered for ${platform}: no release has a complete artifact for it that the oldest apps can verify`;
+    }
+    return isVersion(newest) && compareVersions(newest, app.currentVersion) > 0
+      ? `${newest} is newer for ${platform}, but ${app.currentVersion} is not offered it: its build carries another key than that is signed with, or it must be updated to another version first that is not offered any more`
+      : `the newest version for ${platform} is ${newest}, which is not newer than ${app.currentVersion}`;
   } catch (error) {
     // Some servers do not accept the lowest version.
     if (!hasStatus(error, 400, 422)) throw error;
     return `the server has nothing newer than ${app.currentVersion} for ${platform}`;
   }
+}
+
+/**
+ * The newest version that the oldest app gets to, update by update: a server may lead it over others. Ends with the
+ * first that is newer than the app's own.
+ */
+async function newestOffered(
+  { client, retry }: InstalledClient,
+  app: InstalledApp,
+): Promise<string | undefined> {
+  let newest: string | undefined;
+  for (let steps = 0; steps < MAX_STEPS; steps++) {
+    const currentVersion = newest ?? LOWEST_VERSION;
+    const next = await retry.run(() => client.check({ ...app, currentVersion }));
+    if (next === undefined || !isVersion(next.version)) return next?.version ?? newest;
+    if (compareVersions(next.version, currentVersion) <= 0) return newest;
+    newest = next.version;
+    if (compareVersions(newest, app.currentVersion) > 0) return newest;
+  }
+  return newest;
 }
 
 /** What an app downloads, and the signature to check it with. */

@@ -6,6 +6,7 @@ import type { PublicKey } from '../../protocol/minisign.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { compareVersions, isVersion, LOWEST_VERSION, precedenceOf } from '../../protocol/version.ts';
 import type { Publisher } from '../publisher.ts';
+import type { AskingVersion } from '../server-state/asking-versions.ts';
 import { fetchUpdate } from './fetch-update.ts';
 import { offeredFile, unusableBecause } from './update-check.ts';
 
@@ -14,6 +15,7 @@ const MAX_WAIT_MS = 30_000;
 const POLL_INTERVAL_MS = 1000;
 /** Checks with the URL that installed apps use, before caches are bypassed. */
 const CHECKS_THROUGH_CACHES = 3;
+const AS_LOWEST: AskingVersion = { kind: 'version', version: LOWEST_VERSION };
 
 /** What installed apps of a platform have to get. */
 export interface ExpectedUpdate extends Platform {
@@ -24,12 +26,14 @@ export interface ExpectedUpdate extends Platform {
   /** Bytes. */
   readonly size: number;
   readonly signature: string;
-  /** The app's key, to check what is served against. */
+  /** The key that it is signed with, to check what is served against. */
   readonly publicKey: PublicKey | undefined;
   /** Extension `channel`; stable when absent. */
   readonly channel?: string | undefined;
-  /** The version that apps update from; the lowest possible one when nothing was live before. */
-  readonly previousVersion?: string | undefined;
+  /** What apps ask as that are offered it; by default the lowest version. */
+  readonly askAs?: AskingVersion | undefined;
+  /** The same for apps that do not ask for a bundle type. */
+  readonly askWithoutTypeAs?: AskingVersion | undefined;
 }
 
 export type Verdict =
@@ -49,7 +53,8 @@ interface NotVerified {
 
 /**
  * Acts as an installed app would: checks for an update, follows the redirect, downloads, and compares the result with
- * what was published. Where a higher version is offered instead, the file is fetched by its own URL.
+ * what was published. Where a higher version is offered instead, or it is offered to none, the file is fetched by its
+ * own URL.
  */
 export async function verifyPlatform(publisher: Publisher, expected: ExpectedUpdate): Promise<Verdict> {
   for (let checks = 0; ; checks++) {
@@ -66,22 +71,24 @@ export async function verifyPlatform(publisher: Publisher, expected: ExpectedUpd
 }
 
 /** Makes the check's URL new to any cache: build metadata does not change what is offered (SemVer 10). */
-function withUncachedVersion({
-  previousVersion = LOWEST_VERSION,
-  ...expected
-}: ExpectedUpdate): ExpectedUpdate {
-  const uncached = `${precedenceOf(previousVersion)}+${randomBytes(4).toString('hex')}`;
-  return { ...expected, previousVersion: isVersion(uncached) ? uncached : previousVersion };
+function withUncachedVersion({ askAs, askWithoutTypeAs, ...expected }: ExpectedUpdate): ExpectedUpdate {
+  return { ...expected, askAs: uncached(askAs), askWithoutTypeAs: uncached(askWithoutTypeAs) };
+}
+
+function uncached(asking: AskingVersion = AS_LOWEST): AskingVersion {
+  if (asking.kind === 'no_version') return asking;
+  const version = `${precedenceOf(asking.version)}+${randomBytes(4).toString('hex')}`;
+  return isVersion(version) ? { kind: 'version', version } : asking;
 }
 
 async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Promise<Verdict> {
   const { slug, version, releaseId } = expected;
   const offer = await checkForVersion(publisher, expected);
+  const ownUrl = publisher.client.downloadUrl(slug, releaseId, expected);
+  if (offer.kind === 'to_no_version') return fetchAndCompare(publisher, expected, ownUrl);
   if (offer.kind !== 'offered') return offer;
   const { update } = offer;
-  if (isHigher(update.version, version)) {
-    return fetchAndCompare(publisher, expected, publisher.client.downloadUrl(slug, releaseId, expected));
-  }
+  if (isHigher(update.version, version)) return fetchAndCompare(publisher, expected, ownUrl);
   if (update.version !== version || update.signature !== expected.signature) {
     return broken('a different signature or version text is offered');
   }
@@ -102,8 +109,9 @@ async function checkWithoutBundleType(
 ): Promise<NotVerified | undefined> {
   const { bundleType, signature, version } = expected;
   if (bundleType === undefined) return undefined;
-  const { bundleType: _, ...platform } = expected;
-  const offer = await checkForVersion(publisher, { ...platform, ...withoutBundleType(expected) });
+  const { bundleType: _, askWithoutTypeAs: askAs, ...platform } = expected;
+  const offer = await checkForVersion(publisher, { ...platform, ...withoutBundleType(expected), askAs });
+  if (offer.kind === 'to_no_version') return undefined;
   if (offer.kind !== 'offered') return offer;
   const { update } = offer;
   const file = isHigher(update.version, version) ? expected : offeredFile(update, expected);
@@ -111,12 +119,17 @@ async function checkWithoutBundleType(
   return broken(`apps that do not ask for ${bundleType} are offered a different signature`);
 }
 
-type Offer = { readonly kind: 'offered'; readonly update: UpdateResponse } | NotVerified;
+type Offer =
+  | { readonly kind: 'offered'; readonly update: UpdateResponse }
+  /** There is no version to ask as. */
+  | { readonly kind: 'to_no_version' }
+  | NotVerified;
 
-/** The update that apps on the previous version are offered, if it is usable and not older than expected. */
+/** The update that apps on a lower version are offered, if it is usable and not older than expected. */
 async function checkForVersion(publisher: Publisher, expected: ExpectedUpdate): Promise<Offer> {
-  const { slug, version, previousVersion = LOWEST_VERSION } = expected;
-  const result = await check(publisher, expected, previousVersion);
+  const { slug, version, askAs = AS_LOWEST } = expected;
+  if (askAs.kind === 'no_version') return { kind: 'to_no_version' };
+  const result = await check(publisher, expected, askAs.version);
   if (result.kind === 'unknown_slug') return notYet(`the server has no app with the slug ${slug}`);
   if (result.kind === 'no_update') return notYet('no update is offered');
   const { update } = result;

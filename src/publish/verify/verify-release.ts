@@ -2,9 +2,10 @@ import pMap from 'p-map';
 import { OtaError } from '../../errors.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import type { PublicKey } from '../../protocol/minisign.ts';
-import { type Platform, platformName } from '../../protocol/platform.ts';
+import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { type KnownKeys, keyFor } from '../known-keys.ts';
 import type { Publisher } from '../publisher.ts';
+import type { AskingVersions } from '../server-state/asking-versions.ts';
 import { type PublishedFile, unverified, type VerifiedFile } from '../server-state/published-file.ts';
 import { refetchRelease } from '../server-state/withdrawal.ts';
 import { verificationError, verifyPlatform } from './verify-platform.ts';
@@ -15,10 +16,9 @@ export interface VerifyRequest {
   readonly files: readonly PublishedFile[];
   /** Nothing is verified when it is unknown. */
   readonly slug: string | undefined;
-  /** The app's key, to check what is served against. */
-  readonly publicKey: PublicKey | undefined;
-  /** The version that apps update from. */
-  readonly previousVersion: string | undefined;
+  /** To check what is served against. */
+  readonly keys: KnownKeys;
+  readonly askAs: AskingVersions;
   /** Concurrent downloads. */
   readonly concurrency: number;
 }
@@ -29,15 +29,22 @@ export interface VerifyRequest {
  *   the release was withdrawn
  */
 export async function verifyRelease(publisher: Publisher, request: VerifyRequest): Promise<VerifiedFile[]> {
-  const { release, files, slug, publicKey, previousVersion, concurrency } = request;
+  const { release, files, slug, keys, askAs, concurrency } = request;
   if (slug === undefined) return unverified(files);
   const failed: { platform: Platform; reason: string }[] = [];
   const hidden: Platform[] = [];
   const { id: releaseId, version } = release;
   const channel = release.channel === STABLE ? undefined : release.channel; // as apps without a channel ask
-  const shared = { slug, releaseId, version, publicKey, channel, previousVersion };
+  const shared = { slug, releaseId, version, channel };
   const verify = async (file: PublishedFile): Promise<VerifiedFile> => {
-    const expected = { ...file, ...shared, signature: file.servedSignature };
+    const expected = {
+      ...file,
+      ...shared,
+      signature: file.servedSignature,
+      publicKey: keyFor(file.servedSignature, keys),
+      askAs: askAs(file),
+      askWithoutTypeAs: askAs(withoutBundleType(file)),
+    };
     const verdict = await verifyPlatform(publisher, expected);
     if (verdict.kind === 'verified') {
       publisher.report({ type: 'verified', platform: file });

@@ -351,12 +351,21 @@ describe('problems of other tools are refused before the first write:', () => {
     expect(words).toContain('Set bundle.createUpdaterArtifacts to true');
   });
 
-  test("pains 3: a signature by another key than the app's, with both key ids", async () => {
+  test('pains 3: a signature by another key than the others, with both key ids', async () => {
     const project = await copyBuilt();
     await signFile(otherKey, join(project, LINUX), { appVersion: '1.2.0' });
     const { code, words } = await refused(project);
     expect(code).toBe(4);
-    expect(words).toMatch(/AppImage\.sig .* signed with key \w{16}, but the public key is \w{16}/);
+    expect(words).toMatch(/AppImage with \w{16}; .*\.deb.* with \w{16} Sign all files/);
+  });
+
+  test('field 1: signatures by another key than the app carries, with both key ids', async () => {
+    const project = await copyBuilt();
+    await setPubkey(project, otherKey.publicKey);
+    const { code, words } = await refused(project);
+    expect(code).toBe(4);
+    expect(words).toMatch(/signed with key \w{16}, but the build's public key is \w{16} \(plugins/);
+    expect(words).toContain('--pubkey');
   });
 
   test('pains 3: the signature of another file', async () => {

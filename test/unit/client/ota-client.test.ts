@@ -68,10 +68,24 @@ describe('the requests of the client', () => {
     },
     {
       name: 'publishRelease',
-      call: (api) => api.publishRelease('a1', 'r1', [{ ...LINUX, bundle_type: 'deb', sha256: 'a' }]),
+      call: (api) =>
+        api.publishRelease('a1', 'r1', { required: [{ ...LINUX, bundle_type: 'deb', sha256: 'a' }] }),
       request: 'POST /api/sync/ota/apps/a1/releases/r1/publish',
       body: [{ target: 'linux', arch: 'x86_64', bundle_type: 'deb', sha256: 'a' }],
       answer: () => HttpResponse.json({ ...RELEASE, status: 'published' }),
+    },
+    {
+      name: 'publishRelease whoever is stranded',
+      call: (api) => api.publishRelease('a1', 'r1', { required: null, allowStranding: true }),
+      request: 'POST /api/sync/ota/apps/a1/releases/r1/publish?allow_stranding=true',
+      body: null,
+      answer: () => HttpResponse.json({ ...RELEASE, status: 'published' }),
+    },
+    {
+      name: 'deleteRelease whoever is stranded',
+      call: (api) => api.deleteRelease('a1', 'r1', { allowStranding: true }),
+      request: 'DELETE /api/sync/ota/apps/a1/releases/r1?allow_stranding=true',
+      answer: () => new HttpResponse(null, { status: 204 }),
     },
     {
       name: 'updateRelease',
@@ -82,7 +96,7 @@ describe('the requests of the client', () => {
     },
     {
       name: 'deleteRelease with a number of artifacts',
-      call: (api) => api.deleteRelease('a1', 'r1', 0),
+      call: (api) => api.deleteRelease('a1', 'r1', { onlyWithArtifacts: 0 }),
       request: 'DELETE /api/sync/ota/apps/a1/releases/r1?artifacts=0',
       answer: () => new HttpResponse(null, { status: 204 }),
     },

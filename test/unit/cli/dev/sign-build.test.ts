@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { signBuild } from '../../../../src/cli/dev/sign-build.ts';
 import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
-import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
+import { inspectSigned } from '../../../support/publish/inspect-signed.ts';
 
 const keyPair = generateSigningKeyPair();
 const SIGNING = { keyPair, version: '1.2.1', now: new Date('2026-03-13T12:00:00Z') };
@@ -15,12 +15,12 @@ test('files are signed for the offered version, and their own .sig files are nei
   await writeFile(`${file}.sig`, 'signed for 1.2.0');
   const signed = await signBuild([{ target: 'linux', arch: 'x86_64', file }], SIGNING);
   const check = { publicKey: keyPair.publicKey, version: '1.2.1' };
-  expect(await inspectArtifacts(signed, check)).toMatchObject({
+  expect(await inspectSigned(signed, check)).toMatchObject({
     artifacts: signed,
     issues: [],
     warnings: [],
   });
-  expect(await inspectArtifacts(signed, { ...check, version: '1.2.0' })).toMatchObject({
+  expect(await inspectSigned(signed, { ...check, version: '1.2.0' })).toMatchObject({
     issues: [{ message: expect.stringContaining('signed for version 1.2.1') }],
   });
   expect(await readFile(`${file}.sig`, 'utf8')).toBe('signed for 1.2.0');

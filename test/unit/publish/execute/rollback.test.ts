@@ -4,7 +4,7 @@ import type { Platform } from '../../../../src/protocol/platform.ts';
 import { rollBack } from '../../../../src/publish/execute/rollback.ts';
 import { inOrder, ScriptedTransport } from '../../../support/network/scripted-transport.ts';
 import { APP_ID, BaseServer, SERVER } from '../../../support/publish/base-server.ts';
-import { artifact, release } from '../../../support/publish/plan-inputs.ts';
+import { artifact, BASE, OURS, release } from '../../../support/publish/plan-inputs.ts';
 import { publisherOver } from '../../../support/publish/test-publisher.ts';
 import { DEB, LINUX, MAC } from '../../../support/tauri/local-file.ts';
 
@@ -30,7 +30,7 @@ async function take(listed: unknown[], deletions: (() => Response)[] = []) {
     servedSignature: 's',
     body: { ...LINUX, file_size: 7 },
   }));
-  await rollBack(publisher, { release: CREATED, artifacts, slug: 'my-app' });
+  await rollBack(publisher, { release: CREATED, artifacts, slug: 'my-app', server: OURS });
   const said = publisher.events.flatMap((event) =>
     event.type === 'rolled_back' ? [event.type] : event.type === 'warning' ? [event.message] : [],
   );
@@ -45,7 +45,9 @@ describe('a release of this run is rolled back', () => {
   ])('%s, only if it has nothing else', async (_, artifacts) => {
     const outcome = await take([release('1.1.0'), { ...CREATED, artifacts }], [deleted]);
     expect(outcome.said).toEqual(['rolled_back']);
-    expect(outcome.deletions.map(({ url }) => url.search)).toEqual([`?artifacts=${artifacts.length}`]);
+    expect(outcome.deletions.map(({ url }) => url.search)).toEqual([
+      `?artifacts=${artifacts.length}&allow_stranding=true`,
+    ]);
   });
 
   test('if the response to the deletion was lost, and the next one says that it does not exist', async () => {
@@ -110,7 +112,12 @@ describe('a release of this run, on a server that knows api.md only,', () => {
     const artifacts = [
       { ...file, action: 'upload' as const, servedSignature: 's', body: { ...LINUX, file_size: 4 } },
     ];
-    await rollBack(publisher, { release: release('1.2.0', { id: 'release-1' }), artifacts, slug });
+    await rollBack(publisher, {
+      release: release('1.2.0', { id: 'release-1' }),
+      artifacts,
+      slug,
+      server: BASE,
+    });
     const said = publisher.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
     return { said, left: server.releases.length };
   }

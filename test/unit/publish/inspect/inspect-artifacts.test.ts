@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_SIGNATURE_LENGTH } from '../../../../src/protocol/messages.ts';
 import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
-import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
-import type { InspectOptions } from '../../../../src/publish/inspect/local-artifact.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
+import {
+  type InspectSignedOptions,
+  inspectSigned as inspectFiles,
+} from '../../../support/publish/inspect-signed.ts';
 import {
   generateKeyInProcess,
   type InProcessKey,
@@ -21,10 +23,10 @@ const SIGN = 'Sign the bundle';
 const projectApp = async () => undefined;
 
 /** Inspects one file of a fresh folder, after it was made worse. */
-async function inspect(spoil: (file: string) => Promise<unknown>, options: Partial<InspectOptions> = {}) {
+async function inspect(spoil: (file: string) => Promise<unknown>, options: InspectSignedOptions = {}) {
   const artifact = await writeArtifact(await tempFolder(), LINUX);
   await spoil(artifact.file);
-  const found = await inspectArtifacts([artifact], { version: '1.2.0', projectApp, ...options });
+  const found = await inspectFiles([artifact], { projectApp, ...options });
   return { ...found, artifact };
 }
 
@@ -37,7 +39,10 @@ describe('a file without a public key', () => {
 
   test('leads to a warning if Tauri cannot read its signature', async () => {
     const { warnings, artifact } = await inspect(async () => {});
-    expect(warnings).toEqual([`${artifact.file}.sig is not base64, so Tauri's updater would refuse it`]);
+    expect(warnings).toEqual([
+      `${artifact.file}.sig is not base64, so Tauri's updater would refuse it`,
+      expect.stringContaining('no public key is known'),
+    ]);
   });
 
   test.each<[string, string, string, (file: string) => Promise<unknown>, string]>([
@@ -81,14 +86,17 @@ describe('a file without a public key', () => {
 
 describe('field 6: a file with a signature that is no text', () => {
   const BINARY = Buffer.from('f1'.repeat(64), 'hex');
-  const withBinary = (options: Partial<InspectOptions> = { projectApp: undefined }) =>
+  const withBinary = (options: InspectSignedOptions = { projectApp: undefined }) =>
     inspect((file) => writeFile(`${file}.sig`, BINARY), options);
 
   test('has it sent as base64, with a warning', async () => {
     const { artifacts, issues, warnings, artifact } = await withBinary();
     expect(artifacts).toMatchObject([{ signature: BINARY.toString('base64') }]);
     expect(issues).toEqual([]);
-    expect(warnings).toEqual([expect.stringContaining(`${artifact.file}.sig is binary`)]);
+    expect(warnings).toEqual([
+      expect.stringContaining(`${artifact.file}.sig is binary`),
+      expect.stringContaining('no public key is known'),
+    ]);
   });
 
   test('is refused where it is for Tauri, or checked against a key', async () => {
@@ -125,8 +133,7 @@ test('the issues of all files are found together, and valid files are still insp
   await rm(missing.file);
   await rm(`${missing.file}.sig`);
   const hashed: string[] = [];
-  const found = await inspectArtifacts([unsigned, missing, whole], {
-    version: '1.2.0',
+  const found = await inspectFiles([unsigned, missing, whole], {
     onHashing: (file) => hashed.push(file),
   });
   expect(found.issues).toMatchObject([
@@ -163,7 +170,7 @@ describe('a file with a public key', () => {
       fields.bytes ?? bytes,
     );
     const publicKey = parsePublicKey((fields.key ?? key).publicKey);
-    const { issues, warnings } = await inspectArtifacts([artifact], { version, publicKey });
+    const { issues, warnings } = await inspectFiles([artifact], { version, publicKey });
     expect(warnings).toEqual([]);
     return issues;
   }
@@ -224,13 +231,14 @@ describe('a file with a public key', () => {
     await writeFile(`${file}.sig`, signature);
     // As a universal bundle: one file for two platforms.
     const inputs = [MAC, { ...MAC, arch: 'x86_64' } as const].map((platform) => ({ ...platform, file }));
-    const { artifacts, issues, warnings } = await inspectArtifacts(inputs, {
+    const { artifacts, issues, warnings } = await inspectFiles(inputs, {
       version: '1.2.0',
       publicKey: publicKey(),
     });
     expect(artifacts).toHaveLength(2);
     expect(issues).toEqual([]);
     expect(warnings).toEqual([
+      ...(publicKey() === undefined ? [expect.stringContaining('no public key is known')] : []),
       `${file}.sig was made for a file named linux-x86_64.bin, not App.app.tar.gz: fine if the file was renamed`,
     ]);
   });

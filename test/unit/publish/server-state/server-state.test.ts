@@ -36,7 +36,7 @@ async function look(answer: object, known?: typeof releases) {
 const VIEW = {
   extensions: new Set(['app']),
   slug: 'my-app',
-  pubkey: 'key',
+  acceptedPubkeys: ['key'],
   releases,
   stored: new Map([['linux-x86_64-deb', { sha256: stored.sha256, signature: stored.signature }]]),
 };

@@ -28,10 +28,13 @@ const OFFER = {
 const none = () => new HttpResponse(null, { status: 204 });
 
 describe('checking for an update', () => {
-  function ask(current: () => Response, lowest: () => Response = none) {
+  function ask(current: () => Response, lowest: () => Response = none, later: Record<string, string> = {}) {
     const transport = new ScriptedTransport(
       http.get(`${CHECK}/1.1.0`, current),
       http.get(`${CHECK}/0.0.0-0`, lowest),
+      ...Object.entries(later).map(([from, version]) =>
+        http.get(`${CHECK}/${from}`, () => HttpResponse.json({ ...OFFER, version })),
+      ),
     );
     return checkForUpdate(publisherOver(transport), { ...LINUX, slug: 'my-app', currentVersion: '1.1.0' });
   }
@@ -41,7 +44,7 @@ describe('checking for an update', () => {
   });
 
   test.each([
-    ['nothing is published for the platform', none, /nothing is published for linux-x86_64/],
+    ['nothing is published for the platform', none, /nothing is offered for linux-x86_64/],
     [
       'the newest is not newer',
       () => HttpResponse.json({ ...OFFER, version: '1.1.0' }),
@@ -49,6 +52,18 @@ describe('checking for an update', () => {
     ],
   ])('pains 9: says why there is none: %s', async (_, lowest, reason) => {
     expect(await ask(none, lowest)).toEqual({ kind: 'no_update', reason: expect.stringMatching(reason) });
+  });
+
+  test('field 1: says that a newer version is not offered to it, after the steps that lead there', async () => {
+    const lowest = () => HttpResponse.json({ ...OFFER, version: '1.0.0' });
+    expect(await ask(none, lowest, { '1.0.0': '1.2.0' })).toEqual({
+      kind: 'no_update',
+      reason: expect.stringMatching(/^1\.2\.0 is newer .* 1\.1\.0 is not offered it/),
+    });
+    expect(await ask(none, lowest, { '1.0.0': '1.1.0' })).toEqual({
+      kind: 'no_update',
+      reason: expect.stringMatching(/1\.1\.0, which is not newer/),
+    });
   });
 
   test.each([

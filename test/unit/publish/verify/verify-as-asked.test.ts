@@ -10,6 +10,7 @@ import { DEB } from '../../../support/tauri/local-file.ts';
  * Installed apps ask from the version before, in their channel, with or without their kind of bundle.
  */
 
+const FROM_1_1 = { kind: 'version', version: '1.1.0' } as const;
 const DEB_OFFER = { version: '1.2.0', url: `${FILE}?bundle_type=deb`, signature: 'sig' };
 /** Our server's response to an app that does not send its bundle type, where there are several. */
 const BOTH = {
@@ -46,7 +47,7 @@ async function verify(expected: Partial<ExpectedUpdate>, answers: Readonly<Recor
 
 describe('the served update is verified', () => {
   test('from the version before, and from the version itself', async () => {
-    const { verdict, asked } = await verify({ previousVersion: '1.1.0' }, { '1.1.0': OFFER });
+    const { verdict, asked } = await verify({ askAs: FROM_1_1 }, { '1.1.0': OFFER });
     expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
     expect(asked).toEqual(['1.1.0', '1.2.0']);
   });
@@ -73,7 +74,7 @@ describe('the served update is verified', () => {
     ],
   ])('for a bundle type, with and without asking for it: %s', async (_, plain) => {
     const answers = { '1.1.0?bundle_type=deb': DEB_OFFER, '1.1.0': plain };
-    const { verdict, asked } = await verify({ ...DEB, previousVersion: '1.1.0' }, answers);
+    const { verdict, asked } = await verify({ ...DEB, askAs: FROM_1_1, askWithoutTypeAs: FROM_1_1 }, answers);
     expect(verdict).toEqual({ kind: 'verified', url: DEB_OFFER.url, hiddenByCache: false });
     expect(asked).toEqual(['1.1.0?bundle_type=deb', '1.1.0', '1.2.0?bundle_type=deb']);
   });
@@ -83,6 +84,20 @@ describe('the served update is verified', () => {
     const { verdict, asked } = await verify(DEB, answers);
     expect(verdict).toMatchObject({ kind: 'verified', url: `${FILE}?bundle_type=deb` });
     expect(asked).toEqual(['0.0.0-0?bundle_type=deb']);
+  });
+
+  test('field 1: from another version by apps that do not ask for their bundle type', async () => {
+    const askWithoutTypeAs = { kind: 'version', version: '1.0.0' } as const;
+    const answers = { '1.1.0?bundle_type=deb': DEB_OFFER, '1.0.0': DEB_OFFER };
+    const { verdict, asked } = await verify({ ...DEB, askAs: FROM_1_1, askWithoutTypeAs }, answers);
+    expect(verdict).toMatchObject({ kind: 'verified' });
+    expect(asked).toEqual(['1.1.0?bundle_type=deb', '1.0.0', '1.2.0?bundle_type=deb']);
+  });
+
+  test('field 1: by its own address, if it is offered to no version', async () => {
+    const { verdict, asked } = await verify({ askAs: { kind: 'no_version' } }, {});
+    expect(verdict).toEqual({ kind: 'verified', url: FILE, hiddenByCache: false });
+    expect(asked).toEqual([]);
   });
 
   test('if a higher version was published since and is offered to the version itself', async () => {
@@ -138,7 +153,7 @@ describe('the served file is not what was published', () => {
     ['to apps of its channel', { channel: 'beta' }, { '0.0.0-0': OFFER }],
     ['to apps of its bundle type', DEB, { '0.0.0-0': DEB_OFFER }],
     ['to apps that do not ask for their bundle type', DEB, { '0.0.0-0?bundle_type=deb': DEB_OFFER }],
-    ['to apps of the version before', { previousVersion: '1.1.0' }, { '0.0.0-0': OFFER }],
+    ['to apps of the version before', { askAs: FROM_1_1 }, { '0.0.0-0': OFFER }],
   ])('if it is not offered %s for half a minute', async (_, expected, answers) => {
     const { verdict, waits } = await verify(expected, answers);
     expect(verdict).toEqual({ kind: 'not_yet', reason: 'no update is offered' });

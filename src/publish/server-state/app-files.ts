@@ -1,0 +1,69 @@
+import { STABLE } from '../../protocol/channel.ts';
+import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { publicKeyIdOf, signingKeyIdOf } from '../../protocol/minisign.ts';
+import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
+import type { AppFiles } from '../../protocol/routing/stranded-versions.ts';
+import { isVersion } from '../../protocol/version.ts';
+import { listedName } from './server-state.ts';
+
+/** A file that is offered once its release is live. */
+export interface SignedFile extends Platform {
+  readonly signature: string;
+}
+
+/** A release, in the fields that decide what apps are offered. */
+export interface RoutedReleaseFields {
+  readonly version: string;
+  readonly channel?: string | undefined;
+  readonly requires?: string | null | undefined;
+  readonly embedded_pubkey?: string | null | undefined;
+}
+
+/** Extension `key-routing`: what decides the offers of an app, from its listed releases. Pure. */
+export function appFilesOf(releases: readonly ReleaseResponse[]): AppFiles {
+  const none: AppFiles = { live: [], known: [] };
+  return releases.reduce((files, release) => {
+    const { status = 'published', version } = release;
+    if (status === 'draft' || !isVersion(version)) return files;
+    const added = withRelease(files, release, signedFilesOf(release));
+    return status === 'published' ? added : { live: files.live, known: added.known };
+  }, none);
+}
+
+/** The same, once a release with these files is live too. Pure. */
+export function withRelease(
+  { live, known }: AppFiles,
+  release: RoutedReleaseFields,
+  files: readonly SignedFile[],
+): AppFiles {
+  const { version, channel = STABLE } = release;
+  const embeddedKeyId = publicKeyIdOf(release.embedded_pubkey ?? '');
+  const added = files.map(({ target, arch, bundleType, signature }) => ({
+    target,
+    arch,
+    ...(bundleType !== undefined && { bundleType }),
+    version,
+    channel,
+    signingKeyId: signingKeyIdOf(signature),
+  }));
+  return {
+    live: [...live, ...added.map((file) => ({ ...file, requires: release.requires ?? undefined }))],
+    known: [...known, ...added.map((file) => ({ ...file, embeddedKeyId }))],
+  };
+}
+
+/** The files that a release lists, except for platforms that this version does not know. */
+export function signedFilesOf({ artifacts = [], signature: ofRelease }: ReleaseResponse): SignedFile[] {
+  return artifacts.flatMap((artifact) => {
+    const platform = parsePlatform(listedName(artifact));
+    return platform === undefined ? [] : [{ ...platform, signature: artifact.signature ?? ofRelease ?? '' }];
+  });
+}
+
+/** Both, without repetition of a platform. */
+export function mergedFiles(
+  files: readonly SignedFile[],
+  others: readonly SignedFile[],
+): readonly SignedFile[] {
+  return [...new Map([...others, ...files].map((file) => [platformName(file), file])).values()];
+}
