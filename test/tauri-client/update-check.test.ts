@@ -188,6 +188,15 @@ describe.skipIf(!canBuildTauri())(`an app installed from each kind of bundle (${
       );
   });
 
+  test('field 7: gets the first kind when its own code sets the target', async () => {
+    const app = await startPublishedApp();
+    const { appimage } = await app.release({ version: '1.1.0', key });
+    const own = installed('1.0.0', [app.endpoint], { target: 'linux' });
+    expect(await onEachPlugin(own)).toMatchObject(
+      each(() => ({ update: { signature: appimage?.signature }, verified: true })),
+    );
+  });
+
   test('field 7: gets the kind that its endpoint names, on any system, and never another', async () => {
     const app = await startPublishedApp();
     const systems = ['linux', 'darwin', 'windows'] as const;
