@@ -5,7 +5,7 @@ import { CARGO_FOLDER } from '../support/tauri/cargo.ts';
 /** A version of `tauri-plugin-updater` that installed apps have. */
 export interface Plugin {
   /** Its crate is the folder of this name. */
-  readonly name: 'plugin-2.0' | 'plugin-2.9' | 'plugin-2.10' | 'plugin-2.14';
+  readonly name: 'plugin-2.0' | 'plugin-2.9' | 'plugin-2.10' | 'plugin-2.14' | 'plugin-3.0';
   /** Finds out which kind of bundle it was installed from, and asks for that kind. */
   readonly knowsItsKind: boolean;
   /** Compares the announced version with the signed one. */
@@ -14,7 +14,7 @@ export interface Plugin {
   readonly installs: readonly ('appimage' | 'deb' | 'rpm')[];
 }
 
-/** The first, the last ones before and after kinds of bundles were told apart, and the newest. */
+/** The first, those before and after kinds of bundles were told apart, the newest, and the alpha of the next. */
 export const PLUGINS: readonly Plugin[] = [
   { name: 'plugin-2.0', knowsItsKind: false, readsSignedVersion: false, installs: ['appimage'] },
   { name: 'plugin-2.9', knowsItsKind: false, readsSignedVersion: false, installs: ['appimage', 'deb'] },
@@ -25,6 +25,7 @@ export const PLUGINS: readonly Plugin[] = [
     installs: ['appimage', 'deb', 'rpm'],
   },
   { name: 'plugin-2.14', knowsItsKind: true, readsSignedVersion: true, installs: ['appimage', 'deb', 'rpm'] },
+  { name: 'plugin-3.0', knowsItsKind: true, readsSignedVersion: true, installs: ['appimage', 'deb', 'rpm'] },
 ];
 
 /** The environment of Cargo. */

@@ -13,7 +13,7 @@ export const CARGO_FOLDER = join(
 );
 
 /** The lowest Cargo that the locked crates can be built with. */
-const LOWEST_CARGO = '1.90.0';
+const LOWEST_CARGO = '1.95.0';
 
 /** What has to be installed to build on Tauri, for the names of skipped tests. */
 export const NEEDED = `needs cargo ${LOWEST_CARGO} and libwebkit2gtk-4.1-dev`;
