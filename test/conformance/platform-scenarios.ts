@@ -101,6 +101,7 @@ export const platformScenarios: readonly Scenario[] = [
               notes: 'Notes.',
               pub_date: expect.any(String),
               platforms: {
+                linux: entry(APPIMAGE),
                 'linux-x86_64': entry(APPIMAGE),
                 'linux-x86_64-appimage': entry(APPIMAGE),
                 'linux-x86_64-deb': entry(DEB),

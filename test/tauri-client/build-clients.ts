@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { canBuildTauri } from '../support/tauri/cargo.ts';
 import {
   CARGO_ENVIRONMENT,
-  canBuildClients,
   KIND_WORDS,
   type MarkedKind,
   manifestOf,
@@ -17,7 +17,7 @@ const MARKER = '__TAURI_BUNDLE_TYPE_VAR_';
 
 /** Called by vitest before the clients' tests. */
 export async function setup(): Promise<void> {
-  if (!canBuildClients()) return;
+  if (!canBuildTauri()) return;
   for (const plugin of PLUGINS) {
     await build(plugin);
     if (!plugin.knowsItsKind) continue;

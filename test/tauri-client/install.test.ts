@@ -1,12 +1,14 @@
-import { appendFile, chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { appImage } from '../support/process/executables.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
+import { canBuildTauri, NEEDED } from '../support/tauri/cargo.ts';
 import type { SigningKey } from '../support/tauri/signer.ts';
 import { type InstalledApp, runApp } from './installed-app.ts';
+import { ownAppImage } from './own-app-image.ts';
 import { canInstallPackages, PACKAGE_MANAGERS, PRODUCT, PROGRAM } from './package-manager.ts';
-import { canBuildClients, NEEDED, PLUGINS, programOf } from './plugins.ts';
+import { PLUGINS, programOf } from './plugins.ts';
 import { newKey, type PublishedApp, startPublishedApp } from './published-app.ts';
 
 let key: SigningKey;
@@ -21,16 +23,7 @@ function installed({ endpoint }: PublishedApp, query = ''): InstalledApp {
   return { version: '1.0.0', updater, until: 'install' };
 }
 
-/** The file that a user downloaded and runs. */
-async function ownAppImage(): Promise<string> {
-  const file = join(await tempFolder(), 'My notes.AppImage');
-  await writeFile(file, appImage('x86_64'));
-  await appendFile(file, 'version 1.0.0');
-  await chmod(file, 0o750);
-  return file;
-}
-
-describe.skipIf(!canBuildClients()).each(PLUGINS)(`an AppImage with $name (${NEEDED})`, (plugin) => {
+describe.skipIf(!canBuildTauri()).each(PLUGINS)(`an AppImage with $name (${NEEDED})`, (plugin) => {
   const run = (app: InstalledApp, file: string) => runApp(plugin, app, { appImage: file, kind: 'appimage' });
 
   test('field 7: is replaced by the new one, and can be executed as before', async () => {
@@ -64,7 +57,7 @@ describe.skipIf(!canBuildClients()).each(PLUGINS)(`an AppImage with $name (${NEE
 describe.each(PACKAGE_MANAGERS)('a $kind package', (manager) => {
   const { kind, commands } = manager;
   const needed = `${NEEDED}, ${commands.join(', ')}, and root`;
-  const skip = !canBuildClients() || !canInstallPackages(manager);
+  const skip = !canBuildTauri() || !canInstallPackages(manager);
   const able = PLUGINS.filter(({ installs }) => installs.includes(kind));
 
   describe.skipIf(skip).each(able)(`with $name (${needed})`, (plugin) => {
@@ -87,7 +80,7 @@ describe.each(PACKAGE_MANAGERS)('a $kind package', (manager) => {
   });
 });
 
-describe.skipIf(!canBuildClients())(`a package that can be given an AppImage (${NEEDED})`, () => {
+describe.skipIf(!canBuildTauri())(`a package that can be given an AppImage (${NEEDED})`, () => {
   test.each(PLUGINS.filter(({ knowsItsKind }) => knowsItsKind))(
     'field 7: is not, with $name and its kind in the endpoint',
     async (plugin) => {

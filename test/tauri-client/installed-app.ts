@@ -14,6 +14,8 @@ export interface InstalledApp {
   };
   /** Downloads are verified at once. */
   readonly until: 'check' | 'download' | 'install';
+  /** The target that the app's own code sets, if it does. */
+  readonly target?: string;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,14 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import semver from 'semver';
-import { isInstalled } from '../support/process/is-installed.ts';
+import { CARGO_FOLDER } from '../support/tauri/cargo.ts';
 
 /** A version of `tauri-plugin-updater` that installed apps have. */
 export interface Plugin {
   /** Its crate is the folder of this name. */
-  readonly name: 'plugin-2.0' | 'plugin-2.9' | 'plugin-2.10' | 'plugin-2.14';
+  readonly name: 'plugin-2.0' | 'plugin-2.9' | 'plugin-2.10' | 'plugin-2.14' | 'plugin-3.0';
   /** Finds out which kind of bundle it was installed from, and asks for that kind. */
   readonly knowsItsKind: boolean;
   /** Compares the announced version with the signed one. */
@@ -17,7 +14,7 @@ export interface Plugin {
   readonly installs: readonly ('appimage' | 'deb' | 'rpm')[];
 }
 
-/** The first, the last ones before and after kinds of bundles were told apart, and the newest. */
+/** The first, those before and after kinds of bundles were told apart, the newest, and the alpha of the next. */
 export const PLUGINS: readonly Plugin[] = [
   { name: 'plugin-2.0', knowsItsKind: false, readsSignedVersion: false, installs: ['appimage'] },
   { name: 'plugin-2.9', knowsItsKind: false, readsSignedVersion: false, installs: ['appimage', 'deb'] },
@@ -28,16 +25,11 @@ export const PLUGINS: readonly Plugin[] = [
     installs: ['appimage', 'deb', 'rpm'],
   },
   { name: 'plugin-2.14', knowsItsKind: true, readsSignedVersion: true, installs: ['appimage', 'deb', 'rpm'] },
+  { name: 'plugin-3.0', knowsItsKind: true, readsSignedVersion: true, installs: ['appimage', 'deb', 'rpm'] },
 ];
 
-/** Outside the checkout, so that a fresh clone finds what was built before. */
-const BUILT = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'synckit-ota/tauri-client');
-
-/** The lowest Cargo that the locked crates can be built with. */
-const LOWEST_CARGO = '1.90.0';
-
-/** The environment of Cargo: all clients share a folder, and so what they have in common. */
-export const CARGO_ENVIRONMENT = { ...process.env, CARGO_TARGET_DIR: BUILT };
+/** The environment of Cargo. */
+export const CARGO_ENVIRONMENT = { ...process.env, CARGO_TARGET_DIR: CARGO_FOLDER };
 
 export function manifestOf({ name }: Plugin): string {
   return fileURLToPath(new URL(`${name}/Cargo.toml`, import.meta.url));
@@ -50,18 +42,6 @@ export type MarkedKind = keyof typeof KIND_WORDS;
 
 /** @param kind that the bundler wrote into it, which not every plugin reads; none in programs that were not bundled */
 export function programOf({ name, knowsItsKind }: Plugin, kind?: MarkedKind): string {
-  const program = join(BUILT, 'release', name.replace('plugin', 'tauri-client').replace('.', '-'));
+  const program = join(CARGO_FOLDER, 'release', name.replace('plugin', 'tauri-client').replace('.', '-'));
   return kind === undefined || !knowsItsKind ? program : `${program}.${kind}`;
 }
-
-/** Whether the clients can be built here; otherwise their tests are skipped by name. */
-export function canBuildClients(): boolean {
-  const cargo = semver.coerce(spawnSync('cargo', ['--version'], { encoding: 'utf8' }).stdout);
-  const webkit = spawnSync('pkg-config', ['--exists', 'webkit2gtk-4.1'], { stdio: 'ignore' });
-  return (
-    cargo !== null && semver.gte(cargo, LOWEST_CARGO) && isInstalled('pkg-config') && webkit.status === 0
-  );
-}
-
-/** What has to be installed, for the names of skipped tests. */
-export const NEEDED = `needs cargo ${LOWEST_CARGO} and libwebkit2gtk-4.1-dev`;

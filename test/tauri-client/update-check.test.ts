@@ -3,9 +3,10 @@ import { startFaultProxy } from '../support/network/fault-proxy.ts';
 import { deadUrl, listenHttp } from '../support/network/loopback-server.ts';
 import { fakeS3Place } from '../support/s3/s3-place.ts';
 import { storageOptions } from '../support/server/storage-options.ts';
+import { canBuildTauri, NEEDED } from '../support/tauri/cargo.ts';
 import type { SigningKey } from '../support/tauri/signer.ts';
 import type { InstalledApp } from './installed-app.ts';
-import { canBuildClients, type MarkedKind, NEEDED, PLUGINS } from './plugins.ts';
+import { type MarkedKind, PLUGINS } from './plugins.ts';
 import { each, newKey, onEachPlugin, startPublishedApp } from './published-app.ts';
 
 /** The app's key, and one that it does not know. */
@@ -31,7 +32,7 @@ function takes(version: string) {
   return each(() => ({ update: { version }, verified: true }));
 }
 
-describe.skipIf(!canBuildClients())(`an app on each version of the updater plugin (${NEEDED})`, () => {
+describe.skipIf(!canBuildTauri())(`an app on each version of the updater plugin (${NEEDED})`, () => {
   test('field 7: is told of an update, and downloads and verifies it', async () => {
     const app = await startPublishedApp();
     const notes = '# “1.1.0”\n\n- ё, 🎉 and \\u0000\n';
@@ -124,57 +125,54 @@ describe.skipIf(!canBuildClients())(`an app on each version of the updater plugi
   });
 });
 
-describe.skipIf(!canBuildClients())(
-  `an app on each version of the updater plugin rejects (${NEEDED})`,
-  () => {
-    test('field 7: what is signed with another key', async () => {
-      const app = await startPublishedApp();
-      await app.release({ version: '1.1.0', key: otherKey });
-      expect(await onEachPlugin(installed('1.0.0', [app.endpoint]))).toMatchObject(
-        each(() => ({ update: { version: '1.1.0' }, error: 'Minisign' })),
+describe.skipIf(!canBuildTauri())(`an app on each version of the updater plugin rejects (${NEEDED})`, () => {
+  test('field 7: what is signed with another key', async () => {
+    const app = await startPublishedApp();
+    await app.release({ version: '1.1.0', key: otherKey });
+    expect(await onEachPlugin(installed('1.0.0', [app.endpoint]))).toMatchObject(
+      each(() => ({ update: { version: '1.1.0' }, error: 'Minisign' })),
+    );
+  });
+
+  test('field 7: a download that is cut off or changed on its way, and takes the next one', async () => {
+    const proxy = await startFaultProxy();
+    const app = await startPublishedApp({ args: ['--public-url', proxy.url.origin], url: proxy.url });
+    proxy.target = app.world.server.url;
+    await app.release({ version: '1.1.0', key });
+    const faults = {
+      Reqwest: { at: { answerByte: 4000 }, outcome: 'close' },
+      Minisign: {
+        at: 'applied',
+        outcome: (answer: { body: Uint8Array }) => ({ ...answer, body: answer.body.with(2000, 1) }),
+      },
+    } as const;
+    for (const [error, fault] of Object.entries(faults)) {
+      proxy.inject = ({ url }) => (url.includes('/downloads/') ? (fault as never) : undefined);
+      expect(await onEachPlugin(installed('1.0.0', [app.endpoint])), error).toMatchObject(
+        each(() => ({ update: { version: '1.1.0' }, error })),
       );
-    });
+    }
+    proxy.inject = () => undefined;
+    expect(await onEachPlugin(installed('1.0.0', [app.endpoint]))).toMatchObject(takes('1.1.0'));
+  });
 
-    test('field 7: a download that is cut off or changed on its way, and takes the next one', async () => {
-      const proxy = await startFaultProxy();
-      const app = await startPublishedApp({ args: ['--public-url', proxy.url.origin], url: proxy.url });
-      proxy.target = app.world.server.url;
-      await app.release({ version: '1.1.0', key });
-      const faults = {
-        Reqwest: { at: { answerByte: 4000 }, outcome: 'close' },
-        Minisign: {
-          at: 'applied',
-          outcome: (answer: { body: Uint8Array }) => ({ ...answer, body: answer.body.with(2000, 1) }),
-        },
-      } as const;
-      for (const [error, fault] of Object.entries(faults)) {
-        proxy.inject = ({ url }) => (url.includes('/downloads/') ? (fault as never) : undefined);
-        expect(await onEachPlugin(installed('1.0.0', [app.endpoint])), error).toMatchObject(
-          each(() => ({ update: { version: '1.1.0' }, error })),
-        );
-      }
-      proxy.inject = () => undefined;
-      expect(await onEachPlugin(installed('1.0.0', [app.endpoint]))).toMatchObject(takes('1.1.0'));
-    });
+  test('field 7: what was signed without its version, if it requires signed versions and can', async () => {
+    const app = await startPublishedApp();
+    const strict = installed('1.0.0', [app.endpoint]);
+    const updater = { ...strict.updater, requireSignedVersion: true };
+    await app.release({ version: '1.1.0', key, withoutSignedVersion: true });
+    expect(await onEachPlugin(strict)).toMatchObject(takes('1.1.0'));
+    expect(await onEachPlugin({ ...strict, updater })).toMatchObject(
+      each(({ readsSignedVersion }) =>
+        readsSignedVersion ? { error: 'MissingSignedVersion' } : { verified: true },
+      ),
+    );
+    await app.release({ version: '1.2.0', key });
+    expect(await onEachPlugin({ ...strict, updater })).toMatchObject(takes('1.2.0'));
+  });
+});
 
-    test('field 7: what was signed without its version, if it requires signed versions and can', async () => {
-      const app = await startPublishedApp();
-      const strict = installed('1.0.0', [app.endpoint]);
-      const updater = { ...strict.updater, requireSignedVersion: true };
-      await app.release({ version: '1.1.0', key, withoutSignedVersion: true });
-      expect(await onEachPlugin(strict)).toMatchObject(takes('1.1.0'));
-      expect(await onEachPlugin({ ...strict, updater })).toMatchObject(
-        each(({ readsSignedVersion }) =>
-          readsSignedVersion ? { error: 'MissingSignedVersion' } : { verified: true },
-        ),
-      );
-      await app.release({ version: '1.2.0', key });
-      expect(await onEachPlugin({ ...strict, updater })).toMatchObject(takes('1.2.0'));
-    });
-  },
-);
-
-describe.skipIf(!canBuildClients())(`an app installed from each kind of bundle (${NEEDED})`, () => {
+describe.skipIf(!canBuildTauri())(`an app installed from each kind of bundle (${NEEDED})`, () => {
   const LINUX: readonly MarkedKind[] = ['appimage', 'deb', 'rpm'];
   const WINDOWS: readonly MarkedKind[] = ['nsis', 'msi'];
 
@@ -188,6 +186,15 @@ describe.skipIf(!canBuildClients())(`an app installed from each kind of bundle (
           verified: true,
         })),
       );
+  });
+
+  test('field 7: gets the first kind when its own code sets the target', async () => {
+    const app = await startPublishedApp();
+    const { appimage } = await app.release({ version: '1.1.0', key });
+    const own = installed('1.0.0', [app.endpoint], { target: 'linux' });
+    expect(await onEachPlugin(own)).toMatchObject(
+      each(() => ({ update: { signature: appimage?.signature }, verified: true })),
+    );
   });
 
   test('field 7: gets the kind that its endpoint names, on any system, and never another', async () => {

@@ -102,11 +102,13 @@ function serialize(
     ...file,
     notes: main.notes,
     pub_date: formatTimestamp(main.pubDate),
-    // Tauri's updater looks up its bundle type here and, where it has none or is too old to, the platform.
+    // Tauri's updater looks up its bundle type here and, where it has none or is too old to, the platform. Where the
+    // app's code sets the target, it looks up nothing but that.
     ...(others.length > 0 && {
       platforms: Object.fromEntries([
         ...[main, ...others].map((artifact) => [platformName(artifact), fileOf(artifact)] as const),
         [platformName(withoutBundleType(main)), file],
+        [main.target, file],
       ]),
     }),
   };
