@@ -1,13 +1,15 @@
 import { OtaError } from '../errors.ts';
+import { throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { missingNames } from '../protocol/platform.ts';
 import { publishDraft } from './execute/go-live.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import type { Publisher } from './publisher.ts';
+import { checkPublicUrl } from './server-state/check-public-url.ts';
 import { requireRelease } from './server-state/find-release.ts';
 import { listedFiles, type PublishedFile, type VerifiedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerState, supports } from './server-state/server-state.ts';
+import { readCapabilities, readServerState, supports } from './server-state/server-state.ts';
 import { requireNotWithdrawn } from './server-state/withdrawal.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
@@ -38,7 +40,8 @@ export interface FinishResult {
  */
 export async function finishRelease(publisher: Publisher, request: FinishRequest): Promise<FinishResult> {
   const { client, retry, appId } = publisher;
-  const extensions = await readExtensions(publisher);
+  const capabilities = await readCapabilities(publisher);
+  const { extensions } = capabilities;
   if (!supports({ extensions }, 'draft')) {
     throw new OtaError('preflight_refused', 'this server does not support drafts');
   }
@@ -47,6 +50,8 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
   const found = requireNotWithdrawn(named.version, named);
   const files = listedFiles(found);
   requireComplete(found, files, request.expect);
+  const { publicUrl } = capabilities;
+  throwIssues(checkPublicUrl({ publicUrl, server: client.server, origins: new Set() }).issues);
   const { version } = found;
   const server = await readServerState(publisher, { version, platforms: files, extensions, releases });
   const wasLive = found.status === 'published';

@@ -6,8 +6,12 @@ import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
+import { type Build, findNextHop } from './find-next-hop.ts';
 import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput } from './inspect/local-artifact.ts';
+import type { NextHop } from './next-hop/check-next-hop.ts';
+import { confirmNextHop } from './next-hop/next-hop-issues.ts';
+import { chooseSlug } from './plan/choose-slug.ts';
 import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import { previewRequests } from './plan/request-preview.ts';
@@ -15,10 +19,10 @@ import { type Compatibility, checkServerCompatibility } from './plan/server-comp
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
+import { readCapabilities, readServerState, type ServerState } from './server-state/server-state.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
-export interface PublishRequest extends ReleaseRequest {
+export interface PublishRequest extends ReleaseRequest, Build {
   readonly artifacts: readonly ArtifactInput[];
   /** Whether the files were discovered in a project: those that the server cannot store are then left out. */
   readonly discovered?: boolean;
@@ -75,18 +79,36 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     ...(publicKey === undefined ? [NOT_CHECKED] : []),
     ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decision.plan.warnings,
+    ...decision.warnings,
   ];
   for (const message of warnings) report({ type: 'warning', message });
   if (request.dryRun) {
     const preview = { ...request, appId: publisher.appId, previousVersion };
     return { ...planned(decision.plan), warnings, requests: previewRequests(decision.plan, preview) };
   }
-  const { concurrency } = request;
+  const { concurrency, allowEndpointMismatch = false } = request;
+  const { nextHop } = decision;
+  const afterSlug = async () => {
+    if (nextHop === undefined) return;
+    for (const message of await confirmNextHop(publisher, nextHop, allowEndpointMismatch)) {
+      warnings.push(message);
+      report({ type: 'warning', message });
+    }
+  };
   const outcome = await executePlan(publisher, decision.plan, {
     request,
     server,
+    afterSlug,
     verify: (release, files) =>
-      verifyRelease(publisher, { release, files, slug, publicKey, previousVersion, concurrency }),
+      verifyRelease(publisher, {
+        release,
+        files,
+        slug,
+        publicKey,
+        previousVersion,
+        concurrency,
+        knowsPublicUrl: server.publicUrl !== undefined,
+      }),
   });
   return { ...outcome, slug, warnings };
 }
@@ -104,6 +126,9 @@ interface Decision {
   readonly plan: Plan;
   readonly server: ServerState;
   readonly leftOut: readonly LeftOut[];
+  readonly warnings: readonly string[];
+  /** To be confirmed once the slug is registered; undefined where it is certain already. */
+  readonly nextHop: NextHop | undefined;
 }
 
 /**
@@ -124,7 +149,16 @@ async function decide(
     throw error;
   });
   const result = plan(request, compatible.artifacts, server);
-  const issues = [...local, ...compatible.issues, ...issuesOf(result)];
+  const { slug, newSlug } = result.kind === 'ok' ? result.value : slugsOf(request, server);
+  const platforms = compatible.artifacts;
+  const hop = await findNextHop(reader, {
+    request,
+    platforms,
+    server,
+    slug,
+    isNewSlug: newSlug !== undefined,
+  });
+  const issues = [...local, ...compatible.issues, ...issuesOf(result), ...hop.issues];
   if (request.dryRun && issues.length > 0) {
     const files = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
@@ -135,7 +169,16 @@ async function decide(
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
     server,
     leftOut: [...(request.leftOut ?? []), ...compatible.leftOut],
+    warnings: hop.warnings,
+    nextHop: hop.pending,
   };
+}
+
+/** As a plan has them, where something else is refused. */
+function slugsOf(request: PublishRequest, server: ServerState): Pick<Plan, 'slug' | 'newSlug'> {
+  const chosen = chooseSlug(request, server);
+  const slug = chosen.kind === 'ok' ? chosen.value : undefined;
+  return { slug: slug ?? server.slug ?? undefined, newSlug: slug === server.slug ? undefined : slug };
 }
 
 async function readServer(
@@ -143,11 +186,11 @@ async function readServer(
   { version, slug, projectSlugs, discovered = false }: PublishRequest,
   inspection: Inspection,
 ): Promise<{ compatible: Compatibility; server: ServerState }> {
-  const extensions = await readExtensions(publisher);
-  const compatible = checkServerCompatibility(inspection.artifacts, { extensions }, { discovered });
+  const capabilities = await readCapabilities(publisher);
+  const compatible = checkServerCompatibility(inspection.artifacts, capabilities, { discovered });
   const platforms = compatible.artifacts;
   // Only a server that does not say the app's slug is asked under this one.
   const asked = slug ?? (projectSlugs?.value.length === 1 ? projectSlugs.value[0] : undefined);
-  const server = await readServerState(publisher, { version, slug: asked, platforms, extensions });
+  const server = await readServerState(publisher, { version, slug: asked, platforms, ...capabilities });
   return { compatible, server };
 }

@@ -84,6 +84,10 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
     .option('--allow-lower', 'allow a version lower than the live one')
     .option('--allow-key-change', 'allow a different signing key than the previous release')
     .option(
+      '--allow-endpoint-mismatch',
+      "allow a build with updater endpoints that do not lead to this app's updates",
+    )
+    .option(
       '--rollback-on-failure',
       'delete the release if this run created it and then fails; not after Ctrl-C or SIGTERM',
     );

@@ -19,6 +19,8 @@ export interface DiscoveredRelease {
   /** Those of the updater's endpoints. */
   readonly slugs: Sourced<readonly string[]>;
   readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`
+  /** Where the updater of the build asks, by system. */
+  readonly updaters: Discovery['updaters'];
   /** The version's section of the project's CHANGELOG.md. */
   readonly notes: string | undefined;
   readonly artifacts: readonly ArtifactInput[];
@@ -55,6 +57,7 @@ export async function discoverRelease(
     version: discovery.version,
     slugs: discovery.slugs,
     pubkey: discovery.pubkey,
+    updaters: discovery.updaters,
     notes: findNotes(options.project, discovery),
     artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
