@@ -94,6 +94,11 @@ export class OtaClient {
     this.#clock = clock ?? (() => new Date());
   }
 
+  /** The server's base URL, without the API's root. */
+  get server(): URL {
+    return new URL(this.#base);
+  }
+
   /** The extensions of our server; undefined for a base server, which implements api.md only. */
   async capabilities(): Promise<CapabilitiesResponse | undefined> {
     const response = await this.#send({ route: 'capabilities', parameters: {} });

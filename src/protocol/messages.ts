@@ -305,6 +305,7 @@ export const CapabilitiesResponse = Type.Object({
   name: Type.String(),
   version: Type.String(),
   extensions: Type.Array(Type.String()),
+  public_url: Type.Optional(Type.String()), // what every URL that it hands out starts with
 });
 export type CapabilitiesResponse = Static<typeof CapabilitiesResponse>;
 

@@ -9,9 +9,10 @@ import { askingFor } from './plan/asking-for.ts';
 import { strandingIssues } from './plan/stranding.ts';
 import type { Publisher } from './publisher.ts';
 import { signedFilesOf } from './server-state/app-files.ts';
+import { checkPublicUrl } from './server-state/check-public-url.ts';
 import { requireRelease } from './server-state/find-release.ts';
 import { listedFiles, type PublishedFile, type VerifiedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerState, supports } from './server-state/server-state.ts';
+import { readCapabilities, readServerState, supports } from './server-state/server-state.ts';
 import { requireNotWithdrawn } from './server-state/withdrawal.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
@@ -44,7 +45,8 @@ export interface FinishResult {
  */
 export async function finishRelease(publisher: Publisher, request: FinishRequest): Promise<FinishResult> {
   const { client, retry, appId } = publisher;
-  const extensions = await readExtensions(publisher);
+  const capabilities = await readCapabilities(publisher);
+  const { extensions } = capabilities;
   if (!supports({ extensions }, 'draft')) {
     throw new OtaError('preflight_refused', 'this server does not support drafts');
   }
@@ -53,6 +55,8 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
   const found = requireNotWithdrawn(named.version, named);
   const files = listedFiles(found);
   requireComplete(found, files, request.expect);
+  const { publicUrl } = capabilities;
+  throwIssues(checkPublicUrl({ publicUrl, server: client.server, origins: new Set() }).issues);
   const { version } = found;
   const server = await readServerState(publisher, { version, platforms: files, extensions, releases });
   const wasLive = found.status === 'published';

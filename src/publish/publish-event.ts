@@ -9,6 +9,8 @@ export type PublishEvent =
   | { readonly type: 'hashing'; readonly file: string }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'slug_set'; readonly slug: string }
+  /** An endpoint of the build leads to this app, or will once the slug is registered. */
+  | { readonly type: 'endpoint_checked'; readonly endpoint: string; readonly isPending: boolean }
   | { readonly type: 'left_out'; readonly leftOut: LeftOut }
   /** A dry run that ends in an error. */
   | { readonly type: 'refused'; readonly artifacts: readonly RefusedArtifact[] }

@@ -5,22 +5,26 @@ import type { ReleaseResponse } from '../protocol/messages.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
+import { type Build, findNextHop } from './find-next-hop.ts';
 import { type CheckedSignatures, checkSignatures } from './inspect/check-signatures.ts';
 import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput, ProjectApp } from './inspect/local-artifact.ts';
 import { knownKeys } from './known-keys.ts';
 import { reportLeftOut } from './left-out.ts';
+import type { NextHop } from './next-hop/check-next-hop.ts';
+import { confirmNextHop } from './next-hop/next-hop-issues.ts';
 import { askingFor } from './plan/asking-for.ts';
+import { chooseSlug } from './plan/choose-slug.ts';
 import { type Plan, plan, requestIssues, routedFields } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
 import { type Compatibility, checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
+import { readCapabilities, readServerState, type ServerState } from './server-state/server-state.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
-export interface PublishRequest extends ReleaseRequest {
+export interface PublishRequest extends ReleaseRequest, Build {
   readonly artifacts: readonly ArtifactInput[];
   /** Whether the files were discovered in a project: those that the server cannot store are then left out. */
   readonly discovered?: boolean;
@@ -82,6 +86,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     ...inspection.warnings,
     ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decision.plan.warnings,
+    ...decision.warnings,
   ];
   for (const message of others) report({ type: 'warning', message });
   const warnings = [...leftOut, ...others];
@@ -97,14 +102,24 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
       requests: previewRequests(decision.plan, preview),
     };
   }
-  const { concurrency } = request;
+  const { concurrency, allowEndpointMismatch = false } = request;
+  const { nextHop } = decision;
+  const afterSlug = async () => {
+    if (nextHop === undefined) return;
+    for (const message of await confirmNextHop(publisher, nextHop, allowEndpointMismatch)) {
+      warnings.push(message);
+      report({ type: 'warning', message });
+    }
+  };
   const outcome = await executePlan(publisher, decision.plan, {
     request,
     server,
+    afterSlug,
     verify: (release, files) => {
       const keys = knownKeys(request, server);
       const askAs = askingFor(release, files, server);
-      return verifyRelease(publisher, { release, files, slug, keys, askAs, concurrency });
+      const knowsPublicUrl = server.publicUrl !== undefined;
+      return verifyRelease(publisher, { release, files, slug, keys, askAs, concurrency, knowsPublicUrl });
     },
   });
   return { ...outcome, slug, warnings };
@@ -131,6 +146,9 @@ interface Decision {
   /** Files that the server cannot store. */
   readonly leftOut: readonly LeftOut[];
   readonly signatures: CheckedSignatures;
+  readonly warnings: readonly string[];
+  /** To be confirmed once the slug is registered; undefined where it is certain already. */
+  readonly nextHop: NextHop | undefined;
 }
 
 /**
@@ -156,7 +174,11 @@ async function decide(
   });
   const result = plan(request, compatible.artifacts, server);
   const signatures = await checkSignatures(inspection, { keys: knownKeys(request, server), ...rules });
-  const issues = [...found, ...signatures.issues, ...compatible.issues, ...issuesOf(result)];
+  const { slug, newSlug } = result.kind === 'ok' ? result.value : slugsOf(request, server);
+  const platforms = compatible.artifacts;
+  const isNewSlug = newSlug !== undefined;
+  const hop = await findNextHop(reader, { request, platforms, server, slug, isNewSlug });
+  const issues = [...found, ...signatures.issues, ...compatible.issues, ...issuesOf(result), ...hop.issues];
   if (request.dryRun && issues.length > 0) {
     const files = new Set(issues.map(({ file }) => file));
     const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
@@ -168,7 +190,16 @@ async function decide(
     server,
     leftOut: compatible.leftOut,
     signatures,
+    warnings: hop.warnings,
+    nextHop: hop.pending,
   };
+}
+
+/** As a plan has them, where something else is refused. */
+function slugsOf(request: PublishRequest, server: ServerState): Pick<Plan, 'slug' | 'newSlug'> {
+  const chosen = chooseSlug(request, server);
+  const slug = chosen.kind === 'ok' ? chosen.value : undefined;
+  return { slug: slug ?? server.slug ?? undefined, newSlug: slug === server.slug ? undefined : slug };
 }
 
 async function readServer(
@@ -176,11 +207,11 @@ async function readServer(
   { version, slug, projectSlugs, discovered = false }: PublishRequest,
   inspection: Inspection,
 ): Promise<{ compatible: Compatibility; server: ServerState }> {
-  const extensions = await readExtensions(publisher);
-  const compatible = checkServerCompatibility(inspection.artifacts, { extensions }, { discovered });
+  const capabilities = await readCapabilities(publisher);
+  const compatible = checkServerCompatibility(inspection.artifacts, capabilities, { discovered });
   const platforms = compatible.artifacts;
   // Only a server that does not say the app's slug is asked under this one.
   const asked = slug ?? (projectSlugs?.value.length === 1 ? projectSlugs.value[0] : undefined);
-  const server = await readServerState(publisher, { version, slug: asked, platforms, extensions });
+  const server = await readServerState(publisher, { version, slug: asked, platforms, ...capabilities });
   return { compatible, server };
 }

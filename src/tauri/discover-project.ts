@@ -12,7 +12,12 @@ import { type BundleFolder, findCargoTarget, listBundleFolders } from './project
 import type { ConfigLayer } from './project/config-value.ts';
 import { findTauriFolder } from './project/find-tauri-folder.ts';
 import { type TauriApp, TauriApps } from './project/tauri-app.ts';
-import { type Sourced, slugsOfEndpoints } from './project/tauri-config.ts';
+import {
+  type Sourced,
+  slugsOfEndpoints,
+  type TauriConfig,
+  type UpdaterConfig,
+} from './project/tauri-config.ts';
 
 export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. Paths in the result are relative if this one is. */
@@ -44,6 +49,8 @@ export interface Discovery {
   /** From the endpoints of the updater, as far as they are of this API; none twice. */
   readonly slugs: Sourced<readonly string[]>;
   readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`, unparsed
+  /** Where the updater asks, by the system that was built for. */
+  readonly updaters: ReadonlyMap<Target, UpdaterConfig>;
   /** Whether to serve Tauri 1's updater too. */
   readonly v1Compatible: boolean;
   readonly candidates: readonly Candidate[];
@@ -85,11 +92,17 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     productName: app.productName,
     slugs: { ...app.config.endpoints, value: slugsOfEndpoints(app.config.endpoints.value) },
     pubkey: app.config.pubkey,
+    updaters: new Map([...apps.read].map(([target, { config }]) => [target, updaterOf(config)])),
     v1Compatible: [...apps.read.values()].some(({ config }) => config.updaterArtifacts === 'v1Compatible'),
     candidates,
     leftOut,
     issues,
   };
+}
+
+function updaterOf({ endpoints, allowsHttp, acceptsInvalidCertificates }: TauriConfig): UpdaterConfig {
+  const { source, value } = endpoints;
+  return { source, endpoints: value, allowsHttp, acceptsInvalidCertificates };
 }
 
 interface BundleFolders {

@@ -40,6 +40,7 @@ export const SUBFOLDERS = {
     upload: ['server-state', 'plan'],
     execute: ['upload', 'server-state', 'plan'],
     verify: ['server-state'],
+    'next-hop': ['server-state'],
   },
   database: { migrations: [], sqlite: [], postgres: [], queries: [] },
   storage: { disk: [], s3: [] },
@@ -47,7 +48,7 @@ export const SUBFOLDERS = {
 
 /** The subfolders that the files beside them may import. */
 export const FILES_BESIDE_SUBFOLDERS = {
-  publish: ['inspect', 'server-state', 'plan', 'upload', 'execute', 'verify'],
+  publish: ['inspect', 'server-state', 'plan', 'upload', 'execute', 'verify', 'next-hop'],
   database: ['migrations'],
   storage: [],
 } as const satisfies Readonly<Record<keyof typeof SUBFOLDERS, readonly string[]>>;

@@ -33,6 +33,8 @@ const badVersions = [
   '{{current_version}}',
 ];
 
+const TAG = expect.stringMatching(/^[0-9a-f]{32}$/);
+
 /** api.md, "Update Check Endpoint". */
 export const checkScenarios: readonly Scenario[] = [
   scenario('an update is offered with the documented fields and no others', [
@@ -131,6 +133,15 @@ export const checkScenarios: readonly Scenario[] = [
       step((w) => w.publish(1), { status: 200 }),
       step((w) => w.check(LINUX, w.v(0)), { status: 200, headers: { 'cache-control': 'no-store' } }),
       step((w) => w.check(LINUX, w.v(1)), { status: 204, headers: { 'cache-control': 'no-store' } }),
+    ],
+    'ours',
+  ),
+  scenario(
+    'field 2: a check has a header that identifies the app, with an update and without',
+    [
+      step((w) => w.publish(1), { status: 200 }),
+      step((w) => w.check(LINUX, w.v(0)), { status: 200, headers: { 'synckit-app-tag': TAG } }),
+      step((w) => w.check(LINUX, w.v(1)), { status: 204, headers: { 'synckit-app-tag': TAG } }),
     ],
     'ours',
   ),

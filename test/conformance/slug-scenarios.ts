@@ -142,6 +142,7 @@ export const slugScenarios: readonly Scenario[] = [
           name: 'synckit-ota',
           version: expect.any(String),
           extensions: expect.arrayContaining(['artifact-signature', 'app']),
+          public_url: expect.stringMatching(/^https?:\/\/.*[^/]$/),
         },
       }),
     ],

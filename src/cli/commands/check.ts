@@ -1,10 +1,11 @@
+import { atHandedOutUrl, elsewhereWarning, SET_PUBLIC_URL } from '../../client/handed-out-url.ts';
 import { displayUrl } from '../../client/transport/transport.ts';
 import { OtaError } from '../../errors.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { isVersion, versionOfTag } from '../../protocol/version.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
-import { checkForUpdate } from '../../publish/verify/update-check.ts';
+import { checkForUpdate, elsewhereUrl, onlyLocalBecause } from '../../publish/verify/update-check.ts';
 import type { Context } from '../context.ts';
 import { formatBytes } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
@@ -12,6 +13,7 @@ import { readPlatform } from '../options/platform-options.ts';
 import { readChannel } from '../options/release-options.ts';
 import { readPublicKey, readServer } from '../options/remote-options.ts';
 import type { Style } from '../output/colors.ts';
+import type { Output } from '../output/output.ts';
 import { connectPublicly, type Remote } from '../wiring/connect.ts';
 import type { CheckOptions } from './check-command.ts';
 
@@ -41,6 +43,7 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
       return;
     }
     const { update } = result;
+    checkUrls(update, remote.client.server, output);
     const fetched = download ? await fetchOffered(remote, update, publicKey) : undefined;
     output.document(toDocument(update, fetched));
     output.result(describe({ update, fetched }, output.style));
@@ -48,6 +51,20 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
   } finally {
     await remote.transport.close();
   }
+}
+
+/**
+ * An app downloads from where the server says, which may be another place than it was asked at.
+ * @throws OtaError `verification_failed` when no other machine than the server can download the update
+ */
+function checkUrls(update: UpdateResponse, server: URL, output: Output): void {
+  const reason = onlyLocalBecause(update, server);
+  if (reason !== undefined) {
+    const message = `installed apps cannot download the update to ${update.version}: ${reason}`;
+    throw new OtaError('verification_failed', message, { hint: SET_PUBLIC_URL });
+  }
+  const url = elsewhereUrl(update, server);
+  if (url !== undefined) output.warning(elsewhereWarning(url, server));
 }
 
 /** The document of `check --json`. `signature_valid` is null without a key to verify with. */
@@ -84,11 +101,12 @@ function describe({ update, fetched }: CheckResult, style: Style): string {
 }
 
 async function fetchOffered(
-  { transport, signal }: Remote,
+  { client, transport, signal }: Remote,
   update: UpdateResponse,
   publicKey: PublicKey | undefined,
 ): Promise<FetchedUpdate> {
-  const fetched = await fetchUpdate(transport, { ...update, url: new URL(update.url), publicKey, signal });
+  const request = { ...update, url: new URL(update.url), publicKey, signal };
+  const fetched = await atHandedOutUrl(update.url, client.server, () => fetchUpdate(transport, request));
   if (fetched.kind === 'fetched') return fetched;
   throw new OtaError(
     'verification_failed',

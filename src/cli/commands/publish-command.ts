@@ -103,6 +103,10 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
     .addOption(allowStrandingOption())
     .addOption(new Option('--allow-key-change', 'the former name of --allow-stranding').hideHelp())
     .option(
+      '--allow-endpoint-mismatch',
+      "allow a build with updater endpoints that do not lead to this app's updates",
+    )
+    .option(
       '--rollback-on-failure',
       'delete the release if this run created it and then fails; not after Ctrl-C or SIGTERM',
     );

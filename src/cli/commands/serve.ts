@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import { isLoopback } from '../../runtime/loopback.ts';
+import { isLoopback, isOnlyLocal } from '../../runtime/loopback.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
 import { OptionErrors } from '../options/option-errors.ts';
@@ -9,7 +9,7 @@ import { readStorage, type S3Settings } from '../options/storage-options.ts';
 import { createLogger } from '../output/logger.ts';
 import { packageVersion } from '../package-version.ts';
 import { requirePostgresUrl } from '../wiring/open-store.ts';
-import { type ServerSettings, startServer } from '../wiring/start-server.ts';
+import { type ServerSettings, type StartedServer, startServer } from '../wiring/start-server.ts';
 import { untilAborted } from '../wiring/until-aborted.ts';
 import type { ServeOptions } from './serve-command.ts';
 
@@ -26,7 +26,7 @@ export async function runServe(options: ServeOptions, { signal, output }: Contex
   const { url, publicUrl, dataDir } = server;
   const { location } = server.database;
   logger.info({ url, publicUrl, database: location, dataDir, version: packageVersion() }, 'listening');
-  warnOfPublicUrl(logger, publicUrl);
+  warnOfPublicUrl(logger, server, settings);
 
   await untilAborted(signal);
   logger.info('shutting down: finishing open requests');
@@ -98,9 +98,27 @@ function readPublicUrl(text: string | undefined, errors: OptionErrors): string |
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-function warnOfPublicUrl(logger: Logger, publicUrl: string): void {
+/** Every URL that the server hands out starts with its public URL. */
+function warnOfPublicUrl(
+  logger: Logger,
+  { url: address, publicUrl }: Pick<StartedServer, 'url' | 'publicUrl'>,
+  { trustProxy }: Pick<ServerSettings, 'trustProxy'>,
+): void {
   const url = new URL(publicUrl);
-  if (url.protocol === 'http:' && !isLoopback(url)) {
+  if (isOnlyLocal(url)) {
+    const reached =
+      trustProxy.length > 0
+        ? 'there is a proxy in front of this server (--trust-proxy)'
+        : isLoopback(new URL(address))
+          ? undefined
+          : 'this server listens on other addresses than loopback';
+    if (reached !== undefined) {
+      logger.warn(
+        { publicUrl },
+        `the public URL is on loopback, although ${reached}: clients on other machines would download from themselves; set --public-url to the address that they reach`,
+      );
+    }
+  } else if (url.protocol === 'http:') {
     logger.warn(
       'the public URL is plain http: release builds of Tauri apps reject it, and a network attacker could withhold updates',
     );

@@ -90,6 +90,12 @@ function lineFor(event: LineEvent, style: Style): string {
       return event.message;
     case 'slug_set':
       return `slug ${event.slug} registered`;
+    case 'endpoint_checked': {
+      const leads = event.isPending
+        ? 'will lead to this app once the slug is registered'
+        : 'leads to this app';
+      return `the build's updater endpoint ${event.endpoint} ${leads}`;
+    }
     case 'release_created':
       return `release ${event.release.version} created (${event.release.id})`;
     case 'release_found':

@@ -3,7 +3,7 @@ import { type Checked, type Issue, ok } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
-import { type DiscoverOptions, discoverProject } from '../../tauri/discover-project.ts';
+import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';
 import type { Sourced } from '../../tauri/project/tauri-config.ts';
 import { readUpdaterKey } from '../../tauri/project/updater-key.ts';
 import type { Environment } from '../environment.ts';
@@ -19,6 +19,8 @@ export interface DiscoveredRelease {
   readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`
   /** The folder with the Tauri configuration. */
   readonly tauriFolder: string;
+  /** Where the updater of the build asks, by system. */
+  readonly updaters: Discovery['updaters'];
   readonly artifacts: readonly ArtifactInput[];
   readonly leftOut: readonly LeftOut[];
   readonly issues: readonly Issue[];
@@ -57,6 +59,7 @@ export async function discoverRelease(
     slugs: discovery.slugs,
     pubkey: discovery.pubkey,
     tauriFolder: discovery.tauriFolder,
+    updaters: discovery.updaters,
     artifacts: chosen,
     leftOut: [...discovery.leftOut, ...leftOut],
     issues: discovery.issues,

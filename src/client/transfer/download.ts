@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OtaError } from '../../errors.ts';
+import { isOnlyLocal } from '../../runtime/loopback.ts';
 import { countUsedBuffer } from '../../runtime/used-buffers.ts';
 import { notTheApi, receive, responseError } from '../response.ts';
 import { displayUrl, type Transport, type TransportResponse } from '../transport/transport.ts';
@@ -12,6 +13,9 @@ const NOT_SERVED = [403, 404, 410];
 const MAX_BYTES = 16 * 1024 ** 3;
 /** How long a download may stall, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
+/** For a redirect that only the server's own machine can follow. */
+const CHECK_ADDRESSES =
+  'Start the server with --public-url, and --s3-endpoint where it has a bucket, set to addresses that everyone reaches.';
 /** What has to arrive in that time, in bytes: with less it might go on for days. */
 const MIN_PROGRESS = 512 * 1024;
 
@@ -96,6 +100,10 @@ async function followRedirects(
     const next = location !== undefined && URL.canParse(location, url.href) && new URL(location, url);
     if (!next || !/^https?:$/.test(next.protocol)) {
       throw notTheApi({ url }, `a redirect (${response.status}) without a valid http(s) Location`);
+    }
+    if (isOnlyLocal(next) && !isOnlyLocal(url)) {
+      const reason = `${displayUrl(url)} redirects to ${next.origin}, which leads every other machine to itself`;
+      throw new OtaError('not_the_api', reason, { hint: CHECK_ADDRESSES });
     }
     url = next;
   }

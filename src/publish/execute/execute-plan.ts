@@ -29,6 +29,8 @@ export interface ExecuteOptions {
     readonly rollbackOnFailure?: boolean;
   };
   readonly server: Pick<ServerState, 'extensions'>;
+  /** Called once a new slug is registered, before the release is created. What it throws ends the run. */
+  readonly afterSlug?: () => Promise<void>;
   /** Checks what installed apps get. A failure counts as one of the plan's steps. */
   readonly verify: (release: ReleaseResponse, files: readonly PublishedFile[]) => Promise<VerifiedFile[]>;
 }
@@ -66,6 +68,7 @@ class Execution {
     if (newSlug !== undefined) {
       await retry.run(() => client.setSlug(appId, newSlug));
       report({ type: 'slug_set', slug: newSlug });
+      await this.#options.afterSlug?.();
     }
     const ensured =
       planned.kind === 'existing'

@@ -20,6 +20,8 @@ export interface ServerState {
   readonly slug: string | null | undefined;
   /** The public keys that its files may be signed with; undefined where the server accepts any. */
   readonly acceptedPubkeys?: readonly string[] | undefined;
+  /** What the URLs that it hands out start with, where it says so. */
+  readonly publicUrl?: string | undefined;
   readonly releases: readonly ReleaseResponse[];
   /** Its artifacts of the version that is published, by platform name. */
   readonly stored: ReadonlyMap<string, StoredArtifact>;
@@ -31,6 +33,7 @@ export interface ServerStateOptions {
   readonly slug?: string | undefined;
   readonly platforms: readonly Platform[];
   readonly extensions: ReadonlySet<string>;
+  readonly publicUrl?: string | undefined;
   /** The app's releases, if they were already read. */
   readonly releases?: readonly ReleaseResponse[];
 }
@@ -40,12 +43,19 @@ export function supports({ extensions }: Pick<ServerState, 'extensions'>, extens
 }
 
 /** The extensions that the server supports; none for a base server. */
-export async function readExtensions({
+export async function readExtensions(
+  publisher: Pick<Publisher, 'client' | 'retry'>,
+): Promise<ReadonlySet<string>> {
+  return (await readCapabilities(publisher)).extensions;
+}
+
+/** What the server says about itself; nothing for a base server. */
+export async function readCapabilities({
   client,
   retry,
-}: Pick<Publisher, 'client' | 'retry'>): Promise<ReadonlySet<string>> {
+}: Pick<Publisher, 'client' | 'retry'>): Promise<Pick<ServerState, 'extensions' | 'publicUrl'>> {
   const capabilities = await retry.run(() => client.capabilities());
-  return new Set(capabilities?.extensions);
+  return { extensions: new Set(capabilities?.extensions), publicUrl: capabilities?.public_url };
 }
 
 /**
@@ -57,13 +67,13 @@ export async function readServerState(
   request: ServerStateOptions,
 ): Promise<ServerState> {
   const { client, retry, appId } = publisher;
-  const { extensions } = request;
+  const { extensions, publicUrl } = request;
   const include = request.releases === undefined ? 'releases' : undefined;
   const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, include)) : undefined;
   const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = app?.slug;
   const acceptedPubkeys = app?.accepted_pubkeys ?? (app?.pubkey ? [app.pubkey] : undefined);
-  const state = { extensions, slug: registered, acceptedPubkeys, releases };
+  const state = { extensions, slug: registered, acceptedPubkeys, publicUrl, releases };
   const release = findRelease(releases, request.version);
   if (release === undefined) return { ...state, stored: new Map() };
   if (release.artifacts !== undefined) return { ...state, stored: listedArtifacts(release) };

@@ -1,3 +1,4 @@
+import { SET_PUBLIC_URL } from '../../client/handed-out-url.ts';
 import type { BufferPool } from '../../client/transfer/buffer-pool.ts';
 import { OtaError } from '../../errors.ts';
 import type { CreateArtifactResponse, ReleaseResponse } from '../../protocol/messages.ts';
@@ -29,6 +30,9 @@ export function storageRefused(platform: Platform, cause: OtaError): OtaError {
   const message = `the storage refused the upload of ${platformName(platform)}: ${cause.message}`;
   return new OtaError('unauthorized', message, {
     cause,
-    hint: "The server's storage or clock is probably misconfigured: contact its administrator.",
+    hint:
+      cause.hint === SET_PUBLIC_URL
+        ? SET_PUBLIC_URL
+        : "The server's storage or clock is probably misconfigured: contact its administrator.",
   });
 }

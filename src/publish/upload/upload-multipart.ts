@@ -1,3 +1,4 @@
+import { atHandedOutUrl } from '../../client/handed-out-url.ts';
 import { put } from '../../client/transfer/presigned-put.ts';
 import { chunksOf, type FilePart, SourceFile } from '../../client/transfer/source-file.ts';
 import { hasStatus, OtaError } from '../../errors.ts';
@@ -146,10 +147,11 @@ class MultipartUpload {
   }
 
   async #put(url: string, { number, bytes }: FilePart) {
-    const { transport, signal } = this.#context.publisher;
+    const { client, transport, signal } = this.#context.publisher;
     const body = this.#progress.watch(number, bytes);
     try {
-      return await put(transport, { url, size: bytes.length, body, signal });
+      const request = { url, size: bytes.length, body, signal };
+      return await atHandedOutUrl(url, client.server, () => put(transport, request));
     } catch (error) {
       // The storage has ended the upload. A request for another URL shows why.
       if (hasStatus(error, 404)) return { kind: 'url_refused', error } as const;

@@ -1,3 +1,4 @@
+import { atHandedOutUrl, withSource } from '../../client/handed-out-url.ts';
 import { SourceFile } from '../../client/transfer/source-file.ts';
 import { type UploadResult, uploadFile } from '../../client/transfer/upload-file.ts';
 import { hasStatus, OtaError } from '../../errors.ts';
@@ -53,7 +54,10 @@ class SingleUpload {
     if (this.#sentUploadId === undefined) {
       const grant = known ?? (await this.#requestGrant());
       const result = await this.#send(grant.upload_url);
-      if (result.kind === 'url_refused') throw this.#urlRefused(result.error);
+      if (result.kind === 'url_refused') {
+        const { server } = this.#context.publisher.client;
+        throw this.#urlRefused(withSource(result.error, new URL(grant.upload_url), server));
+      }
       if (grant.upload_id === undefined) return { wentLive: result.wentLive, servedSignature };
       this.#sentUploadId = grant.upload_id;
     }
@@ -71,15 +75,16 @@ class SingleUpload {
 
   async #send(url: string): Promise<UploadResult> {
     const { publisher, release } = this.#context;
-    const { transport, report, signal } = publisher;
+    const { client, transport, report, signal } = publisher;
     const artifact = this.#artifact;
     try {
-      return await uploadFile(transport, {
+      const request = {
         url,
         source: new SourceFile(artifact),
-        onProgress: (sentBytes) => report({ type: 'upload_progress', artifact, sentBytes }),
+        onProgress: (sentBytes: number) => report({ type: 'upload_progress', artifact, sentBytes }),
         signal,
-      });
+      };
+      return await atHandedOutUrl(url, client.server, () => uploadFile(transport, request));
     } catch (error) {
       if (error instanceof OtaError && error.retryable) this.#mayBeStored = true;
       if (hasStatus(error, 404)) await refetchRelease(publisher, release); // the release may have been deleted

@@ -1,3 +1,4 @@
+import { onlyLocalReason, placeOf } from '../../client/handed-out-url.ts';
 import type { InstalledApp, OtaClient } from '../../client/ota-client.ts';
 import type { Retry } from '../../client/retry.ts';
 import { hasStatus, OtaError } from '../../errors.ts';
@@ -99,6 +100,21 @@ export function unusableBecause(update: UpdateResponse): string | undefined {
   if (badUrl !== undefined) return `url "${badUrl}" is not an absolute http(s) URL`;
   if (date != null && !RFC_3339.test(date)) return `pub_date "${date}" is not RFC 3339`;
   return undefined;
+}
+
+/** Why apps on other machines cannot download a usable update, although the server is another machine. */
+export function onlyLocalBecause(update: UpdateResponse, server: URL): string | undefined {
+  const url = urlsOf(update).find((offered) => placeOf(offered, server) === 'only_local');
+  return url && onlyLocalReason(url, server);
+}
+
+/** A URL of a usable update that leads to another place than the server, if there is one. */
+export function elsewhereUrl(update: UpdateResponse, server: URL): URL | undefined {
+  return urlsOf(update).find((offered) => placeOf(offered, server) === 'elsewhere');
+}
+
+function urlsOf({ url, platforms = {} }: UpdateResponse): URL[] {
+  return [url, ...Object.values(platforms).map((file) => file.url)].map((text) => new URL(text));
 }
 
 function requireUsable(update: UpdateResponse): void {

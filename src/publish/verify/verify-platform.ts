@@ -1,14 +1,15 @@
-import { randomBytes } from 'node:crypto';
+import { atHandedOutUrl } from '../../client/handed-out-url.ts';
 import type { InstalledApp } from '../../client/ota-client.ts';
 import { hasStatus, OtaError } from '../../errors.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
-import { compareVersions, isVersion, LOWEST_VERSION, precedenceOf } from '../../protocol/version.ts';
+import { compareVersions, isVersion, LOWEST_VERSION } from '../../protocol/version.ts';
 import type { Publisher } from '../publisher.ts';
 import type { AskingVersion } from '../server-state/asking-versions.ts';
+import { uncachedVersion } from '../uncached-version.ts';
 import { fetchUpdate } from './fetch-update.ts';
-import { offeredFile, unusableBecause } from './update-check.ts';
+import { offeredFile, onlyLocalBecause, unusableBecause } from './update-check.ts';
 
 /** How long to wait for a server that polls its storage for uploads, in milliseconds. */
 const MAX_WAIT_MS = 30_000;
@@ -70,15 +71,14 @@ export async function verifyPlatform(publisher: Publisher, expected: ExpectedUpd
   }
 }
 
-/** Makes the check's URL new to any cache: build metadata does not change what is offered (SemVer 10). */
 function withUncachedVersion({ askAs, askWithoutTypeAs, ...expected }: ExpectedUpdate): ExpectedUpdate {
   return { ...expected, askAs: uncached(askAs), askWithoutTypeAs: uncached(askWithoutTypeAs) };
 }
 
 function uncached(asking: AskingVersion = AS_LOWEST): AskingVersion {
-  if (asking.kind === 'no_version') return asking;
-  const version = `${precedenceOf(asking.version)}+${randomBytes(4).toString('hex')}`;
-  return isVersion(version) ? { kind: 'version', version } : asking;
+  return asking.kind === 'no_version'
+    ? asking
+    : { kind: 'version', version: uncachedVersion(asking.version) };
 }
 
 async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Promise<Verdict> {
@@ -133,7 +133,7 @@ async function checkForVersion(publisher: Publisher, expected: ExpectedUpdate): 
   if (result.kind === 'unknown_slug') return notYet(`the server has no app with the slug ${slug}`);
   if (result.kind === 'no_update') return notYet('no update is offered');
   const { update } = result;
-  const unusable = unusableBecause(update);
+  const unusable = unusableBecause(update) ?? onlyLocalBecause(update, publisher.client.server);
   if (unusable !== undefined) return broken(`installed apps cannot use what is offered: ${unusable}`);
   if (compareVersions(update.version, version) < 0) return notYet(`${update.version} is offered instead`);
   return { kind: 'offered', update };
@@ -161,13 +161,14 @@ async function check(
 }
 
 async function fetchAndCompare(
-  { transport, retry, signal }: Publisher,
+  { client, transport, retry, signal }: Publisher,
   { size, sha256, signature, version, publicKey }: ExpectedUpdate,
   url: URL,
 ): Promise<Verdict> {
   const request = { url, signature, version, publicKey, maxBytes: size, signal };
   try {
-    const served = await retry.run(() => fetchUpdate(transport, request));
+    const fetch = () => atHandedOutUrl(url.href, client.server, () => fetchUpdate(transport, request));
+    const served = await retry.run(fetch);
     if (served.kind === 'not_served') return notYet('the download does not exist');
     if (served.size !== size || served.sha256 !== sha256) {
       return broken(

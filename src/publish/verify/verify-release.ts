@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { elsewhereWarning, placeOf } from '../../client/handed-out-url.ts';
 import { OtaError } from '../../errors.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
@@ -21,6 +22,8 @@ export interface VerifyRequest {
   readonly askAs: AskingVersions;
   /** Concurrent downloads. */
   readonly concurrency: number;
+  /** Whether it was checked before where the server's URLs lead. */
+  readonly knowsPublicUrl?: boolean;
 }
 
 /**
@@ -60,9 +63,17 @@ export async function verifyRelease(publisher: Publisher, request: VerifyRequest
     const message = `caches still return the update before ${version} for ${names}: installed apps get it once they expire`;
     publisher.report({ type: 'warning', message });
   }
+  if (!request.knowsPublicUrl) warnOfOtherPlaces(publisher, verified);
   if (failed.length === 0) return verified;
   await requireNotWithdrawnSince(publisher, release);
   throw verificationError(failed);
+}
+
+/** Apps download from where the server says, which may be another place than it was reached at. */
+function warnOfOtherPlaces({ client, report }: Publisher, files: readonly VerifiedFile[]): void {
+  const urls = files.flatMap(({ url }) => (url === undefined ? [] : [new URL(url)]));
+  const other = urls.find((url) => placeOf(url, client.server) === 'elsewhere');
+  if (other !== undefined) report({ type: 'warning', message: elsewhereWarning(other, client.server) });
 }
 
 /** A release that was withdrawn is rightly not served. Where the server cannot be asked, that stays unknown. */

@@ -6,8 +6,11 @@ import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
 
 /** `GET /api/sync/ota`: which extensions of the API this server has. */
-export function registerCapabilities(app: FastifyInstance, { version, storage }: Services): void {
+export function registerCapabilities(app: FastifyInstance, { version, storage, publicUrl }: Services): void {
   const extensions = [...EXTENSIONS, ...(isRemote(storage) ? REMOTE_EXTENSIONS : [])];
-  const response: CapabilitiesResponse = { name: 'synckit-ota', version, extensions };
-  registerRoute(app, 'capabilities', { handle: async () => response });
+  registerRoute(app, 'capabilities', {
+    handle: async (): Promise<CapabilitiesResponse> => {
+      return { name: 'synckit-ota', version, extensions, public_url: publicUrl() };
+    },
+  });
 }

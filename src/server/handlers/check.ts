@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { APP_TAG_HEADER } from '../../protocol/app-tag.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import { CheckQuery } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
@@ -25,7 +26,7 @@ export function registerCheck(app: FastifyInstance, services: Services): void {
       if (offer === 'unknown_slug') {
         throw new Problem('not_found', `There is no app with the slug ${params.slug}.`);
       }
-      reply.header('cache-control', cacheControl);
+      reply.header('cache-control', cacheControl).header(APP_TAG_HEADER, offers.tagOf(params.slug));
       if (offer === 'no_update') return reply.code(204).send();
       return reply.type('application/json').send(offer.body);
     },

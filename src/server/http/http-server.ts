@@ -8,10 +8,12 @@ import fastify, {
 import type { TSchema } from 'typebox';
 import { MAX_JSON_BODY_BYTES } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { API_ROOT } from '../../protocol/routes.ts';
 import { fieldErrors, matches } from '../../protocol/validate.ts';
 import type { Services } from '../services.ts';
 import { createAuthenticator } from './auth.ts';
 import { createErrorHandler, InvalidRequest } from './error-reply.ts';
+import { warnOnceOfOtherHost } from './other-host.ts';
 import { announcesBody, isUpload, limitBody, lingerThenClose } from './request-body.ts';
 
 /** How long a connection may be idle in the middle of a request, in milliseconds. */
@@ -38,8 +40,8 @@ export function createHttpServer(services: Services, logger: FastifyBaseLogger):
   });
   acceptOnlyJson(app);
   app.setErrorHandler(handleError);
-  app.setNotFoundHandler(() => {
-    throw new Problem('not_found', 'There is no route for this method and path.');
+  app.setNotFoundHandler((request) => {
+    throw new Problem('not_found', noRoute(request));
   });
   app.addHook('onRoute', ({ config, url }) => {
     if (config?.access === undefined) throw new Error(`${url} declares no access`);
@@ -56,6 +58,7 @@ export function createHttpServer(services: Services, logger: FastifyBaseLogger):
     lingerIfRefused(request);
   });
   app.addHook('onResponse', async (request, reply) => logRequest(request, reply));
+  warnOnceOfOtherHost(app, services.publicUrl);
   return app;
 }
 
@@ -66,6 +69,15 @@ function acceptOnlyJson(app: FastifyInstance): void {
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
     body === '' ? done(null, undefined) : parseJson(request, body, done),
   );
+}
+
+function noRoute({ url }: FastifyRequest): string {
+  const [path = ''] = url.split('?', 1);
+  if (path.indexOf(API_ROOT) > 0) {
+    return `There is no route for this path: it has to begin with ${API_ROOT}, so a proxy in front of this server has to remove what comes before that.`;
+  }
+  const slash = path.startsWith(API_ROOT) && path.endsWith('/') ? ' It ends with a slash.' : '';
+  return `There is no route for this method and path.${slash}`;
 }
 
 /** A client in the middle of sending a refused file, or a large body, receives the response first. */

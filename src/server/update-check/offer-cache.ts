@@ -1,5 +1,6 @@
 import type { Database } from '../../database/database.ts';
 import { findOfferingApp } from '../../database/queries/offers.ts';
+import { appTag } from '../../protocol/app-tag.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { type Offer, type OffersByChannel, offerFor, resolveOffers } from './resolve-offers.ts';
@@ -33,6 +34,8 @@ export class OfferCache {
   readonly #publicUrl: () => string;
   /** By slug. */
   readonly #apps: StaleIfErrorCache<AppOffers>;
+  /** By slug. A slug is never given to another app, so these never change. */
+  readonly #tags = new Map<string, string>();
 
   constructor({ database, publicUrl, ...options }: OfferCacheOptions) {
     this.#database = database;
@@ -62,10 +65,16 @@ export class OfferCache {
     return (steps && offerFor(steps, currentVersion)) ?? 'no_update';
   }
 
+  /** Extension `app-tag`: the tag of the app that `find` found; undefined for an unknown slug. */
+  tagOf(slug: string): string | undefined {
+    return this.#tags.get(slug);
+  }
+
   async #load(slug: string, previous: AppOffers | undefined): Promise<AppOffers | undefined> {
     const { queries } = this.#database;
     const app = await findOfferingApp(queries, slug);
     if (app === undefined || app.revision === previous?.revision) return app && previous;
+    this.#tags.set(slug, appTag(app.appId));
     const offers = await resolveOffers(queries, { ...app, publicUrl: this.#publicUrl() });
     return { revision: app.revision, offers };
   }

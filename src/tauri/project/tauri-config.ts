@@ -28,8 +28,21 @@ export interface TauriConfig {
   /** As it is written, which has to be exact; undefined where it is blank. */
   readonly pubkey: Sourced<string> | undefined;
   readonly endpoints: Sourced<readonly string[]>;
+  /** Whether release builds accept endpoints of http: `dangerousInsecureTransportProtocol`. */
+  readonly allowsHttp: boolean;
+  /** Whether the updater accepts certificates that are not trusted, or for another host. */
+  readonly acceptsInvalidCertificates: boolean;
   /** `bundle.createUpdaterArtifacts`: whether bundles are signed, and also packed for Tauri 1's updater. */
   readonly updaterArtifacts: boolean | 'v1Compatible';
+}
+
+/** Where the updater of a build asks. */
+export interface UpdaterConfig {
+  /** Where the endpoints were read, or would be. */
+  readonly source: string;
+  readonly endpoints: readonly string[];
+  readonly allowsHttp: boolean;
+  readonly acceptsInvalidCertificates: boolean;
 }
 
 /** As in `tauri.macos.conf.json`. */
@@ -82,6 +95,10 @@ export async function readTauriConfig(
       value: Array.isArray(endpoints) ? endpoints.filter((entry) => typeof entry === 'string') : [],
       source: sourceOf('plugins', 'updater', 'endpoints'),
     },
+    allowsHttp: get(updater, 'dangerousInsecureTransportProtocol') === true,
+    acceptsInvalidCertificates:
+      get(updater, 'dangerousAcceptInvalidCerts') === true ||
+      get(updater, 'dangerousAcceptInvalidHostnames') === true,
     updaterArtifacts: artifacts === true || artifacts === 'v1Compatible' ? artifacts : false,
   };
 }

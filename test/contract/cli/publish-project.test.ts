@@ -7,7 +7,7 @@ import { listenHttp } from '../../support/network/loopback-server.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { openTestServer, type TestServer } from '../../support/server/server.ts';
 import { generateKey, type SigningKey, signFile } from '../../support/tauri/signer.ts';
-import { changeConfig, layOutBuild, SAMPLE, write } from '../../support/tauri/tauri-project.ts';
+import { changeConfig, layOutBuild, SAMPLE, updaterFor, write } from '../../support/tauri/tauri-project.ts';
 
 /*
  * `publish` in a Tauri project's folder, with nothing said but server, app and token: a real project, bundles as
@@ -37,7 +37,6 @@ beforeAll(async () => {
   [key, otherKey] = await Promise.all([generateKey(folder, 'app'), generateKey(folder, 'other')]);
   built = join(folder, 'note-taker');
   await cp(SAMPLE, built, { recursive: true });
-  await setPubkey(built, key.publicKey);
   const sign = (file: string) => signFile(key, file, { appVersion: '1.2.0' });
   await layOutBuild(built, 'linux', { sign });
   await layOutBuild(built, 'windows', { triple: 'x86_64-pc-windows-msvc', sign });
@@ -73,16 +72,15 @@ afterEach(async () => {
   await server.close();
 });
 
-async function setPubkey(project: string, pubkey: string | undefined, slug = 'note-taker'): Promise<void> {
-  const endpoints = [
-    `https://updates.example.com/api/sync/ota/${slug}/{{target}}/{{arch}}/{{current_version}}`,
-  ];
-  await changeConfig(project, { plugins: { updater: { pubkey, endpoints } } });
+/** The project with an endpoint that leads to a server, which is on plain http here. */
+async function setPubkey(project: string, pubkey: string | undefined, server = url): Promise<void> {
+  await changeConfig(project, { plugins: { updater: updaterFor(server, { pubkey }) } });
 }
 
 async function copyBuilt(): Promise<string> {
   const project = join(await tempFolder(), 'note-taker');
   await cp(built, project, { recursive: true });
+  await setPubkey(project, key.publicKey);
   return project;
 }
 
@@ -121,6 +119,7 @@ describe('publish in the folder of a Tauri project', () => {
     const project = await copyBuilt();
     const { code, answer } = await publish(project);
     expect(written.stderr).toMatch(/verified: served file matches/);
+    expect(written.stderr).toMatch(/\/note-taker\/\{\{target\}\}.* will lead to this app/);
     expect(code).toBe(0);
     expect(answer).toMatchObject({ status: 'published', release: { version: '1.2.0' }, warnings: [] });
     expect(await releases()).toHaveLength(1);
@@ -198,7 +197,9 @@ describe('publish in the folder of a Tauri project', () => {
     const project = await copyBuilt();
     await setPubkey(project, 'no key at all');
     const given = ['--slug', 'other-slug', '--notes', 'Mine.', '--pubkey', key.publicKey];
-    expect((await publish(project, ...given)).code).toBe(0);
+    expect((await publish(project, ...given)).code).toBe(4); // the build asks for the project's slug
+    written.stdout = '';
+    expect((await publish(project, ...given, '--allow-endpoint-mismatch')).code).toBe(0);
     expect(await offer('linux/x86_64', { slug: 'other-slug' })).toMatchObject({ notes: 'Mine.' });
     expect(await offer('linux/x86_64')).toBeNull();
   });

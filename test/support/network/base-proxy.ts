@@ -21,7 +21,7 @@ export async function startBaseProxy(target: string): Promise<FaultProxy> {
 }
 
 function withoutExtensions(answer: Answer): Answer {
-  const { 'repr-digest': _, ...headers } = answer.headers;
+  const { 'repr-digest': _, 'synckit-app-tag': __, ...headers } = answer.headers;
   if (!headers['content-type']?.includes('json')) return { ...answer, headers };
   if (answer.status >= 400) return json(answer.status, { error: 'refused' });
   const value: unknown = JSON.parse(Buffer.from(answer.body).toString());

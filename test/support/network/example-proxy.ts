@@ -62,7 +62,8 @@ export function nginxConfig(folder: string, servers: string): string {
     }`;
 }
 
-async function startNginxWith(servers: (port: number) => string): Promise<ExampleProxy> {
+/** nginx with any servers. @param servers their configuration, given the port */
+export async function startNginxWith(servers: (port: number) => string): Promise<ExampleProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-nginx-'));
   const [port = 0] = await freePorts(1);
   const config = join(folder, 'nginx.conf');

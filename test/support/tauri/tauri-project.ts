@@ -32,6 +32,19 @@ export async function changeConfig(
   );
 }
 
+/** A configuration of the updater with an endpoint that leads to a server on loopback. */
+export function updaterFor(
+  server: string,
+  {
+    pubkey,
+    slug = 'note-taker',
+    query = '',
+  }: { pubkey?: string | undefined; slug?: string; query?: string } = {},
+) {
+  const endpoint = `${server}/api/sync/ota/${slug}/{{target}}/{{arch}}/{{current_version}}${query}`;
+  return { pubkey, endpoints: [endpoint], dangerousInsecureTransportProtocol: true };
+}
+
 export interface BuildOptions {
   readonly product?: string;
   readonly version?: string;

@@ -58,6 +58,8 @@ describe('a Tauri configuration', () => {
       wixVersion: '1.2.0.9',
       pubkey: { value: 'the key', source: join(folder, name) },
       endpoints: { value: ['https://a', 'https://b'], source: join(folder, name) },
+      allowsHttp: false,
+      acceptsInvalidCertificates: false,
       updaterArtifacts: true,
     });
   });
@@ -85,6 +87,8 @@ describe('a Tauri configuration', () => {
       wixVersion: undefined,
       pubkey: undefined,
       endpoints: { value: [], source: join(folder, 'tauri.conf.json') },
+      allowsHttp: false,
+      acceptsInvalidCertificates: false,
       updaterArtifacts: false,
     });
   });
@@ -184,6 +188,8 @@ describe('field 5: the values of `tauri build --config`', () => {
       wixVersion: undefined,
       pubkey: { value: 'the key', source: 'tauri.prod.conf.json' },
       endpoints: { value: ['https://dev'], source: join(folder, 'tauri.conf.json') },
+      allowsHttp: false,
+      acceptsInvalidCertificates: false,
       updaterArtifacts: true,
     });
   });

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { atHandedOutUrl, placeOf } from '../../../src/client/handed-out-url.ts';
+import { OtaError } from '../../../src/errors.ts';
+
+describe('field 2: a URL that a server handed out leads', () => {
+  test.each([
+    ['https://u.example/api/x', 'https://u.example', 'here'],
+    ['https://u.example/ota/api/x', 'https://u.example/ota/', 'here'],
+    ['https://u.example/api/x', 'https://u.example/ota', 'elsewhere'],
+    ['https://u.example/otap/api/x', 'https://u.example/ota', 'elsewhere'],
+    ['http://u.example/api/x', 'https://u.example', 'elsewhere'],
+    ['https://u.example:8443/api/x', 'https://u.example', 'elsewhere'],
+    ['https://old.example/api/x', 'https://u.example', 'elsewhere'],
+    ['https://u.example/api/x', 'http://127.0.0.1:4680', 'elsewhere'],
+    ['http://127.0.0.1:4680/api/x', 'http://localhost:4680', 'here'],
+    ['http://127.0.0.1:4680/api/x', 'http://localhost:8080', 'elsewhere'],
+    ['http://127.0.0.1:4680/api/x', 'https://u.example', 'only_local'],
+    ['http://localhost:4680/api/x', 'http://192.168.1.5:4680', 'only_local'],
+    ['http://[::1]:4680/api/x', 'https://u.example', 'only_local'],
+    ['http://[::ffff:127.0.0.1]:4680/api/x', 'https://u.example', 'only_local'],
+    ['http://0.0.0.0:4680/api/x', 'https://u.example', 'only_local'],
+    ['http://ota.localhost/api/x', 'https://u.example', 'only_local'],
+    ['https://localhost.example/api/x', 'https://localhost.example', 'here'],
+  ] as const)('%s of %s: %s', (url, server, place) => {
+    expect(placeOf(new URL(url), new URL(server))).toBe(place);
+  });
+});
+
+describe('field 2: an error at a URL that a server handed out', () => {
+  const server = new URL('https://u.example');
+  const failing = (url: string) =>
+    atHandedOutUrl(url, server, async () => {
+      throw new OtaError('network', 'no such host', { status: 503, retryAfterMs: 5, hint: 'as before' });
+    }).catch((error: unknown) => error);
+
+  test('names the server where the address is another, and is the same otherwise', async () => {
+    expect(await failing('https://old.example/api/sync/ota/x')).toMatchObject({
+      code: 'network',
+      status: 503,
+      retryAfterMs: 5,
+      message: expect.stringContaining('https://u.example handed out this address'),
+      hint: expect.stringContaining('--public-url'),
+    });
+    expect(await failing('https://u.example/x')).toMatchObject({
+      message: 'no such host',
+      hint: 'as before',
+    });
+  });
+
+  test('is thrown before anything is sent where only the server itself could use it', async () => {
+    const send = () => Promise.reject(new Error('sent'));
+    await expect(atHandedOutUrl('http://127.0.0.1:1/api/sync/ota/x', server, send)).rejects.toMatchObject({
+      code: 'not_the_api',
+      hint: expect.stringContaining('--public-url'),
+    });
+  });
+});
