@@ -9,6 +9,7 @@ export const EXTENSIONS = [
   'yank',
   'conditional-delete',
   'key-routing',
+  'replace-draft-files',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */

@@ -1,13 +1,26 @@
 import type { FastifyInstance } from 'fastify';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../protocol/extensions.ts';
-import type { CapabilitiesResponse } from '../../protocol/messages.ts';
+import { type CapabilitiesResponse, MAX_JSON_BODY_BYTES } from '../../protocol/messages.ts';
+import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
 import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
 
-/** `GET /api/sync/ota`: which extensions of the API this server has. */
-export function registerCapabilities(app: FastifyInstance, { version, storage }: Services): void {
-  const extensions = [...EXTENSIONS, ...(isRemote(storage) ? REMOTE_EXTENSIONS : [])];
-  const response: CapabilitiesResponse = { name: 'synckit-ota', version, extensions };
+/** `GET /api/sync/ota`: which extensions of the API this server has, and what it accepts. */
+export function registerCapabilities(
+  app: FastifyInstance,
+  { version, storage, maxArtifactSize }: Services,
+): void {
+  const remote = isRemote(storage);
+  const response: CapabilitiesResponse = {
+    name: 'synckit-ota',
+    version,
+    extensions: [...EXTENSIONS, ...(remote ? REMOTE_EXTENSIONS : [])],
+    limits: {
+      artifact_size: maxArtifactSize,
+      json_body: MAX_JSON_BODY_BYTES,
+      ...(remote && { single_put: MAX_SINGLE_PUT }),
+    },
+  };
   registerRoute(app, 'capabilities', { handle: async () => response });
 }
