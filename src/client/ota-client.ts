@@ -56,6 +56,13 @@ export interface InstalledApp extends Platform {
   readonly channel?: string | undefined;
 }
 
+/** What a draft must hold to go live. */
+export interface PublishConditions {
+  readonly required: PublishReleaseRequest;
+  /** Names of platforms, instead of those that the draft waits for. */
+  readonly expect?: readonly string[] | undefined;
+}
+
 interface Call<Name extends RouteName> {
   readonly route: Name;
   readonly parameters: RouteParameters<Name>;
@@ -128,14 +135,19 @@ export class OtaClient {
     return Array.isArray(response) ? response : response.releases;
   }
 
-  /** Extension `draft`: takes a draft live. @param required what it must hold; a live release stays as it is */
+  /** Extension `draft`: takes a draft live that holds what it must. A live release stays as it is. */
   async publishRelease(
     appId: string,
     releaseId: string,
-    required: PublishReleaseRequest,
+    { required, expect }: PublishConditions,
   ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
-    return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, body: required });
+    return this.#call(ReleaseResponse, {
+      route: 'publishRelease',
+      parameters,
+      query: { expect: expect?.join(',') },
+      body: required,
+    });
   }
 
   /** Extension `yank`: changes the notes of a release, or yanks or restores it. */

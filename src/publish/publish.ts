@@ -1,21 +1,21 @@
-import { Retry } from '../client/retry.ts';
-import { OtaError } from '../errors.ts';
-import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
+import { type Issue, issuesOf, refused, requireOk, throwIssues, toError } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
+import { platformName } from '../protocol/platform.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
-import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
-import type { ArtifactInput } from './inspect/local-artifact.ts';
+import { type FoundFiles, type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
+import type { ArtifactInput, LocalArtifact } from './inspect/local-artifact.ts';
+import { inspectAndAsk } from './inspect-and-ask.ts';
 import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { liveBefore } from './plan/previous-release.ts';
 import { previewRequests } from './plan/request-preview.ts';
-import { type Compatibility, checkServerCompatibility } from './plan/server-compatibility.ts';
+import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
-import { readExtensions, readServerState, type ServerState } from './server-state/server-state.ts';
+import { readCapabilities, readServerState, type ServerState } from './server-state/server-state.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
 export interface PublishRequest extends ReleaseRequest {
@@ -57,14 +57,8 @@ const NOT_VERIFIED = 'the served files are not verified, because no slug is know
  */
 export async function publish(publisher: Publisher, request: PublishRequest): Promise<PublishResult> {
   const { report } = publisher;
-  const inspection = await inspectArtifacts(request.artifacts, {
-    publicKey: request.publicKey,
-    version: request.version,
-    signal: publisher.signal,
-    onHashing: (file) => report({ type: 'hashing', file }),
-  });
-  const decision = await decide(publisher, request, inspection);
-  const { server, leftOut } = decision;
+  const decision = await decide(publisher, request);
+  const { inspection, server, leftOut } = decision;
   const { slug } = decision.plan;
   for (const item of leftOut) report({ type: 'left_out', leftOut: item });
   const previousVersion = liveBefore(server.releases, request)?.version;
@@ -101,53 +95,94 @@ function planned({ release, slug, artifacts }: Plan) {
 }
 
 interface Decision {
+  readonly inspection: Inspection;
   readonly plan: Plan;
   readonly server: ServerState;
   readonly leftOut: readonly LeftOut[];
 }
 
 /**
- * Reads the server's state and plans. The issues with the files and those with the server are reported together; where
- * the server cannot be reached, those with the files alone.
+ * Inspects the files, reads the server's state and plans. The issues with the files and those with the server are reported
+ * together; where the server cannot be reached, those with the files alone.
  */
-async function decide(
-  publisher: Publisher,
-  request: PublishRequest,
-  inspection: Inspection,
-): Promise<Decision> {
-  const local = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
-  if (!isVersion(request.version)) throwIssues(local);
-  // Issues that are already known are not held back by a slow server.
-  const reader = local.length > 0 ? { ...publisher, retry: new Retry({ maxAttempts: 1 }) } : publisher;
-  const { compatible, server } = await readServer(reader, request, inspection).catch((error) => {
-    if (error instanceof OtaError) throwIssues(local);
-    throw error;
-  });
-  const result = plan(request, compatible.artifacts, server);
-  const issues = [...local, ...compatible.issues, ...issuesOf(result)];
-  if (request.dryRun && issues.length > 0) {
-    const files = new Set(issues.map(({ file }) => file));
-    const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
-    const artifacts = considered.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) }));
-    if (artifacts.length > 0) publisher.report({ type: 'refused', artifacts });
+async function decide(publisher: Publisher, request: PublishRequest): Promise<Decision> {
+  const { publicKey, version } = request;
+  const onHashing = (file: string) => publisher.report({ type: 'hashing', file });
+  const inspect = { publicKey, version, onHashing };
+  const known = [...requestIssues(request), ...(request.issues ?? [])];
+  if (!isVersion(version)) {
+    const { signal } = publisher;
+    const { issues } = await inspectArtifacts(request.artifacts, { ...inspect, signal });
+    throw toError([...known, ...issues]);
   }
+  const findings = await inspectAndAsk(publisher, request.artifacts, {
+    hasIssues: known.length > 0,
+    inspect,
+    ask: (reader, files) => readServer(reader, request, files),
+    refusals: (server, files) => earlyIssues(request, server, files),
+  });
+  if (findings.kind === 'no_answer') {
+    throwIssues([...known, ...findings.issues]);
+    throw findings.error;
+  }
+  if (findings.kind === 'refused_early') {
+    const issues = [...known, ...findings.issues];
+    reportRefused(publisher, request, { issues, artifacts: findings.files.map(unhashed) });
+    throw toError(issues);
+  }
+  const { inspection, answer: server } = findings;
+  const compatible = checkServerCompatibility(inspection.artifacts, server, request);
+  const result = plan(request, compatible.artifacts, server);
+  const issues = [...known, ...inspection.issues, ...compatible.issues, ...issuesOf(result)];
+  const artifacts = request.discovered ? compatible.artifacts : inspection.artifacts;
+  reportRefused(publisher, request, { issues, artifacts });
   return {
+    inspection,
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
     server,
     leftOut: [...(request.leftOut ?? []), ...compatible.leftOut],
   };
 }
 
+/** The issues that do not depend on what is in the files. */
+function earlyIssues(
+  request: PublishRequest,
+  server: ServerState,
+  files: FoundFiles['files'],
+): readonly Issue[] {
+  const compatible = checkServerCompatibility(files.map(unhashed), server, request);
+  // Whether a file is the one that the server has takes its hash.
+  const added = compatible.artifacts.filter((artifact) => !server.stored.has(platformName(artifact)));
+  return [...compatible.issues, ...issuesOf(plan(request, added, server))];
+}
+
+function unhashed(file: FoundFiles['files'][number]): LocalArtifact {
+  return { ...file, sha256: '' };
+}
+
+/** A dry run shows the files also when it is refused. */
+function reportRefused(
+  { report }: Publisher,
+  { dryRun }: PublishRequest,
+  { issues, artifacts }: { readonly issues: readonly Issue[]; readonly artifacts: readonly LocalArtifact[] },
+): void {
+  if (!dryRun || issues.length === 0 || artifacts.length === 0) return;
+  const files = new Set(issues.map(({ file }) => file));
+  report({
+    type: 'refused',
+    artifacts: artifacts.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) })),
+  });
+}
+
 async function readServer(
   publisher: Publisher,
-  { version, slug, projectSlugs, discovered = false }: PublishRequest,
-  inspection: Inspection,
-): Promise<{ compatible: Compatibility; server: ServerState }> {
-  const extensions = await readExtensions(publisher);
-  const compatible = checkServerCompatibility(inspection.artifacts, { extensions }, { discovered });
-  const platforms = compatible.artifacts;
+  request: PublishRequest,
+  files: FoundFiles['files'],
+): Promise<ServerState> {
+  const { version, slug, projectSlugs } = request;
+  const capabilities = await readCapabilities(publisher);
+  const { artifacts: platforms } = checkServerCompatibility(files.map(unhashed), capabilities, request);
   // Only a server that does not say the app's slug is asked under this one.
   const asked = slug ?? (projectSlugs?.value.length === 1 ? projectSlugs.value[0] : undefined);
-  const server = await readServerState(publisher, { version, slug: asked, platforms, extensions });
-  return { compatible, server };
+  return readServerState(publisher, { ...capabilities, version, slug: asked, platforms });
 }

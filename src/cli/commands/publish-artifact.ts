@@ -2,6 +2,7 @@ import { platformName } from '../../protocol/platform.ts';
 import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
 import type { Context } from '../context.ts';
+import { readJobRun } from '../options/job-run.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
@@ -21,10 +22,11 @@ export async function runPublishArtifact(
   const platform = readPlatform(options, errors);
   const publicKey = readPublicKey(options.pubkey, errors);
   const slug = readSlug(options.slug || undefined, errors);
+  const run = readJobRun(options.job, context.environment, errors);
   if (platform) errors.addIssues(await presenceIssues([{ ...platform, file }]));
   const artifact = await withPublisher({ options, context, errors }, (publisher) => {
     if (platform === undefined) throw errors.toError();
-    return publishArtifact(publisher, { ...platform, file, release, slug, publicKey });
+    return publishArtifact(publisher, { ...platform, file, release, slug, publicKey, run });
   });
   const { output } = context;
   const { size, sha256, action } = artifact;
@@ -34,5 +36,6 @@ export async function runPublishArtifact(
     status: action === 'skip' ? 'unchanged' : 'published',
     artifacts: [{ ...artifact, action: done, verified: false }],
   });
-  output.result(`${platformName(artifact)} ${done} (sha256:${sha256})`);
+  const replaced = artifact.replaces ? ', in place of the file of an earlier attempt of this job' : '';
+  output.result(`${platformName(artifact)} ${done} (sha256:${sha256})${replaced}`);
 }

@@ -4,6 +4,7 @@ import { withExamples } from '../options/help-format.ts';
 import {
   collect,
   configOption,
+  jobOption,
   type OptionsOf,
   pubkeyOption,
   slugOption,
@@ -52,7 +53,8 @@ const publishRelease = () =>
       '--expect <list>',
       'platforms, separated by commas; the release goes live for all of them once the last one is uploaded: for parallel jobs that build one platform each',
     )
-    .option('--draft', 'upload only and keep the release a draft; `publish finish` takes it live');
+    .option('--draft', 'upload only and keep the release a draft; `publish finish` takes it live')
+    .addOption(jobOption());
 
 const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
   command
@@ -134,7 +136,8 @@ export const publishArtifactCommand = () =>
           .summary('upload one file into a release')
           .description('Upload one file into an existing release. Its signature is read from FILE.sig.')
           .optionsGroup('Artifact options:')
-          .option('--release <id or version>', 'the release to add it to; required'),
+          .option('--release <id or version>', 'the release to add it to; required')
+          .addOption(jobOption()),
         'only for apps installed by this bundle type',
       )
         .addOption(slugOption("the app's slug; only for servers that don't list artifacts"))
@@ -154,7 +157,10 @@ export const publishFinishCommand = () =>
         .description('Take a draft live for all its platforms at once, and verify what the server serves.')
         .optionsGroup('Release options:')
         .option('--release <id or version>', 'the draft; required')
-        .option('--expect <list>', 'platforms, separated by commas, that the draft must contain')
+        .option(
+          '--expect <list>',
+          'platforms, separated by commas, that the draft must contain, instead of those that `publish --expect` gave it',
+        )
         .addOption(pubkeyOption("the app's minisign public key, to verify with (default: the server's)"))
         .addOption(slugOption("the app's slug; only for servers that don't return it")),
     ),

@@ -31,7 +31,7 @@ export async function goLive(publisher: Publisher, filled: FilledRelease): Promi
     case 'at_once':
       return { kind: 'live_by_this_run', release };
     case 'on_request': {
-      const live = await publishDraft(publisher, release, uploaded.artifacts);
+      const live = await publishDraft(publisher, release, { files: uploaded.artifacts });
       return { kind: 'live_by_this_run', release: live };
     }
     case 'when_expected':
@@ -45,13 +45,21 @@ export async function goLive(publisher: Publisher, filled: FilledRelease): Promi
   }
 }
 
-/** Extension `draft`: takes a draft live that must hold these files. @throws OtaError `conflict` as `goLive` */
+/** What a draft must hold to go live. */
+export interface DraftContent {
+  readonly files: readonly PublishedFile[];
+  /** Names of platforms, instead of those that the draft was created to wait for. */
+  readonly expect?: readonly string[] | undefined;
+}
+
+/** Extension `draft`: takes a draft live. @throws OtaError `conflict` as `goLive` */
 export async function publishDraft(
   { client, retry, appId, report }: Publisher,
   { id, version }: ReleaseResponse,
-  files: readonly PublishedFile[],
+  { files, expect }: DraftContent,
 ): Promise<ReleaseResponse> {
-  const call = () => retry.run(() => client.publishRelease(appId, id, requiredFiles(files)));
+  const call = () =>
+    retry.run(() => client.publishRelease(appId, id, { required: requiredFiles(files), expect }));
   const release = requireNotWithdrawn(version, await requireNotDeleted(version, call));
   report({ type: 'went_live', release });
   return release;

@@ -18,6 +18,22 @@ export async function presenceIssues(inputs: readonly ArtifactInput[]): Promise<
   return found.flatMap(issuesOf);
 }
 
+/** What is known of files without hashing them. */
+export interface FoundFiles {
+  readonly files: readonly Omit<LocalArtifact, 'sha256'>[];
+  readonly issues: readonly Issue[];
+}
+
+/** Finds files with their sizes and signatures. */
+export async function findFiles(inputs: readonly ArtifactInput[]): Promise<FoundFiles> {
+  const find = async (input: ArtifactInput) => ({ input, found: await findFile(input) });
+  const results = await Promise.all(inputs.map(find));
+  return {
+    files: results.flatMap(({ input, found }) => (found.kind === 'ok' ? [{ ...input, ...found.value }] : [])),
+    issues: results.flatMap(({ found }) => issuesOf(found)),
+  };
+}
+
 /** Reads, hashes and checks all files before anything is sent, and finds every issue in one pass. */
 export async function inspectArtifacts(
   inputs: readonly ArtifactInput[],

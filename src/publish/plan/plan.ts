@@ -1,10 +1,7 @@
 import { type Checked, collect, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import {
-  type CreateReleaseRequest,
-  MAX_JSON_BODY_BYTES,
-  type ReleaseResponse,
-} from '../../protocol/messages.ts';
+import { CreateReleaseRequest, MAX_JSON_BODY_BYTES, type ReleaseResponse } from '../../protocol/messages.ts';
+import { fieldErrors } from '../../protocol/validate.ts';
 import { isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
@@ -15,6 +12,7 @@ import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
 import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
 import { keyChangeIssues, orderIssues } from './previous-release.ts';
+import { scopeIssues } from './token-scopes.ts';
 import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
 
 /** The release that is published into. */
@@ -54,7 +52,9 @@ export function plan(
   server: ServerState,
 ): Checked<Plan> {
   const existing = findRelease(server.releases, request.version);
-  const planned = collect(artifacts.map((artifact) => planArtifact(artifact, existing, server)));
+  const planned = collect(
+    artifacts.map((artifact) => planArtifact(artifact, { existing, run: request.run }, server)),
+  );
   const uploads = planned.values.filter(({ action }) => action === 'upload');
   const body = releaseBody(request, artifacts, server);
   const visibility = existing
@@ -63,9 +63,14 @@ export function plan(
   const chosen = chooseSlug(request, server);
   const slug = chosen.kind === 'ok' ? chosen.value : undefined;
   const newSlug = slug === server.slug ? undefined : slug;
+  const writesRelease =
+    existing === undefined ||
+    uploads.length > 0 ||
+    (visibility.kind === 'ok' && visibility.value === 'on_request');
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
-    ...(existing ? [] : sizeIssues(body, server)),
+    ...(existing ? [] : [...sizeIssues(body, server), ...bodyIssues(body, server)]),
+    ...scopeIssues({ slug: newSlug !== undefined, release: writesRelease }, server),
     ...signatureIssues(artifacts, server),
     ...issuesOf(visibility),
     ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
@@ -105,13 +110,24 @@ function releaseBody(
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
 }
 
-/** Our server's limit is known, so a request that exceeds it is never sent. */
+/** The server's limit is known, so a request that exceeds it is never sent. */
 function sizeIssues(body: CreateReleaseRequest, server: ServerState): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
-  if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
-  const message = `the notes are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
+  const ofOurs = supports(server, 'artifact-signature') ? MAX_JSON_BODY_BYTES : Number.POSITIVE_INFINITY;
+  const largest = server.limits?.json_body ?? ofOurs;
+  if (size <= largest) return [];
+  const message = `the notes are too long: a release may have ${largest} bytes, this one has ${size}`;
   const hint = 'Shorten them, or link to a page with the full notes.';
   return [{ id: 'release.notes_too_long', code: 'preflight_refused', message, hint }];
+}
+
+/** Our server checks requests by the same schema. */
+function bodyIssues(body: CreateReleaseRequest, server: ServerState): Issue[] {
+  if (!supports(server, 'artifact-signature')) return [];
+  const errors = fieldErrors(CreateReleaseRequest, body).map(({ field, message }) => `${field} ${message}`);
+  if (errors.length === 0) return [];
+  const message = `the server would refuse the release: ${errors.join('; ')}`;
+  return [{ id: 'release.unacceptable', code: 'preflight_refused', message, hint: 'Correct it.' }];
 }
 
 /** A single signature for a release would make all platforms but one unverifiable, forever. */

@@ -68,7 +68,8 @@ describe('the requests of the client', () => {
     },
     {
       name: 'publishRelease',
-      call: (api) => api.publishRelease('a1', 'r1', [{ ...LINUX, bundle_type: 'deb', sha256: 'a' }]),
+      call: (api) =>
+        api.publishRelease('a1', 'r1', { required: [{ ...LINUX, bundle_type: 'deb', sha256: 'a' }] }),
       request: 'POST /api/sync/ota/apps/a1/releases/r1/publish',
       body: [{ target: 'linux', arch: 'x86_64', bundle_type: 'deb', sha256: 'a' }],
       answer: () => HttpResponse.json({ ...RELEASE, status: 'published' }),
