@@ -7,7 +7,7 @@ export type IssueId =
 /** Something that keeps a publish from starting. All are found first and reported together. */
 export interface Issue {
   readonly id: IssueId;
-  readonly code: Extract<OtaErrorCode, 'usage' | 'preflight_refused' | 'conflict'>;
+  readonly code: Extract<OtaErrorCode, 'usage' | 'unauthorized' | 'preflight_refused' | 'conflict'>;
   readonly message: string;
   /** One imperative sentence: what the person can do next. */
   readonly hint: string;
@@ -51,9 +51,9 @@ export function throwIssues(issues: readonly Issue[]): void {
   if (issues.length > 0) throw toError(issues);
 }
 
-/** One error for all issues. Its code is the first that occurs, in the order usage, pre-flight, conflict. */
+/** One error for all issues. Its code is the first that occurs, in the order usage, token, pre-flight, conflict. */
 export function toError(issues: readonly Issue[]): OtaError {
-  const codes = ['usage', 'preflight_refused', 'conflict'] as const;
+  const codes = ['usage', 'unauthorized', 'preflight_refused', 'conflict'] as const;
   const code = codes.find((candidate) => issues.some((issue) => issue.code === candidate)) ?? 'usage';
   const issueIds = issues.map(({ id }) => id);
   const [first, ...others] = issues;

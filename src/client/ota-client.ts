@@ -59,6 +59,8 @@ export interface InstalledApp extends Platform {
 export interface PublishReleaseOptions {
   /** What the draft must hold. */
   readonly required: PublishReleaseRequest;
+  /** Names of platforms, instead of those that the draft waits for. */
+  readonly expect?: readonly string[] | undefined;
   /** Extension `key-routing`: even if versions have no way to the highest release then. */
   readonly allowStranding?: boolean | undefined;
 }
@@ -147,14 +149,14 @@ export class OtaClient {
     return Array.isArray(response) ? response : response.releases;
   }
 
-  /** Extension `draft`: takes a draft live; a live release stays as it is. */
+  /** Extension `draft`: takes a draft live that holds what it must. A live release stays as it is. */
   async publishRelease(
     appId: string,
     releaseId: string,
-    { required, allowStranding }: PublishReleaseOptions,
+    { required, expect, allowStranding }: PublishReleaseOptions,
   ): Promise<ReleaseResponse> {
     const parameters = { app_id: appId, release_id: releaseId };
-    const query = { allow_stranding: allowStranding ? 'true' : undefined };
+    const query = { expect: expect?.join(','), allow_stranding: allowStranding ? 'true' : undefined };
     return this.#call(ReleaseResponse, { route: 'publishRelease', parameters, query, body: required });
   }
 

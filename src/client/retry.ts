@@ -26,24 +26,35 @@ export interface RetryOptions {
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
+/** What all requests of a run share. */
+interface RetryState {
+  readonly budget: RetryBudget;
+  failuresInARow: number;
+}
+
 /**
  * Retries with exponential backoff and full jitter
  * (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/). Only errors of the code
  * `network` are retried: of the 4xx only 408, 425 and 429. A run has one instance, as all its requests go to one server.
  */
 export class Retry {
-  readonly #budget = new RetryBudget();
-  readonly #onRetry: (notice: RetryNotice) => void;
-  readonly #maxAttempts: number;
-  readonly #random: () => number;
-  readonly #sleep: (ms: number) => Promise<unknown>;
-  #failuresInARow = 0;
+  readonly #options: RetryOptions;
+  readonly #shared: RetryState;
+  readonly #giveUp: AbortSignal | undefined;
 
-  constructor({ onRetry, signal, maxAttempts = MAX_ATTEMPTS, random, sleep }: RetryOptions = {}) {
-    this.#maxAttempts = maxAttempts;
-    this.#onRetry = onRetry ?? (() => {});
-    this.#random = random ?? Math.random;
-    this.#sleep = sleep ?? ((ms) => sleepFor(ms, undefined, signal && { signal }));
+  /**
+   * @param shared that of another instance, for the same run
+   * @param giveUp see `until`
+   */
+  constructor(options: RetryOptions = {}, shared?: RetryState, giveUp?: AbortSignal) {
+    this.#options = options;
+    this.#shared = shared ?? { budget: new RetryBudget(), failuresInARow: 0 };
+    this.#giveUp = giveUp;
+  }
+
+  /** The same, but once `giveUp` is aborted nothing is tried again: the last failure is thrown, also during a wait. */
+  until(giveUp: AbortSignal): Retry {
+    return new Retry(this.#options, this.#shared, giveUp);
   }
 
   /** @param operation gets the number of the attempt, from 1 */
@@ -51,23 +62,37 @@ export class Retry {
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await operation(attempt);
-        this.#budget.giveBack();
-        this.#failuresInARow = 0;
+        this.#shared.budget.giveBack();
+        this.#shared.failuresInARow = 0;
         return result;
       } catch (error) {
-        if (!(error instanceof OtaError) || !error.retryable || attempt >= this.#maxAttempts) throw error;
-        if (!this.#budget.spend()) throw error;
-        this.#failuresInARow += 1;
+        const { onRetry, maxAttempts = MAX_ATTEMPTS } = this.#options;
+        if (!(error instanceof OtaError) || !error.retryable || attempt >= maxAttempts) throw error;
+        if (this.#giveUp?.aborted || !this.#shared.budget.spend()) throw error;
+        this.#shared.failuresInARow += 1;
         const waitMs = this.#wait(error);
-        this.#onRetry({ error, attempt: attempt + 1, waitMs });
+        onRetry?.({ error, attempt: attempt + 1, waitMs });
         await this.#sleep(waitMs);
+        if (this.#giveUp?.aborted) throw error;
       }
     }
   }
 
+  async #sleep(ms: number): Promise<void> {
+    const { sleep, signal } = this.#options;
+    if (sleep !== undefined) {
+      await sleep(ms);
+      return;
+    }
+    const signals = [signal, this.#giveUp].filter((one) => one !== undefined);
+    await sleepFor(ms, undefined, { signal: AbortSignal.any(signals) }).catch((error) => {
+      if (signal?.aborted || !this.#giveUp?.aborted) throw error;
+    });
+  }
+
   #wait({ retryAfterMs }: OtaError): number {
-    const bound = Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** (this.#failuresInARow - 1));
-    const jittered = Math.round(this.#random() * bound);
+    const bound = Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** (this.#shared.failuresInARow - 1));
+    const jittered = Math.round((this.#options.random ?? Math.random)() * bound);
     return Math.max(jittered, Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
   }
 }

@@ -69,7 +69,8 @@ export interface ReleasesTable {
 /**
  * `pending`: its upload was granted and is not complete; a platform may have several.
  * `complete`: its bytes are stored, verified and served; a platform has one for each bundle type.
- * `deleting`: its release was deleted and its bytes are to be removed; `release_id` is null.
+ * `deleting`: its release was deleted, or another file has replaced it in a draft, and its bytes are to be removed;
+ * `release_id` is null.
  */
 export type ArtifactStatus = 'pending' | 'complete' | 'deleting';
 
@@ -102,6 +103,9 @@ export interface ArtifactsTable {
   refusal: string | null;
   /** The bucket's id of a pending multipart upload. */
   multipart_id: string | null;
+  /** The job that announced it, and which of its attempts: a later one may replace it in a draft. */
+  job: string | null;
+  attempt: number | null;
 }
 
 /**

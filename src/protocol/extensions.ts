@@ -10,6 +10,7 @@ export const EXTENSIONS = [
   'conditional-delete',
   'key-routing',
   'app-tag',
+  'replace-draft-files',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */

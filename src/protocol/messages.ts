@@ -1,8 +1,16 @@
 import Type, { type Static } from 'typebox';
 import { CHANNEL_PATTERN, CHANNEL_RULE } from './channel.ts';
-import { MAX_PARTS } from './multipart.ts';
-import { ARCHS, BUNDLE_TYPES, PLATFORM_NAME_PATTERN, PLATFORM_NAME_RULE, TARGETS } from './platform.ts';
+import {
+  ARCHS,
+  BUNDLE_TYPES,
+  PLATFORM_LIST_PATTERN,
+  PLATFORM_NAME_PATTERN,
+  PLATFORM_NAME_RULE,
+  TARGETS,
+} from './platform.ts';
 import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
+import { MAX_JOB_LENGTH } from './upload/job-run.ts';
+import { MAX_PARTS } from './upload/multipart.ts';
 import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 
 /*
@@ -61,6 +69,18 @@ const FileSize = Type.Integer({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
   description: 'a positive whole number of bytes',
+});
+
+const Job = Type.String({
+  minLength: 1,
+  maxLength: MAX_JOB_LENGTH,
+  pattern: WELL_FORMED_TEXT,
+  description: `text of 1 to ${MAX_JOB_LENGTH} characters without NUL or lone surrogates`,
+});
+const Attempt = Type.Integer({
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'a whole number, 0 or more',
 });
 
 /** An id or slug to look up. With a NUL it would make PostgreSQL fail. */
@@ -157,11 +177,18 @@ export const UpdateReleaseRequest = Type.Object({
 });
 export type UpdateReleaseRequest = Static<typeof UpdateReleaseRequest>;
 
-/** Extension `key-routing`: change what is offered although versions are stranded by that. */
-export const AllowStrandingQuery = Type.Object({
+export const PublishReleaseQuery = Type.Object({
+  /** Extension `key-routing`: change what is offered although versions are stranded by that. */
   allow_stranding: Type.Optional(AllowStrandingText),
+  /** Extension `expect`: the platforms that a draft must have instead of those it was created to wait for. */
+  expect: Type.Optional(
+    Type.String({
+      pattern: PLATFORM_LIST_PATTERN,
+      description: `a list of platforms, separated by commas, each ${PLATFORM_NAME_RULE}`,
+    }),
+  ),
 });
-export type AllowStrandingQuery = Static<typeof AllowStrandingQuery>;
+export type PublishReleaseQuery = Static<typeof PublishReleaseQuery>;
 
 /** Extension `draft`: what the release must have to be published, if given. */
 export const PublishReleaseRequest = Type.Union([
@@ -189,6 +216,9 @@ export const CreateArtifactRequest = Type.Object({
   sha256: Type.Optional(Nullable(Sha256)),
   /** Extension `multipart`: upload in parts, resuming an earlier upload. */
   multipart: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  /** Extension `replace-draft-files`: the job that uploads it, and which of its attempts this is. */
+  job: Type.Optional(Job),
+  attempt: Type.Optional(Attempt),
 });
 export type CreateArtifactRequest = Static<typeof CreateArtifactRequest>;
 
@@ -220,6 +250,9 @@ export const ArtifactResponse = Type.Object({
   file_size: Type.Integer({ minimum: 0 }),
   sha256: Type.String(),
   signature: Nullable(Type.String()),
+  /** Extension `replace-draft-files`: in a draft, the job that uploaded it, if that is known. */
+  job: Type.Optional(Type.String()),
+  attempt: Type.Optional(Type.Integer()),
 });
 export type ArtifactResponse = Static<typeof ArtifactResponse>;
 
@@ -234,6 +267,8 @@ export const ReleaseResponse = Type.Object({
   status: Type.Optional(Type.String()), // extensions `draft` and `yank`: `draft`, `published` or `yanked`
   channel: Type.Optional(Type.String()), // extension `channel`
   expect: Type.Optional(Type.Array(Type.String())), // extension `expect`: the platforms a draft waits for
+  /** Extension `draft`: in a list, the platforms with an upload that has started and not ended. */
+  uploading: Type.Optional(Type.Array(Type.String())),
   // Extension `key-routing`
   signing_key_id: Type.Optional(Nullable(Type.String())),
   embedded_pubkey: Type.Optional(Nullable(Type.String())),
@@ -288,6 +323,14 @@ export const CompleteUploadResponse = Type.Object({
 });
 export type CompleteUploadResponse = Static<typeof CompleteUploadResponse>;
 
+const DeletedFile = Type.Object({
+  version: Type.String(), // without build metadata
+  target: Type.String(),
+  arch: Type.String(),
+  bundle_type: Type.Optional(Nullable(Type.String())),
+  sha256: Type.String(),
+});
+
 /** Extension `app`. */
 export const AppResponse = Type.Object({
   id: Type.String(),
@@ -296,16 +339,28 @@ export const AppResponse = Type.Object({
   pubkey: Nullable(Type.String()),
   /** Extension `key-routing`: the keys that uploads may be signed with, where it has a key; the first is `pubkey`. */
   accepted_pubkeys: Type.Optional(Type.Array(Type.String())),
+  scopes: Type.Optional(Type.Array(Type.String())), // of the token that asks
   releases: Type.Optional(Type.Array(ReleaseResponse)), // where `AppQuery` includes them
+  /** With the releases: what versions that were live, and then deleted, had; they can have nothing else. */
+  deleted: Type.Optional(Type.Array(DeletedFile)),
 });
 export type AppResponse = Static<typeof AppResponse>;
 
-/** `GET /api/sync/ota`: which extensions a server has. */
+/** In bytes; no limit is known where one is absent. */
+const ServerLimits = Type.Object({
+  artifact_size: Type.Optional(Type.Number()), // of a file
+  single_put: Type.Optional(Type.Number()), // of a file that is not uploaded in parts
+  json_body: Type.Optional(Type.Number()), // of a request to create a release, notes included
+});
+export type ServerLimits = Static<typeof ServerLimits>;
+
+/** `GET /api/sync/ota`: which extensions a server has, and what it accepts. */
 export const CapabilitiesResponse = Type.Object({
   name: Type.String(),
   version: Type.String(),
   extensions: Type.Array(Type.String()),
   public_url: Type.Optional(Type.String()), // what every URL that it hands out starts with
+  limits: Type.Optional(Nullable(ServerLimits)),
 });
 export type CapabilitiesResponse = Static<typeof CapabilitiesResponse>;
 

@@ -45,9 +45,13 @@ export function withoutBundleType({ target, arch }: Platform): Platform {
   return { target, arch };
 }
 
-export const PLATFORM_NAME_PATTERN = `^(?:${TARGETS.map(
+const PLATFORM_NAME = `(?:${TARGETS.map(
   (target) => `${target}-(?:${ARCHS.join('|')})(?:-(?:${BUNDLE_TYPES_OF[target].join('|')}))?`,
-).join('|')})$`;
+).join('|')})`;
+
+export const PLATFORM_NAME_PATTERN = `^${PLATFORM_NAME}$`;
+
+export const PLATFORM_LIST_PATTERN = `^${PLATFORM_NAME}(?:,${PLATFORM_NAME}){0,63}$`;
 
 /** The rule in words, for messages. */
 export const PLATFORM_NAME_RULE =

@@ -1,8 +1,8 @@
 import { OtaError } from '../errors.ts';
-import { throwIssues } from '../issue.ts';
+import { type IssueId, throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
-import { missingNames } from '../protocol/platform.ts';
+import { missingNames, namesPlatform, parsePlatform } from '../protocol/platform.ts';
 import { publishDraft } from './execute/go-live.ts';
 import { knownKeys } from './known-keys.ts';
 import { askingFor } from './plan/asking-for.ts';
@@ -16,11 +16,17 @@ import { readCapabilities, readServerState, supports } from './server-state/serv
 import { requireNotWithdrawn } from './server-state/withdrawal.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
+const PUBLISH_FIRST = 'Publish the missing files into it first';
+/** An abandoned upload counts until its URL expires. */
+const WAIT = 'Wait for the jobs that upload into it, or for an hour if one of them died';
+
 export interface FinishRequest {
   /** Id or version of a draft. */
   readonly release: string;
-  /** Names of platforms that it must have. */
+  /** Names of platforms that it must have, instead of those that the draft was created to wait for. */
   readonly expect?: readonly string[] | undefined;
+  /** Names of platforms that it must have besides, unless `expect` is given. */
+  readonly configured?: readonly string[] | undefined;
   /** The app's slug, where the server does not say it. */
   readonly slug?: string | undefined;
   /** To check what is served against; when absent, the keys that the server knows. */
@@ -37,6 +43,7 @@ export interface FinishResult {
   /** The app's; undefined when it is unknown. */
   readonly slug: string | undefined;
   readonly artifacts: readonly VerifiedFile[];
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -54,16 +61,18 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
   const named = requireRelease(releases, request.release);
   const found = requireNotWithdrawn(named.version, named);
   const files = listedFiles(found);
-  requireComplete(found, files, request.expect);
+  requireComplete(found, files, request);
   const { publicUrl } = capabilities;
   throwIssues(checkPublicUrl({ publicUrl, server: client.server, origins: new Set() }).issues);
   const { version } = found;
-  const server = await readServerState(publisher, { version, platforms: files, extensions, releases });
+  const server = await readServerState(publisher, { ...capabilities, version, platforms: files, releases });
   const wasLive = found.status === 'published';
-  const { allowStranding = false } = request;
+  const warnings = wasLive ? [] : withoutWarnings(found, files);
+  const { expect, allowStranding = false } = request;
   if (!wasLive && !allowStranding)
     throwIssues(strandingIssues({ ...found, files: signedFilesOf(found) }, server));
-  const going = { files, allowStranding: allowStranding && supports(server, 'key-routing') };
+  for (const message of warnings) publisher.report({ type: 'warning', message });
+  const going = { files, expect, allowStranding: allowStranding && supports(server, 'key-routing') };
   const release = wasLive ? found : await publishDraft(publisher, found, going);
   const slug = server.slug ?? request.slug;
   const artifacts = await verifyRelease(publisher, {
@@ -74,17 +83,47 @@ export async function finishRelease(publisher: Publisher, request: FinishRequest
     askAs: askingFor(release, files, server),
     concurrency: request.concurrency,
   });
-  return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts };
+  return { status: wasLive ? 'unchanged' : 'published', release, slug, artifacts, warnings };
 }
 
+/** A draft keeps its own list, whatever the config file says: only the option, given for this draft, is a decision. */
 function requireComplete(
-  { version }: ReleaseResponse,
+  { version, status, expect: ownList = [], uploading = [] }: ReleaseResponse,
   files: readonly PublishedFile[],
-  expected: readonly string[] = [],
+  { expect, configured = [] }: FinishRequest,
 ): void {
-  const missing = missingNames(expected, files);
-  if (files.length > 0 && missing.length === 0) return;
-  const message =
-    files.length === 0 ? `${version} has no files yet` : `${version} lacks ${missing.join(', ')}`;
-  throw new OtaError('preflight_refused', message, { hint: 'Publish the missing files into it first.' });
+  const own = status === 'draft' ? ownList : [];
+  const names = expect ?? [...new Set([...own, ...configured])];
+  const missing = missingNames(names, files);
+  // A list says which uploads it is about; without one, all of them are waited for.
+  const awaited = uploading.filter((name) => names.length === 0 || isNamed(name, names));
+  const started = awaited.filter((name) => !missing.includes(name));
+  const issue = (id: IssueId, message: string, hint: string) =>
+    ({ id, code: 'preflight_refused', message: `${version} ${message}`, hint }) as const;
+  const withoutThem =
+    expect === undefined ? '; to take it live without them, list with --expect what it must have' : '';
+  throwIssues([
+    ...(files.length === 0 ? [issue('release.no_files', 'has no files yet', `${PUBLISH_FIRST}.`)] : []),
+    ...(files.length > 0 && missing.length > 0
+      ? [issue('release.incomplete', `lacks ${missing.join(', ')}`, `${PUBLISH_FIRST}${withoutThem}.`)]
+      : []),
+    ...(files.length > 0 && started.length > 0
+      ? [issue('release.uploading', `is still receiving ${started.join(', ')}`, `${WAIT}${withoutThem}.`)]
+      : []),
+  ]);
+}
+
+function isNamed(name: string, names: readonly string[]): boolean {
+  const platform = parsePlatform(name);
+  return platform !== undefined && names.some((candidate) => namesPlatform(candidate, platform));
+}
+
+/** What a draft waited for and goes live without, by the decision of a person. */
+function withoutWarnings(
+  { version, expect = [] }: ReleaseResponse,
+  files: readonly PublishedFile[],
+): string[] {
+  const missing = missingNames(expect, files);
+  if (missing.length === 0) return [];
+  return [`${version} goes live without ${missing.join(', ')}, which it was to wait for`];
 }

@@ -2,18 +2,24 @@ import { BufferPool } from '../client/transfer/buffer-pool.ts';
 import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
+import type { JobRun } from '../protocol/upload/job-run.ts';
 import { checkSignatures } from './inspect/check-signatures.ts';
 import { inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput, LocalArtifact, ProjectApp } from './inspect/local-artifact.ts';
 import { knownKeys } from './known-keys.ts';
 import { checkExistingRelease } from './plan/existing-release.ts';
-import { type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
+import { type ArtifactPlacement, type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
 import { checkStorable } from './plan/server-compatibility.ts';
 import { signingKeyIssues } from './plan/signing-key.ts';
 import { strandingIssues } from './plan/stranding.ts';
 import type { Publisher } from './publisher.ts';
 import { requireRelease } from './server-state/find-release.ts';
-import { readExtensions, readServerState, type ServerState, supports } from './server-state/server-state.ts';
+import {
+  readCapabilities,
+  readServerState,
+  type ServerState,
+  supports,
+} from './server-state/server-state.ts';
 import { uploadArtifact } from './upload/upload-artifact.ts';
 
 export interface PublishArtifactRequest extends ArtifactInput {
@@ -26,6 +32,8 @@ export interface PublishArtifactRequest extends ArtifactInput {
   readonly allowMismatch?: boolean;
   /** Of the Tauri project that this runs in; undefined where there is none. */
   readonly projectApp?: ProjectApp | undefined;
+  /** Extension `replace-draft-files`: the job that uploads it. */
+  readonly run?: JobRun | undefined;
 }
 
 /**
@@ -37,7 +45,7 @@ export async function publishArtifact(
   request: PublishArtifactRequest,
 ): Promise<PlannedArtifact> {
   const { client, retry, appId, report, signal } = publisher;
-  const { release: idOrVersion, publicKey, slug, allowMismatch, projectApp, ...input } = request;
+  const { release: idOrVersion, publicKey, slug, allowMismatch, projectApp, run, ...input } = request;
   const releases = await retry.run(() => client.listReleases(appId));
   const release = requireRelease(releases, idOrVersion);
   const { version } = release;
@@ -49,15 +57,15 @@ export async function publishArtifact(
   const [inspected] = inspection.artifacts;
   if (inspected === undefined) throw new Error('a file without issues was inspected');
 
-  const extensions = await readExtensions(publisher);
-  const local = requireOk(checkStorable(inspected, { extensions }));
-  const options = { version, slug, platforms: [local], extensions, releases };
+  const capabilities = await readCapabilities(publisher);
+  const local = requireOk(checkStorable(inspected, capabilities));
+  const options = { ...capabilities, version, slug, platforms: [local], releases };
   const server = await readServerState(publisher, options);
   const signatures = await checkSignatures(inspection, { keys: knownKeys(request, server), ...rules });
   throwIssues(signatures.issues);
   for (const message of [...signatures.warnings, ...inspection.warnings])
     report({ type: 'warning', message });
-  const artifact = planAddition(release, { artifact: local, publicKey }, server);
+  const artifact = planAddition({ existing: release, run }, { artifact: local, publicKey }, server);
   const context = { publisher, release, slug: slug ?? server.slug ?? undefined, buffers: new BufferPool() };
   if (artifact.action === 'upload') await uploadArtifact(context, artifact);
   else report({ type: 'skipped', artifact });
@@ -71,20 +79,21 @@ interface AddedArtifact {
 
 /** @throws OtaError with every reason why the file must not be added to the release */
 function planAddition(
-  release: ReleaseResponse,
+  placement: ArtifactPlacement & { readonly existing: ReleaseResponse },
   { artifact, publicKey }: AddedArtifact,
   server: ServerState,
 ): PlannedArtifact {
-  const { version, channel } = release;
+  const { existing } = placement;
+  const { version, channel } = existing;
   const addition = { request: { version, channel }, artifacts: [artifact], uploads: [artifact] };
-  const planned = planArtifact(artifact, release, server);
+  const planned = planArtifact(artifact, placement, server);
   const request = { version, channel, publicKey, allowPrerelease: true };
   const issues = [
-    ...issuesOf(checkExistingRelease(release, addition, server)),
+    ...issuesOf(checkExistingRelease(existing, addition, server)),
     ...signingKeyIssues(request, [artifact], server),
     ...issuesOf(planned),
   ];
-  if (issues.length === 0) issues.push(...strandedByAddition(release, artifact, server));
+  if (issues.length === 0) issues.push(...strandedByAddition(existing, artifact, server));
   return requireOk(issues.length > 0 ? refused(...issues) : planned);
 }
 

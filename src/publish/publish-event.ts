@@ -35,4 +35,6 @@ export interface ShownArtifact extends Platform {
   /** Bytes. */
   readonly size: number;
   readonly sha256?: string;
+  /** Whether it takes the place of a file in a draft. */
+  readonly replaces?: true;
 }

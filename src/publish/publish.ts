@@ -1,14 +1,14 @@
-import { Retry } from '../client/retry.ts';
-import { OtaError } from '../errors.ts';
-import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
+import { type Issue, issuesOf, refused, requireOk, throwIssues, toError } from '../issue.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
+import { platformName } from '../protocol/platform.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
 import { executePlan } from './execute/execute-plan.ts';
 import { type Build, findNextHop } from './find-next-hop.ts';
 import { type CheckedSignatures, checkSignatures } from './inspect/check-signatures.ts';
-import { type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
-import type { ArtifactInput, ProjectApp } from './inspect/local-artifact.ts';
+import { type FoundFiles, type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
+import type { ArtifactInput, LocalArtifact, ProjectApp } from './inspect/local-artifact.ts';
+import { inspectAndAsk } from './inspect-and-ask.ts';
 import { knownKeys } from './known-keys.ts';
 import { reportLeftOut } from './left-out.ts';
 import type { NextHop } from './next-hop/check-next-hop.ts';
@@ -17,7 +17,7 @@ import { askingFor } from './plan/asking-for.ts';
 import { chooseSlug } from './plan/choose-slug.ts';
 import { type Plan, plan, requestIssues, routedFields } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
-import { type Compatibility, checkServerCompatibility } from './plan/server-compatibility.ts';
+import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
@@ -69,15 +69,8 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   const { report } = publisher;
   // Before anything can fail: a file that was left out is often the cause.
   const leftOutBefore = reportLeftOut(report, request.leftOut ?? []);
-  const inspection = await inspectArtifacts(request.artifacts, {
-    version: request.version,
-    projectApp: request.projectApp,
-    allowMismatch: request.discovered || request.allowMismatch, // discovery has inspected its files
-    signal: publisher.signal,
-    onHashing: (file) => report({ type: 'hashing', file }),
-  });
-  const decision = await decide(publisher, request, inspection);
-  const { server, signatures } = decision;
+  const decision = await decide(publisher, request);
+  const { inspection, server, signatures } = decision;
   const { slug } = decision.plan;
   const leftOut = [...leftOutBefore, ...reportLeftOut(report, decision.leftOut)];
   const others = [
@@ -141,6 +134,7 @@ function notesAfter({ release, newNotes }: Plan): string | null {
 }
 
 interface Decision {
+  readonly inspection: Inspection;
   readonly plan: Plan;
   readonly server: ServerState;
   /** Files that the server cannot store. */
@@ -152,40 +146,71 @@ interface Decision {
 }
 
 /**
- * Reads the server's state and plans. The issues with the files and those with the server are reported together; where
- * the server cannot be reached, those with the files alone.
+ * Inspects the files, reads the server's state and plans. The issues with the files and those with the server are reported
+ * together; where the server cannot be reached, those with the files alone.
  */
-async function decide(
+async function decide(publisher: Publisher, request: PublishRequest): Promise<Decision> {
+  const { version, projectApp, discovered, allowMismatch } = request;
+  const onHashing = (file: string) => publisher.report({ type: 'hashing', file });
+  // Discovery has inspected its files.
+  const inspect = { version, projectApp, allowMismatch: discovered || allowMismatch, onHashing };
+  const known = [...requestIssues(request), ...(request.issues ?? [])];
+  if (!isVersion(version)) {
+    const { signal } = publisher;
+    const { issues } = await inspectArtifacts(request.artifacts, { ...inspect, signal });
+    throw toError([...known, ...issues]);
+  }
+  const findings = await inspectAndAsk(publisher, request.artifacts, {
+    hasIssues: known.length > 0,
+    inspect,
+    ownIssues: async (inspection) => (await verifySignatures(request, inspection)).issues,
+    ask: (reader, files) => readServer(reader, request, files),
+    refusals: (server, files) => earlyIssues(request, server, files),
+  });
+  if (findings.kind === 'no_answer') {
+    throwIssues([...known, ...findings.issues]);
+    throw findings.error;
+  }
+  if (findings.kind === 'refused_early') {
+    const issues = [...known, ...findings.issues];
+    reportRefused(publisher, request, { issues, artifacts: findings.files.map(unhashed) });
+    throw toError(issues);
+  }
+  const { inspection, answer: server } = findings;
+  return decideWith(publisher, request, { known, inspection, server });
+}
+
+/** What is known once the files are hashed and the server has answered. */
+interface Known {
+  readonly known: readonly Issue[];
+  readonly inspection: Inspection;
+  readonly server: ServerState;
+}
+
+async function decideWith(
   publisher: Publisher,
   request: PublishRequest,
-  inspection: Inspection,
+  { known, inspection, server }: Known,
 ): Promise<Decision> {
-  const { version } = request;
-  const rules = { version, isTauri: request.projectApp !== undefined };
-  const found = [...requestIssues(request), ...(request.issues ?? []), ...inspection.issues];
-  if (!isVersion(version)) throwIssues(found);
-  const ownKeys = await checkSignatures(inspection, { keys: knownKeys(request), ...rules });
-  const local = [...found, ...ownKeys.issues];
-  // Issues that are already known are not held back by a slow server.
-  const reader = local.length > 0 ? { ...publisher, retry: new Retry({ maxAttempts: 1 }) } : publisher;
-  const { compatible, server } = await readServer(reader, request, inspection).catch((error) => {
-    if (error instanceof OtaError) throwIssues(local);
-    throw error;
-  });
+  const compatible = checkServerCompatibility(inspection.artifacts, server, request);
   const result = plan(request, compatible.artifacts, server);
-  const signatures = await checkSignatures(inspection, { keys: knownKeys(request, server), ...rules });
+  const signatures = await verifySignatures(request, inspection, server);
   const { slug, newSlug } = result.kind === 'ok' ? result.value : slugsOf(request, server);
   const platforms = compatible.artifacts;
   const isNewSlug = newSlug !== undefined;
-  const hop = await findNextHop(reader, { request, platforms, server, slug, isNewSlug });
-  const issues = [...found, ...signatures.issues, ...compatible.issues, ...issuesOf(result), ...hop.issues];
-  if (request.dryRun && issues.length > 0) {
-    const files = new Set(issues.map(({ file }) => file));
-    const considered = request.discovered ? compatible.artifacts : inspection.artifacts;
-    const artifacts = considered.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) }));
-    if (artifacts.length > 0) publisher.report({ type: 'refused', artifacts });
-  }
+  const hop = await findNextHop(publisher, { request, platforms, server, slug, isNewSlug });
+  const issues = [
+    ...known,
+    ...inspection.issues,
+    ...signatures.issues,
+    ...compatible.issues,
+    ...issuesOf(result),
+    ...hop.issues,
+  ];
+  const artifacts = request.discovered ? compatible.artifacts : inspection.artifacts;
+  reportRefused(publisher, request, { issues, artifacts });
   return {
+    inspection,
     plan: requireOk(issues.length > 0 ? refused(...issues) : result),
     server,
     leftOut: compatible.leftOut,
@@ -195,6 +220,17 @@ async function decide(
   };
 }
 
+/** @param server undefined before it has answered */
+function verifySignatures(
+  request: PublishRequest,
+  inspection: Inspection,
+  server?: ServerState,
+): Promise<CheckedSignatures> {
+  const { version, projectApp } = request;
+  const keys = knownKeys(request, server);
+  return checkSignatures(inspection, { keys, version, isTauri: projectApp !== undefined });
+}
+
 /** As a plan has them, where something else is refused. */
 function slugsOf(request: PublishRequest, server: ServerState): Pick<Plan, 'slug' | 'newSlug'> {
   const chosen = chooseSlug(request, server);
@@ -202,16 +238,45 @@ function slugsOf(request: PublishRequest, server: ServerState): Pick<Plan, 'slug
   return { slug: slug ?? server.slug ?? undefined, newSlug: slug === server.slug ? undefined : slug };
 }
 
+/** The issues that do not depend on what is in the files. */
+function earlyIssues(
+  request: PublishRequest,
+  server: ServerState,
+  files: FoundFiles['files'],
+): readonly Issue[] {
+  const compatible = checkServerCompatibility(files.map(unhashed), server, request);
+  // Whether a file is the one that the server has takes its hash.
+  const added = compatible.artifacts.filter((artifact) => !server.stored.has(platformName(artifact)));
+  return [...compatible.issues, ...issuesOf(plan(request, added, server))];
+}
+
+function unhashed(file: FoundFiles['files'][number]): LocalArtifact {
+  return { ...file, sha256: '' };
+}
+
+/** A dry run shows the files also when it is refused. */
+function reportRefused(
+  { report }: Publisher,
+  { dryRun }: PublishRequest,
+  { issues, artifacts }: { readonly issues: readonly Issue[]; readonly artifacts: readonly LocalArtifact[] },
+): void {
+  if (!dryRun || issues.length === 0 || artifacts.length === 0) return;
+  const files = new Set(issues.map(({ file }) => file));
+  report({
+    type: 'refused',
+    artifacts: artifacts.map((artifact) => ({ ...artifact, refused: files.has(artifact.file) })),
+  });
+}
+
 async function readServer(
   publisher: Publisher,
-  { version, slug, projectSlugs, discovered = false }: PublishRequest,
-  inspection: Inspection,
-): Promise<{ compatible: Compatibility; server: ServerState }> {
+  request: PublishRequest,
+  files: FoundFiles['files'],
+): Promise<ServerState> {
+  const { version, slug, projectSlugs } = request;
   const capabilities = await readCapabilities(publisher);
-  const compatible = checkServerCompatibility(inspection.artifacts, capabilities, { discovered });
-  const platforms = compatible.artifacts;
+  const { artifacts: platforms } = checkServerCompatibility(files.map(unhashed), capabilities, request);
   // Only a server that does not say the app's slug is asked under this one.
   const asked = slug ?? (projectSlugs?.value.length === 1 ? projectSlugs.value[0] : undefined);
-  const server = await readServerState(publisher, { version, slug: asked, platforms, ...capabilities });
-  return { compatible, server };
+  return readServerState(publisher, { ...capabilities, version, slug: asked, platforms });
 }

@@ -1,3 +1,4 @@
+import type { JobRun } from '../protocol/upload/job-run.ts';
 import type { Sourced } from '../tauri/project/tauri-config.ts';
 import type { RequestedKeys } from './known-keys.ts';
 
@@ -17,6 +18,8 @@ export interface ReleaseRequest extends RequestedKeys {
   readonly draft?: boolean;
   /** Extension `expect`: names of the platforms that must be uploaded before it goes live. */
   readonly expect?: readonly string[] | undefined;
+  /** Extension `replace-draft-files`: the job that publishes it. It may replace its earlier files in a draft. */
+  readonly run?: JobRun | undefined;
   /** Allow a pre-release in the stable channel. */
   readonly allowPrerelease: boolean;
   /** Allow a version that is lower than what is live. */

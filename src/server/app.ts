@@ -29,10 +29,11 @@ const REMOVAL_WAIT_MS = 5000;
 const STORE_WAIT_MS = 10_000;
 
 /** The server with every route of the API and its background work, not yet listening. */
-export function createApp(services: Services, logger: FastifyBaseLogger): FastifyInstance {
-  const { storage } = services;
+export function createApp(outside: Services, logger: FastifyBaseLogger): FastifyInstance {
+  const { storage } = outside;
+  const maintenance = new Maintenance(outside, logger);
+  const services = { ...outside, onBytesQueued: () => void maintenance.removeDeleted() };
   const app = createHttpServer(services, logger);
-  const maintenance = new Maintenance(services, logger);
   const uploads = isRemote(storage) ? createRemoteUploads(services, storage, logger) : undefined;
   maintenance.start();
   uploads?.poller.start();

@@ -28,6 +28,8 @@ export interface Services {
   readonly partSizeOf?: (fileSize: number) => number;
   /** This program's version. */
   readonly version: string;
+  /** Called when bytes are queued for removal by something other than the deletion of a release. Set by `createApp`. */
+  readonly onBytesQueued?: () => void;
   /** Called when nothing may be acknowledged any more, after a failed fsync: the process has to exit. */
   readonly onDurabilityLost: (cause: Error) => void;
 }

@@ -169,5 +169,118 @@ const expected: readonly Scenario[] = [
   ),
 ];
 
+/** Every way to take a draft live that lacks something: no release is published by halves. */
+const unready: readonly Scenario[] = [
+  scenario(
+    'field 3: a draft that waits for platforms is not published without them, however it is asked for',
+    [
+      step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'darwin-aarch64'] }), { status: 201 }),
+      step((w) => w.publishDraft(1), incomplete('linux-x86_64', 'darwin-aarch64')),
+      ...uploads(1, LINUX),
+      step((w) => w.publishDraft(1), incomplete('darwin-aarch64')),
+      step((w) => w.publishDraft(1, [required(w, 1)]), incomplete('darwin-aarch64')),
+      step((w) => w.publishDraft(1, [required(w, 1, MAC)]), incomplete('darwin-aarch64')),
+      step((w) => w.publishDraft(1, [], 'linux-x86_64,windows-x86_64'), incomplete('windows-x86_64')),
+      step((w) => w.updateRelease(1, { status: 'published' }), {
+        status: 422,
+        problem: { code: 'not_published' },
+      }),
+      offersNothing(LINUX),
+      ...uploads(1, MAC, true),
+      offers(LINUX, 1),
+      step((w) => w.publishDraft(1), { status: 200, has: { status: 'published' } }),
+    ],
+    'expect',
+    'yank',
+  ),
+  scenario(
+    'field 3: a request that lists other platforms publishes a draft without those it waited for',
+    [
+      step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'darwin-aarch64'] }), { status: 201 }),
+      ...uploads(1, LINUX),
+      step((w) => w.publishDraft(1, [required(w, 1)], 'linux-x86_64'), {
+        status: 200,
+        has: { status: 'published' },
+      }),
+      offers(LINUX, 1),
+      step((w) => w.publishDraft(1), { status: 200, has: { status: 'published' } }),
+    ],
+    'expect',
+  ),
+  scenario(
+    'field 3: a list of platforms that cannot be read is refused',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      ...uploads(1, LINUX),
+      step((w) => w.publishDraft(1, undefined, 'linux-z80'), invalid('expect')),
+      step((w) => w.publishDraft(1, undefined, ''), invalid('expect')),
+      offersNothing(LINUX),
+    ],
+    'expect',
+  ),
+  scenario(
+    'field 3: a draft is not published while an upload that it waits for is on its way',
+    [
+      step((w) => w.createRelease(1, { expect: ['linux-x86_64'] }), { status: 201 }),
+      step((w) => w.requestUpload(1, 'linux/x86_64/rpm'), { status: 201 }),
+      ...uploads(1, 'linux/x86_64/deb'),
+      step((w) => w.publishDraft(1), incomplete('linux-x86_64-rpm')),
+      offersNothing('linux/x86_64'),
+      step((w) => w.publishDraft(1, undefined, 'linux-x86_64-deb'), { status: 200 }),
+    ],
+    'expect',
+    'platforms',
+  ),
+  scenario(
+    'field 3: a draft that waits for nothing is published while uploads are on their way only by a list',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      ...uploads(1, LINUX),
+      step((w) => w.requestUpload(1, MAC), { status: 201 }),
+      step((w) => w.publishDraft(1), incomplete('darwin-aarch64')),
+      step((w) => w.publishDraft(1, [required(w, 1)]), { status: 200 }),
+      offers(LINUX, 1),
+    ],
+    'draft',
+  ),
+  scenario(
+    'field 3: an upload that never came keeps a draft from being published until its URL expires',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      ...uploads(1, LINUX),
+      step((w) => w.requestUpload(1, MAC), { status: 201 }),
+      step((w) => w.publishDraft(1), incomplete('darwin-aarch64')),
+      step(
+        async (w) => {
+          w.target.advance?.(60 * 60 * 1000);
+          return w.publishDraft(1);
+        },
+        { status: 200 },
+      ),
+    ],
+    'draft',
+    'clock',
+  ),
+  scenario(
+    'field 3: a draft lists the platforms that are being uploaded into it',
+    [
+      step((w) => w.createRelease(1, { draft: true }), { status: 201 }),
+      ...uploads(1, LINUX),
+      step((w) => w.requestUpload(1, LINUX), { status: 409, problem: { code: 'immutable' } }),
+      step((w) => w.requestUpload(1, MAC), { status: 201 }),
+      step((w) => w.requestUpload(1, MAC), { status: 201 }),
+      step(
+        async (w) => {
+          const reply = await w.appCall('GET', '/releases');
+          const body = Buffer.from(JSON.stringify(JSON.parse(reply.body.toString())[0]));
+          return { ...reply, body };
+        },
+        { status: 200, has: { status: 'draft', uploading: ['darwin-aarch64'] } },
+      ),
+    ],
+    'draft',
+  ),
+];
+
 /** Extensions `draft` and `expect`. */
-export const draftScenarios: readonly Scenario[] = [...drafts, ...expected];
+export const draftScenarios: readonly Scenario[] = [...drafts, ...expected, ...unready];

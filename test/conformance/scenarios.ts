@@ -10,6 +10,7 @@ import { platformScenarios } from './platform-scenarios.ts';
 import { refusalScenarios } from './refusal-scenarios.ts';
 import { releaseScenarios } from './release-scenarios.ts';
 import { remoteScenarios } from './remote-scenarios.ts';
+import { replacementScenarios } from './replacement-scenarios.ts';
 import type { Scenario } from './scenario.ts';
 import { slugScenarios } from './slug-scenarios.ts';
 import { uploadScenarios } from './upload-scenarios.ts';
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   ...downloadScenarios,
   ...deletionScenarios,
   ...draftScenarios,
+  ...replacementScenarios,
   ...yankScenarios,
   ...keyScenarios,
   ...platformScenarios,

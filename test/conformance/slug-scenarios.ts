@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { type Scenario, scenario, step } from './scenario.ts';
+import { sha256, type World } from './world.ts';
 
 const malformed = [
   ['of two characters', 'ab'],
@@ -105,7 +106,13 @@ export const slugScenarios: readonly Scenario[] = [
         (w) => w.appCall('GET', ''),
         (w) => ({
           status: 200,
-          is: { id: w.target.app.id, name: expect.any(String), slug: w.slug, pubkey: null },
+          is: {
+            id: w.target.app.id,
+            name: expect.any(String),
+            slug: w.slug,
+            pubkey: null,
+            scopes: expect.any(Array),
+          },
           hasNot: ['token', 'hash', 'sko_'],
         }),
       ),
@@ -134,6 +141,54 @@ export const slugScenarios: readonly Scenario[] = [
     'draft',
   ),
   scenario(
+    'field 3: an app is read with what the token allows',
+    [
+      step((w) => w.appCall('GET', '', { token: w.credentials.readOnly }), {
+        status: 200,
+        has: { scopes: ['release:read'] },
+      }),
+    ],
+    'ours',
+    'credentials',
+  ),
+  scenario(
+    'field 3: the files of a version that was live are listed once it is deleted, also while it is a draft again',
+    [
+      step((w) => w.publish('1+5'), { status: 200 }),
+      step(
+        (w) => w.appCall('GET', '?include=releases'),
+        (w) => ({
+          status: 200,
+          hasNot: [`"version":"${w.v(1)}"`],
+        }),
+      ),
+      step((w) => w.delete('1+5'), { status: 204 }),
+      ...[undefined, { draft: true }].flatMap((draft) => [
+        ...(draft ? [step((w: World) => w.createRelease('1+6', draft), { status: 201 })] : []),
+        step(
+          (w: World) => w.appCall('GET', '?include=releases'),
+          (w) => ({
+            status: 200,
+            has: {
+              deleted: expect.arrayContaining([
+                {
+                  version: w.v(1),
+                  target: 'linux',
+                  arch: 'x86_64',
+                  bundle_type: null,
+                  sha256: sha256(w.bytes('1+5')),
+                },
+              ]),
+            },
+          }),
+        ),
+      ]),
+      step((w) => w.appCall('GET', ''), { status: 200, hasNot: ['deleted'] }),
+    ],
+    'ours',
+    'draft',
+  ),
+  scenario(
     'the server’s name and extensions can be read without a token',
     [
       step((w) => w.call('GET', ''), {
@@ -143,6 +198,7 @@ export const slugScenarios: readonly Scenario[] = [
           version: expect.any(String),
           extensions: expect.arrayContaining(['artifact-signature', 'app']),
           public_url: expect.stringMatching(/^https?:\/\/.*[^/]$/),
+          limits: expect.objectContaining({ artifact_size: expect.any(Number), json_body: 64 * 1024 }),
         },
       }),
     ],

@@ -147,8 +147,9 @@ export class World {
   }
 
   /** Extension `draft`. */
-  publishDraft(patch: number | string, required?: readonly object[]): Promise<Reply> {
-    const path = `/releases/${this.releaseId(patch)}/publish`;
+  publishDraft(patch: number | string, required?: readonly object[], expected?: string): Promise<Reply> {
+    const query = expected === undefined ? '' : `?expect=${encodeURIComponent(expected)}`;
+    const path = `/releases/${this.releaseId(patch)}/publish${query}`;
     return this.appCall('POST', path, required && { json: required });
   }
 

@@ -2,6 +2,7 @@ import { platformName } from '../../protocol/platform.ts';
 import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
 import type { Context } from '../context.ts';
+import { readJobRun } from '../options/job-run.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
@@ -23,12 +24,13 @@ export async function runPublishArtifact(
   const publicKey = readPublicKey(options.pubkey, errors);
   const slug = readSlug(options.slug || undefined, errors);
   const projectApp = await findProjectApp({ project: '.' });
+  const run = readJobRun(options.job, context.environment, errors);
   if (platform) errors.addIssues(await presenceIssues([{ ...platform, file }], { projectApp }));
   const artifact = await withPublisher({ options, context, errors }, (publisher) => {
     if (platform === undefined) throw errors.toError();
     const { allowMismatch = false } = options;
     const rules = { allowMismatch, projectApp };
-    return publishArtifact(publisher, { ...platform, file, release, slug, publicKey, ...rules });
+    return publishArtifact(publisher, { ...platform, file, release, slug, publicKey, run, ...rules });
   });
   const { output } = context;
   const { size, sha256, action } = artifact;
@@ -38,5 +40,6 @@ export async function runPublishArtifact(
     status: action === 'skip' ? 'unchanged' : 'published',
     artifacts: [{ ...artifact, action: done, verified: false }],
   });
-  output.result(`${platformName(artifact)} ${done} (sha256:${sha256})`);
+  const replaced = artifact.replaces ? ', in place of the file of an earlier attempt of this job' : '';
+  output.result(`${platformName(artifact)} ${done} (sha256:${sha256})${replaced}`);
 }

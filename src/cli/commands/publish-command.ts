@@ -6,6 +6,7 @@ import {
   collect,
   configOption,
   embeddedPubkeyOption,
+  jobOption,
   type OptionsOf,
   pubkeyOption,
   requiresOption,
@@ -56,7 +57,8 @@ const publishRelease = () =>
       '--expect <list>',
       'platforms, separated by commas; the release goes live for all of them once the last one is uploaded: for parallel jobs that build one platform each',
     )
-    .option('--draft', 'upload only and keep the release a draft; `publish finish` takes it live');
+    .option('--draft', 'upload only and keep the release a draft; `publish finish` takes it live')
+    .addOption(jobOption());
 
 const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
   command
@@ -162,7 +164,8 @@ export const publishArtifactCommand = () =>
             'Upload one file into an existing release. Its signature is read from FILE.sig or FILE.minisig.',
           )
           .optionsGroup('Artifact options:')
-          .option('--release <id or version>', 'the release to add it to; required'),
+          .option('--release <id or version>', 'the release to add it to; required')
+          .addOption(jobOption()),
         'only for apps installed by this bundle type',
       )
         .option(
@@ -190,7 +193,10 @@ export const publishFinishCommand = () =>
         .description('Take a draft live for all its platforms at once, and verify what the server serves.')
         .optionsGroup('Release options:')
         .option('--release <id or version>', 'the draft; required')
-        .option('--expect <list>', 'platforms, separated by commas, that the draft must contain')
+        .option(
+          '--expect <list>',
+          'platforms, separated by commas, that the draft must contain, instead of those that `publish --expect` gave it',
+        )
         .addOption(
           pubkeyOption('the minisign public key to verify with (default: those that the server knows)'),
         )

@@ -16,7 +16,8 @@ export async function runPublishFinish(options: PublishFinishOptions, context: C
   if (!options.release) errors.add('no draft given: pass --release with its id or version');
   const request = {
     release: options.release ?? '',
-    expect: readExpected(options.expect, errors, config.expect),
+    expect: options.expect === undefined ? undefined : readExpected(options.expect, errors),
+    configured: readExpected(undefined, errors, config.expect),
     publicKey: options.pubkey
       ? readPublicKey(options.pubkey, errors)
       : readPublicKey(config.pubkey, errors, PUBKEY_SOURCE),
@@ -29,5 +30,5 @@ export async function runPublishFinish(options: PublishFinishOptions, context: C
     client: publisher.client,
   }));
   const { version } = finished.release;
-  reportPublish({ ...finished, version, warnings: [] }, context.output);
+  reportPublish({ ...finished, version }, context.output);
 }

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { Environment } from '../environment.ts';
 import { type ConfigFile, PUBKEY_SOURCE, readConfigFileInto } from '../options/config-file.ts';
+import { readJobRun } from '../options/job-run.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
 import { readChannel, readNotes, readRequires, readVersion } from '../options/release-options.ts';
@@ -52,7 +53,7 @@ interface Sources {
 
 /** Everything that is published: an option wins over the config file, and that over the project. */
 async function readRequest(sources: Sources, errors: OptionErrors): Promise<PublishRequest> {
-  const { options, config } = sources;
+  const { options, config, environment } = sources;
   const expect = readExpected(options.expect, errors, config.expect);
   const overrides = readOverrides(sources, errors);
   const found = await readFiles({ ...sources, expect, overrides }, errors);
@@ -81,6 +82,7 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     channel: readChannel(options.channel ?? config.channel, errors),
     draft,
     expect: draft ? undefined : expect, // --draft wins over the config file's list
+    run: readJobRun(options.job, environment, errors),
     artifacts,
     discovered: discovered !== undefined,
     projectApp,

@@ -144,6 +144,13 @@ export const configOption = () =>
     'merge this into the Tauri configuration, as `tauri build --config` did (repeatable; default: TAURI_CONFIG)',
   ).argParser(collect);
 
+/** For commands that upload files into a release. */
+export const jobOption = () =>
+  new Option(
+    '--job <name>',
+    "names this job, the same each time it is run again: in a draft it may then replace the files that it uploaded before (default: from GitHub Actions' or GitLab CI's variables)",
+  ).env('SYNCKIT_OTA_JOB');
+
 /** Collects the values of an option that can be repeated. */
 export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];

@@ -26,7 +26,7 @@ export function formatPlan(
       `${target}-${arch}`,
       bundleType,
       formatBytes(size),
-      sha256,
+      sha256 || '-', // a publish that was refused before all was hashed
       signingKeyIdOf(signature) ?? '-',
       action === 'refused' ? style('red', action) : action,
       file,

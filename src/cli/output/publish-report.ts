@@ -89,16 +89,23 @@ function actionOf(
   return status === 'planned' ? 'planned' : 'uploaded';
 }
 
+/** For people: also whether the file takes the place of one that an earlier attempt uploaded. */
+function shownAction(artifact: VerifiedFile, status: PublishResult['status']): string {
+  const action = actionOf(artifact, status);
+  return artifact.replaces ? `${action}, replaces` : action;
+}
+
 /** The outcome for people. */
 export function describe(reported: Reported, style: Style = createStyle(false)): string {
   const { status, version, artifacts, release, requests = [], notes = null } = reported;
   if (status === 'planned') {
     const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
     const send = `Would send ${formatCount(requests.length, 'request')}:`;
+    const rows = artifacts.map((artifact) => ({ ...artifact, action: shownAction(artifact, status) }));
     const lines = requests.map((request) => `  ${request}`);
     return [
       style('bold', plan),
-      formatPlan(artifacts, style),
+      formatPlan(rows, style),
       '',
       ...describeNotes(notes, style),
       '',
@@ -110,7 +117,7 @@ export function describe(reported: Reported, style: Style = createStyle(false)):
     platformName(artifact),
     formatBytes(artifact.size),
     `sha256:${artifact.sha256.slice(0, 12)}`,
-    actionOf(artifact, status),
+    shownAction(artifact, status),
     artifact.verified && artifact.url
       ? `${style('green', 'verified')} at ${displayUrl(new URL(artifact.url))}`
       : (artifact.file ?? ''),

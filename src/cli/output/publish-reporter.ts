@@ -113,7 +113,7 @@ function lineFor(event: LineEvent, style: Style): string {
     case 'skipped':
       return `${platformName(event.artifact)}: already uploaded, skipped`;
     case 'upload_started':
-      return `${platformName(event.artifact)}: uploading ${fileAndSize(event.artifact)}`;
+      return `${platformName(event.artifact)}: uploading ${fileAndSize(event.artifact)}${placeOf(event.artifact)}`;
     case 'uploaded':
       return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
     case 'verified':
@@ -121,6 +121,11 @@ function lineFor(event: LineEvent, style: Style): string {
     case 'retrying':
       return formatRetry(event.notice);
   }
+}
+
+/** A draft's file that it takes the place of. */
+function placeOf({ replaces }: ShownArtifact): string {
+  return replaces ? ', in place of the file of an earlier attempt of this job' : '';
 }
 
 function fileAndSize({ file, size }: ShownArtifact): string {

@@ -85,6 +85,8 @@ async function createArtifacts(db: Kysely<unknown>): Promise<void> {
     .addColumn('leased_until', 'bigint', (c) => c.notNull())
     .addColumn('refusal', 'text')
     .addColumn('multipart_id', 'text')
+    .addColumn('job', 'text')
+    .addColumn('attempt', 'bigint')
     .addCheckConstraint(
       'artifacts_life',
       sql`(status = 'pending' and release_id is not null and storage_key is null)

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Kysely, NotNull } from 'kysely';
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { compareByPreference, type Platform, platformOf } from '../../protocol/platform.ts';
+import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import type { Queries, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import { publishIfExpectedAreComplete, recordPublishedBytes } from './publish-release.ts';
+import { findCompleteFile, isReplacement } from './release-files.ts';
 
 export interface NewArtifact extends Platform {
   readonly releaseId: string;
@@ -19,6 +21,8 @@ export interface NewArtifact extends Platform {
   readonly expiresAt: Date;
   /** When to poll first for its bytes; null where they arrive at the server itself. */
   readonly pollAt: Date | null;
+  /** Extension `replace-draft-files`: the job that announces it. */
+  readonly run?: JobRun | undefined;
 }
 
 /** An upload that was granted and is not complete, with everything its bytes are checked against. */
@@ -69,7 +73,7 @@ export async function createPendingArtifact(
   now: Date,
 ): Promise<{ readonly id: string } | 'release_gone'> {
   const id = randomUUID();
-  const { releaseId, fileSize, sha256, signature, expiresAt, pollAt } = artifact;
+  const { releaseId, fileSize, sha256, signature, expiresAt, pollAt, run } = artifact;
   return transact(db, async (transaction) => {
     const release = await transaction
       .selectFrom('releases')
@@ -95,6 +99,8 @@ export async function createPendingArtifact(
         leased_until: 0,
         refusal: null,
         multipart_id: null,
+        job: run?.job ?? null,
+        attempt: run?.attempt ?? null,
       })
       .execute();
     return { id };
@@ -117,16 +123,30 @@ export async function publishedBytes(
   return row?.sha256;
 }
 
+/** The files of versions that were live and are not any more, because their release was deleted. */
+export async function deletedFiles(db: Queries, appId: string) {
+  const rows = await db
+    .selectFrom('published_bytes')
+    .leftJoin('releases', (join) =>
+      join
+        .onRef('releases.app_id', '=', 'published_bytes.app_id')
+        .onRef('releases.precedence', '=', 'published_bytes.precedence')
+        .on('releases.status', '!=', 'draft'),
+    )
+    .select(['published_bytes.precedence as version', 'target', 'arch', 'bundle_type', 'sha256'])
+    .where('published_bytes.app_id', '=', appId)
+    .where('releases.id', 'is', null)
+    .orderBy('published_bytes.precedence')
+    .orderBy('target')
+    .orderBy('arch')
+    .orderBy('bundle_type')
+    .execute();
+  return rows.map(({ bundle_type, ...file }) => ({ ...file, bundle_type: bundle_type || null }));
+}
+
 /** Whether the release already has its artifact for the platform. */
 export async function isComplete(db: Queries, releaseId: string, platform: Platform): Promise<boolean> {
-  const row = await db
-    .selectFrom('artifacts')
-    .select('id')
-    .where('release_id', '=', releaseId)
-    .where((eb) => eb.and(platformColumns(platform)))
-    .where('status', '=', 'complete')
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await findCompleteFile(db, releaseId, platform)) !== undefined;
 }
 
 /** An upload by its id: itself while it is pending, then `complete`; undefined when there is none. */
@@ -169,20 +189,25 @@ export interface CompleteOptions {
   readonly now: Date;
   /** Whether a version that was published and deleted may have other bytes. */
   readonly allowVersionReuse: boolean;
+  /** Called when the bytes of a file that was replaced are queued for removal. */
+  readonly onReplaced?: (() => void) | undefined;
 }
 
 /**
  * Makes a pending artifact complete, in one transaction. A live release offers it at once; a draft that expects
- * certain platforms goes live with the last of them. The bytes must be durable where they are served from.
+ * certain platforms goes live with the last of them. The bytes must be durable where they are served from. In a draft it
+ * replaces the file of an earlier run of its job, and that file's bytes are queued for removal.
  * @returns `went_live` when the draft did; `immutable` when the platform has or had other bytes, or has these from
  *   another upload; `gone` when the release has been deleted
  */
 export async function completeArtifact(
   db: Kysely<Schema>,
   { id, storageKey, sha256 }: VerifiedUpload,
-  { now, allowVersionReuse }: CompleteOptions,
+  { now, allowVersionReuse, onReplaced }: CompleteOptions,
 ): Promise<'completed' | 'went_live' | 'immutable' | 'gone'> {
-  return transact(db, async (transaction) => {
+  let replaced = false;
+  const outcome = await transact(db, async (transaction) => {
+    replaced = false;
     const upload = await transaction
       .selectFrom('artifacts')
       .innerJoin('releases', 'releases.id', 'artifacts.release_id')
@@ -198,15 +223,25 @@ export async function completeArtifact(
         'arch',
         'bundle_type',
         'artifacts.signing_key_id',
+        'artifacts.created_at',
+        'job',
+        'attempt',
       ])
       .where('artifacts.id', '=', id)
       .executeTakeFirst();
     if (upload === undefined) return 'gone';
     const platform = platformOf(upload);
-    if (await isComplete(transaction, upload.release_id, platform)) return 'immutable';
+    const current = await findCompleteFile(transaction, upload.release_id, platform);
+    const announced = { run: jobRunOf(upload), at: upload.created_at };
+    const replaces = current !== undefined && isReplacement({ sha256, announced }, current);
+    if (current !== undefined && !(replaces && upload.status === 'draft')) return 'immutable';
     const version = { appId: upload.app_id, version: upload.version };
     const published = await publishedBytes(transaction, version, platform);
     if (published !== undefined && published !== sha256 && !allowVersionReuse) return 'immutable';
+    if (current !== undefined) {
+      await queueForRemoval(transaction, current.id);
+      replaced = true;
+    }
     await transaction
       .updateTable('artifacts')
       .set({ status: 'complete', storage_key: storageKey, sha256 })
@@ -222,6 +257,16 @@ export async function completeArtifact(
     await raiseRevision(transaction, upload.app_id);
     return 'completed';
   });
+  if (replaced) onReplaced?.();
+  return outcome;
+}
+
+async function queueForRemoval(transaction: Queries, id: string): Promise<void> {
+  await transaction
+    .updateTable('artifacts')
+    .set({ status: 'deleting', release_id: null })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** The served file under a storage key; undefined once its release is deleted. */
@@ -248,7 +293,7 @@ export async function findDownload(
     .sort(compareByPreference)[0];
 }
 
-/** The artifacts of deleted releases that still have their bytes. */
+/** The artifacts of deleted releases, and those that were replaced, that still have their bytes. */
 export async function listDeleting(db: Queries): Promise<{ id: string; storageKey: string }[]> {
   return db
     .selectFrom('artifacts')

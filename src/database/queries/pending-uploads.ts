@@ -2,6 +2,7 @@ import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
 import Type from 'typebox';
 import type { Platform } from '../../protocol/platform.ts';
 import { type FieldError, PROBLEM_STATUS, type ProblemCode } from '../../protocol/problem.ts';
+import type { JobRun } from '../../protocol/upload/job-run.ts';
 import { matches } from '../../protocol/validate.ts';
 import type { Queries, Schema } from '../schema.ts';
 import { platformColumns } from './platform-columns.ts';
@@ -90,6 +91,8 @@ export interface MultipartRecord {
   readonly before: string | null;
   readonly multipartId: string;
   readonly expiresAt: Date;
+  /** By which run it is announced again, and when. */
+  readonly announced?: { readonly run: JobRun | undefined; readonly at: Date };
 }
 
 /** The latest pending multipart upload that was declared in the same way. */
@@ -117,11 +120,19 @@ export async function findResumableUpload(
 export async function recordMultipart(
   db: Kysely<Schema>,
   id: string,
-  { before, multipartId, expiresAt }: MultipartRecord,
+  { before, multipartId, expiresAt, announced }: MultipartRecord,
 ): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('artifacts')
-    .set({ multipart_id: multipartId, expires_at: expiresAt.getTime() })
+    .set({
+      multipart_id: multipartId,
+      expires_at: expiresAt.getTime(),
+      ...(announced && {
+        created_at: announced.at.getTime(),
+        job: announced.run?.job ?? null,
+        attempt: announced.run?.attempt ?? null,
+      }),
+    })
     .where('id', '=', id)
     .where('status', '=', 'pending')
     .where('multipart_id', before === null ? 'is' : '=', before)

@@ -1,11 +1,18 @@
-import type { Kysely, NotNull } from 'kysely';
-import { namesPlatform, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
+import type { Kysely } from 'kysely';
+import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Stranding } from '../../protocol/routing/stranded-versions.ts';
 import type { Queries, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { type LiveArtifact, strandedByChange } from './app-files.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
+import {
+  type DraftFiles,
+  listCompleteFiles,
+  readDraftFiles,
+  type UnreadyPlatform,
+  unreadyPlatforms,
+} from './release-files.ts';
 import { type ReleaseKey, toRelease } from './releases.ts';
 
 export interface RequiredArtifact extends Platform {
@@ -13,18 +20,25 @@ export interface RequiredArtifact extends Platform {
 }
 
 export interface PublishOptions {
-  /** What the release must have; null for whatever it has. */
+  /** Files that the release must have; null for whatever it has. */
   readonly required: readonly RequiredArtifact[] | null;
+  /** Names of platforms that a draft must have; by default those that it was created to wait for. */
+  readonly expect?: readonly string[] | undefined;
   /** Whether versions may be stranded by it, if the release does not say so itself. */
   readonly allowStranding?: boolean;
   readonly now: Date;
 }
 
+/** Why a release is not published. `other_bytes`: it has no file for the platform with the required SHA-256. */
+export type MissingArtifact =
+  | UnreadyPlatform
+  | { readonly name: string; readonly reason: 'no_files' | 'other_bytes' };
+
 export type PublishResult =
   | { readonly kind: 'published' }
   | { readonly kind: 'not_found' }
   | WouldStrand
-  | { readonly kind: 'incomplete'; readonly missing: readonly string[] };
+  | { readonly kind: 'incomplete'; readonly missing: readonly MissingArtifact[] };
 
 /** What versions would have no way to the highest release, so nothing was changed. */
 export interface WouldStrand {
@@ -54,31 +68,66 @@ export type UpdateResult =
 
 type Complete = LiveArtifact & { readonly sha256: string };
 
-/** Publishes a draft, for all its platforms in one transaction. A release that is published already stays so. */
+/**
+ * Publishes a draft, for all its platforms in one transaction, unless it lacks something that it must have, or waits
+ * for. A release that is published already stays so.
+ */
 export async function publishRelease(
   db: Kysely<Schema>,
   { appId, releaseId }: ReleaseKey,
-  { required, allowStranding = false, now }: PublishOptions,
+  { required, expect, allowStranding = false, now }: PublishOptions,
 ): Promise<PublishResult> {
   return transact(db, async (transaction) => {
     const release = await findRow(transaction, { appId, releaseId });
     if (release === undefined) return { kind: 'not_found' };
-    const complete = await completeArtifacts(transaction, releaseId);
-    const has = ({ sha256, ...platform }: RequiredArtifact) =>
-      complete.some((found) => platformName(found) === platformName(platform) && found.sha256 === sha256);
-    const missing = (required ?? []).filter((artifact) => !has(artifact)).map(platformName);
-    if (complete.length === 0 && missing.length === 0)
-      return { kind: 'incomplete', missing: ['any artifact'] };
-    if (missing.length > 0) return { kind: 'incomplete', missing };
+    const files = await readDraftFiles(transaction, releaseId, now);
+    const missing = [
+      ...missingFiles(required ?? [], files.complete),
+      ...(release.status === 'draft' ? unready(expect ?? expectedBy(release), required, files) : []),
+    ];
+    if (files.complete.length === 0 && missing.length === 0) {
+      return { kind: 'incomplete', missing: [{ name: 'any artifact', reason: 'no_files' }] };
+    }
+    if (missing.length > 0) return { kind: 'incomplete', missing: uniqueByName(missing) };
     if (release.status !== 'draft') return { kind: 'published' };
-    return goLive(transaction, { release: allowed(release, allowStranding), complete }, now);
+    const live = { release: allowed(release, allowStranding), complete: files.complete };
+    return goLive(transaction, live, now);
   });
 }
 
+function missingFiles(
+  required: readonly RequiredArtifact[],
+  complete: readonly Complete[],
+): MissingArtifact[] {
+  const has = ({ sha256, ...platform }: RequiredArtifact) =>
+    complete.some((found) => platformName(found) === platformName(platform) && found.sha256 === sha256);
+  return required
+    .filter((artifact) => !has(artifact))
+    .map((artifact) => ({ name: platformName(artifact), reason: 'other_bytes' }));
+}
+
+/** Where nothing says what a draft must have, it must have what was announced. */
+function unready(
+  expected: readonly string[] | null,
+  required: PublishOptions['required'],
+  files: DraftFiles,
+): UnreadyPlatform[] {
+  if (expected !== null) return unreadyPlatforms(expected, files);
+  if (required !== null || files.complete.length === 0) return [];
+  return files.outstanding.map((platform) => ({ name: platformName(platform), reason: 'outstanding' }));
+}
+
+function uniqueByName(missing: readonly MissingArtifact[]): MissingArtifact[] {
+  return [...new Map(missing.toReversed().map((one) => [one.name, one])).values()].toReversed();
+}
+
+function expectedBy({ expect }: ReleasesTable): readonly string[] | null {
+  return expect?.split(' ') ?? null;
+}
+
 /**
- * Publishes a draft once all its expected platforms are complete. Belongs into the transaction that completes one.
- * A platform is complete when it has an artifact and none of its other uploads is pending: with several kinds of
- * bundle it does not go live with the first. One that would strand versions stays a draft.
+ * Publishes a draft once all its expected platforms are ready. Belongs into the transaction that completes a file. One
+ * that would strand versions stays a draft.
  * @returns whether it did
  */
 export async function publishIfExpectedAreComplete(
@@ -91,16 +140,12 @@ export async function publishIfExpectedAreComplete(
     .selectAll()
     .where('id', '=', releaseId)
     .executeTakeFirst();
-  if (release?.status !== 'draft' || release.expect === null) return false;
-  const complete = await completeArtifacts(transaction, releaseId);
-  const pending = await pendingPlatforms(transaction, releaseId, now);
-  const arrived = new Set(complete.map(platformName));
-  const outstanding = pending.filter((platform) => !arrived.has(platformName(platform)));
-  const isComplete = (name: string) =>
-    complete.some((artifact) => namesPlatform(name, artifact)) &&
-    !outstanding.some((platform) => namesPlatform(name, platform));
-  if (!release.expect.split(' ').every(isComplete)) return false;
-  return (await goLive(transaction, { release, complete }, now)).kind === 'published';
+  const expected = release?.status === 'draft' ? expectedBy(release) : null;
+  if (release === undefined || expected === null) return false;
+  const files = await readDraftFiles(transaction, releaseId, now);
+  if (unreadyPlatforms(expected, files).length > 0) return false;
+  const live = { release, complete: files.complete };
+  return (await goLive(transaction, live, now)).kind === 'published';
 }
 
 /** Publishes the drafts that pending uploads held back until they expired: no further upload would publish them. */
@@ -189,7 +234,7 @@ async function strandedByStatus(
 ): Promise<readonly Stranding[]> {
   const { id: releaseId, app_id: appId } = release;
   if (status === 'yanked') return strandedByChange(transaction, appId, { kind: 'withdraw', releaseId });
-  const artifacts = await completeArtifacts(transaction, releaseId);
+  const artifacts = await listCompleteFiles(transaction, releaseId);
   return strandedByChange(transaction, appId, { kind: 'go_live', release: toRelease(release), artifacts });
 }
 
@@ -255,30 +300,4 @@ async function findRow(db: Queries, { appId, releaseId }: ReleaseKey): Promise<R
     .where('app_id', '=', appId)
     .where('id', '=', releaseId)
     .executeTakeFirst();
-}
-
-async function completeArtifacts(db: Queries, releaseId: string): Promise<Complete[]> {
-  const rows = await db
-    .selectFrom('artifacts')
-    .select(['target', 'arch', 'bundle_type', 'sha256', 'signing_key_id'])
-    .where('release_id', '=', releaseId)
-    .where('status', '=', 'complete')
-    .where('sha256', 'is not', null)
-    .$narrowType<{ sha256: NotNull }>()
-    .execute();
-  return rows.map(({ sha256, signing_key_id: signingKeyId, ...platform }) => {
-    return { ...platformOf(platform), sha256, signingKeyId };
-  });
-}
-
-/** The platforms of pending uploads that have not expired. */
-async function pendingPlatforms(db: Queries, releaseId: string, now: Date): Promise<Platform[]> {
-  const rows = await db
-    .selectFrom('artifacts')
-    .select(['target', 'arch', 'bundle_type'])
-    .where('release_id', '=', releaseId)
-    .where('status', '=', 'pending')
-    .where('expires_at', '>', now.getTime())
-    .execute();
-  return rows.map(platformOf);
 }

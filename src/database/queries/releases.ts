@@ -3,6 +3,7 @@ import type { Kysely, NotNull } from 'kysely';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import type { Stranding } from '../../protocol/routing/stranded-versions.ts';
+import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { Queries, ReleaseStatus, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
@@ -36,6 +37,8 @@ export interface CompleteArtifact extends Platform {
   readonly sha256: string;
   readonly signature: string | null;
   readonly signingKeyId: string | null;
+  /** The job that uploaded it, if it said so. */
+  readonly run: JobRun | undefined;
 }
 
 export interface ReleaseKey {
@@ -122,6 +125,8 @@ export async function listReleases(
       'artifacts.sha256',
       'artifacts.signature',
       'artifacts.signing_key_id',
+      'job',
+      'attempt',
     ])
     .where('releases.app_id', '=', appId)
     .where('artifacts.status', '=', 'complete')
@@ -136,7 +141,7 @@ export async function listReleases(
     const { file_size: fileSize, sha256, signature, signing_key_id: signingKeyId } = row;
     const ofRelease = byRelease.get(row.release_id) ?? [];
     byRelease.set(row.release_id, ofRelease);
-    ofRelease.push({ ...platformOf(row), fileSize, sha256, signature, signingKeyId });
+    ofRelease.push({ ...platformOf(row), fileSize, sha256, signature, signingKeyId, run: jobRunOf(row) });
   }
   return releases
     .map((row) => ({ ...toRelease(row), artifacts: byRelease.get(row.id) ?? [] }))

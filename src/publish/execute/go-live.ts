@@ -50,6 +50,8 @@ export async function goLive(publisher: Publisher, filled: FilledRelease): Promi
 export interface PublishDraftOptions {
   /** What it must hold. */
   readonly files: readonly PublishedFile[];
+  /** Names of platforms, instead of those that the draft was created to wait for. */
+  readonly expect?: readonly string[] | undefined;
   /** Extension `key-routing`: only for servers that have it. */
   readonly allowStranding?: boolean | undefined;
 }
@@ -58,9 +60,9 @@ export interface PublishDraftOptions {
 export async function publishDraft(
   { client, retry, appId, report }: Publisher,
   { id, version }: ReleaseResponse,
-  { files, allowStranding }: PublishDraftOptions,
+  { files, expect, allowStranding }: PublishDraftOptions,
 ): Promise<ReleaseResponse> {
-  const options = { required: requiredFiles(files), allowStranding };
+  const options = { required: requiredFiles(files), expect, allowStranding };
   const call = () => retry.run(() => client.publishRelease(appId, id, options));
   const release = requireNotWithdrawn(version, await requireNotDeleted(version, call));
   report({ type: 'went_live', release });

@@ -24,6 +24,29 @@ export async function presenceIssues(
   return found.flatMap(issuesOf);
 }
 
+/** What is known of files without hashing them. */
+export interface FoundFiles {
+  readonly files: readonly Omit<LocalArtifact, 'sha256'>[];
+  readonly issues: readonly Issue[];
+}
+
+/** Finds files with their sizes and signatures. */
+export async function findFiles(
+  inputs: readonly ArtifactInput[],
+  options: Pick<InspectOptions, 'projectApp'>,
+): Promise<FoundFiles> {
+  const find = async (input: ArtifactInput) => ({ input, found: await findFile(input, options) });
+  const results = await Promise.all(inputs.map(find));
+  return {
+    files: results.flatMap(({ input, found }) => {
+      if (found.kind === 'refused') return [];
+      const { size, signature } = found.value;
+      return [{ ...input, size, signature: signature.text }];
+    }),
+    issues: results.flatMap(({ found }) => issuesOf(found)),
+  };
+}
+
 /**
  * Reads and hashes all files before anything is sent, and finds every issue in one pass. Signatures are verified later
  * (`checkSignatures`), because the server may know the keys that they are made with.

@@ -59,8 +59,9 @@ function slugWarnings({ slug }: ReleaseRequest, server: ServerState): string[] {
 function keptSignatureWarnings(artifacts: readonly LocalArtifact[], { stored }: ServerState): string[] {
   return artifacts.flatMap((artifact) => {
     const name = platformName(artifact);
+    const same = stored.get(name)?.sha256 === artifact.sha256;
     const kept = stored.get(name)?.signature;
-    if (kept === undefined || kept === artifact.signature) return [];
+    if (!same || kept === undefined || kept === artifact.signature) return [];
     return [`${name} keeps the signature it was first published with, not this .sig`];
   });
 }

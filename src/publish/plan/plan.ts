@@ -1,7 +1,8 @@
 import { type Checked, collect, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { CreateReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
+import { CreateReleaseRequest, type ReleaseResponse } from '../../protocol/messages.ts';
 import { formatKeyId, formatPublicKey } from '../../protocol/minisign.ts';
+import { fieldErrors } from '../../protocol/validate.ts';
 import { compareVersions, isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
@@ -16,6 +17,7 @@ import { orderIssues } from './previous-release.ts';
 import { notesSizeIssues, notesToFill } from './release-notes.ts';
 import { signingKeyIssues, signingKeyOf } from './signing-key.ts';
 import { strandingIssues } from './stranding.ts';
+import { scopeIssues } from './token-scopes.ts';
 import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
 
 /** The release that is published into. */
@@ -69,7 +71,9 @@ export function plan(
   server: ServerState,
 ): Checked<Plan> {
   const existing = findRelease(server.releases, request.version);
-  const planned = collect(artifacts.map((artifact) => planArtifact(artifact, existing, server)));
+  const planned = collect(
+    artifacts.map((artifact) => planArtifact(artifact, { existing, run: request.run }, server)),
+  );
   const uploads = planned.values.filter(({ action }) => action === 'upload');
   const body = releaseBody(request, artifacts, server);
   const visibility = existing
@@ -79,9 +83,15 @@ export function plan(
   const chosen = chooseSlug(request, server);
   const slug = chosen.kind === 'ok' ? chosen.value : undefined;
   const newSlug = slug === server.slug ? undefined : slug;
+  const writesRelease =
+    existing === undefined ||
+    uploads.length > 0 ||
+    (visibility.kind === 'ok' && visibility.value === 'on_request');
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
     ...notesSizeIssues(existing === undefined ? body : { notes: newNotes }, request, server),
+    ...(existing ? [] : bodyIssues(body, server)),
+    ...scopeIssues({ slug: newSlug !== undefined, release: writesRelease }, server),
     ...signatureIssues(artifacts, server),
     ...issuesOf(visibility),
     ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
@@ -191,6 +201,15 @@ export function routingFields(
     ...(requires !== undefined && { requires }),
     ...(allowStranding && { allow_stranding: true }),
   };
+}
+
+/** Our server checks requests by the same schema. */
+function bodyIssues(body: CreateReleaseRequest, server: ServerState): Issue[] {
+  if (!supports(server, 'artifact-signature')) return [];
+  const errors = fieldErrors(CreateReleaseRequest, body).map(({ field, message }) => `${field} ${message}`);
+  if (errors.length === 0) return [];
+  const message = `the server would refuse the release: ${errors.join('; ')}`;
+  return [{ id: 'release.unacceptable', code: 'preflight_refused', message, hint: 'Correct it.' }];
 }
 
 /** A single signature for a release would make all platforms but one unverifiable, forever. */

@@ -7,7 +7,7 @@ import {
 import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 
-type Extensions = Pick<ServerState, 'extensions'>;
+type Extensions = Pick<ServerState, 'extensions' | 'limits'>;
 
 /**
  * The notes that a draft takes from this run, because it has none: the job that created it may have had no changelog. A
@@ -38,9 +38,11 @@ export function notesSizeIssues(
   server: Extensions,
 ): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
-  if (!supports(server, 'artifact-signature') || size <= MAX_JSON_BODY_BYTES) return [];
+  const ofOurs = supports(server, 'artifact-signature') ? MAX_JSON_BODY_BYTES : Number.POSITIVE_INFINITY;
+  const largest = server.limits?.json_body ?? ofOurs;
+  if (size <= largest) return [];
   const what = notesSource === undefined ? 'the notes' : `the notes (${notesSource})`;
-  const message = `${what} are too long: a release may have ${MAX_JSON_BODY_BYTES} bytes, this one has ${size}`;
+  const message = `${what} are too long: a release may have ${largest} bytes, this one has ${size}`;
   const hint = 'Shorten them, or pass --notes with a link to a page with the full notes.';
   return [{ id: 'release.notes_too_long', code: 'preflight_refused', message, hint }];
 }

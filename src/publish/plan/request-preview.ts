@@ -1,7 +1,7 @@
 import { STABLE } from '../../protocol/channel.ts';
-import { partsOf } from '../../protocol/multipart.ts';
 import { type Platform, withoutBundleType } from '../../protocol/platform.ts';
 import { downloadPath, pathOf, type RouteName, type RouteParameters, routes } from '../../protocol/routes.ts';
+import { partsOf } from '../../protocol/upload/multipart.ts';
 import type { AskingVersions } from '../server-state/asking-versions.ts';
 import type { Plan } from './plan.ts';
 import type { PlannedArtifact } from './planned-artifact.ts';

@@ -21,7 +21,7 @@ const ONLY_ARCHS = `this server supports only the archs ${DOCUMENTED_ARCHS.join(
 export function checkServerCompatibility(
   artifacts: readonly LocalArtifact[],
   server: Pick<ServerState, 'extensions'>,
-  { discovered }: { readonly discovered: boolean },
+  { discovered = false }: { readonly discovered?: boolean },
 ): Compatibility {
   if (supports(server, 'platforms')) return { artifacts, leftOut: [], issues: [] };
   const documented = artifacts.filter(hasDocumentedArch);

@@ -14,6 +14,8 @@ export interface PublishedFile extends Platform {
   /** The signature that an update check has to return for it. */
   readonly servedSignature: string;
   readonly action: 'upload' | 'skip';
+  /** Whether it took the place of a file in a draft. */
+  readonly replaces?: true;
 }
 
 /** A file that was fetched as installed apps do, or could not be. */

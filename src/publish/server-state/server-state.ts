@@ -1,7 +1,14 @@
 import { download } from '../../client/transfer/download.ts';
 import type { Extension } from '../../protocol/extensions.ts';
-import type { ArtifactResponse, ReleaseResponse } from '../../protocol/messages.ts';
+import type {
+  AppResponse,
+  ArtifactResponse,
+  ReleaseResponse,
+  ServerLimits,
+} from '../../protocol/messages.ts';
 import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
+import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
+import { precedenceOf } from '../../protocol/version.ts';
 import type { Publisher } from '../publisher.ts';
 import { findRelease } from './find-release.ts';
 
@@ -10,30 +17,40 @@ export interface StoredArtifact {
   readonly sha256: string;
   /** Undefined where the server does not say. */
   readonly signature?: string | undefined;
+  /** Extension `replace-draft-files`: the job that uploaded it. */
+  readonly run?: JobRun | undefined;
+}
+
+/** What a server supports and accepts. */
+export interface Capabilities {
+  /** Empty for a base server, which implements api.md only. */
+  readonly extensions: ReadonlySet<string>;
+  /** Undefined where the server does not say. */
+  readonly limits?: ServerLimits | undefined;
+  /** What the URLs that it hands out start with, where it says so. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** What a server supports and stores. */
-export interface ServerState {
-  /** Empty for a base server, which implements api.md only. */
-  readonly extensions: ReadonlySet<string>;
+export interface ServerState extends Capabilities {
   /** The app's slug; null when it has none, undefined when the server does not say. */
   readonly slug: string | null | undefined;
   /** The public keys that its files may be signed with; undefined where the server accepts any. */
   readonly acceptedPubkeys?: readonly string[] | undefined;
-  /** What the URLs that it hands out start with, where it says so. */
-  readonly publicUrl?: string | undefined;
   readonly releases: readonly ReleaseResponse[];
+  /** What the token may do, where the server says it. */
+  readonly scopes?: readonly string[] | undefined;
+  /** The SHA-256 that the version once had for a platform, by its name: it can have no other. */
+  readonly onceLive?: ReadonlyMap<string, string> | undefined;
   /** Its artifacts of the version that is published, by platform name. */
   readonly stored: ReadonlyMap<string, StoredArtifact>;
 }
 
-export interface ServerStateOptions {
+export interface ServerStateOptions extends Capabilities {
   /** The version and platforms that are to be published. */
   readonly version: string;
   readonly slug?: string | undefined;
   readonly platforms: readonly Platform[];
-  readonly extensions: ReadonlySet<string>;
-  readonly publicUrl?: string | undefined;
   /** The app's releases, if they were already read. */
   readonly releases?: readonly ReleaseResponse[];
 }
@@ -42,20 +59,24 @@ export function supports({ extensions }: Pick<ServerState, 'extensions'>, extens
   return extensions.has(extension);
 }
 
+/** What the server supports and accepts; nothing is known of a base server. */
+export async function readCapabilities({
+  client,
+  retry,
+}: Pick<Publisher, 'client' | 'retry'>): Promise<Capabilities> {
+  const capabilities = await retry.run(() => client.capabilities());
+  return {
+    extensions: new Set(capabilities?.extensions),
+    limits: capabilities?.limits ?? undefined,
+    publicUrl: capabilities?.public_url,
+  };
+}
+
 /** The extensions that the server supports; none for a base server. */
 export async function readExtensions(
   publisher: Pick<Publisher, 'client' | 'retry'>,
 ): Promise<ReadonlySet<string>> {
   return (await readCapabilities(publisher)).extensions;
-}
-
-/** What the server says about itself; nothing for a base server. */
-export async function readCapabilities({
-  client,
-  retry,
-}: Pick<Publisher, 'client' | 'retry'>): Promise<Pick<ServerState, 'extensions' | 'publicUrl'>> {
-  const capabilities = await retry.run(() => client.capabilities());
-  return { extensions: new Set(capabilities?.extensions), publicUrl: capabilities?.public_url };
 }
 
 /**
@@ -67,13 +88,21 @@ export async function readServerState(
   request: ServerStateOptions,
 ): Promise<ServerState> {
   const { client, retry, appId } = publisher;
-  const { extensions, publicUrl } = request;
+  const { extensions, limits, publicUrl } = request;
   const include = request.releases === undefined ? 'releases' : undefined;
   const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, include)) : undefined;
   const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = app?.slug;
   const acceptedPubkeys = app?.accepted_pubkeys ?? (app?.pubkey ? [app.pubkey] : undefined);
-  const state = { extensions, slug: registered, acceptedPubkeys, publicUrl, releases };
+  const known = { slug: registered, acceptedPubkeys, scopes: app?.scopes };
+  const state = {
+    extensions,
+    limits,
+    publicUrl,
+    ...known,
+    releases,
+    onceLive: onceLive(app, request.version),
+  };
   const release = findRelease(releases, request.version);
   if (release === undefined) return { ...state, stored: new Map() };
   if (release.artifacts !== undefined) return { ...state, stored: listedArtifacts(release) };
@@ -84,6 +113,12 @@ export async function readServerState(
       : await servedArtifacts(publisher, { slug, releaseId: release.id }, request.platforms);
   // A server that does not say the slug has confirmed the requested one if it serves files under it.
   return { ...state, slug: registered === undefined && stored.size > 0 ? slug : registered, stored };
+}
+
+function onceLive(app: AppResponse | undefined, version: string): Map<string, string> | undefined {
+  if (app?.deleted === undefined) return undefined;
+  const files = app.deleted.filter((file) => file.version === precedenceOf(version));
+  return new Map(files.map((file) => [listedName(file), file.sha256]));
 }
 
 /** The artifacts of a release on a server that does not list them, found by downloading them; by platform name. */
@@ -107,7 +142,8 @@ export function listedArtifacts(release: ReleaseResponse): Map<string, StoredArt
   return new Map(
     artifacts.map((artifact) => {
       const { sha256, signature } = artifact;
-      return [listedName(artifact), { sha256, ...(signature !== null && { signature }) }];
+      const stored = { sha256, run: jobRunOf(artifact), ...(signature !== null && { signature }) };
+      return [listedName(artifact), stored];
     }),
   );
 }
@@ -118,6 +154,10 @@ export function storedPlatforms(stored: ReadonlyMap<string, StoredArtifact>): Pl
 }
 
 /** The platform name of a listed artifact, whether or not this version knows the platform. */
-export function listedName({ target, arch, bundle_type }: ArtifactResponse): string {
+export function listedName({
+  target,
+  arch,
+  bundle_type,
+}: Pick<ArtifactResponse, 'target' | 'arch' | 'bundle_type'>): string {
   return [target, arch, ...(bundle_type ? [bundle_type] : [])].join('-');
 }

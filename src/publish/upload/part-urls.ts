@@ -1,5 +1,5 @@
 import { OtaError } from '../../errors.ts';
-import { partSizeOf } from '../../protocol/multipart.ts';
+import { partSizeOf } from '../../protocol/upload/multipart.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import { requireNotDeleted } from '../server-state/withdrawal.ts';
 import type { UploadContext, UploadGrant } from './upload-grant.ts';

@@ -1,20 +1,21 @@
 import type { FastifyInstance } from 'fastify';
 import { keyHandovers } from '../../database/queries/app-files.ts';
 import { findApp, setSlug } from '../../database/queries/apps.ts';
-import { listReleases } from '../../database/queries/releases.ts';
+import { deletedFiles } from '../../database/queries/artifacts.ts';
 import { AppQuery, type AppResponse, SetSlugRequest } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
 import { registerRoute } from '../http/register-route.ts';
-import { toListed } from '../http/release-response.ts';
 import type { Services } from '../services.ts';
+import { listedReleases } from './listed-releases.ts';
 
-export function registerApps(app: FastifyInstance, { database, clock }: Services): void {
+export function registerApps(app: FastifyInstance, services: Services): void {
+  const { database, clock } = services;
   // Extension `app`
   registerRoute(app, 'getApp', {
     query: AppQuery,
-    handle: async ({ params, query }): Promise<AppResponse> => {
+    handle: async ({ params, query, raw }): Promise<AppResponse> => {
       const found = await findApp(database.queries, params.app_id);
       if (found === undefined) throw new Problem('not_found', 'There is no such app.');
       const { id, name, slug, pubkey } = found;
@@ -26,10 +27,12 @@ export function registerApps(app: FastifyInstance, { database, clock }: Services
         ...(pubkey !== null && {
           accepted_pubkeys: acceptedKeys(pubkey, await keyHandovers(database.queries, id)),
         }),
+        scopes: [...(raw.scopes ?? [])],
       };
       if (query.include === undefined) return app;
-      const releases = await listReleases(database.queries, id);
-      return { ...app, releases: releases.map(toListed) };
+      const releases = await listedReleases(services, id);
+      const deleted = services.allowVersionReuse ? [] : await deletedFiles(database.queries, id);
+      return { ...app, releases, deleted };
     },
   });
 

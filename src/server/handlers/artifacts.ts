@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { strandedByChange } from '../../database/queries/app-files.ts';
 import { findApp } from '../../database/queries/apps.ts';
-import { createPendingArtifact, isComplete, publishedBytes } from '../../database/queries/artifacts.ts';
+import { createPendingArtifact, publishedBytes } from '../../database/queries/artifacts.ts';
+import { findCompleteFile, isReplacement } from '../../database/queries/release-files.ts';
 import { findRelease, type Release } from '../../database/queries/releases.ts';
 import { CreateArtifactRequest, type CreateArtifactResponse } from '../../protocol/messages.ts';
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
-import { MAX_SINGLE_PUT } from '../../protocol/multipart.ts';
 import { isBundleTypeOf, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
+import { MAX_SINGLE_PUT } from '../../protocol/upload/multipart.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { wouldStrand } from '../http/would-strand.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
@@ -23,6 +25,8 @@ interface DeclaredArtifact {
   readonly sha256: string | null;
   readonly signature: string | null;
   readonly isMultipart: boolean;
+  /** Extension `replace-draft-files`. */
+  readonly run: JobRun | undefined;
 }
 
 /** @param uploads undefined when uploads arrive at this server */
@@ -45,15 +49,17 @@ export function registerArtifacts(
       const { file_size: fileSize, sha256 = null, signature = null } = body;
       const platform = platformOf(body);
       const isMultipart = uploads !== undefined && body.multipart === true;
-      const artifact = { release, platform, fileSize, sha256, signature, isMultipart };
+      const run = requireJobRun(body);
+      const artifact = { release, platform, fileSize, sha256, signature, isMultipart, run };
       requireAllowed(artifact, services, uploads);
-      await requireUnpublished(artifact, services);
+      const now = clock();
+      await requireUnpublished(artifact, now, services);
       await requireNotStranding(artifact, services);
 
-      const now = clock();
       const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
       const pollAt = uploads?.poller.firstPollAt(now) ?? null;
-      const pending = { releaseId: release.id, ...platform, fileSize, sha256, signature, expiresAt, pollAt };
+      const declared = { ...platform, fileSize, sha256, signature, run };
+      const pending = { releaseId: release.id, ...declared, expiresAt, pollAt };
       const created: (Partial<MultipartGrant> & { readonly id: string }) | 'release_gone' =
         isMultipart && sha256 !== null
           ? await uploads.grants.grant({ ...pending, sha256 })
@@ -121,17 +127,28 @@ async function requireNotStranding(
   if (strandings.length > 0) throw wouldStrand(strandings);
 }
 
+/** @throws Problem `invalid_request` for an attempt of no job */
+function requireJobRun({ job, attempt }: CreateArtifactRequest): JobRun | undefined {
+  if (attempt !== undefined && job === undefined) {
+    throw invalid('invalid_request', 'job', 'is required with attempt');
+  }
+  return jobRunOf({ job, attempt });
+}
+
 /** @throws Problem `immutable` */
 async function requireUnpublished(
-  { release, platform, sha256 }: DeclaredArtifact,
+  { release, platform, sha256, run }: DeclaredArtifact,
+  now: Date,
   { database, allowVersionReuse }: Services,
 ): Promise<void> {
   const { appId, version } = release;
   const published = await publishedBytes(database.queries, { appId, version }, platform);
   const differs = sha256 !== null && published !== undefined && published !== sha256;
-  if ((await isComplete(database.queries, release.id, platform)) || (differs && !allowVersionReuse)) {
-    throw alreadyPublished({ version, ...platform });
-  }
+  const current = await findCompleteFile(database.queries, release.id, platform);
+  const announced = { run, at: now.getTime() };
+  const taken =
+    current !== undefined && !(release.status === 'draft' && isReplacement({ sha256, announced }, current));
+  if (taken || (differs && !allowVersionReuse)) throw alreadyPublished({ version, ...platform });
 }
 
 function invalid(code: ProblemCode, field: string, message: string): Problem {

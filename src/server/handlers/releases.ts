@@ -1,19 +1,22 @@
 import type { FastifyInstance } from 'fastify';
-import { publishRelease, updateRelease } from '../../database/queries/publish-release.ts';
+import {
+  type MissingArtifact,
+  publishRelease,
+  updateRelease,
+} from '../../database/queries/publish-release.ts';
 import {
   createRelease,
   deleteRelease,
   findRelease,
-  listReleases,
   type NewRelease,
   type Release,
   type ReleaseKey,
 } from '../../database/queries/releases.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import {
-  AllowStrandingQuery,
   CreateReleaseRequest,
   DeleteReleaseQuery,
+  PublishReleaseQuery,
   PublishReleaseRequest,
   type ReleaseResponse,
   UpdateReleaseRequest,
@@ -23,9 +26,18 @@ import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { registerRoute } from '../http/register-route.ts';
-import { toExtendedResponse, toListed, toResponse } from '../http/release-response.ts';
+import { toExtendedResponse, toResponse } from '../http/release-response.ts';
 import { wouldStrand } from '../http/would-strand.ts';
 import type { Services } from '../services.ts';
+import { listedReleases } from './listed-releases.ts';
+
+/** Why a release is not published yet, completing the name of a platform. */
+const UNREADY: Readonly<Record<MissingArtifact['reason'], string>> = {
+  no_files: 'is not complete with this SHA-256',
+  other_bytes: 'is not complete with this SHA-256',
+  missing: 'is expected and not complete',
+  outstanding: 'is being uploaded',
+};
 
 /** Fields beyond api.md, "Create a Release": with one of them the response has the extensions' fields too. */
 const EXTENSION_FIELDS = [
@@ -51,7 +63,7 @@ export function registerReleases(
   // api.md, "List Releases"
   registerRoute(app, 'listReleases', {
     handle: async ({ params }): Promise<ReleaseResponse[]> => {
-      return (await listReleases(services.database.queries, params.app_id)).map(toListed);
+      return listedReleases(services, params.app_id);
     },
   });
   registerUpdate(app, services);
@@ -141,20 +153,20 @@ function registerPublish(app: FastifyInstance, services: Services): void {
   const { database, clock } = services;
   registerRoute(app, 'publishRelease', {
     body: PublishReleaseRequest,
-    query: AllowStrandingQuery,
+    query: PublishReleaseQuery,
     handle: async ({ params, body, query }): Promise<ReleaseResponse> => {
       const key = { appId: params.app_id, releaseId: params.release_id };
       const required = body?.map(({ sha256, ...platform }) => ({ ...platformOf(platform), sha256 })) ?? null;
-      const options = { required, allowStranding: query.allow_stranding === 'true', now: clock() };
+      const expect = query.expect?.split(',');
+      const allowStranding = query.allow_stranding === 'true';
+      const options = { required, expect, allowStranding, now: clock() };
       const result = await publishRelease(database.queries, key, options);
       if (result.kind === 'not_found') throw noSuchRelease();
       if (result.kind === 'would_strand') throw wouldStrand(result.strandings);
       if (result.kind === 'incomplete') {
-        const errors = result.missing.map((name) => ({
-          field: name,
-          message: 'is not complete with this SHA-256',
-        }));
-        throw new Problem('incomplete', `Not published: missing ${result.missing.join(', ')}.`, errors);
+        const errors = result.missing.map(({ name, reason }) => ({ field: name, message: UNREADY[reason] }));
+        const names = errors.map(({ field }) => field).join(', ');
+        throw new Problem('incomplete', `Not published: missing ${names}.`, errors);
       }
       return toExtendedResponse(await requireRelease(services, key));
     },

@@ -10,6 +10,13 @@ import { matches } from '../../protocol/validate.ts';
 import { verifyTarget } from '../../storage/signed-url.ts';
 import type { Services } from '../services.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Those of the token that the request was made with. */
+    scopes?: readonly Scope[];
+  }
+}
+
 /** Invalid tokens that one address may send in a minute before it gets a 429. */
 const FAILURES_PER_MINUTE = 10;
 
@@ -49,17 +56,19 @@ export function createAuthenticator(services: Services) {
  */
 async function hasAccess(
   { database, clock }: Services,
-  { params }: FastifyRequest,
+  request: FastifyRequest,
   { token, scope }: { readonly token: string; readonly scope: Scope },
 ): Promise<boolean> {
   const record = await findValidToken(database.queries, token, clock());
   if (!record) return false;
+  const { params } = request;
   const appId = matches(AppParameters, params) ? params.app_id : undefined;
   // Another app's id gets the same response as an unknown one, so that ids cannot be probed.
   if (appId !== record.appId || (await findApp(database.queries, appId)) === undefined) {
     throw new Problem('not_found', 'There is no such app, or the token is not for it.');
   }
   if (!record.scopes.includes(scope)) throw new Problem('forbidden', `The token lacks the scope ${scope}.`);
+  request.scopes = record.scopes;
   return true;
 }
 

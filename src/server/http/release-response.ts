@@ -39,10 +39,11 @@ export function toListed({
       ...release,
       signingKeyId: release.signingKeyId ?? (others.length === 0 ? signingKeyId : null),
     }),
-    artifacts: artifacts.map(({ fileSize, bundleType = null, signingKeyId: _, ...artifact }) => ({
+    artifacts: artifacts.map(({ fileSize, bundleType = null, signingKeyId: _, run, ...artifact }) => ({
       ...artifact,
       bundle_type: bundleType,
       file_size: fileSize,
+      ...(release.status === 'draft' && run),
     })),
   };
 }

@@ -29,7 +29,7 @@ export async function finalizeUpload(
   upload: PendingUpload,
   staged: StagedUpload,
 ): Promise<boolean> {
-  const { database, storage, clock, allowVersionReuse } = services;
+  const { database, storage, clock, allowVersionReuse, onBytesQueued } = services;
   try {
     await requireDeclaredContent(services, upload, staged);
     await staged.promote();
@@ -37,7 +37,7 @@ export async function finalizeUpload(
     await tryToDrop(() => staged.discard());
     throw error;
   }
-  const options = { now: clock(), allowVersionReuse };
+  const options = { now: clock(), allowVersionReuse, onReplaced: onBytesQueued };
   const { storageKey, sha256 } = staged;
   const completion = completeArtifact(database.queries, { id: upload.id, storageKey, sha256 }, options);
   const outcome = await completion.catch(async (error) => {

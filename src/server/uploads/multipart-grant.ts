@@ -1,7 +1,7 @@
 import { createPendingArtifact, type NewArtifact } from '../../database/queries/artifacts.ts';
 import { findResumableUpload, recordMultipart } from '../../database/queries/pending-uploads.ts';
 import type { CreateArtifactResponse } from '../../protocol/messages.ts';
-import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../../protocol/multipart.ts';
+import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../../protocol/upload/multipart.ts';
 import type { ArrivedPart, MultipartUploadKey, RemoteStorage } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
 
@@ -41,7 +41,8 @@ export class MultipartGrants {
    */
   async grant(artifact: NewMultipartArtifact): Promise<MultipartGrant | 'release_gone'> {
     const { queries } = this.#services.database;
-    const { expiresAt } = artifact;
+    const { expiresAt, run } = artifact;
+    const announced = { run, at: this.#services.clock() };
     for (;;) {
       const earlier = await findResumableUpload(queries, artifact);
       const upload = earlier ?? (await createPendingArtifact(queries, artifact, this.#services.clock()));
@@ -49,7 +50,7 @@ export class MultipartGrants {
       const before = earlier?.multipartId ?? null;
       const { multipartId, arrived } = await this.#resumeOrStart(upload.id, before);
       const key = { uploadId: upload.id, multipartId };
-      if (await recordMultipart(queries, upload.id, { before, multipartId, expiresAt })) {
+      if (await recordMultipart(queries, upload.id, { before, multipartId, expiresAt, announced })) {
         return { id: upload.id, multipart: await this.#describe(artifact, key, arrived) };
       }
       // Another request was faster, or the upload was forgotten: start over from what the database has now.

@@ -1,6 +1,6 @@
 import type { UploadState } from '../../database/queries/pending-uploads.ts';
-import { partSizeOf, partsOf } from '../../protocol/multipart.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { partSizeOf, partsOf } from '../../protocol/upload/multipart.ts';
 import type { UploadParts } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
 

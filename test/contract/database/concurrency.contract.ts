@@ -13,7 +13,17 @@ import { publishRelease } from '../../../src/database/queries/publish-release.ts
 import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
 import { databaseId } from '../../../src/database/queries/settings.ts';
 import { bindStorage } from '../../../src/database/queries/storage-binding.ts';
-import { HOUR, keyOf, LINUX, later, MAC, NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
+import {
+  HOUR,
+  keyOf,
+  LINUX,
+  later,
+  MAC,
+  NOW,
+  SHA_A,
+  SHA_B,
+  StoreWithApp,
+} from '../../support/server/store-with-app.ts';
 
 const ROUNDS = 10;
 const AT_ONCE = 20;
@@ -121,13 +131,48 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         if (release === 'version_taken') throw new Error(release);
         await store.publish(release.id, MAC);
         const uploadId = await store.grant(release.id, LINUX);
+        const required = [{ ...MAC, sha256: SHA_A }];
         const outcomes = await Promise.all([
-          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required: null, now: NOW }),
+          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required, now: NOW }),
           store.on(queriesOf(1)).complete(uploadId),
         ]);
         expect(outcomes).toEqual([{ kind: 'published' }, 'completed']);
         for (const platform of [LINUX, MAC])
           expect(await publishedBytes(db, { appId, version }, platform)).toBeDefined();
+      }
+    });
+
+    test('field 3: a file that is replaced while its draft is published is live as either of the two, never both', async () => {
+      const { store, db, appId, queriesOf } = await openWithApp();
+      for (let round = 0; round < ROUNDS; round++) {
+        const version = `1.0.${round}`;
+        const draft = { appId, version, notes: null, signature: 's', draft: true };
+        const release = await createRelease(db, draft, NOW);
+        if (release === 'version_taken') throw new Error(release);
+        const first = await store.grant(release.id, LINUX, { run: { job: 'build', attempt: 1 } });
+        const second = await store.grant(release.id, LINUX, { run: { job: 'build', attempt: 2 } });
+        expect(await store.complete(first, SHA_A)).toBe('completed');
+        const required = [{ ...LINUX, sha256: SHA_A }];
+        const [published, completed] = await Promise.all([
+          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required, now: NOW }),
+          store.on(queriesOf(1)).complete(second, SHA_B),
+        ]);
+        const rows = await db
+          .selectFrom('artifacts')
+          .select(['id', 'sha256'])
+          .where('release_id', '=', release.id)
+          .where('status', '=', 'complete')
+          .execute();
+        const live = await publishedBytes(db, { appId, version }, LINUX);
+        const queued = (await listDeleting(db)).map(({ id }) => id);
+        if (completed === 'completed') {
+          expect(published.kind).toBe('incomplete');
+          expect([rows, live]).toEqual([[{ id: second, sha256: SHA_B }], undefined]);
+          expect(queued).toContain(first);
+        } else {
+          expect([published.kind, completed]).toEqual(['published', 'immutable']);
+          expect([rows, live]).toEqual([[{ id: first, sha256: SHA_A }], SHA_A]);
+        }
       }
     });
 

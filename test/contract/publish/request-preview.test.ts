@@ -4,8 +4,8 @@ import {
   type TransportRequest,
   UndiciTransport,
 } from '../../../src/client/transport/transport.ts';
-import type * as Multipart from '../../../src/protocol/multipart.ts';
-import { MULTIPART_FROM } from '../../../src/protocol/multipart.ts';
+import type * as Multipart from '../../../src/protocol/upload/multipart.ts';
+import { MULTIPART_FROM } from '../../../src/protocol/upload/multipart.ts';
 import { type PublishRequest, publish } from '../../../src/publish/publish.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { startPublishWorld } from '../../support/publish/publish-world.ts';
@@ -15,7 +15,7 @@ import { NEVER, openS3Server } from '../../support/s3/s3-server.ts';
 import { DEB, LINUX, MAC, writeArtifact } from '../../support/tauri/local-file.ts';
 
 /** A large file has 16 parts of 64 KiB, for client and server alike, instead of 16 MiB. */
-vi.mock('../../../src/protocol/multipart.ts', async (importOriginal) => {
+vi.mock('../../../src/protocol/upload/multipart.ts', async (importOriginal) => {
   const original = await importOriginal<typeof Multipart>();
   const partSize = 64 * 1024;
   return {

@@ -1,6 +1,24 @@
+import { createHash } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
-import { bytesOf, Publisher } from '../../support/publish/publisher.ts';
+import { bytesOf, LINUX, Publisher, requireStatus } from '../../support/publish/publisher.ts';
 import { describeOnEachStore } from '../../support/server/stores.ts';
+
+describeOnEachStore('field 3: a file that a later attempt of its job replaces in a draft', ({ start }) => {
+  test('leaves no bytes behind', async () => {
+    const store = await start();
+    const app = await Publisher.on(await store.open());
+    const created = await app.send('POST', '/releases', { body: { version: '1.0.0', draft: true } });
+    const releaseId = requireStatus(created, 201).json().id;
+    for (const attempt of [1, 2]) {
+      const bytes = Buffer.from(`attempt ${attempt}`);
+      const digest = createHash('sha256').update(bytes).digest('hex');
+      const fields = { signature: 's', sha256: digest, job: 'build', attempt };
+      const url = await app.requestUpload(releaseId, bytes.length, LINUX, fields);
+      requireStatus(await app.upload(releaseId, url, bytes), 200);
+      await vi.waitFor(async () => expect(await store.kept()).toEqual({ staging: 0, artifacts: 1 }));
+    }
+  });
+});
 
 describeOnEachStore('R25: a deleted release', ({ engine, files, start }) => {
   test('is neither offered nor served by any node, its bytes are removed, and other files stay', async () => {

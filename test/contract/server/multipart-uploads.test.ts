@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { MAX_PARTS, MAX_SINGLE_PUT } from '../../../src/protocol/multipart.ts';
+import { MAX_PARTS, MAX_SINGLE_PUT } from '../../../src/protocol/upload/multipart.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../../src/server/services.ts';
 import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { times } from '../../support/process/torture.ts';

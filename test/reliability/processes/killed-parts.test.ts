@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { partSizeOf, partsOf } from '../../../src/protocol/multipart.ts';
+import { partSizeOf, partsOf } from '../../../src/protocol/upload/multipart.ts';
 import type { Point, ProxiedRequest } from '../../support/network/fault.ts';
 import { startFaultProxy } from '../../support/network/fault-proxy.ts';
 import { start } from '../../support/process/binary.ts';

@@ -47,6 +47,17 @@ describe('R57 a publish to a silent server', () => {
     times(60_000, 300_000),
   );
 
+  test('field 3: that does not hold back what is wrong with the files', async () => {
+    const world = await startFaultWorld();
+    const artifacts = [{ ...LINUX, file: 'missing.AppImage' }];
+    const app = await world.createApp();
+    world.proxy.inject = () => ({ at: 'before', outcome: 'hold' });
+    const start = performance.now();
+    const { outcome } = await app.publish({ artifacts });
+    expect(outcome).toMatchObject({ code: 'usage', issueIds: ['file.missing'] });
+    expect(performance.now() - start).toBeLessThan(20_000); // the client alone would wait for a minute
+  }, 30_000);
+
   test('fails after 6 attempts if no response comes', async () => {
     const { publishWith } = await startRound();
     const { outcome, requests } = await publishWith(() => ({ at: 'before', outcome: 'hold' }));

@@ -39,7 +39,7 @@ export interface Serving {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const OWN_SETTINGS = /^(SYNCKIT_OTA_|GITHUB_|(NO|FORCE)_COLOR$)/;
+const OWN_SETTINGS = /^(SYNCKIT_OTA_|GITHUB_|GITLAB_CI$|CI_|(NO|FORCE)_COLOR$)/;
 
 /** Runs the binary to its end. */
 export function run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {

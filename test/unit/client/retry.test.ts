@@ -5,10 +5,15 @@ import { OtaError, type OtaErrorCode } from '../../../src/errors.ts';
 const FAILING = new OtaError('network', 'no answer');
 
 /** Runs an operation that fails that often; time does not pass. */
-async function runFailing(failures: number, error: unknown = FAILING, options: RetryOptions = {}) {
+async function runFailing(
+  failures: number,
+  error: unknown = FAILING,
+  options: RetryOptions = {},
+  giveUp = new AbortController().signal,
+) {
   const waits: number[] = [];
   const tries: number[] = [];
-  const retry = new Retry({ sleep: async (ms) => waits.push(ms), ...options });
+  const retry = new Retry({ sleep: async (ms) => waits.push(ms), ...options }).until(giveUp);
   const outcome = await retry
     .run(async (attempt) => {
       tries.push(attempt);
@@ -144,6 +149,46 @@ describe('R56 operations that run at the same time', () => {
     });
     expect(await outcome).toBe('done');
     expect(waits.at(-1)).toBe(500);
+  });
+});
+
+describe('field 3: a retry that is to be given up', () => {
+  test('tries once if that is known before', async () => {
+    const { tries, outcome } = await runFailing(9, FAILING, {}, AbortSignal.abort());
+    expect([tries, outcome]).toEqual([[1], FAILING]);
+  });
+
+  test('ends with the last failure if that gets known in between', async () => {
+    const giveUp = new AbortController();
+    const { tries, outcome } = await runFailing(
+      9,
+      FAILING,
+      { sleep: async () => giveUp.abort() },
+      giveUp.signal,
+    );
+    expect([tries, outcome]).toEqual([[1], FAILING]);
+  });
+
+  test('does not wait to the end', async () => {
+    const giveUp = new AbortController();
+    const retry = new Retry({ random: () => 1 }).until(giveUp.signal);
+    const failing = retry.run(async () => {
+      setTimeout(() => giveUp.abort(), 5);
+      throw new OtaError('network', 'busy', { retryAfterMs: 60_000 });
+    });
+    await expect(failing).rejects.toMatchObject({ message: 'busy' });
+  });
+
+  test('shares the budget of the others', async () => {
+    const retry = new Retry({ sleep: async () => {}, random: () => 1 });
+    let tries = 0;
+    const failing = async () => {
+      tries += 1;
+      throw FAILING;
+    };
+    const limited = retry.until(new AbortController().signal);
+    await Promise.allSettled([retry.run(failing), limited.run(failing), limited.run(failing)]);
+    expect(tries).toBe(3 + 8);
   });
 });
 

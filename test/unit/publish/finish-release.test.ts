@@ -73,14 +73,78 @@ describe('a draft', () => {
     const { publisher } = world.connect();
     await publisher.client.createRelease(world.app.id, { version: '1.2.0', draft: true });
     const { outcome } = await finish(world);
-    expect(outcome).toMatchObject({ code: 'preflight_refused', message: '1.2.0 has no files yet' });
+    expect(outcome).toMatchObject({ code: 'preflight_refused', issueIds: ['release.no_files'] });
   });
 
-  test('that waits for platforms can be finished without the rest of them', async () => {
-    const world = await startPublishWorld([LINUX]);
-    await world.run({ expect: ['linux-x86_64', 'windows-x86_64'] });
-    expect((await finish(world)).outcome).toMatchObject({ status: 'published' });
-    expect(await world.offered(LINUX)).toBe('1.2.0');
+  describe('field 3: that waits for platforms', () => {
+    async function startWaiting() {
+      const world = await startPublishWorld([LINUX]);
+      await world.run({ expect: ['linux-x86_64', 'windows-x86_64'] });
+      return world;
+    }
+
+    test.each([
+      ['', {}],
+      [', also where the config file lists only those it has', { configured: ['linux-x86_64'] }],
+    ])('is not finished without the rest of them%s', async (_, fields) => {
+      const world = await startWaiting();
+      const { outcome, transport } = await finish(world, fields);
+      expect(outcome).toMatchObject({
+        code: 'preflight_refused',
+        issueIds: ['release.incomplete'],
+        message: expect.stringContaining('windows-x86_64'),
+      });
+      expect(transport.writes).toEqual([]);
+      expect(await world.offered(LINUX)).toBeUndefined();
+    });
+
+    test('is finished without them where a list of its own says so, with a warning', async () => {
+      const world = await startWaiting();
+      const { outcome } = await finish(world, { expect: ['linux-x86_64'] });
+      expect(outcome).toMatchObject({
+        status: 'published',
+        warnings: [expect.stringContaining('windows-x86_64')],
+      });
+      expect(await world.offered(LINUX)).toBe('1.2.0');
+      // Live by a decision, it is only verified from then on.
+      expect((await finish(world)).outcome).toMatchObject({ status: 'unchanged', warnings: [] });
+    });
+
+    test('is refused by the server if a platform disappears in between', async () => {
+      const world = await startWaiting();
+      const windows = await writeArtifact(world.folder, WINDOWS);
+      const way = world.connect();
+      const [draft] = await world.releases();
+      const list = way.publisher.client.listReleases.bind(way.publisher.client);
+      way.publisher.client.listReleases = async (appId) => {
+        const releases = await list(appId);
+        return releases.map((release) => ({
+          ...release,
+          artifacts: [
+            ...(release.artifacts ?? []),
+            { ...WINDOWS, file_size: 1, sha256: windows.sha256, signature: '' },
+          ],
+        }));
+      };
+      expect((await finish(world, { release: draft?.id ?? '' }, way)).outcome).toMatchObject({ status: 422 });
+      expect(await world.offered(LINUX)).toBeUndefined();
+    });
+  });
+
+  test('field 3: that a job still uploads into is finished only where a list leaves that out', async () => {
+    const world = await startWithDraft();
+    const { client } = world.connect().publisher;
+    const [draft] = await world.releases();
+    await client.createArtifact(world.app.id, draft?.id ?? '', { ...WINDOWS, file_size: 7, signature: 's' });
+    const { outcome, transport } = await finish(world);
+    expect(outcome).toMatchObject({ code: 'preflight_refused', issueIds: ['release.uploading'] });
+    expect(transport.writes).toEqual([]);
+    expect((await finish(world, { configured: ['windows-x86_64'] })).outcome).toMatchObject({
+      issueIds: ['release.incomplete'],
+    });
+    expect((await finish(world, { expect: ['linux-x86_64'] })).outcome).toMatchObject({
+      status: 'published',
+    });
   });
 
   test('that another job adds to at that moment goes live with all its files', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_JSON_BODY_BYTES } from '../../../src/protocol/messages.ts';
-import { MAX_PARTS, partSizeOf, partsOf } from '../../../src/protocol/multipart.ts';
+import { MAX_JSON_BODY_BYTES } from '../../../../src/protocol/messages.ts';
+import { MAX_PARTS, partSizeOf, partsOf } from '../../../../src/protocol/upload/multipart.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
