@@ -55,7 +55,7 @@ export interface PublishResult {
   readonly warnings: readonly string[];
   /** The requests that a publish would send, where it was only planned; and the notes that the release would have. */
   readonly requests?: readonly string[];
-  readonly notes?: string | null;
+  readonly notes?: string;
 }
 
 const NOT_VERIFIED = 'the served files are not verified, because no slug is known: pass --slug';
@@ -88,9 +88,10 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     const existing = release.kind === 'existing' ? release.existing : undefined;
     const askAs = askingFor(routedFields(request, existing), artifacts, server);
     const preview = { ...request, appId: publisher.appId, askAs };
+    const notes = notesAfter(decision.plan);
     return {
       ...planned(decision.plan),
-      notes: notesAfter(decision.plan),
+      ...(notes !== undefined && { notes }),
       warnings,
       requests: previewRequests(decision.plan, preview),
     };
@@ -128,9 +129,9 @@ function planned({ release, slug, artifacts }: Plan) {
 }
 
 /** The notes that the release will have. */
-function notesAfter({ release, newNotes }: Plan): string | null {
+function notesAfter({ release, newNotes }: Plan): string | undefined {
   const notes = release.kind === 'existing' ? (newNotes ?? release.existing.notes) : release.body.notes;
-  return notes || null;
+  return notes || undefined;
 }
 
 interface Decision {

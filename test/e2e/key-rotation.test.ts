@@ -7,7 +7,7 @@ import { publicKeyIdOf } from '../../src/protocol/minisign.ts';
 import type { JsonRun } from '../support/process/json-run.ts';
 import { startWorld, type World } from '../support/publish/world.ts';
 import { generateKey, type SigningKey, signFile } from '../support/tauri/signer.ts';
-import { changeConfig, copyProject, layOutBuild } from '../support/tauri/tauri-project.ts';
+import { changeConfig, copyProject, layOutBuild, updaterFor } from '../support/tauri/tauri-project.ts';
 
 /*
  * An app changes its key twice: real signatures of three keys, the built command in a Tauri project's folder, without
@@ -65,8 +65,7 @@ async function startProject(): Promise<{
   return {
     world: { ...world, folder: project },
     async build(version, { signed, carries }) {
-      const endpoint = `${world.server.url}/api/sync/ota/my-app/{{target}}/{{arch}}/{{current_version}}`;
-      const updater = { pubkey: carries.publicKey, endpoints: [endpoint] };
+      const updater = updaterFor(world.server.url, { pubkey: carries.publicKey, slug: 'my-app' });
       await changeConfig(project, { version, plugins: { updater } });
       const target = join(project, 'src-tauri/target');
       await rm(target, { recursive: true, force: true });
@@ -123,7 +122,7 @@ describe('field 1: two rotations of a key', () => {
       }
       for (const [version, { signed, carries }] of Object.entries(history())) {
         await build(version, { signed, carries });
-        const published = await publish(world, env);
+        const published = await publish(world, env, '--notes', version);
         expect(published.code, `${version}: ${published.stderr}`).toBe(0);
         expect(published.document).toMatchObject({
           status: 'published',

@@ -27,7 +27,7 @@ export interface Reported {
   readonly warnings: readonly string[];
   /** What would be sent, and the notes that the release would have, where it was only planned. */
   readonly requests?: readonly string[];
-  readonly notes?: string | null;
+  readonly notes?: string | undefined;
 }
 
 /** Prints the outcome: the JSON document, the workflow step's results, and the text. */
@@ -97,7 +97,7 @@ function shownAction(artifact: VerifiedFile, status: PublishResult['status']): s
 
 /** The outcome for people. */
 export function describe(reported: Reported, style: Style = createStyle(false)): string {
-  const { status, version, artifacts, release, requests = [], notes = null } = reported;
+  const { status, version, artifacts, release, requests = [], notes } = reported;
   if (status === 'planned') {
     const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
     const send = `Would send ${formatCount(requests.length, 'request')}:`;
@@ -126,8 +126,8 @@ export function describe(reported: Reported, style: Style = createStyle(false)):
 }
 
 /** The beginning of the notes that a release would have. */
-function describeNotes(notes: string | null, style: Style): string[] {
-  if (notes === null) return [style('bold', 'Release notes: none')];
+function describeNotes(notes: string | undefined, style: Style): string[] {
+  if (notes === undefined) return [style('bold', 'Release notes: none')];
   const lines = notes.split('\n');
   const rest = lines.length - SHOWN_NOTES;
   const more = rest > 0 ? [`  … and ${formatCount(rest, 'more line')}`] : [];

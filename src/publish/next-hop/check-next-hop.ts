@@ -4,6 +4,7 @@ import { appTag } from '../../protocol/app-tag.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { Platform, Target } from '../../protocol/platform.ts';
 import { LOWEST_VERSION } from '../../protocol/version.ts';
+import { isLoopback } from '../../runtime/loopback.ts';
 import type { UpdaterConfig } from '../../tauri/project/tauri-config.ts';
 import type { Publisher } from '../publisher.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
@@ -16,6 +17,7 @@ import { resolveUncertain } from './resolve-uncertain.ts';
 
 /** How many questions are asked at once. */
 const CONCURRENCY = 8;
+const HTTP_REJECTED = 'release builds reject http without plugins.updater.dangerousInsecureTransportProtocol';
 
 /** A build that is published, and where its next update will come from. */
 export interface NextHop {
@@ -78,7 +80,7 @@ class NextHopCheck {
       if (updater === undefined) continue;
       if (updater.endpoints.length === 0) findings.push(noEndpoint(updater, platform));
       const classified = await this.#classifyAll(updater, platform);
-      findings.push(...checkInOrder(classified, platform));
+      findings.push(...checkInOrder(classified, platform), ...this.#localOnly(updater, platform));
       for (const { template, endpoint, verdict } of classified) {
         isPending ||= verdict.kind === 'pending';
         if (verdict.kind !== 'ours' && verdict.kind !== 'pending') continue;
@@ -95,7 +97,7 @@ class NextHopCheck {
     for (const platform of this.#nextHop.platforms) {
       const updater = this.#nextHop.updaters.get(platform.target);
       for (const endpoint of updater?.endpoints ?? []) {
-        if (updater === undefined || staticFault(endpoint, updater) !== undefined) continue;
+        if (updater === undefined || this.#staticFault(endpoint, updater) !== undefined) continue;
         const urls = urlsOf.get(endpoint) ?? new Set();
         urlsOf.set(endpoint, urls);
         for (const question of this.#questions(platform)) {
@@ -123,6 +125,24 @@ class NextHopCheck {
     return answer;
   };
 
+  #staticFault(endpoint: string, updater: UpdaterConfig): string | undefined {
+    const fault = staticFault(endpoint, updater);
+    return fault === HTTP_REJECTED && this.#isRehearsal(endpoint) ? undefined : fault;
+  }
+
+  /** Everything is on this machine, where debug builds are tried, which accept http. */
+  #isRehearsal(endpoint: string): boolean {
+    return isLoopback(new URL(endpoint)) && isLoopback(this.#publisher.client.server);
+  }
+
+  #localOnly(updater: UpdaterConfig, platform: Platform): EndpointFinding[] {
+    return updater.endpoints
+      .filter((endpoint) => staticFault(endpoint, updater) === HTTP_REJECTED && this.#isRehearsal(endpoint))
+      .map((endpoint) => {
+        return { endpoint: displayEndpoint(endpoint), cause: HTTP_REJECTED, isIssue: false, platform };
+      });
+  }
+
   #questions(platform: Platform): Question[] {
     const { version, previousVersion = LOWEST_VERSION } = this.#nextHop;
     return [previousVersion, version].map((asking) => ({ platform, version: asking }));
@@ -134,7 +154,7 @@ class NextHopCheck {
   ): Promise<(ClassifiedEndpoint & { template: string })[]> {
     const classified: (ClassifiedEndpoint & { template: string })[] = [];
     for (const template of updater.endpoints) {
-      const fault = staticFault(template, updater);
+      const fault = this.#staticFault(template, updater);
       const isDecided = classified.some(({ verdict }) => verdict.kind === 'ours');
       const verdict =
         fault === undefined
@@ -205,13 +225,12 @@ class NextHopCheck {
   }
 }
 
-/** Why the updater does not start with an endpoint, whatever it would answer. */
+/** Why the updater of a release build does not start with an endpoint, whatever it would answer. */
 function staticFault(endpoint: string, { allowsHttp }: UpdaterConfig): string | undefined {
   if (!URL.canParse(endpoint)) return 'it is not an absolute URL, so the app cannot start';
   const { protocol } = new URL(endpoint);
   if (protocol === 'https:' || (protocol === 'http:' && allowsHttp)) return undefined;
-  if (protocol !== 'http:') return `release builds accept https only, not ${protocol}`;
-  return 'release builds reject http without plugins.updater.dangerousInsecureTransportProtocol';
+  return protocol === 'http:' ? HTTP_REJECTED : `release builds accept https only, not ${protocol}`;
 }
 
 function noEndpoint({ source }: UpdaterConfig, platform: Platform): EndpointFinding {

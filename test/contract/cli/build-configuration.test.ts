@@ -95,7 +95,7 @@ describe('field 5: publish with the configuration of the release', () => {
       '--config',
       JSON.stringify(updater(key.publicKey, 'cap')),
     ];
-    const { code, document } = await publish(project, args);
+    const { code, document } = await publish(project, [...args, '--notes', 'The second.']);
     expect(code).toBe(0);
     expect(document).toMatchObject({ release: { version: '2.0.0' }, warnings: [] });
   });

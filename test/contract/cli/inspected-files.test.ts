@@ -11,7 +11,13 @@ import { tarGz } from '../../support/tauri/archives.ts';
 import { release } from '../../support/tauri/discover-in-short.ts';
 import { generateKeyInProcess, signInProcess } from '../../support/tauri/in-process-signer.ts';
 import { debianPackage } from '../../support/tauri/packages.ts';
-import { changeConfig, copyProject, layOutBuild, write } from '../../support/tauri/tauri-project.ts';
+import {
+  changeConfig,
+  copyProject,
+  layOutBuild,
+  updaterFor,
+  write,
+} from '../../support/tauri/tauri-project.ts';
 
 /*
  * What is refused, left out or accepted because of a file's name, path, bytes or signature, on a real server.
@@ -30,6 +36,10 @@ beforeEach(async () => {
   env = { SYNCKIT_OTA_SERVER: url, SYNCKIT_OTA_APP: id, SYNCKIT_OTA_TOKEN: token };
   folder = await tempFolder();
 });
+
+/** With an endpoint that leads to the server. */
+const ownUpdater = (fields: Parameters<typeof updaterFor>[1] = { slug: 'my-app' }) =>
+  updaterFor(env.SYNCKIT_OTA_SERVER ?? '', fields);
 
 const TO_MY_APP = ['--version', '1.2.0', '--slug', 'my-app'];
 
@@ -254,7 +264,7 @@ describe('field 4: what is left out is printed', () => {
 
   test('and is among the warnings of the document', async () => {
     const project = await renamedProject();
-    await changeConfig(project, { plugins: {} });
+    await changeConfig(project, { plugins: { updater: ownUpdater() } });
     const { code, document } = await publish(['--project', project, '--slug', 'my-app', '--dry-run']);
     expect(code).toBe(0);
     expect(document.warnings).toContainEqual(
@@ -286,10 +296,8 @@ describe('field 4: what is left out is printed', () => {
 describe('field 5: publish --bundles', () => {
   test('takes files from there, and version, key, slug and notes from the project', async () => {
     const key = generateKeyInProcess();
-    const endpoints = [
-      'https://updates.example.com/api/sync/ota/note-taker/{{target}}/{{arch}}/{{current_version}}',
-    ];
-    const project = await copyProject({ plugins: { updater: { pubkey: key.publicKey, endpoints } } });
+    const updater = ownUpdater({ pubkey: key.publicKey, slug: 'note-taker' });
+    const project = await copyProject({ plugins: { updater } });
     const sign = (file: string) => signInProcess(key, file);
     const jobs = await tempFolder();
     await layOutBuild(project, 'linux', { targetFolder: join(jobs, 'linux'), sign });
@@ -328,7 +336,7 @@ describe('field 5: publish --bundles', () => {
 
 describe('field 4: publish --allow-unsigned-kind', () => {
   test('publishes without the kind that has no signature, and says who gets what', async () => {
-    const project = await copyProject({ plugins: {} });
+    const project = await copyProject({ plugins: { updater: ownUpdater() } });
     const files = await layOutBuild(project, 'linux');
     await rm(`${files['Note Taker_1.2.0_amd64.deb']}.sig`);
     const args = ['--project', project, '--slug', 'my-app'];

@@ -331,10 +331,18 @@ describe('field 2: a build is refused if its endpoint', () => {
   test('is http, which release builds reject, even as a fallback', async () => {
     const world = await startLiveWorld();
     const own = `${world.url}/api/sync/ota/my-app/${CHECK}`;
-    const words = await refusal(world, updaters([own], { allowsHttp: false }));
+    const remote = 'http://updates.example.com/latest.json';
+    const words = await refusal(world, updaters([own, remote], { allowsHttp: false }));
     expect(words).toContain('dangerousInsecureTransportProtocol');
     expect(await refusal(world, [own, 'file:///latest.json'])).toMatch(/https only, not file:/);
     expect(await refusal(world, [own, 'updates/latest.json'])).toMatch(/not an absolute URL/);
+  });
+
+  test('is http on this machine, as is the server: a debug build can be tried with it', async () => {
+    const world = await startLiveWorld();
+    const own = `${world.url}/api/sync/ota/my-app/${CHECK}`;
+    const { outcome } = await publishWith(world, updaters([own], { allowsHttp: false }));
+    expect(outcome.warnings.join()).toContain('dangerousInsecureTransportProtocol');
   });
 
   test('is missing, or is there for one system only', async () => {
