@@ -65,7 +65,12 @@ describe.skipIf(!canBuildTauri())(`an app on each version of the updater plugin 
     const stable = installed('1.1.0', [app.endpoint]);
     const beta = installed('1.1.0', [`${app.endpoint}?channel=beta`]);
     await app.release({ version: '1.1.0', key });
-    await app.release({ version: '1.2.0-beta.1', key, options: ['--channel', 'beta'] });
+    await app.release({
+      version: '1.2.0-beta.1',
+      key,
+      endpoint: `${app.endpoint}?channel=beta`,
+      options: ['--channel', 'beta'],
+    });
     expect(await onEachPlugin(stable)).toEqual(UP_TO_DATE);
     expect(await onEachPlugin(beta)).toMatchObject(takes('1.2.0-beta.1'));
     await app.release({ version: '1.2.0', key });

@@ -85,6 +85,8 @@ class NextHopCheck {
         isPending ||= verdict.kind === 'pending';
         if (verdict.kind !== 'ours' && verdict.kind !== 'pending') continue;
         leading.add(endpoint);
+        const cause = this.#otherChannel(template);
+        if (cause !== undefined) findings.push({ endpoint, cause, isIssue: false, platform });
         if (verdict.kind === 'ours') origins.add(new URL(template).origin);
       }
     }
@@ -187,9 +189,8 @@ class NextHopCheck {
     if (worst === undefined) return { kind: 'uncertain' };
     const verdict =
       worst.kind === 'uncertain' && !isDecided ? await this.#resolve(template, platform) : worst;
-    const fault = this.#faultOfOwn(template);
     const isOwn = verdict.kind === 'ours' || verdict.kind === 'pending';
-    return isOwn && fault !== undefined ? wrong(fault) : verdict;
+    return isOwn && !saysVersion(template) ? wrong('it has no {{current_version}}') : verdict;
   }
 
   /** What is wrong with an endpoint, whatever it would answer: then it is not asked. */
@@ -198,9 +199,8 @@ class NextHopCheck {
     return isOnlyLocal ? 'it leads every machine to itself' : pathFault(endpoint, url, question);
   }
 
-  /** What is wrong with an endpoint that leads to this app. */
-  #faultOfOwn(template: string): string | undefined {
-    if (!saysVersion(template)) return 'it has no {{current_version}}';
+  /** Apps of another channel are not stranded: they are offered the stable releases at least. */
+  #otherChannel(template: string): string | undefined {
     const { channel = STABLE, server } = this.#nextHop;
     const url = new URL(template);
     const isKnown = checkPathOf(url) !== undefined || url.searchParams.has('channel'); // else a proxy may add it

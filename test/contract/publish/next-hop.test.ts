@@ -312,10 +312,12 @@ describe('field 2: a build is refused if its endpoint', () => {
       /channel stable, but .* beta/,
     ],
     ['a stable release asks for the beta', '?channel=beta', {}, /channel beta, but .* stable/],
-  ])('is in another channel: %s', async (_, query, fields, cause) => {
+  ])('is in another channel, which is a warning: %s', async (_, query, fields, cause) => {
     const world = await startLiveWorld();
     const endpoint = `${world.url}/api/sync/ota/my-app/${CHECK}${query}`;
-    expect(await refusal(world, [endpoint], fields)).toMatch(cause);
+    const { outcome } = await publishWith(world, [endpoint], fields);
+    expect(outcome.status).toBe('published');
+    expect(outcome.warnings.join()).toMatch(cause);
   });
 
   test('is behind one that ends the check, even if it has the same releases', async () => {
