@@ -88,3 +88,8 @@ function isOfApi({ pathname }: URL): boolean {
 function baseOf({ origin, pathname }: URL): string {
   return origin + pathname.replace(/\/+$/, '');
 }
+
+/** Whether a URL and the server are on this machine, where updates are only tried. */
+export function areBothLocal(url: URL, server: URL): boolean {
+  return isOnlyLocal(url) && isOnlyLocal(server);
+}

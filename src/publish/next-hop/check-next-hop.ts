@@ -1,10 +1,9 @@
 import pMap from 'p-map';
-import { placeOf } from '../../client/handed-out-url.ts';
+import { areBothLocal, placeOf } from '../../client/handed-out-url.ts';
 import { appTag } from '../../protocol/app-tag.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { Platform, Target } from '../../protocol/platform.ts';
 import { LOWEST_VERSION } from '../../protocol/version.ts';
-import { isLoopback } from '../../runtime/loopback.ts';
 import type { UpdaterConfig } from '../../tauri/project/tauri-config.ts';
 import type { Publisher } from '../publisher.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
@@ -134,7 +133,7 @@ class NextHopCheck {
 
   /** Everything is on this machine, where debug builds are tried, which accept http. */
   #isRehearsal(endpoint: string): boolean {
-    return isLoopback(new URL(endpoint)) && isLoopback(this.#publisher.client.server);
+    return areBothLocal(new URL(endpoint), this.#publisher.client.server);
   }
 
   #localOnly(updater: UpdaterConfig, platform: Platform): EndpointFinding[] {
