@@ -211,7 +211,7 @@ describe('bundle types', () => {
     expect(rpm.document).toEqual({
       update: false,
       reason:
-        'nothing is offered for linux-x86_64-rpm: no release has a complete artifact for it that the oldest apps can verify',
+        'nothing is offered for linux-x86_64-rpm: no live release has a file for it that apps of any version could take',
     });
     const wrong = await world.runJson(checkLinux('1.1.0', '--bundle-type', 'msi'));
     expect(wrong).toMatchObject({

@@ -44,11 +44,16 @@ export function strandedVersions(before: AppFiles, after: AppFiles): Stranding[]
   return distinct(strandings);
 }
 
+const BELOW = 'versions before';
+
 /** For messages: `1.0.0 and 1.1.0 would have no way to 1.2.0 (linux-x86_64)`. */
 export function describeStranding(strandings: readonly Stranding[]): string {
   const groups = new Map<string, string[]>();
   for (const { versions, highest, platform } of strandings) {
-    const what = `${joinWords(versions)} would have no way to ${highest}`;
+    // Those below all known ones come last, to be read as a range.
+    const [first = '', ...others] = versions;
+    const named = first.startsWith(BELOW) ? [...others, first] : versions;
+    const what = `${joinWords(named)} would have no way to ${highest}`;
     groups.set(what, [...(groups.get(what) ?? []), platform]);
   }
   return [...groups].map(([what, platforms]) => `apps on ${what} (${platforms.join(', ')})`).join('; ');
@@ -116,7 +121,7 @@ function isStranded({ steps, highest }: View, version: string | undefined): bool
 }
 
 function nameOf({ steps }: View): (version: string | undefined) => string {
-  return (version) => version ?? `versions before ${steps[1]?.from ?? ''}`;
+  return (version) => version ?? `${BELOW} ${steps[1]?.from ?? ''}`;
 }
 
 function distinct(strandings: readonly Stranding[]): Stranding[] {

@@ -1,3 +1,4 @@
+import { BUNDLE_TYPES } from '../../protocol/platform.ts';
 import { API_ROOT } from '../../protocol/routes.ts';
 import type { Question } from './endpoint-response.ts';
 
@@ -47,6 +48,10 @@ export function checkPathOf({ pathname }: URL): string[] | undefined {
 export function pathFault(endpoint: string, url: URL, { platform, version }: Question): string | undefined {
   const parts = checkPathOf(url);
   if (parts === undefined) return undefined;
+  const fixedKind = url.searchParams.get('bundle_type');
+  if (BUNDLE_TYPES.some((type) => type === fixedKind) && fixedKind !== (platform.bundleType ?? fixedKind)) {
+    return `it asks for ${fixedKind} files, but this build is installed as ${platform.bundleType} too: it needs bundle_type={{bundle_type}}, or none`;
+  }
   if (!saysVersion(endpoint)) return 'it has no {{current_version}}';
   const [, target, arch, current = '', ...rest] = parts;
   const expected = '{{target}}/{{arch}}/{{current_version}} after the slug';

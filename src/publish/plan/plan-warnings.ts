@@ -99,7 +99,7 @@ function versionWarnings(request: ReleaseRequest, { releases }: ServerState): st
   const higher = highestLive(releases, request);
   if (higher !== undefined && compareVersions(higher.version, version) > 0) {
     warnings.push(
-      `${higher.version} is live and higher, so ${version} is offered only on platforms that ${higher.version} has no file for`,
+      `${higher.version} is live and higher, so ${version} is offered only to apps that cannot take ${higher.version}: it has no file for them, or they have to be led over another release first`,
     );
   }
   return warnings;

@@ -43,7 +43,7 @@ async function noUpdateReason({ client, retry }: InstalledClient, app: Installed
   try {
     const newest = await newestOffered({ client, retry }, app);
     if (newest === undefined) {
-      return `nothing is offered for ${platform}: no release has a complete artifact for it that the oldest apps can verify`;
+      return `nothing is offered for ${platform}: no live release has a file for it that apps of any version could take`;
     }
     return isVersion(newest) && compareVersions(newest, app.currentVersion) > 0
       ? `${newest} is newer for ${platform}, but ${app.currentVersion} is not offered it: its build carries another key than that is signed with, or it must be updated to another version first that is not offered any more`

@@ -320,6 +320,12 @@ describe('field 2: a build is refused if its endpoint', () => {
     expect(outcome.warnings.join()).toMatch(cause);
   });
 
+  test('has one kind of bundle written out, although the build has others', async () => {
+    const world = await startLiveWorld();
+    const endpoint = `${world.url}/api/sync/ota/my-app/${CHECK}?bundle_type=rpm`;
+    expect(await refusal(world, [endpoint])).toMatch(/asks for rpm files, but .* as deb too/);
+  });
+
   test('is behind one that ends the check, even if it has the same releases', async () => {
     const world = await startLiveWorld();
     const own = `${world.url}/api/sync/ota/my-app/${CHECK}`;
