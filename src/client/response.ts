@@ -25,14 +25,18 @@ export interface ReceivedResponse extends ResponseOrigin {
   header(name: string): string | undefined;
 }
 
-/** @throws OtaError `network` when the body is too slow, `not_the_api` when it is too large */
-export async function receive(response: TransportResponse, url: URL): Promise<ReceivedResponse> {
+/** @throws OtaError `network` when the body is too slow, `not_the_api` when it is larger than `maxBytes` */
+export async function receive(
+  response: TransportResponse,
+  url: URL,
+  maxBytes = MAX_RESPONSE_BYTES,
+): Promise<ReceivedResponse> {
   const { status, proxy } = response;
   const header = (name: string) => response.header(name);
-  return { url, proxy, status, header, text: await readText(response, url) };
+  return { url, proxy, status, header, text: await readText(response, url, maxBytes) };
 }
 
-async function readText(response: TransportResponse, url: URL): Promise<string> {
+async function readText(response: TransportResponse, url: URL, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const start = performance.now();
@@ -41,7 +45,7 @@ async function readText(response: TransportResponse, url: URL): Promise<string> 
       throw new OtaError('network', `the response from ${displayUrl(url)} is too slow`);
     }
     size += chunk.length;
-    if (size > MAX_RESPONSE_BYTES) {
+    if (size > maxBytes) {
       throw new OtaError('not_the_api', `the response from ${displayUrl(url)} is too large`);
     }
     chunks.push(chunk);

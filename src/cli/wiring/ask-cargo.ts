@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileOptions, execFile } from 'node:child_process';
+import { homedir } from 'node:os';
 import { promisify } from 'node:util';
 import Type from 'typebox';
 import { matches } from '../../protocol/validate.ts';
-import { messageOf } from '../../runtime/error-details.ts';
+import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import type { Context } from '../context.ts';
 import type { Environment } from '../environment.ts';
 
@@ -12,9 +13,14 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 const Metadata = Type.Object({ target_directory: Type.String({ minLength: 1 }) });
 
+/** What Cargo needs; everything else may be a secret. */
+const PASSED_ON =
+  /^(?:PATH|HOME|USERPROFILE|SYSTEMROOT|TE?MP|TMPDIR|LANG|RUSTUP_HOME|CARGO_HOME|CARGO_BUILD_\w+)$/i;
+
 /**
  * Asks `cargo metadata` where the package in a folder is built into. It needs no network and changes nothing; rustup is
- * kept from installing a toolchain. Undefined where there is no Cargo, or it fails, which `--verbose` shows.
+ * kept from installing a toolchain, and from starting one that the project names, which could be any program. Undefined
+ * where there is no Cargo, or it fails, which `--verbose` shows.
  */
 export function cargoAsker({
   environment,
@@ -23,14 +29,14 @@ export function cargoAsker({
 }: Context): (folder: string) => Promise<string | undefined> {
   return async (folder) => {
     try {
+      const options = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES, windowsHide: true, signal };
+      const env = { ...passedOn(environment), RUSTUP_AUTO_INSTALL: '0' };
+      const toolchain = await defaultToolchain({ ...options, env });
       const args = ['metadata', '--no-deps', '--offline', '--format-version', '1'];
       const { stdout } = await promisify(execFile)('cargo', args, {
+        ...options,
         cwd: folder,
-        env: { ...withoutSecrets(environment), RUSTUP_AUTO_INSTALL: '0' },
-        timeout: TIMEOUT_MS,
-        maxBuffer: MAX_OUTPUT_BYTES,
-        windowsHide: true,
-        signal,
+        env: { ...env, ...toolchain },
       });
       const metadata: unknown = JSON.parse(stdout);
       if (matches(Metadata, metadata)) return metadata.target_directory;
@@ -49,8 +55,25 @@ export function cargoAsker({
   };
 }
 
-/** A project may name its own compiler, which Cargo starts even for this. */
-function withoutSecrets(environment: Environment): Environment {
-  const kept = Object.entries(environment).filter(([name]) => !/^(SYNCKIT_OTA|TAURI_SIGNING)_/.test(name));
-  return Object.fromEntries(kept);
+/**
+ * The toolchain that rustup uses outside of any project, as the variable that overrides a project's own. Nothing without
+ * rustup.
+ * @throws what rustup ends with when there is none
+ */
+async function defaultToolchain(
+  options: Pick<ExecFileOptions, 'env' | 'timeout' | 'maxBuffer' | 'windowsHide' | 'signal'>,
+): Promise<{ RUSTUP_TOOLCHAIN?: string }> {
+  try {
+    const args = ['show', 'active-toolchain'];
+    const { stdout } = await promisify(execFile)('rustup', args, { ...options, cwd: homedir() });
+    const [name = ''] = String(stdout).trim().split(/\s/);
+    return { RUSTUP_TOOLCHAIN: name };
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return {};
+    throw error;
+  }
+}
+
+function passedOn(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => PASSED_ON.test(name)));
 }

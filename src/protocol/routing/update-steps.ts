@@ -35,8 +35,8 @@ interface Way<Release> {
   readonly reach: string;
 }
 
-/** By the id of the signing key, then by `requires`; undefined stands for "all" in both. */
-type Ways<Release> = Map<string | undefined, Map<string | undefined, Way<Release>>>;
+/** By the id of the signing key, undefined for "all" of them; the best last. */
+type Ways<Release> = Map<string | undefined, Way<Release>[]>;
 
 /**
  * The offers of one platform as a sorted list, resolved when a release changes: a version is offered the highest
@@ -127,13 +127,11 @@ function bestWay<Release extends RoutedRelease>(
 ): Way<Release> | undefined {
   const verifiable = keyId === undefined ? [...ways.values()] : [ways.get(keyId), ways.get(undefined)];
   let best: Way<Release> | undefined;
-  for (const byRequired of verifiable) {
-    for (const [requires, way] of byRequired ?? []) {
-      // Versions only get lower from here on: it is required of all of them in vain.
-      if (requires !== undefined && (version === undefined || compareVersions(version, requires) < 0))
-        byRequired?.delete(requires);
-      else if (best === undefined || leadsFurther(way, best)) best = way;
-    }
+  for (const ofKey of verifiable) {
+    // Versions only get lower from here on: what this one is too low for, all of them are.
+    while (isAbove(ofKey?.at(-1)?.release.requires, version)) ofKey?.pop();
+    const way = ofKey?.at(-1);
+    if (way !== undefined && (best === undefined || leadsFurther(way, best))) best = way;
   }
   return best;
 }
@@ -144,10 +142,19 @@ function isAbove(version: string | undefined, other: string | undefined): boolea
 
 function addWay<Release extends RoutedRelease>(ways: Ways<Release>, way: Way<Release>): void {
   const { signingKeyId, requires } = way.release;
-  const byRequired = ways.get(signingKeyId) ?? new Map<string | undefined, Way<Release>>();
-  const other = byRequired.get(requires);
-  if (other === undefined || leadsFurther(way, other)) byRequired.set(requires, way);
-  ways.set(signingKeyId, byRequired);
+  const ofKey = ways.get(signingKeyId) ?? [];
+  let low = 0;
+  let high = ofKey.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = ofKey[middle];
+    if (other !== undefined && leadsFurther(way, other)) low = middle + 1;
+    else high = middle;
+  }
+  // One that every version may take makes those before it useless.
+  if (requires === undefined) ofKey.splice(0, low, way);
+  else ofKey.splice(low, 0, way);
+  ways.set(signingKeyId, ofKey);
 }
 
 function leadsFurther(a: Way<RoutedRelease>, b: Way<RoutedRelease>): boolean {

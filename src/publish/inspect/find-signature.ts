@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Checked, collect, type IssueId, ok, refused } from '../../issue.ts';
 import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
 import { wrapSignature } from '../../protocol/minisign.ts';
@@ -59,7 +60,12 @@ async function readSignature(file: string, hint: string): Promise<Checked<FoundS
       const problem = `is too large for a signature (${stats.size} bytes)`;
       return issue('signature.too_large', problem, 'preflight_refused');
     }
-    const read = signatureText(await readFile(file));
+    if (await leadsElsewhere(file)) {
+      return issue('signature.elsewhere', 'is a link to another folder', 'preflight_refused');
+    }
+    const bytes = await readFile(file);
+    if (bytes.length !== stats.size) return issue('signature.not_a_file', 'is not a regular file');
+    const read = signatureText(bytes);
     if (read.kind === 'undecodable') return issue('signature.encoding', `cannot be read: ${read.reason}`);
     const isBinary = read.kind === 'binary';
     const text = isBinary ? read.base64 : wrapSignature(read.text); // a newline at the end breaks every client
@@ -70,4 +76,12 @@ async function readSignature(file: string, hint: string): Promise<Checked<FoundS
   } catch (error) {
     return unreadable(file, error);
   }
+}
+
+/** A signature is published, so a link must not make any file of this machine one. */
+async function leadsElsewhere(signature: string): Promise<boolean> {
+  const signed = signature.replace(/\.[^.]+$/, '');
+  const folders = [dirname(signature), dirname(await realpath(signed).catch(() => signature))];
+  const allowed = await Promise.all(folders.map((folder) => realpath(folder)));
+  return !allowed.includes(dirname(await realpath(signature)));
 }

@@ -11,6 +11,8 @@ const TIMEOUT_MS = 10_000;
 const MAX_ATTEMPTS = 3;
 /** As many as Tauri's updater follows. */
 const MAX_REDIRECTS = 10;
+/** Larger than any answer to an update check, in bytes: the address may be anyone's. */
+const MAX_ANSWER_BYTES = 256 * 1024;
 
 /** Certificates that Node does not accept: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const CERTIFICATE_CODE = /CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER|SELF_SIGNED/;
@@ -91,7 +93,7 @@ async function send(transport: Transport, url: URL, signal: AbortSignal) {
     idleTimeoutMs: TIMEOUT_MS,
     signal,
   });
-  return receive(response, bare);
+  return receive(response, bare, MAX_ANSWER_BYTES);
 }
 
 function isAboutCertificate({ cause }: OtaError): boolean {

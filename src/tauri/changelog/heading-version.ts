@@ -31,7 +31,7 @@ export type HeadingKind =
   | { readonly kind: 'other' };
 
 /** No heading about a version is longer. */
-const MAX_HEADING = 300;
+const MAX_HEADING = 160;
 
 /** `1.2.0`, `v1.2`, `app-v1.2.0-rc.1+build`, `1.2.0rc1`: numbers, pre-release part, build. */
 const VERSION =
@@ -50,8 +50,8 @@ const FILLERS = new Set(
   ),
 );
 
-/** `my-app-v`, `my-app@`. */
-const TAGGED = /(\S*[\p{L}\p{N}]\S*)[-_@/:]v?$/iu;
+/** `my-app-v`, `my-app@`: one word. */
+const TAGGED = /^(.+)[-_@/:]v?$/isu;
 
 const TAG_PREFIXES = new Set([
   'r',
@@ -112,7 +112,7 @@ export function classifyHeading(text: string): HeadingKind {
     heading: {
       versions: versions.map(({ version }) => withRemark(version, after)),
       name,
-      tagged: TAGGED.test(before),
+      tagged: attachedTo(lastWord(before)) !== undefined,
       unscopedName: nameIn(before.replace(/@[^\s/@]+\/(?=\S)/, '')),
       pure: name === '' && isBeside(before) && isBeside(after),
     },
@@ -208,12 +208,21 @@ function mismatch(written: WrittenVersion, wanted: WrittenVersion): number | und
 function nameIn(before: string): string {
   const words = before.replace(DATE, ' ').replace(BESIDE, ' ').split(/\s+/);
   // `desktop@1.2.0` and `app-v1.2.0` are names, whatever the word.
-  const [, attached] = TAGGED.exec(words.at(-1) ?? '') ?? [];
+  const attached = attachedTo(words.at(-1) ?? '');
   const others = (attached === undefined ? words : words.slice(0, -1)).filter(
     (word) => !FILLERS.has(plainName(word)),
   );
   const tag = attached === undefined || TAG_PREFIXES.has(plainName(attached)) ? '' : attached;
   return plainName(`${others.join('')}${tag}`);
+}
+
+function attachedTo(word: string): string | undefined {
+  const [, attached] = TAGGED.exec(word) ?? [];
+  return attached !== undefined && /[\p{L}\p{N}]/u.test(attached) ? attached : undefined;
+}
+
+function lastWord(text: string): string {
+  return text.split(/\s/).at(-1) ?? '';
 }
 
 function isBeside(text: string): boolean {
