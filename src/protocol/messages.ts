@@ -171,8 +171,10 @@ export const UpdateReleaseRequest = Type.Object({
   /** Change the notes only of a draft that has none: of several jobs with notes the first one wins. */
   only_if_empty: Type.Optional(Type.Boolean({ description: 'true or false' })),
   status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
-  /** Extension `key-routing`: the key that its build carries, where that is not known yet. */
+  /** Extension `key-routing`: the key that its build carries. */
   embedded_pubkey: Type.Optional(PublicKeyText),
+  /** Extension `key-routing`: also where another one is recorded, which was wrong. */
+  replace_embedded_pubkey: Type.Optional(Type.Boolean({ description: 'true or false' })),
   allow_stranding: Type.Optional(AllowStranding), // extension `key-routing`
 });
 export type UpdateReleaseRequest = Static<typeof UpdateReleaseRequest>;

@@ -133,7 +133,8 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
       const { notes, status, embedded_pubkey, allow_stranding: allowStranding } = body;
       const embeddedPubkey = readEmbeddedKey(embedded_pubkey ?? null) ?? undefined;
       const onlyIfEmpty = body.only_if_empty;
-      const change = { notes, onlyIfEmpty, status, embeddedPubkey, allowStranding };
+      const replaceEmbedded = body.replace_embedded_pubkey;
+      const change = { notes, onlyIfEmpty, status, embeddedPubkey, replaceEmbedded, allowStranding };
       const outcome = await updateRelease(services.database.queries, key, change);
       if (outcome.kind === 'not_found') throw noSuchRelease();
       if (outcome.kind === 'would_strand') throw wouldStrand(outcome.strandings);
@@ -141,7 +142,10 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
         throw new Problem('not_published', 'The release is a draft: publish or delete it.');
       }
       if (outcome.kind === 'other_key') {
-        throw new Problem('immutable', 'The key that its build carries is known, and is another one.');
+        throw new Problem(
+          'immutable',
+          'The key that its build carries is known, and is another one; replace_embedded_pubkey corrects it.',
+        );
       }
       return toExtendedResponse(await requireRelease(services, key));
     },
