@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { expect } from 'vitest';
 import { formatKeyId, formatPublicKey } from '../../src/protocol/minisign.ts';
 import { generateSigningKeyPair, signFile } from '../../src/protocol/minisign-signer.ts';
 import { type Expectation, type Scenario, type Step, scenario, step } from './scenario.ts';
@@ -229,6 +230,62 @@ export const keyScenarios: readonly Scenario[] = [
     ],
     'key-routing',
     'yank',
+  ),
+  scenario(
+    'a version that was live and deleted comes back with the key that its build carries, and with no other',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: NEW, platforms: [LINUX, MAC] }),
+      step((w) => w.delete(2), { status: 204 }),
+      step((w) => w.createRelease(2, { embedded_pubkey: formatPublicKey(OLD.publicKey) }), {
+        status: 409,
+        problem: { code: 'immutable', fields: ['embedded_pubkey'] },
+      }),
+      step((w) => w.createRelease(2, { draft: true, channel: w.channel }), {
+        status: 201,
+        has: { embedded_pubkey: formatPublicKey(NEW.publicKey) },
+      }),
+      corrects(2, OLD, { status: 200, has: { embedded_pubkey: formatPublicKey(OLD.publicKey) } }),
+      step((w) => w.delete(2), { status: 204 }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: OLD }),
+      offers(1, 2),
+    ],
+    'key-routing',
+    'draft',
+    'yank',
+  ),
+  scenario(
+    'a key that a version had none of before it was deleted counts for all of its platforms',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD, platforms: [LINUX, MAC] }),
+      ...publishes({
+        patch: 2,
+        signedWith: OLD,
+        carries: OLD,
+        platforms: [LINUX, MAC],
+        fields: { embedded_pubkey: null },
+      }),
+      step((w) => w.delete(2), { status: 204 }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: NEW }),
+      step(
+        (w) => w.appCall('GET', '?include=releases'),
+        (w) => ({
+          status: 200,
+          has: {
+            deleted: expect.arrayContaining([
+              expect.objectContaining({
+                version: w.v(2),
+                target: 'darwin',
+                embedded_pubkey: formatPublicKey(NEW.publicKey),
+              }),
+            ]),
+          },
+        }),
+      ),
+    ],
+    'key-routing',
+    'draft',
+    'app',
   ),
   scenario(
     'a wrong key of a build is corrected where the request says so, and versions are led by it at once',

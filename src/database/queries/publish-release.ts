@@ -196,6 +196,8 @@ export async function recordPublishedBytes(
       })),
     )
     .execute();
+  // Those of platforms that it had before it was deleted too: a version has one key.
+  if (embedded_pubkey !== null) await recordEmbeddedKey(transaction, release, embedded_pubkey);
 }
 
 /** Extensions `yank` and `key-routing`: changes a release, or nothing of it. */
@@ -256,7 +258,7 @@ async function offerChangesOf(
 
 async function recordEmbeddedKey(
   transaction: Queries,
-  { app_id, precedence }: ReleasesTable,
+  { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
   embedded_pubkey: string,
 ): Promise<void> {
   await transaction

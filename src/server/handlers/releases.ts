@@ -72,16 +72,22 @@ export function registerReleases(
 }
 
 /** api.md, "Create a Release". */
-function registerCreate(app: FastifyInstance, { database, clock }: Services): void {
+function registerCreate(app: FastifyInstance, { database, clock, allowVersionReuse }: Services): void {
   registerRoute(app, 'createRelease', {
     body: CreateReleaseRequest,
     handle: async ({ params, body }, reply) => {
-      const release = toNewRelease(params.app_id, body);
+      const release = { ...toNewRelease(params.app_id, body), allowVersionReuse };
       const { version } = release;
       const created = await createRelease(database.queries, release, clock());
       if (created === 'version_taken') {
         throw new Problem('version_taken', `The app already has a release of version ${version}.`, [
           { field: 'version', message: 'is taken' },
+        ]);
+      }
+      if (created === 'other_key') {
+        const message = 'must be the key of its builds before it was deleted';
+        throw new Problem('immutable', `The builds of ${version}, which was live, carry another key.`, [
+          { field: 'embedded_pubkey', message },
         ]);
       }
       const isDocumented = EXTENSION_FIELDS.every((field) => body[field] === undefined);

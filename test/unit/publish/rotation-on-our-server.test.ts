@@ -101,6 +101,21 @@ describe('field 1: on our server', () => {
     });
   });
 
+  test('field 1: a version that was deleted is not published with another key in its build', async () => {
+    const world = await startWorld();
+    await world.publishVersion('1.0.0', FIRST);
+    const file = await signedArtifact(K, '1.1.0', LINUX);
+    const again = (key: TestKey) =>
+      world.publishVersion('1.1.0', BRIDGE, { artifacts: [file], embeddedKey: key.pair.publicKey });
+    expect(await again(K2)).toMatchObject({ status: 'published' });
+    const { client, appId } = world.connect().publisher;
+    const [bridge] = await world.releases();
+    await client.deleteRelease(appId, bridge?.id ?? '');
+    expect(await again(K)).toMatchObject({ code: 'conflict', issueIds: ['release.other_keys'] });
+    expect(await world.releases()).toHaveLength(1);
+    expect(await again(K2)).toMatchObject({ status: 'published', artifacts: [{ verified: true }] });
+  });
+
   test('field 1: a draft over a version that was deleted is not finished if it leaves its apps behind', async () => {
     const world = await startWorld();
     await world.publishVersion('1.0.0', FIRST);
