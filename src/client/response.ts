@@ -136,7 +136,10 @@ function errorCodeOf(status: number): OtaErrorCode {
 
 /** By a problem's code. */
 const problemHints: ReadonlyMap<string, string> = new Map<ProblemCode, string>([
-  ['would_strand', 'Publish a release first that leads them on, or pass --allow-stranding.'],
+  [
+    'would_strand',
+    'Publish a release first that leads them on. `publish`, `publish finish` and `releases` leave them behind with --allow-stranding.',
+  ],
   ['wrong_signing_key', 'Sign all files of a release with the same key.'],
 ]);
 

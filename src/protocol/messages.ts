@@ -171,8 +171,10 @@ export const UpdateReleaseRequest = Type.Object({
   /** Change the notes only of a draft that has none: of several jobs with notes the first one wins. */
   only_if_empty: Type.Optional(Type.Boolean({ description: 'true or false' })),
   status: Type.Optional(Type.Enum(['published', 'yanked'], { description: 'published or yanked' })),
-  /** Extension `key-routing`: the key that its build carries, where that is not known yet. */
+  /** Extension `key-routing`: the key that its build carries. */
   embedded_pubkey: Type.Optional(PublicKeyText),
+  /** Extension `key-routing`: also where another one is recorded, which was wrong. */
+  replace_embedded_pubkey: Type.Optional(Type.Boolean({ description: 'true or false' })),
   allow_stranding: Type.Optional(AllowStranding), // extension `key-routing`
 });
 export type UpdateReleaseRequest = Static<typeof UpdateReleaseRequest>;
@@ -323,13 +325,18 @@ export const CompleteUploadResponse = Type.Object({
 });
 export type CompleteUploadResponse = Static<typeof CompleteUploadResponse>;
 
-const DeletedFile = Type.Object({
+export const DeletedFileResponse = Type.Object({
   version: Type.String(), // without build metadata
   target: Type.String(),
   arch: Type.String(),
   bundle_type: Type.Optional(Nullable(Type.String())),
-  sha256: Type.String(),
+  sha256: Type.Optional(Type.String()), // absent where the version may have other bytes
+  // Extension `key-routing`: installed apps stay on versions that were deleted.
+  channel: Type.Optional(Type.String()),
+  signing_key_id: Type.Optional(Nullable(Type.String())),
+  embedded_pubkey: Type.Optional(Nullable(Type.String())),
 });
+export type DeletedFileResponse = Static<typeof DeletedFileResponse>;
 
 /** Extension `app`. */
 export const AppResponse = Type.Object({
@@ -342,7 +349,7 @@ export const AppResponse = Type.Object({
   scopes: Type.Optional(Type.Array(Type.String())), // of the token that asks
   releases: Type.Optional(Type.Array(ReleaseResponse)), // where `AppQuery` includes them
   /** With the releases: what versions that were live, and then deleted, had; they can have nothing else. */
-  deleted: Type.Optional(Type.Array(DeletedFile)),
+  deleted: Type.Optional(Type.Array(DeletedFileResponse)),
 });
 export type AppResponse = Static<typeof AppResponse>;
 

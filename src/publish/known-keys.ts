@@ -33,11 +33,11 @@ export function otherBuildHint({ source = '' }: PublicKey): string {
 /** @param server undefined where it could not be asked */
 export function knownKeys(
   { publicKey, embeddedKey }: RequestedKeys,
-  server?: Pick<ServerState, 'acceptedPubkeys' | 'releases'>,
+  server?: Pick<ServerState, 'acceptedPubkeys' | 'releases' | 'deleted'>,
 ): KnownKeys {
   const texts = [
     ...(server?.acceptedPubkeys ?? []),
-    ...(server?.releases ?? []).map((release) => release.embedded_pubkey ?? ''),
+    ...[...(server?.releases ?? []), ...(server?.deleted ?? [])].map((one) => one.embedded_pubkey ?? ''),
   ];
   const listed = texts.map(parsePublicKey).filter((key) => key !== undefined);
   return { given: publicKey, others: embeddedKey === undefined ? listed : [embeddedKey, ...listed] };

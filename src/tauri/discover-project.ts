@@ -49,6 +49,8 @@ export interface Discovery {
   /** From the endpoints of the updater, as far as they are of this API; none twice. */
   readonly slugs: Sourced<readonly string[]>;
   readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`, unparsed
+  /** The same by the system that was built for, as each system's overlay may set its own. */
+  readonly pubkeys: ReadonlyMap<Target, Sourced<string>>;
   /** Where the updater asks, by the system that was built for. */
   readonly updaters: ReadonlyMap<Target, UpdaterConfig>;
   /** Whether to serve Tauri 1's updater too. */
@@ -92,12 +94,20 @@ export async function discoverProject(options: DiscoverOptions): Promise<Discove
     productName: app.productName,
     slugs: { ...app.config.endpoints, value: slugsOfEndpoints(app.config.endpoints.value) },
     pubkey: app.config.pubkey,
+    pubkeys: pubkeysOf(apps.read),
     updaters: new Map([...apps.read].map(([target, { config }]) => [target, updaterOf(config)])),
     v1Compatible: [...apps.read.values()].some(({ config }) => config.updaterArtifacts === 'v1Compatible'),
     candidates,
     leftOut,
     issues,
   };
+}
+
+function pubkeysOf(apps: ReadonlyMap<Target, TauriApp>): Map<Target, Sourced<string>> {
+  const pubkeys = new Map<Target, Sourced<string>>();
+  for (const [target, { config }] of apps)
+    if (config.pubkey !== undefined) pubkeys.set(target, config.pubkey);
+  return pubkeys;
 }
 
 function updaterOf({ endpoints, allowsHttp, acceptsInvalidCertificates }: TauriConfig): UpdaterConfig {

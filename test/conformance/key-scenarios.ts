@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { expect } from 'vitest';
 import { formatKeyId, formatPublicKey } from '../../src/protocol/minisign.ts';
 import { generateSigningKeyPair, signFile } from '../../src/protocol/minisign-signer.ts';
 import { type Expectation, type Scenario, type Step, scenario, step } from './scenario.ts';
@@ -69,6 +70,17 @@ const offers = (current: number | string, patch: number, platform = LINUX): Step
   );
 const offersNothing = (current: number): Step =>
   step((w) => w.check(LINUX, w.v(current), w.slug, w.channel), { status: 204 });
+
+const corrects = (patch: number, { publicKey }: Key, expected: Expectation, fields: object = {}): Step =>
+  step(
+    (w) =>
+      w.updateRelease(patch, {
+        embedded_pubkey: formatPublicKey(publicKey),
+        replace_embedded_pubkey: true,
+        ...fields,
+      }),
+    expected,
+  );
 
 const rotation = [
   ...publishes({ patch: 1, signedWith: OLD, carries: OLD }),
@@ -220,6 +232,126 @@ export const keyScenarios: readonly Scenario[] = [
     'yank',
   ),
   scenario(
+    'a version that was live and deleted comes back with the key that its build carries, and with no other',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: NEW, platforms: [LINUX, MAC] }),
+      step((w) => w.delete(2), { status: 204 }),
+      step((w) => w.createRelease(2, { embedded_pubkey: formatPublicKey(OLD.publicKey) }), {
+        status: 409,
+        problem: { code: 'immutable', fields: ['embedded_pubkey'] },
+      }),
+      step((w) => w.createRelease(2, { draft: true, channel: w.channel }), {
+        status: 201,
+        has: { embedded_pubkey: formatPublicKey(NEW.publicKey) },
+      }),
+      corrects(2, OLD, { status: 200, has: { embedded_pubkey: formatPublicKey(OLD.publicKey) } }),
+      step((w) => w.delete(2), { status: 204 }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: OLD }),
+      offers(1, 2),
+    ],
+    'key-routing',
+    'draft',
+    'yank',
+  ),
+  scenario(
+    'a key that a version had none of before it was deleted counts for all of its platforms',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD, platforms: [LINUX, MAC] }),
+      ...publishes({
+        patch: 2,
+        signedWith: OLD,
+        carries: OLD,
+        platforms: [LINUX, MAC],
+        fields: { embedded_pubkey: null },
+      }),
+      step((w) => w.delete(2), { status: 204 }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: NEW }),
+      step(
+        (w) => w.appCall('GET', '?include=releases'),
+        (w) => ({
+          status: 200,
+          has: {
+            deleted: expect.arrayContaining([
+              expect.objectContaining({
+                version: w.v(2),
+                target: 'darwin',
+                embedded_pubkey: formatPublicKey(NEW.publicKey),
+              }),
+            ]),
+          },
+        }),
+      ),
+    ],
+    'key-routing',
+    'draft',
+    'app',
+  ),
+  scenario(
+    'a wrong key of a build is corrected where the request says so, and versions are led by it at once',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: NEW }),
+      step((w) => w.updateRelease(2, { embedded_pubkey: formatPublicKey(OLD.publicKey) }), {
+        status: 409,
+        problem: { code: 'immutable' },
+      }),
+      corrects(2, OLD, { status: 200, has: { embedded_pubkey: formatPublicKey(OLD.publicKey) } }),
+      ...publishes({ patch: 3, signedWith: OLD, carries: OLD }),
+      offers(1, 3),
+      offers(2, 3),
+    ],
+    'key-routing',
+    'draft',
+    'yank',
+  ),
+  scenario(
+    'the key of a build is neither corrected nor recorded where versions would lose their way by it',
+    [
+      ...rotation,
+      corrects(2, OLD, wouldStrand()),
+      offers(1, 2),
+      offers(2, 3),
+      corrects(2, OLD, { status: 200 }, { allow_stranding: true }),
+      offers(1, 2),
+      offersNothing(2),
+      corrects(2, NEW, { status: 200 }),
+      offers(2, 3),
+    ],
+    'key-routing',
+    'draft',
+    'yank',
+  ),
+  scenario(
+    'a key that was not known is not recorded either where versions would lose their way by it',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: OLD, fields: { embedded_pubkey: null } }),
+      ...publishes({ patch: 3, signedWith: OLD, carries: OLD }),
+      step((w) => w.updateRelease(2, { embedded_pubkey: formatPublicKey(NEW.publicKey) }), wouldStrand()),
+      offers(2, 3),
+      step((w) => w.updateRelease(2, { embedded_pubkey: formatPublicKey(OLD.publicKey) }), { status: 200 }),
+    ],
+    'key-routing',
+    'draft',
+    'yank',
+  ),
+  scenario(
+    'a correction counts together with a status that is changed by the same request',
+    [
+      ...publishes({ patch: 1, signedWith: OLD, carries: OLD }),
+      ...publishes({ patch: 2, signedWith: OLD, carries: OLD }),
+      ...publishes({ patch: 3, signedWith: OLD, carries: OLD }),
+      corrects(2, NEW, wouldStrand(), { status: 'yanked' }),
+      step((w) => w.updateRelease(2, { status: 'yanked' }), { status: 200 }),
+      corrects(2, NEW, wouldStrand()),
+      offers(2, 3),
+    ],
+    'key-routing',
+    'draft',
+    'yank',
+  ),
+  scenario(
     'invalid keys and required versions are refused',
     [
       step((w) => w.createRelease(1, { signing_key_id: 'abc' }), invalid('signing_key_id')),
@@ -229,6 +361,8 @@ export const keyScenarios: readonly Scenario[] = [
       step((w) => w.createRelease(1, { requires: w.v(1) }), invalid('requires')),
       step((w) => w.createRelease(1, { requires: w.v(2) }), invalid('requires')),
       step((w) => w.createRelease(1, { allow_stranding: 'yes' }), invalid('allow_stranding')),
+      step((w) => w.createRelease(1), { status: 201 }),
+      step((w) => w.updateRelease(1, { replace_embedded_pubkey: 1 }), invalid('replace_embedded_pubkey')),
     ],
     'key-routing',
   ),

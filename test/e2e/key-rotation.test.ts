@@ -184,6 +184,31 @@ describe('field 1: two rotations of a key', () => {
     expect(deleted.code, deleted.stderr).toBe(0);
   });
 
+  test('go on once a wrong key that was recorded is corrected', { timeout: LONG_MS }, async () => {
+    const { world, build } = await startProject();
+    for (const [version, used] of Object.entries(history()).slice(0, 2)) {
+      await build(version, used);
+      const wrong = version === '1.1.0' ? ['--embedded-pubkey', keys.third.publicKey] : [];
+      expect((await publish(world, {}, ...wrong)).code).toBe(0);
+    }
+    await build('1.2.0', { signed: keys.second, carries: keys.second });
+    expect(await publish(world, {})).toMatchObject({ code: 4 });
+    const edit = ['releases', 'edit', '1.1.0', '--embedded-pubkey'];
+    const corrected = await world.runJson([...edit, keys.second.publicKey]);
+    expect(corrected.code, corrected.stderr).toBe(0);
+    expect(publicKeyIdOf(corrected.document.embedded_pubkey)).toBe(idOf(keys.second));
+    const published = await publish(world, {});
+    expect(published.code, published.stderr).toBe(0);
+    expect(await walk(world, '1.0.0')).toEqual(['1.0.0', '1.1.0', '1.2.0']);
+
+    const refused = await world.runJson([...edit, keys.third.publicKey]);
+    expect(refused).toMatchObject({ code: 4, document: { error: { code: 'preflight_refused' } } });
+    expect(refused.document.error.message).toContain('1.1.0');
+    expect(await world.runJson([...edit, keys.third.publicKey, '--allow-stranding'])).toMatchObject({
+      code: 0,
+    });
+  });
+
   test('are refused by the gate before anything is created, whoever may be stranded', async () => {
     const { world, build } = await startProject();
     const create = ['apps', 'create', 'Keyed', '--slug', 'my-app', '--pubkey', keys.first.publicKey];

@@ -2,6 +2,7 @@ import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
 import {
   allowStrandingOption,
+  embeddedPubkeyOption,
   type OptionsOf,
   parentCommand,
   withNotes,
@@ -50,15 +51,20 @@ export const releasesEditCommand = () =>
       withNotes(
         new Command('edit')
           .argument('<id-or-version>')
-          .summary('change the notes of a release')
-          .description('Change the notes of a release, also of one that is live.')
+          .summary('change the notes or the recorded key of a release')
+          .description(
+            'Change the notes of a release, or correct the key that its build is recorded to carry, also of one that is live.',
+          )
           .optionsGroup('Release options:'),
         'the new release notes',
-      ),
+      )
+        .addOption(embeddedPubkeyOption())
+        .optionsGroup('Safety options:')
+        .addOption(allowStrandingOption()),
     ),
     [
       'synckit-ota releases edit 1.2.0 --notes-file NOTES.md',
-      'synckit-ota releases edit 1.2.0 --notes "Faster." --json',
+      'synckit-ota releases edit 1.1.0 --embedded-pubkey new.key.pub',
     ],
   );
 

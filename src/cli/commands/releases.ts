@@ -1,7 +1,7 @@
 import { OtaError } from '../../errors.ts';
 import { throwIssues } from '../../issue.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
-import { publicKeyIdOf } from '../../protocol/minisign.ts';
+import type { ReleaseResponse, UpdateReleaseRequest } from '../../protocol/messages.ts';
+import { formatKeyId, formatPublicKey, type PublicKey, publicKeyIdOf } from '../../protocol/minisign.ts';
 import { notesSizeIssues } from '../../publish/plan/release-notes.ts';
 import { requireRelease } from '../../publish/server-state/find-release.ts';
 import { listedName, readExtensions, supports } from '../../publish/server-state/server-state.ts';
@@ -9,6 +9,7 @@ import type { Context } from '../context.ts';
 import { formatBytes, formatTable } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readNotes } from '../options/release-options.ts';
+import { readPublicKey } from '../options/remote-options.ts';
 import type { RemoteOptions } from '../options/shared-options.ts';
 import { type AppRemote, connectForApp } from '../wiring/connect.ts';
 import type {
@@ -49,7 +50,7 @@ export async function runReleasesShow(
   });
 }
 
-/** Extension `yank`. */
+/** Extension `yank`; for the key, `key-routing`. */
 export async function runReleasesEdit(
   options: ReleasesEditOptions,
   context: Context,
@@ -57,25 +58,35 @@ export async function runReleasesEdit(
 ): Promise<void> {
   const errors = new OptionErrors();
   const notes = readNotes(options, errors);
-  if (errors.isEmpty && !notes?.text) {
-    errors.add(
-      notes === undefined
-        ? 'no notes given: pass --notes or --notes-file'
-        : `the notes are empty (${notes.source}): give the new text`,
-    );
-  }
+  const key = readPublicKey(options.embeddedPubkey, errors, '--embedded-pubkey');
+  if (errors.isEmpty && notes !== undefined && !notes.text)
+    errors.add(`the notes are empty (${notes.source}): give the new text`);
+  if (errors.isEmpty && notes === undefined && key === undefined)
+    errors.add('nothing to change: pass --notes, --notes-file or --embedded-pubkey');
   const remote = connectForApp(options, context, { errors });
-  if (notes === undefined) throw errors.toError();
-  const { text, source } = notes;
   const release = await withReleases(remote, async (releases, { client, retry, appId }) => {
     const { id } = requireRelease(releases, idOrVersion);
     const extensions = await readExtensions(remote);
-    requireYank(extensions, 'this server cannot change the notes of a release', EDIT_HINT);
-    throwIssues(notesSizeIssues({ notes: text }, { notesSource: source }, { extensions }));
-    return retry.run(() => client.updateRelease(appId, id, { notes: text }));
+    requireYank(extensions, 'this server cannot change a release', EDIT_HINT);
+    if (key !== undefined) requireRouting(extensions);
+    if (notes !== undefined)
+      throwIssues(notesSizeIssues({ notes: notes.text }, { notesSource: notes.source }, { extensions }));
+    const change = { ...(notes && { notes: notes.text }), ...(key && keyChange(key, options)) };
+    return retry.run(() => client.updateRelease(appId, id, change));
   });
   context.output.document(release);
-  context.output.result(`Changed the notes of ${release.version}.`);
+  const keyText = key && `the key that its build carries to ${formatKeyId(key.keyId)}`;
+  const changed = [notes && 'the notes', keyText].filter((part) => part !== undefined).join(' and ');
+  context.output.result(`Changed ${changed} of ${release.version}.`);
+}
+
+/** A person who names the key says that what was recorded is wrong. */
+function keyChange(key: PublicKey, { allowStranding }: StrandingOptions): UpdateReleaseRequest {
+  return {
+    embedded_pubkey: formatPublicKey(key),
+    replace_embedded_pubkey: true,
+    ...(allowStranding && { allow_stranding: true }),
+  };
 }
 
 /** Extension `yank`. */
@@ -119,11 +130,19 @@ async function setStatus({ options, context, idOrVersion, status }: StatusChange
 }
 
 const YANK_HINT = 'Delete it with `synckit-ota releases delete`, or publish a higher version.';
-const EDIT_HINT = 'Publish a higher version with the right notes.';
+const EDIT_HINT = 'Publish a higher version that is right.';
 
 /** @throws OtaError `preflight_refused` when the server cannot change a release */
 function requireYank(extensions: ReadonlySet<string>, message: string, hint: string): void {
   if (!supports({ extensions }, 'yank')) throw new OtaError('preflight_refused', message, { hint });
+}
+
+/** @throws OtaError `preflight_refused` when the server does not record keys */
+function requireRouting(extensions: ReadonlySet<string>): void {
+  if (supports({ extensions }, 'key-routing')) return;
+  throw new OtaError('preflight_refused', 'this server does not record the keys that builds carry', {
+    hint: 'Leave --embedded-pubkey out, or use a server with the extension key-routing.',
+  });
 }
 
 /** api.md, "Delete a Release". */

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { type Checked, type Issue, ok } from '../../issue.ts';
-import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
+import { type Checked, collect, type Issue, ok, refused } from '../../issue.ts';
+import { formatPublicKey, type PublicKey, parsePublicKey, publicKeyIdOf } from '../../protocol/minisign.ts';
+import type { Target } from '../../protocol/platform.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import { type DiscoverOptions, type Discovery, discoverProject } from '../../tauri/discover-project.ts';
 import type { Sourced } from '../../tauri/project/tauri-config.ts';
-import { readUpdaterKey } from '../../tauri/project/updater-key.ts';
+import { PUBKEY_SETTING, readUpdaterKey } from '../../tauri/project/updater-key.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { hostTarget } from './host-platform.ts';
@@ -17,6 +18,8 @@ export interface DiscoveredRelease {
   /** Those of the updater's endpoints. */
   readonly slugs: Sourced<readonly string[]>;
   readonly pubkey: Sourced<string> | undefined; // `plugins.updater.pubkey`
+  /** The same by the system of the files. */
+  readonly pubkeys: ReadonlyMap<Target, Sourced<string>>;
   /** The folder with the Tauri configuration. */
   readonly tauriFolder: string;
   /** Where the updater of the build asks, by system. */
@@ -58,6 +61,9 @@ export async function discoverRelease(
     version: discovery.version,
     slugs: discovery.slugs,
     pubkey: discovery.pubkey,
+    pubkeys: new Map(
+      [...discovery.pubkeys].filter(([system]) => chosen.some(({ target }) => target === system)),
+    ),
     tauriFolder: discovery.tauriFolder,
     updaters: discovery.updaters,
     artifacts: chosen,
@@ -72,15 +78,36 @@ function cargoHome({ CARGO_HOME, HOME, USERPROFILE }: Environment): string | und
 }
 
 /**
- * The project's own key; undefined when it has none. One that the app cannot read is refused.
+ * The project's own key; undefined when it has none. One that an app cannot read is refused, and so are different ones
+ * for the systems of a release, which has one key in its builds.
  * @param given another key by which signatures are checked: the project's may then be a placeholder, which the app
  * replaces when it runs
  */
 export function readProjectKey(
-  { pubkey }: Pick<DiscoveredRelease, 'pubkey'>,
+  { pubkey, pubkeys }: Pick<DiscoveredRelease, 'pubkey' | 'pubkeys'>,
   given?: PublicKey,
 ): Checked<PublicKey | undefined> {
-  if (pubkey === undefined) return ok(undefined);
-  if (given !== undefined && parsePublicKey(pubkey.value) === undefined) return ok(undefined);
-  return readUpdaterKey(pubkey.value, pubkey.source);
+  const isMeant = ({ value }: Sourced<string>) => given === undefined || parsePublicKey(value) !== undefined;
+  const bySystem = [...pubkeys].filter(([, key]) => isMeant(key));
+  const [first = pubkey] = bySystem.map(([, key]) => key);
+  if (first === undefined || !isMeant(first)) return ok(undefined);
+  const distinct = [
+    ...new Map([first, ...bySystem.map(([, key]) => key)].map((key) => [key.value, key])).values(),
+  ];
+  const { values, issues } = collect(distinct.map(({ value, source }) => readUpdaterKey(value, source)));
+  if (issues.length > 0) return refused(...issues);
+  const differ = new Set(values.map(formatPublicKey)).size > 1;
+  return differ ? refused(keysDiffer(bySystem)) : ok(values[0]);
+}
+
+function keysDiffer(pubkeys: readonly (readonly [Target, Sourced<string>])[]): Issue {
+  const keys = pubkeys.map(
+    ([target, { value, source }]) => `${publicKeyIdOf(value) ?? value} for ${target} (${source})`,
+  );
+  return {
+    id: 'project.keys_differ',
+    code: 'usage',
+    message: `${PUBKEY_SETTING} is not the same for all systems: ${keys.sort().join(', ')}`,
+    hint: 'All builds of a release carry the same key: build again with one, or name the one that they all carry with --embedded-pubkey.',
+  };
 }

@@ -1,8 +1,9 @@
 import { publicKeyIdOf } from '../../protocol/minisign.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
 import type { KeyHandover } from '../../protocol/routing/accepted-keys.ts';
-import type { ChannelVersion } from '../../protocol/routing/route-platforms.ts';
+import type { ChannelVersion, RoutedFile } from '../../protocol/routing/route-platforms.ts';
 import { type AppFiles, type Stranding, strandedVersions } from '../../protocol/routing/stranded-versions.ts';
+import { precedenceOf } from '../../protocol/version.ts';
 import type { PublishedBytesTable, Queries } from '../schema.ts';
 import { type OfferCandidate, offerCandidates } from './offers.ts';
 
@@ -19,14 +20,18 @@ export interface LiveRelease {
   readonly requires: string | null;
 }
 
-/** A change of what is offered: artifacts that go live with their release, or a release that is withdrawn. */
+/**
+ * A change of what is offered: artifacts that go live with their release, a release that is withdrawn, or a version with
+ * builds that turn out to carry another key than was known.
+ */
 export type OfferChange =
   | {
       readonly kind: 'go_live';
       readonly release: LiveRelease;
       readonly artifacts: readonly LiveArtifact[];
     }
-  | { readonly kind: 'withdraw'; readonly releaseId: string };
+  | { readonly kind: 'withdraw'; readonly releaseId: string }
+  | { readonly kind: 'other_key'; readonly version: string; readonly embeddedPubkey: string };
 
 /** Every version that was ever live, without repetition. */
 export async function knownVersions(db: Queries, appId: string): Promise<ChannelVersion[]> {
@@ -56,21 +61,24 @@ export async function keyHandovers(db: Queries, appId: string): Promise<KeyHando
   return rows.map((row) => ({ signingKeyId: row.signing_key_id, embeddedPubkey: row.embedded_pubkey }));
 }
 
-/** The versions that a change would strand. Belongs into the transaction that makes it. */
+/** The versions that changes would strand together. Belongs into the transaction that makes them. */
 export async function strandedByChange(
   db: Queries,
   appId: string,
-  change: OfferChange,
+  ...changes: readonly OfferChange[]
 ): Promise<readonly Stranding[]> {
+  if (changes.length === 0) return [];
   const before = await readAppFiles(db, appId);
-  return strandedVersions(
-    before,
-    change.kind === 'go_live' ? withRelease(before, change) : without(before, change),
-  );
+  return strandedVersions(before, changes.reduce(afterChange, before));
+}
+
+function afterChange(files: StoredAppFiles, change: OfferChange): StoredAppFiles {
+  if (change.kind === 'go_live') return withRelease(files, change);
+  return change.kind === 'withdraw' ? without(files, change) : withOtherKey(files, change);
 }
 
 interface StoredAppFiles extends AppFiles {
-  readonly live: readonly OfferCandidate[];
+  readonly live: readonly (RoutedFile & Partial<Pick<OfferCandidate, 'releaseId'>>)[];
 }
 
 async function readAppFiles(db: Queries, appId: string): Promise<StoredAppFiles> {
@@ -84,9 +92,9 @@ async function readAppFiles(db: Queries, appId: string): Promise<StoredAppFiles>
 }
 
 function withRelease(
-  { live, known }: AppFiles,
+  { live, known }: StoredAppFiles,
   { release, artifacts }: Extract<OfferChange, { kind: 'go_live' }>,
-): AppFiles {
+): StoredAppFiles {
   const { version, channel } = release;
   const requires = release.requires ?? undefined;
   const embeddedKeyId = publicKeyIdOf(release.embeddedPubkey ?? '');
@@ -105,8 +113,17 @@ function withRelease(
 function without(
   { live, known }: StoredAppFiles,
   { releaseId }: Extract<OfferChange, { kind: 'withdraw' }>,
-): AppFiles {
+): StoredAppFiles {
   return { live: live.filter((file) => file.releaseId !== releaseId), known };
+}
+
+function withOtherKey(
+  { live, known }: StoredAppFiles,
+  { version, embeddedPubkey }: Extract<OfferChange, { kind: 'other_key' }>,
+): StoredAppFiles {
+  const embeddedKeyId = publicKeyIdOf(embeddedPubkey);
+  const isMeant = (file: ChannelVersion) => precedenceOf(file.version) === precedenceOf(version);
+  return { live, known: known.map((file) => (isMeant(file) ? { ...file, embeddedKeyId } : file)) };
 }
 
 function toChannelVersion({

@@ -123,23 +123,41 @@ export async function publishedBytes(
   return row?.sha256;
 }
 
-/** The files of versions that were live and are not any more, because their release was deleted. */
+/** The files that were live, and that no release lists as live or yanked any more, because theirs was deleted. */
 export async function deletedFiles(db: Queries, appId: string) {
   const rows = await db
-    .selectFrom('published_bytes')
-    .leftJoin('releases', (join) =>
-      join
-        .onRef('releases.app_id', '=', 'published_bytes.app_id')
-        .onRef('releases.precedence', '=', 'published_bytes.precedence')
-        .on('releases.status', '!=', 'draft'),
+    .selectFrom('published_bytes as was')
+    .select([
+      'was.precedence as version',
+      'was.target',
+      'was.arch',
+      'was.bundle_type',
+      'was.sha256',
+      'was.channel',
+      'was.signing_key_id',
+      'was.embedded_pubkey',
+    ])
+    .where('was.app_id', '=', appId)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('artifacts')
+            .innerJoin('releases', 'releases.id', 'artifacts.release_id')
+            .select('artifacts.id')
+            .whereRef('releases.app_id', '=', 'was.app_id')
+            .whereRef('releases.precedence', '=', 'was.precedence')
+            .whereRef('artifacts.target', '=', 'was.target')
+            .whereRef('artifacts.arch', '=', 'was.arch')
+            .whereRef('artifacts.bundle_type', '=', 'was.bundle_type')
+            .where('releases.status', '!=', 'draft')
+            .where('artifacts.status', '=', 'complete'),
+        ),
+      ),
     )
-    .select(['published_bytes.precedence as version', 'target', 'arch', 'bundle_type', 'sha256'])
-    .where('published_bytes.app_id', '=', appId)
-    .where('releases.id', 'is', null)
-    .orderBy('published_bytes.precedence')
-    .orderBy('target')
-    .orderBy('arch')
-    .orderBy('bundle_type')
+    .orderBy('was.precedence')
+    .orderBy('was.target')
+    .orderBy('was.arch')
+    .orderBy('was.bundle_type')
     .execute();
   return rows.map(({ bundle_type, ...file }) => ({ ...file, bundle_type: bundle_type || null }));
 }

@@ -3,7 +3,7 @@ import { type Platform, platformName } from '../../protocol/platform.ts';
 import type { Stranding } from '../../protocol/routing/stranded-versions.ts';
 import type { Queries, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
-import { type LiveArtifact, strandedByChange } from './app-files.ts';
+import { type LiveArtifact, type OfferChange, strandedByChange } from './app-files.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import {
@@ -54,6 +54,8 @@ export interface ReleaseChange {
   readonly status?: 'published' | 'yanked' | undefined;
   /** As `formatPublicKey` writes it. */
   readonly embeddedPubkey?: string | undefined;
+  /** Whether that corrects a key that is recorded. */
+  readonly replaceEmbedded?: boolean | undefined;
   readonly allowStranding?: boolean | undefined;
 }
 
@@ -194,53 +196,69 @@ export async function recordPublishedBytes(
       })),
     )
     .execute();
+  // Those of platforms that it had before it was deleted too: a version has one key.
+  if (embedded_pubkey !== null) await recordEmbeddedKey(transaction, release, embedded_pubkey);
 }
 
 /** Extensions `yank` and `key-routing`: changes a release, or nothing of it. */
 export async function updateRelease(
   db: Kysely<Schema>,
   { appId, releaseId }: ReleaseKey,
-  { notes, status, embeddedPubkey, allowStranding = false, onlyIfEmpty = false }: ReleaseChange,
+  change: ReleaseChange,
 ): Promise<UpdateResult> {
+  const { notes, status, embeddedPubkey, allowStranding = false, onlyIfEmpty = false } = change;
   return transact(db, async (transaction): Promise<UpdateResult> => {
     const release = await findRow(transaction, { appId, releaseId });
     if (release === undefined) return { kind: 'not_found' };
     if (release.status === 'draft' && status !== undefined) return { kind: 'draft' };
-    if (embeddedPubkey !== undefined && (release.embedded_pubkey ?? embeddedPubkey) !== embeddedPubkey)
-      return { kind: 'other_key' };
-    const change = {
+    if (isOtherKey(release, change)) return { kind: 'other_key' };
+    const isForLater = allowStranding && status === undefined && embeddedPubkey === undefined;
+    const columns = {
       ...(status !== undefined && { status }),
       ...(embeddedPubkey !== undefined && { embedded_pubkey: embeddedPubkey }),
-      ...(allowStranding && status === undefined && { allow_stranding: 1 }), // for files that it gets later
+      ...(isForLater && { allow_stranding: 1 }), // for files that it gets later
     };
-    const isChange = Object.keys(change).length > 0;
+    const isChange = Object.keys(columns).length > 0;
     if (!isChange && notes === undefined) return { kind: 'updated' };
-    if (!allowStranding && status !== undefined && status !== release.status) {
-      const strandings = await strandedByStatus(transaction, release, status);
-      if (strandings.length > 0) return { kind: 'would_strand', strandings };
-    }
+    const offerChanges = allowStranding ? [] : await offerChangesOf(transaction, release, change);
+    const strandings = await strandedByChange(transaction, appId, ...offerChanges);
+    if (strandings.length > 0) return { kind: 'would_strand', strandings };
     if (notes !== undefined) await changeNotes(transaction, releaseId, { notes, onlyIfEmpty });
-    if (isChange) await transaction.updateTable('releases').set(change).where('id', '=', releaseId).execute();
+    if (isChange)
+      await transaction.updateTable('releases').set(columns).where('id', '=', releaseId).execute();
     if (embeddedPubkey !== undefined) await recordEmbeddedKey(transaction, release, embeddedPubkey);
     await raiseRevision(transaction, appId);
     return { kind: 'updated' };
   });
 }
 
-async function strandedByStatus(
+/** Apps are led by the key: one that is recorded changes only where the request says that it was wrong. */
+function isOtherKey(
+  { embedded_pubkey: recorded }: ReleasesTable,
+  { embeddedPubkey, replaceEmbedded = false }: ReleaseChange,
+): boolean {
+  if (embeddedPubkey === undefined || recorded === null || replaceEmbedded) return false;
+  return recorded !== embeddedPubkey;
+}
+
+async function offerChangesOf(
   transaction: Queries,
   release: ReleasesTable,
-  status: 'published' | 'yanked',
-): Promise<readonly Stranding[]> {
-  const { id: releaseId, app_id: appId } = release;
-  if (status === 'yanked') return strandedByChange(transaction, appId, { kind: 'withdraw', releaseId });
-  const artifacts = await listCompleteFiles(transaction, releaseId);
-  return strandedByChange(transaction, appId, { kind: 'go_live', release: toRelease(release), artifacts });
+  { status, embeddedPubkey }: ReleaseChange,
+): Promise<OfferChange[]> {
+  const changes: OfferChange[] = [];
+  if (embeddedPubkey !== undefined && embeddedPubkey !== release.embedded_pubkey)
+    changes.push({ kind: 'other_key', version: release.version, embeddedPubkey });
+  if (status === undefined || status === release.status) return changes;
+  if (status === 'yanked') return [...changes, { kind: 'withdraw', releaseId: release.id }];
+  const live = { ...toRelease(release), embeddedPubkey: embeddedPubkey ?? release.embedded_pubkey };
+  const artifacts = await listCompleteFiles(transaction, release.id);
+  return [...changes, { kind: 'go_live', release: live, artifacts }];
 }
 
 async function recordEmbeddedKey(
   transaction: Queries,
-  { app_id, precedence }: ReleasesTable,
+  { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
   embedded_pubkey: string,
 ): Promise<void> {
   await transaction

@@ -60,16 +60,66 @@ export interface NewRelease {
   readonly embeddedPubkey?: string | null;
   readonly requires?: string | null;
   readonly allowStranding?: boolean;
+  /** Whether a version that was live and deleted may have builds that carry another key. */
+  readonly allowVersionReuse?: boolean;
 }
 
-/** @returns the release, or `version_taken` when the app has a version of equal precedence */
+/**
+ * A version that was live and deleted has the same bytes again, so its builds carry the same key: it is taken over where
+ * the new release does not say it.
+ * @returns the release; `version_taken` when the app has a version of equal precedence, `other_key` when it had one with
+ *   builds that carry another key
+ */
 export async function createRelease(
+  db: Kysely<Schema>,
+  release: NewRelease,
+  now: Date,
+): Promise<Release | 'version_taken' | 'other_key'> {
+  return transact(db, async (transaction) => {
+    const { embeddedPubkey: given = null, allowVersionReuse = false } = release;
+    const recorded = allowVersionReuse ? null : await recordedKey(transaction, release);
+    const row = toRow({ ...release, embeddedPubkey: given ?? recorded }, now);
+    if (await isTaken(transaction, row)) return 'version_taken';
+    if (recorded !== null && row.embedded_pubkey !== recorded) return 'other_key';
+    await transaction.insertInto('releases').values(row).execute();
+    return toRelease(row);
+  });
+}
+
+/** The key that the builds of a version carry which was live, if it is known. */
+async function recordedKey(
   db: Queries,
+  { appId, version }: Pick<NewRelease, 'appId' | 'version'>,
+): Promise<string | null> {
+  const row = await db
+    .selectFrom('published_bytes')
+    .select('embedded_pubkey')
+    .where('app_id', '=', appId)
+    .where('precedence', '=', precedenceOf(version))
+    .where('embedded_pubkey', 'is not', null)
+    .executeTakeFirst();
+  return row?.embedded_pubkey ?? null;
+}
+
+async function isTaken(
+  db: Queries,
+  { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('releases')
+    .select('id')
+    .where('app_id', '=', app_id)
+    .where('precedence', '=', precedence)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+function toRow(
   { draft = false, expect = null, channel = STABLE, ...release }: NewRelease,
   now: Date,
-): Promise<Release | 'version_taken'> {
+): ReleasesTable {
   const { appId, version, notes, signature } = release;
-  const row: ReleasesTable = {
+  return {
     id: randomUUID(),
     app_id: appId,
     version,
@@ -86,12 +136,6 @@ export async function createRelease(
     pub_date: now.getTime(),
     created_at: now.getTime(),
   };
-  const { numInsertedOrUpdatedRows } = await db
-    .insertInto('releases')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['app_id', 'precedence']).doNothing())
-    .executeTakeFirstOrThrow();
-  return numInsertedOrUpdatedRows === 0n ? 'version_taken' : toRelease(row);
 }
 
 export async function findRelease(

@@ -142,7 +142,8 @@ class Execution {
     const embedded_pubkey = missingKey(release, request, server);
     // Files of a live release are offered at once, under what the release allows itself.
     const isOffered = visibility === 'at_once' && artifacts.some(({ action }) => action === 'upload');
-    const isAllowed = isOffered && request.allowStranding && supports(server, 'key-routing');
+    const mayStrand = request.allowStranding && supports(server, 'key-routing');
+    const isAllowed = mayStrand && (isOffered || embedded_pubkey !== undefined);
     if (embedded_pubkey === undefined && !isAllowed) return;
     const change = {
       ...(embedded_pubkey !== undefined && { embedded_pubkey }),

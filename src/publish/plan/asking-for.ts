@@ -16,7 +16,7 @@ import { liveBefore } from './previous-release.ts';
 export function askingFor(
   release: RoutedReleaseFields,
   files: readonly PublishedFile[],
-  server: Pick<ServerState, 'extensions' | 'releases'>,
+  server: Pick<ServerState, 'extensions' | 'releases' | 'deleted'>,
 ): AskingVersions {
   const { version } = release;
   if (!supports(server, 'key-routing')) return askAlwaysAs(liveBefore(server.releases, release)?.version);
@@ -24,5 +24,6 @@ export function askingFor(
   const listed = findRelease(server.releases, version);
   const signed = files.map(({ servedSignature: signature, ...file }) => ({ ...file, signature }));
   const all = mergedFiles(signed, listed === undefined ? [] : signedFilesOf(listed));
-  return askingVersions(withRelease(appFilesOf(others), release, all), release);
+  const before = appFilesOf({ releases: others, deleted: server.deleted });
+  return askingVersions(withRelease(before, release, all), release);
 }

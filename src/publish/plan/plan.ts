@@ -10,6 +10,7 @@ import { mergedFiles, type RoutedReleaseFields, signedFilesOf } from '../server-
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { chooseSlug } from './choose-slug.ts';
+import { deletedKeyIssues, deletedKeyOf } from './deleted-key.ts';
 import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
 import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
@@ -90,7 +91,7 @@ export function plan(
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
     ...notesSizeIssues(existing === undefined ? body : { notes: newNotes }, request, server),
-    ...(existing ? [] : bodyIssues(body, server)),
+    ...(existing ? [] : [...bodyIssues(body, server), ...deletedKeyIssues(request, server)]),
     ...scopeIssues({ slug: newSlug !== undefined, release: writesRelease }, server),
     ...signatureIssues(artifacts, server),
     ...issuesOf(visibility),
@@ -146,7 +147,11 @@ function keyIssues(
   const inDraft = existing?.status === 'draft' ? signedFilesOf(existing) : [];
   const files = mergedFiles(uploads, inDraft);
   if (files.length === 0) return [];
-  return strandingIssues({ ...routedFields(request, existing), files }, server);
+  const fields = routedFields(
+    request,
+    existing ?? { embedded_pubkey: deletedKeyOf(request, server) ?? null },
+  );
+  return strandingIssues({ ...fields, files }, server);
 }
 
 /** Otherwise the signatures do not verify, which says it all. */
@@ -158,7 +163,7 @@ function isSignedAsGiven({ publicKey }: ReleaseRequest, artifacts: readonly Loca
 /** What decides who is offered the release. */
 export function routedFields(
   { version, channel = STABLE, embeddedKey, requires }: ReleaseRequest,
-  existing: ReleaseResponse | undefined,
+  existing: Pick<ReleaseResponse, 'requires' | 'embedded_pubkey'> | undefined,
 ): RoutedReleaseFields {
   return {
     version,

@@ -42,10 +42,15 @@ function unexpectedKey(request: ReleaseRequest, signing: string, server: ServerS
   const before = server.releases.filter(
     ({ status, version }) => status !== 'draft' && precedenceOf(version) !== precedenceOf(request.version),
   );
-  if (before.length === 0) return [firstCarriesOther(request.version, signing, carried)];
+  const { deleted = [] } = server;
+  if (before.length + deleted.length === 0) return [firstCarriesOther(request.version, signing, carried)];
   const known = new Set([
     ...(server.acceptedPubkeys ?? []).map(publicKeyIdOf),
     ...before.flatMap((release) => [publicKeyIdOf(release.embedded_pubkey ?? ''), ...keyIdsOf(release)]),
+    ...deleted.flatMap((file) => [
+      publicKeyIdOf(file.embedded_pubkey ?? ''),
+      file.signing_key_id ?? undefined,
+    ]),
   ]);
   return known.has(signing) ? [] : [unknownKey(request, { signing, carried }, before)];
 }

@@ -1,4 +1,5 @@
 import type { Issue } from '../../issue.ts';
+import { STABLE } from '../../protocol/channel.ts';
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import {
   type AppFiles,
@@ -7,7 +8,7 @@ import {
   strandedVersions,
 } from '../../protocol/routing/stranded-versions.ts';
 import { embeddedKeys } from '../../protocol/routing/update-steps.ts';
-import { precedenceOf } from '../../protocol/version.ts';
+import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import {
   appFilesOf,
   type RoutedReleaseFields,
@@ -32,7 +33,7 @@ const ANYWAY = 'pass --allow-stranding to leave them behind';
  */
 export function strandingIssues(going: GoingLive, server: ServerState): Issue[] {
   if (!supports(server, 'key-routing')) return keyChangeIssues(going, server);
-  const before = appFilesOf(server.releases);
+  const before = appFilesOf(server);
   const after = withRelease(before, going, going.files);
   const strandings = strandedVersions(before, after);
   if (strandings.length > 0) return [wouldStrand(going, strandings, after)];
@@ -77,15 +78,14 @@ function adviceOn({
  */
 function keyChangeIssues(going: GoingLive, server: ServerState): Issue[] {
   const { version, files } = going;
-  const withKeys = server.releases.filter((release) => keyIdsOf(release).size > 0);
-  const live = highestLive(withKeys, going);
-  if (live === undefined) return [];
-  const known = keyIdsOf(live);
+  const previous = previousKeys(going, server);
+  if (previous === undefined) return [];
+  const { version: last, known } = previous;
   const ids = files.map(({ signature }) => signingKeyIdOf(signature));
   const changed = [...new Set(ids.filter((id) => id !== undefined && !known.has(id)))].join(', ');
   if (changed === '') return [];
   const before = [...known].join(', ');
-  const signed = `signed with key ${changed}, but ${live.version} was signed with ${before}`;
+  const signed = `signed with key ${changed}, but ${last} was signed with ${before}`;
   const stranded = `apps that carry ${before} would have no way to ${version}`;
   if (supports(server, 'key-routing')) {
     const carries = `first publish a release that is signed with ${before} and carries ${changed} (\`--embedded-pubkey\` says so where it is not read from a project)`;
@@ -98,6 +98,31 @@ function keyChangeIssues(going: GoingLive, server: ServerState): Issue[] {
     `Sign it with ${before}, wait until all apps carry ${changed} and pass --allow-stranding, or use a server with ` +
     'the extension key-routing, which leads each app over the release that hands over.';
   return [issue(message, hint)];
+}
+
+interface PreviousKeys {
+  readonly version: string;
+  /** The ids of the keys that it is signed with. */
+  readonly known: ReadonlySet<string>;
+}
+
+/** Of the highest live release; where none is live, of the highest version that apps may still be on. */
+function previousKeys(going: GoingLive, server: ServerState): PreviousKeys | undefined {
+  const { version, channel = STABLE } = going;
+  const withKeys = server.releases.filter((release) => keyIdsOf(release).size > 0);
+  const live = highestLive(withKeys, going);
+  if (live !== undefined) return { version: live.version, known: keyIdsOf(live) };
+  const withdrawn = appFilesOf(server).known.filter(
+    (file) =>
+      file.signingKeyId !== undefined &&
+      [STABLE, channel].includes(file.channel) &&
+      precedenceOf(file.version) !== precedenceOf(version),
+  );
+  const [highest] = withdrawn.toSorted((a, b) => compareVersions(b.version, a.version));
+  if (highest === undefined) return undefined;
+  const same = withdrawn.filter((file) => precedenceOf(file.version) === precedenceOf(highest.version));
+  const ids = same.map(({ signingKeyId }) => signingKeyId).filter((id) => id !== undefined);
+  return { version: highest.version, known: new Set(ids) };
 }
 
 function issue(message: string, hint: string): Issue {

@@ -1,10 +1,10 @@
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import type { DeletedFileResponse, ReleaseResponse } from '../../protocol/messages.ts';
 import { publicKeyIdOf, signingKeyIdOf } from '../../protocol/minisign.ts';
 import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
-import type { AppFiles } from '../../protocol/routing/stranded-versions.ts';
+import type { AppFiles, KnownFile } from '../../protocol/routing/stranded-versions.ts';
 import { isVersion } from '../../protocol/version.ts';
-import { listedName } from './server-state.ts';
+import { listedName, type ServerState } from './server-state.ts';
 
 /** A file that is offered once its release is live. */
 export interface SignedFile extends Platform {
@@ -19,15 +19,31 @@ export interface RoutedReleaseFields {
   readonly embedded_pubkey?: string | null | undefined;
 }
 
-/** Extension `key-routing`: what decides the offers of an app, from its listed releases. Pure. */
-export function appFilesOf(releases: readonly ReleaseResponse[]): AppFiles {
-  const none: AppFiles = { live: [], known: [] };
+/** Extension `key-routing`: what decides the offers of an app, from its releases and what it had before. Pure. */
+export function appFilesOf({ releases, deleted = [] }: Pick<ServerState, 'releases' | 'deleted'>): AppFiles {
+  const before: AppFiles = { live: [], known: deleted.flatMap(toKnownFile) };
   return releases.reduce((files, release) => {
     const { status = 'published', version } = release;
     if (status === 'draft' || !isVersion(version)) return files;
     const added = withRelease(files, release, signedFilesOf(release));
     return status === 'published' ? added : { live: files.live, known: added.known };
-  }, none);
+  }, before);
+}
+
+/** Empty where this version does not know the platform. */
+function toKnownFile(file: DeletedFileResponse): KnownFile[] {
+  const { version, channel = STABLE, signing_key_id, embedded_pubkey } = file;
+  const platform = parsePlatform(listedName(file));
+  if (platform === undefined || !isVersion(version)) return [];
+  return [
+    {
+      ...platform,
+      version,
+      channel,
+      signingKeyId: signing_key_id ?? undefined,
+      embeddedKeyId: publicKeyIdOf(embedded_pubkey ?? ''),
+    },
+  ];
 }
 
 /** The same, once a release with these files is live too. Pure. */

@@ -3,6 +3,7 @@ import type { Extension } from '../../protocol/extensions.ts';
 import type {
   AppResponse,
   ArtifactResponse,
+  DeletedFileResponse,
   ReleaseResponse,
   ServerLimits,
 } from '../../protocol/messages.ts';
@@ -38,6 +39,8 @@ export interface ServerState extends Capabilities {
   /** The public keys that its files may be signed with; undefined where the server accepts any. */
   readonly acceptedPubkeys?: readonly string[] | undefined;
   readonly releases: readonly ReleaseResponse[];
+  /** Files that were live and are listed no more, where the server says it: apps may still be on their versions. */
+  readonly deleted?: readonly DeletedFileResponse[] | undefined;
   /** What the token may do, where the server says it. */
   readonly scopes?: readonly string[] | undefined;
   /** The SHA-256 that the version once had for a platform, by its name: it can have no other. */
@@ -89,8 +92,8 @@ export async function readServerState(
 ): Promise<ServerState> {
   const { client, retry, appId } = publisher;
   const { extensions, limits, publicUrl } = request;
-  const include = request.releases === undefined ? 'releases' : undefined;
-  const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, include)) : undefined;
+  // Also where the releases are known: the deleted ones come along with them.
+  const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, 'releases')) : undefined;
   const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
   const registered = app?.slug;
   const acceptedPubkeys = app?.accepted_pubkeys ?? (app?.pubkey ? [app.pubkey] : undefined);
@@ -101,6 +104,7 @@ export async function readServerState(
     publicUrl,
     ...known,
     releases,
+    deleted: app?.deleted,
     onceLive: onceLive(app, request.version),
   };
   const release = findRelease(releases, request.version);
@@ -118,7 +122,9 @@ export async function readServerState(
 function onceLive(app: AppResponse | undefined, version: string): Map<string, string> | undefined {
   if (app?.deleted === undefined) return undefined;
   const files = app.deleted.filter((file) => file.version === precedenceOf(version));
-  return new Map(files.map((file) => [listedName(file), file.sha256]));
+  return new Map(
+    files.flatMap((file) => (file.sha256 === undefined ? [] : [[listedName(file), file.sha256]])),
+  );
 }
 
 /** The artifacts of a release on a server that does not list them, found by downloading them; by platform name. */

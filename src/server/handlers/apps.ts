@@ -31,7 +31,10 @@ export function registerApps(app: FastifyInstance, services: Services): void {
       };
       if (query.include === undefined) return app;
       const releases = await listedReleases(services, id);
-      const deleted = services.allowVersionReuse ? [] : await deletedFiles(database.queries, id);
+      const deleted = (await deletedFiles(database.queries, id)).map(({ sha256, ...file }) => ({
+        ...file,
+        ...(!services.allowVersionReuse && { sha256 }),
+      }));
       return { ...app, releases, deleted };
     },
   });

@@ -72,16 +72,22 @@ export function registerReleases(
 }
 
 /** api.md, "Create a Release". */
-function registerCreate(app: FastifyInstance, { database, clock }: Services): void {
+function registerCreate(app: FastifyInstance, { database, clock, allowVersionReuse }: Services): void {
   registerRoute(app, 'createRelease', {
     body: CreateReleaseRequest,
     handle: async ({ params, body }, reply) => {
-      const release = toNewRelease(params.app_id, body);
+      const release = { ...toNewRelease(params.app_id, body), allowVersionReuse };
       const { version } = release;
       const created = await createRelease(database.queries, release, clock());
       if (created === 'version_taken') {
         throw new Problem('version_taken', `The app already has a release of version ${version}.`, [
           { field: 'version', message: 'is taken' },
+        ]);
+      }
+      if (created === 'other_key') {
+        const message = 'must be the key of its builds before it was deleted';
+        throw new Problem('immutable', `The builds of ${version}, which was live, carry another key.`, [
+          { field: 'embedded_pubkey', message },
         ]);
       }
       const isDocumented = EXTENSION_FIELDS.every((field) => body[field] === undefined);
@@ -133,7 +139,8 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
       const { notes, status, embedded_pubkey, allow_stranding: allowStranding } = body;
       const embeddedPubkey = readEmbeddedKey(embedded_pubkey ?? null) ?? undefined;
       const onlyIfEmpty = body.only_if_empty;
-      const change = { notes, onlyIfEmpty, status, embeddedPubkey, allowStranding };
+      const replaceEmbedded = body.replace_embedded_pubkey;
+      const change = { notes, onlyIfEmpty, status, embeddedPubkey, replaceEmbedded, allowStranding };
       const outcome = await updateRelease(services.database.queries, key, change);
       if (outcome.kind === 'not_found') throw noSuchRelease();
       if (outcome.kind === 'would_strand') throw wouldStrand(outcome.strandings);
@@ -141,7 +148,10 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
         throw new Problem('not_published', 'The release is a draft: publish or delete it.');
       }
       if (outcome.kind === 'other_key') {
-        throw new Problem('immutable', 'The key that its build carries is known, and is another one.');
+        throw new Problem(
+          'immutable',
+          'The key that its build carries is known, and is another one; replace_embedded_pubkey corrects it.',
+        );
       }
       return toExtendedResponse(await requireRelease(services, key));
     },

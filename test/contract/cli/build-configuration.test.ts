@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { formatPublicKey } from '../../../src/protocol/minisign.ts';
+import { formatPublicKey, publicKeyIdOf } from '../../../src/protocol/minisign.ts';
 import { runJsonInProcess } from '../../support/process/in-process.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { openTestServer, type TestServer } from '../../support/server/server.ts';
@@ -230,5 +230,47 @@ describe("field 5: a key in the project's configuration that the app could not r
       expect(document.error.message).toMatch(/plugins\.updater\.pubkey in .*tauri\.conf\.json/);
       expect(document.error.hint).toContain(key.publicKey);
     }
+  });
+});
+
+describe('field 1: the keys of the systems of one release', () => {
+  async function builtForBoth(pubkey: string): Promise<string> {
+    const project = await built({ productName: 'Cap', ...updater(key.publicKey, 'cap') });
+    const sign = (file: string) => signInProcess(key, file, '1.2.0');
+    await layOutBuild(project, 'windows', { product: 'Cap', version: '1.2.0', sign });
+    await overlay(project, 'tauri.windows.conf.json', { plugins: { updater: { pubkey } } });
+    return project;
+  }
+
+  test('are refused where an overlay sets another one, naming both and their files', async () => {
+    const project = await builtForBoth(developmentKey.publicKey);
+    const { code, document } = await publish(project);
+    expect(code).toBe(2);
+    for (const part of [
+      publicKeyIdOf(key.publicKey),
+      publicKeyIdOf(developmentKey.publicKey),
+      'tauri.conf.json',
+      'tauri.windows.conf.json',
+    ])
+      expect(document.error.message).toContain(part);
+    const named = await publish(project, ['--embedded-pubkey', key.publicKey]);
+    expect(named).toMatchObject({ code: 0, document: { status: 'published' } });
+  });
+
+  test('may be written in each overlay if they are the same', async () => {
+    expect(await publish(await builtForBoth(key.publicKey))).toMatchObject({ code: 0 });
+  });
+
+  test('are not those of systems without files', async () => {
+    const project = await built({ productName: 'Cap', ...updater(key.publicKey, 'cap') });
+    const pubkey = developmentKey.publicKey;
+    await overlay(project, 'tauri.windows.conf.json', { plugins: { updater: { pubkey } } });
+    expect(await publish(project)).toMatchObject({ code: 0 });
+  });
+
+  test('are each one that its app can read', async () => {
+    const { code, document } = await publish(await builtForBoth('no key'));
+    expect(code).toBe(2);
+    expect(document.error.message).toContain('tauri.windows.conf.json');
   });
 });

@@ -168,11 +168,18 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'save it as UTF-8',
   ],
   [
-    'no new notes',
+    'nothing to change',
     ['releases', 'edit', '1.2.0', ...REMOTE],
     2,
-    'no notes given',
-    'pass --notes or --notes-file',
+    'nothing to change',
+    'pass --notes, --notes-file or --embedded-pubkey',
+  ],
+  [
+    'a key to record that is none',
+    ['releases', 'edit', '1.2.0', '--embedded-pubkey', 'abc', ...REMOTE],
+    2,
+    '--embedded-pubkey',
+    'minisign',
   ],
   [
     'empty new notes',

@@ -88,7 +88,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
           { ...draft, expect: ['linux-x86_64', 'darwin-aarch64'] },
           NOW,
         );
-        if (release === 'version_taken') throw new Error(release);
+        if (typeof release === 'string') throw new Error(release);
         const uploads = [await store.grant(release.id, LINUX), await store.grant(release.id, MAC)];
         const outcomes = await Promise.all(uploads.map((id, i) => store.on(queriesOf(i)).complete(id)));
         expect(outcomes.toSorted(), 'one of them reports it').toEqual(['completed', 'went_live']);
@@ -128,7 +128,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const version = `1.0.${round}`;
         const draft = { appId, version, notes: null, signature: 's', draft: true };
         const release = await createRelease(db, draft, NOW);
-        if (release === 'version_taken') throw new Error(release);
+        if (typeof release === 'string') throw new Error(release);
         await store.publish(release.id, MAC);
         const uploadId = await store.grant(release.id, LINUX);
         const required = [{ ...MAC, sha256: SHA_A }];
@@ -148,7 +148,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const version = `1.0.${round}`;
         const draft = { appId, version, notes: null, signature: 's', draft: true };
         const release = await createRelease(db, draft, NOW);
-        if (release === 'version_taken') throw new Error(release);
+        if (typeof release === 'string') throw new Error(release);
         const first = await store.grant(release.id, LINUX, { run: { job: 'build', attempt: 1 } });
         const second = await store.grant(release.id, LINUX, { run: { job: 'build', attempt: 2 } });
         expect(await store.complete(first, SHA_A)).toBe('completed');

@@ -185,7 +185,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
           expect(await create(version)).toBe('version_taken');
         expect(await create('1.0.0-rc.1')).not.toBe('version_taken');
         expect(await create('1.0.0', otherId)).not.toBe('version_taken');
-        if (first === 'version_taken') throw new Error(first);
+        if (typeof first === 'string') throw new Error(first);
         expect(await findRelease(db, { appId, releaseId: first.id })).toEqual(first);
         expect(await findRelease(db, { appId: otherId, releaseId: first.id })).toBeUndefined();
       });

@@ -59,7 +59,7 @@ export class Publisher {
 
   /** A call under `/apps/{app_id}`, with the app's token. */
   send(
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
     path: string,
     options: SendOptions = {},
   ): Promise<LightMyRequestResponse> {

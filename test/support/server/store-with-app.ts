@@ -46,7 +46,7 @@ export class StoreWithApp {
       { appId, version, notes: 'n', signature: 'of release' },
       NOW,
     );
-    if (created === 'version_taken') throw new Error(`${version} is taken`);
+    if (typeof created === 'string') throw new Error(`${version} is taken`);
     return created.id;
   }
 

@@ -35,6 +35,7 @@ const SECTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   UploadResponse: [headingOf('upload')],
   CompleteUploadResponse: [headingOf('completeUpload')],
   AppResponse: [headingOf('getApp'), 'Releases'],
+  DeletedFileResponse: [headingOf('getApp')],
   CapabilitiesResponse: [headingOf('capabilities')],
   UpdateResponse: [headingOf('check')],
 };

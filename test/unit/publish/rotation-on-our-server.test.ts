@@ -84,6 +84,49 @@ describe('field 1: on our server', () => {
     expect(outcome).toMatchObject({ status: 'published', artifacts: [{ verified: true }] });
   });
 
+  test('field 1: versions that were deleted count, as apps may still be on them', async () => {
+    const world = await startWorld();
+    await world.publishVersion('1.0.0', FIRST);
+    await world.publishVersion('1.1.0', FIRST);
+    const { client, appId } = world.connect().publisher;
+    for (const { id } of await world.releases())
+      await client.deleteRelease(appId, id, { allowStranding: true });
+    const refused = await world.publishVersion('2.0.0', SECOND, { publicKey: K2.pair.publicKey });
+    expect(refused).toMatchObject({ issueIds: ['release.would_strand'] });
+    expect(await world.releases()).toEqual([]);
+    expect(await world.publishVersion('2.0.0', BRIDGE)).toMatchObject({ status: 'published' });
+    expect(await world.publishVersion('2.1.0', SECOND)).toMatchObject({
+      status: 'published',
+      artifacts: [{ verified: true }],
+    });
+  });
+
+  test('field 1: a version that was deleted is not published with another key in its build', async () => {
+    const world = await startWorld();
+    await world.publishVersion('1.0.0', FIRST);
+    const file = await signedArtifact(K, '1.1.0', LINUX);
+    const again = (key: TestKey) =>
+      world.publishVersion('1.1.0', BRIDGE, { artifacts: [file], embeddedKey: key.pair.publicKey });
+    expect(await again(K2)).toMatchObject({ status: 'published' });
+    const { client, appId } = world.connect().publisher;
+    const [bridge] = await world.releases();
+    await client.deleteRelease(appId, bridge?.id ?? '');
+    expect(await again(K)).toMatchObject({ code: 'conflict', issueIds: ['release.other_keys'] });
+    expect(await world.releases()).toHaveLength(1);
+    expect(await again(K2)).toMatchObject({ status: 'published', artifacts: [{ verified: true }] });
+  });
+
+  test('field 1: a draft over a version that was deleted is not finished if it leaves its apps behind', async () => {
+    const world = await startWorld();
+    await world.publishVersion('1.0.0', FIRST);
+    const { client, appId } = world.connect().publisher;
+    await world.publishVersion('2.0.0', SECOND, { draft: true, publicKey: K2.pair.publicKey });
+    for (const { id, version } of await world.releases())
+      if (version === '1.0.0') await client.deleteRelease(appId, id);
+    const finish = finishRelease(world.connect().publisher, { release: '2.0.0', concurrency: 1 });
+    await expect(finish).rejects.toMatchObject({ issueIds: ['release.would_strand'] });
+  });
+
   test('a draft that was created without keys gets them', async () => {
     const { publishVersion, connect, releases } = await startWorld();
     await publishVersion('1.0.0', FIRST);

@@ -221,6 +221,48 @@ describe('field 1: a release is refused that apps could not get to', () => {
   });
 });
 
+describe('field 1: a version that was deleted', () => {
+  const deletedOf = (signed: TestKey, carries?: TestKey) => ({
+    deleted: [
+      {
+        version: '1.0.0',
+        target: 'linux',
+        arch: 'x86_64',
+        channel: 'stable',
+        signing_key_id: signed.id,
+        embedded_pubkey: carries?.text ?? null,
+      },
+    ],
+  });
+
+  test.each<[string, Partial<ServerState>, Publishing]>([
+    ['carries another key', deletedOf(K, K), { signed: K2, carries: K2 }],
+    ['was signed with another key', deletedOf(K), { signed: K2 }],
+    [
+      'was signed with another key than this one, which says what it carries',
+      deletedOf(K),
+      { signed: K2, carries: K2 },
+    ],
+  ])('is not left behind: it %s', (_, server, publishing) => {
+    const request = { publicKey: K2.pair.publicKey };
+    expect(issues([], { ...publishing, server, request })).toMatchObject([
+      { id: 'release.would_strand', message: expect.stringMatching(/1\.0\.0/) },
+    ]);
+    expect(issues([], { ...publishing, server, request: { ...request, allowStranding: true } })).toEqual([]);
+  });
+
+  test('is led over a bridge, which is not the first release then', () => {
+    expect(issues([], { signed: K, carries: K2, server: deletedOf(K, K) })).toEqual([]);
+    expect(idsOf([], { signed: K, carries: K2 })).toEqual(['release.carries_other_key']);
+  });
+
+  test('is not missed in another channel', () => {
+    const [file] = deletedOf(K).deleted;
+    const server = { deleted: file === undefined ? [] : [{ ...file, channel: 'beta' }] };
+    expect(issues([], { signed: K2, server })).toEqual([]);
+  });
+});
+
 describe('field 1: a server that offers only the highest release', () => {
   const servers: [string, Partial<ServerState>][] = [
     ['a base server', BASE],

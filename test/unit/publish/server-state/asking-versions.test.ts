@@ -12,7 +12,7 @@ const SECOND = listedRelease('1.2.0', { signed: K2, carries: K2 });
 const YANKED = { ...BRIDGE, status: 'yanked' };
 
 function asking(releases: readonly ReleaseResponse[], version: string, platform = LINUX, channel = 'stable') {
-  const asked = askingVersions(appFilesOf(releases), { version, channel })(platform);
+  const asked = askingVersions(appFilesOf({ releases }), { version, channel })(platform);
   return asked.kind === 'version' ? asked.version : asked.kind;
 }
 

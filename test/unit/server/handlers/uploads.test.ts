@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { isComplete } from '../../../../src/database/queries/artifacts.ts';
+import { formatPublicKey } from '../../../../src/protocol/minisign.ts';
+import { generateSigningKeyPair } from '../../../../src/protocol/minisign-signer.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from '../../../support/publish/publisher.ts';
 import type { TestServer } from '../../../support/server/server.ts';
@@ -126,3 +128,20 @@ test('a version that was live can be published again with other bytes if version
   await app.publish('1.0.0', Buffer.from('other'));
   expect(await app.fetchOffer()).toEqual(Buffer.from('other'));
 });
+
+test.each([
+  [true, 201],
+  [false, 409],
+])(
+  'field 1: with version reuse %s, a deleted version with another key in its build gets %i',
+  async (allowVersionReuse, status) => {
+    const app = await Publisher.on(await startServer({ allowVersionReuse }));
+    const [was, is] = [generateSigningKeyPair(), generateSigningKeyPair()];
+    const releaseId = await app.publish('1.0.0', Buffer.from('first'));
+    const change = { body: { embedded_pubkey: formatPublicKey(was.publicKey) } };
+    expect((await app.send('PATCH', `/releases/${releaseId}`, change)).statusCode).toBe(200);
+    await app.delete(releaseId);
+    const body = { version: '1.0.0', embedded_pubkey: formatPublicKey(is.publicKey) };
+    expect((await app.send('POST', '/releases', { body })).statusCode).toBe(status);
+  },
+);

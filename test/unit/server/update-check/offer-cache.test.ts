@@ -56,7 +56,7 @@ const asking = (currentVersion: string, platform: Platform = LINUX) => ({
 async function publish(database: Database, appId: string, version: string): Promise<string> {
   const db = database.queries;
   const release = await createRelease(db, { appId, version, notes: null, signature: 's' }, NOW);
-  if (release === 'version_taken') throw new Error(`${version} is taken`);
+  if (typeof release === 'string') throw new Error(`${version} is taken`);
   const pending = {
     releaseId: release.id,
     ...LINUX,

@@ -125,7 +125,7 @@ class World {
       },
       NOW,
     );
-    if (created === 'version_taken') throw new Error(created);
+    if (typeof created === 'string') throw new Error(created);
     for (const platform of build.platforms) {
       const upload = await this.#store.grant(created.id, platform, {
         signature: signatureOf(build.signedWith),
