@@ -15,8 +15,9 @@ import type { NextHop } from './next-hop/check-next-hop.ts';
 import { confirmNextHop } from './next-hop/next-hop-issues.ts';
 import { askingFor } from './plan/asking-for.ts';
 import { chooseSlug } from './plan/choose-slug.ts';
-import { type Plan, plan, requestIssues, routedFields } from './plan/plan.ts';
+import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
+import { plannedRouting } from './plan/routing.ts';
 import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
@@ -86,7 +87,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   if (request.dryRun) {
     const { artifacts, release } = decision.plan;
     const existing = release.kind === 'existing' ? release.existing : undefined;
-    const askAs = askingFor(routedFields(request, existing), artifacts, server);
+    const askAs = askingFor(plannedRouting(request, existing), artifacts, server);
     const preview = { ...request, appId: publisher.appId, askAs };
     const notes = notesAfter(decision.plan);
     return {
