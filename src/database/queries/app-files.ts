@@ -28,6 +28,12 @@ export type OfferChange =
     }
   | { readonly kind: 'withdraw'; readonly releaseId: string };
 
+/** What versions would have no way to the highest release, so nothing was changed. */
+export interface WouldStrand {
+  readonly kind: 'would_strand';
+  readonly strandings: readonly Stranding[];
+}
+
 /** Every version that was ever live, without repetition. */
 export async function knownVersions(db: Queries, appId: string): Promise<ChannelVersion[]> {
   const rows = await db
@@ -89,7 +95,7 @@ function withRelease(
 ): AppFiles {
   const { version, channel } = release;
   const requires = release.requires ?? undefined;
-  const embeddedKeyId = publicKeyIdOf(release.embeddedPubkey ?? '');
+  const embeddedKeyId = publicKeyIdOf(release.embeddedPubkey);
   const files = artifacts.map(({ signingKeyId, ...platform }) => ({
     ...platform,
     version,
@@ -122,6 +128,6 @@ function toChannelVersion({
     version: precedence,
     channel,
     signingKeyId: signing_key_id ?? undefined,
-    embeddedKeyId: publicKeyIdOf(embedded_pubkey ?? ''),
+    embeddedKeyId: publicKeyIdOf(embedded_pubkey),
   };
 }

@@ -4,9 +4,11 @@ import { compareVersions, precedenceOf } from '../version.ts';
 import {
   askedNames,
   type ChannelVersion,
+  distinctVersions,
   type RoutedFile,
   type RoutedPlatforms,
   routePlatforms,
+  stepsIn,
 } from './route-platforms.ts';
 import { type RoutedRelease, sortedVersions, stepFor, type UpdateStep } from './update-steps.ts';
 
@@ -38,7 +40,7 @@ export function strandedVersions(before: AppFiles, after: AppFiles): Stranding[]
   const strandings = [...channels].flatMap((channel) =>
     [...names].flatMap((name) => {
       const place = { channel, name };
-      return strandedOn({ ...viewOf(before, routedBefore, place) }, viewOf(after, routedAfter, place), name);
+      return strandedOn(viewOf(before, routedBefore, place), viewOf(after, routedAfter, place), name);
     }),
   );
   return distinct(strandings);
@@ -76,16 +78,13 @@ function route({ live, known }: AppFiles): RoutedPlatforms<RoutedFile> {
   return routePlatforms(live, distinctVersions(known));
 }
 
-function distinctVersions(known: readonly ChannelVersion[]): ChannelVersion[] {
-  return [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
-}
-
 function viewOf(
   { live, known }: AppFiles,
   routed: RoutedPlatforms<RoutedFile>,
-  { channel, name }: { readonly channel: string; readonly name: string },
+  place: { readonly channel: string; readonly name: string },
 ): View {
-  const steps = (routed.get(channel) ?? routed.get(STABLE))?.get(name) ?? [];
+  const { channel, name } = place;
+  const steps = stepsIn(routed, place) ?? [];
   const versionsOf = (files: readonly (RoutedFile | KnownFile)[]) => {
     const here = files.filter(
       (file) => [STABLE, channel].includes(file.channel) && askedNames(file).includes(name),
