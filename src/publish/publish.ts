@@ -10,7 +10,6 @@ import { type FoundFiles, type Inspection, inspectArtifacts } from './inspect/in
 import type { ArtifactInput, LocalArtifact, ProjectApp } from './inspect/local-artifact.ts';
 import { inspectAndAsk } from './inspect-and-ask.ts';
 import { knownKeys } from './known-keys.ts';
-import { reportLeftOut } from './left-out.ts';
 import type { NextHop } from './next-hop/check-next-hop.ts';
 import { confirmNextHop } from './next-hop/next-hop-issues.ts';
 import { askingFor } from './plan/asking-for.ts';
@@ -21,6 +20,7 @@ import { plannedRouting } from './plan/routing.ts';
 import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
+import { reportLeftOut } from './report-left-out.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
 import { readCapabilities, readServerState, type ServerState } from './server-state/server-state.ts';
 import { verifyRelease } from './verify/verify-release.ts';
