@@ -52,15 +52,19 @@ export function formatKeyId(keyId: Buffer): string {
   return Buffer.from(keyId).reverse().toString('hex').toUpperCase();
 }
 
+/** A key's id, and where it was read. */
+export function describeKey({ keyId, source }: PublicKey): string {
+  return source === undefined ? formatKeyId(keyId) : `${formatKeyId(keyId)} (${source})`;
+}
+
 /** The id of the key that made a signature, as minisign prints it; undefined for any signature but minisign's. */
-export function signingKeyIdOf(signature: string): string | undefined {
-  const parsed = parseSignature(signature);
+export function signingKeyIdOf(signature: string | null | undefined): string | undefined {
+  const parsed = parseSignature(signature ?? '');
   return parsed.kind === 'malformed' ? undefined : formatKeyId(parsed.keyId);
 }
 
-/** The id of a public key, as minisign prints it; undefined for any text but a key. */
-export function publicKeyIdOf(text: string): string | undefined {
-  const key = parsePublicKey(text);
+export function publicKeyIdOf(text: string | null | undefined): string | undefined {
+  const key = parsePublicKey(text ?? '');
   return key && formatKeyId(key.keyId);
 }
 
@@ -163,9 +167,8 @@ export function verifySignature(
   { publicKey, message, version }: VerifyOptions,
 ): Verification {
   if (!signature.keyId.equals(publicKey.keyId)) {
-    const [signedBy, expected] = [formatKeyId(signature.keyId), formatKeyId(publicKey.keyId)];
-    const where = publicKey.source === undefined ? '' : ` (${publicKey.source})`;
-    return { valid: false, reason: `signed with key ${signedBy}, but the public key is ${expected}${where}` };
+    const reason = `signed with key ${formatKeyId(signature.keyId)}, but the public key is ${describeKey(publicKey)}`;
+    return { valid: false, reason };
   }
   const key = ed25519Key(publicKey);
   if (!verifyEd25519(null, message, key, signature.signature)) {

@@ -1,4 +1,4 @@
-import { formatKeyId, type PublicKey, parsePublicKey, parseSignature } from '../protocol/minisign.ts';
+import { type PublicKey, parsePublicKey, parseSignature } from '../protocol/minisign.ts';
 import { PUBKEY_SETTING } from '../tauri/project/updater-key.ts';
 import type { ServerState } from './server-state/server-state.ts';
 
@@ -16,11 +16,6 @@ export interface KnownKeys {
   readonly given?: PublicKey | undefined;
   /** Where none is given: a signature is verified with the one that it names. */
   readonly others: readonly PublicKey[];
-}
-
-/** A key's id, and where it was read. */
-export function describeKey({ keyId, source }: PublicKey): string {
-  return source === undefined ? formatKeyId(keyId) : `${formatKeyId(keyId)} (${source})`;
 }
 
 /** For messages about the key that a build carries: a project can only be read as it is configured now. */

@@ -10,16 +10,17 @@ import { type FoundFiles, type Inspection, inspectArtifacts } from './inspect/in
 import type { ArtifactInput, LocalArtifact, ProjectApp } from './inspect/local-artifact.ts';
 import { inspectAndAsk } from './inspect-and-ask.ts';
 import { knownKeys } from './known-keys.ts';
-import { reportLeftOut } from './left-out.ts';
 import type { NextHop } from './next-hop/check-next-hop.ts';
 import { confirmNextHop } from './next-hop/next-hop-issues.ts';
 import { askingFor } from './plan/asking-for.ts';
 import { chooseSlug } from './plan/choose-slug.ts';
-import { type Plan, plan, requestIssues, routedFields } from './plan/plan.ts';
+import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
+import { plannedRouting } from './plan/routing.ts';
 import { checkServerCompatibility } from './plan/server-compatibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
+import { reportLeftOut } from './report-left-out.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
 import { readCapabilities, readServerState, type ServerState } from './server-state/server-state.ts';
 import { verifyRelease } from './verify/verify-release.ts';
@@ -86,7 +87,7 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
   if (request.dryRun) {
     const { artifacts, release } = decision.plan;
     const existing = release.kind === 'existing' ? release.existing : undefined;
-    const askAs = askingFor(routedFields(request, existing), artifacts, server);
+    const askAs = askingFor(plannedRouting(request, existing), artifacts, server);
     const preview = { ...request, appId: publisher.appId, askAs };
     const notes = notesAfter(decision.plan);
     return {

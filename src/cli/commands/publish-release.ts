@@ -4,8 +4,9 @@ import type { CreateReleaseRequest } from '../../protocol/messages.ts';
 import { wrapSignature } from '../../protocol/minisign.ts';
 import { ensureRelease } from '../../publish/execute/ensure-release.ts';
 import { otherRoutingIssues } from '../../publish/plan/existing-release.ts';
-import { requestIssues, routingFields } from '../../publish/plan/plan.ts';
+import { requestIssues } from '../../publish/plan/plan.ts';
 import { keptNotesWarning } from '../../publish/plan/release-notes.ts';
+import { routingOfNew } from '../../publish/plan/routing.ts';
 import type { ReleaseRequest } from '../../publish/release-request.ts';
 import type { Context } from '../context.ts';
 import { OptionErrors } from '../options/option-errors.ts';
@@ -55,7 +56,7 @@ async function routingFieldsFor(
   request: ReleaseRequest,
 ): Promise<Partial<CreateReleaseRequest>> {
   const capabilities = await retry.run(() => client.capabilities());
-  if (capabilities?.extensions.includes('key-routing')) return routingFields(request, []);
+  if (capabilities?.extensions.includes('key-routing')) return routingOfNew(request, []);
   const message = 'this server does not support --embedded-pubkey, --requires and --allow-stranding';
   throw new OtaError('preflight_refused', message, {
     hint: 'Leave them out, or use a server with the extension key-routing.',

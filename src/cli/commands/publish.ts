@@ -1,8 +1,8 @@
 import { type Issue, issuesOf } from '../../issue.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
-import { reportLeftOut } from '../../publish/left-out.ts';
 import { type PublishRequest, publish } from '../../publish/publish.ts';
+import { reportLeftOut } from '../../publish/report-left-out.ts';
 import type { ConfigLayer } from '../../tauri/project/config-value.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';

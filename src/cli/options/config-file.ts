@@ -142,7 +142,7 @@ function nearest(folder: string): string | undefined {
 
 function parse(file: string): unknown {
   try {
-    return JSON5.parse(readSmallFile(file).replace(/^\ufeff/, ''));
+    return JSON5.parse(readSmallFile(file));
   } catch (cause) {
     throw new OtaError('usage', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   }

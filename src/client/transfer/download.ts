@@ -13,11 +13,11 @@ const NOT_SERVED = [403, 404, 410];
 const MAX_BYTES = 16 * 1024 ** 3;
 /** How long a download may stall, in milliseconds. */
 const IDLE_TIMEOUT_MS = 60_000;
+/** What has to arrive in that time, in bytes: with less it might go on for days. */
+const MIN_PROGRESS = 512 * 1024;
 /** For a redirect that only the server's own machine can follow. */
 const CHECK_ADDRESSES =
   'Start the server with --public-url, and --s3-endpoint where it has a bucket, set to addresses that everyone reaches.';
-/** What has to arrive in that time, in bytes: with less it might go on for days. */
-const MIN_PROGRESS = 512 * 1024;
 
 export interface DownloadRequest {
   readonly url: URL;

@@ -2,6 +2,8 @@ import { errorCode } from '../../runtime/error-details.ts';
 
 /** Why no encrypted connection is possible, which no retry changes. */
 export interface TlsFault {
+  /** Whether a client that accepts any certificate could connect all the same. */
+  readonly isCertificate: boolean;
   /** Completes "https://updates.example.com …". */
   readonly fault: string;
   readonly hint: string;
@@ -14,11 +16,13 @@ const INCOMPLETE = `If it is from a public authority, let the server send its in
 const OWN_AUTHORITY = `If you know the authority, or it is a proxy's that inspects TLS, ${TRUST_IT}`;
 
 const untrusted = (fault: string, hint: string): TlsFault => ({
+  isCertificate: true,
   fault: `has a certificate that is not trusted: ${fault}`,
   hint,
 });
 
 const NO_TLS: TlsFault = {
+  isCertificate: false,
   fault: 'does not speak TLS at this port',
   hint: 'If it is a server without encryption, use http:// for it; else check the port.',
 };
@@ -65,16 +69,19 @@ const FAULTS: Readonly<Record<string, TlsFault>> = {
     ].map((code) => [
       code,
       {
+        isCertificate: false,
         fault: 'and this machine have no version or cipher of TLS in common',
         hint: 'Let the server offer TLS 1.2 or 1.3 with current ciphers.',
       },
     ]),
   ),
   ERR_SSL_TLSV1_UNRECOGNIZED_NAME: {
+    isCertificate: false,
     fault: 'has no certificate for this host name',
     hint: 'Check the host name, or set the server up for it.',
   },
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: {
+    isCertificate: false,
     fault: 'asks for a certificate of the client',
     hint: 'Client certificates are not supported: give CI a way to the server that needs none.',
   },
@@ -97,7 +104,7 @@ export function findTlsFault(
 }
 
 /** With the hosts that a certificate is for, where Node says them. */
-function withNames({ fault, hint }: TlsFault, { message }: Error): TlsFault {
+function withNames(known: TlsFault, { message }: Error): TlsFault {
   const names = /not in the cert's altnames: (.+)$/.exec(message)?.[1];
-  return { fault: names === undefined ? fault : `${fault} (${names})`, hint };
+  return names === undefined ? known : { ...known, fault: `${known.fault} (${names})` };
 }

@@ -24,7 +24,7 @@ export interface TransportResponse {
   readonly proxy?: string | undefined;
 }
 
-/** The seam to the network. Rejects with OtaError `network` when there is no response. */
+/** The seam to the network. Rejects as `networkError` says when there is no response. */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
 }

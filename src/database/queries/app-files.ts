@@ -33,6 +33,12 @@ export type OfferChange =
   | { readonly kind: 'withdraw'; readonly releaseId: string }
   | { readonly kind: 'other_key'; readonly version: string; readonly embeddedPubkey: string };
 
+/** What versions would have no way to the highest release, so nothing was changed. */
+export interface WouldStrand {
+  readonly kind: 'would_strand';
+  readonly strandings: readonly Stranding[];
+}
+
 /** Every version that was ever live, without repetition. */
 export async function knownVersions(db: Queries, appId: string): Promise<ChannelVersion[]> {
   const rows = await db
@@ -97,7 +103,7 @@ function withRelease(
 ): StoredAppFiles {
   const { version, channel } = release;
   const requires = release.requires ?? undefined;
-  const embeddedKeyId = publicKeyIdOf(release.embeddedPubkey ?? '');
+  const embeddedKeyId = publicKeyIdOf(release.embeddedPubkey);
   const files = artifacts.map(({ signingKeyId, ...platform }) => ({
     ...platform,
     version,
@@ -139,6 +145,6 @@ function toChannelVersion({
     version: precedence,
     channel,
     signingKeyId: signing_key_id ?? undefined,
-    embeddedKeyId: publicKeyIdOf(embedded_pubkey ?? ''),
+    embeddedKeyId: publicKeyIdOf(embedded_pubkey),
   };
 }

@@ -90,7 +90,7 @@ export async function createPendingArtifact(
         file_size: fileSize,
         sha256,
         signature,
-        signing_key_id: signingKeyIdOf(signature ?? release.signature ?? '') ?? null,
+        signing_key_id: signingKeyIdOf(signature ?? release.signature) ?? null,
         status: 'pending',
         storage_key: null,
         created_at: now.getTime(),

@@ -1,9 +1,8 @@
 import type { Kysely } from 'kysely';
 import { type Platform, platformName } from '../../protocol/platform.ts';
-import type { Stranding } from '../../protocol/routing/stranded-versions.ts';
 import type { Queries, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
-import { type LiveArtifact, type OfferChange, strandedByChange } from './app-files.ts';
+import { type LiveArtifact, type OfferChange, strandedByChange, type WouldStrand } from './app-files.ts';
 import { raiseRevision } from './apps.ts';
 import { platformColumns } from './platform-columns.ts';
 import {
@@ -13,7 +12,7 @@ import {
   type UnreadyPlatform,
   unreadyPlatforms,
 } from './release-files.ts';
-import { type ReleaseKey, toRelease } from './releases.ts';
+import { findReleaseRow, type ReleaseKey, toRelease } from './releases.ts';
 
 export interface RequiredArtifact extends Platform {
   readonly sha256: string;
@@ -39,12 +38,6 @@ export type PublishResult =
   | { readonly kind: 'not_found' }
   | WouldStrand
   | { readonly kind: 'incomplete'; readonly missing: readonly MissingArtifact[] };
-
-/** What versions would have no way to the highest release, so nothing was changed. */
-export interface WouldStrand {
-  readonly kind: 'would_strand';
-  readonly strandings: readonly Stranding[];
-}
 
 /** Fields that are left out stay. */
 export interface ReleaseChange {
@@ -80,7 +73,7 @@ export async function publishRelease(
   { required, expect, allowStranding = false, now }: PublishOptions,
 ): Promise<PublishResult> {
   return transact(db, async (transaction) => {
-    const release = await findRow(transaction, { appId, releaseId });
+    const release = await findReleaseRow(transaction, { appId, releaseId });
     if (release === undefined) return { kind: 'not_found' };
     const files = await readDraftFiles(transaction, releaseId, now);
     const missing = [
@@ -208,7 +201,7 @@ export async function updateRelease(
 ): Promise<UpdateResult> {
   const { notes, status, embeddedPubkey, allowStranding = false, onlyIfEmpty = false } = change;
   return transact(db, async (transaction): Promise<UpdateResult> => {
-    const release = await findRow(transaction, { appId, releaseId });
+    const release = await findReleaseRow(transaction, { appId, releaseId });
     if (release === undefined) return { kind: 'not_found' };
     if (release.status === 'draft' && status !== undefined) return { kind: 'draft' };
     if (isOtherKey(release, change)) return { kind: 'other_key' };
@@ -309,13 +302,4 @@ async function goLive(
 
 function allowed(release: ReleasesTable, allowStranding: boolean): ReleasesTable {
   return allowStranding ? { ...release, allow_stranding: 1 } : release;
-}
-
-async function findRow(db: Queries, { appId, releaseId }: ReleaseKey): Promise<ReleasesTable | undefined> {
-  return db
-    .selectFrom('releases')
-    .selectAll()
-    .where('app_id', '=', appId)
-    .where('id', '=', releaseId)
-    .executeTakeFirst();
 }

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Kysely, NotNull } from 'kysely';
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
-import type { Stranding } from '../../protocol/routing/stranded-versions.ts';
 import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { Queries, ReleaseStatus, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
-import { strandedByChange } from './app-files.ts';
+import { strandedByChange, type WouldStrand } from './app-files.ts';
 import { raiseRevision } from './apps.ts';
 
 export interface Release {
@@ -138,17 +137,21 @@ function toRow(
   };
 }
 
-export async function findRelease(
+export async function findRelease(db: Queries, key: ReleaseKey): Promise<Release | undefined> {
+  const row = await findReleaseRow(db, key);
+  return row && toRelease(row);
+}
+
+export async function findReleaseRow(
   db: Queries,
   { appId, releaseId }: ReleaseKey,
-): Promise<Release | undefined> {
-  const row = await db
+): Promise<ReleasesTable | undefined> {
+  return db
     .selectFrom('releases')
     .selectAll()
     .where('app_id', '=', appId)
     .where('id', '=', releaseId)
     .executeTakeFirst();
-  return row && toRelease(row);
 }
 
 /** An app's releases with their complete artifacts, highest version first. */
@@ -203,7 +206,7 @@ export type DeleteResult =
   | { readonly kind: 'not_found' }
   /** It has another number of artifacts than required. */
   | { readonly kind: 'other_artifacts' }
-  | { readonly kind: 'would_strand'; readonly strandings: readonly Stranding[] };
+  | WouldStrand;
 
 /**
  * api.md, "Delete a Release": invisible at once, in one transaction. Its artifacts become `deleting`, and their bytes

@@ -15,7 +15,7 @@ export function acceptedKeys(pubkey: string, handovers: readonly KeyHandover[]):
   for (let before = 0; before < accepted.size; ) {
     before = accepted.size;
     for (const { signingKeyId, embeddedPubkey } of handovers) {
-      const embedded = publicKeyIdOf(embeddedPubkey ?? '');
+      const embedded = publicKeyIdOf(embeddedPubkey);
       if (embeddedPubkey === null || embedded === undefined || accepted.has(embedded)) continue;
       if (signingKeyId !== null && accepted.has(signingKeyId)) accepted.set(embedded, embeddedPubkey);
     }

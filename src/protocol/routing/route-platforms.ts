@@ -45,7 +45,19 @@ export function routePlatforms<File extends RoutedFile>(
   );
 }
 
-/** The names that apps of a platform may ask by. */
+/** What a platform has in a channel. One without releases of its own offers what `stable` does. */
+export function stepsIn<Steps>(
+  routed: ReadonlyMap<string, ReadonlyMap<string, Steps>>,
+  { channel, name }: { readonly channel: string; readonly name: string },
+): Steps | undefined {
+  return (routed.get(channel) ?? routed.get(STABLE))?.get(name);
+}
+
+/** The versions of files, each once. */
+export function distinctVersions<Version extends ChannelVersion>(known: readonly Version[]): Version[] {
+  return [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
+}
+
 export function askedNames(platform: Platform): string[] {
   return [...new Set([platformName(platform), platformName(withoutBundleType(platform))])];
 }

@@ -4,9 +4,11 @@ import { compareVersions, precedenceOf } from '../version.ts';
 import {
   askedNames,
   type ChannelVersion,
+  distinctVersions,
   type RoutedFile,
   type RoutedPlatforms,
   routePlatforms,
+  stepsIn,
 } from './route-platforms.ts';
 import { type RoutedRelease, sortedVersions, stepFor, type UpdateStep } from './update-steps.ts';
 
@@ -38,7 +40,7 @@ export function strandedVersions(before: AppFiles, after: AppFiles): Stranding[]
   const strandings = [...channels].flatMap((channel) =>
     [...names].flatMap((name) => {
       const place = { channel, name };
-      return strandedOn({ ...viewOf(before, routedBefore, place) }, viewOf(after, routedAfter, place), name);
+      return strandedOn(viewOf(before, routedBefore, place), viewOf(after, routedAfter, place), name);
     }),
   );
   return distinct(strandings);
@@ -50,7 +52,6 @@ const BELOW = 'versions before';
 export function describeStranding(strandings: readonly Stranding[]): string {
   const groups = new Map<string, string[]>();
   for (const { versions, highest, platform } of strandings) {
-    // Those below all known ones come last, to be read as a range.
     const [first = '', ...others] = versions;
     const named = first.startsWith(BELOW) ? [...others, first] : versions;
     const what = `${joinWords(named)} would have no way to ${highest}`;
@@ -76,16 +77,13 @@ function route({ live, known }: AppFiles): RoutedPlatforms<RoutedFile> {
   return routePlatforms(live, distinctVersions(known));
 }
 
-function distinctVersions(known: readonly ChannelVersion[]): ChannelVersion[] {
-  return [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
-}
-
 function viewOf(
   { live, known }: AppFiles,
   routed: RoutedPlatforms<RoutedFile>,
-  { channel, name }: { readonly channel: string; readonly name: string },
+  place: { readonly channel: string; readonly name: string },
 ): View {
-  const steps = (routed.get(channel) ?? routed.get(STABLE))?.get(name) ?? [];
+  const { channel, name } = place;
+  const steps = stepsIn(routed, place) ?? [];
   const versionsOf = (files: readonly (RoutedFile | KnownFile)[]) => {
     const here = files.filter(
       (file) => [STABLE, channel].includes(file.channel) && askedNames(file).includes(name),

@@ -3,8 +3,9 @@ import { requireOk } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { checkExistingRelease } from '../plan/existing-release.ts';
-import { missingKey, type Plan } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { fillingChange, keptNotesWarning, notesToFill } from '../plan/release-notes.ts';
+import { routingChange } from '../plan/routing.ts';
 import type { Visibility } from '../plan/visibility.ts';
 import type { Publisher } from '../publisher.ts';
 import type { ReleaseRequest } from '../release-request.ts';
@@ -134,22 +135,14 @@ class Execution {
     return requireOk(checkExistingRelease(release, { request, artifacts, uploads }, server));
   }
 
-  /** Extension `key-routing`: what a release that exists was created without. */
+  /** Another job may have created the release since the plan was made. */
   async #completeRelease(release: ReleaseResponse, visibility: Visibility): Promise<void> {
     const { client, retry, appId } = this.#publisher;
     const { request, server } = this.#options;
-    const { artifacts } = this.#plan;
-    const embedded_pubkey = missingKey(release, request, server);
-    // Files of a live release are offered at once, under what the release allows itself.
-    const isOffered = visibility === 'at_once' && artifacts.some(({ action }) => action === 'upload');
-    const mayStrand = request.allowStranding && supports(server, 'key-routing');
-    const isAllowed = mayStrand && (isOffered || embedded_pubkey !== undefined);
-    if (embedded_pubkey === undefined && !isAllowed) return;
-    const change = {
-      ...(embedded_pubkey !== undefined && { embedded_pubkey }),
-      ...(isAllowed && { allow_stranding: true }),
-    };
-    await retry.run(() => client.updateRelease(appId, release.id, change));
+    const isUpload = this.#plan.artifacts.some(({ action }) => action === 'upload');
+    const isOffered = visibility === 'at_once' && isUpload;
+    const change = routingChange(release, { request, isOffered }, server);
+    if (change !== undefined) await retry.run(() => client.updateRelease(appId, release.id, change));
   }
 
   /** @returns whether the release is gone */

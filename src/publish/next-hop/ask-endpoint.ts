@@ -1,5 +1,6 @@
 import { receive } from '../../client/response.ts';
 import { Retry } from '../../client/retry.ts';
+import { findTlsFault } from '../../client/transport/tls-error.ts';
 import { displayUrl, type Transport } from '../../client/transport/transport.ts';
 import { OtaError } from '../../errors.ts';
 import type { Publisher } from '../publisher.ts';
@@ -14,11 +15,7 @@ const MAX_REDIRECTS = 10;
 /** Larger than any answer to an update check, in bytes: the address may be anyone's. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 
-/** Certificates that Node does not accept: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
-const CERTIFICATE_CODE = /CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER|SELF_SIGNED/;
-
 const UNREACHABLE = 'it cannot be reached from here: ';
-const UNTRUSTED = 'its certificate is not accepted: ';
 
 type Asker = Pick<Publisher, 'transport' | 'sleep' | 'signal'>;
 
@@ -41,8 +38,8 @@ export async function askEndpoint({ transport, sleep, signal }: Asker, url: URL)
   } catch (error) {
     if (signal?.aborted || !(error instanceof OtaError)) throw error;
     if (refused !== undefined) return refused;
-    const untrusted = isAboutCertificate(error);
-    const prefix = untrusted ? UNTRUSTED : error.code === 'network' ? UNREACHABLE : '';
+    const untrusted = findTlsFault(error)?.isCertificate ?? false;
+    const prefix = error.code === 'network' ? UNREACHABLE : '';
     return { kind: 'unreachable', reason: prefix + error.message, untrusted };
   }
 }
@@ -94,9 +91,4 @@ async function send(transport: Transport, url: URL, signal: AbortSignal) {
     signal,
   });
   return receive(response, bare, MAX_ANSWER_BYTES);
-}
-
-function isAboutCertificate({ cause }: OtaError): boolean {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return CERTIFICATE_CODE.test(code);
 }

@@ -1,9 +1,9 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import { formatKeyId } from '../../protocol/minisign.ts';
+import { describeKey, formatKeyId } from '../../protocol/minisign.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
-import { describeKey, otherBuildHint } from '../known-keys.ts';
+import { otherBuildHint } from '../known-keys.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, storedPlatforms, supports } from '../server-state/server-state.ts';

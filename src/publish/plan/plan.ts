@@ -1,21 +1,25 @@
 import { type Checked, collect, type Issue, issuesOf, ok, refused } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import { CreateReleaseRequest, type ReleaseResponse } from '../../protocol/messages.ts';
-import { formatKeyId, formatPublicKey } from '../../protocol/minisign.ts';
+import {
+  CreateReleaseRequest,
+  type ReleaseResponse,
+  type UpdateReleaseRequest,
+} from '../../protocol/messages.ts';
+import { formatKeyId } from '../../protocol/minisign.ts';
 import { fieldErrors } from '../../protocol/validate.ts';
 import { compareVersions, isPrerelease, isVersion } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
-import { mergedFiles, type RoutedReleaseFields, signedFilesOf } from '../server-state/app-files.ts';
+import { mergedFiles, signedFilesOf } from '../server-state/app-files.ts';
 import { findRelease } from '../server-state/find-release.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { chooseSlug } from './choose-slug.ts';
-import { deletedKeyIssues, deletedKeyOf } from './deleted-key.ts';
 import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
 import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
 import { orderIssues } from './previous-release.ts';
 import { notesSizeIssues, notesToFill } from './release-notes.ts';
+import { deletedKeyIssues, deletedKeyOf, plannedRouting, routingChange, routingOfNew } from './routing.ts';
 import { signingKeyIssues, signingKeyOf } from './signing-key.ts';
 import { strandingIssues } from './stranding.ts';
 import { scopeIssues } from './token-scopes.ts';
@@ -36,8 +40,8 @@ export interface Plan {
   readonly newNotes: string | undefined;
   readonly visibility: Visibility;
   readonly artifacts: readonly PlannedArtifact[];
-  /** The key that the build carries, where the draft that is published into does not have it yet. */
-  readonly keyToRecord: string | undefined;
+  /** Of an existing release, before its files are uploaded. */
+  readonly releaseChange: UpdateReleaseRequest | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -84,9 +88,13 @@ export function plan(
   const chosen = chooseSlug(request, server);
   const slug = chosen.kind === 'ok' ? chosen.value : undefined;
   const newSlug = slug === server.slug ? undefined : slug;
+  const isOffered = visibility.kind === 'ok' && visibility.value === 'at_once' && uploads.length > 0;
+  const releaseChange = existing && routingChange(existing, { request, isOffered }, server);
   const writesRelease =
     existing === undefined ||
     uploads.length > 0 ||
+    newNotes !== undefined ||
+    releaseChange !== undefined ||
     (visibility.kind === 'ok' && visibility.value === 'on_request');
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
@@ -109,19 +117,9 @@ export function plan(
     newNotes,
     visibility: visibility.value,
     artifacts: planned.values,
-    keyToRecord: existing && missingKey(existing, request, server),
+    releaseChange,
     warnings: planWarnings(request, artifacts, server),
   });
-}
-
-/** Extension `key-routing`: the key that a build carries, where a draft was created without it. */
-export function missingKey(
-  { status, embedded_pubkey: known }: ReleaseResponse,
-  { embeddedKey }: ReleaseRequest,
-  server: Pick<ServerState, 'extensions'>,
-): string | undefined {
-  if (status !== 'draft' || typeof known === 'string' || !supports(server, 'key-routing')) return undefined;
-  return embeddedKey && formatPublicKey(embeddedKey);
 }
 
 interface PlannedUploads {
@@ -147,30 +145,14 @@ function keyIssues(
   const inDraft = existing?.status === 'draft' ? signedFilesOf(existing) : [];
   const files = mergedFiles(uploads, inDraft);
   if (files.length === 0) return [];
-  const fields = routedFields(
-    request,
-    existing ?? { embedded_pubkey: deletedKeyOf(request, server) ?? null },
-  );
-  return strandingIssues({ ...fields, files }, server);
+  const known = existing ?? { embedded_pubkey: deletedKeyOf(request, server) ?? null };
+  return strandingIssues({ ...plannedRouting(request, known), files }, server);
 }
 
 /** Otherwise the signatures do not verify, which says it all. */
 function isSignedAsGiven({ publicKey }: ReleaseRequest, artifacts: readonly LocalArtifact[]): boolean {
   const signing = signingKeyOf(artifacts);
   return publicKey === undefined || signing === undefined || formatKeyId(publicKey.keyId) === signing;
-}
-
-/** What decides who is offered the release. */
-export function routedFields(
-  { version, channel = STABLE, embeddedKey, requires }: ReleaseRequest,
-  existing: Pick<ReleaseResponse, 'requires' | 'embedded_pubkey'> | undefined,
-): RoutedReleaseFields {
-  return {
-    version,
-    channel,
-    requires: requires ?? existing?.requires,
-    embedded_pubkey: embeddedKey ? formatPublicKey(embeddedKey) : existing?.embedded_pubkey,
-  };
 }
 
 /** api.md, "Create a Release": a base server gets all documented fields; ours gets each file's signature later. */
@@ -188,24 +170,10 @@ function releaseBody(
       ...(channel !== undefined && { channel }),
       ...(visibility === 'when_expected' && { expect: [...(expect ?? [])] }),
       ...((visibility === 'on_request' || visibility === 'later') && { draft: true }),
-      ...(supports(server, 'key-routing') && routingFields(request, artifacts)),
+      ...(supports(server, 'key-routing') && routingOfNew(request, artifacts)),
     };
   }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };
-}
-
-/** Extension `key-routing`: what a release says of its keys and of the way of its apps. */
-export function routingFields(
-  { embeddedKey, requires, allowStranding }: ReleaseRequest,
-  artifacts: readonly LocalArtifact[],
-): Partial<CreateReleaseRequest> {
-  const signing_key_id = signingKeyOf(artifacts);
-  return {
-    ...(signing_key_id !== undefined && { signing_key_id }),
-    ...(embeddedKey !== undefined && { embedded_pubkey: formatPublicKey(embeddedKey) }),
-    ...(requires !== undefined && { requires }),
-    ...(allowStranding && { allow_stranding: true }),
-  };
 }
 
 /** Our server checks requests by the same schema. */

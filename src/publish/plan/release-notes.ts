@@ -5,9 +5,7 @@ import {
   type UpdateReleaseRequest,
 } from '../../protocol/messages.ts';
 import type { ReleaseRequest } from '../release-request.ts';
-import { type ServerState, supports } from '../server-state/server-state.ts';
-
-type Extensions = Pick<ServerState, 'extensions' | 'limits'>;
+import { type Capabilities, supports } from '../server-state/server-state.ts';
 
 /**
  * The notes that a draft takes from this run, because it has none: the job that created it may have had no changelog. A
@@ -16,7 +14,7 @@ type Extensions = Pick<ServerState, 'extensions' | 'limits'>;
 export function notesToFill(
   existing: Pick<ReleaseResponse, 'status' | 'notes'>,
   { notes }: Pick<ReleaseRequest, 'notes'>,
-  server: Extensions,
+  server: Capabilities,
 ): string | undefined {
   const isEmpty = (existing.notes ?? '') === '';
   return existing.status === 'draft' && isEmpty && supports(server, 'yank') ? notes || undefined : undefined;
@@ -35,7 +33,7 @@ export function keptNotesWarning(version: string): string {
 export function notesSizeIssues(
   body: { readonly notes?: string | null | undefined },
   { notesSource }: Pick<ReleaseRequest, 'notesSource'>,
-  server: Extensions,
+  server: Capabilities,
 ): Issue[] {
   const size = Buffer.byteLength(JSON.stringify(body));
   const ofOurs = supports(server, 'artifact-signature') ? MAX_JSON_BODY_BYTES : Number.POSITIVE_INFINITY;

@@ -25,7 +25,7 @@ export interface RequestPreviewOptions {
  * release live by itself, the job that happens to be the last also verifies all files, which is not known before. Pure.
  */
 export function previewRequests(plan: Plan, options: RequestPreviewOptions): string[] {
-  const { newSlug, newNotes, slug, release, visibility, artifacts, keyToRecord } = plan;
+  const { newSlug, newNotes, slug, release, visibility, artifacts, releaseChange } = plan;
   const app = { app_id: options.appId };
   const releaseId = release.kind === 'existing' ? release.existing.id : RELEASE_ID;
   const inRelease = { ...app, release_id: releaseId };
@@ -40,7 +40,7 @@ export function previewRequests(plan: Plan, options: RequestPreviewOptions): str
     ...(newSlug === undefined ? [] : [line('setSlug', app)]),
     ...(release.kind === 'existing' ? [] : [line('createRelease', app)]),
     ...(newNotes === undefined ? [] : [line('updateRelease', inRelease)]),
-    ...(keyToRecord === undefined ? [] : [line('updateRelease', inRelease)]),
+    ...(releaseChange === undefined ? [] : [line('updateRelease', inRelease)]),
     ...(visibility === 'when_expected' // all grants are requested before the first upload
       ? [...uploads.map(() => requestGrant), ...uploads.flatMap(send)]
       : uploads.flatMap((artifact) => [requestGrant, ...send(artifact)])),

@@ -1,9 +1,15 @@
 import type { Issue, IssueId } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import { formatKeyId, type PublicKey, publicKeyIdOf, signingKeyIdOf } from '../../protocol/minisign.ts';
+import {
+  describeKey,
+  formatKeyId,
+  type PublicKey,
+  publicKeyIdOf,
+  signingKeyIdOf,
+} from '../../protocol/minisign.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
-import { describeKey, otherBuildHint } from '../known-keys.ts';
+import { otherBuildHint } from '../known-keys.ts';
 import type { ReleaseRequest } from '../release-request.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { highestLive, keyIdsOf } from './previous-release.ts';
@@ -46,11 +52,8 @@ function unexpectedKey(request: ReleaseRequest, signing: string, server: ServerS
   if (before.length + deleted.length === 0) return [firstCarriesOther(request.version, signing, carried)];
   const known = new Set([
     ...(server.acceptedPubkeys ?? []).map(publicKeyIdOf),
-    ...before.flatMap((release) => [publicKeyIdOf(release.embedded_pubkey ?? ''), ...keyIdsOf(release)]),
-    ...deleted.flatMap((file) => [
-      publicKeyIdOf(file.embedded_pubkey ?? ''),
-      file.signing_key_id ?? undefined,
-    ]),
+    ...before.flatMap((release) => [publicKeyIdOf(release.embedded_pubkey), ...keyIdsOf(release)]),
+    ...deleted.flatMap((file) => [publicKeyIdOf(file.embedded_pubkey), file.signing_key_id ?? undefined]),
   ]);
   return known.has(signing) ? [] : [unknownKey(request, { signing, carried }, before)];
 }
@@ -90,7 +93,7 @@ function unknownKey(
   before: readonly ReleaseResponse[],
 ): Issue {
   const live = highestLive(before, request);
-  const ofLive = live && publicKeyIdOf(live.embedded_pubkey ?? '');
+  const ofLive = live && publicKeyIdOf(live.embedded_pubkey);
   const trusted = live === undefined ? [] : ofLive === undefined ? [...keyIdsOf(live)] : [ofLive];
   const installed = trusted.length === 0 ? '' : `, and apps on ${live?.version} trust ${trusted.join(', ')}`;
   const message = `signed with key ${signing}, which is not known here: the build's public key is ${describeKey(carried)}${installed}`;

@@ -43,7 +43,7 @@ export function strandingIssues(going: GoingLive, server: ServerState): Issue[] 
 
 function wouldStrand(going: GoingLive, strandings: readonly Stranding[], after: AppFiles): Issue {
   const { version, requires, files } = going;
-  const signing = signingKeyIdOf(files[0]?.signature ?? '');
+  const signing = signingKeyIdOf(files[0]?.signature);
   const stranded = new Set(strandings.flatMap(({ versions }) => versions));
   const carried = embeddedKeys(after.known)
     .filter((known) => stranded.has(precedenceOf(known.version)))

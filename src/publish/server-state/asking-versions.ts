@@ -1,13 +1,9 @@
 import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
-import {
-  type RoutedFile,
-  type RoutedPlatforms,
-  routePlatforms,
-} from '../../protocol/routing/route-platforms.ts';
+import { distinctVersions, routePlatforms, stepsIn } from '../../protocol/routing/route-platforms.ts';
 import type { AppFiles } from '../../protocol/routing/stranded-versions.ts';
 import { stepFor } from '../../protocol/routing/update-steps.ts';
-import { compareVersions, LOWEST_VERSION, precedenceOf } from '../../protocol/version.ts';
+import { compareVersions, LOWEST_VERSION } from '../../protocol/version.ts';
 
 /** The version to ask as, for a platform, to be offered a release; `no_version` when no version is offered it. */
 export type AskingVersion =
@@ -29,15 +25,15 @@ export function askingVersions(
   { live, known }: AppFiles,
   { version, channel = STABLE }: { readonly version: string; readonly channel?: string | undefined },
 ): AskingVersions {
-  const versions = [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
-  const routed: RoutedPlatforms<RoutedFile> = routePlatforms(live, versions);
+  const versions = distinctVersions(known);
+  const routed = routePlatforms(live, versions);
   const lower = versions
     .filter((one) => [STABLE, channel].includes(one.channel))
     .map((one) => one.version)
     .filter((one) => compareVersions(one, version) < 0)
     .sort((a, b) => compareVersions(b, a));
   return (platform) => {
-    const steps = (routed.get(channel) ?? routed.get(STABLE))?.get(platformName(platform)) ?? [];
+    const steps = stepsIn(routed, { channel, name: platformName(platform) }) ?? [];
     const isOffered = (offered: { readonly version: string } | undefined) =>
       offered !== undefined && compareVersions(offered.version, version) === 0;
     const known = lower.find((one) => isOffered(stepFor(steps, one)?.release));

@@ -46,7 +46,7 @@ async function noUpdateReason({ client, retry }: InstalledClient, app: Installed
       return `nothing is offered for ${platform}: no live release has a file for it that apps of any version could take`;
     }
     return isVersion(newest) && compareVersions(newest, app.currentVersion) > 0
-      ? `${newest} is newer for ${platform}, but ${app.currentVersion} is not offered it: its build carries another key than that is signed with, or it must be updated to another version first that is not offered any more`
+      ? `${newest} is newer for ${platform}, but ${app.currentVersion} is not offered it: its build carries another key than the one that ${newest} is signed with, or it has to take another version first, which is not offered any more`
       : `the newest version for ${platform} is ${newest}, which is not newer than ${app.currentVersion}`;
   } catch (error) {
     // Some servers do not accept the lowest version.

@@ -112,7 +112,7 @@ function signingKeyOf({
   release,
   signature,
 }: Pick<DeclaredArtifact, 'release' | 'signature'>): string | null {
-  return signingKeyIdOf(signature ?? release.signature ?? '') ?? null;
+  return signingKeyIdOf(signature ?? release.signature) ?? null;
 }
 
 /** Files of a live release are offered as soon as they are complete. @throws Problem `would_strand` */

@@ -1,8 +1,8 @@
 import type { Database } from '../../database/database.ts';
 import { findOfferingApp } from '../../database/queries/offers.ts';
 import { appTag } from '../../protocol/app-tag.ts';
-import { STABLE } from '../../protocol/channel.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
+import { stepsIn } from '../../protocol/routing/route-platforms.ts';
 import { type Offer, type OffersByChannel, offerFor, resolveOffers } from './resolve-offers.ts';
 import { StaleIfErrorCache, type StaleIfErrorCacheOptions } from './stale-if-error-cache.ts';
 
@@ -59,9 +59,7 @@ export class OfferCache {
   ): Promise<Offer | 'no_update' | 'unknown_slug'> {
     const app = await this.#apps.get(slug);
     if (app === undefined) return 'unknown_slug';
-    // A channel without releases of its own gets the stable ones.
-    const offers = app.offers.get(channel) ?? app.offers.get(STABLE);
-    const steps = offers?.get(platformName(platform));
+    const steps = stepsIn(app.offers, { channel, name: platformName(platform) });
     return (steps && offerFor(steps, currentVersion)) ?? 'no_update';
   }
 

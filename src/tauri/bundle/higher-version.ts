@@ -24,7 +24,7 @@ export function higherVersionIssue(files: readonly string[], { version, config }
     id: 'bundle.higher_version',
     code: 'preflight_refused',
     message: `${config.version?.source ?? config.file} says ${version}, but there are signed bundles of a higher version: ${files.join(', ')}`,
-    hint: `Choose the version with --version, or remove the files that are stale.`,
+    hint: 'Choose the version with --version, or remove the files that are stale.',
   };
 }
 

@@ -54,8 +54,8 @@ function headingOf({ start, end, level, source }: MarkdownBlock, lines: readonly
     const about = classifyHeading(last);
     if (about.kind === 'version') return { start: end - 2, end, level, text: last, about };
   }
-  const text1 = text.replaceAll('\n', ' ');
-  return { start, end, level, text: text1, about: classifyHeading(text1) };
+  const line = text.replaceAll('\n', ' ');
+  return { start, end, level, text: line, about: classifyHeading(line) };
 }
 
 /** `<h2>1.2.0</h2>`, and the title of a fold: `<summary>1.2.0</summary>`. */
@@ -107,6 +107,8 @@ function headingsInText(
 
 interface OpenSection {
   readonly heading: Heading;
+  /** Undefined for "Unreleased", which becomes no section. */
+  readonly version: VersionHeading | undefined;
   readonly parent: Heading | undefined;
 }
 
@@ -117,45 +119,37 @@ function sectionsBelow({ blocks, lines }: MarkdownDocument, headings: readonly H
   const outside: Heading[] = []; // the headings above that are of no version, each deeper than the one before
   let nextBlock = 0;
   const close = (end: number) => {
-    if (open?.heading.about.kind === 'version') {
-      const { heading, parent: above } = open;
-      const from = heading.end;
-      while (nextBlock < blocks.length && (blocks[nextBlock]?.end ?? 0) <= from) nextBlock += 1;
-      let last = nextBlock;
-      while (last < blocks.length && (blocks[last]?.start ?? end) < end) last += 1;
-      const within = blocks.slice(nextBlock, last).filter((block) => block.start >= from);
-      const { text: title, about } = heading;
-      if (about.kind === 'version') {
-        sections.push({
-          heading: about.heading,
-          title,
-          parent: above?.text ?? '',
-          start: from,
-          end,
-          blocks: within,
-        });
-      }
-      nextBlock = last;
-    }
+    const { heading, version, parent } = open ?? {};
     open = undefined;
+    if (heading === undefined || version === undefined) return;
+    const { text: title, end: start } = heading;
+    while (nextBlock < blocks.length && (blocks[nextBlock]?.end ?? 0) <= start) nextBlock += 1;
+    let last = nextBlock;
+    while (last < blocks.length && (blocks[last]?.start ?? end) < end) last += 1;
+    const within = blocks.slice(nextBlock, last).filter((block) => block.start >= start);
+    sections.push({ heading: version, title, parent: parent?.text ?? '', start, end, blocks: within });
+    nextBlock = last;
   };
   for (const heading of headings) {
     if (open !== undefined && belongsTo(heading, open)) continue;
     close(heading.start);
     const above = outside.findLastIndex(({ level }) => level < heading.level);
-    if (heading.about.kind === 'other') outside.splice(above + 1, Infinity, heading);
-    else open = { heading, parent: outside[above] };
+    const { about } = heading;
+    if (about.kind === 'other') outside.splice(above + 1, Infinity, heading);
+    else {
+      const version = about.kind === 'version' ? about.heading : undefined;
+      open = { heading, version, parent: outside[above] };
+    }
   }
   close(lines.length);
   return sections;
 }
 
 /** Whether a heading is inside an open section, rather than the end of it. */
-function belongsTo(heading: Heading, { heading: opening, parent }: OpenSection): boolean {
-  const { about, level } = heading;
+function belongsTo({ about, level }: Heading, { heading: opening, version, parent }: OpenSection): boolean {
   if (about.kind === 'version') {
-    if (level === opening.level) return isAside(about.heading, opening);
-    return level > opening.level && !opensBelow(about.heading, opening);
+    if (level === opening.level) return isAside(about.heading, version);
+    return level > opening.level && !opensBelow(about.heading, version);
   }
   if (about.kind === 'unreleased') return level > opening.level;
   if (level >= opening.level) return true; // "## What's Changed" in the notes that GitHub generates
@@ -163,10 +157,9 @@ function belongsTo(heading: Heading, { heading: opening, parent }: OpenSection):
 }
 
 /** "Known issues in 1.2.0" beside the heading of 1.2.0. */
-function isAside(heading: VersionHeading, { about }: Heading): boolean {
-  if (heading.name === '' || heading.tagged || about.kind !== 'version' || about.heading.name !== '')
-    return false;
-  return sameVersions(heading, about.heading);
+function isAside(heading: VersionHeading, opening: VersionHeading | undefined): boolean {
+  if (opening === undefined) return false;
+  return heading.name !== '' && !heading.tagged && opening.name === '' && sameVersions(heading, opening);
 }
 
 function sameVersions(a: VersionHeading, b: VersionHeading): boolean {
@@ -174,9 +167,8 @@ function sameVersions(a: VersionHeading, b: VersionHeading): boolean {
 }
 
 /** Tools write patches one level deeper than minors, and people group versions by `# 1.x`: others are sub-headings. */
-function opensBelow(heading: VersionHeading, { about }: Heading): boolean {
+function opensBelow(heading: VersionHeading, opening: VersionHeading | undefined): boolean {
   if (heading.pure) return true;
-  if (heading.name !== '' || about.kind !== 'version') return false;
-  const { name, versions } = about.heading;
-  return name !== '' || versions.every(({ numbers }) => numbers.length < 3);
+  if (heading.name !== '' || opening === undefined) return false;
+  return opening.name !== '' || opening.versions.every(({ numbers }) => numbers.length < 3);
 }

@@ -1,5 +1,5 @@
 import { collectSections, type Section } from './changelog-outline.ts';
-import { mismatchOf, plainName, type VersionHeading } from './heading-version.ts';
+import { mismatchOf, ONLY_BY_REMARK, plainName, type VersionHeading } from './heading-version.ts';
 import {
   isOnlyTags,
   type LinkDefinition,
@@ -62,7 +62,8 @@ function sectionsOf(sections: readonly Section[], version: string, names: readon
   if (matching.length === 0) return { kind: 'missing', nearest: nearestVersions(sections, version) };
   const remarks = new Set(matching.flatMap(({ heading }) => heading.versions.map(({ text }) => text)));
   // Two candidates of a version are not its notes.
-  if (best >= 4 && remarks.size > 1) return { kind: 'missing', nearest: nearestVersions(sections, version) };
+  if (best >= ONLY_BY_REMARK && remarks.size > 1)
+    return { kind: 'missing', nearest: nearestVersions(sections, version) };
   return ofApp(matching, sections, new Set(names.map(plainName)));
 }
 

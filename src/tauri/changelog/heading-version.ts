@@ -119,6 +119,9 @@ export function classifyHeading(text: string): HeadingKind {
   };
 }
 
+/** From this `mismatchOf` on it is a pre-release by a remark, and the wanted version only for want of a better one. */
+export const ONLY_BY_REMARK = 4;
+
 /** How loosely a heading's version is written: 0 is exactly the wanted one; undefined where it is another. */
 export function mismatchOf(heading: VersionHeading, version: string): number | undefined {
   const wanted = parseVersion(version);
@@ -199,7 +202,7 @@ function mismatch(written: WrittenVersion, wanted: WrittenVersion): number | und
   }
   const loose = length === needed ? 0 : 2;
   if (written.prerelease !== wanted.prerelease) {
-    return written.remark && wanted.prerelease === '' ? 4 + loose : undefined;
+    return written.remark && wanted.prerelease === '' ? ONLY_BY_REMARK + loose : undefined;
   }
   return loose + (written.build === wanted.build ? 0 : 1);
 }

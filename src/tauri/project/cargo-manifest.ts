@@ -1,7 +1,7 @@
 import { dirname, join, relative, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { OtaError } from '../../errors.ts';
-import { errorCode, messageOf } from '../../runtime/error-details.ts';
+import { errorCode, firstLineOf, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { isTable, type Table, tableOf, textOf } from './table.ts';
 
@@ -46,9 +46,9 @@ export async function readToml(file: string): Promise<Table | undefined> {
   const content = readIfExists(file);
   if (content === undefined) return undefined;
   try {
-    return parse(content.replace(/^\ufeff/, ''));
+    return parse(content);
   } catch (cause) {
-    throw new OtaError('usage', `${file} is not valid TOML: ${firstLine(cause)}`, { cause });
+    throw new OtaError('usage', `${file} is not valid TOML: ${firstLineOf(cause)}`, { cause });
   }
 }
 
@@ -97,8 +97,4 @@ function isInside(path: string, folder: string): boolean {
   const parts = (text: string) => text.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
   const inner = parts(path);
   return parts(folder).every((part, index) => inner[index] === part);
-}
-
-function firstLine(error: unknown): string {
-  return messageOf(error).split('\n')[0] ?? '';
 }

@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import JSON5 from 'json5';
 import { parse as parseToml } from 'smol-toml';
 import { OtaError } from '../../errors.ts';
-import { errorCode, messageOf } from '../../runtime/error-details.ts';
+import { errorCode, firstLineOf, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { isTable, type Table } from './table.ts';
 
@@ -26,13 +26,12 @@ export function readConfigValue(file: string): unknown {
  * @throws OtaError `usage` when it is invalid
  */
 export function parseConfig(text: string, file: string): unknown {
-  const content = text.replace(/^\ufeff/, '');
   const isToml = extname(file).toLowerCase() === '.toml';
   try {
-    return isToml ? parseToml(content) : JSON5.parse(content);
+    return isToml ? parseToml(text) : JSON5.parse(text);
   } catch (cause) {
     const fault = isToml ? 'is not valid TOML' : 'cannot be read';
-    throw new OtaError('usage', `${file} ${fault}: ${firstLine(cause)}`, { cause });
+    throw new OtaError('usage', `${file} ${fault}: ${firstLineOf(cause)}`, { cause });
   }
 }
 
@@ -63,7 +62,7 @@ function parseJson(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new OtaError('usage', `${source} is not valid JSON: ${firstLine(cause)}`, { cause });
+    throw new OtaError('usage', `${source} is not valid JSON: ${firstLineOf(cause)}`, { cause });
   }
 }
 
@@ -82,8 +81,4 @@ function reasonOf(error: unknown): string {
     default:
       return `cannot be read: ${messageOf(error)}`;
   }
-}
-
-function firstLine(error: unknown): string {
-  return messageOf(error).split('\n')[0] ?? '';
 }

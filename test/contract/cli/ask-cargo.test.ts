@@ -42,16 +42,29 @@ describe('field 5: asking Cargo for its target folder', () => {
     expect(notes).toEqual([expect.stringContaining('ENOENT')]);
   });
 
-  test.skipIf(process.platform === 'win32')('keeps tokens and signing keys to itself', async () => {
+  test.skipIf(process.platform === 'win32')('keeps everything from Cargo that may be a secret', async () => {
     const bin = await tempFolder();
     const script = join(bin, 'cargo');
     await write(
       script,
-      '#!/bin/sh\nprintf \'{"target_directory":"%s"}\' "$SYNCKIT_OTA_TOKEN$TAURI_SIGNING_PRIVATE_KEY$OTHER"\n',
+      '#!/bin/sh\nprintf \'{"target_directory":"%s"}\' "$SYNCKIT_OTA_TOKEN$TAURI_SIGNING_PRIVATE_KEY$GITHUB_TOKEN$CARGO_BUILD_TARGET"\n',
     );
     await chmod(script, 0o755);
-    const secrets = { SYNCKIT_OTA_TOKEN: 'token', TAURI_SIGNING_PRIVATE_KEY: 'key', OTHER: 'kept' };
-    expect((await ask(bin, { PATH: bin, ...secrets })).target).toBe('kept');
+    const secrets = { SYNCKIT_OTA_TOKEN: 'token', TAURI_SIGNING_PRIVATE_KEY: 'key', GITHUB_TOKEN: 'token' };
+    expect((await ask(bin, { PATH: bin, ...secrets, CARGO_BUILD_TARGET: 'kept' })).target).toBe('kept');
+  });
+
+  test.skipIf(process.platform === 'win32')('starts no toolchain that the project names', async () => {
+    const bin = await tempFolder();
+    const scripts = {
+      rustup: "#!/bin/sh\necho 'stable-any (default)'\n",
+      cargo: '#!/bin/sh\nprintf \'{"target_directory":"%s"}\' "$RUSTUP_TOOLCHAIN"\n',
+    };
+    for (const [name, script] of Object.entries(scripts)) {
+      await write(join(bin, name), script);
+      await chmod(join(bin, name), 0o755);
+    }
+    expect((await ask(bin, { PATH: bin })).target).toBe('stable-any');
   });
 
   test('ends with the command', async () => {

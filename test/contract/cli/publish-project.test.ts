@@ -222,7 +222,7 @@ describe('publish in the folder of a Tauri project', () => {
     await write(join(project, 'CHANGELOG.md'), '## Unreleased\n- a\n\n## 1.1.0\n- b\n');
     const { code, answer } = await publish(project, '--dry-run');
     expect(code).toBe(0);
-    expect(answer.notes).toBeNull();
+    expect(answer.notes).toBeUndefined();
     expect(answer.warnings).toContainEqual(expect.stringMatching(/CHANGELOG\.md.*1\.2\.0.*1\.1\.0/));
   });
 

@@ -251,7 +251,7 @@ describe('field 2: a build is refused if its endpoint', () => {
     );
     const plain = await listenUntilFinished(https.createServer({ key, cert }, answer(204)));
     const endpoint = `https://127.0.0.1:${plain.port}/api/sync/ota/my-app/${CHECK}`;
-    expect(await refusal(world, [endpoint])).toMatch(/certificate is not accepted/);
+    expect(await refusal(world, [endpoint])).toMatch(/certificate that is not trusted/);
     const lax = updaters([endpoint], { acceptsInvalidCertificates: true });
     const { outcome, warnings } = await publishWith(world, lax);
     expect(outcome.status).toBe('published');

@@ -80,8 +80,9 @@ test('a dry run only reads, and lists in order every request that the publish th
   expect(again.sent.filter((request) => !request.startsWith('GET '))).toEqual([]);
   expect(again.planned).toEqual(again.sent);
 
-  const added = await planAndSend(world, { artifacts });
+  const added = await planAndSend(world, { artifacts, allowStranding: true });
   expect(added.sent.filter((request) => request.startsWith('PUT '))).toHaveLength(1);
+  expect(added.sent.filter((request) => request.startsWith('PATCH '))).toHaveLength(1);
   expect(added.planned).toEqual(added.sent);
 
   await publish(

@@ -24,6 +24,17 @@ describe('field 5: an error of TLS', () => {
     expect(findTlsFault(withCode('UND_ERR_PRX_TLS', '', inner))?.fault).toContain('another host (DNS:b)');
   });
 
+  test.each([
+    ['SELF_SIGNED_CERT_IN_CHAIN', true],
+    ['UNABLE_TO_GET_ISSUER_CERT', true],
+    ['HOSTNAME_MISMATCH', true],
+    ['INVALID_CA', true],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', false],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', false], // the client's
+  ])('field 2: %s is about the certificate of the other side: %s', (code, isCertificate) => {
+    expect(findTlsFault(withCode(code))).toMatchObject({ isCertificate });
+  });
+
   test.each(['ECONNRESET', 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING', 'UND_ERR_SOCKET', 'constructor'])(
     '%s may pass, so it stays one of the network',
     (code) => {

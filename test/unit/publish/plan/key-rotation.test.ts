@@ -416,11 +416,35 @@ describe('field 1: a release that exists', () => {
   test('gets the key that it carries, if it is a draft that was created without', () => {
     const { embedded_pubkey: _, ...unaware } = DRAFT;
     const recorded = (existing: ReleaseResponse, server: Partial<ServerState> = {}) =>
-      requireOk(planned([FIRST, existing], { signed: K, carries: K2, platforms: [MAC], server })).keyToRecord;
+      requireOk(planned([FIRST, existing], { signed: K, carries: K2, platforms: [MAC], server }))
+        .releaseChange?.embedded_pubkey;
     expect(recorded(unaware)).toBe(K2.text);
     expect(recorded(DRAFT)).toBeUndefined();
     expect(recorded({ ...unaware, status: 'published' })).toBeUndefined();
     expect(recorded(unaware, EARLIER)).toBeUndefined();
+  });
+
+  test('needs the right to write, also if only its key is added', () => {
+    const { embedded_pubkey: _, ...unaware } = { ...DRAFT, expect: ['linux-x86_64', 'darwin-aarch64'] };
+    const file = signedFile(K, LINUX);
+    const server = {
+      scopes: ['release:read'],
+      stored: new Map([['linux-x86_64', { sha256: file.sha256, signature: file.signature }]]),
+    };
+    const request = { expect: unaware.expect };
+    expect(issues([FIRST, unaware], { signed: K, carries: K2, request, server })).toMatchObject([
+      { id: 'server.token_scope' },
+    ]);
+  });
+
+  test('is allowed to leave apps behind before a file is added to it', () => {
+    const live = listedRelease('1.2.0', { signed: K2, carries: K2 });
+    const adding = { signed: K2, carries: K2, platforms: [WINDOWS], request: { allowStranding: true } };
+    const changeBy = (publishing: Publishing) =>
+      requireOk(planned([FIRST, BRIDGE, live], publishing)).releaseChange;
+    expect(changeBy(adding)).toEqual({ allow_stranding: true });
+    expect(changeBy({ ...adding, request: {} })).toBeUndefined();
+    expect(changeBy({ ...adding, server: EARLIER })).toBeUndefined();
   });
 
   test('is not added to on a platform where that would leave apps behind', () => {

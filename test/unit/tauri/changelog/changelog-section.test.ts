@@ -193,6 +193,11 @@ describe('field 6: the end of a section', () => {
     ],
     ['an underlined heading', '1.2.0\n=====\n\n- a\n\n1.1.0\n=====\n\n- b', '- a'],
     ['"Unreleased" below', '## 1.2.0\n- a\n\n## Unreleased\n- b', '- a'],
+    [
+      '"Unreleased" above, which mentions it',
+      '## Unreleased\n### 1.2.0 must be installed first\n- b\n\n## 1.2.0\n- a',
+      '- a',
+    ],
     ['what is about all versions', '## 1.2.0\n- a\n\n## Older versions\n\nSee there.', '- a'],
     ['another package', '# note-taker\n## 1.2.0\n- a\n\n# other\n\n## 1.1.0\n- b', '- a'],
     ['a heading without a blank', '##1.2.0\n- a\n##1.1.0\n- b', '- a'],
