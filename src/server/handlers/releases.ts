@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { keyHandovers } from '../../database/queries/app-files.ts';
+import { findApp } from '../../database/queries/apps.ts';
 import {
   type MissingArtifact,
   publishRelease,
@@ -21,9 +23,10 @@ import {
   type ReleaseResponse,
   UpdateReleaseRequest,
 } from '../../protocol/messages.ts';
-import { formatPublicKey, parsePublicKey } from '../../protocol/minisign.ts';
+import { formatPublicKey, parsePublicKey, publicKeyIdOf } from '../../protocol/minisign.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { toExtendedResponse, toResponse } from '../http/release-response.ts';
@@ -134,10 +137,13 @@ function invalid(field: string, message: string): Problem {
 function registerUpdate(app: FastifyInstance, services: Services): void {
   registerRoute(app, 'updateRelease', {
     body: UpdateReleaseRequest,
-    handle: async ({ params, body }): Promise<ReleaseResponse> => {
+    handle: async ({ params, body, raw }): Promise<ReleaseResponse> => {
       const key = { appId: params.app_id, releaseId: params.release_id };
       const { notes, status, embedded_pubkey, allow_stranding: allowStranding } = body;
       const embeddedPubkey = readEmbeddedKey(embedded_pubkey ?? null) ?? undefined;
+      if (embeddedPubkey !== undefined && !raw.scopes?.includes('app:admin')) {
+        await requireAcceptedKey(services, key, embeddedPubkey);
+      }
       const onlyIfEmpty = body.only_if_empty;
       const replaceEmbedded = body.replace_embedded_pubkey;
       const change = { notes, onlyIfEmpty, status, embeddedPubkey, replaceEmbedded, allowStranding };
@@ -156,6 +162,22 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
       return toExtendedResponse(await requireRelease(services, key));
     },
   });
+}
+
+/**
+ * The key of a live build is one that uploads may be signed with: who can only publish must not choose it.
+ * @throws Problem `forbidden`
+ */
+async function requireAcceptedKey(services: Services, key: ReleaseKey, pubkey: string): Promise<void> {
+  const { queries } = services.database;
+  const app = await findApp(queries, key.appId);
+  if (app?.pubkey == null || (await requireRelease(services, key)).status === 'draft') return;
+  const accepted = acceptedKeys(app.pubkey, await keyHandovers(queries, key.appId));
+  if (accepted.some((known) => publicKeyIdOf(known) === publicKeyIdOf(pubkey))) return;
+  throw new Problem(
+    'forbidden',
+    'The app has a public key, so the scope app:admin is needed to record another key for a live release.',
+  );
 }
 
 /** Extension `draft`. */

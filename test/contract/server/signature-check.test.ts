@@ -124,6 +124,20 @@ describe('field 1: for an app with a public key, after a release handed over to 
     expect(refused.json()).toMatchObject({ code: 'content_mismatch', errors: [{ field: 'signature' }] });
   });
 
+  test('a token that may only publish cannot record another key for a live release', async () => {
+    const server = await startServer();
+    const app = await Publisher.on(server, { pubkey: key.publicKey });
+    await publish(app, '1.0.0', key);
+    const [live] = (await app.send('GET', '/releases')).json();
+    const record = (token: string, embedded_pubkey: string) =>
+      app.send('PATCH', `/releases/${live.id}`, { body: { embedded_pubkey }, token });
+    const writer = await server.createToken(app.id, { scopes: ['release:write'] });
+    expect((await record(writer, otherKey.publicKey)).json()).toMatchObject({ code: 'forbidden' });
+    expect((await publish(app, '1.1.0', otherKey)).statusCode).toBe(422);
+    expect((await record(writer, key.publicKey)).statusCode).toBe(200);
+    expect((await record(app.token, otherKey.publicKey)).statusCode).toBe(409);
+  });
+
   test('the key that is set later replaces the first one', async () => {
     const app = await start();
     expect(await setAppKey(app.server.services.database.queries, app.id, otherKey.publicKey)).toBe(true);
