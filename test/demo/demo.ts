@@ -132,6 +132,8 @@ async function demo(folder: string, keep: string | undefined): Promise<void> {
       // The server of this demo is on loopback, without TLS.
       return { ...config, plugins: { updater: { ...updater, dangerousInsecureTransportProtocol: true } } };
     });
+    // The folder outlives a run, and bundles of a higher version are an error.
+    await rm(join(CARGO_FOLDER, 'release/bundle'), { recursive: true, force: true });
     const context = { project, key, env };
     const deb = await release(context, '1.0.0');
 
