@@ -1,8 +1,7 @@
-import { keyHandovers } from '../../database/queries/app-files.ts';
+import { acceptedKeysOf } from '../../database/queries/app-files.ts';
 import { createAppWithToken, findAppByIdOrSlug, listApps, setAppKey } from '../../database/queries/apps.ts';
 import { OtaError } from '../../errors.ts';
 import { formatPublicKey, publicKeyIdOf } from '../../protocol/minisign.ts';
-import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { SCOPES } from '../../protocol/token.ts';
 import type { Context } from '../context.ts';
@@ -74,7 +73,7 @@ export async function runAppsSetKey(
         hint: '`synckit-ota apps list` shows both.',
       });
     }
-    const accepted = acceptedKeys(pubkey, await keyHandovers(queries, app.id));
+    const accepted = await acceptedKeysOf(queries, { appId: app.id, pubkey });
     output.document({ id: app.id, name: app.name, slug: app.slug, pubkey, accepted_pubkeys: accepted });
     const [own, ...others] = accepted.map(publicKeyIdOf);
     const also = others.length > 0 ? `, and those that releases handed over to: ${others.join(', ')}` : '';

@@ -1,8 +1,13 @@
 import { publicKeyIdOf } from '../../protocol/minisign.ts';
 import { type Platform, platformOf } from '../../protocol/platform.ts';
-import type { KeyHandover } from '../../protocol/routing/accepted-keys.ts';
+import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import type { ChannelVersion, RoutedFile } from '../../protocol/routing/route-platforms.ts';
-import { type AppFiles, type Stranding, strandedVersions } from '../../protocol/routing/stranded-versions.ts';
+import {
+  type AppFiles,
+  type Stranding,
+  strandedVersions,
+  withLiveFiles,
+} from '../../protocol/routing/stranded-versions.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import type { PublishedBytesTable, Queries } from '../schema.ts';
 import { type OfferCandidate, offerCandidates } from './offers.ts';
@@ -55,8 +60,11 @@ export async function knownVersions(db: Queries, appId: string): Promise<Channel
   return rows.map(toChannelVersion);
 }
 
-/** The keys that versions were signed with and their builds carry, of all that were ever live. */
-export async function keyHandovers(db: Queries, appId: string): Promise<KeyHandover[]> {
+/** The keys that uploads of an app with a public key may be signed with: its own first. */
+export async function acceptedKeysOf(
+  db: Queries,
+  { appId, pubkey }: { readonly appId: string; readonly pubkey: string },
+): Promise<string[]> {
   const rows = await db
     .selectFrom('published_bytes')
     .select(['signing_key_id', 'embedded_pubkey'])
@@ -64,7 +72,11 @@ export async function keyHandovers(db: Queries, appId: string): Promise<KeyHando
     .where('app_id', '=', appId)
     .where('embedded_pubkey', 'is not', null)
     .execute();
-  return rows.map((row) => ({ signingKeyId: row.signing_key_id, embeddedPubkey: row.embedded_pubkey }));
+  const handovers = rows.map((row) => ({
+    signingKeyId: row.signing_key_id,
+    embeddedPubkey: row.embedded_pubkey,
+  }));
+  return acceptedKeys(pubkey, handovers);
 }
 
 /** The versions that changes would strand together. Belongs into the transaction that makes them. */
@@ -98,22 +110,19 @@ async function readAppFiles(db: Queries, appId: string): Promise<StoredAppFiles>
 }
 
 function withRelease(
-  { live, known }: StoredAppFiles,
+  files: StoredAppFiles,
   { release, artifacts }: Extract<OfferChange, { kind: 'go_live' }>,
 ): StoredAppFiles {
-  const { version, channel } = release;
-  const requires = release.requires ?? undefined;
-  const embeddedKeyId = publicKeyIdOf(release.embeddedPubkey);
-  const files = artifacts.map(({ signingKeyId, ...platform }) => ({
-    ...platform,
-    version,
-    channel,
-    signingKeyId: signingKeyId ?? undefined,
-  }));
-  return {
-    live: [...live, ...files.map((file) => ({ ...file, requires }))],
-    known: [...known, ...files.map((file) => ({ ...file, embeddedKeyId }))],
-  };
+  return withLiveFiles(files, {
+    version: release.version,
+    channel: release.channel,
+    requires: release.requires ?? undefined,
+    embeddedKeyId: publicKeyIdOf(release.embeddedPubkey),
+    files: artifacts.map(({ signingKeyId, ...platform }) => ({
+      ...platform,
+      signingKeyId: signingKeyId ?? undefined,
+    })),
+  });
 }
 
 function without(

@@ -28,6 +28,27 @@ export interface Stranding {
   readonly highest: string;
 }
 
+/** A release that goes live. */
+export interface LiveFiles {
+  readonly version: string;
+  readonly channel: string;
+  readonly requires: string | undefined;
+  readonly embeddedKeyId: string | undefined;
+  readonly files: readonly (Platform & { readonly signingKeyId: string | undefined })[];
+}
+
+/** An app's files once a release is live too. */
+export function withLiveFiles(
+  { live, known }: AppFiles,
+  { version, channel, requires, embeddedKeyId, files }: LiveFiles,
+): AppFiles {
+  const added = files.map((file) => ({ ...file, version, channel }));
+  return {
+    live: [...live, ...added.map((file) => ({ ...file, requires }))],
+    known: [...known, ...added.map((file) => ({ ...file, embeddedKeyId }))],
+  };
+}
+
 /**
  * The versions that a change would strand: those that had a way to the highest release before, and have none after;
  * and all lower ones where a new highest release would be offered to none of them.

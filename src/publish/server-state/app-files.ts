@@ -2,7 +2,7 @@ import { STABLE } from '../../protocol/channel.ts';
 import type { DeletedFileResponse, ReleaseResponse } from '../../protocol/messages.ts';
 import { publicKeyIdOf, signingKeyIdOf } from '../../protocol/minisign.ts';
 import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
-import type { AppFiles, KnownFile } from '../../protocol/routing/stranded-versions.ts';
+import { type AppFiles, type KnownFile, withLiveFiles } from '../../protocol/routing/stranded-versions.ts';
 import { isVersion } from '../../protocol/version.ts';
 import { listedName, type ServerState } from './server-state.ts';
 
@@ -48,24 +48,22 @@ function toKnownFile(file: DeletedFileResponse): KnownFile[] {
 
 /** The same, once a release with these files is live too. Pure. */
 export function withRelease(
-  { live, known }: AppFiles,
-  release: RoutedReleaseFields,
+  appFiles: AppFiles,
+  { version, channel = STABLE, requires, embedded_pubkey }: RoutedReleaseFields,
   files: readonly SignedFile[],
 ): AppFiles {
-  const { version, channel = STABLE } = release;
-  const embeddedKeyId = publicKeyIdOf(release.embedded_pubkey ?? '');
-  const added = files.map(({ target, arch, bundleType, signature }) => ({
-    target,
-    arch,
-    ...(bundleType !== undefined && { bundleType }),
+  return withLiveFiles(appFiles, {
     version,
     channel,
-    signingKeyId: signingKeyIdOf(signature),
-  }));
-  return {
-    live: [...live, ...added.map((file) => ({ ...file, requires: release.requires ?? undefined }))],
-    known: [...known, ...added.map((file) => ({ ...file, embeddedKeyId }))],
-  };
+    requires: requires ?? undefined,
+    embeddedKeyId: publicKeyIdOf(embedded_pubkey),
+    files: files.map(({ target, arch, bundleType, signature }) => ({
+      target,
+      arch,
+      ...(bundleType !== undefined && { bundleType }),
+      signingKeyId: signingKeyIdOf(signature),
+    })),
+  });
 }
 
 /** The files that a release lists, except for platforms that this version does not know. */

@@ -1,10 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { keyHandovers } from '../../database/queries/app-files.ts';
+import { acceptedKeysOf } from '../../database/queries/app-files.ts';
 import { findApp, setSlug } from '../../database/queries/apps.ts';
 import { deletedFiles } from '../../database/queries/artifacts.ts';
 import { AppQuery, type AppResponse, SetSlugRequest } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { isReservedSlug } from '../../protocol/slug.ts';
 import { registerRoute } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
@@ -25,7 +24,7 @@ export function registerApps(app: FastifyInstance, services: Services): void {
         slug,
         pubkey,
         ...(pubkey !== null && {
-          accepted_pubkeys: acceptedKeys(pubkey, await keyHandovers(database.queries, id)),
+          accepted_pubkeys: await acceptedKeysOf(database.queries, { appId: id, pubkey }),
         }),
         scopes: [...(raw.scopes ?? [])],
       };

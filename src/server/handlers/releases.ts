@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { keyHandovers } from '../../database/queries/app-files.ts';
+import { acceptedKeysOf } from '../../database/queries/app-files.ts';
 import { findApp } from '../../database/queries/apps.ts';
 import {
   type MissingArtifact,
@@ -26,7 +26,6 @@ import {
 import { formatPublicKey, parsePublicKey, publicKeyIdOf } from '../../protocol/minisign.ts';
 import { platformOf } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { toExtendedResponse, toResponse } from '../http/release-response.ts';
@@ -172,7 +171,7 @@ async function requireAcceptedKey(services: Services, key: ReleaseKey, pubkey: s
   const { queries } = services.database;
   const app = await findApp(queries, key.appId);
   if (app?.pubkey == null || (await requireRelease(services, key)).status === 'draft') return;
-  const accepted = acceptedKeys(app.pubkey, await keyHandovers(queries, key.appId));
+  const accepted = await acceptedKeysOf(queries, { appId: key.appId, pubkey: app.pubkey });
   if (accepted.some((known) => publicKeyIdOf(known) === publicKeyIdOf(pubkey))) return;
   throw new Problem(
     'forbidden',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDurabilityLost, mayBeCommitted } from '../../database/database-error.ts';
-import { keyHandovers } from '../../database/queries/app-files.ts';
+import { acceptedKeysOf } from '../../database/queries/app-files.ts';
 import { completeArtifact, type PendingUpload } from '../../database/queries/artifacts.ts';
 import {
   MAX_UNHASHED_BYTES,
@@ -12,7 +12,6 @@ import {
 } from '../../protocol/minisign.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { Problem } from '../../protocol/problem.ts';
-import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
 import type { StagedUpload } from '../../storage/artifact-storage.ts';
 import type { Services } from '../services.ts';
 
@@ -82,7 +81,8 @@ async function requireDeclaredContent(
     throw mismatch('sha256', `is ${staged.sha256}, but ${upload.sha256} was declared`);
   }
   if (upload.pubkey === null) return;
-  const accepted = acceptedKeys(upload.pubkey, await keyHandovers(database.queries, upload.appId));
+  const { appId, pubkey } = upload;
+  const accepted = await acceptedKeysOf(database.queries, { appId, pubkey });
   const signature = parseSignature(upload.signature ?? '');
   if (signature.kind === 'malformed') throw mismatch('signature', signature.reason);
   const publicKey = requireKey(signature, accepted);
