@@ -34,8 +34,12 @@ export interface OtaErrorOptions {
   readonly cause?: unknown;
   /** The HTTP status, where a response was the reason. */
   readonly status?: number | undefined;
+  /** Whether something in front of the server gave that response: its status says nothing of what was asked for. */
+  readonly inFront?: boolean | undefined;
   /** How long the server asked to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** What the message announces: each becomes a line of its own below it. */
+  readonly items?: readonly string[];
   /** The ids of the issues that it reports together (`issue.ts`). */
   readonly issueIds?: readonly string[];
 }
@@ -44,16 +48,22 @@ export interface OtaErrorOptions {
 export class OtaError extends Error {
   override readonly name = 'OtaError';
   readonly code: OtaErrorCode;
+  /** The message, as the lines to print. A line break in one of them is not ours. */
+  readonly lines: readonly string[];
   readonly hint: string | undefined;
   readonly status: number | undefined;
+  readonly inFront: boolean;
   readonly retryAfterMs: number | undefined;
   readonly issueIds: readonly string[];
 
   constructor(code: OtaErrorCode, message: string, options: OtaErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const lines = [message, ...(options.items ?? []).map((item) => `  - ${item}`)];
+    super(lines.join('\n'), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
+    this.lines = lines;
     this.hint = options.hint;
     this.status = options.status;
+    this.inFront = options.inFront ?? false;
     this.retryAfterMs = options.retryAfterMs;
     this.issueIds = options.issueIds ?? [];
   }
@@ -64,7 +74,8 @@ export class OtaError extends Error {
   }
 }
 
-/** Whether an error stands for a response with one of these HTTP statuses. */
+/** Whether an error stands for the server's own response with one of these HTTP statuses. */
 export function hasStatus(error: unknown, ...statuses: readonly number[]): error is OtaError {
-  return error instanceof OtaError && error.status !== undefined && statuses.includes(error.status);
+  if (!(error instanceof OtaError) || error.inFront) return false;
+  return error.status !== undefined && statuses.includes(error.status);
 }

@@ -60,7 +60,6 @@ export function toError(issues: readonly Issue[]): OtaError {
   if (first !== undefined && others.length === 0) {
     return new OtaError(code, first.message, { hint: first.hint, issueIds });
   }
-  const lines = issues.map(({ message, hint }) => `  - ${message}. ${hint}`);
-  const message = [`${issues.length} problems, nothing was published:`, ...lines].join('\n');
-  return new OtaError(code, message, { issueIds });
+  const items = issues.map(({ message, hint }) => `${message}. ${hint}`);
+  return new OtaError(code, `${issues.length} problems, nothing was published:`, { items, issueIds });
 }

@@ -20,6 +20,7 @@ const TIERS: readonly NonNullable<TestProjectInlineConfiguration['test']>[] = [
   { name: 'contract', include: ['test/contract/**/*.test.ts'] },
   { name: 'conformance', include: ['test/conformance/**/*.test.ts'] },
   { name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+  { name: 'web', include: ['test/web/**/*.test.ts'] },
   {
     name: 'stores',
     include: ON_EVERY_STORE,

@@ -4,6 +4,8 @@ import { StepReport } from './github/step-report.ts';
 import { readColors } from './output/colors.ts';
 import { reportError } from './output/error-report.ts';
 import { createOutput } from './output/output.ts';
+import { knownSecrets } from './printable/known-secrets.ts';
+import { PrintableText } from './printable/printable-text.ts';
 import { type CreateContext, runProgram } from './program.ts';
 
 /**
@@ -12,23 +14,27 @@ import { type CreateContext, runProgram } from './program.ts';
  * @returns the exit code
  */
 export async function runCommandLine(argv: readonly string[], environment: Environment): Promise<number> {
-  const step = StepReport.from(environment);
+  const printable = new PrintableText(knownSecrets(argv, environment));
+  const step = StepReport.from(environment, printable);
   const colors = readColors(environment);
-  const surroundings = { plain: isPlain(environment), colors, step };
+  const surroundings = { plain: isPlain(environment), colors, step, printable };
   // Until a command has its options: errors of the command line itself obey --json too.
   let output = createOutput({ json: argv.includes('--json') }, surroundings);
   const abort = new AbortController();
+  let running = '';
   let interruptedBy: NodeJS.Signals | undefined;
+  const interruption = () => interruptedBy && { signal: interruptedBy, command: running };
   const interrupt = (signal: NodeJS.Signals) => {
     if (interruptedBy !== undefined) process.exit(signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted);
     interruptedBy = signal;
     abort.abort();
   };
   // Thrown where nothing awaits it: a bug, but with --json reported as JSON all the same.
-  const crash = (error: unknown) => process.exit(reportError(error, output, interruptedBy));
+  const crash = (error: unknown) => process.exit(reportError(error, output, interruption()));
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('uncaughtException', crash);
   try {
     const createContext: CreateContext = (options, command) => {
+      running = command;
       step?.begin(command);
       output = createOutput(options, surroundings);
       return { output, signal: abort.signal, environment };
@@ -36,7 +42,7 @@ export async function runCommandLine(argv: readonly string[], environment: Envir
     await runProgram(argv, createContext, colors);
     return EXIT.done;
   } catch (error) {
-    return reportError(error, output, interruptedBy);
+    return reportError(error, output, interruption());
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('uncaughtException', crash);
   }

@@ -1,6 +1,8 @@
-import { stripVTControlCharacters } from 'node:util';
 import prettyBytes from 'pretty-bytes';
 import type { RetryNotice } from '../client/retry.ts';
+
+/** How much of release notes is shown, in characters: all that our server takes. */
+const MAX_NOTES = 64 * 1024;
 
 /** `0.3 s`, `42.0 s`, `1:05`. */
 export function formatElapsed(milliseconds: number): string {
@@ -24,8 +26,9 @@ export function formatDuration(milliseconds: number): string {
 }
 
 /** The line for a request that is tried again. */
-export function formatRetry({ error, waitMs }: RetryNotice): string {
-  return `${error.message}; retrying in ${formatElapsed(waitMs)}`;
+export function formatRetry({ error, waitMs, leftMs }: RetryNotice): string {
+  const until = leftMs === undefined ? '' : `, and for up to ${formatDuration(leftMs)}`;
+  return `${error.message}; retrying in ${formatElapsed(waitMs)}${until}`;
 }
 
 /** `1 file`, `2 files`. */
@@ -33,13 +36,14 @@ export function formatCount(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Rows as aligned columns, two spaces apart. Cells may be coloured. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => widthOf(row[column]))));
-  const pad = (cell: string, column: number) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell));
-  return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n');
+/** Release notes, which anyone may have written: indented, so that none of their lines can pass for one of ours. */
+export function formatNotes(notes: string): string[] {
+  if (notes === '') return [];
+  const lines = notes.slice(0, MAX_NOTES).split(/\r\n?|\n/);
+  const rest = notes.length > MAX_NOTES ? ['…'] : [];
+  return indent([...lines, ...rest]).map((line) => line.trimEnd());
 }
 
-function widthOf(cell = ''): number {
-  return stripVTControlCharacters(cell).length;
+export function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }

@@ -8,12 +8,31 @@ import { OtaError } from '../errors.ts';
 import {
   appsCommand,
   appsCreateCommand,
+  appsDeleteCommand,
+  appsFreeSlugCommand,
   appsListCommand,
+  appsRenameCommand,
+  appsSetCommand,
   appsSetKeyCommand,
+  appsSetLimitsCommand,
+  appsShowCommand,
+  appsTrustCommand,
+  appsUntrustCommand,
 } from './commands/apps-command.ts';
+import { auditCheckpointCommand, auditCommand, auditVerifyCommand } from './commands/audit-command.ts';
+import { backupCommand, restoreCommand } from './commands/backup-command.ts';
 import { checkCommand } from './commands/check-command.ts';
+import { completionCommand } from './commands/completion-command.ts';
 import { copyCommand } from './commands/copy-command.ts';
 import { devCommand } from './commands/dev-command.ts';
+import { doctorCommand } from './commands/doctor-command.ts';
+import { exportCommand } from './commands/export-command.ts';
+import { fsckCommand } from './commands/fsck-command.ts';
+import { importCommand } from './commands/import-command.ts';
+import { initCommand } from './commands/init-command.ts';
+import { keysCommand, keysRotateCommand } from './commands/keys-command.ts';
+import { loginCommand, logoutCommand } from './commands/login-command.ts';
+import { migrateCommand } from './commands/migrate-command.ts';
 import {
   publishArtifactCommand,
   publishCommand,
@@ -26,19 +45,29 @@ import {
   releasesDeleteCommand,
   releasesEditCommand,
   releasesListCommand,
+  releasesPauseCommand,
+  releasesPromoteCommand,
   releasesRestoreCommand,
+  releasesResumeCommand,
+  releasesRollbackCommand,
+  releasesRolloutCommand,
   releasesShowCommand,
+  releasesSignCommand,
+  releasesStatsCommand,
   releasesYankCommand,
 } from './commands/releases-command.ts';
 import { serveCommand } from './commands/serve-command.ts';
+import { statsCommand, statsImportCommand } from './commands/stats-command.ts';
+import { storageClaimCommand, storageCommand } from './commands/storage-command.ts';
 import {
   tokensCommand,
   tokensCreateCommand,
   tokensListCommand,
   tokensRevokeCommand,
 } from './commands/tokens-command.ts';
+import { verifyCommand } from './commands/verify-command.ts';
 import type { Context, Run } from './context.ts';
-import { ignoreBlankValues } from './options/blank-values.ts';
+import { ignoreBlankValues, refuseBlankArguments, refuseContradictions } from './options/given-options.ts';
 import { HELP_FORMAT, helpWidth, withExamples } from './options/help-format.ts';
 import type { Colors } from './output/colors.ts';
 import type { OutputOptions } from './output/output.ts';
@@ -96,21 +125,43 @@ export function createProgram(
       inheritOptions(command);
       const options = command.opts();
       const context = createContext(options, pathOf(command));
+      refuseBlankArguments(command);
       await (await load())(options, context, ...command.processedArgs);
     });
   const program = rootCommand();
-  program.commandsGroup('Publishing:').addCommand(publishTree(runs)).addCommand(releasesTree(runs));
+  program
+    .commandsGroup('Publishing:')
+    .addCommand(runs(initCommand(), async () => (await import('./commands/init.ts')).runInit))
+    .addCommand(runs(loginCommand(), async () => (await import('./commands/login.ts')).runLogin))
+    .addCommand(runs(logoutCommand(), async () => (await import('./commands/login.ts')).runLogout))
+    .addCommand(publishTree(runs))
+    .addCommand(releasesTree(runs));
   program
     .commandsGroup('Testing:')
     .addCommand(runs(checkCommand(), async () => (await import('./commands/check.ts')).runCheck))
+    .addCommand(runs(verifyCommand(), async () => (await import('./commands/verify.ts')).runVerify))
+    .addCommand(runs(doctorCommand(), async () => (await import('./commands/doctor.ts')).runDoctor))
     .addCommand(runs(devCommand(), async () => (await import('./commands/dev.ts')).runDev));
   program
     .commandsGroup('Self-hosting:')
     .addCommand(runs(serveCommand(), async () => (await import('./commands/serve.ts')).runServe))
     .addCommand(appsTree(runs))
     .addCommand(tokensTree(runs))
+    .addCommand(keysTree(runs))
+    .addCommand(auditTree(runs))
+    .addCommand(runs(backupCommand(), async () => (await import('./commands/backup.ts')).runBackup))
+    .addCommand(runs(restoreCommand(), async () => (await import('./commands/restore.ts')).runRestore))
+    .addCommand(runs(fsckCommand(), async () => (await import('./commands/fsck.ts')).runFsck))
+    .addCommand(storageTree(runs))
+    .addCommand(statsTree(runs))
+    .addCommand(runs(exportCommand(), async () => (await import('./commands/export.ts')).runExport))
+    .addCommand(runs(importCommand(), async () => (await import('./commands/import.ts')).runImport))
+    .addCommand(runs(migrateCommand(), async () => (await import('./commands/migrate.ts')).runMigrate))
     .addCommand(runs(copyCommand(), async () => (await import('./commands/copy.ts')).runCopy));
-  program.commandsGroup('Help:').helpCommand('help [command]', 'show the help of a command');
+  program
+    .commandsGroup('Help:')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addCommand(completionTree(runs, program));
   configure(program, output);
   return program;
 }
@@ -158,10 +209,35 @@ function publishTree(runs: Runs): CommandUnknownOpts {
 
 function releasesTree(runs: Runs): CommandUnknownOpts {
   const load = () => import('./commands/releases.ts');
+  const rollout = () => import('./commands/release-rollout.ts');
   return releasesCommand()
     .addCommand(runs(releasesListCommand(), async () => (await load()).runReleasesList))
     .addCommand(runs(releasesShowCommand(), async () => (await load()).runReleasesShow))
     .addCommand(runs(releasesEditCommand(), async () => (await load()).runReleasesEdit))
+    .addCommand(
+      runs(releasesSignCommand(), async () => (await import('./commands/sign-release.ts')).runReleasesSign),
+    )
+    .addCommand(runs(releasesRolloutCommand(), async () => (await rollout()).runReleasesRollout))
+    .addCommand(
+      runs(
+        releasesPromoteCommand(),
+        async () => (await import('./commands/promote-release.ts')).runReleasesPromote,
+      ),
+    )
+    .addCommand(runs(releasesPauseCommand(), async () => (await rollout()).runReleasesPause))
+    .addCommand(runs(releasesResumeCommand(), async () => (await rollout()).runReleasesResume))
+    .addCommand(
+      runs(
+        releasesRollbackCommand(),
+        async () => (await import('./commands/release-rollback.ts')).runReleasesRollback,
+      ),
+    )
+    .addCommand(
+      runs(
+        releasesStatsCommand(),
+        async () => (await import('./commands/release-stats.ts')).runReleasesStats,
+      ),
+    )
     .addCommand(runs(releasesYankCommand(), async () => (await load()).runReleasesYank))
     .addCommand(runs(releasesRestoreCommand(), async () => (await load()).runReleasesRestore))
     .addCommand(runs(releasesDeleteCommand(), async () => (await load()).runReleasesDelete));
@@ -169,10 +245,22 @@ function releasesTree(runs: Runs): CommandUnknownOpts {
 
 function appsTree(runs: Runs): CommandUnknownOpts {
   const load = () => import('./commands/apps.ts');
+  const manage = () => import('./commands/manage-app.ts');
+  const trust = () => import('./commands/trust.ts');
   return appsCommand()
     .addCommand(runs(appsCreateCommand(), async () => (await load()).runAppsCreate))
+    .addCommand(runs(appsListCommand(), async () => (await load()).runAppsList))
+    .addCommand(runs(appsShowCommand(), async () => (await manage()).runAppsShow))
+    .addCommand(runs(appsSetCommand(), async () => (await manage()).runAppsSet))
     .addCommand(runs(appsSetKeyCommand(), async () => (await load()).runAppsSetKey))
-    .addCommand(runs(appsListCommand(), async () => (await load()).runAppsList));
+    .addCommand(runs(appsTrustCommand(), async () => (await trust()).runAppsTrust))
+    .addCommand(runs(appsUntrustCommand(), async () => (await trust()).runAppsUntrust))
+    .addCommand(
+      runs(appsSetLimitsCommand(), async () => (await import('./commands/app-limits.ts')).runAppsSetLimits),
+    )
+    .addCommand(runs(appsRenameCommand(), async () => (await manage()).runAppsRename))
+    .addCommand(runs(appsDeleteCommand(), async () => (await manage()).runAppsDelete))
+    .addCommand(runs(appsFreeSlugCommand(), async () => (await manage()).runAppsFreeSlug));
 }
 
 function tokensTree(runs: Runs): CommandUnknownOpts {
@@ -183,8 +271,40 @@ function tokensTree(runs: Runs): CommandUnknownOpts {
     .addCommand(runs(tokensRevokeCommand(), async () => (await load()).runTokensRevoke));
 }
 
+function keysTree(runs: Runs): CommandUnknownOpts {
+  const load = () => import('./commands/keys.ts');
+  return keysCommand().addCommand(runs(keysRotateCommand(), async () => (await load()).runKeysRotate));
+}
+
+function auditTree(runs: Runs): CommandUnknownOpts {
+  const load = () => import('./commands/audit.ts');
+  return runs(auditCommand(), async () => (await load()).runAudit)
+    .addCommand(
+      runs(auditVerifyCommand(), async () => (await import('./commands/audit-verify.ts')).runAuditVerify),
+    )
+    .addCommand(runs(auditCheckpointCommand(), async () => (await load()).runAuditCheckpoint));
+}
+
+function completionTree(runs: Runs, program: CommandUnknownOpts): CommandUnknownOpts {
+  return runs(completionCommand(), async () => {
+    const { runCompletion } = await import('./commands/completion.ts');
+    return (_, context, shell) => runCompletion(program, context, shell);
+  });
+}
+
+function storageTree(runs: Runs): CommandUnknownOpts {
+  const load = () => import('./commands/storage.ts');
+  return storageCommand().addCommand(runs(storageClaimCommand(), async () => (await load()).runStorageClaim));
+}
+
+function statsTree(runs: Runs): CommandUnknownOpts {
+  const load = () => import('./commands/stats-import.ts');
+  return statsCommand().addCommand(runs(statsImportCommand(), async () => (await load()).runStatsImport));
+}
+
 /** commander's settings and ours, which commands that were made before do not inherit: it throws, and never exits. */
 function configure(command: CommandUnknownOpts, output: OutputConfiguration): void {
+  refuseContradictions(command);
   ignoreBlankValues(command);
   command
     .enablePositionalOptions()
@@ -233,10 +353,25 @@ function usageError({ reason: { code, message }, command }: ParsingEnd): OtaErro
   if (code === 'commander.help') {
     return new OtaError('usage', 'no command given', { hint: 'Choose one of the commands above.' });
   }
-  const text = message.replace(/^error: /, '').replace(/\n\((.*)\)$/, '. $1');
+  const text = withoutUrls(message.replace(/^error: /, '').replace(/\n\((.*)\)$/, '. $1'));
   const name = ['synckit-ota', pathOf(command)].join(' ').trim();
   const purpose = code === 'commander.unknownCommand' ? 'all commands' : 'usage';
   return new OtaError('usage', text, { hint: `Run \`${name} --help\` for ${purpose}.` });
+}
+
+/** Without a URL in a place where none belongs, and what follows it: it may hold a password. */
+function withoutUrls(text: string): string {
+  const at = text.indexOf('://');
+  if (at < 0) return text;
+  const before = text.slice(0, at + 1).split(/(?<=[\s'"=])/);
+  before.pop(); // the scheme, with its colon
+  const assigned = before.at(-1) ?? '';
+  const isOption = /^--[\w-]+=$/.test(assigned);
+  const kept = (isOption ? before.slice(0, -1) : before).join('');
+  const [quote = ''] = /['"]$/.exec(kept) ?? [];
+  return isOption
+    ? `${kept}${assigned.slice(0, -1)}${quote}`
+    : `${kept.slice(0, kept.length - quote.length)}(a URL)`;
 }
 
 /** `publish slug` for that command, empty for the program itself. */

@@ -1,16 +1,25 @@
 import type { Static, TSchema } from 'typebox';
-import { OtaError, type OtaErrorCode } from '../errors.ts';
-import { ProblemBody, type ProblemCode } from '../protocol/problem.ts';
+import { OtaError } from '../errors.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
-import { parseRetryAfter } from './retry.ts';
+import { parseBoundedJson } from './bounded-json.ts';
+import { describePage, findFront } from './refusal/front.ts';
+import { passLogin } from './refusal/front-refusal.ts';
 import { displayUrl, type TransportResponse } from './transport/transport.ts';
 
-/** Largest response that is read, in bytes: a list of about ten thousand releases. */
-const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+/** How much of a response is read. */
+export interface ResponseLimit {
+  readonly maxBytes: number;
+  /** What to do about a response that is larger. */
+  readonly tooLarge?: string;
+}
+
+/** Of a response that is not a list of all releases. */
+const DEFAULT_LIMIT: ResponseLimit = { maxBytes: 16 * 1024 * 1024 };
 /** How long a response may take after its headers, in milliseconds; the idle timeout may end it earlier. */
 const MAX_RESPONSE_MS = 60_000;
-/** How much of a server's message is shown, in characters. */
-const MAX_SHOWN_LENGTH = 500;
+
+/** Of a response that is said in detail what is wrong with, in characters: each wrong field takes memory. */
+const MAX_DESCRIBED = 1024 * 1024;
 
 export interface ResponseOrigin {
   readonly url: URL;
@@ -25,18 +34,23 @@ export interface ReceivedResponse extends ResponseOrigin {
   header(name: string): string | undefined;
 }
 
-/** @throws OtaError `network` when the body is too slow, `not_the_api` when it is larger than `maxBytes` */
+/** @throws OtaError `network` when the body is too slow, `not_the_api` when it is larger than the limit */
 export async function receive(
   response: TransportResponse,
   url: URL,
-  maxBytes = MAX_RESPONSE_BYTES,
+  limit: ResponseLimit = DEFAULT_LIMIT,
 ): Promise<ReceivedResponse> {
   const { status, proxy } = response;
   const header = (name: string) => response.header(name);
-  return { url, proxy, status, header, text: await readText(response, url, maxBytes) };
+  return { url, proxy, status, header, text: (await readBytes(response, url, limit)).toString('utf8') };
 }
 
-async function readText(response: TransportResponse, url: URL, maxBytes: number): Promise<string> {
+/** Reads a body to its end. @throws OtaError as `receive` */
+export async function readBytes(
+  response: TransportResponse,
+  url: URL,
+  { maxBytes, tooLarge }: ResponseLimit,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const start = performance.now();
@@ -46,11 +60,12 @@ async function readText(response: TransportResponse, url: URL, maxBytes: number)
     }
     size += chunk.length;
     if (size > maxBytes) {
-      throw new OtaError('not_the_api', `the response from ${displayUrl(url)} is too large`);
+      const message = `the response from ${displayUrl(url)} is larger than ${Math.ceil(maxBytes / 1024 ** 2)} MiB`;
+      throw new OtaError('not_the_api', message, { hint: tooLarge });
     }
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk)); // a copy
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** @throws OtaError `not_the_api`, naming what came instead of the schema */
@@ -58,20 +73,28 @@ export function decodeResponse<T extends TSchema>(schema: T, response: ReceivedR
   const { text } = response;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseBoundedJson(text);
   } catch {
-    const what = isPage(text) ? 'an HTML page' : text.trim() === '' ? 'an empty response' : 'something else';
+    if (isPage(text)) throw pageError(response);
+    const what = text.trim() === '' ? 'an empty response' : 'something else';
     throw notTheApi(response, `${what} instead of JSON`);
   }
   if (matches(schema, value)) return value;
+  throw notTheApi(
+    response,
+    `unexpected JSON${text.length > MAX_DESCRIBED ? '' : describeErrors(schema, value)}`,
+  );
+}
+
+function describeErrors(schema: TSchema, value: unknown): string {
   const errors = fieldErrors(schema, value).map(({ field, message }) => `${field} ${message}`);
-  throw notTheApi(response, `unexpected JSON (${errors.slice(0, 3).join('; ')})`);
+  return ` (${errors.slice(0, 3).join('; ')})`;
 }
 
 /** The text as the schema describes it, or undefined: for responses that may hold anything. */
 export function decodeIfMatching<T extends TSchema>(schema: T, text: string): Static<T> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseBoundedJson(text);
     return matches(schema, value) ? value : undefined;
   } catch {
     return undefined;
@@ -83,70 +106,27 @@ export function isPage(text: string): boolean {
   return /^\s*</.test(text);
 }
 
-/** @param what completes "the server answered with …" */
-export function notTheApi(origin: ResponseOrigin, what: string): OtaError {
-  return new OtaError('not_the_api', `${describe(origin)} answered with ${what}`, {
-    hint: 'Check that --server is the base URL of a SyncKit OTA server, without a proxy or login page in front of it.',
-  });
+/** For a page in place of an answer, which is often a login. */
+export function pageError(response: ReceivedResponse): OtaError {
+  const front = findFront(response);
+  const page = describePage(front);
+  if (front.isLogin) return notTheApi(response, page, { hint: passLogin(front) });
+  return notTheApi(response, `${page} instead of what was asked for`);
 }
 
-function describe({ url, proxy }: ResponseOrigin): string {
+/** @param what completes "the server answered with …" */
+export function notTheApi(
+  origin: ResponseOrigin,
+  what: string,
+  { hint = CHECK_SERVER }: { readonly hint?: string | undefined } = {},
+): OtaError {
+  return new OtaError('not_the_api', `${describe(origin)} answered with ${what}`, { hint });
+}
+
+const CHECK_SERVER =
+  'Check that --server is the base URL of a SyncKit OTA server, without a proxy or login page in front of it.';
+
+/** Where a response came from, as it may be shown. */
+export function describe({ url, proxy }: ResponseOrigin): string {
   return displayUrl(url) + (proxy === undefined ? '' : `, through ${proxy},`);
 }
-
-/** The error for a response other than 2xx. Decided by the status, never by the text; any body is accepted. */
-export function responseError(response: ReceivedResponse, now: Date): OtaError {
-  const { status, url, text } = response;
-  if (status < 300) return notTheApi(response, `status ${status}, which the API does not use`);
-  if (status < 400) {
-    const location = response.header('location') ?? '';
-    const to = URL.canParse(location, url.href) ? ` to ${displayUrl(new URL(location, url))}` : '';
-    return notTheApi(response, `a redirect (${status})${to}, not followed, to keep the token safe`);
-  }
-  const message = `${describe(response)}: ${problemDetail(text) ?? `status ${status}`}`;
-  return new OtaError(errorCodeOf(status), message, {
-    status,
-    hint: problemHints.get(problemCode(text) ?? '') ?? hints[status],
-    retryAfterMs: parseRetryAfter(response.header('retry-after'), now),
-  });
-}
-
-function problemCode(text: string): string | undefined {
-  return decodeIfMatching(ProblemBody, text)?.code;
-}
-
-/** A problem's message as it may be shown: without what a terminal would obey. */
-function problemDetail(text: string): string | undefined {
-  const problem = decodeIfMatching(ProblemBody, text);
-  const words = problem?.detail ?? problem?.title;
-  return words?.replace(/\p{C}+/gu, ' ').slice(0, MAX_SHOWN_LENGTH);
-}
-
-/**
- * The exit code, and with it whether the request is tried again: `network` is (`retryable` in errors.ts). Decide by
- * `hasStatus` what a status means for a request.
- */
-function errorCodeOf(status: number): OtaErrorCode {
-  if (status === 401 || status === 403) return 'unauthorized';
-  if (status === 404) return 'usage';
-  if (status === 409) return 'conflict';
-  if (status === 408 || status === 425 || status === 429 || status >= 500) return 'network';
-  return 'preflight_refused';
-}
-
-/** By a problem's code. */
-const problemHints: ReadonlyMap<string, string> = new Map<ProblemCode, string>([
-  [
-    'would_strand',
-    'Publish a release first that leads them on. `publish`, `publish finish` and `releases` leave them behind with --allow-stranding.',
-  ],
-  ['wrong_signing_key', 'Sign all files of a release with the same key.'],
-]);
-
-const hints: Readonly<Record<number, string>> = {
-  401: 'Give a valid token with --token-file or SYNCKIT_OTA_TOKEN.',
-  403: 'Use a token with the required scope.',
-  404: 'Check --server and the id, slug or version that was given.',
-  429: 'Wait a while, then run the same command again.',
-  507: 'Free space on the server, then run the same command again.',
-};

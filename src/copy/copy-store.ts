@@ -1,12 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Actor } from '../database/attribution.ts';
 import type { Database } from '../database/database.ts';
 import { databaseFailure } from '../database/database-error.ts';
 import { recordCopyDone, recordCopyEnded, recordCopyStarted } from '../database/queries/copy-state.ts';
-import { databaseId } from '../database/queries/settings.ts';
-import { readSnapshot, replaceRows, type Snapshot } from '../database/queries/snapshot.ts';
+import { forgetOrphans, recordOrphans } from '../database/queries/orphans.ts';
+import { importAudit, readSnapshot, replaceRows, type Snapshot } from '../database/queries/snapshot.ts';
 import { bindStorage } from '../database/queries/storage-binding.ts';
 import type { Queries } from '../database/schema.ts';
 import { transact } from '../database/transaction.ts';
 import { OtaError } from '../errors.ts';
+import { Ownership } from '../ownership/ownership.ts';
 import type { S3Storage } from '../storage/s3/s3-storage.ts';
 import { checkCopyPreconditions, readTarget, verifiedKeys } from './copy-preconditions.ts';
 import { type CopyProgress, importFiles, requireStillThere } from './import-files.ts';
@@ -32,13 +35,22 @@ export interface CopyOptions extends CopyProgress {
   readonly storage: S3Storage;
   readonly place: string;
   readonly signal: AbortSignal;
+  readonly by: Actor;
+  readonly onWait: (reason: OtaError) => void;
+  /** How many small files are copied at once. */
+  readonly concurrency: number;
 }
 
 export async function planCopy({ queries }: CopySource): Promise<CopyPlan> {
-  const snapshot = await queries.transaction().execute(readSnapshot);
+  const snapshot = withoutMarks(await queries.transaction().execute(readSnapshot));
   const files = completeArtifacts(snapshot);
   const bytes = files.reduce((sum, { file_size }) => sum + file_size, 0);
   return { snapshot, files, bytes, pendingUploads: countPendingUploads(snapshot) };
+}
+
+/** What the source's storage had lost is not lost in the copy. */
+function withoutMarks({ artifacts, ...snapshot }: Snapshot): Snapshot {
+  return { ...snapshot, artifacts: artifacts.map((artifact) => ({ ...artifact, lost_at: null })) };
 }
 
 /** @throws OtaError `conflict`, see `checkCopyPreconditions` */
@@ -56,45 +68,62 @@ export async function requireUsableTarget(plan: CopyPlan, target: Database, plac
  *   belongs to another database
  */
 export async function copyStore(plan: CopyPlan, options: CopyOptions): Promise<'copied' | 'same'> {
-  const { target, storage, place } = options;
-  await storage.requireOwner(await databaseId(target.queries));
+  const { target, storage, place, signal, onWait } = options;
+  const ownership = await Ownership.open({ database: target, storage, location: place });
   await bindStorage(target.queries, place);
   try {
-    return await copyFilesThenRows(plan, options);
+    if (ownership.problem) onWait(ownership.problem);
+    await ownership.prove(async (milliseconds) => {
+      await sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted());
+    });
+    ownership.start();
+    return await copyFilesThenRows(plan, { ...options, ownership });
   } catch (error) {
     throw toRetryable(error);
+  } finally {
+    await ownership.stop();
   }
 }
 
 async function copyFilesThenRows(
   plan: CopyPlan,
-  { source, target, storage, place, signal, ...progress }: CopyOptions,
+  options: CopyOptions & { readonly ownership: Ownership },
 ): Promise<'copied' | 'same'> {
+  const { source, target, storage, place, by: actor, signal, concurrency, ownership, ...progress } = options;
   const found = await transact(target.queries, async (transaction) => {
     const state = await readTarget(transaction);
     checkCopyPreconditions(plan.snapshot, state, place);
     await recordCopyStarted(transaction, target.clock());
+    await recordOrphans(transaction, plan.files.map(toOrphan), target.clock());
     return state;
   });
-  const options = { dataDir: source.dataDir, storage, verified: verifiedKeys(found), signal };
-  await importFiles(plan.files, plan.snapshot, { ...options, ...progress });
+  const importing = { dataDir: source.dataDir, storage, verified: verifiedKeys(found), signal, concurrency };
+  await importFiles(plan.files, plan.snapshot, { ...importing, ...progress });
   signal.throwIfAborted();
   const { snapshot } = await planCopy(source); // tokens may have been revoked since
   requireSameFiles(snapshot, plan);
-  await requireStillThere(plan.files, options);
+  await requireStillThere(plan.files, importing);
+  await ownership.confirm();
   return transact(target.queries, async (transaction) => {
+    await forgetOrphans(transaction, plan.files.map(toOrphan));
     if (checkCopyPreconditions(snapshot, await readTarget(transaction), place) === 'same') {
       await recordCopyEnded(transaction);
       return 'same';
     }
-    await importRows(transaction, snapshot);
-    await recordCopyDone(transaction, snapshotDigest(snapshot, { withPending: false }));
+    await importRows(transaction, snapshot, source);
+    const by = { actor, now: target.clock() };
+    await recordCopyDone(transaction, snapshotDigest(snapshot, { withPending: false }), by);
     return 'copied';
   });
 }
 
-async function importRows(transaction: Queries, snapshot: Snapshot): Promise<void> {
+function toOrphan({ storage_key: name }: CompleteArtifact) {
+  return { name, kind: 'file' } as const;
+}
+
+async function importRows(transaction: Queries, snapshot: Snapshot, source: CopySource): Promise<void> {
   await replaceRows(transaction, snapshot);
+  await importAudit(transaction, source.queries, snapshot);
   const all = { withPending: true };
   if (snapshotDigest(await readSnapshot(transaction), all) === snapshotDigest(snapshot, all)) return;
   throw new OtaError('verification_failed', 'the database does not return the rows that were written to it', {

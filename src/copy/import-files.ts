@@ -1,13 +1,15 @@
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
-import pMap from 'p-map';
 import type { Snapshot } from '../database/queries/snapshot.ts';
 import { OtaError } from '../errors.ts';
-import { servedFolder } from '../storage/disk/disk-storage.ts';
+import { mapConcurrently } from '../runtime/map-concurrently.ts';
+import { readRegularFile } from '../storage/regular-file.ts';
 import type { S3Storage } from '../storage/s3/s3-storage.ts';
+import { servedFolder, storedPath } from '../storage/stored-path.ts';
 import { type CompleteArtifact, describeArtifact } from './snapshot.ts';
 
-const CONCURRENCY = 3;
+/** Files up to this size are held in memory whole, as many at once as `concurrency` says. Larger ones are sent in parts. */
+const SMALL_BYTES = 1024 * 1024;
+/** Each takes the memory of two parts. */
+const LARGE_AT_ONCE = 3;
 const READ_SIZE = 1024 * 1024;
 
 export interface CopyProgress {
@@ -23,6 +25,8 @@ export interface ImportFilesOptions extends CopyProgress {
   /** The storage keys of files that were verified earlier: of those only the size is checked. */
   readonly verified: ReadonlySet<string>;
   readonly signal: AbortSignal;
+  /** How many small files at once. */
+  readonly concurrency: number;
 }
 
 /**
@@ -32,13 +36,12 @@ export interface ImportFilesOptions extends CopyProgress {
 export async function importFiles(
   files: readonly CompleteArtifact[],
   snapshot: Snapshot,
-  { dataDir, storage, verified, signal, onBytes, onFile }: ImportFilesOptions,
+  { dataDir, storage, verified, signal, concurrency, onBytes, onFile }: ImportFilesOptions,
 ): Promise<void> {
   const damaged: string[] = [];
   const importFile = async (artifact: CompleteArtifact) => {
-    signal.throwIfAborted();
     const { storage_key: key, file_size: size, sha256 } = artifact;
-    const path = join(servedFolder(dataDir), key);
+    const path = storedPath(servedFolder(dataDir), key);
     const file = { size, sha256, read: () => readFile(path) };
     const name = describeArtifact(snapshot, artifact);
     try {
@@ -50,23 +53,36 @@ export async function importFiles(
       damaged.push(`${name}: ${error.message}`);
     }
   };
-  await pMap(files, importFile, { concurrency: CONCURRENCY, signal });
+  const [small, large] = [files.filter(isSmall), files.filter((file) => !isSmall(file))];
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const importAll = (some: readonly CompleteArtifact[], atOnce: number) =>
+    mapConcurrently(some, importFile, { concurrency: atOnce, signal: either }).catch((error) => {
+      failed.abort(error);
+      throw error;
+    });
+  const results = await Promise.allSettled([
+    importAll(small, concurrency),
+    importAll(large, Math.min(concurrency, LARGE_AT_ONCE)),
+  ]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
   if (damaged.length === 0) return;
   const count = damaged.length === 1 ? '1 file' : `${damaged.length} files`;
-  throw new OtaError(
-    'verification_failed',
-    [`${count} cannot be copied:`, ...damaged.sort().map((text) => `  - ${text}`)].join('\n'),
-    {
-      hint: 'Restore them from a backup, or start `serve` again and delete their releases; then run the same command again. The database was not changed.',
-    },
-  );
+  throw new OtaError('verification_failed', `${count} cannot be copied:`, {
+    items: damaged.sort(),
+    hint: 'Restore them from a backup, or start `serve` again and publish the same files again or delete their releases; then run the same command again. The database was not changed.',
+  });
+}
+
+function isSmall({ file_size }: CompleteArtifact): boolean {
+  return file_size <= SMALL_BYTES;
 }
 
 class UnreadableFile extends Error {}
 
 async function* readFile(path: string): AsyncIterable<Buffer> {
   try {
-    yield* createReadStream(path, { highWaterMark: READ_SIZE });
+    yield* readRegularFile(path, READ_SIZE);
   } catch (cause) {
     throw new UnreadableFile(cause instanceof Error ? cause.message : path, { cause });
   }
@@ -79,7 +95,7 @@ async function* readFile(path: string): AsyncIterable<Buffer> {
  */
 export async function requireStillThere(
   files: readonly CompleteArtifact[],
-  { storage, signal }: Pick<ImportFilesOptions, 'storage' | 'signal'>,
+  { storage, signal, concurrency }: Pick<ImportFilesOptions, 'storage' | 'signal' | 'concurrency'>,
 ): Promise<void> {
   const check = async ({ storage_key, file_size }: CompleteArtifact) => {
     if (await storage.holds(storage_key, file_size)) return;
@@ -87,5 +103,5 @@ export async function requireStillThere(
       hint: 'Run the same command again to send them again. If it happens again, find out what deletes files there.',
     });
   };
-  await pMap(files, check, { concurrency: CONCURRENCY, signal });
+  await mapConcurrently(files, check, { concurrency, signal });
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SNAPSHOT_TABLES, type Snapshot } from '../database/queries/snapshot.ts';
+import { platformName, platformOf } from '../protocol/platform.ts';
 
 export type CompleteArtifact = Snapshot['artifacts'][number] & {
   readonly storage_key: string;
@@ -7,7 +8,7 @@ export type CompleteArtifact = Snapshot['artifacts'][number] & {
 };
 
 export interface DigestOptions {
-  /** Whether pending uploads count, which a server forgets after some time. */
+  /** Whether pending uploads and what is known of CI jobs count, which a server forgets after some time. */
   readonly withPending: boolean;
 }
 
@@ -23,20 +24,39 @@ export function countPendingUploads({ artifacts }: Snapshot): number {
 export function snapshotDigest(snapshot: Snapshot, { withPending }: DigestOptions): string {
   const hash = createHash('sha256');
   for (const table of SNAPSHOT_TABLES) {
-    const rows = table === 'artifacts' && !withPending ? completeArtifacts(snapshot) : snapshot[table];
+    const rows = withPending ? snapshot[table] : lastingRows(snapshot, table);
     const lines = rows.map((row) => JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1))));
     hash.update(`${table}\n${lines.sort().join('\n')}\n`);
   }
   return hash.digest('hex');
 }
 
-/** Whether a store may have developed from an earlier one: it has all its apps, none at an earlier revision, and slugs. */
+function lastingRows(snapshot: Snapshot, table: (typeof SNAPSHOT_TABLES)[number]): readonly object[] {
+  if (table === 'artifacts') return completeArtifacts(snapshot);
+  if (table === 'tokens') return snapshot.tokens.filter(({ publisher_id }) => publisher_id === null);
+  return table === 'used_identities' ? [] : snapshot[table];
+}
+
+/** Whether a store may have developed from an earlier one: a deleted app leaves its slugs, a freed slug a revision. */
 export function descendsFrom(later: Snapshot, earlier: Snapshot): boolean {
   const revisions = new Map(later.apps.map(({ id, revision }) => [id, revision]));
-  const slugs = new Set(later.slugs.map(({ slug }) => slug));
+  const slugs = new Map(later.slugs.map((row) => [row.slug, row]));
+  const deleted = new Set(
+    earlier.slugs.filter(({ slug }) => slugs.get(slug)?.app_id === null).map(({ app_id }) => app_id),
+  );
+  const before = new Map(earlier.apps.map(({ id, revision }) => [id, revision]));
+  const isFreed = (owner: string | null) =>
+    owner === null || deleted.has(owner) || (revisions.get(owner) ?? -1) > (before.get(owner) ?? -1);
   return (
-    earlier.apps.every(({ id, revision }) => (revisions.get(id) ?? -1) >= revision) &&
-    earlier.slugs.every(({ slug }) => slugs.has(slug))
+    earlier.apps.every(
+      ({ id, revision }) => (revisions.get(id) ?? (deleted.has(id) ? revision : -1)) >= revision,
+    ) &&
+    earlier.slugs.every(({ slug, app_id, created_at }) => {
+      const now = slugs.get(slug);
+      if (now === undefined) return isFreed(app_id);
+      // The slug of a deleted app has an app again only once it was freed.
+      return now.app_id === app_id || now.app_id === null || now.created_at > created_at;
+    })
   );
 }
 
@@ -44,7 +64,5 @@ export function descendsFrom(later: Snapshot, earlier: Snapshot): boolean {
 export function describeArtifact({ apps, releases }: Snapshot, artifact: CompleteArtifact): string {
   const release = releases.find(({ id }) => id === artifact.release_id);
   const app = apps.find(({ id }) => id === release?.app_id);
-  const bundle = artifact.bundle_type === '' ? '' : `-${artifact.bundle_type}`;
-  const platform = `${artifact.target}-${artifact.arch}${bundle}`;
-  return `${app?.slug ?? app?.name ?? ''} ${release?.version ?? ''} ${platform}`.trim();
+  return `${app?.slug ?? app?.name ?? ''} ${release?.version ?? ''} ${platformName(platformOf(artifact))}`.trim();
 }

@@ -6,10 +6,10 @@ import { errorCode } from '../runtime/error-details.ts';
 const SQLITE_BUGS = /^SQLITE_CONSTRAINT_(CHECK|FOREIGNKEY|NOTNULL|PRIMARYKEY|UNIQUE)$/;
 /** The same as SQLSTATE classes (PostgreSQL's manual, appendix A): data exceptions and violated constraints. */
 const POSTGRES_BUGS = /^2[23]/;
-/** SQLSTATEs after which the session is over, or the server itself is in trouble. */
-const POSTGRES_SESSION_ENDS = /^(08|57P|58|XX|25P0)/;
-/** SQLSTATE read_only_sql_transaction. */
+/** SQLSTATE read_only_sql_transaction: of a standby, or of a primary that was demoted. */
 export const READ_ONLY = '25006';
+/** SQLSTATEs after which the session is over, or the server itself is in trouble, or is not the one to ask. */
+const POSTGRES_SESSION_ENDS = /^(08|25006|57P|58|XX|25P0)/;
 export const READ_ONLY_HINT = 'Point --database to the primary server; this one is read-only.';
 
 /**
@@ -26,13 +26,26 @@ export function databaseFailure(error: unknown): OtaError | undefined {
 
 function sqliteFailure(code: string, cause: unknown): OtaError | undefined {
   if (code === 'SQLITE_FULL') return new OtaError('no_space', "the store's disk is full", { cause });
+  if (code === 'SQLITE_IOERR_WRITE') {
+    // Reported before the commit, unlike a failed sync. SQLite does not say why: of all reasons only ENOSPC is SQLITE_FULL.
+    return new OtaError('store_unavailable', `the store's disk takes no more data (${code})`, {
+      cause,
+      hint: 'Check the quota and the limits on file sizes there, whether it is mounted read-only, and its health.',
+    });
+  }
   if (code.startsWith('SQLITE_IOERR')) {
     return new OtaError('durability_lost', `the store's disk failed (${code})`, { cause });
   }
   if (SQLITE_BUGS.test(code)) return undefined;
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
+    return new OtaError('store_unavailable', `the database is damaged (${code})`, {
+      cause,
+      hint: 'Stop the server, and restore a backup into another folder with `synckit-ota restore`.',
+    });
+  }
   return new OtaError('store_unavailable', `the database failed (${code})`, {
     cause,
-    hint: 'Try again. If it keeps failing, check the disk and restore a backup.',
+    hint: 'Try again. If it keeps failing, check the disk, and the store with `synckit-ota fsck`.',
   });
 }
 
@@ -84,9 +97,14 @@ export function isDurabilityLost(error: unknown): boolean {
   return failure?.code === 'durability_lost';
 }
 
-/** Whether a transaction that failed with this error may have been committed: its fsync failed or its commit got lost. */
+/**
+ * Whether a transaction that failed with this error may have been committed: its fsync failed, its commit got lost, or
+ * what SQLite writes after that.
+ */
 export function mayBeCommitted(error: unknown): boolean {
-  return isDurabilityLost(error) || (error instanceof OtaError && error.code === 'outcome_unknown');
+  const { code, cause } = error instanceof OtaError ? error : { code: undefined, cause: error };
+  const isUnfinished = errorCode(cause) === 'SQLITE_IOERR_WRITE';
+  return isUnfinished || isDurabilityLost(error) || code === 'outcome_unknown';
 }
 
 function reasonOf(cause: unknown): string {

@@ -12,6 +12,8 @@ export interface MigrateOptions {
   readonly migrations?: Readonly<Record<string, Migration>>;
   /** Called before an existing schema is changed, to back it up. */
   readonly beforeChange?: (lastApplied: string) => Promise<void>;
+  /** Called before the tables of a new store are created, which an error prevents. */
+  readonly onNewStore?: () => void;
 }
 
 /**
@@ -20,15 +22,17 @@ export interface MigrateOptions {
  */
 export async function migrate(
   db: Kysely<Schema>,
-  { migrations = MIGRATIONS, beforeChange }: MigrateOptions = {},
+  { migrations = MIGRATIONS, beforeChange, onNewStore }: MigrateOptions = {},
 ): Promise<void> {
   const applied = await knownMigrations(db, migrations);
   if (applied.length === Object.keys(migrations).length) return; // without taking the write lock
   const lastApplied = applied.at(-1);
-  if (lastApplied !== undefined) await beforeChange?.(lastApplied);
+  if (lastApplied === undefined) onNewStore?.();
+  else await beforeChange?.(lastApplied);
   const provider: MigrationProvider = { getMigrations: async () => ({ ...migrations }) };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
   if (error !== undefined) {
+    if (error instanceof OtaError) throw error;
     throw new OtaError('store_unavailable', 'the schema could not be migrated', {
       cause: error,
       hint: `The tables are unchanged. The error was: ${error instanceof Error ? error.message : error}`,
@@ -43,8 +47,13 @@ export async function requireCurrentSchema(
 ): Promise<void> {
   const applied = await knownMigrations(db, migrations);
   if (applied.length === Object.keys(migrations).length) return;
-  throw new OtaError('store_unavailable', 'the store is older than this program', {
-    hint: "Start and stop this version's `synckit-ota serve` on it once: that backs it up and migrates it.",
+  throw olderStore();
+}
+
+/** The refusal of a store at an earlier schema, where it may not be migrated. */
+export function olderStore(): OtaError {
+  return new OtaError('store_unavailable', 'the store is older than this program', {
+    hint: "Start this version's `synckit-ota serve` on it, which migrates it.",
   });
 }
 
@@ -79,7 +88,19 @@ async function tablesOf(db: Kysely<Schema>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ schema }) => schema !== undefined)) return tables.map(({ name }) => name);
   const { rows } = await sql<{ current: string }>`select current_schema() as current`.execute(db);
-  return tables.filter(({ schema }) => schema === rows[0]?.current).map(({ name }) => name);
+  const ofExtensions = await tablesOfExtensions(db);
+  return tables
+    .filter(({ schema, name }) => schema === rows[0]?.current && !ofExtensions.has(name))
+    .map(({ name }) => name);
+}
+
+/** Tables and views that belong to an extension, like pg_stat_statements: another program has none of them. */
+async function tablesOfExtensions(db: Kysely<Schema>): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ name: string }>`
+    select relname as name from pg_class
+    join pg_depend on classid = 'pg_class'::regclass and objid = pg_class.oid and deptype = 'e'
+    join pg_namespace on pg_namespace.oid = relnamespace and nspname = current_schema()`.execute(db);
+  return new Set(rows.map(({ name }) => name));
 }
 
 async function appliedMigrations(db: Kysely<Schema>): Promise<string[]> {

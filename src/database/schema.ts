@@ -1,5 +1,9 @@
-import type { Kysely, Transaction } from 'kysely';
-import type { Arch, BundleType, Target } from '../protocol/platform.ts';
+import type { Generated, Kysely, Transaction } from 'kysely';
+import type { Arch, BundleType, Platform } from '../protocol/platform.ts';
+import type { CohortFallback } from '../protocol/rollout/cohort.ts';
+import type { Provider } from '../protocol/trust/trusted-publisher.ts';
+import type { LimitName } from './app-limits.ts';
+import type { ActorKind } from './attribution.ts';
 
 // The tables. Times are milliseconds since 1970, sizes bytes, digests lowercase hexadecimal.
 
@@ -10,15 +14,26 @@ export interface AppsTable {
   slug: string | null;
   /** The minisign public key that verifies uploads, in any form that `parsePublicKey` reads. */
   pubkey: string | null;
+  /** Whether releases go live only when somebody else than their uploader asks for it: 0 or 1. */
+  approval: number;
+  /** Whether uploads need signatures that name their version, where there is a key: 0 or 1. */
+  require_bound_signatures: number;
   /** Raised by every transaction that changes what update checks of the app offer. */
   revision: number;
+  /** Whether only trusted publishers may publish, and stored tokens may not: 0 or 1. */
+  trusted_only: number;
+  /** Which cohort its apps are in that do not say it. */
+  cohort_fallback: CohortFallback;
+  /** Extension `policy`: lower versions have to update; null for none. */
+  minimum_version: string | null;
   created_at: number;
 }
 
-/** Append-only: a slug that an app ever had is never given to another. */
+/** A slug that an app had is given to another only after an operator has freed it. */
 export interface SlugsTable {
   slug: string;
-  app_id: string;
+  /** Null for a slug of a deleted app, which stays reserved. */
+  app_id: string | null;
   created_at: number;
 }
 
@@ -33,6 +48,47 @@ export interface TokensTable {
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
+  /** The trusted publisher of which a job got it for its identity token; null for a stored token. */
+  publisher_id: string | null;
+  /** That job: a `JobIdentity` as JSON. */
+  job: string | null;
+}
+
+/** See `TrustedPublisher`. */
+export interface TrustedPublishersTable {
+  id: string;
+  app_id: string;
+  provider: Provider;
+  issuer: string;
+  repository: string;
+  repository_id: string | null;
+  owner_id: string | null;
+  workflow: string;
+  environment: string | null;
+  /** Space-separated. */
+  refs: string;
+  /** 0 or 1. */
+  protected_refs: number;
+  /** Comma-separated; empty for all. */
+  channels: string;
+  created_at: number;
+}
+
+/** Identity tokens that were exchanged, until they are surely not accepted any more. */
+export interface UsedIdentitiesTable {
+  issuer: string;
+  jti: string;
+  expires_at: number;
+}
+
+/** See `IssuerRecord`. */
+export interface IssuerKeysTable {
+  issuer: string;
+  jwks: string | null;
+  fetched_at: number;
+  started_at: number;
+  ended_at: number;
+  error: string | null;
 }
 
 /**
@@ -47,6 +103,8 @@ export interface ReleasesTable {
   version: string;
   /** The version without build metadata, unique in an app. */
   precedence: string;
+  /** As `versionOrder` writes it, so that an index finds the highest. */
+  version_order: string;
   notes: string | null;
   signature: string | null;
   status: ReleaseStatus;
@@ -61,8 +119,28 @@ export interface ReleasesTable {
   allow_stranding: number;
   /** The names of the platforms that a draft goes live with, space-separated; null when it waits for a request. */
   expect: string | null;
+  /** The token that created it; null where none did. No reference: it outlives the token. */
+  token_id: string | null;
+  /** Other tokens that have changed it while it was a draft, separated by spaces. */
+  editor_ids: string | null;
+  /** Whether it goes live by a request only, although it expects platforms: 0 or 1. Stays when the app changes. */
+  awaits_approval: number;
+  /** The job that created it, if that is known: a `ReleaseProvenance` as JSON. */
+  provenance: string | null;
   /** When it was published; of a draft, when it was created. */
   pub_date: number;
+  /** Extension `rollout`: a `Rollout` as JSON; null for everyone. */
+  rollout: string | null;
+  /** Since when it is not offered to anyone, whatever its rollout is; null where it is not paused. */
+  paused_at: number | null;
+  /** Until when it is not offered to everyone, as `heldUntil` says it; 0 where it is. */
+  held_until: number;
+  /** Extension `policy`: whether apps have to take it, or one that contains it: 0 or 1. */
+  mandatory: number;
+  /** Extension `policy`: whether it was yanked so that apps that have it may go back: 0 or 1. */
+  rolled_back: number;
+  /** Extension `policy`: a `MinimumSystem` as JSON; null for none. */
+  minimum_system: string | null;
   created_at: number;
 }
 
@@ -79,8 +157,16 @@ export type BundleTypeColumn = BundleType | '';
 
 export interface ArtifactsTable {
   id: string;
+  /** The id of its app, also once its release is deleted. */
+  app: string;
   release_id: string | null;
-  target: Target;
+  /** As its release has it, which never changes: for the index that finds what is offered. */
+  version_order: string;
+  /** As `queries/lanes` writes it: of the files of a lane, apps are offered the highest. */
+  lane: string;
+  /** Whether its release is published: 0 or 1. Changes with the status of the release. */
+  released: number;
+  target: Platform['target'];
   arch: Arch;
   bundle_type: BundleTypeColumn;
   file_size: number;
@@ -92,6 +178,8 @@ export interface ArtifactsTable {
   status: ArtifactStatus;
   /** Null while pending. */
   storage_key: string | null;
+  /** Since when its bytes are known to be lost in the storage, so that it is not offered; null where they are not. */
+  lost_at: number | null;
   created_at: number;
   /** When the upload URL of a pending row has expired, so that it can be forgotten. */
   expires_at: number;
@@ -106,6 +194,29 @@ export interface ArtifactsTable {
   /** The job that announced it, and which of its attempts: a later one may replace it in a draft. */
   job: string | null;
   attempt: number | null;
+  /** The name that downloads are saved under, where it is known what the file was called. */
+  file_name: string | null;
+  /** The token that announced it; null where none did. No reference: it outlives the token. */
+  token_id: string | null;
+  /**
+   * See `queries/default-kinds`, once it was live: the kinds that are the default of its platform, comma-separated, where
+   * it is one of these files; else null.
+   */
+  default_kinds: string | null;
+}
+
+/** Signed statements about files of a release, deleted with it (`protocol/manifest`, `protocol/attestation`). */
+export interface StatementsTable {
+  id: string;
+  /** The id of its app. */
+  app: string;
+  release_id: string;
+  kind: 'manifest' | 'attestation';
+  /** JSON: of a manifest a DSSE envelope, of an attestation a Sigstore bundle. */
+  document: string;
+  /** The id of the token that has stored it; of a job's token, of the trusted publisher that it was for. */
+  writer: string | null;
+  created_at: number;
 }
 
 /**
@@ -115,7 +226,10 @@ export interface ArtifactsTable {
 export interface PublishedBytesTable {
   app_id: string;
   precedence: string;
-  target: Target;
+  version_order: string;
+  /** As `queries/lanes` writes it. */
+  lane: string;
+  target: Platform['target'];
   arch: Arch;
   bundle_type: BundleTypeColumn;
   sha256: string;
@@ -124,6 +238,8 @@ export interface PublishedBytesTable {
   signing_key_id: string | null;
   /** As in `releases`. */
   embedded_pubkey: string | null;
+  /** As in `artifacts`. */
+  default_kinds: string | null;
 }
 
 /** The keys of disk storage. */
@@ -132,23 +248,215 @@ export interface UrlSigningKeysTable {
   /** 32 random bytes, hexadecimal. */
   secret: string;
   created_at: number;
+  /** When it was replaced on purpose: until when it verifies; null for as long as it is kept. */
+  valid_until: number | null;
+}
+
+/**
+ * What this database proves with that the files belong to it (`src/ownership`): one row. The place of the files records
+ * the same epoch and nonce.
+ */
+export interface StorageClaimTable {
+  id: 1;
+  /** Raised by each renewal; 0 before the first. */
+  epoch: number;
+  /** Random, of that renewal. */
+  nonce: string;
+  /** Renewals that may have reached the place, and are not confirmed: JSON. */
+  unconfirmed: string;
+  /** For people; 0 before the first. */
+  renewed_at: number;
+  /** See `DatabaseIdentity`. */
+  instance: string;
+  /** When the lease of the node that renews it ends; 0 for none. */
+  leased_until: number;
+  /** Why the files are not this database's any more; null while they are. */
+  lost: string | null;
+}
+
+/**
+ * What may be in the storage without an artifact that refers to it: recorded before it is written, and forgotten once an
+ * artifact refers to it or it was removed. Nothing else is ever removed as orphaned.
+ */
+export interface OrphansTable {
+  /** A storage key, or the id of an upload. */
+  name: string;
+  kind: 'file' | 'upload';
+  created_at: number;
+  /** 1 once it is being removed: no artifact may refer to it any more. */
+  removing: number;
+  /** When what arrived for an upload that was dropped is removed next; null if it was not dropped. */
+  drop_at: number | null;
+}
+
+/** Who did what, and when: one row for each change. Rows are only added, besides what `--audit-retention` removes. */
+export interface AuditTable {
+  /** 1, 2, 3, … without gaps. */
+  seq: number;
+  /** When, by the clock of whoever wrote it. */
+  at: number;
+  /** Null for what concerns the whole server. No reference: entries outlive the app. */
+  app_id: string | null;
+  action: string;
+  outcome: 'done' | 'refused';
+  /** As `Actor`. */
+  actor_kind: ActorKind;
+  actor_id: string | null;
+  actor_name: string | null;
+  address: string | null;
+  request_id: string | null;
+  /** A JSON object, for people and scripts. */
+  details: string;
+  /** What the change has written: a JSON object of digests, as `queries/audited-rows` computes them; null where deleted. */
+  rows: string;
+  /** The `hash` of the entry before; `GENESIS` for the first. */
+  previous: string;
+  /** SHA-256 of all of the above, as `hashOfEntry` computes it. */
+  hash: string;
+}
+
+/** Where the audit log ends, and from where it is kept: one row, which each change locks last. */
+export interface AuditHeadTable {
+  id: 1;
+  /** Of the last entry; 0 before the first. */
+  seq: number;
+  hash: string;
+  /** Of the last entry that was pruned; 0 before the first. */
+  pruned_seq: number;
+  pruned_hash: string;
+  /** Entries up to this one may be deleted: 0 outside of the transaction that does it. */
+  deletable_seq: number;
+}
+
+/** What the rows were like that the pruned part of the audit log has changed. */
+export interface AuditBaselineTable {
+  /** As in `AuditTable.rows`. */
+  name: string;
+  app_id: string | null;
+  digest: string;
+  /** Of the last entry that changed it. */
+  seq: number;
+}
+
+/** When tokens were used last, to the minute. */
+export interface TokenUsesTable {
+  token_id: string;
+  used_at: number;
+}
+
+/** How many clients there were in a period: see `queries/counts`. */
+export interface CountsTable {
+  /** No reference: they are removed with the app. */
+  app_id: string;
+  /** A name of `Period`. */
+  period: string;
+  kind: CountKind;
+  /** Empty for all of them, as is `platform`. */
+  version: string;
+  platform: string;
+  /** Which key they were counted with. */
+  generation: string;
+  clients: number;
+  /** As `queries/sketch-text` writes it; null for what is computed, and once the period has ended. */
+  sketch: string | null;
+  /** Until when it is kept; null without one. */
+  sketch_until: number | null;
+}
+
+export type CountKind = 'seen' | 'running' | 'offered' | 'downloaded' | 'converted';
+
+/** Processes that count, which hand each other the keys that they count with. */
+export interface CountNodesTable {
+  id: string;
+  /** SPKI in Base64. */
+  public_key: string;
+  seen_at: number;
+}
+
+/** Who has the key of a period: a process that has it, or for which it is sealed. */
+export interface CountKeysTable {
+  period: string;
+  node_id: string;
+  generation: string;
+  /** The key, encrypted with the public key of the process; null once that has opened it. */
+  sealed: string | null;
 }
 
 export interface SettingsTable {
-  /** See `queries/storage-binding`, `queries/settings` and, for the last two, `queries/copy-state`. */
-  name: 'storage' | 'database-id' | 'copy' | 'copy-started-at';
+  /** See `queries/storage-binding`, `queries/settings`, `queries/copy-state`, `queries/backup-record`, `queries/last-seen`, `queries/scrub-state`, `queries/held-releases`, `queries/exported-apps` and `queries/operator-link`. */
+  name:
+    | 'storage'
+    | 'database-id'
+    | 'copy'
+    | 'copy-started-at'
+    | 'backup'
+    | 'last-seen'
+    | 'scrub'
+    | 'cohort-key'
+    | 'export-lease'
+    | 'operator-link';
   value: string;
+}
+
+/** What an app has, kept by triggers (`usage-triggers.ts`): what its limits are compared with. */
+export interface AppUsageTable {
+  app_id: string;
+  /** Versions: those that exist, and those that were live. */
+  releases: Generated<number>;
+  drafts: Generated<number>;
+  pending_uploads: Generated<number>;
+  /** Every slug that it has or had. */
+  slugs: Generated<number>;
+  /** Of the notes and signatures of releases and files, and of the statements of manifests. */
+  notes_bytes: Generated<number>;
+  /** Of its complete files. */
+  stored_bytes: Generated<number>;
+  /** Of the files that its pending uploads were announced with. */
+  announced_bytes: Generated<number>;
+}
+
+/** What an operator has set in place of a default limit. */
+export interface AppLimitsTable {
+  app_id: string;
+  name: LimitName;
+  /** Null for no limit. */
+  value: number | null;
+}
+
+/** What tokens have changed in an app: what its limit of an hour is compared with. */
+export interface HourlyChangesTable {
+  app_id: string;
+  /** The last one with a change, of all hours since 1970. */
+  hour: number;
+  /** In that hour. */
+  changes: number;
 }
 
 export interface Schema {
   apps: AppsTable;
+  app_usage: AppUsageTable;
+  app_limits: AppLimitsTable;
+  hourly_changes: HourlyChangesTable;
   slugs: SlugsTable;
   tokens: TokensTable;
+  trusted_publishers: TrustedPublishersTable;
+  used_identities: UsedIdentitiesTable;
+  issuer_keys: IssuerKeysTable;
   releases: ReleasesTable;
   artifacts: ArtifactsTable;
+  statements: StatementsTable;
   published_bytes: PublishedBytesTable;
   url_signing_keys: UrlSigningKeysTable;
   settings: SettingsTable;
+  storage_claim: StorageClaimTable;
+  orphans: OrphansTable;
+  audit: AuditTable;
+  audit_head: AuditHeadTable;
+  audit_baseline: AuditBaselineTable;
+  token_uses: TokenUsesTable;
+  counts: CountsTable;
+  count_nodes: CountNodesTable;
+  count_keys: CountKeysTable;
 }
 
 /** The database, or a transaction in it. */

@@ -1,3 +1,6 @@
+/** A check may name its channel in this header too: an app can set it from JavaScript. */
+export const CHANNEL_HEADER = 'x-ota-channel';
+
 /** The channel that everyone gets. */
 export const STABLE = 'stable';
 

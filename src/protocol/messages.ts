@@ -1,17 +1,25 @@
 import Type, { type Static } from 'typebox';
+import { SigstoreBundle } from './attestation/sigstore-bundle.ts';
 import { CHANNEL_PATTERN, CHANNEL_RULE } from './channel.ts';
+import { Envelope } from './manifest/envelope.ts';
 import {
   ARCHS,
   BUNDLE_TYPES,
   PLATFORM_LIST_PATTERN,
   PLATFORM_NAME_PATTERN,
   PLATFORM_NAME_RULE,
+  type Platform,
+  TARGET_PATTERN,
+  TARGET_RULE,
   TARGETS,
 } from './platform.ts';
+import { SYSTEM_VERSION_PATTERN, SYSTEM_VERSION_RULE } from './policy/minimum-system.ts';
+import { MAX_RAMP_MS, MIN_RAMP_MS } from './rollout/rollout.ts';
 import { SLUG_PATTERN, SLUG_RULE } from './slug.ts';
+import { TIMESTAMP_PATTERN } from './time.ts';
 import { MAX_JOB_LENGTH } from './upload/job-run.ts';
 import { MAX_PARTS } from './upload/multipart.ts';
-import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
+import { MAX_VERSION_LENGTH, VERSION_PATTERN, VERSION_RULE } from './version.ts';
 
 /*
  * Every request, parameter and response of the API, once: the types, the server's validation and the client's decoder.
@@ -21,9 +29,14 @@ import { MAX_VERSION_LENGTH, VERSION_PATTERN } from './version.ts';
 
 /** Largest JSON body accepted, in bytes. */
 export const MAX_JSON_BODY_BYTES = 64 * 1024;
+export const MAX_PROMOTE_BODY_BYTES = 320 * 1024; // with all statements that a release may have
 export const MAX_PARTS_BODY_BYTES = 128 * 1024; // with `MAX_PARTS` of the longest ETags
 export const MAX_SIGNATURE_LENGTH = 8192; // a real `.sig` has about 430 characters
 const MAX_PUBLIC_KEY_LENGTH = 1024; // a real one has about 160 characters in Tauri's form
+const MAX_FILE_NAME_LENGTH = 255;
+const MAX_IDENTITY_TOKEN_LENGTH = 16_384; // GitHub's have about 2,000 characters
+const MAX_REQUIRED = 200; // as many files as a release can have
+const MAX_STATEMENTS = 64; // as many as a release can have
 const MAX_EXPECTED = 32; // more platforms than there are, bundle types aside
 
 /** Any text without NUL and without a lone surrogate: either would break the JSON of every client. */
@@ -34,9 +47,11 @@ const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 const Version = Type.String({
   maxLength: MAX_VERSION_LENGTH,
   pattern: VERSION_PATTERN,
-  description: `strict semver (X.Y.Z, optionally with pre-release or build metadata), at most ${MAX_VERSION_LENGTH} characters`,
+  description: VERSION_RULE,
 });
-const Target = Type.Enum([...TARGETS], { description: `one of ${TARGETS.join(', ')}` });
+const Target = Type.Unsafe<Platform['target']>(
+  Type.String({ pattern: TARGET_PATTERN, description: TARGET_RULE }),
+);
 const PlatformName = Type.String({ pattern: PLATFORM_NAME_PATTERN, description: PLATFORM_NAME_RULE });
 const Channel = Type.String({ pattern: CHANNEL_PATTERN, description: CHANNEL_RULE });
 const Arch = Type.Enum([...ARCHS], { description: `one of ${ARCHS.join(', ')}` });
@@ -83,6 +98,13 @@ const Attempt = Type.Integer({
   description: 'a whole number, 0 or more',
 });
 
+const FileName = Type.String({
+  minLength: 1,
+  maxLength: MAX_FILE_NAME_LENGTH,
+  pattern: WELL_FORMED_TEXT,
+  description: `text of 1 to ${MAX_FILE_NAME_LENGTH} characters without NUL or lone surrogates`,
+});
+
 /** An id or slug to look up. With a NUL it would make PostgreSQL fail. */
 const Opaque = Type.String({
   minLength: 1,
@@ -90,6 +112,8 @@ const Opaque = Type.String({
   pattern: WELL_FORMED_TEXT,
   description: 'text of 1 to 200 characters without NUL',
 });
+
+const PartNumber = Type.String({ pattern: '^[1-9]\\d{0,3}$', description: 'a whole number from 1 on' });
 
 export const PathParameters = {
   app_id: Opaque,
@@ -99,7 +123,11 @@ export const PathParameters = {
   arch: Arch,
   current_version: Version,
   upload_id: Opaque,
+  multipart_id: Opaque,
+  part_number: PartNumber,
+  version: Version,
   storage_key: Opaque,
+  file_name: Opaque,
 } as const;
 
 /** Sent by an app that was not bundled, and by an updater that is too old to fill `{{bundle_type}}` in. */
@@ -107,6 +135,8 @@ export const UNKNOWN_BUNDLE_TYPES = ['unknown', '{{bundle_type}}'] as const;
 
 export const CheckQuery = Type.Object({
   channel: Type.Optional(Channel), // extension `channel`: offer that channel's releases too
+  downgrade: Type.Optional(Type.Unknown()), // extension `policy`: whether the app takes lower versions
+  cohort: Type.Optional(Type.Unknown()), // extension `rollout`: `parseCohort` reads it
   /** Extension `platforms`: offer that bundle type or nothing. */
   bundle_type: Type.Optional(
     Type.Enum([...BUNDLE_TYPES, ...UNKNOWN_BUNDLE_TYPES], {
@@ -122,11 +152,40 @@ export const DownloadQuery = Type.Object({
 });
 export type DownloadQuery = Static<typeof DownloadQuery>;
 
-/** Extension `app`. */
+/** Extension `latest`. */
+export const LatestQuery = Type.Object({
+  channel: Type.Optional(Channel),
+  bundle_type: Type.Optional(BundleTypeName),
+});
+export type LatestQuery = Static<typeof LatestQuery>;
+
+/** Extension `latest-json`. */
+export const LatestJsonQuery = Type.Object({
+  channel: Type.Optional(Channel),
+  current_version: Type.Optional(Version), // of the app that asks, where its updater fills that in
+});
+export type LatestJsonQuery = Static<typeof LatestJsonQuery>;
+
+/** Extensions `app` and `publish-state`. */
 export const AppQuery = Type.Object({
-  include: Type.Optional(Type.Enum(['releases'], { description: 'releases, or nothing' })),
+  include: Type.Optional(Type.Enum(['releases', 'state'], { description: 'releases, state, or nothing' })),
+  version: Type.Optional(Version), // with `state`: the version that is to be published
+  channel: Type.Optional(Channel),
+  requires: Type.Optional(Version),
 });
 export type AppQuery = Static<typeof AppQuery>;
+
+export const MAX_PAGE_SIZE = 500;
+
+export const ListReleasesQuery = Type.Object({
+  limit: Type.Optional(
+    Type.String({ pattern: '^(?:[1-9]\\d?|[1-4]\\d\\d|500)$', description: `1 to ${MAX_PAGE_SIZE}` }),
+  ),
+  after: Type.Optional(Version),
+  brief: Type.Optional(Type.Enum(['true', 'false'], { description: 'true or false' })),
+  release: Type.Optional(Opaque), // its id or version: no others
+});
+export type ListReleasesQuery = Static<typeof ListReleasesQuery>;
 
 export const DeleteReleaseQuery = Type.Object({
   /** Extension `conditional-delete`: delete only while the release has exactly this many complete artifacts. */
@@ -139,6 +198,37 @@ export const SetSlugRequest = Type.Object({
   slug: Type.String({ pattern: SLUG_PATTERN, description: SLUG_RULE }),
 });
 export type SetSlugRequest = Static<typeof SetSlugRequest>;
+
+/** Extension `policy`: by target. */
+const MinimumSystem = Type.Object(
+  Object.fromEntries(
+    TARGETS.map((target) => [
+      target,
+      Type.Optional(Type.String({ pattern: SYSTEM_VERSION_PATTERN, description: SYSTEM_VERSION_RULE })),
+    ]),
+  ) as Record<(typeof TARGETS)[number], Type.TOptional<Type.TString>>,
+);
+
+const Percent = Type.Integer({ minimum: 0, maximum: 100, description: 'a whole number from 0 to 100' });
+const Timestamp = Type.String({
+  maxLength: 40,
+  pattern: TIMESTAMP_PATTERN,
+  description: 'a time like 2026-12-01T09:00:00Z (RFC 3339)',
+});
+
+/** Extension `rollout`: who is offered a release. */
+export const RolloutRequest = Type.Object({
+  percent: Type.Optional(Percent), // of the 100 cohorts, in the end; all when left out
+  at: Type.Optional(Timestamp), // before that no one is offered it
+  over: Type.Optional(
+    Type.Integer({
+      minimum: MIN_RAMP_MS / 1000,
+      maximum: MAX_RAMP_MS / 1000,
+      description: `a whole number of seconds from ${MIN_RAMP_MS / 1000} to ${MAX_RAMP_MS / 1000}`,
+    }),
+  ),
+});
+export type RolloutRequest = Static<typeof RolloutRequest>;
 
 /** "Create a Release". With the extension `artifact-signature` each file has its own signature instead. */
 export const CreateReleaseRequest = Type.Object({
@@ -163,6 +253,10 @@ export const CreateReleaseRequest = Type.Object({
   requires: Type.Optional(Nullable(Version)),
   /** Extension `key-routing`: let it go live although versions are stranded by that. */
   allow_stranding: Type.Optional(AllowStranding),
+  rollout: Type.Optional(Nullable(RolloutRequest)), // extension `rollout`
+  // Extension `policy`
+  mandatory: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  minimum_system_version: Type.Optional(Nullable(MinimumSystem)),
 });
 export type CreateReleaseRequest = Static<typeof CreateReleaseRequest>;
 
@@ -176,8 +270,33 @@ export const UpdateReleaseRequest = Type.Object({
   /** Extension `key-routing`: also where another one is recorded, which was wrong. */
   replace_embedded_pubkey: Type.Optional(Type.Boolean({ description: 'true or false' })),
   allow_stranding: Type.Optional(AllowStranding), // extension `key-routing`
+  // Extension `rollout`: null for everyone; a pause holds it back from all, and changes nothing about its rollout.
+  rollout: Type.Optional(Nullable(RolloutRequest)),
+  paused: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  // Extension `policy`
+  mandatory: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  minimum_system_version: Type.Optional(Nullable(MinimumSystem)),
+  /** With `status: yanked`: apps that have it may go back to the release before. */
+  rolled_back: Type.Optional(Type.Boolean({ description: 'true or false' })),
 });
 export type UpdateReleaseRequest = Static<typeof UpdateReleaseRequest>;
+
+/** Extension `promote`: moves a live release to another channel. */
+export const PromoteReleaseRequest = Type.Object({
+  channel: Channel,
+  rollout: Type.Optional(Nullable(RolloutRequest)), // extension `rollout`: as it is when left out
+  allow_stranding: Type.Optional(AllowStranding), // extension `key-routing`
+  /** Extension `manifest`: its statements, signed again with the new channel. */
+  manifest: Type.Optional(
+    Type.Array(Envelope, {
+      maxItems: MAX_STATEMENTS,
+      description: `a list of at most ${MAX_STATEMENTS} DSSE envelopes`,
+    }),
+  ),
+  /** Extension `manifest`: also where its manifest names the old channel then. */
+  allow_outdated_manifest: Type.Optional(Type.Boolean({ description: 'true or false' })),
+});
+export type PromoteReleaseRequest = Static<typeof PromoteReleaseRequest>;
 
 export const PublishReleaseQuery = Type.Object({
   /** Extension `key-routing`: change what is offered although versions are stranded by that. */
@@ -201,7 +320,10 @@ export const PublishReleaseRequest = Type.Union([
       bundle_type: Type.Optional(Nullable(BundleTypeName)),
       sha256: Sha256,
     }),
-    { description: 'a list of { target, arch, bundle_type, sha256 }, or nothing' },
+    {
+      maxItems: MAX_REQUIRED,
+      description: `a list of at most ${MAX_REQUIRED} { target, arch, bundle_type, sha256 }, or nothing`,
+    },
   ),
   Type.Null(),
   Type.Undefined(),
@@ -221,6 +343,7 @@ export const CreateArtifactRequest = Type.Object({
   /** Extension `replace-draft-files`: the job that uploads it, and which of its attempts this is. */
   job: Type.Optional(Job),
   attempt: Type.Optional(Attempt),
+  file_name: Type.Optional(Nullable(FileName)), // extension `file-name`: what downloads are saved as
 });
 export type CreateArtifactRequest = Static<typeof CreateArtifactRequest>;
 
@@ -239,6 +362,17 @@ export const CompleteUploadRequest = Type.Union([
 ]);
 export type CompleteUploadRequest = Static<typeof CompleteUploadRequest>;
 
+/** Extension `trusted-publishing`. */
+export const ExchangeIdentityRequest = Type.Object({
+  identity_token: Type.String({
+    minLength: 1,
+    maxLength: MAX_IDENTITY_TOKEN_LENGTH,
+    pattern: '^[A-Za-z0-9_.-]+$',
+    description: `a JSON Web Token of at most ${MAX_IDENTITY_TOKEN_LENGTH} characters`,
+  }),
+});
+export type ExchangeIdentityRequest = Static<typeof ExchangeIdentityRequest>;
+
 /*
  * Responses. These decode what any server sends, so they require only what the client cannot work without, and let
  * unknown fields through.
@@ -255,8 +389,49 @@ export const ArtifactResponse = Type.Object({
   /** Extension `replace-draft-files`: in a draft, the job that uploaded it, if that is known. */
   job: Type.Optional(Type.String()),
   attempt: Type.Optional(Type.Integer()),
+  file_name: Type.Optional(Nullable(Type.String())), // extension `file-name`
+  lost: Type.Optional(Type.Boolean()), // extension `lost-files`: the server has not got its bytes any more
+  only_by_bundle_type: Type.Optional(Type.Boolean()), // extension `close`: others get another file of its platform
 });
 export type ArtifactResponse = Static<typeof ArtifactResponse>;
+
+/** Extension `trusted-publishing`: a CI job, as the issuer of its identity token describes it. */
+export const JobIdentity = Type.Object({
+  provider: Type.String(),
+  issuer: Type.String(),
+  repository: Type.String(),
+  repository_id: Type.String(),
+  owner_id: Type.String(),
+  commit: Type.String(),
+  ref: Type.String(),
+  workflow: Type.String(),
+  environment: Type.Optional(Type.String()),
+  event: Type.String(),
+  run: Type.String(), // its URL
+  run_id: Type.String(),
+  run_attempt: Type.Optional(Type.String()),
+  actor: Type.String(),
+  actor_id: Type.String(),
+});
+export type JobIdentity = Static<typeof JobIdentity>;
+
+/** The job that created a release; `mixed`: files were added by a job of another commit, or with a stored token. */
+export const ReleaseProvenance = Type.Object({
+  ...JobIdentity.properties,
+  mixed: Type.Optional(Type.Boolean()),
+});
+export type ReleaseProvenance = Static<typeof ReleaseProvenance>;
+
+/** Extension `rollout`. `state` is `scheduled`, `partial` or `complete`, whether or not the release is paused. */
+export const RolloutResponse = Type.Object({
+  percent: Type.Number(),
+  share: Type.Number(), // of the 100 cohorts, now
+  state: Type.String(),
+  at: Type.Optional(Type.String()),
+  from: Type.Optional(Type.Number()), // where a ramp begins
+  over: Type.Optional(Type.Number()), // its seconds
+});
+export type RolloutResponse = Static<typeof RolloutResponse>;
 
 export const ReleaseResponse = Type.Object({
   id: Type.String({ minLength: 1 }),
@@ -275,6 +450,14 @@ export const ReleaseResponse = Type.Object({
   signing_key_id: Type.Optional(Nullable(Type.String())),
   embedded_pubkey: Type.Optional(Nullable(Type.String())),
   requires: Type.Optional(Nullable(Type.String())),
+  awaits_approval: Type.Optional(Type.Boolean()), // extension `approval`: a draft that somebody else has to take live
+  provenance: Type.Optional(Nullable(ReleaseProvenance)), // extension `trusted-publishing`
+  rollout: Type.Optional(Nullable(RolloutResponse)), // extension `rollout`; absent for everyone
+  paused_at: Type.Optional(Nullable(Type.String())),
+  // Extension `policy`
+  mandatory: Type.Optional(Type.Boolean()),
+  minimum_system_version: Type.Optional(Nullable(Type.Record(Type.String(), Type.String()))),
+  rolled_back: Type.Optional(Type.Boolean()),
 });
 export type ReleaseResponse = Static<typeof ReleaseResponse>;
 
@@ -335,6 +518,7 @@ export const DeletedFileResponse = Type.Object({
   channel: Type.Optional(Type.String()),
   signing_key_id: Type.Optional(Nullable(Type.String())),
   embedded_pubkey: Type.Optional(Nullable(Type.String())),
+  only_by_bundle_type: Type.Optional(Type.Boolean()), // extension `close`
 });
 export type DeletedFileResponse = Static<typeof DeletedFileResponse>;
 
@@ -346,17 +530,115 @@ export const AppResponse = Type.Object({
   pubkey: Nullable(Type.String()),
   /** Extension `key-routing`: the keys that uploads may be signed with, where it has a key; the first is `pubkey`. */
   accepted_pubkeys: Type.Optional(Type.Array(Type.String())),
+  require_bound_signatures: Type.Optional(Type.Boolean()), // extension `bound-signatures`, where it has a key
   scopes: Type.Optional(Type.Array(Type.String())), // of the token that asks
+  token_expires_at: Type.Optional(Nullable(Type.String())), // of the same; null if never
+  approval: Type.Optional(Type.Boolean()), // extension `approval`: whether somebody else has to take releases live
+  minimum_version: Type.Optional(Type.String()), // extension `policy`: lower versions have to update
+  trusted_only: Type.Optional(Type.Boolean()), // extension `trusted-publishing`: stored tokens cannot publish
   releases: Type.Optional(Type.Array(ReleaseResponse)), // where `AppQuery` includes them
   /** With the releases: what versions that were live, and then deleted, had; they can have nothing else. */
   deleted: Type.Optional(Type.Array(DeletedFileResponse)),
 });
 export type AppResponse = Static<typeof AppResponse>;
 
+/** Extensions `manifest` and `attestation`: `stored`, or `unchanged` where the very statement was there. */
+export const ManifestResponse = Type.Object({
+  status: Type.String(),
+  platforms: Type.Array(Type.String()),
+});
+export type ManifestResponse = Static<typeof ManifestResponse>;
+
+/** Of `ReleaseProvenance`, what the certificate of an attestation says too: anybody may read it. */
+const AttestedJob = Type.Pick(ReleaseProvenance, ['issuer', 'repository', 'commit', 'ref', 'run', 'mixed']);
+export type AttestedJob = Static<typeof AttestedJob>;
+
+/** Extension `attestation`: each bundle is about other platforms. */
+export const AttestationsResponse = Type.Object({
+  attestations: Type.Array(Type.Object({ bundle: SigstoreBundle })),
+  provenance: Type.Optional(Nullable(AttestedJob)), // extension `trusted-publishing`: the job that created the release
+});
+export type AttestationsResponse = Static<typeof AttestationsResponse>;
+
+export const ExchangeIdentityResponse = Type.Object({
+  token: Type.String({ minLength: 1 }),
+  expires_in: Type.Number(), // seconds
+  expires_at: Type.Optional(Type.String()),
+  scopes: Type.Optional(Type.Array(Type.String())),
+  job: Type.Optional(JobIdentity),
+});
+export type ExchangeIdentityResponse = Static<typeof ExchangeIdentityResponse>;
+
+/** Extension `stats`. */
+export const StatsQuery = Type.Object({
+  days: Type.Optional(
+    Type.String({ pattern: '^(?:[1-9]\\d?|[123]\\d\\d|400)$', description: 'a whole number from 1 to 400' }),
+  ),
+  version: Type.Optional(Version), // only what concerns it
+});
+export type StatsQuery = Static<typeof StatsQuery>;
+
+/** Clients of a platform. */
+const PlatformClients = Type.Object({ platform: Type.String(), clients: Type.Number() });
+
+/** Clients in a day, a week or a month: what is about fewer than `hidden_below` is left out. */
+export const PeriodStats = Type.Object({
+  period: Type.String(), // 2026-11-30; of a week its Monday, 2026-11-30/P7D; of a month 2026-11
+  clients: Type.Number(),
+  at_most: Type.Optional(Type.Number()), // where a restart may have made some count once only, or twice
+  platforms: Type.Array(PlatformClients),
+});
+export type PeriodStats = Static<typeof PeriodStats>;
+
+/** The versions that apps asked with on a day. */
+const VersionClients = Type.Object({
+  version: Type.String(),
+  platform: Type.String(),
+  clients: Type.Number(),
+});
+
+export const DayStats = Type.Object({
+  ...PeriodStats.properties,
+  versions: Type.Array(VersionClients),
+});
+export type DayStats = Static<typeof DayStats>;
+
+/** How far an update came: null for fewer than `hidden_below`. */
+const ReachProperties = {
+  offered: Nullable(Type.Number()),
+  downloaded: Nullable(Type.Number()),
+  converted: Nullable(Type.Number()), // downloaded it, and asked with it afterwards
+};
+
+export const PlatformReach = Type.Object({
+  platform: Type.String(),
+  ...ReachProperties,
+  stuck: Type.Optional(Type.String()), // `download`, or `install`: what hardly any of them does
+});
+export type PlatformReach = Static<typeof PlatformReach>;
+
+export const ReleaseStats = Type.Object({
+  version: Type.String(),
+  ...ReachProperties,
+  platforms: Type.Array(PlatformReach),
+});
+export type ReleaseStats = Static<typeof ReleaseStats>;
+
+/** Extension `stats`. */
+export const StatsResponse = Type.Object({
+  hidden_below: Type.Number(),
+  days: Type.Array(DayStats),
+  weeks: Type.Array(PeriodStats),
+  months: Type.Array(PeriodStats),
+  releases: Type.Array(ReleaseStats),
+});
+export type StatsResponse = Static<typeof StatsResponse>;
+
 /** In bytes; no limit is known where one is absent. */
 const ServerLimits = Type.Object({
   artifact_size: Type.Optional(Type.Number()), // of a file
   single_put: Type.Optional(Type.Number()), // of a file that is not uploaded in parts
+  multipart_from: Type.Optional(Type.Number()), // extension `multipart`: of the smallest file to upload in parts
   json_body: Type.Optional(Type.Number()), // of a request to create a release, notes included
 });
 export type ServerLimits = Static<typeof ServerLimits>;
@@ -381,5 +663,28 @@ export const UpdateResponse = Type.Object({
   platforms: Type.Optional(
     Type.Record(Type.String(), Type.Object({ url: Type.String({ minLength: 1 }), signature: Type.String() })),
   ),
+  // Extension `policy`: for the app to read, from `rawJson`.
+  mandatory: Type.Optional(Type.Boolean()),
+  minimum_version: Type.Optional(Type.String()),
+  minimum_system_version: Type.Optional(Type.String()),
 });
 export type UpdateResponse = Static<typeof UpdateResponse>;
+
+/** Extension `latest-json`: the static form that Tauri's updater reads, for all platforms of one release. */
+export const LatestJsonResponse = Type.Object({
+  version: Type.String({ minLength: 1 }),
+  notes: Type.Optional(Nullable(Type.String())),
+  pub_date: Type.Optional(Nullable(Type.String())),
+  platforms: Type.Record(
+    Type.String(),
+    Type.Object({
+      url: Type.String({ minLength: 1 }),
+      signature: Type.String(),
+      minimum_system_version: Type.Optional(Type.String()), // extension `policy`
+    }),
+  ),
+  // Extension `policy`: as in `UpdateResponse`
+  mandatory: Type.Optional(Type.Boolean()),
+  minimum_version: Type.Optional(Type.String()),
+});
+export type LatestJsonResponse = Static<typeof LatestJsonResponse>;

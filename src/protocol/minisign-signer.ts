@@ -12,7 +12,8 @@ export interface SigningKeyPair {
 export interface SignedFile {
   readonly blake2b512: Buffer;
   readonly fileName: string;
-  readonly version: string; // the one the file is offered as
+  /** The one that the file is offered as; undefined: bound to none, as older signers do. */
+  readonly version: string | undefined;
 }
 
 export function generateSigningKeyPair(): SigningKeyPair {
@@ -31,7 +32,8 @@ export function signFile(
   now: Date,
 ): string {
   const timestamp = Math.floor(now.getTime() / 1000);
-  const trustedComment = `timestamp:${timestamp}\tfile:${fileName}\tversion:${version}`;
+  const bound = version === undefined ? '' : `\tversion:${version}`;
+  const trustedComment = `timestamp:${timestamp}\tfile:${fileName}${bound}`;
   const signature = signEd25519(null, blake2b512, privateKey);
   const globalSignature = signEd25519(
     null,

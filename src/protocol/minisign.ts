@@ -16,28 +16,26 @@ export type PublicKeyResult =
 
 export interface MinisignSignature {
   readonly kind: 'signature';
-  readonly prehashed: boolean; // over the file's BLAKE2b-512 (`ED`), or over the file itself (`Ed`)
+  readonly prehashed: boolean; // over the file's BLAKE2b-512 (`ED`), or a legacy one over the file itself (`Ed`)
   readonly keyId: Buffer;
   readonly signature: Buffer; // 64 bytes
   readonly trustedComment: string;
   readonly globalSignature: Buffer; // 64 bytes, over signature and trusted comment
 }
 
-/** Largest file to verify a signature of that is not prehashed, in bytes: it has to fit into memory. */
-export const MAX_UNHASHED_BYTES = 64 * 1024 * 1024;
-
 /** A signature, or why a text is none: `reason` completes "the signature …". */
 export type SignatureResult = MinisignSignature | { readonly kind: 'malformed'; readonly reason: string };
 
 export interface VerifyOptions {
   readonly publicKey: PublicKey;
-  /** What was signed: the file's BLAKE2b-512 where the signature is prehashed, else all its bytes. */
-  readonly message: Buffer;
+  readonly blake2b512: Buffer; // of the file
   /** The version the file is offered as; not checked when undefined. */
   readonly version?: string | undefined;
 }
 
-export type Verification = { readonly valid: true } | { readonly valid: false; readonly reason: string };
+export type Verification =
+  | { readonly valid: true; readonly version: string | undefined } // which the trusted comment names
+  | { readonly valid: false; readonly reason: string };
 
 const UNTRUSTED_COMMENT = 'untrusted comment:';
 const TRUSTED_COMMENT = 'trusted comment: ';
@@ -147,6 +145,17 @@ function malformed(reason: string): { readonly kind: 'malformed'; readonly reaso
   return { kind: 'malformed', reason };
 }
 
+export function signedNameOf({ trustedComment }: MinisignSignature): string | undefined {
+  return trustedCommentFields(trustedComment).get('file');
+}
+
+/** The version that a signature is bound to; undefined where it names none, and so fits any. */
+export function signedVersionOf({
+  trustedComment,
+}: Pick<MinisignSignature, 'trustedComment'>): string | undefined {
+  return trustedCommentFields(trustedComment).get('version');
+}
+
 /** The TAB-separated `name:value` fields: `file` and, by signer 2.11.5 and later, `version`. */
 export function trustedCommentFields(trustedComment: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
@@ -158,20 +167,31 @@ export function trustedCommentFields(trustedComment: string): ReadonlyMap<string
   return fields;
 }
 
+/** Whether a text is a signature that `verifySignature` does more with than refuse it. */
+export function isVerifiable(text: string): boolean {
+  const signature = parseSignature(text);
+  return signature.kind === 'signature' && signature.prehashed;
+}
+
+/** With `ED` turned into `Ed`, which is not signed, the signature of a file is also one of the 64 bytes of its hash. */
+export const LEGACY_REASON =
+  'it is a legacy signature (`Ed`, not prehashed), which can be forged for a file that was never signed';
+
 /**
  * Checks what Tauri's updater checks: key id, signature, global signature, and that a `version:` in the trusted
- * comment is the offered one (plugin 2.12 and later; build metadata counts).
+ * comment is the offered one (plugin 2.12 and later; build metadata counts). Unlike it, refuses legacy signatures.
  */
 export function verifySignature(
   signature: MinisignSignature,
-  { publicKey, message, version }: VerifyOptions,
+  { publicKey, blake2b512, version }: VerifyOptions,
 ): Verification {
+  if (!signature.prehashed) return { valid: false, reason: LEGACY_REASON };
   if (!signature.keyId.equals(publicKey.keyId)) {
     const reason = `signed with key ${formatKeyId(signature.keyId)}, but the public key is ${describeKey(publicKey)}`;
     return { valid: false, reason };
   }
   const key = ed25519Key(publicKey);
-  if (!verifyEd25519(null, message, key, signature.signature)) {
+  if (!verifyEd25519(null, blake2b512, key, signature.signature)) {
     return { valid: false, reason: 'the signature belongs to a different file' };
   }
   const commented = Buffer.concat([signature.signature, Buffer.from(signature.trustedComment)]);
@@ -180,12 +200,12 @@ export function verifySignature(
   }
   const reason = version === undefined ? undefined : otherVersion(signature, version);
   if (reason !== undefined) return { valid: false, reason };
-  return { valid: true };
+  return { valid: true, version: signedVersionOf(signature) };
 }
 
 /** Why a signature is not for a version, if its trusted comment names another. Needs no key. */
 export function otherVersion({ trustedComment }: MinisignSignature, announced: string): string | undefined {
-  const signed = trustedCommentFields(trustedComment).get('version');
+  const signed = signedVersionOf({ trustedComment });
   if (signed === undefined || sameVersion(signed, announced)) return undefined;
   return `signed for version ${signed}, but announced as ${announced}`;
 }

@@ -1,3 +1,5 @@
+import { ANY_ARCH, ANY_TARGET, archCalled, targetCalled } from './other-names.ts';
+
 /** The targets and archs of api.md, "Upload Artifacts". */
 export const TARGETS = ['linux', 'darwin', 'windows'] as const;
 export const DOCUMENTED_ARCHS = ['x86_64', 'aarch64'] as const;
@@ -5,6 +7,8 @@ export const DOCUMENTED_ARCHS = ['x86_64', 'aarch64'] as const;
 export const ARCHS = [...DOCUMENTED_ARCHS, 'i686', 'armv7', 'riscv64'] as const;
 
 export type Target = (typeof TARGETS)[number];
+/** Extension `custom-targets`: what an app's own code sets as the target of its updater. */
+export type CustomTarget = `${string}-${string}`;
 export type Arch = (typeof ARCHS)[number];
 
 /** What Tauri's updater installs, in the order of preference for apps that do not send a bundle type. */
@@ -20,20 +24,29 @@ export const BUNDLE_TYPES: readonly BundleType[] = TARGETS.flatMap((target) => B
 
 /** What an artifact is for. */
 export interface Platform {
-  readonly target: Target;
+  readonly target: Target | CustomTarget;
   readonly arch: Arch;
   /** Extension `platforms`: for apps installed from this bundle type only; for all when absent. */
   readonly bundleType?: BundleType | undefined;
 }
 
-/** `darwin-aarch64`, `linux-x86_64-deb`: as on the command line, and in the `platforms` of Tauri's updater. */
-export function platformName({ target, arch, bundleType }: Platform): string {
-  return bundleType === undefined ? `${target}-${arch}` : `${target}-${arch}-${bundleType}`;
+/**
+ * `darwin-aarch64`, `linux-x86_64-deb`: as on the command line, and in the `platforms` of Tauri's updater. With a custom
+ * target `windows-portable@x86_64`. Also of a platform that this version does not know.
+ */
+export function platformName(platform: {
+  readonly target: string;
+  readonly arch: string;
+  readonly bundleType?: string | undefined;
+}): string {
+  const { target, arch, bundleType } = platform;
+  const name = target.includes('-') ? `${target}@${arch}` : `${target}-${arch}`;
+  return bundleType === undefined ? name : `${name}-${bundleType}`;
 }
 
 /** From the fields of the API or of the database. */
 export function platformOf(fields: {
-  readonly target: Target;
+  readonly target: Platform['target'];
   readonly arch: Arch;
   readonly bundle_type?: BundleType | '' | null | undefined;
 }): Platform {
@@ -45,9 +58,30 @@ export function withoutBundleType({ target, arch }: Platform): Platform {
   return { target, arch };
 }
 
+/** What names a platform, in the words of any ecosystem or with a mistake like `x86_46`, and so is no custom target. */
+const LIKE_AN_ARCH = `(?:${ANY_ARCH}|universal|(?:x_?[68]|i[3-8]|ia|amd|aa?rch|arm|riscv?)[a-z_]*\\d\\w*|(?:sparc|s390|ppc|powerpc|mips|loong)\\w*)`;
+const LIKE_A_PLATFORM = `${ANY_TARGET}-${LIKE_AN_ARCH}(?:-(?:${BUNDLE_TYPES.join('|')}))?`;
+
+const MAX_CUSTOM_TARGET_LENGTH = 64;
+
+/** A custom target in front of `end`. */
+function customTargetBefore(end: string): string {
+  const word = '[a-z0-9][a-z0-9_.]*';
+  return `(?!${LIKE_A_PLATFORM}${end})(?=.{1,${MAX_CUSTOM_TARGET_LENGTH}}${end})${word}(?:-${word})+`;
+}
+
+const CUSTOM_TARGET = new RegExp(`^${customTargetBefore('$')}$`);
+
+export const TARGET_PATTERN = `^(?:${TARGETS.join('|')}|${customTargetBefore('$')})$`;
+
+/** The rule in words, for messages. */
+export const TARGET_RULE =
+  `one of ${TARGETS.join(', ')}; or the custom target of an app's updater, of lower-case letters, digits, _, . and at ` +
+  `least one -, at most ${MAX_CUSTOM_TARGET_LENGTH} characters, that is not the name of a platform`;
+
 const PLATFORM_NAME = `(?:${TARGETS.map(
   (target) => `${target}-(?:${ARCHS.join('|')})(?:-(?:${BUNDLE_TYPES_OF[target].join('|')}))?`,
-).join('|')})`;
+).join('|')}|${customTargetBefore('@')}@(?:${ARCHS.join('|')}))`;
 
 export const PLATFORM_NAME_PATTERN = `^${PLATFORM_NAME}$`;
 
@@ -56,24 +90,55 @@ export const PLATFORM_LIST_PATTERN = `^${PLATFORM_NAME}(?:,${PLATFORM_NAME}){0,6
 /** The rule in words, for messages. */
 export const PLATFORM_NAME_RULE =
   `one of ${TARGETS.join(', ')} with one of ${ARCHS.join(', ')}, like darwin-aarch64; ` +
-  'where it is meant for one kind of bundle, with that, like linux-x86_64-deb';
+  'where it is meant for one kind of bundle, with that, like linux-x86_64-deb; ' +
+  'or a custom updater target with its arch, like windows-x86_64-fixed-webview2@x86_64';
+
+export function isCustomTarget(name: string): name is CustomTarget {
+  return CUSTOM_TARGET.test(name);
+}
 
 const PLATFORMS: ReadonlyMap<string, Platform> = new Map(
   TARGETS.flatMap((target) => ARCHS.map((arch) => ({ target, arch })))
-    .flatMap((platform): Platform[] => [
+    .flatMap((platform) => [
       platform,
       ...BUNDLE_TYPES_OF[platform.target].map((bundleType) => ({ ...platform, bundleType })),
     ])
     .map((platform) => [platformName(platform), platform]),
 );
 
-/** Reads `darwin-aarch64` or `linux-x86_64-deb`; undefined for any other name. */
+/** Reads `darwin-aarch64`, `linux-x86_64-deb` or `windows-portable@x86_64`; undefined for any other name. */
 export function parsePlatform(name: string): Platform | undefined {
-  return PLATFORMS.get(name);
+  const [target = '', arch, ...rest] = name.split('@');
+  const known = ARCHS.find((each) => each === arch);
+  if (known === undefined || rest.length > 0) return PLATFORMS.get(name);
+  return isCustomTarget(target) ? { target, arch: known } : undefined;
 }
 
-export function isBundleTypeOf(target: Target, bundleType: BundleType): boolean {
-  return (BUNDLE_TYPES_OF[target] as readonly BundleType[]).includes(bundleType);
+/**
+ * A whole platform by any name: `darwin-aarch64` and `macos-arm64` alike. Without an arch for `darwin-universal`, which
+ * Tauri's documentation gives as an example of a target.
+ */
+export function platformCalled(
+  name: string,
+): (Omit<Platform, 'arch'> & { readonly arch?: Arch }) | undefined {
+  const [, os = '', cpu = '', kind] = WHOLE_NAME.exec(name.trim().toLowerCase()) ?? [];
+  const target = targetCalled(os);
+  if (target === undefined) return undefined;
+  const arch = archCalled(cpu);
+  const bundleType = BUNDLE_TYPES_OF[target].find((type) => type === kind);
+  if (kind !== undefined && bundleType === undefined) return undefined;
+  return { target, ...(arch && { arch }), ...(bundleType && { bundleType }) };
+}
+
+const WHOLE_NAME = new RegExp(`^(${ANY_TARGET})-(${ANY_ARCH}|universal)(?:-(${BUNDLE_TYPES.join('|')}))?$`);
+
+/** The system that a target is of; undefined where a custom one does not begin with its name. */
+export function systemOf(target: Platform['target']): Target | undefined {
+  return targetCalled(target.split('-')[0] ?? '');
+}
+
+export function isBundleTypeOf(target: Platform['target'], bundleType: BundleType): boolean {
+  return TARGETS.some((each) => each === target && BUNDLE_TYPES_OF[each].some((type) => type === bundleType));
 }
 
 /** Whether a name, with or without a bundle type, covers the platform: `linux-x86_64` covers its deb too. */

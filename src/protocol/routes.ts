@@ -1,13 +1,16 @@
 import { OtaError } from '../errors.ts';
+import type { Scope } from './access/scope.ts';
 import type { PathParameters } from './messages.ts';
 import type { Platform } from './platform.ts';
-import type { Scope } from './token.ts';
 
 /** The prefix of every path of the API. */
 export const API_ROOT = '/api/sync/ota';
 
-/** Who may call a route: anyone, the holder of a signed URL, or the holder of a token with that scope. */
-export type Access = 'public' | 'signed-url' | Scope;
+/**
+ * Who may call a route: anyone, the holder of a signed URL, or the holder of a token with that scope, or with one of
+ * several. What a request changes may need another one besides, which its handler asks for.
+ */
+export type Access = 'public' | 'signed-url' | Scope | readonly Scope[];
 
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -19,36 +22,77 @@ export interface Route {
 export const routes = {
   capabilities: { method: 'GET', path: API_ROOT, access: 'public' },
   getApp: { method: 'GET', path: `${API_ROOT}/apps/{app_id}`, access: 'release:read' }, // extension `app`
-  setSlug: { method: 'PUT', path: `${API_ROOT}/apps/{app_id}/slug`, access: 'app:admin' },
-  createRelease: { method: 'POST', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:write' },
+  setSlug: {
+    method: 'PUT',
+    path: `${API_ROOT}/apps/{app_id}/slug`,
+    access: ['app:admin', 'release:publish'],
+  },
+  createRelease: { method: 'POST', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:upload' },
   createArtifact: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/artifacts`,
-    access: 'release:write',
+    access: 'release:upload',
   },
   /** Extension `complete-upload`. */
   completeUpload: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/artifacts/{upload_id}/complete`,
-    access: 'release:write',
+    access: 'release:upload',
   },
   listReleases: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/releases`, access: 'release:read' },
   /** Extension `yank`. */
   updateRelease: {
     method: 'PATCH',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}`,
-    access: 'release:write',
+    access: ['release:upload', 'release:publish', 'release:yank', 'release:edit'],
   },
   /** Extension `draft`. */
   publishRelease: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/publish`,
-    access: 'release:write',
+    access: 'release:publish',
+  },
+  /** Extension `promote`. */
+  promoteRelease: {
+    method: 'POST',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/promote`,
+    access: 'release:publish',
   },
   deleteRelease: {
     method: 'DELETE',
     path: `${API_ROOT}/apps/{app_id}/releases/{release_id}`,
     access: 'release:delete',
+  },
+  /** Extension `manifest`. */
+  putManifest: {
+    method: 'PUT',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/manifest`,
+    access: ['release:upload', 'release:publish', 'release:edit'],
+  },
+  readManifest: {
+    method: 'GET',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/manifest`,
+    access: 'release:read',
+  },
+  manifest: { method: 'GET', path: `${API_ROOT}/{slug}/manifest/{version}`, access: 'public' },
+  /** Extension `attestation`. */
+  putAttestation: {
+    method: 'PUT',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/attestation`,
+    access: ['release:upload', 'release:publish'],
+  },
+  readAttestation: {
+    method: 'GET',
+    path: `${API_ROOT}/apps/{app_id}/releases/{release_id}/attestation`,
+    access: 'release:read',
+  },
+  attestation: { method: 'GET', path: `${API_ROOT}/{slug}/attestation/{version}`, access: 'public' },
+  /** Extension `stats`. */
+  stats: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/stats`, access: 'release:read' },
+  exchangeIdentity: {
+    method: 'POST',
+    path: `${API_ROOT}/apps/{app_id}/oidc/exchange`, // extension `trusted-publishing`
+    access: 'public',
   },
   check: {
     method: 'GET',
@@ -60,9 +104,22 @@ export const routes = {
     path: `${API_ROOT}/{slug}/download/{release_id}/{target}/{arch}`,
     access: 'public',
   },
+  /** Extension `latest`. */
+  latest: { method: 'GET', path: `${API_ROOT}/{slug}/latest/{target}/{arch}`, access: 'public' },
+  /** Extension `latest-json`. */
+  latestJson: { method: 'GET', path: `${API_ROOT}/{slug}/latest.json`, access: 'public' },
   /** Signed URLs of the disk storage. */
   upload: { method: 'PUT', path: `${API_ROOT}/uploads/{upload_id}`, access: 'signed-url' },
-  storedFile: { method: 'GET', path: `${API_ROOT}/downloads/{storage_key}`, access: 'signed-url' },
+  uploadPart: {
+    method: 'PUT',
+    path: `${API_ROOT}/uploads/{upload_id}/parts/{multipart_id}/{part_number}`, // extension `multipart`
+    access: 'signed-url',
+  },
+  storedFile: {
+    method: 'GET',
+    path: `${API_ROOT}/downloads/{storage_key}/{file_name}`,
+    access: 'signed-url',
+  },
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;
@@ -89,6 +146,11 @@ export function pathOf<Name extends RouteName>(name: Name, parameters: RoutePara
     if (/^\.{0,2}$/.test(value)) throw new OtaError('usage', `"${value}" cannot be the ${key} in a URL`);
     return encodeURIComponent(value);
   });
+}
+
+/** A URL, path or prefix without slashes at its end, so that a path can follow. */
+export function withoutEndSlashes(text: string): string {
+  return text.replace(/(?<!\/)\/+$/, '');
 }
 
 /** The path of a download; with a bundle type, that of the extension `platforms`. */

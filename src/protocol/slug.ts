@@ -2,7 +2,17 @@
 export const SLUG_PATTERN = '^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$';
 
 /** Words that this API uses in its paths, or may use one day. */
-export const RESERVED_SLUGS = ['apps', 'download', 'downloads', 'latest', 'admin', 'api'] as const;
+export const RESERVED_SLUGS = [
+  'apps',
+  'download',
+  'downloads',
+  'latest',
+  'admin',
+  'api',
+  'livez',
+  'readyz',
+  'metrics',
+] as const;
 
 /** The rule in words, for messages. */
 export const SLUG_RULE =

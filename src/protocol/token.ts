@@ -4,14 +4,6 @@ import { crc32 } from 'node:zlib';
 /** The prefix of all tokens, by which secret scanners recognise them. */
 export const TOKEN_PREFIX = 'sko_';
 
-/** What a token may be used for. Each route names the scope it requires. */
-export const SCOPES = ['release:read', 'release:write', 'release:delete', 'app:admin'] as const;
-export type Scope = (typeof SCOPES)[number];
-
-export function isScope(text: string): text is Scope {
-  return SCOPES.some((scope) => scope === text);
-}
-
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const RANDOM_LENGTH = 30; // of 62 characters each: 178 bits
 const CHECKSUM_LENGTH = 6; // enough for a CRC-32

@@ -4,11 +4,13 @@ import type { FieldError } from './problem.ts';
 
 /** Whether `value` satisfies the schema, without coercion. */
 export function matches<T extends TSchema>(schema: T, value: unknown): value is Static<T> {
-  return Value.Check(schema, value);
+  return findTooLong(schema, value) === undefined && Value.Check(schema, value);
 }
 
 /** Every field of `value` that breaks the schema, described by the schema's `description` where it has one. */
 export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
+  const tooLong = findTooLong(schema, value);
+  if (tooLong !== undefined) return [describeTooLong(schema, tooLong)];
   const found = new Map<string, string>();
   for (const error of Value.Errors(schema, value)) {
     if (error.keyword === 'required') {
@@ -21,6 +23,71 @@ export function fieldErrors(schema: TSchema, value: unknown): FieldError[] {
     }
   }
   return [...found].map(([field, message]) => ({ field, message }));
+}
+
+interface LongList {
+  readonly instancePath: string;
+  readonly maxItems: number;
+}
+
+/**
+ * The first list with more items than it may have. Found before anything else is: the library looks at all items first, and
+ * compares them with each other, which for thousands of them takes seconds.
+ */
+function findTooLong(schema: TSchema, value: unknown, instancePath = ''): LongList | undefined {
+  if (!mayHoldLists(schema)) return undefined;
+  if (Type.IsUnion(schema))
+    return firstOf(schema.anyOf, (option) => findTooLong(option, value, instancePath));
+  if (Type.IsArray(schema) && Array.isArray(value)) {
+    const maxItems = maxItemsOf(schema);
+    if (value.length > maxItems) return { instancePath, maxItems };
+    if (!mayHoldLists(schema.items)) return undefined;
+    return firstOf(value.entries(), ([i, item]) => findTooLong(schema.items, item, `${instancePath}/${i}`));
+  }
+  if (!Type.IsObject(schema) || typeof value !== 'object' || value === null) return undefined;
+  return firstOf(Object.entries(schema.properties), ([name, inner]) =>
+    Object.hasOwn(value, name)
+      ? findTooLong(inner, Reflect.get(value, name), `${instancePath}/${name}`)
+      : undefined,
+  );
+}
+
+const listHolders = new WeakMap<TSchema, boolean>();
+
+/** Whether a value of the schema can be a list, or have one in it. */
+function mayHoldLists(schema: TSchema): boolean {
+  const known = listHolders.get(schema);
+  if (known !== undefined) return known;
+  const inner = Type.IsUnion(schema)
+    ? schema.anyOf
+    : Type.IsObject(schema)
+      ? Object.values(schema.properties)
+      : [];
+  const holds = Type.IsArray(schema) || inner.some(mayHoldLists);
+  listHolders.set(schema, holds);
+  return holds;
+}
+
+function maxItemsOf(schema: TSchema): number {
+  return 'maxItems' in schema && typeof schema.maxItems === 'number'
+    ? schema.maxItems
+    : Number.POSITIVE_INFINITY;
+}
+
+function firstOf<Item, Found>(
+  items: Iterable<Item>,
+  find: (item: Item) => Found | undefined,
+): Found | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function describeTooLong(schema: TSchema, { instancePath, maxItems }: LongList): FieldError {
+  const description = describedAt(schema, instancePath) ?? `a list of at most ${maxItems}`;
+  return { field: fieldName(instancePath), message: `must be ${description}` };
 }
 
 function setOnce(map: Map<string, string>, key: string, value: string): void {

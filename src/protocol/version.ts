@@ -1,18 +1,48 @@
 export const MAX_VERSION_LENGTH = 64;
 
+/** The largest number that Rust's `semver`, and so Tauri's updater, reads as major, minor or patch: 2^64 - 1. */
+const MAX_NUMBER = '18446744073709551615';
+
 const NUMERIC = '(?:0|[1-9]\\d*)';
 const PRERELEASE_IDENTIFIER = `(?:${NUMERIC}|\\d*[a-zA-Z-][0-9a-zA-Z-]*)`;
 
-/** The grammar of https://semver.org/spec/v2.0.0.html: no `v`, no spaces, no leading zeros. */
-export const VERSION_PATTERN =
-  `^${NUMERIC}\\.${NUMERIC}\\.${NUMERIC}` +
+/** Numbers after the dash have no limit, in Rust's `semver` neither: it compares them as text. */
+const REST =
   `(?:-${PRERELEASE_IDENTIFIER}(?:\\.${PRERELEASE_IDENTIFIER})*)?` +
   '(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$';
 
+const patternWith = (number: string) => `^${number}\\.${number}\\.${number}${REST}`;
+
+/** The grammar of https://semver.org/spec/v2.0.0.html: no `v`, no spaces, no leading zeros; and Rust's limit. */
+export const VERSION_PATTERN = patternWith(numberUpTo(MAX_NUMBER));
+
+export const VERSION_RULE =
+  `strict semver (X.Y.Z, optionally with pre-release or build metadata), at most ${MAX_VERSION_LENGTH} characters, ` +
+  `with X, Y and Z up to ${MAX_NUMBER}`;
+
 const VERSION = new RegExp(VERSION_PATTERN);
+const OF_ANY_SIZE = new RegExp(patternWith(NUMERIC));
 
 export function isVersion(text: string): boolean {
   return text.length <= MAX_VERSION_LENGTH && VERSION.test(text);
+}
+
+/** Why a text is no version: completes "1.2 …". */
+export function whyNoVersion(text: string): string {
+  if (text.length > MAX_VERSION_LENGTH) return `is longer than ${MAX_VERSION_LENGTH} characters`;
+  return OF_ANY_SIZE.test(text)
+    ? `has a number above ${MAX_NUMBER}, which Tauri's updater cannot read`
+    : 'is not strict semver (X.Y.Z)';
+}
+
+/** A pattern for the numbers from 0 to a number of several digits that starts with 1. */
+function numberUpTo(max: string): string {
+  const lower = [...max].flatMap((digit, at) => {
+    const first = at === 0 ? 1 : 0;
+    const rest = max.length - at - 1;
+    return Number(digit) > first ? [`${max.slice(0, at)}[${first}-${Number(digit) - 1}]\\d{${rest}}`] : [];
+  });
+  return `(?:0|[1-9]\\d{0,${max.length - 2}}|${lower.join('|')}|${max})`;
 }
 
 /** Words in a tag that mean a pre-release, also where its version does not. */
@@ -94,10 +124,47 @@ export function compareVersions(a: string, b: string): number {
   return comparePrereleases(left.prerelease, right.prerelease);
 }
 
+/** As Rust's `semver` orders versions, and so Tauri's updater: build metadata counts, with its leading zeros. */
+export function compareAsUpdater(a: string, b: string): number {
+  return compareVersions(a, b) || compareBuilds(buildOf(a), buildOf(b));
+}
+
+function buildOf(version: string): string[] {
+  return version.slice(precedenceOf(version).length + 1).split('.');
+}
+
+function compareBuilds(a: readonly string[], b: readonly string[]): number {
+  for (const [i, left] of a.entries()) {
+    const right = b[i];
+    if (right === undefined) return 1;
+    const withoutZeros = (text: string) => (/^\d*$/.test(text) ? text.replace(/^0+/, '') : text);
+    const order = compareIdentifiers(withoutZeros(left), withoutZeros(right)) || compareNumeric(left, right);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}
+
 /** The lowest version above one: nothing comes between them (SemVer 11). */
 export function nextVersion(version: string): string {
   const precedence = precedenceOf(version);
   return isPrerelease(version) ? `${precedence}.0` : `${nextRelease(precedence)}-0`;
+}
+
+/**
+ * A text that sorts byte by byte as `compareVersions` sorts versions, equal at equal precedence: numbers after their
+ * length, identifiers of a pre-release after their kind, and `~` where there is none, as a release comes last.
+ */
+export function versionOrder(version: string): string {
+  const { core, prerelease } = split(version);
+  const identifiers = prerelease.map((one) => (/^\d+$/.test(one) ? `0${numberOrder(one)}` : `1${one} `));
+  return core.map(numberOrder).join('') + (prerelease.length === 0 ? '~' : `-${identifiers.join('')}`);
+}
+
+/** Sorts after the order of every version. */
+export const AFTER_ALL_VERSIONS = '~';
+
+function numberOrder(digits: string): string {
+  return String(digits.length).padStart(2, '0') + digits;
 }
 
 /** The next version that is no pre-release: 1.2.1 after 1.2.0, 1.3.0 after 1.3.0-beta.1. */
@@ -126,8 +193,8 @@ function comparePrereleases(a: readonly string[], b: readonly string[]): number 
 }
 
 function compareIdentifiers(a: string, b: string): number {
-  const aNumeric = /^\d+$/.test(a);
-  const bNumeric = /^\d+$/.test(b);
+  const aNumeric = /^\d*$/.test(a);
+  const bNumeric = /^\d*$/.test(b);
   if (aNumeric && bNumeric) return compareNumeric(a, b);
   if (aNumeric !== bNumeric) return aNumeric ? -1 : 1; // numeric identifiers come first
   return compareText(a, b);

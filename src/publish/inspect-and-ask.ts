@@ -19,7 +19,7 @@ export interface Questions<Answer> {
   readonly hasIssues: boolean;
   readonly inspect: Omit<InspectOptions, 'signal'>;
   /** What is wrong with hashed files, as far as that is known without the server. */
-  readonly ownIssues: (inspection: Inspection) => Promise<readonly Issue[]>;
+  readonly ownIssues: (inspection: Inspection) => readonly Issue[];
   /** Asks the server what it has and accepts, for files of which only size and signature are known yet. */
   readonly ask: (publisher: Publisher, files: FoundFiles['files']) => Promise<Answer>;
   /** What the answer rules out already, whatever is in the files. */
@@ -76,7 +76,7 @@ export async function inspectAndAsk<Answer>(
     if (enough.signal.aborted && !publisher.signal?.aborted) return undefined;
     throw error;
   });
-  const issues = inspection ? [...inspection.issues, ...(await ownIssues(inspection))] : found.issues;
+  const issues = inspection ? [...inspection.issues, ...ownIssues(inspection)] : found.issues;
   if (hasIssues || issues.length > 0) issuesKnown.abort();
   const outcome = await (issuesKnown.signal.aborted ? patiently(asking) : asking);
   if (outcome.kind === 'error') return { kind: 'no_answer', issues, error: outcome.error };

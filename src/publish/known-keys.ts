@@ -1,6 +1,7 @@
 import { type PublicKey, parsePublicKey, parseSignature } from '../protocol/minisign.ts';
+import { precedenceOf } from '../protocol/version.ts';
 import { PUBKEY_SETTING } from '../tauri/project/updater-key.ts';
-import type { ServerState } from './server-state/server-state.ts';
+import { mayBeInstalled, type ServerState } from './server-state/server-state.ts';
 
 /** The keys that the user of a command named, or that the project has. */
 export interface RequestedKeys {
@@ -25,14 +26,20 @@ export function otherBuildHint({ source = '' }: PublicKey): string {
     : '';
 }
 
-/** @param server undefined where it could not be asked */
+/**
+ * Those that builds carry count for the version itself, and for releases that apps may have installed.
+ * @param server undefined where it could not be asked
+ */
 export function knownKeys(
-  { publicKey, embeddedKey }: RequestedKeys,
+  { publicKey, embeddedKey, version }: RequestedKeys & { readonly version: string },
   server?: Pick<ServerState, 'acceptedPubkeys' | 'releases' | 'deleted'>,
 ): KnownKeys {
+  const releases = (server?.releases ?? []).filter(
+    (release) => mayBeInstalled(release) || precedenceOf(release.version) === precedenceOf(version),
+  );
   const texts = [
     ...(server?.acceptedPubkeys ?? []),
-    ...[...(server?.releases ?? []), ...(server?.deleted ?? [])].map((one) => one.embedded_pubkey ?? ''),
+    ...[...releases, ...(server?.deleted ?? [])].map((one) => one.embedded_pubkey ?? ''),
   ];
   const listed = texts.map(parsePublicKey).filter((key) => key !== undefined);
   return { given: publicKey, others: embeddedKey === undefined ? listed : [embeddedKey, ...listed] };

@@ -1,19 +1,32 @@
 import { BufferPool } from '../client/transfer/buffer-pool.ts';
 import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
+import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import type { JobRun } from '../protocol/upload/job-run.ts';
+import { canSign, signManifest } from './execute/sign-manifest.ts';
 import { checkSignatures } from './inspect/check-signatures.ts';
 import { inspectArtifacts } from './inspect/inspect-artifacts.ts';
 import type { ArtifactInput, LocalArtifact, ProjectApp } from './inspect/local-artifact.ts';
 import { knownKeys } from './known-keys.ts';
 import { checkExistingRelease } from './plan/existing-release.ts';
-import { type ArtifactPlacement, type PlannedArtifact, planArtifact } from './plan/planned-artifact.ts';
+import {
+  type ArtifactPlacement,
+  markClosed,
+  onlyByTypeWarnings,
+  type PlannedArtifact,
+  planArtifact,
+} from './plan/planned-artifact.ts';
 import { checkStorable } from './plan/server-compatibility.ts';
 import { signingKeyIssues } from './plan/signing-key.ts';
 import { strandingIssues } from './plan/stranding.ts';
+import { scopeIssues } from './plan/token-scopes.ts';
+import { approvalIssues } from './plan/visibility.ts';
 import type { Publisher } from './publisher.ts';
+import type { ManifestSigner } from './release-request.ts';
+import { recordedKindsOf } from './server-state/app-files.ts';
 import { requireRelease } from './server-state/find-release.ts';
+import { listedFiles } from './server-state/published-file.ts';
 import {
   readCapabilities,
   readServerState,
@@ -34,6 +47,8 @@ export interface PublishArtifactRequest extends ArtifactInput {
   readonly projectApp?: ProjectApp | undefined;
   /** Extension `replace-draft-files`: the job that uploads it. */
   readonly run?: JobRun | undefined;
+  /** Extension `manifest`: signs a statement about the file; undefined where there is no key for that. */
+  readonly manifest?: ManifestSigner | undefined;
 }
 
 /**
@@ -44,29 +59,41 @@ export async function publishArtifact(
   publisher: Publisher,
   request: PublishArtifactRequest,
 ): Promise<PlannedArtifact> {
-  const { client, retry, appId, report, signal } = publisher;
-  const { release: idOrVersion, publicKey, slug, allowMismatch, projectApp, run, ...input } = request;
-  const releases = await retry.run(() => client.listReleases(appId));
-  const release = requireRelease(releases, idOrVersion);
-  const { version } = release;
+  const { retry, report, signal } = publisher;
+  const { release: idOrVersion, publicKey, allowMismatch, projectApp, run, manifest, ...input } = request;
+  const capabilities = await readCapabilities(publisher);
+  const { release, releases } = await retry.run(() => requireRelease(publisher, idOrVersion));
+  const { version, channel } = release;
   const inspection = await inspectArtifacts([input], { version, signal, allowMismatch, projectApp });
   throwIssues(inspection.issues);
-  const rules = { version, isTauri: projectApp !== undefined };
-  const ownKeys = await checkSignatures(inspection, { keys: knownKeys(request), ...rules });
+  const rules = { version, isTauri: projectApp !== undefined, allowMismatch };
+  const ownKeys = checkSignatures(inspection, { keys: knownKeys({ ...request, version }), ...rules });
   throwIssues(ownKeys.issues);
   const [inspected] = inspection.artifacts;
   if (inspected === undefined) throw new Error('a file without issues was inspected');
 
-  const capabilities = await readCapabilities(publisher);
   const local = requireOk(checkStorable(inspected, capabilities));
-  const options = { ...capabilities, version, slug, platforms: [local], releases };
+  const options = { ...capabilities, version, channel, slug: request.slug, platforms: [local], releases };
   const server = await readServerState(publisher, options);
-  const signatures = await checkSignatures(inspection, { keys: knownKeys(request, server), ...rules });
+  const signatures = checkSignatures(inspection, {
+    keys: knownKeys({ ...request, version }, server),
+    serverNeedsVersion: server.requiresBoundSignatures,
+    ...rules,
+  });
   throwIssues(signatures.issues);
   for (const message of [...signatures.warnings, ...inspection.warnings])
     report({ type: 'warning', message });
-  const artifact = planAddition({ existing: release, run }, { artifact: local, publicKey }, server);
-  const context = { publisher, release, slug: slug ?? server.slug ?? undefined, buffers: new BufferPool() };
+  const recorded = supports(server, 'close') ? recordedKindsOf(version, server) : undefined;
+  const placement = { existing: release, run, recorded };
+  const artifact = planAddition(placement, { artifact: local, publicKey }, server);
+  const others = listedFiles(release);
+  const atOnce = release.status !== 'draft';
+  const closed = recorded ? markClosed([artifact], { recorded, others, atOnce }) : [];
+  for (const message of onlyByTypeWarnings(version, closed)) report({ type: 'warning', message });
+  const slug = request.slug ?? server.slug ?? undefined;
+  if (canSign(publisher, manifest, { slug, server }) && slug !== undefined)
+    await signManifest(publisher, manifest, { release, slug, artifacts: [artifact], expects: [] });
+  const context = { publisher, release, slug, buffers: new BufferPool() };
   if (artifact.action === 'upload') await uploadArtifact(context, artifact);
   else report({ type: 'skipped', artifact });
   return artifact;
@@ -88,7 +115,11 @@ function planAddition(
   const addition = { request: { version, channel }, artifacts: [artifact], uploads: [artifact] };
   const planned = planArtifact(artifact, placement, server);
   const request = { version, channel, publicKey, allowPrerelease: true };
+  if (planned.kind === 'ok' && planned.value.repairs) return planned.value;
+  const writes = { channel: channel ?? STABLE, upload: true, goLive: existing.status !== 'draft' };
   const issues = [
+    ...scopeIssues({ ...writes, slug: undefined, rollBack: false }, server),
+    ...approvalIssues(version, writes.goLive, server),
     ...issuesOf(checkExistingRelease(existing, addition, server)),
     ...signingKeyIssues(request, [artifact], server),
     ...issuesOf(planned),

@@ -1,4 +1,5 @@
 import type { RetryNotice } from '../client/retry.ts';
+import type { Signer } from '../protocol/attestation/signer.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
@@ -15,9 +16,16 @@ export type PublishEvent =
   /** A dry run that ends in an error. */
   | { readonly type: 'refused'; readonly artifacts: readonly RefusedArtifact[] }
   | {
-      readonly type: 'release_created' | 'release_found' | 'notes_added' | 'went_live' | 'rolled_back';
+      readonly type:
+        | 'release_created'
+        | 'release_found'
+        | 'notes_added'
+        | 'manifest_signed'
+        | 'went_live'
+        | 'rolled_back';
       readonly release: ReleaseResponse;
     }
+  | { readonly type: 'attested'; readonly release: ReleaseResponse; readonly signer: Signer }
   | { readonly type: 'skipped' | 'upload_started' | 'uploaded'; readonly artifact: ShownArtifact }
   | { readonly type: 'upload_progress'; readonly artifact: ShownArtifact; readonly sentBytes: number }
   | { readonly type: 'verified'; readonly platform: Platform }
@@ -37,4 +45,6 @@ export interface ShownArtifact extends Platform {
   readonly sha256?: string;
   /** Whether it takes the place of a file in a draft. */
   readonly replaces?: true;
+  /** Whether the server had lost its bytes. */
+  readonly repairs?: true;
 }

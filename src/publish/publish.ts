@@ -3,7 +3,9 @@ import type { ReleaseResponse } from '../protocol/messages.ts';
 import { platformName } from '../protocol/platform.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
-import { executePlan } from './execute/execute-plan.ts';
+import { clockIssues, clockWarnings } from './clock-difference.ts';
+import { executePlan, type PlanOutcome } from './execute/execute-plan.ts';
+import { reviewManifest } from './execute/review-manifest.ts';
 import { type Build, findNextHop } from './find-next-hop.ts';
 import { type CheckedSignatures, checkSignatures } from './inspect/check-signatures.ts';
 import { type FoundFiles, type Inspection, inspectArtifacts } from './inspect/inspect-artifacts.ts';
@@ -18,11 +20,18 @@ import { type Plan, plan, requestIssues } from './plan/plan.ts';
 import { previewRequests } from './plan/request-preview.ts';
 import { plannedRouting } from './plan/routing.ts';
 import { checkServerCompatibility } from './plan/server-compatibility.ts';
+import { expiryNotice } from './plan/token-scopes.ts';
 import type { Publisher } from './publisher.ts';
 import type { ReleaseRequest } from './release-request.ts';
 import { reportLeftOut } from './report-left-out.ts';
 import { unverified, type VerifiedFile } from './server-state/published-file.ts';
-import { readCapabilities, readServerState, type ServerState } from './server-state/server-state.ts';
+import {
+  readCapabilities,
+  readServerState,
+  type ServerState,
+  supports,
+} from './server-state/server-state.ts';
+import { verifyAttested } from './verify/verify-attested.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
 export interface PublishRequest extends ReleaseRequest, Build {
@@ -31,6 +40,8 @@ export interface PublishRequest extends ReleaseRequest, Build {
   readonly discovered?: boolean;
   /** Discovered files that are not published. */
   readonly leftOut?: readonly LeftOut[];
+  /** Whether the served files are not downloaded to be verified. */
+  readonly skipDownload?: boolean;
   /** Whether named files may contradict their platform and version. */
   readonly allowMismatch?: boolean;
   /** Of the Tauri project that this runs in; undefined where there is none. */
@@ -42,8 +53,6 @@ export interface PublishRequest extends ReleaseRequest, Build {
   readonly concurrency: number;
   /** Decide everything, change nothing. */
   readonly dryRun: boolean;
-  /** Delete the release that this run created if it fails. */
-  readonly rollbackOnFailure?: boolean;
 }
 
 export interface PublishResult {
@@ -60,6 +69,26 @@ export interface PublishResult {
 }
 
 const NOT_VERIFIED = 'the served files are not verified, because no slug is known: pass --slug';
+
+const NOT_DOWNLOADED =
+  'the served files are not downloaded (--no-verify-download): only what apps are offered is compared, so that a file that arrived damaged is not noticed here';
+
+/** What else is to be known of this run: the clocks, the token, and what is not verified. */
+function circumstances(
+  publisher: Publisher,
+  { manifest, skipDownload, dryRun }: PublishRequest,
+  { tokenExpiresAt }: Pick<ServerState, 'tokenExpiresAt'>,
+): string[] {
+  const { hasStoredToken, clockLeadMs } = publisher.client;
+  const notice = hasStoredToken ? expiryNotice(tokenExpiresAt, Date.now() + clockLeadMs) : undefined;
+  return [
+    ...clockWarnings(publisher, manifest),
+    ...(notice === undefined
+      ? []
+      : [`${notice}: put another one in its place before that (\`tokens create\`)`]),
+    ...(skipDownload && !dryRun ? [NOT_DOWNLOADED] : []),
+  ];
+}
 
 /**
  * The whole publish: inspect, read the server's state, plan, then set the slug, create the release, upload, go live, and
@@ -81,23 +110,12 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     ...(slug === undefined ? [NOT_VERIFIED] : []),
     ...decision.plan.warnings,
     ...decision.warnings,
+    ...circumstances(publisher, request, server),
   ];
   for (const message of others) report({ type: 'warning', message });
   const warnings = [...leftOut, ...others];
-  if (request.dryRun) {
-    const { artifacts, release } = decision.plan;
-    const existing = release.kind === 'existing' ? release.existing : undefined;
-    const askAs = askingFor(plannedRouting(request, existing), artifacts, server);
-    const preview = { ...request, appId: publisher.appId, askAs };
-    const notes = notesAfter(decision.plan);
-    return {
-      ...planned(decision.plan),
-      ...(notes !== undefined && { notes }),
-      warnings,
-      requests: previewRequests(decision.plan, preview),
-    };
-  }
-  const { concurrency, allowEndpointMismatch = false } = request;
+  if (request.dryRun) return preview(publisher, request, { ...decision, warnings });
+  const { concurrency, skipDownload, allowEndpointMismatch = false } = request;
   const { nextHop } = decision;
   const afterSlug = async () => {
     if (nextHop === undefined) return;
@@ -110,14 +128,79 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
     request,
     server,
     afterSlug,
-    verify: (release, files) => {
+    verify: async (release, files, repair) => {
       const keys = knownKeys(request, server);
       const askAs = askingFor(release, files, server);
       const knowsPublicUrl = server.publicUrl !== undefined;
-      return verifyRelease(publisher, { release, files, slug, keys, askAs, concurrency, knowsPublicUrl });
+      const shared = {
+        slug,
+        keys,
+        hashed: inspection.signed,
+        askAs,
+        concurrency,
+        skipDownload,
+        knowsPublicUrl,
+      };
+      const verified = await verifyRelease(publisher, { release, files, repair, ...shared });
+      const { attestor } = request;
+      if (attestor && slug !== undefined) {
+        await verifyAttested(publisher, { attestor, slug, release, files });
+      }
+      return verified;
     },
   });
+  if (reviewsManifest(decision, request))
+    warnings.push(...(await reviewLeft(publisher, request, { ...outcome, server })));
   return { ...outcome, slug, warnings };
+}
+
+/** What a publish would do. */
+function preview(
+  { appId }: Publisher,
+  request: PublishRequest,
+  decision: Decision & { readonly warnings: readonly string[] },
+): PublishResult {
+  const { plan: decided, server, warnings } = decision;
+  const { artifacts, release } = decided;
+  const existing = release.kind === 'existing' ? release.existing : undefined;
+  const askAs = askingFor(plannedRouting(request, existing), artifacts, server);
+  const isPaged = supports(server, 'paging');
+  const signs = [
+    ...(request.manifest && supports(server, 'manifest') ? (['putManifest'] as const) : []),
+    ...(request.attestor ? (['putAttestation'] as const) : []),
+  ];
+  const previewed = {
+    ...{ ...request, appId, askAs, isPaged, signs },
+    reviewsManifest: reviewsManifest(decision, request),
+  };
+  const notes = notesAfter(decided);
+  return {
+    ...planned(decided),
+    ...(notes !== undefined && { notes }),
+    warnings,
+    requests: previewRequests(decided, previewed),
+  };
+}
+
+function reviewsManifest({ plan: { release }, server }: Decision, { manifest }: PublishRequest): boolean {
+  return supports(server, 'manifest') && (release.kind === 'existing' || manifest !== undefined);
+}
+
+/** Extension `manifest`: what others have stored of the release may contradict what was published. */
+async function reviewLeft(
+  { client, retry, appId, report }: Publisher,
+  request: PublishRequest,
+  { release, artifacts: files, server }: Pick<PlanOutcome, 'release' | 'artifacts'> & { server: ServerState },
+): Promise<string[]> {
+  const { given, others } = knownKeys(request, server);
+  const signer = request.manifest?.pair.publicKey;
+  const keys = [signer, given, ...others].filter((key) => key !== undefined);
+  const bundle = await retry.run(() => client.readManifest(appId, release.id));
+  const { problem } = reviewManifest(bundle, { keys, files, now: new Date() });
+  if (problem === undefined) return [];
+  const message = `the manifest of ${release.version} ${problem}`;
+  report({ type: 'warning', message });
+  return [message];
 }
 
 function planned({ release, slug, artifacts }: Plan) {
@@ -165,7 +248,7 @@ async function decide(publisher: Publisher, request: PublishRequest): Promise<De
   const findings = await inspectAndAsk(publisher, request.artifacts, {
     hasIssues: known.length > 0,
     inspect,
-    ownIssues: async (inspection) => (await verifySignatures(request, inspection)).issues,
+    ownIssues: (inspection) => verifySignatures(request, inspection).issues,
     ask: (reader, files) => readServer(reader, request, files),
     refusals: (server, files) => earlyIssues(request, server, files),
   });
@@ -196,7 +279,7 @@ async function decideWith(
 ): Promise<Decision> {
   const compatible = checkServerCompatibility(inspection.artifacts, server, request);
   const result = plan(request, compatible.artifacts, server);
-  const signatures = await verifySignatures(request, inspection, server);
+  const signatures = verifySignatures(request, inspection, server);
   const { slug, newSlug } = result.kind === 'ok' ? result.value : slugsOf(request, server);
   const platforms = compatible.artifacts;
   const isNewSlug = newSlug !== undefined;
@@ -208,6 +291,7 @@ async function decideWith(
     ...compatible.issues,
     ...issuesOf(result),
     ...hop.issues,
+    ...clockIssues(publisher, request.manifest),
   ];
   const artifacts = request.discovered ? compatible.artifacts : inspection.artifacts;
   reportRefused(publisher, request, { issues, artifacts });
@@ -227,10 +311,12 @@ function verifySignatures(
   request: PublishRequest,
   inspection: Inspection,
   server?: ServerState,
-): Promise<CheckedSignatures> {
-  const { version, projectApp } = request;
+): CheckedSignatures {
+  const { version, projectApp, allowMismatch } = request;
   const keys = knownKeys(request, server);
-  return checkSignatures(inspection, { keys, version, isTauri: projectApp !== undefined });
+  const isTauri = projectApp !== undefined;
+  const serverNeedsVersion = server?.requiresBoundSignatures;
+  return checkSignatures(inspection, { keys, version, isTauri, allowMismatch, serverNeedsVersion });
 }
 
 /** As a plan has them, where something else is refused. */
@@ -275,10 +361,10 @@ async function readServer(
   request: PublishRequest,
   files: FoundFiles['files'],
 ): Promise<ServerState> {
-  const { version, slug, projectSlugs } = request;
+  const { version, channel, requires, slug, projectSlugs } = request;
   const capabilities = await readCapabilities(publisher);
   const { artifacts: platforms } = checkServerCompatibility(files.map(unhashed), capabilities, request);
   // Only a server that does not say the app's slug is asked under this one.
   const asked = slug ?? (projectSlugs?.value.length === 1 ? projectSlugs.value[0] : undefined);
-  return readServerState(publisher, { ...capabilities, version, slug: asked, platforms });
+  return readServerState(publisher, { ...capabilities, version, channel, requires, slug: asked, platforms });
 }

@@ -1,46 +1,61 @@
+import { chmod } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import net, { type Socket } from 'node:net';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { lifecycleOf } from './lifecycle.ts';
+import { connectionsOf } from './limits/connections.ts';
 
-/** How long an idle connection may still bring a request while draining, in milliseconds. */
-const IDLE_GRACE_MS = 1000;
+/** How long an idle connection may at least still bring a request while draining, in milliseconds. */
+const IDLE_GRACE_MS = 500;
+/** How long new connections are still accepted while draining, in milliseconds, if a load balancer asks `/readyz`. */
+const NOTICE_MS = 5000;
+/** How long the backlog is emptied at most before new connections are refused, in milliseconds. */
+const MAX_BACKLOG_MS = 2000;
+/** A turn of the event loop in which nothing was done, in milliseconds: each answer makes some clients connect again. */
+const EMPTY_TURN_MS = 0.1;
 
 export interface Listening {
-  /** The address it listens on: `http://127.0.0.1:4680`. */
+  /** Where it listens: `http://127.0.0.1:4680`, or `unix:/run/ota.sock`. */
   readonly url: string;
   /**
-   * Stops accepting connections. Resolves when every open request is answered; from now on each response closes its
-   * connection.
+   * Stops accepting connections; a load balancer that asks `/readyz` is given time to notice first. Resolves when every
+   * open request is answered; from now on each response closes its connection.
    */
   drain(): Promise<void>;
 }
 
-/** Listens on host and port; port 0 picks a free one. Rejects with Node's error when it cannot. */
-export async function listen(app: FastifyInstance, host: string, port: number): Promise<Listening> {
-  let draining = false;
+/** Host and port, where 0 picks a free one; the path of a Unix socket; or a socket that this process was started with. */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number };
+
+/** Listens there. Rejects with Node's error when it cannot. */
+export async function listen(app: FastifyInstance, address: ListenAddress): Promise<Listening> {
+  const lifecycle = lifecycleOf(app);
   app.addHook('onSend', async (_request, reply) => {
-    if (draining) reply.header('connection', 'close');
+    if (lifecycle.isDraining) reply.header('connection', 'close');
   });
   await app.ready();
   const server = app.server;
-  const openRequests = countRequests(server);
-  // An upload with `Expect: 100-continue` is invited to send its body once its URL and length are known to be valid.
-  server.on('checkContinue', (request, response) => server.emit('request', request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen(address, () => {
       server.off('error', reject);
       resolve();
     });
   });
+  server.on('error', (err) => app.log.warn({ err }, 'a connection could not be accepted'));
+  // Any local user may connect to a Unix socket, as to a port on loopback.
+  if ('path' in address) await chmod(address.path, 0o666);
   return {
     url: urlOf(server),
     async drain() {
-      draining = true;
-      // Not the HTTP server's own close: it closes idle connections at once, even if a request is on its way.
-      const closed = new Promise<void>((resolve) => net.Server.prototype.close.call(server, () => resolve()));
-      const sweep = setInterval(() => closeUnused(openRequests), IDLE_GRACE_MS);
-      await closed;
+      lifecycle.startDraining();
+      if (lifecycle.isWatched) await sleep(NOTICE_MS);
+      const sweep = setInterval(() => connectionsOf(server)?.closeIdle(), IDLE_GRACE_MS);
+      await closeOnceEmpty(server);
       clearInterval(sweep);
       await app.close();
     },
@@ -49,31 +64,36 @@ export async function listen(app: FastifyInstance, host: string, port: number): 
 
 function urlOf(server: Server): string {
   const address = server.address();
-  if (address === null || typeof address === 'string') return String(address); // a pipe: never with host and port
+  if (address === null || typeof address === 'string') return `unix:${address ?? ''}`;
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return `http://${host}:${address.port}`;
 }
 
-/** Open requests by connection. What Node considers idle leaves out connections that never sent a request. */
-function countRequests(server: Server): ReadonlyMap<Socket, number> {
-  const openRequests = new Map<Socket, number>();
-  server.on('connection', (socket: Socket) => {
-    openRequests.set(socket, 0);
-    socket.once('close', () => openRequests.delete(socket));
+/**
+ * Accepts what clients have connected to, and closes the listener in the turn of the event loop in which there was nothing
+ * left: the system resets what is in its backlog then. Resolves when every connection is closed.
+ */
+function closeOnceEmpty(server: Server): Promise<void> {
+  // Not the HTTP server's own close: it closes idle connections at once, even if a request is on its way.
+  const { close } = net.Server.prototype;
+  close.call(net.createServer()); // the first call takes a while
+  const until = performance.now() + MAX_BACKLOG_MS;
+  let accepted = 0;
+  server.on('connection', () => {
+    accepted += 1;
   });
-  server.on('request', ({ socket }, response) => {
-    const change = (by: number) => {
-      const count = openRequests.get(socket);
-      if (count !== undefined) openRequests.set(socket, count + by);
+  return new Promise((resolve) => {
+    let [before, start] = [-1, 0]; // what comes before in this turn may be from before the signal
+    const onTurn = () => {
+      const now = performance.now();
+      const isEmpty = accepted === before && now - start < EMPTY_TURN_MS;
+      if (isEmpty || now > until) {
+        close.call(server, () => resolve());
+        return;
+      }
+      [before, start] = [accepted, now];
+      setImmediate(onTurn);
     };
-    change(1);
-    response.once('close', () => change(-1));
+    setImmediate(onTurn);
   });
-  return openRequests;
-}
-
-function closeUnused(openRequests: ReadonlyMap<Socket, number>): void {
-  for (const [socket, requests] of openRequests) {
-    if (requests === 0) socket.destroy();
-  }
 }

@@ -2,8 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CheckQuery, UpdateResponse } from '../protocol/messages.ts';
 import type { Platform } from '../protocol/platform.ts';
 import { ProblemBody } from '../protocol/problem.ts';
+import type { RouteName } from '../protocol/routes.ts';
 import { matches } from '../protocol/validate.ts';
 import { isValidFor } from './http/register-route.ts';
+import { loggedPath } from './request-log.ts';
 import { requestedPlatform } from './update-check/requested-platform.ts';
 
 /** What installed apps request, and how it was answered. */
@@ -49,9 +51,9 @@ function trafficOf(request: FastifyRequest, reply: FastifyReply, body: string): 
   const { method } = request;
   const status = reply.statusCode;
   const { route } = request.routeOptions.config;
+  if (isOptional(route) && status === 404) return undefined; // asked for also where there is none
   if (status >= 400) {
-    const path = request.url.replace(/\?.*$/, '');
-    return { type: 'refused', method, path, status, reason: reasonIn(body) };
+    return { type: 'refused', method, path: loggedPath(request.url), status, reason: reasonIn(body) };
   }
   if (method !== 'GET') return undefined;
   if (route === 'check') return checkOf(request, body);
@@ -61,6 +63,10 @@ function trafficOf(request: FastifyRequest, reply: FastifyReply, body: string): 
     return { type: 'download', fileName, size, complete: reply.raw.writableFinished };
   }
   return undefined;
+}
+
+function isOptional(route: RouteName | undefined): boolean {
+  return route === 'manifest' || route === 'attestation';
 }
 
 function checkOf({ params, query }: FastifyRequest, body: string): Traffic | undefined {

@@ -15,12 +15,17 @@ export interface DigestOptions {
   readonly blake2b512: boolean;
 }
 
+export interface StageOptions extends DigestOptions {
+  /** Called before anything is written: a new storage key, which is recorded, so that a crash leaves nothing unknown. */
+  readonly newStorageKey?: () => Promise<string>;
+}
+
 /** An upload's bytes: durable, out of reach of every upload URL, and not served yet. */
 export interface StagedUpload extends ContentDigest {
   /** Identifies the bytes while staged and, once promoted, while served. Never reused. */
   readonly storageKey: string;
-  /** Reads all bytes into memory, for a signature that cannot be verified from a hash. Rejects when nothing is staged. */
-  read(): Promise<Buffer>;
+  /** The first `HEAD_BYTES` bytes, or all of a shorter file. Rejects when nothing is staged. */
+  readHead(): Promise<Buffer>;
   /** Lets the bytes be served, never in place of others. Durable when it resolves. Rejects when nothing is staged. */
   promote(): Promise<void>;
   /** Drops the bytes unless they were promoted. Resolves also when there are none. */
@@ -43,6 +48,29 @@ export interface DownloadUrlRequest {
   readonly method?: 'GET' | 'HEAD';
 }
 
+/** Something that this server has stored, or allowed to be, and that nothing refers to. */
+export interface Orphan {
+  /** `upload`: what arrived at the upload URL of that id. */
+  readonly kind: 'file' | 'upload';
+  /** A storage key, or the id of an upload. */
+  readonly name: string;
+}
+
+/** What a place says of the database that its files belong to. */
+export interface OwnerRecord {
+  readonly text: string;
+  /** Differs after each write. */
+  readonly version: string;
+}
+
+/** What a storage has under a key. */
+export type StoredState =
+  /** @property size in bytes */
+  | { readonly kind: 'stored'; readonly size: number }
+  | { readonly kind: 'missing' }
+  /** Something is there, and cannot be read: it has another owner, or its part of the disk failed. */
+  | { readonly kind: 'unreadable'; readonly errorCode: string };
+
 /**
  * Where artifacts' bytes are kept. No URL from `uploadUrl` ever writes to where a URL from `downloadUrl` reads: bytes
  * are staged first, and the server promotes them once they match what was declared.
@@ -56,6 +84,8 @@ export interface DownloadUrlRequest {
 export interface ArtifactStorage {
   /** Whether clients upload to another server, which this one has to poll; see `RemoteStorage`. */
   readonly remote: boolean;
+  /** Asks the least that shows whether it can be used. @throws OtaError `store_unavailable`, or of the file system */
+  check(): Promise<void>;
   /** An absolute URL that accepts one PUT of the upload's bytes until it expires. Needs no network. */
   uploadUrl(request: UploadUrlRequest): Promise<string>;
   /** An absolute URL that serves promoted bytes for one method until it expires. Needs no network; does not check that they exist. */
@@ -66,14 +96,23 @@ export interface ArtifactStorage {
    */
   remove(storageKey: string): Promise<void>;
   /**
-   * Drops whatever arrived before `olderThan` and was never promoted: uploads that a crash interrupted.
-   * @param signal stops early; the next sweep does the rest
-   * @throws OtaError `store_unavailable`, `durability_lost`; what was dropped until then stays dropped
+   * What is there under each of these keys. An outage is an error, and never looks as if bytes were missing.
+   * @throws OtaError `store_unavailable`: then nothing is known of any of them
    */
-  sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void>;
+  inspect(storageKeys: readonly string[]): Promise<ReadonlyMap<string, StoredState>>;
   /**
-   * The keys of all promoted bytes older than `olderThan`, to find those that no row refers to.
-   * @throws OtaError `store_unavailable` from the iterator: the list is then incomplete
+   * Removes what a crash or an expired upload has left under a name: staged, half copied or promoted. Resolves also when
+   * there is nothing.
+   * @throws OtaError `store_unavailable`, `durability_lost`; something may be left, and it can be called again
    */
-  promotedKeys(olderThan: Date): AsyncIterable<string>;
+  removeOrphan(orphan: Orphan): Promise<void>;
+  /** Who the place belongs to; undefined when it does not say. @throws OtaError `store_unavailable` */
+  readOwner(): Promise<OwnerRecord | undefined>;
+  /**
+   * Records who the place belongs to. Durable when it resolves.
+   * @param version of the record that was read; undefined when there was none
+   * @returns false when another record was written since
+   * @throws OtaError `store_unavailable`, `no_space`, `durability_lost`
+   */
+  writeOwner(text: string, version: string | undefined): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
-import type { ArtifactStorage, DigestOptions, StagedUpload } from './artifact-storage.ts';
+import type { ArtifactStorage, StagedUpload, StageOptions } from './artifact-storage.ts';
 
-export interface ReceiveOptions extends DigestOptions {
+export interface ReceiveOptions extends StageOptions {
   /**
    * Whether a SHA-256 or a verifiable signature was declared, which identifies the bytes. Without one, what arrived is
    * read a second time, to compare the store's copy with it.
@@ -33,24 +33,11 @@ export interface ReceivedUpload extends StagedUpload, ArrivedUpload {
 
 export type ReceiveResult = ReceivedUpload | WrongSizeUpload | { readonly kind: 'not_there' };
 
-/**
- * A storage with a server of its own, to which upload URLs lead: this server does not see uploads arrive, and has to
- * poll. Until it receives them, bytes stay where their upload URL can overwrite them.
- *
- * The error contract is that of `ArtifactStorage`; a remote storage never rejects with `durability_lost`.
- */
-export interface RemoteStorage extends ArtifactStorage {
-  readonly remote: true;
+/** Where uploads arrive that this server only finalizes when it is asked to, or when it finds them. */
+export interface UploadArrivals {
   /**
-   * Binds the place to a database, or checks that it already is.
-   * @throws OtaError `store_unavailable`, also when it belongs to another database
-   */
-  requireOwner(databaseId: string): Promise<void>;
-  /** Closes connections, so that the process can end. Requests in progress fail, and none is retried. */
-  close(): void;
-  /**
-   * Copies an upload's bytes, if they arrived, to where no upload URL writes, and hashes the copy.
-   * @throws OtaError `store_unavailable`, `no_space`; what arrived stays, and no copy is left behind
+   * Puts an upload's bytes, if they arrived, out of reach of its upload URLs, and hashes them.
+   * @throws OtaError as `ArtifactStorage`; what arrived stays, and nothing else is left behind
    */
   receive(uploadId: string, options: ReceiveOptions): Promise<ReceiveResult>;
   /**
@@ -59,6 +46,18 @@ export interface RemoteStorage extends ArtifactStorage {
    */
   hasArrived(uploadId: string): Promise<boolean>;
   readonly parts: UploadParts;
+}
+
+/**
+ * A storage with a server of its own, to which upload URLs lead: this server does not see uploads arrive, and has to
+ * poll. It receives a copy of them; until then bytes stay where their upload URL can overwrite them.
+ *
+ * The error contract is that of `ArtifactStorage`; a remote storage never rejects with `durability_lost`.
+ */
+export interface RemoteStorage extends ArtifactStorage, UploadArrivals {
+  readonly remote: true;
+  /** Closes connections, so that the process can end. Requests in progress fail, and none is retried. */
+  close(): void;
 }
 
 export interface MultipartUploadKey {
@@ -87,8 +86,12 @@ export interface ArrivedPart {
  * Every method but `url` rejects with an `OtaError` `store_unavailable` when the store cannot be reached or refuses.
  */
 export interface UploadParts {
-  /** @returns the store's name for the new multipart upload */
-  start(uploadId: string): Promise<string>;
+  /**
+   * @param size of the file, in bytes
+   * @returns the store's name for the new multipart upload
+   * @throws OtaError `no_space`
+   */
+  start(uploadId: string, size: number): Promise<string>;
   /** An absolute URL that accepts one PUT of a part until it expires. Needs no network. */
   url(request: PartUrlRequest): Promise<string>;
   /** The parts the store has, by number; undefined when it does not know the upload, or no longer. */

@@ -12,12 +12,7 @@ import { type BundleFolder, findCargoTarget, listBundleFolders } from './project
 import type { ConfigLayer } from './project/config-value.ts';
 import { findTauriFolder } from './project/find-tauri-folder.ts';
 import { type TauriApp, TauriApps } from './project/tauri-app.ts';
-import {
-  type Sourced,
-  slugsOfEndpoints,
-  type TauriConfig,
-  type UpdaterConfig,
-} from './project/tauri-config.ts';
+import { type Sourced, slugsOfEndpoints, type UpdaterConfig, updaterOf } from './project/tauri-config.ts';
 
 export interface DiscoverOptions {
   /** The project's folder, or one above its Tauri folder. Paths in the result are relative if this one is. */
@@ -108,11 +103,6 @@ function pubkeysOf(apps: ReadonlyMap<Target, TauriApp>): Map<Target, Sourced<str
   for (const [target, { config }] of apps)
     if (config.pubkey !== undefined) pubkeys.set(target, config.pubkey);
   return pubkeys;
-}
-
-function updaterOf({ endpoints, allowsHttp, acceptsInvalidCertificates }: TauriConfig): UpdaterConfig {
-  const { source, value } = endpoints;
-  return { source, endpoints: value, allowsHttp, acceptsInvalidCertificates };
 }
 
 interface BundleFolders {

@@ -5,17 +5,24 @@ type IToRestriction = IRegularForbiddenRuleType['to'];
 
 /** What each folder of `src`, and the files beside them, may import besides itself. */
 export const TOP_FOLDERS = {
+  'app-client': [],
   errors: [],
   issue: ['errors'],
   runtime: ['errors'],
   protocol: ['errors', 'runtime'],
   tauri: ['errors', 'issue', 'protocol', 'runtime'],
   client: ['errors', 'issue', 'protocol', 'runtime'],
-  publish: ['errors', 'issue', 'protocol', 'client', 'tauri'],
+  publish: ['errors', 'issue', 'protocol', 'runtime', 'client', 'tauri'],
+  export: ['errors', 'protocol', 'runtime', 'client'],
+  import: ['errors', 'protocol', 'runtime', 'client'],
   database: ['errors', 'issue', 'protocol', 'runtime'],
   storage: ['errors', 'issue', 'protocol', 'runtime'],
-  server: ['errors', 'issue', 'protocol', 'runtime', 'database', 'storage'],
-  copy: ['errors', 'issue', 'database', 'storage'],
+  identity: ['errors', 'protocol', 'runtime'],
+  ownership: ['errors', 'issue', 'protocol', 'runtime', 'database', 'storage'],
+  server: ['errors', 'issue', 'protocol', 'runtime', 'database', 'storage', 'ownership', 'identity'],
+  web: ['protocol'],
+  copy: ['errors', 'issue', 'protocol', 'runtime', 'database', 'storage', 'ownership'],
+  backup: ['errors', 'issue', 'protocol', 'runtime', 'database', 'storage'],
   cli: [
     'errors',
     'issue',
@@ -24,10 +31,14 @@ export const TOP_FOLDERS = {
     'tauri',
     'client',
     'publish',
+    'export',
+    'import',
     'database',
     'storage',
+    'ownership',
     'server',
     'copy',
+    'backup',
   ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -55,17 +66,27 @@ export const FILES_BESIDE_SUBFOLDERS = {
 
 /** The only place that imports a package: a regular expression for paths. */
 export const PACKAGES = {
-  undici: '^src/client/',
+  '@tauri-apps/plugin-updater': '^src/app-client/',
+  undici: '^src/(client|identity)/',
+  jose: '^src/(identity|client/attestation)/',
+  '@sigstore/bundle': '^src/(protocol|client)/attestation/',
+  '@sigstore/core': '^src/protocol/attestation/',
+  '@sigstore/protobuf-specs': '^src/(protocol|client)/attestation/',
+  '@sigstore/tuf': '^src/protocol/attestation/',
+  '@sigstore/verify': '^src/protocol/attestation/',
   '@aws-sdk/client-s3': '^src/storage/s3/',
   '@aws-sdk/s3-request-presigner': '^src/storage/s3/',
   pg: '^src/database/postgres/',
   'better-sqlite3': '^src/database/sqlite/',
   kysely: '^src/database/',
   fastify: '^src/server/',
-  '@fastify/send': '^src/server/',
   commander: '^src/cli/(commands/|options/|program[.]ts$)',
   '@commander-js/extra-typings': '^src/cli/(commands/|options/|program[.]ts$)',
   ora: '^src/cli/',
+  hono: '^src/server/download-page/',
+  'sanitize-html': '^src/server/download-page/',
+  preact: '^src/web/',
+  uplot: '^src/web/',
 } as const satisfies Readonly<Record<string, string>>;
 
 /** Modules of Node that reach outside the process. */

@@ -9,10 +9,12 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What is searched: whole texts, and of tests their names. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   // The page is generated from it.
+  'src/backup': ['src/backup/**/*.ts'],
   'src/cli': ['src/cli/**/*.ts', 'docs/reference/cli.md'],
   'src/client': ['src/client/**/*.ts'],
   'src/copy': ['src/copy/**/*.ts'],
   'src/database': ['src/database/**/*.ts'],
+  'src/ownership': ['src/ownership/**/*.ts'],
   'src/protocol': ['src/protocol/**/*.ts'],
   'src/publish': ['src/publish/**/*.ts'],
   'src/runtime': ['src/runtime/**/*.ts', 'src/*.ts'],

@@ -31,7 +31,7 @@ export const RETIRED_WORDS: readonly RetiredWord[] = [
   { word: 'Slots', pattern: /\b(?:Slots|slots)\b/, use: 'Semaphore', within: /^src\// },
   {
     word: 'promised upload',
-    pattern: /\bpromised? (?:an? )?(?:uploads?|parts)\b|\bpromised?(?:Parts|Uploads?)\b/i,
+    pattern: /\bpromised? (?:an? )?(?:uploads?|parts)\b|\bpromised?_?(?:Parts|Uploads?)\b/i,
     use: 'upload grant, multipart grant, pending upload',
   },
   {
@@ -103,4 +103,4 @@ export const RETIRED_WORDS: readonly RetiredWord[] = [
 ];
 
 /** Names that outside programs rely on, in which a retired word stays. */
-export const STABLE_NAMES = /\bpromised_uploads\b|'rehearsal'/g;
+export const STABLE_NAMES = /'rehearsal'/g;

@@ -7,13 +7,16 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import autocannon from 'autocannon';
 import { BINARY, run, type Serving, startServe } from '../support/process/binary.ts';
 import { randomStream } from '../support/process/random-stream.ts';
 import { benchS3Uploads, type LargeFile } from './bench-s3.ts';
+import { benchUploadToDisk } from './bench-upload.ts';
 import { benchCapacity } from './capacity.ts';
+import { benchChecks } from './checks.ts';
 import { elapsed, median } from './figures.ts';
+import { benchLoadedChecks } from './loaded-checks.ts';
 import { benchNodes } from './nodes.ts';
+import { benchScale } from './scale.ts';
 
 /*
  * Figures of this machine, for people: nothing here asserts. Each comparison runs its two sides in turn, and the
@@ -24,7 +27,6 @@ const MIB = 1024 * 1024;
 const FILE_SIZE = Number(process.env.BENCH_FILE_MIB ?? 1024) * MIB;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 const STARTS = 15;
-const CHECK_SECONDS = 5;
 const PLATFORMS = ['x86_64', 'aarch64'].flatMap((arch) =>
   ['linux', 'darwin', 'windows'].map((os) => `${os}-${arch}`),
 );
@@ -43,6 +45,10 @@ async function benchUploadsToS3(folder: string): Promise<void> {
   await benchS3Uploads(folder, await writeFileToUpload(folder), ROUNDS);
 }
 
+async function benchUploadsToDisk(folder: string): Promise<void> {
+  await benchUploadToDisk(folder, await writeFileToUpload(folder), ROUNDS);
+}
+
 async function benchOneServer(folder: string): Promise<void> {
   const { file } = await writeFileToUpload(folder);
   const data = join(folder, 'data');
@@ -53,7 +59,6 @@ async function benchOneServer(folder: string): Promise<void> {
     );
     await benchUploads(file, server, app);
     await benchPlatforms(folder, server, app);
-    await benchChecks(server);
     console.log(`serve: ${await peakMemory(server.pid)} MiB resident at most`);
   } finally {
     await server.stop();
@@ -193,19 +198,6 @@ function lastUploadSpeed(server: Serving): number {
   return FILE_SIZE / MIB / lastUploadsTook(server, 1);
 }
 
-async function benchChecks(server: Serving): Promise<void> {
-  for (const [name, version] of [
-    ['update (200)', '0.9.0'],
-    ['no update (204)', '9.0.0'],
-  ]) {
-    const url = `${server.url}/api/sync/ota/bench/linux/x86_64/${version}`;
-    const { requests, latency } = await autocannon({ url, connections: 50, duration: CHECK_SECONDS });
-    console.log(
-      `checks, ${name}: ${requests.average.toFixed(0)}/s, p50 ${latency.p50} ms, p99 ${latency.p99} ms`,
-    );
-  }
-}
-
 async function peakMemory(pid: number): Promise<string> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kib = /VmHWM:\s+(\d+) kB/.exec(status)?.[1];
@@ -214,10 +206,14 @@ async function peakMemory(pid: number): Promise<string> {
 
 const BENCHES: Readonly<Record<string, (folder: string) => Promise<void>>> = {
   start: benchStart,
+  upload: benchUploadsToDisk,
   s3: benchUploadsToS3,
   server: benchOneServer,
+  checks: benchChecks,
   nodes: benchNodes,
+  loaded: benchLoadedChecks,
   capacity: benchCapacity,
+  scale: benchScale,
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'synckit-ota-bench-'));

@@ -1,28 +1,21 @@
-import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import autocannon from 'autocannon';
 import { PostgresServer, postgresIsInstalled } from '../support/postgres/postgres.ts';
 import { type Serving, startServe } from '../support/process/binary.ts';
-import { isInstalled } from '../support/process/is-installed.ts';
 import { startFakeS3 } from '../support/s3/fake-s3/start-fake-s3.ts';
 import { S3_ENVIRONMENT } from '../support/s3/s3-credentials.ts';
 import { placeIn } from '../support/s3/s3-place.ts';
 import { storageOptions } from '../support/server/storage-options.ts';
 import { createBenchApp, publishBytes } from './bench-app.ts';
+import { answersPerSecond, wrkIsInstalled } from './check-load.ts';
 import { cpuSeconds } from './cpu-seconds.ts';
 import { median } from './figures.ts';
-
-const exec = promisify(execFile);
 
 const NODES = 3;
 const SECONDS = Number(process.env.BENCH_CHECK_SECONDS ?? 5);
 const ROUNDS = 5;
 /** Open connections, over all nodes. */
 const CONNECTIONS = 48;
-
-const wrkIsInstalled = isInstalled('wrk');
 
 interface Measured {
   readonly perSecond: number;
@@ -77,21 +70,14 @@ async function measure(nodes: readonly Serving[]): Promise<Measured> {
   const pids = nodes.map(({ pid }) => pid);
   const before = await cpuSeconds(pids);
   const speeds = await Promise.all(
-    nodes.map(({ url }) => load(`${url}/api/sync/ota/nodes/linux/x86_64/0.9.0`, connections)),
+    nodes.map(({ url }) =>
+      answersPerSecond({
+        url: `${url}/api/sync/ota/nodes/linux/x86_64/0.9.0`,
+        connections,
+        seconds: SECONDS,
+      }),
+    ),
   );
   const perSecond = speeds.reduce((sum, speed) => sum + speed);
   return { perSecond, perCpuSecond: (perSecond * SECONDS) / ((await cpuSeconds(pids)) - before) };
-}
-
-/** @returns answers a second */
-async function load(url: string, connections: number): Promise<number> {
-  if (!wrkIsInstalled) {
-    const { requests, non2xx } = await autocannon({ url, connections, duration: SECONDS });
-    if (non2xx > 0) throw new Error(`${non2xx} checks failed`);
-    return requests.average;
-  }
-  const { stdout } = await exec('wrk', ['-t1', `-c${connections}`, `-d${SECONDS}s`, url]);
-  const speed = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
-  if (speed === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
-  return Number(speed);
 }

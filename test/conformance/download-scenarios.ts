@@ -129,11 +129,11 @@ export const downloadScenarios: readonly Scenario[] = [
   ]),
   scenario('a download for an undocumented platform is refused', [
     published,
-    step((w) => w.download(1, 'macos/x86_64'), {
+    step((w) => w.download(1, 'beos/x86_64'), {
       status: 400,
       problem: { code: 'invalid_request', fields: ['target'] },
     }),
-    step((w) => w.download(1, 'linux/amd64'), {
+    step((w) => w.download(1, 'linux/sparc'), {
       status: 400,
       problem: { code: 'invalid_request', fields: ['arch'] },
     }),
@@ -162,9 +162,9 @@ export const downloadScenarios: readonly Scenario[] = [
         problem: { code: 'url_refused' },
       }),
       step(async (w) => w.target.follow('PUT', await location(w), { body: w.bytes(1) }), {
-        status: 404,
+        status: 405,
         byStore: true,
-        problem: { code: 'not_found' },
+        problem: { code: 'method_not_allowed' },
       }),
     ],
     'ours',

@@ -4,5 +4,5 @@ import { callOverLoopback } from './own-server-calls.ts';
 import { runScenarios } from './run-scenarios.ts';
 
 describe('the server over loopback', () => {
-  runScenarios(() => openOwnServer(callOverLoopback), { lacks: ['complete-upload', 'multipart'] });
+  runScenarios(() => openOwnServer(callOverLoopback), { lacks: ['complete-upload'] });
 });

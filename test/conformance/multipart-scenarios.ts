@@ -10,6 +10,11 @@ const otherBytes: Expectation = {
   problem: { code: 'content_mismatch', fields: ['sha256'] },
 };
 const refused: Expectation = { status: 403, byStore: true, problem: { code: 'url_refused' } };
+const wrongLength: Expectation = {
+  status: 422,
+  byStore: true,
+  problem: { code: 'content_mismatch', fields: ['part_size'] },
+};
 const goneAtTheStore: Expectation = { status: 404, byStore: true, problem: { code: 'not_found' } };
 
 /** A file of one full part and one of 5 bytes, different for each scenario. */
@@ -188,17 +193,17 @@ export const multipartScenarios: readonly Scenario[] = [
   ]),
   scenario('a part of another length is refused', [
     ...promise,
-    step((w) => put(w, 2, Buffer.from('tail')), refused),
-    step((w) => put(w, 2, Buffer.from('tail..')), refused),
-    step((w) => put(w, 1, part(w, 2)), refused),
-    step((w) => put(w, 2, part(w, 2), urlOf(w, 1)), refused),
+    step((w) => put(w, 2, Buffer.from('tail')), wrongLength),
+    step((w) => put(w, 2, Buffer.from('tail..')), wrongLength),
+    step((w) => put(w, 1, part(w, 2)), wrongLength),
+    step((w) => put(w, 2, part(w, 2), urlOf(w, 1)), wrongLength),
     asked([1, 2], []),
   ]),
   scenario('a modified part URL is refused', [
     ...promise,
     ...[
-      (url: string) => url.replace('partNumber=2', 'partNumber=1'),
-      (url: string) => url.replace(/uploadId=[^&]+/, 'uploadId=other'),
+      (url: string) => url.replace('partNumber=2', 'partNumber=1').replace(/\/2\?/, '/1?'),
+      (url: string) => url.replace(/uploadId=[^&]+/, 'uploadId=other').replace(/[^/]+\/2\?/, 'other/2?'),
       (url: string) => url.replace(/\?.*/, ''),
     ].map((change) => step((w) => put(w, 2, part(w, 2), change(urlOf(w, 2))), refused)),
     asked([1, 2], []),
@@ -234,7 +239,19 @@ export const multipartScenarios: readonly Scenario[] = [
     }),
     offered,
   ]),
-  scenario('an upload in parts needs a SHA-256, and a plain one accepts no list of parts', [
+  scenario(
+    'a plain upload accepts no list of parts',
+    [
+      step((w) => w.createRelease(1), { status: 201 }),
+      step((w) => ask(w, { multipart: false }), { status: 201, hasNot: ['multipart'] }),
+      step((w) => complete(w, ['aa']), {
+        status: 400,
+        problem: { code: 'invalid_request', fields: ['parts'] },
+      }),
+    ],
+    'complete-upload',
+  ),
+  scenario('an upload in parts needs a SHA-256, and a list of ETags to be completed', [
     step((w) => w.createRelease(1), { status: 201 }),
     step((w) => ask(w, { sha256: undefined }), {
       status: 400,
@@ -244,21 +261,17 @@ export const multipartScenarios: readonly Scenario[] = [
       status: 400,
       problem: { code: 'invalid_request', fields: ['multipart'] },
     }),
-    step((w) => ask(w, { multipart: false }), { status: 201, hasNot: ['multipart'] }),
-    step((w) => complete(w, ['aa']), {
-      status: 400,
-      problem: { code: 'invalid_request', fields: ['parts'] },
-    }),
+    step((w) => ask(w), { status: 201 }),
     ...[
-      { parts: [], field: 'parts' },
-      { parts: 'aa', field: 'parts' },
-      { parts: Array(1001).fill('aa'), field: 'parts' },
-      { parts: ['aa', ''], field: 'parts.1' },
-      { parts: ['a b'], field: 'parts.0' },
-    ].map(({ parts, field }) =>
+      { parts: [], fields: ['parts', 'body'] },
+      { parts: 'aa', fields: ['parts', 'body'] },
+      { parts: Array(1001).fill('aa'), fields: ['parts'] },
+      { parts: ['aa', ''], fields: ['parts.1', 'body'] },
+      { parts: ['a b'], fields: ['parts.0', 'body'] },
+    ].map(({ parts, fields }) =>
       step((w) => complete(w, parts as string[]), {
         status: 400,
-        problem: { code: 'invalid_request', fields: [field, 'body'] },
+        problem: { code: 'invalid_request', fields },
       }),
     ),
   ]),

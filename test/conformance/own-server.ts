@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createToken, revokeToken } from '../../src/database/queries/tokens.ts';
-import { SCOPES } from '../../src/protocol/token.ts';
+import { createToken, revokeTokens } from '../../src/database/queries/tokens.ts';
+import { SCOPES } from '../../src/protocol/access/scope.ts';
+import { by } from '../support/server/by.ts';
 import { openTestServer, type TestServer } from '../support/server/server.ts';
 import { fetchRequest } from './fetch-request.ts';
 import type { OpenTarget } from './run-scenarios.ts';
@@ -63,7 +64,7 @@ async function openOnDisk(dataDir: string): Promise<Opening> {
 
 async function revokedToken({ database, now }: TestServer, appId: string): Promise<string> {
   const fields = { appId, name: 'revoked', scopes: SCOPES, expiresAt: null };
-  const { record, token } = await createToken(database.queries, fields, now);
-  await revokeToken(database.queries, record.id, now);
+  const { record, token } = await createToken(database.queries, fields, by(now));
+  await revokeTokens(database.queries, { id: record.id }, by(now));
   return token;
 }

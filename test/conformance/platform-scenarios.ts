@@ -27,6 +27,13 @@ const uploads = (patch: number, platform: string): Step[] => [
   step((w) => w.put(patch, platform, bytesOf(w, patch, platform)), { status: 200 }),
 ];
 
+/** A release that goes live with several files at once: what each of its platforms gets never changes afterwards. */
+const publishesTogether = (patch: number, ...platforms: readonly string[]): Step[] => [
+  step((w) => w.createRelease(patch, { draft: true }), { status: 201 }),
+  ...platforms.flatMap((platform) => uploads(patch, platform)),
+  step((w) => w.appCall('POST', `/releases/${w.releaseId(patch)}/publish`), { status: 200 }),
+];
+
 const urlOf = (w: World, patch: number, bundleType?: string) =>
   `${w.target.publicUrl}/api/sync/ota/${w.slug}/download/${w.releaseId(patch)}/linux/x86_64${
     bundleType === undefined ? '' : `?bundle_type=${bundleType}`
@@ -65,9 +72,7 @@ export const platformScenarios: readonly Scenario[] = [
   scenario(
     'each bundle type of a platform has its own file, and an app that sends its bundle type gets that file or nothing',
     [
-      step((w) => w.createRelease(1), { status: 201 }),
-      ...uploads(1, APPIMAGE),
-      ...uploads(1, DEB),
+      ...publishesTogether(1, APPIMAGE, DEB),
       ...offersBundle(1, APPIMAGE),
       ...offersBundle(1, DEB),
       checks(nothing, '?bundle_type=rpm'),
@@ -78,10 +83,7 @@ export const platformScenarios: readonly Scenario[] = [
   scenario(
     'an app that sends no bundle type gets the preferred file, and a list of all of them',
     [
-      step((w) => w.createRelease(1), { status: 201 }),
-      ...uploads(1, RPM),
-      ...uploads(1, DEB),
-      ...uploads(1, APPIMAGE),
+      ...publishesTogether(1, RPM, DEB, APPIMAGE),
       ...[
         '',
         '?bundle_type=unknown',
@@ -110,6 +112,61 @@ export const platformScenarios: readonly Scenario[] = [
             },
           };
         }, query),
+      ),
+    ],
+    'platforms',
+  ),
+  ...[
+    ['win32/x64', 'win32', 'win32-x64'],
+    ['windows-x64/x86_64', 'windows-x64', 'windows-x64'],
+    ['Windows/x86_64', 'Windows', 'Windows-x86_64'],
+    ['Windows-x86_64/x86_64', 'Windows-x86_64', 'Windows-x86_64'],
+    ['windows-x86_64/x86_64', 'windows', 'windows-x86_64'],
+  ].map(([asked = '', target = '', platform = '']) =>
+    scenario(
+      `field 7: an app that asks for ${asked} finds all kinds under the names that it asked with`,
+      [
+        ...publishesTogether(1, 'windows/x86_64/msi', 'windows/x86_64/nsis'),
+        step(
+          (w) => w.check(asked, w.v('0-0')),
+          (w) => {
+            const entry = (kind: string) => ({
+              url: `${w.target.publicUrl}/api/sync/ota/${w.slug}/download/${w.releaseId(1)}/windows/x86_64?bundle_type=${kind}`,
+              signature: `signature of windows/x86_64/${kind}`,
+            });
+            const under = (os: string, name: string) => ({
+              [os]: entry('nsis'),
+              [name]: entry('nsis'),
+              [`${name}-nsis`]: entry('nsis'),
+              [`${name}-msi`]: entry('msi'),
+            });
+            return {
+              status: 200,
+              has: {
+                ...entry('nsis'),
+                platforms: { ...under('windows', 'windows-x86_64'), ...under(target, platform) },
+              },
+            };
+          },
+        ),
+      ],
+      'platforms',
+    ),
+  ),
+  scenario(
+    'field 7: a Mac with two files finds the one without a kind as the target that it asked for',
+    [
+      ...publishesTogether(1, 'darwin/aarch64/app', 'darwin/aarch64'),
+      ...['darwin-universal/aarch64', 'macos/aarch64'].map((asked) =>
+        step(
+          (w) => w.check(asked, w.v('0-0')),
+          () => ({
+            status: 200,
+            has: {
+              platforms: { [asked.split('/')[0] ?? '']: { signature: 'signature of darwin/aarch64' } },
+            },
+          }),
+        ),
       ),
     ],
     'platforms',
@@ -150,16 +207,13 @@ export const platformScenarios: readonly Scenario[] = [
       step((w) => w.put(1, DEB), { status: 200 }),
       step((w) => w.requestUpload(1, DEB), { status: 409, problem: { code: 'immutable' } }),
       step((w) => w.requestUpload(1, RPM), { status: 201 }),
-      step((w) => w.requestUpload(1, LINUX, { bundle_type: null }), { status: 201 }),
     ],
     'platforms',
   ),
   scenario(
     'each bundle type is offered its own highest version',
     [
-      step((w) => w.createRelease(1), { status: 201 }),
-      ...uploads(1, APPIMAGE),
-      ...uploads(1, DEB),
+      ...publishesTogether(1, APPIMAGE, DEB),
       step((w) => w.createRelease(2), { status: 201 }),
       ...uploads(2, APPIMAGE),
       ...offersBundle(2, APPIMAGE),
@@ -171,9 +225,7 @@ export const platformScenarios: readonly Scenario[] = [
   scenario(
     'a download without a bundle type is the preferred file, and a missing bundle type is not found',
     [
-      step((w) => w.createRelease(1), { status: 201 }),
-      ...uploads(1, RPM),
-      ...uploads(1, DEB),
+      ...publishesTogether(1, RPM, DEB),
       step(
         (w) => w.fetchFile(urlOf(w, 1)),
         (w) => ({ status: 200, bytes: bytesOf(w, 1, DEB) }),
@@ -182,6 +234,29 @@ export const platformScenarios: readonly Scenario[] = [
       step((w) => w.fetchFile(urlOf(w, 1, 'dmg')), invalid('bundle_type')),
     ],
     'platforms',
+  ),
+  scenario(
+    'attack H3: what a live release answers stays, whatever is added to it',
+    [
+      ...publishesTogether(1, DEB),
+      ...uploads(1, APPIMAGE),
+      checks((w) => ({ status: 200, has: { url: urlOf(w, 1, 'deb') }, hasNot: ['platforms'] })),
+      ...offersBundle(1, APPIMAGE),
+      ...offersBundle(1, DEB),
+      step(
+        (w) => w.fetchFile(urlOf(w, 1)),
+        (w) => ({ status: 200, bytes: bytesOf(w, 1, DEB) }),
+      ),
+      step((w) => w.requestUpload(1, LINUX), { status: 409, problem: { code: 'immutable' } }),
+      step((w) => w.appCall('DELETE', `/releases/${w.releaseId(1)}`), { status: 204 }),
+      ...publishesTogether(1, APPIMAGE),
+      checks(nothing),
+      ...offersBundle(1, APPIMAGE),
+      ...uploads(1, DEB),
+      checks((w) => ({ status: 200, has: { url: urlOf(w, 1, 'deb') }, hasNot: ['platforms'] })),
+    ],
+    'platforms',
+    'close',
   ),
   scenario(
     'bundle types that are unknown or belong to another system are refused',
@@ -255,4 +330,101 @@ export const platformScenarios: readonly Scenario[] = [
     'expect',
     'clock',
   ),
+  ...customTargetScenarios(),
 ];
+
+/** Extension `custom-targets`. */
+function customTargetScenarios(): Scenario[] {
+  const FIXED = 'windows-x86_64-fixed-webview2/x86_64';
+  const WINDOWS = 'windows/x86_64';
+  const offers = (platform: string, expected: Step['expected'] | Expectation, query = ''): Step =>
+    step((w) => w.check(platform, `${w.v('0-0')}${query}`), expected);
+  return [
+    scenario(
+      'a custom target is offered its own file with the documented fields, whatever bundle type asks',
+      [
+        step((w) => w.createRelease(1), { status: 201 }),
+        step(
+          (w) => w.requestUpload(1, FIXED),
+          (w) => ({
+            status: 201,
+            has: { s3_key: `ota/${w.slug}/${w.v(1)}/windows-x86_64-fixed-webview2@x86_64` },
+          }),
+        ),
+        step((w) => w.put(1, FIXED), { status: 200 }),
+        ...['', '?bundle_type=nsis', '?bundle_type=unknown'].map((query) =>
+          offers(
+            FIXED,
+            (w) => ({
+              status: 200,
+              is: {
+                version: w.v(1),
+                url: `${w.target.publicUrl}/api/sync/ota/${w.slug}/download/${w.releaseId(1)}/${FIXED}`,
+                signature: 'signature of 1',
+                notes: 'Notes.',
+                pub_date: expect.any(String),
+              },
+            }),
+            query,
+          ),
+        ),
+        offers('Windows-x86_64-Fixed-WebView2/x86_64', (w) => ({ status: 200, has: { version: w.v(1) } })),
+        step(
+          async (w) => w.fetchFile(JSON.parse((await w.check(FIXED, w.v('0-0'))).body.toString()).url),
+          (w) => ({ status: 200, bytes: w.bytes(1) }),
+        ),
+        step((w) => w.requestUpload(1, FIXED), { status: 409, problem: { code: 'immutable' } }),
+      ],
+      'custom-targets',
+    ),
+    scenario(
+      'a custom target falls back to no platform, and no platform to a custom target',
+      [
+        step((w) => w.createRelease(1), { status: 201 }),
+        ...uploads(1, `${WINDOWS}/nsis`),
+        step((w) => w.createRelease(2), { status: 201 }),
+        ...uploads(2, FIXED),
+        offers(WINDOWS, (w) => ({ status: 200, has: { version: w.v(1) } })),
+        offers(FIXED, (w) => ({ status: 200, has: { version: w.v(2) }, hasNot: ['platforms'] })),
+        offers('windows-x86_64-fixed-webview2/aarch64', nothing),
+        offers('windows-x86_64-fixed-webview1/x86_64', nothing),
+      ],
+      'custom-targets',
+      'platforms',
+    ),
+    scenario(
+      'what names a platform, or is mistyped for one, is no custom target',
+      [
+        step((w) => w.createRelease(1), { status: 201 }),
+        ...[
+          'linux-x86_64',
+          'linux-x86_64-deb',
+          'win32-x64',
+          'darwin-universal',
+          'linux-x86_46',
+          'portable',
+        ].map((target) => step((w) => w.requestUpload(1, `${target}/x86_64`), invalid('target'))),
+        step((w) => w.requestUpload(1, `${FIXED}/nsis`), invalid('bundle_type')),
+        offers('portable/x86_64', invalid('target')),
+        offers(`a-${'b'.repeat(63)}/x86_64`, invalid('target')),
+      ],
+      'custom-targets',
+      'platforms',
+    ),
+    scenario(
+      'a custom target can be expected by its name',
+      [
+        step((w) => w.createRelease(1, { expect: ['linux-x86_64', 'acme-kiosk@armv7'] }), { status: 201 }),
+        ...uploads(1, LINUX),
+        offers(LINUX, nothing),
+        ...uploads(1, 'acme-kiosk/armv7'),
+        offers('acme-kiosk/armv7', (w) => ({ status: 200, has: { version: w.v(1) } })),
+        offers(LINUX, (w) => ({ status: 200, has: { version: w.v(1) } })),
+        step((w) => w.createRelease(2, { expect: ['acme-kiosk'] }), invalid('expect.0')),
+        step((w) => w.createRelease(2, { expect: ['linux-x86_64@x86_64'] }), invalid('expect.0')),
+      ],
+      'custom-targets',
+      'expect',
+    ),
+  ];
+}

@@ -12,7 +12,8 @@ const accepted = [
   '1+5',
   '1+001',
   '1-rc.1+build.5',
-  '99999999999999999999',
+  '18446744073709551615',
+  '1-99999999999999999999',
 ];
 
 const notSemver = [
@@ -29,6 +30,7 @@ const notSemver = [
   ['with build metadata twice', (base: string) => `${base}.1+a+b`],
   ['with an underscore', (base: string) => `${base}.1-rc_1`],
   ['with digits that are not ASCII', (base: string) => `${base}.١`],
+  ['attack M3: with a number that Rust cannot read', (base: string) => `${base}.18446744073709551616`],
   ['that is empty', () => ''],
   ['that is a range', (base: string) => `^${base}.1`],
 ] as const;

@@ -14,7 +14,7 @@ const SMALL_PART = 64 * 1024;
 
 /** What a server with its files there does not have to offer. */
 export const LACKS: Readonly<Record<Combination['files'], readonly Need[]>> = {
-  disk: ['complete-upload', 'multipart'],
+  disk: ['complete-upload'],
   fake: ['own-storage'],
   Ceph: ['own-storage', 'clock'],
 };

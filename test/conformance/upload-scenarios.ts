@@ -148,9 +148,9 @@ export const uploadScenarios: readonly Scenario[] = [
       [
         ...promised,
         step((w) => w.target.follow(method, w.uploadUrl(1)), {
-          status: 404,
+          status: 405,
           byStore: true,
-          problem: { code: 'not_found' },
+          problem: { code: 'method_not_allowed' },
         }),
         ...stillGood,
       ],

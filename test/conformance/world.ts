@@ -6,7 +6,7 @@ const ROOT = '/api/sync/ota';
 const VISIBLE_WITHIN_MS = 10_000;
 
 /** Our server's default. */
-const DEFAULT_PART_SIZE = 16 * 1024 * 1024;
+const DEFAULT_PART_SIZE = 8 * 1024 * 1024;
 
 /** Versions rise from scenario to scenario and from run to run, so that earlier releases never get in the way. */
 const RUN = Math.floor(Date.now() / 1000);

@@ -31,6 +31,8 @@ describe('apps', () => {
       name: 'Other App',
       slug: 'other-app',
       pubkey: null,
+      require_bound_signatures: expect.any(Boolean),
+      approval: false,
       created_at: TIME,
     });
     expect(apps).toHaveLength(2);
@@ -50,6 +52,11 @@ describe('apps', () => {
       expect(list).not.toContain(token.slice(4));
     }
     expect(lists[0].stdout).toContain('Other App');
+    const all = await run(['tokens', 'list'], { env: { ...env, SYNCKIT_OTA_APP: '' } });
+    expect(all.stdout).toMatch(/ {2}(?:other-app|Other App) {2}/);
+    const own = await run(['tokens', 'list', '--app', 'Other App'], { env });
+    expect(own.code).toBe(0);
+    expect(own.stdout).not.toMatch(/other.app/i); // every line is of that app
   });
 });
 
@@ -99,23 +106,26 @@ describe('tokens', () => {
       id: expect.any(String),
       app: app.id,
       name: 'CI',
-      scopes: ['release:read', 'release:write', 'release:delete', 'app:admin'],
+      kind: 'stored',
+      scopes: ['release:read', 'release:upload', 'release:publish'],
       created_at: TIME,
       expires_at: TIME,
       revoked_at: null,
     });
     const days = (Date.parse(record.expires_at) - Date.parse(record.created_at)) / 86_400_000;
     expect(days).toBe(90);
-    expect((await inWorld(['tokens', 'list', ...store])).document).toContainEqual(record);
+    expect((await inWorld(['tokens', 'list', ...store])).document).toContainEqual({
+      ...record,
+      last_used_at: null,
+    });
     expect(await run(['releases', 'list', '--token', token])).toMatchObject({ code: 0 });
 
     const revoked = await inWorld(['tokens', 'revoke', record.id, ...store]);
     expect(revoked).toMatchObject({ code: 0, document: { id: record.id, revoked: true } });
     expect(await run(['releases', 'list', '--token', token])).toMatchObject({ code: 3 });
-    expect((await inWorld(['tokens', 'list', ...store])).document).toContainEqual({
-      ...record,
-      revoked_at: TIME,
-    });
+    expect((await inWorld(['tokens', 'list', ...store])).document).toContainEqual(
+      expect.objectContaining({ ...record, revoked_at: TIME }), // its last use is written some time later
+    );
     expect(await run(['tokens', 'revoke', 'unknown', ...store])).toMatchObject({ code: 2 });
   });
 

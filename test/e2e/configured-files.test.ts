@@ -136,8 +136,49 @@ test('a release has the channel in the config file, unless an option names anoth
   const world = await startProject(BUILT, { channel: 'beta' });
   const { document } = await world.runJson(PUBLISH);
   expect(document).toMatchObject({ status: 'published', release: { channel: 'beta' } });
-  expect((await world.runJson(checkLinux('1.1.0'))).document).toMatchObject({ update: false });
+  expect((await world.runJson(checkLinux('1.1.0'))).document).toMatchObject({ update: true });
+  const checkStable = checkLinux('1.1.0', '--channel', 'stable');
+  expect((await world.runJson(checkStable)).document).toMatchObject({ update: false });
   for (const file of BUILT) await writeBundle(world.folder, file.replace('1.2.0', '1.3.0'));
   const stable = ['publish', '--version', '1.3.0', '--channel', 'stable'];
   expect((await world.runJson(stable)).document).toMatchObject({ release: { channel: 'stable' } });
+});
+
+test('field 13: a build for a target that the app sets itself is published beside the others', async () => {
+  const CUSTOM = 'windows-x86_64-fixed-webview2';
+  const artifacts = { 'windows-x86_64': 'out/plain.exe', [`${CUSTOM}@x86_64`]: 'out/fixed.exe' };
+  const world = await startProject(['out/plain.exe', 'out/fixed.exe'], { artifacts });
+  const { code, document, stderr } = await world.runJson(PUBLISH);
+  expect(code, stderr).toBe(0);
+  expect(document.artifacts).toMatchObject([
+    { target: 'windows', arch: 'x86_64', bundle_type: null, file: 'out/plain.exe', verified: true },
+    { target: CUSTOM, arch: 'x86_64', bundle_type: null, file: 'out/fixed.exe', verified: true },
+  ]);
+  expect((await world.run(['releases', 'show', '1.2.0'])).stdout).toContain(`${CUSTOM}@x86_64`);
+  expect((await world.runJson(PUBLISH)).document.artifacts).toMatchObject([
+    { action: 'skipped' },
+    { action: 'skipped' },
+  ]);
+
+  const check = async (target: string) => {
+    const platform = ['--target', target, '--arch', 'x86_64', '--current-version', '1.1.0', '--download'];
+    return (await world.runJson(['check', '--slug', 'my-app', ...platform])).document;
+  };
+  const [plain, fixed] = [await check('windows'), await check(CUSTOM)];
+  expect(fixed).toMatchObject({ update: true, version: '1.2.0' });
+  expect(fixed.url).toContain(`/${CUSTOM}/x86_64`);
+  expect(fixed.download.sha256).toBe(document.artifacts[1].sha256);
+  expect(plain.download.sha256).toBe(document.artifacts[0].sha256);
+  expect(await check('windows-fixed')).toMatchObject({ update: false });
+});
+
+test('field 13: a mistyped platform is refused, not published as a target of its own', async () => {
+  const world = await startProject([], { artifacts: undefined });
+  const file = await writeBundle(world.folder, 'app.bin');
+  for (const word of ['linux-x86_46', 'linux-x86_64-dep']) {
+    const { code, stderr } = await world.run([...PUBLISH, '--artifact', `${word}=${file}`]);
+    expect(code, word).toBe(2);
+    expect(stderr).toContain('did you mean linux-x86_64?');
+  }
+  expect((await world.runJson(['releases', 'list'])).document).toEqual([]);
 });

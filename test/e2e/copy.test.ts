@@ -2,14 +2,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, onTestFinished, test } from 'vitest';
+import { deleteApp, findAppsCalled, freeSlug, setSlug } from '../../src/database/queries/apps.ts';
+import { listComparedFiles, markLost } from '../../src/database/queries/lost-files.ts';
 import { openSqliteReadOnly } from '../../src/database/sqlite/open-read-only.ts';
+import { openSqlite } from '../../src/database/sqlite/open-sqlite.ts';
 import { describeOnPostgres, usePostgres } from '../support/postgres/postgres.ts';
 import { startServe } from '../support/process/binary.ts';
+import { tempFolder } from '../support/process/temp-folder.ts';
 import { answersOf, closedShop, DELETED, deletedFile } from '../support/publish/shop.ts';
 import { publishLinux, runJson, type World, writeBundle } from '../support/publish/world.ts';
 import { objectsIn } from '../support/s3/s3-objects.ts';
 import { describeOnS3 } from '../support/s3/s3-place.ts';
-import { copyArgs } from '../support/server/small-store.ts';
+import { by } from '../support/server/by.ts';
+import { copyArgs, fillStore } from '../support/server/small-store.ts';
 import { storageOptions } from '../support/server/storage-options.ts';
 
 type Tables = Record<string, string[]>;
@@ -40,16 +45,27 @@ describeOnPostgres('copy to PostgreSQL', () => {
           tokens: 3,
           releases: 7,
           files: { total: 8, sent: 8 },
-          promised_uploads: 1,
+          pending_uploads: 1,
         },
       });
       expect(copied.stderr).toContain('1 upload to the old server never arrived');
       expect(copied.stderr).toContain(`serve ${storageOptions(place).join(' ')} --public-url`);
       expect(await objectsIn(place)).toEqual({ staging: 0, artifacts: 8, uploads: [] });
       expect(await contentOf(world.dataDir)).toEqual(before);
-      const source = await tablesOfSource(world.dataDir);
+      const { changed_apps: _onlyOnSqlite, ...source } = await tablesOfSource(world.dataDir);
       const target = await tablesOfTarget(database);
-      const ofThePlace = { url_signing_keys: [], settings: expect.any(Array), ...migrations(target) };
+      expect(target.audit).toHaveLength((source.audit?.length ?? 0) + 1);
+      expect(target.audit).toContainEqual(expect.stringContaining('action=store.copied'));
+      const ofThePlace = {
+        audit: expect.arrayContaining(source.audit ?? []),
+        audit_head: expect.any(Array),
+        url_signing_keys: [],
+        orphans: [],
+        hourly_changes: [],
+        settings: expect.any(Array),
+        storage_claim: expect.any(Array),
+        ...migrations(target),
+      };
       expect(target).toEqual({ ...source, ...ofThePlace });
 
       const again = await runJson(copyArgs(world.dataDir, place), { env });
@@ -68,6 +84,37 @@ describeOnPostgres('copy to PostgreSQL', () => {
       const changed = await runJson(copyArgs(world.dataDir, place), { env });
       expect(changed).toMatchObject({ code: 5, document: { error: { code: 'conflict' } } });
       expect(changed.stderr).toContain('changed since the last copy');
+    });
+
+    test('field 6: is continued after a slug was freed, an app deleted, and a lost file came back', async () => {
+      const dataDir = await tempFolder();
+      await fillStore(dataDir, [10, 20]);
+      await fillStore(dataDir, [30], 'gone');
+      const place = await open();
+      const database = await postgres.server.createEmptyDatabase();
+      const env = { SYNCKIT_OTA_DATABASE: database };
+      const copy = () => runJson(copyArgs(dataDir, place), { env });
+      expect(await copy()).toMatchObject({ code: 0, document: { status: 'copied', apps: 2 } });
+
+      const source = await openSqlite({ dataDir });
+      const { queries } = source;
+      const [app] = await findAppsCalled(queries, 'my-app');
+      const [gone] = await findAppsCalled(queries, 'gone');
+      const now = new Date();
+      await setSlug(queries, { appId: app?.id ?? '', slug: 'renamed' }, by(now));
+      await freeSlug(queries, 'my-app', by());
+      await deleteApp(queries, gone?.id ?? '', by());
+      const [file] = (await listComparedFiles(queries, { after: '', limit: 9 })).files;
+      await markLost(queries, [file?.storageKey ?? ''], now);
+      await source.close();
+
+      const second = await copy();
+      expect(second, second.stderr).toMatchObject({ code: 0, document: { status: 'copied', apps: 1 } });
+      const complete = ((await tablesOfTarget(database)).artifacts ?? []).filter((row) =>
+        row.includes('status=complete'),
+      );
+      expect(complete.map((row) => /lost_at=\w+/.exec(row)?.[0])).toEqual(['lost_at=null', 'lost_at=null']);
+      expect(await copy()).toMatchObject({ code: 0, document: { status: 'unchanged' } });
     });
   });
 

@@ -84,7 +84,7 @@ describe('pains 10: an update can be tried out on one machine', () => {
     expect(await ask(endpoints[0], { arch: 'aarch64' })).toMatchObject({ status: 204 });
     const [check, download] = [
       'check by linux-x86_64-appimage at 1.2.0: offered 1.2.1',
-      'download of note-taker-1.2.1-linux-x86_64-appimage (64 B): complete',
+      `download of ${APP_IMAGE} (64 B): complete`,
     ];
     await vi.waitFor(() => expect(lines()).toHaveLength(7));
     expect(lines()).toEqual([
@@ -143,7 +143,7 @@ describe('pains 10: an update can be tried out on one machine', () => {
     expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('The signature is valid.') });
     expect((await fetch(curl.replace('curl -i ', ''))).status).toBe(200);
     await vi.waitFor(() => {
-      expect(dev.output.stdout).toMatch(/ {2}download of sample-1\.0\.1-\S+ \(65 kB\): complete\n/);
+      expect(dev.output.stdout).toMatch(/ {2}download of Sample\.AppImage \(65 kB\): complete\n/);
     });
     dev.kill('SIGTERM');
     expect(await dev.finished).toMatchObject({ code: 0, stdout: expect.not.stringContaining('--config') });

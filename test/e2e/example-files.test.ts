@@ -29,6 +29,18 @@ describe.skipIf(!systemdIsInstalled)('the units (needs systemd-analyze)', () => 
       expect(await run('systemd-analyze', ['verify', unit])).toEqual({ stdout: '', stderr: '' });
     },
   );
+
+  test('the socket belongs to its service, and is accepted without a warning', async () => {
+    const folder = await tempFolder();
+    for (const { path, text } of [
+      ...examplesIn('systemd', '.service'),
+      ...examplesIn('systemd', '.socket'),
+    ]) {
+      await writeFile(join(folder, basename(path)), text.replace('/usr/bin/synckit-ota', BINARY));
+    }
+    const socket = join(folder, 'synckit-ota.socket');
+    expect(await run('systemd-analyze', ['verify', socket])).toEqual({ stdout: '', stderr: '' });
+  });
 });
 
 describe.skipIf(!nginxIsInstalled)('the configurations of nginx (needs nginx)', () => {

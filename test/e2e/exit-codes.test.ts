@@ -100,7 +100,7 @@ describe('--json', () => {
     expect((await world.runJson(checkLinux('1.1.0'))).document).toEqual(update);
     expect((await world.runJson(checkLinux('1.1.0', '--download'))).document).toEqual({
       ...update,
-      download: { size: 10_000, sha256: expect.any(String), signature_valid: null },
+      download: { size: 10_000, sha256: expect.any(String), signature_valid: null, signed_version: null },
     });
     expect((await world.runJson(checkLinux('1.2.0'))).document).toEqual({
       update: false,
@@ -207,8 +207,9 @@ describe('pains 11: the exit code is', () => {
   });
 
   test('9 for a store that cannot be opened', async () => {
-    const file = await writeBundle((await startWorld()).folder, 'no-folder');
-    expectError(await runJson(['apps', 'list', '--data-dir', file]), 9, 'store_unavailable');
+    const dataDir = await tempFolder();
+    await writeFile(join(dataDir, 'synckit-ota.sqlite'), 'this is no database');
+    expectError(await runJson(['apps', 'list', '--data-dir', dataDir]), 9, 'store_unavailable');
   });
 
   test('7 for a server that keeps failing, after 6 attempts', async () => {

@@ -154,10 +154,8 @@ describe('field 1: two rotations of a key', () => {
     expect(refused.document.error.hint).toContain(idOf(keys.first));
     expect((await world.runJson(['releases', 'list'])).document).toHaveLength(1);
 
-    for (const flag of ['--allow-stranding', '--allow-key-change']) {
-      const allowed = await publish(world, {}, flag);
-      expect(allowed.code, allowed.stderr).toBe(0);
-    }
+    const allowed = await publish(world, {}, '--allow-stranding');
+    expect(allowed.code, allowed.stderr).toBe(0);
     const platform = ['--target', 'linux', '--arch', 'x86_64'];
     const stranded = ['check', '--slug', 'my-app', ...platform, '--current-version', '1.0.0'];
     const { document } = await world.runJson(stranded);
@@ -218,7 +216,7 @@ describe('field 1: two rotations of a key', () => {
     for (const more of [
       [],
       ['--allow-stranding'],
-      ['--allow-key-change', '--pubkey', keys.second.publicKey],
+      ['--allow-stranding', '--pubkey', keys.second.publicKey],
     ]) {
       const refused = await publish(world, env, ...more);
       expect(refused).toMatchObject({ code: 4, document: { error: { code: 'preflight_refused' } } });

@@ -116,7 +116,7 @@ describe('without node_modules', () => {
 
   test.each([
     ['serve', ['serve', '--port', '0', '--data-dir', 'data']],
-    ['apps list', ['apps', 'list', '--data-dir', 'data']],
+    ['apps create', ['apps', 'create', 'My App']],
     ['dev', ['dev']],
   ])('%s reports in one sentence what is missing', async (_, args) => {
     const binary = await installWithoutModules();

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -116,11 +116,13 @@ describeOnPostgres('serve on PostgreSQL', () => {
       const idIn = async (folder: string) => (await readFile(join(folder, 'storage-id'), 'utf8')).trim();
       expect(code).toBe(9);
       expect(stderr).toContain(
-        `the artifacts of this database are in disk:${await idIn(dataDir)}, not in disk:${await idIn(other)}`,
+        `the files of this database are in the data folder with the id ${await idIn(dataDir)}, not in the data folder with the id ${await idIn(other)}`,
       );
 
-      await writeFile(join(other, 'storage-id'), await idIn(dataDir)); // as where the folder was copied to
-      expect(await (await serve(other, [], { env })).stop()).toBe(0);
+      for (const name of ['storage-id', 'owner.json']) await copyFile(join(dataDir, name), join(other, name));
+      expect(await (await serve(other, [], { env })).stop()).toBe(0); // as where the folder was moved to
+      const behind = await run(['serve', '--port', '0', '--data-dir', dataDir], { env });
+      expect(behind).toMatchObject({ code: 9, stderr: expect.stringContaining('storage claim') });
     });
   });
 
@@ -135,7 +137,7 @@ describeOnPostgres('serve on PostgreSQL', () => {
     ask(); // before the change, so it is read before the notification of it
     await sleep(1500);
     await postgres.server.sql(
-      "update releases set status = 'yanked'; update apps set revision = revision + 1",
+      "update releases set status = 'yanked'; update artifacts set released = 0; update apps set revision = revision + 1",
       new URL(url).pathname.slice(1),
     );
     process.kill(server.pid, 'SIGCONT');

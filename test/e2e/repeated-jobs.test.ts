@@ -140,7 +140,7 @@ describe('field 3: publish finish', () => {
 
 describe("field 3: the server's limits", () => {
   test('are checked before anything is written, also in a dry run', async () => {
-    const world = await startWorld(['--max-artifact-size', '9999']);
+    const world = await startWorld(['--max-artifact-size', '9KiB']);
     const file = await writeBundle(world.folder, 'App.AppImage');
     const small = await writeBundle(world.folder, 'App-setup.exe', randomBytes(100));
     for (const more of [['--dry-run'], []]) {
@@ -148,7 +148,7 @@ describe("field 3: the server's limits", () => {
       const { code, document } = await world.runJson(args);
       expect({ code, ...document.error }).toMatchObject({ code: 'preflight_refused' });
       expect(code).toBe(4);
-      for (const word of [file, '10000', '9999']) expect(document.error.message).toContain(word);
+      for (const word of [file, '10,000', '9 KiB']) expect(document.error.message).toContain(word);
     }
     expect((await world.runJson(['releases', 'list'])).document).toEqual([]);
   });

@@ -87,6 +87,20 @@ describe('serve logs what the store enforces:', () => {
   });
 });
 
+test('field 15: serve warns of an endpoint that only it reaches, if its public URL is for everyone', async () => {
+  const warnings = async (...more: string[]) => {
+    const dataDir = join(await tempFolder(), 'data');
+    const server = await startServe(dataDir, [...storageOptions(await fakeS3Place()), ...more]);
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    expect(await server.stop()).toBe(0);
+    return server.logs().filter(({ msg }) => String(msg).includes('--s3-public-endpoint'));
+  };
+  expect(await warnings()).toEqual([]);
+  expect(await warnings('--public-url', 'https://updates.example.com')).toMatchObject([
+    { level: 40, publicUrl: 'https://updates.example.com', endpoint: expect.stringContaining('127.0.0.1') },
+  ]);
+});
+
 describe('serve fails with 9 and one sentence if', () => {
   test('the artifacts of its database are in a different place', async () => {
     const place = await fakeS3Place();
@@ -163,9 +177,11 @@ test('after a wrong bucket was refused, the right one can be served', async () =
 
 test('apps and tokens work for a store with its files in a bucket, without requests to the bucket', async () => {
   const dataDir = join(await tempFolder(), 'data');
+  const options = storageOptions(await fakeS3Place());
+  expect(await (await startServe(dataDir, options)).stop()).toBe(0);
   const created = await runJson(['apps', 'create', 'My App', '--slug', 'my-app', '--data-dir', dataDir]);
   expect(created).toMatchObject({ code: 0, document: { slug: 'my-app' } });
-  const server = await startServe(dataDir, storageOptions(await fakeS3Place()));
+  const server = await startServe(dataDir, options);
   const reply = await fetch(`${server.url}/api/sync/ota/my-app/linux/x86_64/1.0.0`);
   expect(reply.status).toBe(204);
   expect(await server.stop()).toBe(0);

@@ -1,7 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { generateToken } from '../../src/protocol/token.ts';
+import { startStep } from '../support/docs/github-runner.ts';
 import { listenHttp } from '../support/network/loopback-server.ts';
+import { tempFolder } from '../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, startWorld, writeBundle } from '../support/publish/world.ts';
 
 test('the token is never printed, logged or stored', async () => {
@@ -56,6 +59,34 @@ test('the token is never printed, logged or stored', async () => {
   expect(printed.join('')).not.toContain(secret);
   expect(logs).not.toContain(secret);
   for (const { name, bytes } of stored) expect(bytes.includes(secret), name).toBe(false);
+});
+
+test('field 11: what a server echoes is printed without secrets and without control characters', async () => {
+  const world = await startWorld();
+  const token = generateToken();
+  const escapes = '\u001b]0;title\u0007\u202e\u009b2J';
+  const echo = await listenHttp(({ headers }, response) => {
+    const presigned = 'https://b.example/k?X-Amz-Signature=deadbeef';
+    const detail = `${headers.authorization} ${headers['x-access']} ${presigned} ${escapes}`;
+    response.writeHead(409, { 'content-type': 'application/problem+json' });
+    response.end(JSON.stringify({ status: 409, code: 'immutable', detail }));
+  });
+  const step = await startStep(await tempFolder());
+  const printed: string[] = [];
+  for (const format of [[], ['--json'], ['--verbose']]) {
+    for (const env of [{}, step.env, { FORCE_COLOR: '1' }]) {
+      const headers = ['--header', 'X-Access: open-sesame'];
+      const args = ['releases', 'list', '--server', echo.href, '--token', token, ...headers, ...format];
+      const { code, stdout, stderr } = await world.run(args, { env });
+      expect(code, stderr).toBe(5);
+      printed.push(stdout, stderr.replaceAll(/^::add-mask::.*$/gm, ''));
+    }
+  }
+  printed.push(await step.summary());
+  const text = printed.join('').replaceAll(/\p{Cc}\[\d\dm/gu, ''); // its own colours
+  expect(text).toContain('Bearer');
+  for (const secret of [token.slice(4), 'open-sesame', 'deadbeef']) expect(text).not.toContain(secret);
+  expect(text).not.toMatch(/[^\P{Cc}\n]|[\u202a-\u202e]/u);
 });
 
 test('only its owner can read the store', async () => {

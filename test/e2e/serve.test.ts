@@ -3,6 +3,8 @@ import http, { type IncomingMessage } from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import type { CreateArtifactResponse } from '../../src/protocol/messages.ts';
+import { partSizeOf } from '../../src/protocol/upload/multipart.ts';
 import { startFaultProxy } from '../support/network/fault-proxy.ts';
 import { listenHttp } from '../support/network/loopback-server.ts';
 import { run } from '../support/process/binary.ts';
@@ -17,21 +19,38 @@ import {
 } from '../support/publish/world.ts';
 
 /** Asks the server for an upload URL, as anyone who only knows api.md does. */
-async function mintUploadUrl({ env, app }: World, size: number): Promise<string> {
+async function mintUploadUrl(world: World, size: number): Promise<string> {
+  return (await announceUpload(world, { file_size: size })).upload_url;
+}
+
+async function announceUpload({ env, app }: World, fields: object): Promise<CreateArtifactResponse> {
   const post = async (path: string, body: object) => {
     const response = await fetch(`${env.SYNCKIT_OTA_SERVER}/api/sync/ota/apps/${app.id}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
-    return (await response.json()) as { id: string; upload_url: string };
+    return (await response.json()) as { id: string } & CreateArtifactResponse;
   };
   const { id } = await post('/releases', { version: '1.2.0', notes: '', signature: 'sig' });
-  const artifact = { target: 'linux', arch: 'x86_64', file_size: size };
-  return (await post(`/releases/${id}/artifacts`, artifact)).upload_url;
+  return post(`/releases/${id}/artifacts`, { target: 'linux', arch: 'x86_64', ...fields });
 }
 
 describe('serve', () => {
+  test('field 13: says at SIGTERM that it stops, and answers a load balancer until that is noticed', async () => {
+    const { url, stop, logs } = await serveUntilFinished(join(await tempFolder(), 'data'), ['--verbose']);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const stopped = stop('SIGTERM');
+    await vi.waitFor(async () => {
+      const reply = await fetch(`${url}/readyz`);
+      expect(reply.status).toBe(503);
+      expect(await reply.json()).toMatchObject({ reasons: [{ code: 'draining' }] });
+    });
+    expect((await fetch(`${url}/api/sync/ota`)).status).toBe(200);
+    expect(await stopped).toBe(0);
+    expect(logs().filter(({ path }) => path === '/readyz')).toEqual([]);
+  });
+
   test('completes an upload that is in progress at SIGTERM, then exits with 0', async () => {
     const world = await startWorld();
     expect(await world.run(['publish', 'slug', 'my-app'])).toMatchObject({ code: 0 });
@@ -48,8 +67,10 @@ describe('serve', () => {
         expect.stringContaining('shutting down'),
       );
     }, 10_000);
-    const newcomer = net.connect(Number(new URL(world.server.url).port), '127.0.0.1');
-    expect(await once(newcomer, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+    await vi.waitFor(async () => {
+      const newcomer = net.connect(Number(new URL(world.server.url).port), '127.0.0.1');
+      expect(await once(newcomer, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+    });
     put.end(bytes.subarray(100_000));
     const [response] = await answered;
     expect(response.statusCode).toBe(200);
@@ -61,6 +82,16 @@ describe('serve', () => {
       code: 0,
       document: { version: '1.2.0' },
     });
+  });
+
+  test('exits at SIGTERM while parts of an upload are still missing', async () => {
+    const world = await startWorld();
+    const part = Buffer.alloc(partSizeOf(1));
+    const whole = { file_size: part.length + 1, sha256: 'a'.repeat(64), multipart: true };
+    const { multipart } = await announceUpload(world, whole);
+    const { status } = await fetch(multipart?.parts[0]?.url ?? '', { method: 'PUT', body: part });
+    expect(status).toBe(200);
+    expect(await world.server.stop('SIGTERM')).toBe(0);
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('exits at once on a second %s', async (signal) => {
@@ -110,7 +141,8 @@ describe('serve', () => {
       '--public-url': 'updates.example.com',
       '--check-max-age': 'day',
       '--stale-if-error': '-1',
-      '--max-artifact-size': '2GiB',
+      '--max-artifact-size': '2 gigabytes',
+      '--check-cache-size': '0',
       '--trust-proxy': '10.0.0.0/99',
     };
     const { code, stderr } = await run(['serve', '--data-dir', '/nowhere', ...Object.entries(wrong).flat()]);

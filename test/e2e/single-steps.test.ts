@@ -122,14 +122,19 @@ describe('releases', () => {
 
     const { document: releases } = await runJson(['releases', 'list']);
     expect(releases.map(({ version }: { version: string }) => version)).toEqual(['1.10.0', '1.2.0']);
-    expect((await run(['releases', 'list'])).stdout).toMatch(/^1\.10\.0 .* linux-x86_64 .*\n1\.2\.0 .*\n$/);
-    for (const name of ['1.10.0', 'v1.10.0', releases[0].id]) {
-      expect((await runJson(['releases', 'show', name])).document).toEqual(releases[0]);
+    expect((await run(['releases', 'list'])).stdout).toMatch(
+      /^version .*\n1\.10\.0 .* linux-x86_64 .*\n1\.2\.0 .*\n$/,
+    );
+    const { document: shown } = await runJson(['releases', 'show', releases[0].id]);
+    const artifacts = [{ ...releases[0].artifacts[0], signature: 'signature of App.AppImage' }];
+    expect(shown).toEqual({ ...releases[0], artifacts, notes: null, signature: null }); // which the list leaves out
+    for (const name of ['1.10.0', 'v1.10.0']) {
+      expect((await runJson(['releases', 'show', name])).document).toEqual(shown);
     }
     expect(await run(['releases', 'show', '9.9.9'])).toMatchObject({ code: 2 });
 
     const deleted = await runJson(['releases', 'delete', '1.10.0']);
-    expect(deleted).toMatchObject({ code: 0, document: { deleted: releases[0] } });
+    expect(deleted).toMatchObject({ code: 0, document: { deleted: shown } });
     expect(await runJson(checkLinux('1.1.0'))).toMatchObject({
       document: { update: true, version: '1.2.0' },
     });

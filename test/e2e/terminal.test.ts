@@ -8,8 +8,10 @@ import { tempFolder } from '../support/process/temp-folder.ts';
 import { publishLinux, startWorld, writeBundle } from '../support/publish/world.ts';
 import { fakeS3Place } from '../support/s3/s3-place.ts';
 import { copyArgs, fillStore } from '../support/server/small-store.ts';
+import { copyProject } from '../support/tauri/tauri-project.ts';
 
 const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
 /** What a capable terminal reports, so that output has colours and is redrawn unless something prevents it. */
 const TERMINAL = { TERM: 'xterm-256color', COLORTERM: 'truecolor', CI: '', GITHUB_ACTIONS: '' };
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours, redrawing, and moving back in a line
@@ -25,11 +27,18 @@ const hasScript = (() => {
   }
 })();
 
-/** Runs the binary in a pseudo-terminal until it ends; Ctrl-C is pressed once `stopAt` is on the screen. */
+interface TerminalOptions {
+  readonly columns?: number;
+  /** Each time this is on the screen, the next of `keys` are pressed. */
+  readonly stopAt?: string;
+  readonly keys?: string | readonly string[];
+}
+
+/** Runs the binary in a pseudo-terminal until it ends. */
 async function runInTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  { columns = 120, stopAt }: { columns?: number; stopAt?: string } = {},
+  { columns = 120, stopAt, keys = CTRL_C }: TerminalOptions = {},
 ): Promise<{ code: number | null; screen: string }> {
   const words = [process.execPath, BINARY, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const command = `stty cols ${columns} && exec ${words.join(' ')}`;
@@ -39,12 +48,13 @@ async function runInTerminal(
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   let screen = '';
-  let stopped = false;
+  const toPress = [keys].flat();
+  let pressed = 0;
   child.stdout.setEncoding('utf8').on('data', (text) => {
     screen += text;
-    if (stopped || stopAt === undefined || !screen.includes(stopAt)) return;
-    stopped = true;
-    child.stdin.write(CTRL_C);
+    if (stopAt === undefined || screen.split(stopAt).length - 1 <= pressed) return;
+    const next = toPress[pressed++];
+    if (next !== undefined) child.stdin.write(next);
   });
   const [code] = await once(child, 'close');
   return { code, screen };
@@ -119,10 +129,116 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     expect(COLOR.test(error.screen)).toBe(colored);
   });
 
-  test('help fits a width of 80 columns', async () => {
-    const { screen } = await runInTerminal(['publish', '--help'], { NO_COLOR: '1' }, { columns: 80 });
+  test('lists fit 80 columns without a broken word, and a pipe gets each row whole', async () => {
+    const world = await startWorld();
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    const ramp = ['--rollout', '10%', '--over', '3d', '--channel', 'a-channel-with-a-long-name'];
+    expect((await world.run([...publishLinux('1.2.0', file), ...ramp])).code).toBe(0);
+    const store = ['--data-dir', world.dataDir];
+    const scopes = ['release:read', 'release:publish@beta,nightly', 'release:edit'];
+    const token = ['tokens', 'create', '--name', 'a token with a long name', ...store];
+    expect((await world.run([...token, ...scopes.flatMap((scope) => ['--scope', scope])])).code).toBe(0);
+    const lists = [
+      ['apps', 'list', ...store],
+      ['apps', 'show', world.app.id, ...store],
+      ['tokens', 'list', ...store],
+      ['audit', ...store],
+      ['releases', 'list'],
+      ['releases', 'show', '1.2.0'],
+    ];
+    for (const list of lists) {
+      const env = { ...world.env, NO_COLOR: '1' };
+      const { code, screen } = await runInTerminal([...list, '--quiet'], env, { columns: 80 });
+      expect(code, screen).toBe(0);
+      const lines = screen.split('\r\n');
+      expect(Math.max(...lines.map(({ length }) => length)), screen).toBeLessThanOrEqual(80);
+      const { stdout } = await world.run([...list, '--quiet']);
+      const wordsOnScreen = new Set(screen.split(/\s+/));
+      const words = stdout.split(/\s+/).filter((word) => !wordsOnScreen.has(word));
+      // The log cuts its lines on a terminal.
+      if (list[0] === 'audit') expect(stdout).toMatch(/^.{81,}$/m);
+      else expect(words).toEqual([]);
+    }
+  });
+
+  test('help fits the width of the terminal', async () => {
+    const { screen } = await runInTerminal(['publish', '--help'], { NO_COLOR: '1' }, { columns: 90 });
     expect(screen).toContain('--artifact <platform=file>');
-    for (const line of screen.split('\r\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+    const longest = Math.max(...screen.split('\r\n').map(({ length }) => length));
+    expect(longest).toBeGreaterThan(80);
+    expect(longest).toBeLessThanOrEqual(90);
+  });
+});
+
+describe.skipIf(!hasScript)('the question of storage claim (needs script of util-linux)', () => {
+  test.each([
+    ['Ctrl-C', CTRL_C, 130],
+    ['Ctrl-D', CTRL_D, 130],
+    ['no', 'n\n', 130],
+    ['yes', 'y\n', 0],
+  ])('answered with %s', async (_, keys, expected) => {
+    const dataDir = join(await tempFolder(), 'data');
+    await fillStore(dataDir, [1000]);
+    const args = ['storage', 'claim', '--data-dir', dataDir, '--quiet'];
+    const { code, screen } = await runInTerminal(args, {}, { stopAt: '[y/N]', keys });
+    expect(code, screen).toBe(expected);
+    expect(screen).toContain(`The files in ${dataDir} belong to `);
+    expect(screen).toContain(code === 0 ? 'now belong to this database' : 'nothing was changed');
+    expect(screen).not.toContain('bug');
+  });
+});
+
+describe.skipIf(!hasScript)('questions (need script of util-linux)', () => {
+  test.each([
+    ['Ctrl-C', CTRL_C, 130],
+    ['Ctrl-D', CTRL_D, 130],
+    ['nothing', '\n', 130],
+    ['yes', 'y\n', 0],
+  ])('releases delete is answered with %s', async (_, keys, expected) => {
+    const world = await startWorld();
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    expect((await world.run(publishLinux('1.2.0', file))).code).toBe(0);
+    const args = ['releases', 'delete', '1.2.0'];
+    const { code, screen } = await runInTerminal(args, world.env, { stopAt: '[y/N]', keys });
+    expect(code, screen).toBe(expected);
+    expect(screen).toContain('This deletes 1.2.0 (published) with 1 file');
+    expect(screen).toContain(code === 0 ? 'Deleted 1.2.0' : 'nothing was deleted');
+    const { document } = await world.runJson(['releases', 'list']);
+    expect(document).toHaveLength(code === 0 ? 0 : 1);
+  });
+
+  test('releases delete does not ask with --yes', async () => {
+    const world = await startWorld();
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    expect((await world.run(publishLinux('1.2.0', file))).code).toBe(0);
+    const { code, screen } = await runInTerminal(['releases', 'delete', '1.2.0', '--yes'], world.env);
+    expect(code, screen).toBe(0);
+    expect(screen).not.toContain('[y/N]');
+  });
+
+  test('login asks for the token, never shows it, and keeps it', async () => {
+    const { app, server, folder } = await startWorld();
+    const env = { XDG_CONFIG_HOME: folder, SYNCKIT_OTA_SERVER: server.url, SYNCKIT_OTA_APP: app.id };
+    const typed = { stopAt: '(not shown): ', keys: `${app.token}\r` };
+    const { code, screen } = await runInTerminal(['login'], env, typed);
+    expect(code, screen).toBe(0);
+    expect(screen).toContain('is kept in');
+    expect(screen).not.toContain(app.token.slice(0, 8));
+    const listed = await runInTerminal(['releases', 'list'], env);
+    expect(listed.code, listed.screen).toBe(0);
+    const refused = await runInTerminal(['login'], env, { stopAt: '(not shown): ', keys: CTRL_C });
+    expect(refused.code).toBe(130);
+    expect(refused.screen).toContain('no token is kept');
+  });
+
+  test('init asks before each file', async () => {
+    const project = await copyProject({ plugins: {}, bundle: { active: true } });
+    const args = ['init', '--project', project, '--server', 'https://ota.example'];
+    const { code, screen } = await runInTerminal(args, {}, { stopAt: '[y/N]', keys: ['y\n', 'n\n', 'y\n'] });
+    expect(code, screen).toBe(0);
+    expect(screen.match(/Write .*\? \[y\/N\]/g)).toHaveLength(3);
+    expect(screen.match(/^written /gm)).toHaveLength(2);
+    expect(screen.match(/^skipped /gm)).toHaveLength(1);
   });
 });
 

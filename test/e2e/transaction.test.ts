@@ -65,7 +65,7 @@ describe('publish --draft', () => {
       { version: '1.2.0', status: 'draft', artifacts: [{ target: 'darwin' }, { target: 'linux' }] },
     ]);
     const shown = await world.run(['releases', 'list']);
-    expect(shown.stdout).toMatch(/^1\.2\.0 +draft .* darwin-aarch64 linux-x86_64 /);
+    expect(shown.stdout).toMatch(/^1\.2\.0 +draft .* darwin-aarch64 linux-x86_64 /m);
 
     const lacking = await world.runJson(['publish', 'finish', '--release', '1.2.0', ...EXPECT]);
     expect(lacking).toMatchObject({

@@ -148,6 +148,7 @@ async function serveAndPublish(installation: Installation): Promise<void> {
   try {
     const create = ['apps', 'create', 'App', '--slug', 'my-app', '--data-dir', dataDir, '--json'];
     const app = await runJson(installation, create);
+    await requirePages(server.url);
     await publishAndCheck(installation, {
       SYNCKIT_OTA_SERVER: server.url,
       SYNCKIT_OTA_APP: app.id,
@@ -157,6 +158,17 @@ async function serveAndPublish(installation: Installation): Promise<void> {
     code = await server.stop();
   }
   if (code !== 0) throw new Error(`serve ended with ${code}`);
+}
+
+/** The page for operators is in the package, and each app has its own. */
+async function requirePages(url: string): Promise<void> {
+  const html = await (await fetch(`${url}/admin/`)).text();
+  for (const [, path] of html.matchAll(/(?:src|href)="(assets\/[^"]+)"/g)) {
+    const { status } = await fetch(`${url}/admin/${path}`);
+    if (status !== 200) throw new Error(`the page's ${path} is answered with ${status}`);
+  }
+  const page = await (await fetch(`${url}/my-app`)).text();
+  if (!html.includes('assets/') || !page.includes('<h1>App</h1>')) throw new Error('a page is missing');
 }
 
 async function publishAndCheck(

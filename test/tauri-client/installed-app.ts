@@ -16,6 +16,8 @@ export interface InstalledApp {
   readonly until: 'check' | 'download' | 'install';
   /** The target that the app's own code sets, if it does. */
   readonly target?: string;
+  /** How long an endpoint may take that the app's own code asks, in milliseconds; by default for ever. */
+  readonly timeoutMs?: number;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -41,6 +43,8 @@ export interface Outcome {
     // biome-ignore lint/suspicious/noExplicitAny: tests state what they expect of it
     readonly rawJson: any;
   } | null;
+  /** How long the check took, in milliseconds, where it has a timeout. */
+  readonly checkMs?: number;
   readonly verified?: true;
   readonly size?: number;
   readonly installed?: true;

@@ -1,13 +1,15 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startFaultProxy } from '../support/network/fault-proxy.ts';
 import { deadUrl, listenHttp } from '../support/network/loopback-server.ts';
 import { fakeS3Place } from '../support/s3/s3-place.ts';
 import { storageOptions } from '../support/server/storage-options.ts';
 import { canBuildTauri, NEEDED } from '../support/tauri/cargo.ts';
-import type { SigningKey } from '../support/tauri/signer.ts';
+import { type SigningKey, signFile } from '../support/tauri/signer.ts';
 import type { InstalledApp } from './installed-app.ts';
 import { type MarkedKind, PLUGINS } from './plugins.ts';
-import { each, newKey, onEachPlugin, startPublishedApp } from './published-app.ts';
+import { each, newKey, onEachPlugin, SLUG, startPublishedApp } from './published-app.ts';
 
 /** The app's key, and one that it does not know. */
 let key: SigningKey;
@@ -196,10 +198,33 @@ describe.skipIf(!canBuildTauri())(`an app installed from each kind of bundle (${
   test('field 7: gets the first kind when its own code sets the target', async () => {
     const app = await startPublishedApp();
     const { appimage } = await app.release({ version: '1.1.0', key });
-    const own = installed('1.0.0', [app.endpoint], { target: 'linux' });
-    expect(await onEachPlugin(own)).toMatchObject(
-      each(() => ({ update: { signature: appimage?.signature }, verified: true })),
+    for (const target of ['linux', 'linux-x64', 'Linux']) {
+      const own = installed('1.0.0', [app.endpoint], { target });
+      expect(await onEachPlugin(own), target).toMatchObject(
+        each(() => ({ update: { signature: appimage?.signature }, verified: true })),
+      );
+    }
+  });
+
+  test('field 13: gets the file of the target that its own code sets, whatever it was installed from', async () => {
+    const app = await startPublishedApp();
+    const CUSTOM = 'linux-x86_64-kiosk-2';
+    await app.release({ version: '1.1.0', key });
+    const file = join(app.world.folder, 'kiosk.bin');
+    await writeFile(file, 'the app for kiosks');
+    const signature = (await readFile(await signFile(key, file, { appVersion: '1.2.0' }), 'utf8')).trim();
+    const options = ['--version', '1.2.0', '--slug', SLUG, '--artifact', `${CUSTOM}=${file}`];
+    const published = await app.world.run(['publish', ...options]);
+    expect(published.code, published.stderr).toBe(0);
+    const own = installed('1.0.0', [`${app.endpoint}?bundle_type={{bundle_type}}`], { target: CUSTOM });
+    expect(await onEachPlugin(own, () => ({ kind: 'rpm' }))).toMatchObject(
+      each(() => ({ update: { version: '1.2.0', signature }, verified: true })),
     );
+    expect(await onEachPlugin(installed('1.0.0', [app.endpoint]))).toMatchObject(takes('1.1.0'));
+    await app.release({ version: '1.3.0', key, systems: ['darwin'] });
+    const endpoint = app.endpoint.replace('{{arch}}', 'aarch64');
+    const mac = installed('1.0.0', [endpoint], { target: 'darwin-universal' });
+    expect(await onEachPlugin(mac)).toMatchObject(takes('1.3.0'));
   });
 
   test('field 7: gets the kind that its endpoint names, on any system, and never another', async () => {

@@ -1,4 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { DEFAULT_COPY_CONCURRENCY } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
 import { type OptionsOf, withOutput, withS3 } from '../options/shared-options.ts';
 
@@ -16,6 +17,11 @@ export const copyCommand = () =>
           .optionsGroup('Source options:')
           .option('--from-data-dir <dir>', "the server's data folder, which is not changed; required")
           .option('--dry-run', 'show what would be copied, without connecting')
+          .option(
+            '--concurrency <n>',
+            'how many small files are copied at once; of large ones, three',
+            String(DEFAULT_COPY_CONCURRENCY),
+          )
           .optionsGroup('Target options:')
           .addOption(
             new Option(

@@ -1,4 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { FAULTS } from '../dev/fault-name.ts';
 import { withExamples } from '../options/help-format.ts';
 import { configOption, type OptionsOf, versionOption, withOutput } from '../options/shared-options.ts';
 
@@ -19,7 +20,18 @@ export const devCommand = () =>
         .addOption(versionOption('offer the build as this version (default: the next patch version)'))
         .optionsGroup('Server options:')
         .addOption(new Option('--port <port>', 'port to listen on').default('0', 'a free one'))
+        .option(
+          '--fault <name>',
+          `make something go wrong, to see how the app takes it: ${Object.entries(FAULTS)
+            .map(([name, effect]) => `${name} (${effect})`)
+            .join('; ')}`,
+        )
         .option('--overlay <file>', 'where to write the temporary Tauri config (default: a temporary file)'),
     ),
-    ['synckit-ota dev', 'synckit-ota dev --project apps/desktop --version 2.0.0', 'synckit-ota dev --sample'],
+    [
+      'synckit-ota dev',
+      'synckit-ota dev --project apps/desktop --version 2.0.0',
+      'synckit-ota dev --fault cut=80',
+      'synckit-ota dev --sample',
+    ],
   );

@@ -8,6 +8,8 @@ import { DEFAULT_MAX_ARTIFACT_BYTES } from '../defaults.ts';
 import type { DevBuild } from '../dev/dev-build.ts';
 import { publishToOwnServer } from '../dev/dev-publish.ts';
 import { describe, toDocument } from '../dev/dev-report.ts';
+import { type ChosenFault, readFault } from '../dev/fault-name.ts';
+import { FaultyFront, type FaultyFrontOptions } from '../dev/faulty-front.ts';
 import { findDevBuild } from '../dev/find-dev-build.ts';
 import { checkOverlayFile, writeOverlayFile } from '../dev/overlay-file.ts';
 import { makeTempDir } from '../dev/temp-dir.ts';
@@ -18,13 +20,15 @@ import { readInteger } from '../options/remote-options.ts';
 import { createLogger } from '../output/logger.ts';
 import { PublishReporter } from '../output/publish-reporter.ts';
 import { cargoAsker } from '../wiring/ask-cargo.ts';
+import { cannotListen } from '../wiring/listen-address.ts';
+import { watchForShutdown } from '../wiring/shutdown.ts';
 import { type StartedServer, startServer } from '../wiring/start-server.ts';
 import { untilAborted } from '../wiring/until-aborted.ts';
 import type { DevOptions } from './dev-command.ts';
 
 /** Offers an update until it is stopped, which is its normal end. Nothing of it stays. */
 export async function runDev(options: DevOptions, context: Context): Promise<void> {
-  const { signal, release } = abortedByHangup(context.signal);
+  const { signal, release } = watchForShutdown(context);
   const { folder, remove } = makeTempDir();
   try {
     const session = { ...context, signal, folder };
@@ -40,6 +44,7 @@ interface DevSettings {
   /** What it is offered as. */
   readonly version: string;
   readonly port: number;
+  readonly fault: ChosenFault | undefined;
   /** Undefined for a sample. */
   readonly overlayFile: string | undefined;
 }
@@ -53,7 +58,8 @@ async function readSettings(options: DevOptions, context: DevContext): Promise<D
   const { folder, environment } = context;
   const errors = new OptionErrors();
   const port = readInteger({ option: '--port', text: options.port, min: 0, max: 65_535 }, errors);
-  const given = options.version === undefined ? undefined : readVersion(options.version, errors);
+  const fault = readFault(options.fault, errors);
+  const given = options.version === undefined ? undefined : readVersion(options.version, errors, 'usage');
   const build = await findDevBuild(
     { ...options, folder, environment, askCargo: cargoAsker(context) },
     errors,
@@ -66,22 +72,39 @@ async function readSettings(options: DevOptions, context: DevContext): Promise<D
     build,
     version: given ?? nextRelease(build.version),
     port,
+    fault,
     overlayFile: build.isSample ? undefined : resolve(options.overlay ?? join(folder, OVERLAY_NAME)),
   };
 }
 
 async function serveUpdate(settings: DevSettings, context: DevContext): Promise<void> {
-  const { build, version, port, overlayFile } = settings;
+  const { build, version, port, fault, overlayFile } = settings;
   const { output, signal, folder } = context;
-  const { colors } = output;
-  const logger = await createLogger({ format: 'pretty', level: 'warn', colors, stream: 'stderr' });
+  const { colors, printable } = output;
+  const logger = await createLogger({
+    format: 'pretty',
+    level: 'warn',
+    colors,
+    printable,
+    stream: 'stderr',
+  });
   let offered: Offered | undefined;
+  const logLine = (line: string) => output.result(`${timeOfDay()}  ${line}`);
   const onTraffic = (traffic: Traffic) => {
     if (offered === undefined) return; // the publish checks by itself what is served
-    output.result(`${timeOfDay()}  ${describeTraffic(traffic, offered)}`);
+    logLine(describeTraffic(traffic, offered));
   };
-  const serverSettings = { ...SERVER_SETTINGS, dataDir: join(folder, 'data'), port };
-  const server = await startServer(serverSettings, logger, onTraffic);
+  const front = fault && (await startFront({ fault, port, onFault: logLine }));
+  const serverSettings = {
+    ...SERVER_SETTINGS,
+    publicUrl: front?.url,
+    dataDir: join(folder, 'data'),
+    listen: { host: '127.0.0.1', port: front === undefined ? port : 0 },
+  };
+  const started = await startServer(serverSettings, logger, { onTraffic });
+  front?.connect(started.url);
+  const server = { ...started, url: front?.url ?? started.url };
+  output.loseUnwritten();
   let removeOverlay = () => {};
   try {
     const published = await publishQuietly(server, settings, context);
@@ -92,26 +115,36 @@ async function serveUpdate(settings: DevSettings, context: DevContext): Promise<
       removeOverlay = writeOverlayFile(overlayFile, formatOverlay(overlay));
     }
     offered = { version, platforms: artifacts };
-    const session = { build, version, url: server.url, publicKey, overlayFile, artifacts };
+    front?.activate();
+    const session = { build, version, url: server.url, publicKey, overlayFile, artifacts, fault };
     output.document(toDocument(session));
-    output.result(describe(session, output.style));
+    output.result(describe(session, output.style, output.columns));
     await untilAborted(signal);
     output.note('Shutting down… press Ctrl-C again to force quit');
   } finally {
     removeOverlay();
+    await front?.stop();
     await server.stop();
+  }
+}
+
+async function startFront(options: FaultyFrontOptions): Promise<FaultyFront> {
+  try {
+    return await FaultyFront.start(options);
+  } catch (cause) {
+    throw cannotListen(cause, { host: '127.0.0.1', port: options.port });
   }
 }
 
 /** For this machine only, and for as long as this runs. */
 const SERVER_SETTINGS = {
-  host: '127.0.0.1',
   publicUrl: undefined,
   checkMaxAge: 0,
   staleIfError: 0,
   maxArtifactSize: DEFAULT_MAX_ARTIFACT_BYTES,
   trustProxy: [],
   allowVersionReuse: false,
+  web: true,
 };
 
 /** Publishes the build, and shows only what goes wrong, unless `--verbose`. */
@@ -132,20 +165,6 @@ async function publishQuietly(
   } finally {
     reporter.stop();
   }
-}
-
-/** A closed terminal ends the command like Ctrl-C: it has to clean up. */
-function abortedByHangup(signal: AbortSignal): {
-  readonly signal: AbortSignal;
-  readonly release: () => void;
-} {
-  const hangup = new AbortController();
-  const abort = () => hangup.abort();
-  process.on('SIGHUP', abort);
-  return {
-    signal: AbortSignal.any([signal, hangup.signal]),
-    release: () => void process.off('SIGHUP', abort),
-  };
 }
 
 /** `14:03:22` */

@@ -1,8 +1,10 @@
 import { platformName } from '../../protocol/platform.ts';
 import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { publishArtifact } from '../../publish/publish-artifact.ts';
+import { readConfigFileInto } from '../config/config-file.ts';
 import type { Context } from '../context.ts';
 import { readJobRun } from '../options/job-run.ts';
+import { readManifestSigner } from '../options/manifest-key.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readPlatform } from '../options/platform-options.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
@@ -24,12 +26,16 @@ export async function runPublishArtifact(
   const publicKey = readPublicKey(options.pubkey, errors);
   const slug = readSlug(options.slug || undefined, errors);
   const projectApp = await findProjectApp({ project: '.' });
-  const run = readJobRun(options.job, context.environment, errors);
+  const { environment } = context;
+  const run = readJobRun(options.job, environment, errors);
+  const config = readConfigFileInto(errors, '.');
+  const { signer: manifest, warning } = await readManifestSigner(options, { environment, config }, errors);
   if (platform) errors.addIssues(await presenceIssues([{ ...platform, file }], { projectApp }));
-  const artifact = await withPublisher({ options, context, errors }, (publisher) => {
+  const artifact = await withPublisher({ options, context, errors, config }, (publisher) => {
     if (platform === undefined) throw errors.toError();
+    if (warning !== undefined) publisher.report({ type: 'warning', message: warning });
     const { allowMismatch = false } = options;
-    const rules = { allowMismatch, projectApp };
+    const rules = { allowMismatch, projectApp, manifest };
     return publishArtifact(publisher, { ...platform, file, release, slug, publicKey, run, ...rules });
   });
   const { output } = context;
@@ -41,5 +47,6 @@ export async function runPublishArtifact(
     artifacts: [{ ...artifact, action: done, verified: false }],
   });
   const replaced = artifact.replaces ? ', in place of the file of an earlier attempt of this job' : '';
-  output.result(`${platformName(artifact)} ${done} (sha256:${sha256})${replaced}`);
+  const repaired = artifact.repairs ? ', which repairs the file that the server had lost' : '';
+  output.result(`${platformName(artifact)} ${done} (sha256:${sha256})${replaced}${repaired}`);
 }

@@ -7,13 +7,20 @@ import {
   configOption,
   embeddedPubkeyOption,
   jobOption,
+  manifestDaysOption,
+  manifestKeyOption,
+  manifestPasswordOption,
+  minimumSystemOption,
   type OptionsOf,
   pubkeyOption,
   requiresOption,
+  sigstoreConfigOption,
+  sigstoreRootOption,
   slugOption,
   versionOption,
   withNotes,
   withPlatform,
+  withRamp,
   withRemote,
 } from '../options/shared-options.ts';
 
@@ -28,11 +35,13 @@ export const publishCommand = () =>
     'synckit-ota publish --dry-run',
     'synckit-ota publish --version 1.2.0 --expect darwin-aarch64,linux-x86_64',
     'synckit-ota publish --version 1.2.0 --artifact linux-x86_64=App.AppImage',
-    'synckit-ota publish --channel beta --allow-prerelease',
+    'synckit-ota publish --rollout 10%',
   ]);
 
 /** `publish` with what it says of the release. */
-const publishRelease = () =>
+const publishRelease = () => withRamp(releaseOptions());
+
+const releaseOptions = () =>
   withNotes(
     new Command('publish')
       .summary('publish a release')
@@ -46,7 +55,7 @@ const publishRelease = () =>
           "strict semver, or a git tag with it like v1.2.0 or app-v1.2.0 (default: the project's version)",
         ),
       ),
-    "release notes (default: the version's section of CHANGELOG.md)",
+    "release notes (default: the version's section of the changelog)",
   )
     .option('--channel <name>', 'release channel (default: stable)')
     .addOption(
@@ -58,7 +67,13 @@ const publishRelease = () =>
       'platforms, separated by commas; the release goes live for all of them once the last one is uploaded: for parallel jobs that build one platform each',
     )
     .option('--draft', 'upload only and keep the release a draft; `publish finish` takes it live')
-    .addOption(jobOption());
+    .addOption(jobOption())
+    .option(
+      '--rollout <share>',
+      'offer it to this share of the apps, like 10%; the others get the release before (default: everyone)',
+    )
+    .option('--mandatory', 'say to apps that they have to take it, or one that contains it')
+    .addOption(minimumSystemOption());
 
 const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
   command
@@ -72,7 +87,7 @@ const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
     .addOption(configOption())
     .option(
       '--artifact <platform=file>',
-      "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, or linux-x86_64-deb=App.deb for one bundle type; its signature is read from FILE.sig or FILE.minisig",
+      "publish this file instead of the project's build (repeatable), like darwin-aarch64=App.app.tar.gz, linux-x86_64-deb=App.deb for one bundle type, or windows-portable@x86_64=App.zip for a target that the app sets itself; its signature is read from FILE.sig or FILE.minisig",
       collect,
     )
     .option(
@@ -86,12 +101,25 @@ const withFileOptions = (command: ReturnType<typeof publishRelease>) =>
       ),
     )
     .addOption(embeddedPubkeyOption("(default: the project's)"))
+    .addOption(manifestKeyOption())
+    .addOption(manifestPasswordOption())
+    .addOption(manifestDaysOption())
+    .option(
+      '--attest',
+      "have the identity of this CI job sign the release by Sigstore, which logs that publicly: nothing goes live without; needs the job's permission id-token: write",
+    )
+    .addOption(sigstoreConfigOption())
+    .addOption(sigstoreRootOption())
     .option('--concurrency <n>', `uploads at the same time (default: ${DEFAULT_CONCURRENCY})`);
 
 const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
   command
     .optionsGroup('Safety options:')
     .option('--dry-run', 'check everything and print the plan; change nothing')
+    .option(
+      '--no-verify-download',
+      'do not download the served files to compare them, which saves traffic; what apps are offered is still compared',
+    )
     .option('--allow-prerelease', 'allow a pre-release in the stable channel')
     .option('--allow-lower', 'allow a version lower than the live one')
     .option(
@@ -103,7 +131,6 @@ const withSafetyOptions = (command: ReturnType<typeof withFileOptions>) =>
       'allow a kind of bundle without signature beside a signed kind, which its installations are then offered',
     )
     .addOption(allowStrandingOption())
-    .addOption(new Option('--allow-key-change', 'the former name of --allow-stranding').hideHelp())
     .option(
       '--allow-endpoint-mismatch',
       "allow a build with updater endpoints that do not lead to this app's updates",
@@ -131,7 +158,7 @@ export const publishReleaseCommand = () =>
         new Command('release')
           .summary('create a release')
           .description(
-            'Create a release and print it. If it already exists with the same content, print that.',
+            'Create a release and print it. If it already exists with the same content, print that. Its manifest is signed by `publish artifact` or `publish finish`.',
           )
           .optionsGroup('Release options:')
           .addOption(
@@ -177,7 +204,10 @@ export const publishArtifactCommand = () =>
           pubkeyOption(
             'the minisign public key to check the signature with, before uploading (default: those that the server knows)',
           ),
-        ),
+        )
+        .addOption(manifestKeyOption())
+        .addOption(manifestPasswordOption())
+        .addOption(manifestDaysOption()),
     ),
     [
       'synckit-ota publish artifact App.AppImage --release 1.2.0 \\\n      --target linux --arch x86_64',
@@ -190,7 +220,9 @@ export const publishFinishCommand = () =>
     withRemote(
       new Command('finish')
         .summary('take a draft live')
-        .description('Take a draft live for all its platforms at once, and verify what the server serves.')
+        .description(
+          'Take a draft live for all its platforms at once, and verify what the server serves. With the key of the manifest, files are added to it that were uploaded without.',
+        )
         .optionsGroup('Release options:')
         .option('--release <id or version>', 'the draft; required')
         .option(
@@ -200,6 +232,10 @@ export const publishFinishCommand = () =>
         .addOption(
           pubkeyOption('the minisign public key to verify with (default: those that the server knows)'),
         )
+        .addOption(embeddedPubkeyOption('(to approve a draft that hands over to a new key)'))
+        .addOption(manifestKeyOption())
+        .addOption(manifestPasswordOption())
+        .addOption(manifestDaysOption())
         .addOption(allowStrandingOption())
         .addOption(slugOption("the app's slug; only for servers that don't return it")),
     ),

@@ -4,14 +4,22 @@ import { presenceIssues } from '../../publish/inspect/inspect-artifacts.ts';
 import { type PublishRequest, publish } from '../../publish/publish.ts';
 import { reportLeftOut } from '../../publish/report-left-out.ts';
 import type { ConfigLayer } from '../../tauri/project/config-value.ts';
+import { type ConfigFile, PUBKEY_SOURCE, readConfigFileInto } from '../config/config-file.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
 import type { Environment } from '../environment.ts';
-import { type ConfigFile, PUBKEY_SOURCE, readConfigFileInto } from '../options/config-file.ts';
 import { readJobRun } from '../options/job-run.ts';
+import { readManifestSigner } from '../options/manifest-key.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readArtifacts, readExpected } from '../options/platform-options.ts';
-import { readChannel, readNotes, readRequires, readVersion } from '../options/release-options.ts';
+import {
+  readChannel,
+  readMinimumSystem,
+  readNotes,
+  readRequires,
+  readRollout,
+  readVersion,
+} from '../options/release-options.ts';
 import { readInteger, readPublicKey, readSlug } from '../options/remote-options.ts';
 import { reportPublish } from '../output/publish-report.ts';
 import { PublishReporter } from '../output/publish-reporter.ts';
@@ -21,6 +29,7 @@ import { findProjectApp } from '../project/project-app.ts';
 import { type ProjectNotes, readProjectNotes } from '../project/project-notes.ts';
 import { type DiscoveredRelease, discoverRelease, readProjectKey } from '../project/project-release.ts';
 import { cargoAsker } from '../wiring/ask-cargo.ts';
+import { readAttestor, requireSigstoreIdentity } from '../wiring/sigstore.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { PublishOptions } from './publish-command.ts';
 
@@ -36,8 +45,9 @@ export async function runPublish(options: PublishOptions, context: Context): Pro
     errors.addIssues(await presenceIssues(request.artifacts, request));
     reportLeftOut(new PublishReporter(output).report, request.leftOut ?? []);
   }
+  const openAttestor = await readAttestor(options, context, errors);
   const published = await withPublisher({ options, context, errors, config }, async (publisher) => ({
-    ...(await publish(publisher, request)),
+    ...(await publish(publisher, { ...request, attestor: await openAttestor(publisher) })),
     client: publisher.client,
   }));
   reportPublish({ ...published, version: request.version }, output);
@@ -65,6 +75,8 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     version: version || undefined,
     overrides,
   });
+  const manifest = await readManifestSigner(options, sources, errors);
+  if (options.attest) requireSigstoreIdentity(environment, errors);
   const concurrency = options.concurrency ?? String(config.concurrency ?? DEFAULT_CONCURRENCY);
   const { draft = false } = options;
   if (draft && options.expect !== undefined) {
@@ -76,7 +88,9 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     version,
     notes: notes?.text,
     notesSource: notes?.source,
-    warnings,
+    warnings: [...warnings, ...(manifest.warning === undefined ? [] : [manifest.warning])],
+    manifest: manifest.signer,
+    validity: manifest.validity,
     slug: readSlug(options.slug ?? config.slug, errors),
     projectSlugs: discovered?.slugs,
     channel: readChannel(options.channel ?? config.channel, errors),
@@ -91,12 +105,16 @@ async function readRequest(sources: Sources, errors: OptionErrors): Promise<Publ
     publicKey,
     embeddedKey,
     requires: readRequires(options.requires),
+    rollout: readRollout({ ...options, share: options.rollout }, errors, '--rollout'),
+    mandatory: options.mandatory,
+    minimumSystem: readMinimumSystem(options.minimumSystemVersion, errors),
     updaters: discovered?.updaters,
     issues: [...(discovered?.issues ?? []), ...keyIssues],
     allowPrerelease: options.allowPrerelease ?? false,
     allowLower: options.allowLower ?? false,
-    allowStranding: options.allowStranding ?? options.allowKeyChange ?? false,
+    allowStranding: options.allowStranding ?? false,
     allowEndpointMismatch: options.allowEndpointMismatch ?? false,
+    skipDownload: options.verifyDownload === false,
     rollbackOnFailure: options.rollbackOnFailure ?? false,
     concurrency: readInteger({ option: '--concurrency', text: concurrency, min: 1, max: 64 }, errors),
     dryRun: options.dryRun ?? false,

@@ -4,12 +4,13 @@ import { Retry } from '../../client/retry.ts';
 import { UndiciTransport } from '../../client/transport/transport.ts';
 import { createAppWithToken } from '../../database/queries/apps.ts';
 import { OtaError } from '../../errors.ts';
+import { SCOPES } from '../../protocol/access/scope.ts';
 import { formatPublicKey, type PublicKey } from '../../protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../protocol/minisign-signer.ts';
-import { SCOPES } from '../../protocol/token.ts';
 import { type PublishResult, publish } from '../../publish/publish.ts';
 import type { PublishEvent } from '../../publish/publish-event.ts';
 import { DEFAULT_CONCURRENCY } from '../defaults.ts';
+import { thisOperator } from '../this-operator.ts';
 import type { StartedServer } from '../wiring/start-server.ts';
 import type { DevBuild } from './dev-build.ts';
 import { signBuild } from './sign-build.ts';
@@ -64,7 +65,8 @@ async function createDevApp(
 ): Promise<{ appId: string; token: string }> {
   const app = { name, slug, pubkey: formatPublicKey(publicKey) };
   const token = { name: 'dev', scopes: SCOPES, expiresAt: null };
-  const created = await createAppWithToken(database.queries, { app, token }, new Date());
+  const by = { actor: thisOperator({}), now: database.clock() };
+  const created = await createAppWithToken(database.queries, { app, token }, by);
   if (created === 'slug_taken') throw new OtaError('conflict', `the slug ${slug} is already taken`);
   return { appId: created.app.id, token: created.token };
 }

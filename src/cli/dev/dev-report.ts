@@ -4,11 +4,13 @@ import { type Platform, platformName } from '../../protocol/platform.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import type { VerifiedFile } from '../../publish/server-state/published-file.ts';
-import { formatBytes, formatTable } from '../format.ts';
+import { formatBytes, indent } from '../format.ts';
+import { formatTable } from '../layout/table.ts';
 import { createStyle, type Style } from '../output/colors.ts';
 import { platformFields } from '../output/publish-report.ts';
 import { hostPlatform } from '../project/host-platform.ts';
 import type { DevBuild } from './dev-build.ts';
+import { type ChosenFault, effectOf } from './fault-name.ts';
 
 /** A running `dev`. */
 export interface DevSession {
@@ -21,10 +23,13 @@ export interface DevSession {
   /** The temporary Tauri config; undefined for a sample, which no app can ask for. */
   readonly overlayFile: string | undefined;
   readonly artifacts: readonly VerifiedFile[];
+  /** What goes wrong on purpose. */
+  readonly fault?: ChosenFault | undefined;
 }
 
 /** The document of `dev --json`. */
-export function toDocument({ build, version, url, publicKey, overlayFile, artifacts }: DevSession) {
+export function toDocument(session: DevSession) {
+  const { build, version, url, publicKey, overlayFile, artifacts, fault } = session;
   return {
     url,
     slug: build.slug,
@@ -32,6 +37,7 @@ export function toDocument({ build, version, url, publicKey, overlayFile, artifa
     version,
     pubkey: formatPublicKeyForTauri(publicKey),
     overlay: overlayFile ?? null,
+    ...(fault && { fault: fault.name }),
     artifacts: artifacts.map((artifact) => ({
       ...platformFields(artifact),
       file: artifact.file ?? null,
@@ -42,8 +48,12 @@ export function toDocument({ build, version, url, publicKey, overlayFile, artifa
 }
 
 /** The text for people: what is offered, and what to run. */
-export function describe(session: DevSession, style: Style = createStyle(false)): string {
-  const { build, version, url, overlayFile, artifacts } = session;
+export function describe(
+  session: DevSession,
+  style: Style = createStyle(false),
+  width = Number.POSITIVE_INFINITY,
+): string[] {
+  const { build, version, url, overlayFile, artifacts, fault } = session;
   const files = artifacts.map((artifact) => [
     platformName(artifact),
     formatBytes(artifact.size),
@@ -51,17 +61,18 @@ export function describe(session: DevSession, style: Style = createStyle(false))
   ]);
   return [
     style('bold', `Serving ${version} as the update of ${build.name} ${build.version} at ${url}`),
-    indent(formatTable(files)),
+    ...indent(formatTable(files, { width: width - 2 })),
+    ...(fault === undefined ? [] : [style('yellow', `On purpose goes wrong: ${effectOf(fault)}`)]),
     '',
     ...(overlayFile === undefined ? [] : [...appLines(session, overlayFile), '']),
     ...noteLines(session),
     overlayFile === undefined
       ? 'Check for the update as an installed app would:'
       : 'Or check for it as the app would:',
-    ...checkLines(session).map(indent),
+    ...indent(checkLines(session)),
     '',
     'Every check and download is shown here. Press Ctrl-C to stop and remove everything.',
-  ].join('\n');
+  ];
 }
 
 function appLines({ build, version }: DevSession, overlayFile: string): string[] {
@@ -69,9 +80,9 @@ function appLines({ build, version }: DevSession, overlayFile: string): string[]
   const config = [...configs, overlayFile].map((value) => `--config ${quote(value)}`).join(' ');
   return [
     "To see the app find and verify the update, run in the project's folder:",
-    indent(`npx tauri dev ${config}`),
+    `  npx tauri dev ${config}`,
     'To see it install the update, build a bundle, install it and start it:',
-    indent(`npx tauri build --debug ${config}`),
+    `  npx tauri build --debug ${config}`,
     `This config works only while this command runs. The update is your last build, signed as ${version}:`,
     `once installed, the app still shows ${build.version}, and checks the endpoint it was built with.`,
   ];
@@ -98,17 +109,13 @@ function checkLines({ build, url, publicKey, artifacts }: DevSession): string[] 
     pubkey: formatPublicKey(publicKey),
   };
   const flags = Object.entries(options).map(([name, value]) => `--${name} ${value}`);
-  return [`npx synckit-ota check --download ${flags.join(' ')}`, `curl -i ${url}${path}`];
+  return [`npx --ignore-scripts synckit-ota check --download ${flags.join(' ')}`, `curl -i ${url}${path}`];
 }
 
 /** This machine's platform, if anything was built for it. */
 function platformToCheck(artifacts: readonly Platform[]): Platform | undefined {
   const host = hostPlatform();
   return artifacts.find(({ target, arch }) => target === host.target && arch === host.arch) ?? artifacts[0];
-}
-
-function indent(lines: string): string {
-  return lines.replace(/^/gm, '  ');
 }
 
 /** One word for the system's shell. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Target } from '../../protocol/platform.ts';
-import { hostPlatform } from '../project/host-platform.ts';
+import { hostPlatform, hostTarget } from '../project/host-platform.ts';
 import type { DevBuild } from './dev-build.ts';
 
 const FILE_OF: Readonly<Record<Target, string>> = {
@@ -15,7 +15,7 @@ const CONTENT = 'A sample update made by `synckit-ota dev`: it cannot be started
 /** A sample app: one file for the platform this runs on, written to `folder`. */
 export function makeSampleBuild(folder: string): DevBuild {
   const platform = hostPlatform();
-  const file = join(folder, FILE_OF[platform.target]);
+  const file = join(folder, FILE_OF[hostTarget()]);
   writeFileSync(file, CONTENT);
   return {
     name: 'the built-in sample',

@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
+import { hashFile } from '../../client/transfer/hash-file.ts';
 import { requireOk } from '../../issue.ts';
 import { type SigningKeyPair, signFile } from '../../protocol/minisign-signer.ts';
-import { hashFile } from '../../publish/inspect/hash-file.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
+import { tryToHash } from '../../publish/inspect/try-to-hash.ts';
 
 export interface DevSigning {
   readonly keyPair: SigningKeyPair;
@@ -23,7 +24,7 @@ export async function signBuild(
   const signatures = new Map<string, string>(); // a universal bundle is listed for two platforms
   for (const { file } of artifacts) {
     if (signatures.has(file)) continue;
-    const { blake2b512 } = requireOk(await hashFile(file, signal));
+    const { blake2b512 } = requireOk(await tryToHash(file, hashFile, signal));
     signatures.set(file, signFile(keyPair, { blake2b512, fileName: basename(file), version }, now));
   }
   return artifacts.map((artifact) => ({ ...artifact, givenSignature: signatures.get(artifact.file) ?? '' }));

@@ -22,8 +22,10 @@ export class GitHubActions {
 
   /** Keeps a text out of the log from here on. The runner may know it already; twice is harmless. */
   mask(secret: string): void {
+    // A text with these can be no secret that is sent, and would command a terminal.
+    if (secret === '' || this.#masked.has(secret) || /\p{Cc}/u.test(secret)) return;
     // A file is no log that the runner reads, and the secret would stay in it.
-    if (secret === '' || this.#masked.has(secret) || isFile(process.stderr.fd)) return;
+    if (isFile(process.stderr.fd)) return;
     this.#masked.add(secret);
     this.#command('add-mask', secret);
   }

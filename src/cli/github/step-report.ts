@@ -2,12 +2,14 @@ import { platformName } from '../../protocol/platform.ts';
 import type { PublishEvent } from '../../publish/publish-event.ts';
 import type { Environment } from '../environment.ts';
 import type { ErrorDocument } from '../output/error-document.ts';
+import { type Lines, PrintableText } from '../printable/printable-text.ts';
 import { GitHubActions } from './github-actions.ts';
 import { failureSummary, resultSummary, type StepArtifact, type StepResult } from './step-summary.ts';
 
 /** Reports a command to the workflow that it is a step of: outputs, a summary, annotations. */
 export class StepReport {
   readonly #github: GitHubActions;
+  readonly #printable: PrintableText;
   readonly #warnings: string[] = [];
   /** The files of a running publish, for the summary of a failure. */
   readonly #artifacts = new Map<string, StepArtifact>();
@@ -15,13 +17,14 @@ export class StepReport {
   #command = 'synckit-ota';
 
   /** Undefined when this process is not a step of a workflow. */
-  static from(environment: Environment): StepReport | undefined {
+  static from(environment: Environment, printable = new PrintableText()): StepReport | undefined {
     const github = GitHubActions.from(environment);
-    return github && new StepReport(github);
+    return github && new StepReport(github, printable);
   }
 
-  private constructor(github: GitHubActions) {
+  private constructor(github: GitHubActions, printable: PrintableText) {
     this.#github = github;
+    this.#printable = printable;
   }
 
   /** @param command its name with its subcommand's, like `publish slug` */
@@ -34,9 +37,10 @@ export class StepReport {
   }
 
   /** @param shown whether it is logged too */
-  warn(message: string, shown: boolean): void {
-    this.#warnings.push(message);
-    if (shown) this.#github.warning(message);
+  warn(lines: Lines, shown: boolean): void {
+    const text = this.#printable.lines(lines);
+    this.#warnings.push(text);
+    if (shown) this.#github.warning(text);
   }
 
   follow(event: PublishEvent): void {
@@ -71,25 +75,39 @@ export class StepReport {
 
   /** The command succeeded. */
   finish(result: StepResult): void {
-    this.#setOutputs(result);
-    this.#github.addSummary(resultSummary(this.#command, result, this.#warnings));
+    const printable = this.#masked(result);
+    this.#setOutputs(printable);
+    this.#github.addSummary(resultSummary(this.#command, printable, this.#warnings));
   }
 
-  /** The command failed. */
-  fail(failure: ErrorDocument): void {
-    const { message, hint } = failure;
+  /** The command failed. @param lines of its message */
+  fail(failure: ErrorDocument, lines: Lines = failure.message): void {
+    const message = this.#printable.lines(lines);
+    const hint = failure.hint && this.#printable.lines(failure.hint);
     this.#github.error(hint === null ? message : `${message}\n${hint}`, this.#command);
-    const result = { status: 'failed', ...this.#release, artifacts: [...this.#artifacts.values()] };
+    const { version, releaseId } = this.#release;
+    const result = this.#masked({
+      status: 'failed',
+      version,
+      releaseId,
+      artifacts: [...this.#artifacts.values()],
+    });
     if (this.#command.startsWith('synckit-ota publish')) this.#setOutputs(result);
-    this.#github.addSummary(failureSummary(this.#command, failure, { ...result, warnings: this.#warnings }));
+    this.#github.addSummary(
+      failureSummary(this.#command, { ...failure, message, hint }, { ...result, warnings: this.#warnings }),
+    );
   }
 
   #setOutputs({ releaseId, version, status, checkUrl }: StepResult): void {
     const outputs = { 'release-id': releaseId, version, status, 'check-url': checkUrl };
-    const known = Object.entries(outputs).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
+    const known = Object.entries(outputs).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, this.#printable.lines(value)]],
     );
     this.#github.setOutputs(Object.fromEntries(known));
+  }
+
+  #masked(result: StepResult): StepResult {
+    return JSON.parse(this.#printable.json(result));
   }
 
   #set(artifact: Omit<StepArtifact, 'action' | 'verified'>, action: string, verified = false): void {

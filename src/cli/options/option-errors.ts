@@ -55,14 +55,13 @@ export class OptionErrors {
       ? 'preflight_refused'
       : 'usage';
     const texts = this.#found.map(({ text }) => text);
-    const options = { issueIds: this.#issueIds };
-    if (texts.length === 1) return new OtaError(code, texts.join(), options);
-    const lines = [`${texts.length} problems:`, ...texts.map((text) => `  - ${text}`)];
-    return new OtaError(code, lines.join('\n'), options);
+    const issueIds = this.#issueIds;
+    if (texts.length === 1) return new OtaError(code, texts.join(), { issueIds });
+    return new OtaError(code, `${texts.length} problems:`, { items: texts, issueIds });
   }
 
   #catch(error: unknown): void {
     if (!(error instanceof OtaError)) throw error;
-    this.add([error.message, error.hint].filter(Boolean).join('. '));
+    this.add([error.lines.join(' '), error.hint].filter(Boolean).join('. '));
   }
 }

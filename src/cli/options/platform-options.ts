@@ -1,14 +1,17 @@
+import { ANY_ARCH, ANY_TARGET, archCalled, targetCalled } from '../../protocol/other-names.ts';
 import {
   ARCHS,
-  BUNDLE_TYPES_OF,
+  BUNDLE_TYPES,
   DOCUMENTED_ARCHS,
+  isBundleTypeOf,
+  isCustomTarget,
   type Platform,
   parsePlatform,
   platformName,
   TARGETS,
 } from '../../protocol/platform.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
-import { CONFIG_FILE } from './config-file.ts';
+import { CONFIG_FILE } from '../config/find-config-file.ts';
 import type { OptionErrors } from './option-errors.ts';
 import type { PlatformOptions } from './shared-options.ts';
 import { suggestPlatform } from './suggest-platform.ts';
@@ -16,13 +19,19 @@ import { suggestPlatform } from './suggest-platform.ts';
 /** A universal macOS bundle runs on both archs, and becomes an artifact for each. */
 const UNIVERSAL = /^darwin-universal(?<bundle>-app)?$/;
 
+/**
+ * A custom target that says its arch: `windows-x86_64-fixed-webview2`. After the arch come at least two words, because
+ * a single one is where a bundle type is, perhaps mistyped.
+ */
+const SAYS_ARCH = new RegExp(`^${ANY_TARGET}-(?<arch>${ANY_ARCH})-[^-@]+-[^@]+$`);
+
 /** Every platform name, for messages. */
 const PLATFORM_NAMES =
   `${TARGETS.join(', ')} with ${ARCHS.join(', ')}, or darwin-universal; ` +
   'for one bundle type like linux-x86_64-deb';
 
 /**
- * Reads every `--artifact TARGET-ARCH[-BUNDLE]=FILE`.
+ * Reads every `--artifact TARGET-ARCH[-BUNDLE]=FILE` and `--artifact CUSTOM-TARGET@ARCH=FILE`.
  * @param source the option or the setting, for messages
  */
 export function readArtifacts(
@@ -65,12 +74,31 @@ export function platformsOf(word: string, source: string, errors: OptionErrors):
     const bundleType = universal.groups?.bundle === undefined ? {} : { bundleType: 'app' as const };
     return DOCUMENTED_ARCHS.map((arch) => ({ target: 'darwin', arch, ...bundleType }));
   }
-  const platform = parsePlatform(word);
+  const platform = parsePlatform(withArch(word));
   if (platform !== undefined) return [platform];
-  const suggestion = suggestPlatform(word);
-  const remedy = suggestion === undefined ? `use ${PLATFORM_NAMES}` : `did you mean ${suggestion}?`;
-  errors.add(`${source}: unknown platform "${word}"; ${remedy}`);
+  errors.add(`${source}: unknown platform "${word}"; ${remedyFor(word)}`);
   return undefined;
+}
+
+function withArch(word: string): string {
+  const arch = archCalled(SAYS_ARCH.exec(word)?.groups?.arch ?? '');
+  return arch !== undefined && isCustomTarget(word) ? `${word}@${arch}` : word;
+}
+
+function remedyFor(word: string): string {
+  const [target = '', arch] = word.toLowerCase().split('@');
+  const suggestion = suggestPlatform(word);
+  const known = suggestion === undefined ? `use ${PLATFORM_NAMES}` : `did you mean ${suggestion}?`;
+  if (!isCustomTarget(target)) return known;
+  if (arch === undefined) return `${known}; for an app that sets this target itself: ${target}@x86_64`;
+  const called = archCalled(arch);
+  return called ? `did you mean ${target}@${called}?` : `use one of ${ARCHS.join(', ')} after the @`;
+}
+
+/** With this API's own names, as a server understands those of other ecosystems in a check: `macos`, `arm64`. */
+export function inOwnNames(options: PlatformOptions): PlatformOptions {
+  const { target = '', arch = '' } = options;
+  return { ...options, target: targetCalled(target) ?? target, arch: archCalled(arch) ?? arch };
 }
 
 /** Reads `--target`, `--arch` and `--bundle-type`. */
@@ -78,16 +106,21 @@ export function readPlatform(
   { target = '', arch = '', bundleType }: PlatformOptions,
   errors: OptionErrors,
 ): Platform | undefined {
-  const known = parsePlatform(`${target}-${arch}`);
+  const name = platformName({ target, arch });
+  const known = parsePlatform(name);
   if (known === undefined) {
-    checkChoice('--target', { value: target, choices: TARGETS }, errors);
+    if (!isCustomTarget(target)) checkChoice('--target', { value: target, choices: TARGETS }, errors);
     checkChoice('--arch', { value: arch, choices: ARCHS }, errors);
   }
   if (known === undefined || bundleType === undefined) return known;
-  const platform = parsePlatform(`${target}-${arch}-${bundleType}`);
+  const platform = parsePlatform(`${name}-${bundleType}`);
   if (platform === undefined) {
-    const possible = BUNDLE_TYPES_OF[known.target].join(', ');
-    errors.add(`--bundle-type ${bundleType} must be one of ${possible} for ${target}`);
+    const possible = BUNDLE_TYPES.filter((type) => isBundleTypeOf(known.target, type)).join(', ');
+    errors.add(
+      possible === ''
+        ? `--bundle-type cannot be used with the custom target ${target}, which has one file for all`
+        : `--bundle-type ${bundleType} must be one of ${possible} for ${target}`,
+    );
   }
   return platform;
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { shownUrl, withShownUrl } from '../../client/shown-url.ts';
 import { OtaError } from '../../errors.ts';
 import { issuesOf } from '../../issue.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
@@ -8,8 +9,11 @@ import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile, readStdin } from '../../runtime/small-file.ts';
 import { isPrivateKey, readKeyFile } from './key-file.ts';
 import type { OptionErrors } from './option-errors.ts';
+import { DAY_MS, readDuration } from './quantities.ts';
 import type { RemoteOptions } from './shared-options.ts';
 
+/** In characters. */
+const MAX_NAME = 100;
 /** How much of a value that is no key a message shows. */
 const MAX_SHOWN = 60;
 
@@ -21,10 +25,12 @@ export function readServer(text: string | undefined, errors: OptionErrors): URL 
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    errors.add(`--server ${text} is not an http(s) URL: give it like https://updates.example.com`);
+    errors.add(
+      `${withShownUrl('--server', text)} is not an http(s) URL: give it like https://updates.example.com`,
+    );
     return undefined;
   }
-  if (url.username || url.password || url.search || url.hash) {
+  if (url.username || url.password || url.search || url.hash || shownUrl(text) === undefined) {
     errors.add('--server must not have credentials, a query or a fragment: give the token with --token-file');
     return undefined;
   }
@@ -37,6 +43,17 @@ export function readApp(text: string | undefined, errors: OptionErrors): string 
   return id;
 }
 
+/** A name for people: one line, of at most 100 characters. @param what it names, for messages */
+export function readName(text: string, what: string, errors: OptionErrors): string {
+  const name = text.trim();
+  if (name === '') errors.add(`the name of the ${what} is empty: give one`);
+  else if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name))
+    errors.add(`the name of the ${what} has line breaks or control characters: leave them out`);
+  else if ([...name].length > MAX_NAME)
+    errors.add(`the name of the ${what} is longer than ${MAX_NAME} characters: shorten it`);
+  return name;
+}
+
 /** A slug that may be registered; undefined when none is given. */
 export function readSlug(text: string | undefined, errors: OptionErrors): string | undefined {
   if (text === undefined) return undefined;
@@ -46,16 +63,28 @@ export function readSlug(text: string | undefined, errors: OptionErrors): string
   return slug;
 }
 
-/** The bearer token: from its file (`-` is stdin), else the flag, else the environment. */
+/** What a token is copied along with from JSON, YAML or a chat. */
+const QUOTED = /^["'`“‘]|["'`”’]$/;
+
+/**
+ * The bearer token: from its file (`-` is stdin), else the flag, else the environment. Empty if none is given.
+ * @param inEnvironment the variable's value, which `token` has where no flag was given
+ */
 export function readToken(
   { token, tokenFile }: Pick<RemoteOptions, 'token' | 'tokenFile'>,
   errors: OptionErrors,
+  inEnvironment?: string,
 ): string {
+  if (tokenFile && token && token !== inEnvironment) {
+    errors.add('--token and --token-file are both given: leave one out');
+    return '';
+  }
   const given = tokenFile ? errors.attempt(() => readTextFile(tokenFile, '--token-file')) : (token ?? '');
   if (given === undefined) return '';
   const text = given.trim();
-  if (text === '' && !tokenFile) {
-    errors.add('no token given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN');
+  if (text === '' && !tokenFile) return '';
+  if (QUOTED.test(text)) {
+    errors.add('the token has quotes around it: leave them out');
   } else if (text === '' || /[^\x21-\x7e]/.test(text)) {
     errors.add('the token is empty or contains spaces or line breaks: remove the extra whitespace');
   } else if (text.startsWith(TOKEN_PREFIX) && !isWellFormedToken(text)) {
@@ -96,19 +125,28 @@ export function readPublicKey(
   return read.kind === 'ok' ? read.value : undefined;
 }
 
+/** Reads `--wait`: `90s`, `5m`, `1h`, or `0`. @returns milliseconds; undefined when it is not given */
+export function readWait(text: string | undefined, errors: OptionErrors): number | undefined {
+  if (text === undefined) return undefined;
+  const or = '; or 0 to try only once';
+  return readDuration({ option: '--wait', text, min: 0, max: DAY_MS, or }, errors);
+}
+
 export interface IntegerOption {
   /** Its name, for messages. */
   readonly option: string;
   readonly text: string;
   readonly min: number;
-  readonly max: number;
+  /** Undefined: as large as a number can be. */
+  readonly max?: number;
 }
 
 /** A whole number in a range. */
 export function readInteger({ option, text, min, max }: IntegerOption, errors: OptionErrors): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  errors.add(`${option} ${text} must be a whole number from ${min} to ${max}`);
+  if (value >= min && value <= (max ?? Number.MAX_SAFE_INTEGER)) return value;
+  const range = max === undefined ? `${min} or more` : `from ${min} to ${max}`;
+  errors.add(`${option} ${text} must be a whole number, ${range}`);
   return min;
 }
 

@@ -1,3 +1,4 @@
+import { shownUrl, withShownUrl } from '../../client/shown-url.ts';
 import {
   hasBucketName,
   ownFolderIn,
@@ -19,6 +20,8 @@ export interface S3Settings {
   readonly location: S3Location;
   /** Undefined: AWS, or what its environment says. */
   readonly endpoint: string | undefined;
+  /** What clients reach it at; undefined: the same. */
+  readonly publicEndpoint: string | undefined;
   readonly region: string | undefined;
   readonly forcePathStyle: boolean;
 }
@@ -31,27 +34,27 @@ export function readStorage(options: StorageOptions, errors: OptionErrors): S3Se
     storage,
     option = '--storage',
     s3Endpoint: endpoint,
+    s3PublicEndpoint: publicEndpoint,
     s3Region: region,
     s3ForcePathStyle: forcePathStyle = false,
   } = options;
-  if (endpoint !== undefined && !isEndpoint(endpoint)) {
-    errors.add(
-      `--s3-endpoint ${withoutUser(endpoint)} is not a plain http(s) URL: give it like https://s3.example.com`,
-    );
-  }
+  checkEndpoint('--s3-endpoint', endpoint, errors);
+  checkEndpoint('--s3-public-endpoint', publicEndpoint, errors);
   if (region !== undefined && !REGION.test(region)) {
     errors.add(`--s3-region ${region} is not a region: give it like eu-central-1`);
   }
   if (storage === 'disk') {
-    if (endpoint !== undefined || region !== undefined || forcePathStyle) {
-      errors.add('--s3-endpoint, --s3-region and --s3-force-path-style need --storage s3://bucket/prefix');
+    if ([endpoint, publicEndpoint, region].some((value) => value !== undefined) || forcePathStyle) {
+      errors.add(
+        '--s3-endpoint, --s3-public-endpoint, --s3-region and --s3-force-path-style need --storage s3://bucket/prefix',
+      );
     }
     return undefined;
   }
   const location = parseS3Location(storage);
-  if (location !== undefined) return { location, endpoint, region, forcePathStyle };
+  if (location !== undefined) return { location, endpoint, publicEndpoint, region, forcePathStyle };
   const allowed = option === '--storage' ? 'neither disk nor a bucket' : 'not a bucket';
-  errors.add(`${option} ${withoutUser(storage)} ${locationFault(storage, allowed)}`);
+  errors.add(`${withShownUrl(option, storage)} ${locationFault(storage, allowed)}`);
   return undefined;
 }
 
@@ -72,13 +75,21 @@ export function placeOf({ location: { bucket, prefix } }: S3Settings): string {
   return `s3://${bucket}/${prefix}`.replace(/\/$/, '');
 }
 
-/** Credentials do not belong in the URL; if they are there, they are not printed. */
-function withoutUser(url: string): string {
-  return url.replace(/\/\/.*@/, '//***@');
+function checkEndpoint(option: string, value: string | undefined, errors: OptionErrors): void {
+  if (value === undefined || isEndpoint(value)) return;
+  errors.add(
+    `${withShownUrl(option, value)} is not a plain http(s) URL: give it like https://s3.example.com`,
+  );
 }
 
 function isEndpoint(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) return false;
-  return url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  return (
+    shownUrl(text) !== undefined &&
+    url.username === '' &&
+    url.password === '' &&
+    url.search === '' &&
+    url.hash === ''
+  );
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { type Environment, isPlain } from '../environment.ts';
+import { coloredText } from '../printable/colored-text.ts';
 
 /** Whether text on each stream may be coloured. */
 export interface Colors {
@@ -16,6 +17,11 @@ export function readColors(environment: Environment): Colors {
   return { stdout: has(process.stdout), stderr: has(process.stderr) };
 }
 
+/** What it colours has to be printed by `PrintableText`, which lets no other colours through. */
 export function createStyle(colored: boolean): Style {
-  return (format, text) => (colored ? styleText(format, text, { validateStream: false }) : text);
+  return (format, text) => {
+    if (!colored) return text;
+    const [open = '', close = ''] = styleText(format, ' ', { validateStream: false }).split(' ');
+    return coloredText(text, { open, close });
+  };
 }

@@ -23,14 +23,14 @@ export function copyDocument({ plan, status, sent, database, s3 }: CopyResult) {
     releases: releases.length,
     tokens: tokens.length,
     files: { total: plan.files.length, bytes: plan.bytes, sent: sent.files, sent_bytes: sent.bytes },
-    promised_uploads: plan.pendingUploads,
+    pending_uploads: plan.pendingUploads,
     database: database ?? null,
     storage: placeOf(s3),
   };
 }
 
 /** The result for people, with what to do next. */
-export function formatCopy(result: CopyResult, style: Style = createStyle(false)): string {
+export function formatCopy(result: CopyResult, style: Style = createStyle(false)): string[] {
   const { plan, status, sent, database, s3 } = result;
   const { apps, tokens, releases } = plan.snapshot;
   const rows = [
@@ -46,23 +46,24 @@ export function formatCopy(result: CopyResult, style: Style = createStyle(false)
           `${formatCount(plan.pendingUploads, 'upload')} to the old server never arrived, and the upload URLs no longer work: run those publishes again.`,
         ];
   if (status === 'planned') {
-    return [
-      `Would copy ${what} to ${placeOf(s3)}. Existing files there were not checked.`,
-      ...lostUploads,
-    ].join('\n');
+    return [`Would copy ${what} to ${placeOf(s3)}. Existing files there were not checked.`, ...lostUploads];
   }
   const where = `the database ${database} and ${placeOf(s3)}`;
   const first =
     status === 'same'
-      ? `Everything is already in ${where}: ${what}.`
-      : `${style('green', `Copied ${what} to ${where}.`)}\n${formatCount(sent.files, 'file')} (${formatBytes(sent.bytes)}) sent; each was read back and matches its hash.`;
-  return [first, ...lostUploads, '', ...nextSteps(s3)].join('\n');
+      ? [`Everything is already in ${where}: ${what}.`]
+      : [
+          style('green', `Copied ${what} to ${where}.`),
+          `${formatCount(sent.files, 'file')} (${formatBytes(sent.bytes)}) sent; each was read back and matches its hash.`,
+        ];
+  return [...first, ...lostUploads, '', ...nextSteps(s3)];
 }
 
 function nextSteps(s3: S3Settings): string[] {
   const options = [
     `--storage ${placeOf(s3)}`,
     ...(s3.endpoint ? [`--s3-endpoint ${s3.endpoint}`] : []),
+    ...(s3.publicEndpoint ? [`--s3-public-endpoint ${s3.publicEndpoint}`] : []),
     ...(s3.region ? [`--s3-region ${s3.region}`] : []),
     ...(s3.forcePathStyle ? ['--s3-force-path-style'] : []),
   ];

@@ -3,17 +3,22 @@ import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import type { ErrorDocument } from './error-document.ts';
 import type { Output } from './output.ts';
 
+/** What has ended a command before its end. */
+export interface Interruption {
+  readonly signal: NodeJS.Signals;
+  /** Its name, like `publish slug`; empty before it starts. */
+  readonly command: string;
+}
+
 /** The one place that turns an error into text, a JSON document, and the exit code. */
-export function reportError(
-  error: unknown,
-  output: Output,
-  interruptedBy: NodeJS.Signals | undefined,
-): number {
-  if (interruptedBy !== undefined) {
-    const interrupted = new OtaError('interrupted', `interrupted by ${interruptedBy}`, {
-      hint: 'Run the same command again: files that are already uploaded are skipped.',
+export function reportError(error: unknown, output: Output, interrupted: Interruption | undefined): number {
+  if (interrupted !== undefined) {
+    const { signal: interruptedBy, command } = interrupted;
+    const uploads = /^publish\b/.test(command);
+    const reported = new OtaError('interrupted', `interrupted by ${interruptedBy}`, {
+      hint: `Run the same command again${uploads ? ': files that are already uploaded are skipped' : ''}.`,
     });
-    reportExpected(interrupted, output);
+    reportExpected(reported, output);
     return interruptedBy === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
   }
   if (error instanceof OtaError) {
@@ -21,22 +26,35 @@ export function reportError(
     return exitCodeOf(error.code);
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  output.error(`${stack ?? message}\nThis is a bug in synckit-ota. Please report it with the lines above.`);
-  reportToMachines({ code: 'bug', message, hint: 'Please report it.', retryable: false }, output);
+  const [first = message, ...rest] = (stack ?? message).split('\n');
+  output.error([
+    first,
+    ...rest.map((line) => `    ${line.trim()}`),
+    'This is a bug in synckit-ota. Please report it with the lines above.',
+  ]);
+  const document = { code: 'bug', message, hint: 'Please report it.', retryable: false };
+  reportToMachines(document, { output, lines: [message] });
   return EXIT.bug;
 }
 
 function reportExpected(error: OtaError, output: Output): void {
-  const { code, message, hint, retryable } = error;
+  const { code, message, lines, hint, retryable } = error;
   if (output.step === undefined) {
-    output.error(`${message}${/[.!?\n]$/.test(message) ? '' : '.'}`, 'error:');
+    output.error(lines.length > 1 ? lines : withFullStop(message), 'error:');
     if (hint !== undefined) output.error(`  ${hint}`);
   }
   if (output.verbose && error.cause !== undefined) output.error(`  cause: ${String(error.cause)}`);
-  reportToMachines({ code, message, hint: hint ?? null, retryable }, output);
+  reportToMachines({ code, message, hint: hint ?? null, retryable }, { output, lines });
 }
 
-function reportToMachines(document: ErrorDocument, output: Output): void {
-  output.step?.fail(document);
+function withFullStop(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
+function reportToMachines(
+  document: ErrorDocument,
+  { output, lines }: { readonly output: Output; readonly lines: readonly string[] },
+): void {
+  output.step?.fail(document, lines);
   output.document({ error: document });
 }

@@ -1,6 +1,8 @@
 import type { StepReport } from '../github/step-report.ts';
 import { jsonWithoutCommands, withoutCommands } from '../github/workflow-command.ts';
+import { type Lines, PrintableText } from '../printable/printable-text.ts';
 import { type Colors, createStyle, type Style } from './colors.ts';
+import { lineSink } from './line-sink.ts';
 
 /** Where a command's output goes. With `--json`, stdout holds one JSON document and nothing else. */
 export interface Output {
@@ -10,20 +12,28 @@ export interface Output {
   /** Nothing may be redrawn, also on a terminal. */
   readonly plain: boolean;
   readonly colors: Colors;
+  /** How wide a result may be: columns of the terminal, or without end where there is none. */
+  readonly columns: number;
+  /** The same for progress. */
+  readonly noteColumns: number;
   /** Colours the text of a result, where its stream has colours. */
   readonly style: Style;
   /** The step of a workflow that this command is, if it is one. */
   readonly step: StepReport | undefined;
+  /** What all of it passes through. */
+  readonly printable: PrintableText;
   /** The result: on stdout, or on stderr where stdout is kept for JSON. */
-  result(text: string): void;
+  result(lines: Lines): void;
   /** Progress: on stderr, unless `--quiet`. */
-  note(text: string): void;
+  note(lines: Lines): void;
   /** Something to check: likewise. */
-  warning(text: string): void;
+  warning(lines: Lines): void;
   /** Why the command fails: on stderr, always. @param label stands before it, in colour */
-  error(text: string, label?: string): void;
+  error(lines: Lines, label?: string): void;
   /** The one document of `--json`: only the first call counts; does nothing without `--json`. */
   document(value: unknown): void;
+  /** From now on what cannot be written is lost, and nothing waits for it: the command serves. */
+  loseUnwritten(): void;
 }
 
 export interface OutputOptions {
@@ -37,18 +47,21 @@ export interface Surroundings {
   readonly plain: boolean;
   readonly colors: Colors;
   readonly step: StepReport | undefined;
+  readonly printable: PrintableText;
 }
 
 const NO_COLORS: Colors = { stdout: false, stderr: false };
 
 export function createOutput(
   { json = false, quiet = false, verbose = false }: OutputOptions,
-  { plain = false, colors = NO_COLORS, step }: Partial<Surroundings> = {},
+  { plain = false, colors = NO_COLORS, step, printable = new PrintableText() }: Partial<Surroundings> = {},
 ): Output {
   // What a server says, or a file is called, must not become a command to the workflow.
   const safe = (text: string) => (step ? withoutCommands(text) : text);
-  const stdout = (text: string) => void process.stdout.write(`${text}\n`);
-  const stderr = (text: string) => void process.stderr.write(`${safe(text)}\n`);
+  let to: { readonly [stream in 'stdout' | 'stderr']: { write(text: string): unknown } } = process;
+  const stdout = (text: string) => void to.stdout.write(`${text}\n`);
+  const stderr = (lines: Lines) =>
+    void to.stderr.write(`${safe(printable.lines(lines, { colored: colors.stderr }))}\n`);
   const onStderr = createStyle(colors.stderr);
   let documented = false;
   return {
@@ -57,26 +70,42 @@ export function createOutput(
     verbose,
     plain,
     colors,
+    columns: columnsOf(json ? process.stderr : process.stdout),
+    noteColumns: columnsOf(process.stderr),
     style: json ? onStderr : createStyle(colors.stdout),
     step,
-    result(text) {
-      if (!json) stdout(safe(text));
-      else if (!quiet) stderr(text);
+    printable,
+    result(lines) {
+      if (!json) stdout(safe(printable.lines(lines, { colored: colors.stdout })));
+      else if (!quiet) stderr(lines);
     },
-    note(text) {
-      if (!quiet) stderr(text);
+    note(lines) {
+      if (!quiet) stderr(lines);
     },
-    warning(text) {
-      if (step) step.warn(text, !quiet);
-      else if (!quiet) stderr(`${onStderr('yellow', 'warning:')} ${text}`);
+    warning(lines) {
+      if (step) step.warn(lines, !quiet);
+      else if (!quiet) stderr(labelled(onStderr('yellow', 'warning:'), lines));
     },
-    error(text, label) {
-      stderr(label === undefined ? text : `${onStderr('red', label)} ${text}`);
+    error(lines, label) {
+      stderr(label === undefined ? lines : labelled(onStderr('red', label), lines));
     },
     document(value) {
-      const text = JSON.stringify(value);
+      const text = printable.json(value);
       if (json && !documented) stdout(step ? jsonWithoutCommands(text) : text);
       documented = true;
     },
+    loseUnwritten() {
+      to = { stdout: lineSink('stdout'), stderr: lineSink('stderr') };
+    },
   };
+}
+
+/** A terminal that does not know its width says 0. */
+function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number {
+  return (isTTY && columns) || Number.POSITIVE_INFINITY;
+}
+
+function labelled(label: string, lines: Lines): string[] {
+  const [first = '', ...rest] = [lines].flat();
+  return [`${label} ${first}`, ...rest];
 }

@@ -6,11 +6,12 @@ import { missingNames, type Platform, platformName } from '../../protocol/platfo
 import type { PublishResult } from '../../publish/publish.ts';
 import type { VerifiedFile } from '../../publish/server-state/published-file.ts';
 import { listedArtifacts, storedPlatforms } from '../../publish/server-state/server-state.ts';
-import { formatBytes, formatCount, formatTable } from '../format.ts';
+import { formatBytes, formatCount, formatNotes, indent } from '../format.ts';
 import type { StepResult } from '../github/step-summary.ts';
+import { formatPlan } from '../layout/plan-table.ts';
+import { formatTable } from '../layout/table.ts';
 import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
-import { formatPlan } from './plan-table.ts';
 
 /** Lines of the notes that a dry run shows, and characters of each. */
 const SHOWN_NOTES = 10;
@@ -34,7 +35,7 @@ export interface Reported {
 export function reportPublish(reported: Reported & { readonly client: OtaClient }, output: Output): void {
   output.document(toDocument(reported));
   output.step?.finish(toStepResult(reported, reported.client));
-  output.result(describe(reported, output.style));
+  output.result(describe(reported, output.style, output.columns));
 }
 
 /** The document of `publish --json`. */
@@ -89,29 +90,33 @@ function actionOf(
   return status === 'planned' ? 'planned' : 'uploaded';
 }
 
-/** For people: also whether the file takes the place of one that an earlier attempt uploaded. */
+/** For people: also whether the file takes the place of another, or of bytes that the server had lost. */
 function shownAction(artifact: VerifiedFile, status: PublishResult['status']): string {
   const action = actionOf(artifact, status);
+  if (artifact.repairs) return `${action} (repairs)`;
   return artifact.replaces ? `${action}, replaces` : action;
 }
 
 /** The outcome for people. */
-export function describe(reported: Reported, style: Style = createStyle(false)): string {
+export function describe(
+  reported: Reported,
+  style: Style = createStyle(false),
+  width = Number.POSITIVE_INFINITY,
+): string[] {
   const { status, version, artifacts, release, requests = [], notes } = reported;
   if (status === 'planned') {
     const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
     const send = `Would send ${formatCount(requests.length, 'request')}:`;
     const rows = artifacts.map((artifact) => ({ ...artifact, action: shownAction(artifact, status) }));
-    const lines = requests.map((request) => `  ${request}`);
     return [
       style('bold', plan),
-      formatPlan(rows, style),
+      ...formatPlan(rows, style, width),
       '',
       ...describeNotes(notes, style),
       '',
       style('bold', send),
-      ...lines,
-    ].join('\n');
+      ...indent(requests),
+    ];
   }
   const rows = artifacts.map((artifact) => [
     platformName(artifact),
@@ -122,16 +127,16 @@ export function describe(reported: Reported, style: Style = createStyle(false)):
       ? `${style('green', 'verified')} at ${displayUrl(new URL(artifact.url))}`
       : (artifact.file ?? ''),
   ]);
-  return `${headline(reported, style)}\n${formatTable(rows)}`;
+  return [headline(reported, style), ...formatTable(rows, { width })];
 }
 
 /** The beginning of the notes that a release would have. */
 function describeNotes(notes: string | undefined, style: Style): string[] {
   if (notes === undefined) return [style('bold', 'Release notes: none')];
-  const lines = notes.split('\n');
+  const lines = formatNotes(notes);
   const rest = lines.length - SHOWN_NOTES;
   const more = rest > 0 ? [`  … and ${formatCount(rest, 'more line')}`] : [];
-  const shown = lines.slice(0, SHOWN_NOTES).map((line) => `  ${line.slice(0, SHOWN_WIDTH)}`.trimEnd());
+  const shown = lines.slice(0, SHOWN_NOTES).map((line) => line.slice(0, SHOWN_WIDTH).trimEnd());
   return [style('bold', 'Release notes:'), ...shown, ...more];
 }
 
@@ -146,8 +151,20 @@ function headline({ status, version, release }: Reported, style: Style): string 
 
 /** What takes a draft live. */
 function nextStep(release: ReleaseResponse): string {
+  if (release.awaits_approval) return awaitedApproval(release);
   if (release.expect === undefined) return '`synckit-ota publish finish` takes it live';
-  const missing = missingNames(release.expect, storedPlatforms(listedArtifacts(release)));
+  const missing = missingFiles(release);
   if (missing.length === 0) return 'it goes live when all started uploads finish';
   return `it goes live once ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} uploaded`;
+}
+
+/** Extension `approval`. */
+function awaitedApproval(release: ReleaseResponse): string {
+  const missing = missingFiles(release);
+  const first = missing.length > 0 ? `${missing.join(', ')}, then ` : '';
+  return `it awaits ${first}approval: \`synckit-ota publish finish --release ${release.version}\`, by somebody with another token`;
+}
+
+function missingFiles(release: ReleaseResponse): string[] {
+  return missingNames(release.expect ?? [], storedPlatforms(listedArtifacts(release)));
 }

@@ -2,10 +2,11 @@ import { basename } from 'node:path';
 import type { Ora } from 'ora';
 import { platformName } from '../../protocol/platform.ts';
 import type { PublishEvent, ShownArtifact } from '../../publish/publish-event.ts';
-import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed } from '../format.ts';
+import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed, indent } from '../format.ts';
+import { formatRefused } from '../layout/plan-table.ts';
+import type { Lines } from '../printable/printable-text.ts';
 import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
-import { formatRefused } from './plan-table.ts';
 import { createSpinner } from './spinner.ts';
 
 interface Upload {
@@ -22,6 +23,8 @@ export class PublishReporter {
   readonly #spinner: Ora | undefined;
   readonly #style: Style;
   readonly #uploads = new Map<string, Upload>();
+  /** What goes on where nothing is uploaded. */
+  #activity = '';
 
   constructor(output: Output) {
     this.#output = output;
@@ -31,6 +34,7 @@ export class PublishReporter {
 
   readonly report = (event: PublishEvent): void => {
     this.#output.step?.follow(event);
+    this.#activity = activityAfter(event) ?? this.#activity;
     const line = this.#follow(event);
     if (line !== undefined) {
       this.#spinner?.clear();
@@ -43,11 +47,12 @@ export class PublishReporter {
   /** Removes the redrawn lines. */
   stop(): void {
     this.#uploads.clear();
+    this.#activity = '';
     this.#spinner?.stop();
   }
 
   /** Keeps the uploads' state. @returns the line that stays on the screen, if there is one for the event */
-  #follow(event: PublishEvent): string | undefined {
+  #follow(event: PublishEvent): Lines | undefined {
     if (event.type === 'upload_progress') {
       const upload = this.#uploads.get(platformName(event.artifact));
       if (upload) upload.sentBytes = event.sentBytes;
@@ -69,20 +74,29 @@ export class PublishReporter {
     return this.#line(event);
   }
 
-  #line(event: LineEvent): string {
-    return lineFor(event, this.#style);
+  #line(event: LineEvent): Lines {
+    return lineFor(event, this.#style, this.#output.noteColumns);
   }
 
   #redraw(): void {
     if (!this.#spinner) return;
-    const text = [...this.#uploads.values()].map(progressLine).join('\n  ');
+    const uploads = [...this.#uploads.values()].map(progressLine);
+    const lines = uploads.length > 0 || this.#activity === '' ? uploads : [this.#activity];
+    const text = this.#output.printable.lines([...lines.slice(0, 1), ...indent(lines.slice(1))]);
     if (text === '') this.#spinner.stop();
     else if (this.#spinner.isSpinning) this.#spinner.text = text;
     else this.#spinner.start(text);
   }
 }
 
-function lineFor(event: LineEvent, style: Style): string {
+/** What follows an event, if it takes time; empty if something else is to be seen then. */
+function activityAfter(event: PublishEvent): string | undefined {
+  if (event.type === 'hashing') return `hashing ${basename(event.file)}`;
+  if (event.type === 'went_live') return 'verifying what is served';
+  return ['release_created', 'release_found', 'refused'].includes(event.type) ? '' : undefined;
+}
+
+function lineFor(event: LineEvent, style: Style, width: number): Lines {
   switch (event.type) {
     case 'hashing':
       return `hashing ${event.file}`;
@@ -102,10 +116,14 @@ function lineFor(event: LineEvent, style: Style): string {
       return `release ${event.release.version} already exists (${event.release.id})`;
     case 'notes_added':
       return `release notes of ${event.release.version} added`;
+    case 'manifest_signed':
+      return `manifest of ${event.release.version} signed`;
+    case 'attested':
+      return `release ${event.release.version} attested by ${event.signer.identity}`;
     case 'left_out':
       return `left out: ${event.leftOut.file} (${event.leftOut.reason})`;
     case 'refused':
-      return formatRefused(event.artifacts, style);
+      return formatRefused(event.artifacts, style, width);
     case 'went_live':
       return style('green', `release ${event.release.version} is live`);
     case 'rolled_back':
@@ -115,7 +133,7 @@ function lineFor(event: LineEvent, style: Style): string {
     case 'upload_started':
       return `${platformName(event.artifact)}: uploading ${fileAndSize(event.artifact)}${placeOf(event.artifact)}`;
     case 'uploaded':
-      return `${platformName(event.artifact)}: uploaded ${fileAndSize(event.artifact)}`;
+      return `${platformName(event.artifact)}: ${event.artifact.repairs ? 'repaired' : 'uploaded'} ${fileAndSize(event.artifact)}`;
     case 'verified':
       return `${platformName(event.platform)}: verified: served file matches`;
     case 'retrying':
@@ -123,8 +141,9 @@ function lineFor(event: LineEvent, style: Style): string {
   }
 }
 
-/** A draft's file that it takes the place of. */
-function placeOf({ replaces }: ShownArtifact): string {
+/** A draft's file that it takes the place of, or the lost bytes. */
+function placeOf({ replaces, repairs }: ShownArtifact): string {
+  if (repairs) return ', because the server has lost this file';
   return replaces ? ', in place of the file of an earlier attempt of this job' : '';
 }
 

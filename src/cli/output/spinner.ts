@@ -8,3 +8,18 @@ export function createSpinner({ plain, quiet, colors }: Output): Ora | undefined
   if (!stream.isTTY || stream.columns === 0 || plain || quiet) return undefined;
   return ora({ stream, discardStdin: false, isEnabled: true, color: colors.stderr ? 'cyan' : false });
 }
+
+/** How long a person waits without a sign, in milliseconds. */
+const PATIENCE_MS = 1000;
+
+/** Shows on a terminal what takes longer than a moment. @param text like `Verifying` */
+export async function whileWaiting<T>(output: Output, text: string, work: () => Promise<T>): Promise<T> {
+  const spinner = createSpinner(output);
+  const timer = setTimeout(() => spinner?.start(text), PATIENCE_MS);
+  try {
+    return await work();
+  } finally {
+    clearTimeout(timer);
+    spinner?.stop();
+  }
+}

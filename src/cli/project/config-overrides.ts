@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { type ConfigLayer, parseConfigLayer, readConfigLayer } from '../../tauri/project/config-value.ts';
+import type { ConfigFile } from '../config/config-file.ts';
 import type { Environment } from '../environment.ts';
-import type { ConfigFile } from '../options/config-file.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 
 export interface OverrideSources {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { namesPlatform, type Platform } from '../../protocol/platform.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import type { LeftOut } from '../../tauri/bundle/choose-bundles.ts';
-import type { ArtifactPatterns } from '../options/config-file.ts';
+import type { ArtifactPatterns } from '../config/config-file.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { platformsOf, readArtifacts } from '../options/platform-options.ts';
 import { matchFiles } from './match-files.ts';

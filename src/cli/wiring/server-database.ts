@@ -1,11 +1,15 @@
 import type { Logger } from 'pino';
 import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
 
 /** Clocks further apart than this are worth a warning, in milliseconds. */
 const CLOCK_TOLERANCE_MS = 10_000;
+
+/** How long a database may take until it can be used when a server starts, in milliseconds. */
+const START_PATIENCE_MS = 10_000;
 
 /**
  * Opens the database to serve from.
@@ -18,6 +22,20 @@ export async function openServerDatabase(
   logger: Logger,
 ): Promise<Database> {
   const database = await openStore(options, {
+    onNewStore: (store) => logger.info({ store }, 'creating a new store'),
+    writesOnThread: true,
+    startPatienceMs: START_PATIENCE_MS,
+    onWaiting: (cause) => {
+      logger.warn(
+        { reason: messageOf(cause) },
+        `the database cannot be used yet; trying again for ${START_PATIENCE_MS / 1000} seconds`,
+      );
+    },
+    onExposed: () => {
+      logger.warn(
+        'the connection to PostgreSQL is not encrypted: add sslmode=verify-full to --database, or sslmode=disable if the network is your own',
+      );
+    },
     onConnection: (state, err) => {
       if (state === 'lost') logger.error({ err }, 'database connection lost; reconnecting');
       else logger.info('database connection restored');

@@ -1,40 +1,78 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Database } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
-import { databaseId } from '../../database/queries/settings.ts';
+import { releaseAllLeases } from '../../database/queries/pending-uploads.ts';
 import { bindStorage, checkStorageBinding } from '../../database/queries/storage-binding.ts';
+import { requireStoredNames } from '../../database/queries/stored-names.ts';
 import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
-import { lockForServing } from '../../database/sqlite/serve-lock.ts';
-import { OtaError } from '../../errors.ts';
-import { errorCode, messageOf } from '../../runtime/error-details.ts';
+import { DATABASE_FILE, requireMerged } from '../../database/sqlite/open-sqlite.ts';
+import { lockAsWorker, lockForServing } from '../../database/sqlite/serve-lock.ts';
+import { requireSoundAfterCrash } from '../../database/sqlite/threads/check-integrity.ts';
+import { Ownership, type OwnershipOptions } from '../../ownership/ownership.ts';
+import { DiskRoom } from '../../runtime/disk-room.ts';
 import { createApp } from '../../server/app.ts';
-import { listen } from '../../server/listen.ts';
+import { openFilesLimit } from '../../server/limits/open-files.ts';
+import {
+  connectionsFor,
+  DEFAULT_MAX_CONNECTIONS,
+  limitsFor,
+  type ServerLimits,
+  shareOf,
+} from '../../server/limits/server-limits.ts';
+import { type ListenAddress, listen } from '../../server/listen.ts';
 import type { Services } from '../../server/services.ts';
-import { type Traffic, watchTraffic } from '../../server/traffic.ts';
+import type { Traffic } from '../../server/traffic.ts';
 import type { ArtifactStorage } from '../../storage/artifact-storage.ts';
+import { WorkerTurns } from '../../storage/disk/worker-part-turns.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
 import { EXIT } from '../exit-codes.ts';
+import { type HousekeepingSettings, startHousekeeping } from '../housekeeping/store-housekeeping.ts';
+import { webFolder } from '../operator-page.ts';
 import type { S3Settings } from '../options/storage-options.ts';
 import { packageVersion } from '../package-version.ts';
+import { cannotListen, removeUnusedSocket } from './listen-address.ts';
+import { exposuresOfStore } from './open-store.ts';
 import { openServerDatabase } from './server-database.ts';
-import { openDisk, openS3 } from './server-storage.ts';
+import { describeFolder, lockFiles, openDisk, openS3 } from './server-storage.ts';
+import { describeLinkedDatabase, requireNoBackup } from './sound-store.ts';
 
 export type ServerSettings = Pick<
   Services,
-  'checkMaxAge' | 'staleIfError' | 'maxArtifactSize' | 'trustProxy' | 'allowVersionReuse'
-> & {
-  readonly dataDir: string;
-  /** A `postgres://` URL; by default SQLite in the data folder. */
-  readonly database?: string | undefined;
-  /** The bucket for artifacts; by default they are in the data folder. */
-  readonly s3?: S3Settings | undefined;
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-  /** Without a slash at the end; from host and port when undefined. */
-  readonly publicUrl: string | undefined;
-};
+  | 'checkMaxAge'
+  | 'staleIfError'
+  | 'checkCacheSize'
+  | 'maxArtifactSize'
+  | 'trustProxy'
+  | 'allowVersionReuse'
+  | 'auditRetention'
+  | 'web'
+> &
+  HousekeepingSettings & {
+    /** A `postgres://` URL; by default SQLite in the data folder. */
+    readonly database?: string | undefined;
+    readonly databaseConnections?: number;
+    /** The bucket for artifacts; by default they are in the data folder. */
+    readonly s3?: S3Settings | undefined;
+    readonly listen: ListenAddress;
+    /** By default as many as there are descriptors for, up to `DEFAULT_MAX_CONNECTIONS`. */
+    readonly maxConnections?: number | undefined;
+    readonly maxConnectionsPerClient?: number | undefined;
+    /** How many processes serve, which share the limits. Default: 1. */
+    readonly workers?: number;
+    /** Whether installed apps are counted. Default: true. */
+    readonly countsApps?: boolean;
+    /** Without a slash at the end; from host and port when undefined. */
+    readonly publicUrl: string | undefined;
+  };
+
+export interface StartOptions {
+  /** Gets every check and download of installed apps. */
+  readonly onTraffic?: (traffic: Traffic) => void;
+  /** Another process of this server has locked and checked the stores (`startWorkers`). */
+  readonly isWorker?: boolean;
+}
 
 /** A running server. */
 export interface StartedServer {
@@ -50,28 +88,41 @@ export interface StartedServer {
 
 /**
  * Opens the stores, which no other server may use with the same data folder, and listens.
- * @param onTraffic gets every check and download of installed apps
  * @throws OtaError `store_unavailable`; `usage` when it cannot listen there
  */
 export async function startServer(
   settings: ServerSettings,
   logger: Logger,
-  onTraffic?: (traffic: Traffic) => void,
+  { onTraffic, isWorker = false }: StartOptions = {},
 ): Promise<StartedServer> {
   process.umask(0o077); // what is created in the store is for this user only
   let { publicUrl } = settings;
   const getPublicUrl = () => publicUrl ?? '';
-  const { database, storage, signingKeys, close } = await openStores(settings, getPublicUrl, logger);
-  const { checkMaxAge, staleIfError, maxArtifactSize, trustProxy, allowVersionReuse } = settings;
+  const { database, storage, ownership, room, signingKeys, close } = await openStores(settings, {
+    getPublicUrl,
+    logger,
+    isWorker,
+  });
+  const { checkMaxAge, staleIfError, checkCacheSize, maxArtifactSize, trustProxy, allowVersionReuse } =
+    settings;
+  const { auditRetention, web, countsApps = true } = settings;
   const app = createApp(
     {
       checkMaxAge,
       staleIfError,
+      checkCacheSize,
       maxArtifactSize,
       trustProxy,
       allowVersionReuse,
+      auditRetention,
+      counts: countsApps ? { isAlone: !settings.database && !isWorker } : 'none',
+      web,
+      webFolder: web ? webFolder() : undefined,
+      limits: limitsOf(settings, logger),
       database,
       storage,
+      ownership,
+      room,
       signingKeys,
       clock: database.clock,
       publicUrl: getPublicUrl,
@@ -79,57 +130,144 @@ export async function startServer(
       onDurabilityLost: (cause) => exitAfterDiskFailure(logger, cause),
     },
     logger,
+    onTraffic,
   );
-  if (onTraffic !== undefined) watchTraffic(app, onTraffic);
   try {
-    const { url, drain } = await listen(app, settings.host, settings.port);
+    if (!isWorker) await removeUnusedSocket(settings.listen);
+    const { url, drain } = await listen(app, settings.listen);
     publicUrl ??= reachable(url);
-    const dataDir = usesFolder(settings) ? settings.dataDir : undefined;
-    return { url, publicUrl, database, dataDir, stop: () => drain().then(close) };
+    return toStartedServer(settings, { url, database, stop: () => drain().then(close) });
   } catch (cause) {
     await app.close();
     await close();
-    throw cannotListen(cause, settings);
+    throw cannotListen(cause, settings.listen);
   }
 }
 
-interface Stores {
+/** Those of this process. */
+function limitsOf(
+  { maxConnections, maxConnectionsPerClient, workers = 1 }: ServerSettings,
+  logger: Logger,
+): ServerLimits {
+  const descriptors = openFilesLimit();
+  const possible = connectionsFor(descriptors) * workers; // each worker has as many descriptors
+  if (maxConnections !== undefined && maxConnections > possible) {
+    logger.warn(
+      { maxConnections, openFiles: descriptors },
+      `the limit on open files suffices for about ${possible} connections: raise it (LimitNOFILE of systemd, ulimit -n)`,
+    );
+  }
+  const connections = maxConnections ?? Math.min(DEFAULT_MAX_CONNECTIONS, possible);
+  return shareOf(limitsFor(connections, maxConnectionsPerClient), workers);
+}
+
+/** What is known once a server listens. */
+export function toStartedServer(
+  settings: ServerSettings,
+  { url, database, stop }: Pick<StartedServer, 'url' | 'database' | 'stop'>,
+): StartedServer {
+  const publicUrl = settings.publicUrl ?? reachable(url);
+  return { url, publicUrl, database, dataDir: usesFolder(settings) ? settings.dataDir : undefined, stop };
+}
+
+export interface StoresOptions {
+  readonly getPublicUrl: () => string;
+  readonly logger: Logger;
+  /** Opens what another process of this server has locked and checked. */
+  readonly isWorker?: boolean;
+}
+
+export interface Stores {
   readonly database: Database;
   readonly storage: ArtifactStorage;
+  readonly ownership: Ownership;
+  readonly room: DiskRoom | undefined;
   readonly signingKeys: ReturnType<typeof urlSigningKeys>;
   close(): Promise<void>;
 }
 
 /** Opens the database and the artifacts' storage, and checks that they belong together. */
-async function openStores(
-  { dataDir, database: databaseUrl, s3 }: ServerSettings,
-  getPublicUrl: () => string,
-  logger: Logger,
+export async function openStores(
+  settings: ServerSettings,
+  { getPublicUrl, logger, isWorker = false }: StoresOptions,
 ): Promise<Stores> {
-  const unlock = usesFolder({ database: databaseUrl, s3 }) ? await lockForServing({ dataDir }) : () => {};
+  const { dataDir, database: databaseUrl, databaseConnections, s3 } = settings;
+  const lock = isWorker ? lockAsWorker : lockForServing;
+  const locks = usesFolder({ database: databaseUrl, s3 });
+  const room = locks ? new DiskRoom(dataDir) : undefined;
+  if (!isWorker) room?.makeRoom();
+  if (locks && !isWorker) await requireNoBackup(dataDir);
+  const unlock = locks ? await lock({ dataDir }) : () => {};
+  const linked = databaseUrl || isWorker ? undefined : describeLinkedDatabase(dataDir);
+  if (linked !== undefined) logger.warn(linked);
+  if (locks && !isWorker) for (const exposure of exposuresOfStore(dataDir)) logger.warn(exposure);
   let database: Database | undefined;
   let storage: ArtifactStorage | undefined;
+  let ownership: Ownership | undefined;
+  let endHousekeeping = async () => {};
+  let unlockFiles = () => {};
   const close = async () => {
+    room?.close();
+    if (!isWorker) room?.makeRoom();
+    await ownership?.stop();
     if (storage && isRemote(storage)) storage.close();
-    await database?.close();
+    try {
+      await endHousekeeping();
+    } finally {
+      await database?.close();
+    }
+    const wasFull = room?.isFull ?? false; // then the -wal stays, and the next start reads it
+    if (database && !databaseUrl && !isWorker && !wasFull) await requireMerged(database.location);
+    unlockFiles();
     unlock();
   };
   try {
-    database = await openServerDatabase({ dataDir, database: databaseUrl }, s3 === undefined, logger);
+    if (!databaseUrl && !isWorker) await requireSoundAfterCrash(join(dataDir, DATABASE_FILE));
+    const where = { dataDir, database: databaseUrl, databaseConnections };
+    database = await openServerDatabase(where, s3 === undefined && !isWorker, logger);
     const { queries, clock } = database;
+    if (!isWorker) await requireStoredNames(queries);
     const signingKeys = urlSigningKeys(queries, clock);
-    const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl };
-    const opened = s3 ? await openS3(s3, database, logger) : await openDisk(disk, Boolean(databaseUrl));
+    const turns = isWorker && s3 === undefined ? new WorkerTurns() : undefined;
+    const disk = { dataDir, keys: signingKeys, publicUrl: getPublicUrl, turns };
+    const opened = s3
+      ? await openS3(s3, { clock, logger, isChecked: isWorker })
+      : await openDisk(disk, Boolean(databaseUrl));
     storage = opened.storage;
-    await checkStorageBinding(queries, opened.place);
-    await requireNoUnfinishedCopy(queries);
-    if (isRemote(storage)) await storage.requireOwner(await databaseId(queries));
-    await bindStorage(queries, opened.place); // last: a place that is refused is not remembered
-    return { database, storage, signingKeys, close };
+    if (!isWorker) {
+      if (s3 === undefined) unlockFiles = await lockFiles(dataDir);
+      await checkStorageBinding(queries, opened.place);
+      await requireNoUnfinishedCopy(queries);
+    }
+    const location = s3 ? opened.place : describeFolder(dataDir);
+    ownership = await openOwnership({ database, storage, location, watches: isWorker }, logger);
+    if (!isWorker) await bindStorage(queries, opened.place); // last: a place that is refused is not remembered
+    // Nothing but this server finalizes uploads to its disk: whatever held a lease has ended.
+    if (!isWorker && s3 === undefined) await releaseAllLeases(queries);
+    ownership.start();
+    if (!isWorker) {
+      room?.fill();
+      const onDurabilityLost = (cause: Error) => exitAfterDiskFailure(logger, cause);
+      const stores = { database, storage, isSqlite: !databaseUrl };
+      endHousekeeping = await startHousekeeping(settings, { ...stores, logger, onDurabilityLost });
+    }
+    return { database, storage, ownership, room, signingKeys, close };
   } catch (error) {
-    await close(); // an open database keeps the process alive
+    await close().catch(() => {}); // an open database keeps the process alive
     throw databaseFailure(error) ?? error;
   }
+}
+
+async function openOwnership(place: OwnershipOptions, logger: Logger): Promise<Ownership> {
+  const ownership = await Ownership.open({
+    ...place,
+    onChange: (err) => {
+      if (err === undefined) logger.info('the files are this database’s; uploads and deletions are possible');
+      else logger.error({ err }, 'the files are not this database’s: no uploads, deletions and maintenance');
+    },
+  });
+  if (ownership.problem) logger.warn({ err: ownership.problem }, 'no uploads, deletions and maintenance yet');
+  return ownership;
 }
 
 function usesFolder({ database, s3 }: Pick<ServerSettings, 'database' | 's3'>): boolean {
@@ -139,25 +277,6 @@ function usesFolder({ database, s3 }: Pick<ServerSettings, 'database' | 's3'>): 
 /** The default public URL. A wildcard address cannot be connected to. */
 function reachable(url: string): string {
   return url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost');
-}
-
-function cannotListen(cause: unknown, { host, port }: Pick<ServerSettings, 'host' | 'port'>): OtaError {
-  const code = errorCode(cause) ?? '';
-  const reasons: Record<string, string> = {
-    EADDRINUSE: 'the port is in use',
-    EACCES: 'permission denied',
-    EADDRNOTAVAIL: 'the address does not belong to this machine',
-    ENOTFOUND: 'no such host',
-  };
-  const isPort = code === 'EADDRINUSE' || code === 'EACCES';
-  return new OtaError(
-    'usage',
-    `cannot listen on ${host} port ${port}: ${reasons[code] ?? messageOf(cause)}`,
-    {
-      cause,
-      hint: isPort ? 'Choose another with --port; 0 picks a free one.' : 'Choose another with --host.',
-    },
-  );
 }
 
 /** After a failed fsync the next one would succeed all the same, so nothing may be acknowledged any more. */

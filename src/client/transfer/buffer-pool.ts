@@ -1,5 +1,7 @@
+import { collectAllGarbage } from '../../runtime/used-buffers.ts';
+
 /** Memory for parts that are read and sent at once, in bytes. */
-const BUDGET = 64 * 1024 * 1024;
+const BUDGET = 32 * 1024 * 1024;
 
 export interface LentBuffer {
   readonly bytes: Buffer;
@@ -22,6 +24,7 @@ export class BufferPool {
     while (this.#lent > 0 && this.#lent + size > this.#budget) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+    if (this.#lent === 0 && this.#free.length === 0) collectAllGarbage(); // makes room, above all of ended threads
     this.#lent += size;
     const bytes = this.#reuse(size) ?? Buffer.allocUnsafeSlow(size);
     return {
@@ -29,9 +32,16 @@ export class BufferPool {
       release: () => {
         this.#lent -= size;
         this.#free.push(bytes);
+        if (this.#lent === 0 && this.#waiting.length === 0) this.#drop();
         for (const wake of this.#waiting.splice(0)) wake();
       },
     };
+  }
+
+  /** So that what follows the last upload does not come on top of them. Collected: the network may still hold one. */
+  #drop(): void {
+    this.#free = [];
+    collectAllGarbage();
   }
 
   /** A free buffer of that size. Those of other sizes are dropped, as they would add to the budget. */

@@ -1,5 +1,8 @@
 import { OtaError } from '../../errors.ts';
-import { type ReceivedResponse, receive, responseError } from '../response.ts';
+import { peerAt, type ServerKind } from '../refusal/peer.ts';
+import { responseError } from '../refusal/response-error.ts';
+import { storeCode } from '../refusal/store-refusal.ts';
+import { isPage, pageError, type ReceivedResponse, receive } from '../response.ts';
 import { displayUrl, type Transport } from '../transport/transport.ts';
 
 /** How long an upload may stall, in milliseconds. There is no limit to its whole duration. */
@@ -12,6 +15,8 @@ export interface PutRequest {
   readonly url: string;
   readonly size: number;
   readonly body: AsyncIterable<Uint8Array>;
+  /** What is known of the server that granted the URL. */
+  readonly server?: ServerKind | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,12 +38,16 @@ export async function put(transport: Transport, request: PutRequest): Promise<Pu
       headers: { 'content-length': String(request.size), 'content-type': 'application/octet-stream' },
       body: watched(request, idle),
       idleTimeoutMs: 0,
+      handedOut: true,
       signal,
     });
     const response = await receive(sent, url);
-    if (response.status >= 200 && response.status < 300) return { kind: 'stored', response };
-    const error = responseError(response, new Date());
-    if (response.status === 403) return { kind: 'url_refused', error };
+    if (response.status >= 200 && response.status < 300) {
+      if (isPage(response.text) && !response.text.trimStart().startsWith('<?xml')) throw pageError(response);
+      return { kind: 'stored', response };
+    }
+    const error = responseError(response, peerAt(url, request.server), new Date());
+    if (isOfUrl(response, error)) return { kind: 'url_refused', error };
     throw error;
   } catch (error) {
     if (!idle.signal.aborted) throw error;
@@ -46,6 +55,13 @@ export async function put(transport: Transport, request: PutRequest): Promise<Pu
   } finally {
     idle.stop();
   }
+}
+
+/** Whether it is the URL that is refused, so that one with a later time or other credentials may be accepted. */
+function isOfUrl(response: ReceivedResponse, { code, inFront }: OtaError): boolean {
+  if (inFront) return false;
+  if (response.status === 403) return code === 'unauthorized' || code === 'store_unavailable';
+  return code === 'store_unavailable' && storeCode(response) !== undefined;
 }
 
 /** The body, as long as it moves. After its end the server gets time to process that many bytes. */

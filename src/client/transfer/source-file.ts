@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { OtaError } from '../../errors.ts';
 import { messageOf } from '../../runtime/error-details.ts';
 import { countUsedBuffer } from '../../runtime/used-buffers.ts';
 import type { BufferPool, LentBuffer } from './buffer-pool.ts';
+import { findIdentity, identityOf } from './file-identity.ts';
 
 /** Bytes read from the file at once. */
 const READ_SIZE = 1024 * 1024;
@@ -16,6 +16,8 @@ export interface ExpectedFile {
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
+  /** What `findIdentity` returned before it was hashed; undefined if that is unknown. */
+  readonly identity?: string | undefined;
 }
 
 export interface FilePart extends LentBuffer {
@@ -26,14 +28,15 @@ export interface FilePart extends LentBuffer {
 export interface PartsOptions {
   /** Bytes of each part but the last. */
   readonly partSize: number;
-  /** Whether a part is to be sent; the others are only read. */
+  /** Whether a part is to be sent; the others are read at most for the hash. */
   readonly isWanted: (number: number) => boolean;
   readonly buffers: BufferPool;
 }
 
 /**
  * A file that is read once, and sent to its end only if it is still the file that was inspected, as a running build may
- * write or replace it: the last bytes are held back until size, hash and identity have been compared.
+ * write or replace it: the last bytes are held back until size, hash and identity have been compared. For a file in parts
+ * it is enough that the identity is known and the same: extension `multipart` has the server compare the hash.
  * Reading throws the OtaErrors `preflight_refused` when it changed, `usage` when it cannot be read any more.
  */
 export class SourceFile {
@@ -47,8 +50,12 @@ export class SourceFile {
     return this.#expected.size;
   }
 
+  get sha256(): string {
+    return this.#expected.sha256;
+  }
+
   async *stream(): AsyncGenerator<Uint8Array> {
-    const reader = await VerifyingReader.open(this.#expected);
+    const reader = await VerifyingReader.open(this.#expected, { hashes: true });
     try {
       do {
         // Not reused: the network may still hold the one before.
@@ -64,7 +71,8 @@ export class SourceFile {
   }
 
   async *parts({ partSize, isWanted, buffers }: PartsOptions): AsyncGenerator<FilePart> {
-    const reader = await VerifyingReader.open(this.#expected);
+    const hashes = this.#expected.identity === undefined;
+    const reader = await VerifyingReader.open(this.#expected, { hashes });
     const bufferSize = Math.min(partSize, this.size);
     try {
       for (let number = 1; reader.left > 0; number++) {
@@ -91,28 +99,43 @@ export function* chunksOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += CHUNK_SIZE) yield bytes.subarray(at, at + CHUNK_SIZE);
 }
 
+interface OpenSource {
+  readonly handle: FileHandle;
+  /** Undefined if it is not compared. */
+  readonly hash: Hash | undefined;
+  /** It has to have the same in the end. */
+  readonly identity: string;
+}
+
 class VerifyingReader {
   readonly #expected: ExpectedFile;
   readonly #handle: FileHandle;
   readonly #identity: string;
-  readonly #hash: Hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
   #position = 0;
 
-  private constructor(expected: ExpectedFile, handle: FileHandle, identity: string) {
+  private constructor(expected: ExpectedFile, { handle, identity, hash }: OpenSource) {
     this.#expected = expected;
     this.#handle = handle;
     this.#identity = identity;
+    this.#hash = hash;
   }
 
-  /** The caller closes it. */
-  static async open(expected: ExpectedFile): Promise<VerifyingReader> {
+  /** The caller closes it. @param hashes whether to compare the hash, and not only the identity with the expected one */
+  static async open(expected: ExpectedFile, { hashes }: { hashes: boolean }): Promise<VerifyingReader> {
     let handle: FileHandle | undefined;
     try {
       handle = await open(expected.file);
-      return new VerifyingReader(expected, handle, identityOf(await handle.stat()));
+      const identity = identityOf(await handle.stat());
+      if (!hashes && identity !== expected.identity) throw changed(expected);
+      return new VerifyingReader(expected, {
+        handle,
+        identity,
+        hash: hashes ? createHash('sha256') : undefined,
+      });
     } catch (error) {
       await handle?.close();
-      throw unreadable(expected, error);
+      throw error instanceof OtaError ? error : unreadable(expected, error);
     }
   }
 
@@ -128,14 +151,18 @@ class VerifyingReader {
       const next = at + (await reading);
       if (next === at) throw changed(this.#expected);
       if (next < target.length) reading = this.#read(target, next);
-      this.#hash.update(target.subarray(at, next));
+      this.#hash?.update(target.subarray(at, next));
       at = next;
     }
     this.#position += target.length;
   }
 
-  /** Reads bytes that are not sent, for the hash of the whole file. */
+  /** Leaves out bytes that are not sent; they are read where the whole file is hashed. */
   async skip(size: number): Promise<void> {
+    if (this.#hash === undefined) {
+      this.#position += size;
+      return;
+    }
     const memory = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size));
     for (let left = size; left > 0; left -= memory.length) await this.fill(memory.subarray(0, left));
   }
@@ -143,7 +170,8 @@ class VerifyingReader {
   /** To be called once, when all is read. */
   async requireUnchanged(): Promise<void> {
     const more = await this.#read(Buffer.alloc(1), 0); // it may have grown
-    const isSame = more === 0 && this.#hash.digest('hex') === this.#expected.sha256;
+    const { sha256 } = this.#expected;
+    const isSame = more === 0 && (this.#hash?.digest('hex') ?? sha256) === sha256;
     if (!isSame || this.#identity !== (await findIdentity(this.#expected.file)))
       throw changed(this.#expected);
   }
@@ -160,17 +188,6 @@ class VerifyingReader {
       throw unreadable(this.#expected, error);
     }
   }
-}
-
-/** Undefined when there is no file any more. */
-async function findIdentity(file: string): Promise<string | undefined> {
-  const found = await stat(file).catch(() => undefined);
-  return found && identityOf(found);
-}
-
-/** Differs once a file is written, or another takes its place. */
-function identityOf({ dev, ino, size, mtimeMs }: Stats): string {
-  return `${dev} ${ino} ${size} ${mtimeMs}`;
 }
 
 function changed({ file }: ExpectedFile): OtaError {

@@ -3,8 +3,8 @@ import { errorCode } from '../../runtime/error-details.ts';
 import { findTlsFault } from './tls-error.ts';
 
 /**
- * The OtaError for a request without a response: `usage` if the certificate or TLS of the other side is the reason, which
- * no retry changes, else `network`. The error itself for an abort, or a bug of ours.
+ * The OtaError for a request without a response: `usage` if the certificate or TLS of the other side is the reason, unless
+ * that may pass, else `network`. The error itself for an abort, or a bug of ours.
  * @param peer the server or proxy, as it may be shown
  */
 export function networkError(
@@ -17,8 +17,10 @@ export function networkError(
   if (error.name === 'AbortError' || error instanceof TypeError || code === 'UND_ERR_INVALID_ARG')
     return error;
   const tls = findTlsFault(error, { inTunnel });
-  if (tls !== undefined)
-    return new OtaError('usage', `${peer} ${tls.fault}`, { cause: error, hint: tls.hint });
+  if (tls !== undefined) {
+    const kind = tls.mayPass ? 'network' : 'usage';
+    return new OtaError(kind, `${peer} ${tls.fault}`, { cause: error, hint: tls.hint });
+  }
   return new OtaError('network', `${peer} did not answer: ${reasons[code] ?? error.message.trim()}`, {
     cause: error,
     hint,

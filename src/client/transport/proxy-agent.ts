@@ -1,6 +1,7 @@
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
 import { OtaError, type OtaErrorCode } from '../../errors.ts';
 import { networkError } from './network-error.ts';
+import { isNotHttp } from './protocol-fault.ts';
 
 /** How long a proxy may take to open a tunnel, in milliseconds: it has to connect to the server first. */
 const TUNNEL_TIMEOUT_MS = 30_000;
@@ -28,6 +29,13 @@ export function displayProxy(proxy: URL): string {
 
 /** The error for a connection to a proxy, or for a request in absolute form through it. */
 export function proxyNetworkError(error: unknown, proxy: URL): unknown {
+  if (isNotHttp(error)) {
+    const hint = 'Check the port in HTTPS_PROXY and HTTP_PROXY. SOCKS is not supported.';
+    return new OtaError('usage', `${displayProxy(proxy)} does not speak HTTP at this port`, {
+      cause: error,
+      hint,
+    });
+  }
   return networkError(error, displayProxy(proxy), { hint: CHECK_PROXY });
 }
 

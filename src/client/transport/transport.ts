@@ -1,6 +1,10 @@
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, errors, request } from 'undici';
+import { OtaError } from '../../errors.ts';
+import { readChunks } from '../../runtime/read-chunks.ts';
+import { GuardedLookup } from './guarded-lookup.ts';
 import { networkError } from './network-error.ts';
+import { mayBeProtocolFault, protocolFault } from './protocol-fault.ts';
 import { displayProxy, openProxyAgent, proxyNetworkError, proxyRefusal } from './proxy-agent.ts';
 import { type ProxySettings, proxyFor } from './proxy-settings.ts';
 
@@ -12,13 +16,24 @@ export interface TransportRequest {
   readonly body?: string | AsyncIterable<Uint8Array>;
   /** How long the response's headers may take, and its body may stall, in milliseconds; 0: no limit. */
   readonly idleTimeoutMs: number;
+  /** The server named this URL: it must not lead into a network that the server is not in. */
+  readonly handedOut?: boolean;
+  /** Without the headers that are added for one origin: as installed apps ask. */
+  readonly asApp?: boolean;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Headers that are added to every request to one origin, and to no other. */
+export interface OriginHeaders {
+  readonly origin: string;
+  /** By name, in lower case. They may be secret. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface TransportResponse {
   readonly status: number;
   header(name: string): string | undefined;
-  /** To be read to its end, or its iterator returned. */
+  /** To be read to its end, or its iterator returned. Each chunk is valid only until the next is asked for. */
   readonly body: AsyncIterable<Uint8Array>;
   /** The proxy it came through, for people; undefined: none. */
   readonly proxy?: string | undefined;
@@ -29,14 +44,31 @@ export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
 }
 
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Interim responses (1xx) to one request. Servers send one or two. */
+const MAX_INFOS = 100;
+
 /** `undici.request` and not `fetch`, which keeps a streamed body in memory. Redirects are not followed. */
 export class UndiciTransport implements Transport {
-  readonly #direct = new Agent({ connect: { timeout: 10_000 } });
+  readonly #direct: Agent;
+  /** For URLs that a server named. */
+  readonly #guarded: Agent;
   readonly #proxies: ProxySettings;
   readonly #proxyAgents = new Map<string, Dispatcher>();
+  readonly #added: OriginHeaders | undefined;
+  /** The origins that a response came from. */
+  readonly #known = new Set<string>();
+  /** What was found out about other origins, each time with one connection more. */
+  readonly #faults = new Map<string, Promise<OtaError | undefined>>();
 
-  constructor(proxies: ProxySettings = { bypass: [] }) {
+  /** @param added for the origin of the server, which `handedOut` URLs are measured by */
+  constructor(proxies: ProxySettings = { bypass: [] }, added?: OriginHeaders) {
     this.#proxies = proxies;
+    this.#added = added;
+    const guard = added && new GuardedLookup(new URL(added.origin));
+    const timeout = CONNECT_TIMEOUT_MS;
+    this.#direct = new Agent({ connect: { timeout, ...(guard && { lookup: guard.trusted }) } });
+    this.#guarded = new Agent({ connect: { timeout, ...(guard && { lookup: guard.handedOut }) } });
   }
 
   async send({
@@ -45,19 +77,24 @@ export class UndiciTransport implements Transport {
     headers,
     body,
     idleTimeoutMs,
+    asApp = false,
+    handedOut = false,
     signal,
   }: TransportRequest): Promise<TransportResponse> {
     const proxy = proxyFor(url, this.#proxies);
     const start = performance.now();
+    let infos = 0;
     try {
       const responding = request(url, {
-        dispatcher: proxy ? this.#agentFor(proxy) : this.#direct,
+        dispatcher: proxy ? this.#agentFor(proxy) : handedOut ? this.#guarded : this.#direct,
         method,
-        headers: { 'user-agent': 'synckit-ota', ...headers },
+        headers: { 'user-agent': 'synckit-ota', ...(!asApp && this.#addedFor(url)), ...headers },
         headersTimeout: idleTimeoutMs,
         bodyTimeout: idleTimeoutMs,
         // Each "Early Hints" restarts undici's own timeout for the headers.
         onInfo: () => {
+          infos += 1;
+          if (infos > MAX_INFOS) throw tooManyInfos(url);
           if (idleTimeoutMs > 0 && performance.now() - start > idleTimeoutMs)
             throw new errors.HeadersTimeoutError();
         },
@@ -66,6 +103,7 @@ export class UndiciTransport implements Transport {
         signal: signal ?? null,
       });
       const response = await (signal ? untilAborted(responding, signal) : responding);
+      this.#known.add(url.origin);
       return {
         status: response.statusCode,
         header: (name) => single(response.headers[name]),
@@ -73,13 +111,25 @@ export class UndiciTransport implements Transport {
         proxy: proxy && displayProxy(proxy),
       };
     } catch (error) {
+      const isUnknown = proxy === undefined && !signal?.aborted && !this.#known.has(url.origin);
+      if (isUnknown && mayBeProtocolFault(error)) {
+        const fault = this.#faults.get(url.origin) ?? protocolFault(error, url);
+        this.#faults.set(url.origin, fault);
+        const found = await fault;
+        if (found !== undefined) throw found;
+      }
       throw connectionError(url, proxy, error);
     }
   }
 
   /** Ends all connections, also those being opened, so that the process can end. */
   async close(): Promise<void> {
-    await Promise.all([this.#direct, ...this.#proxyAgents.values()].map((agent) => agent.destroy()));
+    const agents = [this.#direct, this.#guarded, ...this.#proxyAgents.values()];
+    await Promise.all(agents.map((agent) => agent.destroy()));
+  }
+
+  #addedFor({ origin }: URL): Readonly<Record<string, string>> | undefined {
+    return origin === this.#added?.origin ? this.#added.headers : undefined;
   }
 
   #agentFor(proxy: URL): Dispatcher {
@@ -95,6 +145,11 @@ export function displayUrl(url: URL): string {
   return `${url.origin}${url.pathname}${bundleType === null ? '' : `?bundle_type=${bundleType}`}`;
 }
 
+function tooManyInfos(url: URL): OtaError {
+  const message = `${displayUrl(url)} answered with more than ${MAX_INFOS} interim responses (1xx)`;
+  return new OtaError('not_the_api', message, { hint: 'Check what stands in front of the server.' });
+}
+
 /** undici obeys a signal only once it is connected. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -105,14 +160,16 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 async function* withNetworkErrors(
-  body: AsyncIterable<Uint8Array>,
+  body: Readable,
   url: URL,
   proxy: URL | undefined,
 ): AsyncIterable<Uint8Array> {
   try {
-    yield* body;
+    yield* readChunks(body, true);
   } catch (error) {
     throw connectionError(url, proxy, error);
+  } finally {
+    body.on('error', () => {}).destroy(); // unless it is at its end, that ends the connection
   }
 }
 

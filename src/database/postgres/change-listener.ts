@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { OtaError } from '../../errors.ts';
+import { AppChanges } from '../app-changes.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
+import type { DatabaseFault } from '../database.ts';
 import { endsSession, unreachable } from '../database-error.ts';
 import { withQueryTimeout } from '../query-timeout.ts';
+import { type CurrentServer, faultOf } from './current-server.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { SET_UP_SESSION } from './postgres-session.ts';
+import type { ServerList } from './server-list.ts';
 
 /** How often the database is asked for its time, in milliseconds: a heartbeat. */
 const HEARTBEAT_MS = 250;
@@ -20,8 +24,10 @@ const DISK_PATIENCE_MS = 20_000;
 const DISK_LOCK = 0x6f746101;
 
 export interface ChangeListenerOptions {
-  /** Creates a client that is not connected yet. */
-  readonly newClient: () => Client;
+  readonly servers: ServerList;
+  readonly currentServer: CurrentServer;
+  /** Called when it has left a server that is no longer the primary, or found another one. */
+  readonly onServerChanged?: () => void;
   /** Called when the connection is lost, and when it is back. */
   readonly onConnection?: ((state: 'lost' | 'back', cause?: unknown) => void) | undefined;
   /** How long another process may have the lock after a loss of connection, in milliseconds. */
@@ -35,12 +41,15 @@ export class ChangeListener {
   readonly clock = new DatabaseClock();
   readonly #options: ChangeListenerOptions;
   #client: Client | undefined;
-  #counter = 0;
+  readonly #changes = new AppChanges();
+  #doubts = 0;
   /** When the last heartbeat was sent that was answered; on the monotonic clock, like all times here. */
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #expiredAt = Number.NEGATIVE_INFINITY;
   #onDiskLost: ((cause: OtaError) => void) | undefined;
   #lostAt = 0;
+  /** Undefined while it is connected. */
+  #fault: DatabaseFault | undefined;
   #watching: Promise<void> = Promise.resolve();
   readonly #closing = new AbortController();
 
@@ -56,19 +65,29 @@ export class ChangeListener {
     return listener;
   }
 
-  changeCounter(): number {
+  changeCounter(appId?: string): number {
+    return this.#changes.last(appId);
+  }
+
+  doubtCounter(): number {
     const now = performance.now();
     const isConfirmed = now - this.#confirmedAt <= CONFIRMED_FOR_MS;
     if (!isConfirmed && now - this.#expiredAt > CONFIRMED_FOR_MS) {
       this.#expiredAt = now;
-      this.#counter++;
+      this.#doubts++;
     }
-    return this.#counter;
+    return this.#doubts;
   }
 
-  /** Counts a change by this process, which its own next read must see. */
-  recordChange(): void {
-    this.#counter++;
+  fault(): DatabaseFault | undefined {
+    if (this.#fault !== undefined) return this.#fault;
+    const isHeard = performance.now() - this.#confirmedAt <= this.#responseTimeoutMs;
+    return isHeard ? undefined : 'unreachable';
+  }
+
+  /** Counts a change of an app by this process, which its own next read must see. */
+  recordChange(appId: string): void {
+    this.#changes.record(appId);
   }
 
   /** Whether a notification of another session arrives here. */
@@ -107,10 +126,12 @@ export class ChangeListener {
         else await this.#heartbeat(this.#client);
         if (failures > 0) this.#options.onConnection?.('back');
         failures = 0;
+        this.#fault = undefined;
       } catch (cause) {
+        this.#disconnect();
+        this.#fault = faultOf(cause);
         if (failures === 0) this.#recordLoss(cause);
         failures++;
-        this.#disconnect();
       }
     }
   }
@@ -118,25 +139,37 @@ export class ChangeListener {
   #recordLoss(cause: unknown): void {
     this.#lostAt = performance.now();
     this.#confirmedAt = Number.NEGATIVE_INFINITY;
+    if (this.#fault !== 'unreachable') this.#options.onServerChanged?.();
     this.#options.onConnection?.('lost', cause);
   }
 
   async #connect(): Promise<void> {
-    const client = this.#options.newClient();
+    const { servers, onServerChanged } = this.#options;
+    const before = servers.current;
+    await servers.find((client) => this.#connectWith(client), 'synckit-ota listener');
+    if (servers.current !== before) onServerChanged?.();
+  }
+
+  async #connectWith(client: Client): Promise<void> {
     client.on('error', () => {}); // the next heartbeat fails, too
     client.on('end', () => {
       if (client === this.#client) this.#confirmedAt = Number.NEGATIVE_INFINITY;
     });
-    client.on('notification', () => this.recordChange());
+    client.on('notification', ({ payload }) => {
+      if (payload) this.#changes.record(payload);
+    });
     const { signal } = this.#closing;
     const destroy = () => client.connection.stream.destroy();
     signal.addEventListener('abort', destroy);
     try {
+      signal.throwIfAborted();
       await client.connect();
       await this.#query(client, SET_UP_SESSION);
+      const [server] = await this.#query(client, `select ${this.#options.currentServer.columns}`);
+      this.#options.currentServer.admit(server); // before `listen`, which a standby refuses
       await this.#query(client, `listen ${CHANGE_CHANNEL}`);
       if (this.#onDiskLost !== undefined) await this.#reacquireDiskLock(client, this.#onDiskLost);
-      this.recordChange(); // there may have been some while it did not listen
+      this.#doubts++; // there may have been some while it did not listen
       await this.#heartbeat(client);
       this.#client = client;
     } catch (error) {
@@ -154,10 +187,12 @@ export class ChangeListener {
 
   async #heartbeat(client: Client): Promise<void> {
     const sentAt = performance.now();
+    const { currentServer } = this.#options;
     const [row] = await this.#query(
       client,
-      'select (extract(epoch from clock_timestamp()) * 1000)::float8 as time',
+      `select (extract(epoch from clock_timestamp()) * 1000)::float8 as time, ${currentServer.columns}`,
     );
+    currentServer.confirm(row);
     this.clock.observe({ sentAt, receivedAt: performance.now(), time: Number(row?.time) });
     this.#confirmedAt = sentAt; // notifications of commits before that arrived before the response
   }

@@ -5,47 +5,52 @@ import {
   PostgresDriver,
   type PostgresPool,
 } from 'kysely';
-import { commitFailure } from '../database-error.ts';
+import { takeChanges } from '../app-changes.ts';
+import { commitFailure, mayBeCommitted } from '../database-error.ts';
 
 /**
- * Kysely's PostgreSQL dialect with three differences: it reports each commit, a commit of unknown outcome fails as such,
+ * Kysely's PostgreSQL dialect with three differences: it reports the apps that each commit changes, a commit of unknown outcome fails as such,
  * and a rollback that fails does not hide the error before it.
  */
 export class CommitReportingDialect extends PostgresDialect {
   readonly #pool: PostgresPool;
-  readonly #onCommit: () => void;
+  readonly #onChange: (appId: string) => void;
 
-  constructor(pool: PostgresPool, onCommit: () => void) {
+  constructor(pool: PostgresPool, onChange: (appId: string) => void) {
     super({ pool });
     this.#pool = pool;
-    this.#onCommit = onCommit;
+    this.#onChange = onChange;
   }
 
   override createDriver(): Driver {
-    return new CommitReportingDriver(this.#pool, this.#onCommit);
+    return new CommitReportingDriver(this.#pool, this.#onChange);
   }
 }
 
 class CommitReportingDriver extends PostgresDriver {
-  readonly #onCommit: () => void;
+  readonly #onChange: (appId: string) => void;
 
-  constructor(pool: PostgresPool, onCommit: () => void) {
+  constructor(pool: PostgresPool, onChange: (appId: string) => void) {
     super({ pool });
-    this.#onCommit = onCommit;
+    this.#onChange = onChange;
   }
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    const changed = takeChanges(connection);
     try {
       await super.commitTransaction(connection);
     } catch (error) {
-      throw commitFailure(error);
+      const failure = commitFailure(error);
+      if (mayBeCommitted(failure)) for (const appId of changed) this.#onChange(appId);
+      throw failure;
     }
-    this.#onCommit();
+    for (const appId of changed) this.#onChange(appId);
   }
 
   override async rollbackTransaction(
     connection: Parameters<PostgresDriver['rollbackTransaction']>[0],
   ): Promise<void> {
+    takeChanges(connection);
     try {
       await super.rollbackTransaction(connection);
     } catch {

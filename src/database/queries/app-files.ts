@@ -1,19 +1,31 @@
 import { publicKeyIdOf } from '../../protocol/minisign.ts';
-import { type Platform, platformOf } from '../../protocol/platform.ts';
+import { platformOf } from '../../protocol/platform.ts';
 import { acceptedKeys } from '../../protocol/routing/accepted-keys.ts';
+import type { ClosableFile } from '../../protocol/routing/default-kinds.ts';
 import type { ChannelVersion, RoutedFile } from '../../protocol/routing/route-platforms.ts';
 import {
   type AppFiles,
+  findingStranded,
   type Stranding,
-  strandedVersions,
   withLiveFiles,
 } from '../../protocol/routing/stranded-versions.ts';
 import { precedenceOf } from '../../protocol/version.ts';
+import { inSlices } from '../../runtime/in-slices.ts';
 import type { PublishedBytesTable, Queries } from '../schema.ts';
-import { type OfferCandidate, offerCandidates } from './offers.ts';
+import { findApp } from './apps.ts';
+import { parseKinds } from './default-kinds.ts';
+import type { OfferCandidate } from './offers.ts';
+import {
+  type ChangedVersions,
+  type KnownRow,
+  knownLanes,
+  type RoutedFiles,
+  readAllFiles,
+  readRoutedFiles,
+} from './routed-files.ts';
 
 /** What an artifact adds to a release that is live. */
-export interface LiveArtifact extends Platform {
+export interface LiveArtifact extends ClosableFile {
   readonly signingKeyId: string | null;
 }
 
@@ -35,7 +47,7 @@ export type OfferChange =
       readonly release: LiveRelease;
       readonly artifacts: readonly LiveArtifact[];
     }
-  | { readonly kind: 'withdraw'; readonly releaseId: string }
+  | { readonly kind: 'withdraw'; readonly releaseId: string; readonly version: string }
   | { readonly kind: 'other_key'; readonly version: string; readonly embeddedPubkey: string };
 
 /** What versions would have no way to the highest release, so nothing was changed. */
@@ -44,20 +56,24 @@ export interface WouldStrand {
   readonly strandings: readonly Stranding[];
 }
 
-/** Every version that was ever live, without repetition. */
-export async function knownVersions(db: Queries, appId: string): Promise<ChannelVersion[]> {
-  const rows = await db
-    .selectFrom('published_bytes')
-    .select((eb) => [
-      'precedence',
-      eb.fn.max('channel').as('channel'),
-      eb.fn.min('signing_key_id').as('signing_key_id'),
-      eb.fn.max('embedded_pubkey').as('embedded_pubkey'),
-    ])
-    .where('app_id', '=', appId)
-    .groupBy('precedence')
-    .execute();
-  return rows.map(toChannelVersion);
+/** The versions that were live, each once. */
+export function knownVersions(known: readonly KnownRow[]): ChannelVersion[] {
+  const byPrecedence = new Map<string, KnownRow>();
+  for (const row of known) {
+    const other = byPrecedence.get(row.precedence) ?? row;
+    byPrecedence.set(row.precedence, {
+      ...row,
+      channel: [row.channel, other.channel].sort().at(-1) ?? row.channel,
+      signing_key_id:
+        [row.signing_key_id, other.signing_key_id].filter((id) => id !== null).sort()[0] ?? null,
+      embedded_pubkey:
+        [row.embedded_pubkey, other.embedded_pubkey]
+          .filter((key) => key !== null)
+          .sort()
+          .at(-1) ?? null,
+    });
+  }
+  return [...byPrecedence.values()].map(toChannelVersion);
 }
 
 /** The keys that uploads of an app with a public key may be signed with: its own first. */
@@ -65,18 +81,17 @@ export async function acceptedKeysOf(
   db: Queries,
   { appId, pubkey }: { readonly appId: string; readonly pubkey: string },
 ): Promise<string[]> {
-  const rows = await db
-    .selectFrom('published_bytes')
-    .select(['signing_key_id', 'embedded_pubkey'])
-    .distinct()
-    .where('app_id', '=', appId)
-    .where('embedded_pubkey', 'is not', null)
-    .execute();
-  const handovers = rows.map((row) => ({
-    signingKeyId: row.signing_key_id,
-    embeddedPubkey: row.embedded_pubkey,
+  const handovers = (await knownLanes(db, appId)).map((lane) => ({
+    signingKeyId: lane.signing_key_id,
+    embeddedPubkey: lane.embedded_pubkey,
   }));
   return acceptedKeys(pubkey, handovers);
+}
+
+/** The same where only the app's id is known; empty for an app without a key. */
+export async function keysAcceptedBy(db: Queries, appId: string): Promise<string[]> {
+  const pubkey = (await findApp(db, appId))?.pubkey ?? null;
+  return pubkey === null ? [] : acceptedKeysOf(db, { appId, pubkey });
 }
 
 /** The versions that changes would strand together. Belongs into the transaction that makes them. */
@@ -86,8 +101,33 @@ export async function strandedByChange(
   ...changes: readonly OfferChange[]
 ): Promise<readonly Stranding[]> {
   if (changes.length === 0) return [];
-  const before = await readAppFiles(db, appId);
-  return strandedVersions(before, changes.reduce(afterChange, before));
+  const deciding = await readRoutedFiles(db, appId, changedVersions(changes));
+  const strandings = await strandedIn(deciding, changes);
+  if (strandings.length === 0 || deciding.isAll) return strandings;
+  return strandedIn(await readAllFiles(db, appId), changes); // the refusal names each version
+}
+
+/** The versions that changes are about. Pure. */
+export function changedVersions(changes: readonly OfferChange[]): ChangedVersions {
+  const releases = changes.flatMap((change) => (change.kind === 'go_live' ? [change.release] : []));
+  return {
+    versions: changes.map((change) => (change.kind === 'go_live' ? change.release.version : change.version)),
+    requires: releases.map(({ requires }) => requires).filter((requires) => requires !== null),
+  };
+}
+
+/** The versions that changes would strand, among those of the files. */
+export function strandedIn(
+  { live, known }: Pick<RoutedFiles, 'live' | 'known'>,
+  changes: readonly OfferChange[],
+): Promise<readonly Stranding[]> {
+  const files = known.map((row) => ({
+    ...toChannelVersion(row),
+    ...platformOf(row),
+    defaultKinds: parseKinds(row.default_kinds),
+  }));
+  const before: StoredAppFiles = { live, known: files };
+  return inSlices(findingStranded(before, changes.reduce(afterChange, before)));
 }
 
 function afterChange(files: StoredAppFiles, change: OfferChange): StoredAppFiles {
@@ -97,16 +137,6 @@ function afterChange(files: StoredAppFiles, change: OfferChange): StoredAppFiles
 
 interface StoredAppFiles extends AppFiles {
   readonly live: readonly (RoutedFile & Partial<Pick<OfferCandidate, 'releaseId'>>)[];
-}
-
-async function readAppFiles(db: Queries, appId: string): Promise<StoredAppFiles> {
-  const rows = await db
-    .selectFrom('published_bytes')
-    .select(['precedence', 'channel', 'target', 'arch', 'bundle_type', 'signing_key_id', 'embedded_pubkey'])
-    .where('app_id', '=', appId)
-    .execute();
-  const known = rows.map((row) => ({ ...toChannelVersion(row), ...platformOf(row) }));
-  return { live: await offerCandidates(db, appId), known };
 }
 
 function withRelease(

@@ -1,4 +1,4 @@
-/** Values for one statement: PostgreSQL takes 65,535 parameters, SQLite half of that, and a row has up to 17. */
+/** Values for one statement: PostgreSQL takes 65,535 parameters, SQLite half of that, and a row has some 25. */
 const CHUNK_SIZE = 500;
 
 /** Cuts a list into pieces that fit one statement each. */

@@ -1,5 +1,9 @@
+import type { Transaction } from 'kysely';
 import { OtaError } from '../../errors.ts';
-import type { Queries } from '../schema.ts';
+import type { Attribution } from '../attribution.ts';
+import type { Queries, Schema } from '../schema.ts';
+import { recordAudit } from './audit.ts';
+import { ISSUER_KEYS, URL_KEYS } from './audited-rows.ts';
 import { deleteSetting, saveSetting, setting } from './settings.ts';
 
 /** The state of a copy into a database: `done` once its rows are there, which have the digest. */
@@ -23,9 +27,16 @@ export async function recordCopyStarted(db: Queries, now: Date): Promise<void> {
 }
 
 /** @param digest of the rows as they were copied */
-export async function recordCopyDone(db: Queries, digest: string): Promise<void> {
-  await saveSetting(db, 'copy', `done ${digest}`);
-  await recordCopyEnded(db);
+export async function recordCopyDone(
+  transaction: Transaction<Schema>,
+  digest: string,
+  by: Attribution,
+): Promise<void> {
+  await saveSetting(transaction, 'copy', `done ${digest}`);
+  await recordCopyEnded(transaction);
+  // The keys of the store that was copied are not those of this one.
+  const rows = [URL_KEYS, ISSUER_KEYS] as const;
+  recordAudit(transaction, { by, action: 'store.copied', appId: null, rows });
 }
 
 /** Records that no copy is running any more, also where it had nothing to do. */

@@ -1,13 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely, NotNull } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { STABLE } from '../../protocol/channel.ts';
-import { type Platform, platformOf } from '../../protocol/platform.ts';
-import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
-import { compareVersions, precedenceOf } from '../../protocol/version.ts';
+import type { JobIdentity, ReleaseProvenance } from '../../protocol/messages.ts';
+import type { Platform } from '../../protocol/platform.ts';
+import type { MinimumSystem } from '../../protocol/policy/minimum-system.ts';
+import { heldUntil, type Rollout } from '../../protocol/rollout/rollout.ts';
+import type { JobRun } from '../../protocol/upload/job-run.ts';
+import { precedenceOf, versionOrder } from '../../protocol/version.ts';
+import { type Attribution, tokenIdOf } from '../attribution.ts';
 import type { Queries, ReleaseStatus, ReleasesTable, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { strandedByChange, type WouldStrand } from './app-files.ts';
-import { raiseRevision } from './apps.ts';
+import { requireChannel, requireWithinLimits } from './app-limits.ts';
+import { raiseRevision, requiresApproval } from './apps.ts';
+import { recordAudit } from './audit.ts';
+import { bytesOf } from './audited-rows.ts';
+import { forgetKinds } from './default-kinds.ts';
+import { deleteArtifactsOf } from './delete-artifacts.ts';
+import { requireFewRollouts } from './held-releases.ts';
 
 export interface Release {
   readonly id: string;
@@ -24,20 +34,38 @@ export interface Release {
   readonly allowStranding: boolean;
   /** Names of the platforms that a draft goes live with; null when it waits for a request. */
   readonly expect: readonly string[] | null;
+  /** The token that created it, where it was one. */
+  readonly tokenId: string | null;
+  /** Whether it goes live by a request only. */
+  readonly awaitsApproval: boolean;
+  /** The job that created it, if that is known. */
+  readonly provenance: ReleaseProvenance | null;
   /** Milliseconds since 1970, as is `createdAt`. */
   readonly pubDate: number;
   readonly createdAt: number;
+  /** Extension `rollout`, as in `RolledOut`. */
+  readonly rollout: Rollout | null;
+  readonly pausedAt: number | null;
+  /** Extension `policy`, as in `ReleasesTable`. */
+  readonly mandatory: boolean;
+  readonly rolledBack: boolean;
+  readonly minimumSystem: MinimumSystem | null;
 }
 
-/** An artifact with bytes that are stored, verified and served. */
+/** An artifact with bytes that were stored and verified, and are served unless they were lost since. */
 export interface CompleteArtifact extends Platform {
   /** Bytes. */
   readonly fileSize: number;
   readonly sha256: string;
   readonly signature: string | null;
   readonly signingKeyId: string | null;
+  /** Whether its bytes are lost in the storage. */
+  readonly isLost: boolean;
+  /** Extension `close`: whether apps get it only if they ask for its bundle type. */
+  readonly isOnlyByType: boolean;
   /** The job that uploaded it, if it said so. */
   readonly run: JobRun | undefined;
+  readonly fileName: string | null;
 }
 
 export interface ReleaseKey {
@@ -59,28 +87,54 @@ export interface NewRelease {
   readonly embeddedPubkey?: string | null;
   readonly requires?: string | null;
   readonly allowStranding?: boolean;
+  /** The job that creates it, if it is one. */
+  readonly job?: JobIdentity | undefined;
   /** Whether a version that was live and deleted may have builds that carry another key. */
   readonly allowVersionReuse?: boolean;
+  readonly rollout?: Rollout | null;
+  readonly mandatory?: boolean;
+  readonly minimumSystem?: MinimumSystem | null;
 }
 
 /**
  * A version that was live and deleted has the same bytes again, so its builds carry the same key: it is taken over where
- * the new release does not say it.
+ * the new release does not say it. Where the app requires approval it is a draft.
  * @returns the release; `version_taken` when the app has a version of equal precedence, `other_key` when it had one with
  *   builds that carry another key
+ * @throws Problem `limit_reached`
  */
 export async function createRelease(
   db: Kysely<Schema>,
   release: NewRelease,
-  now: Date,
+  by: Attribution,
 ): Promise<Release | 'version_taken' | 'other_key'> {
   return transact(db, async (transaction) => {
     const { embeddedPubkey: given = null, allowVersionReuse = false } = release;
     const recorded = allowVersionReuse ? null : await recordedKey(transaction, release);
-    const row = toRow({ ...release, embeddedPubkey: given ?? recorded }, now);
+    const awaitsApproval = await requiresApproval(transaction, release.appId);
+    const row = toRow({ ...release, embeddedPubkey: given ?? recorded, awaitsApproval }, by);
     if (await isTaken(transaction, row)) return 'version_taken';
     if (recorded !== null && row.embedded_pubkey !== recorded) return 'other_key';
+    await requireWithinLimits(transaction, row.app_id, {
+      releases: (await wasLive(transaction, row)) ? 0 : 1, // it counts since then
+      drafts: row.status === 'draft' ? 1 : 0,
+      notes_bytes: Buffer.byteLength((row.notes ?? '') + (row.signature ?? '')),
+    });
+    await requireChannel(transaction, row.app_id, row.channel);
+    if (row.rollout !== null) await requireFewRollouts(transaction, row, by.now);
     await transaction.insertInto('releases').values(row).execute();
+    if (allowVersionReuse) await forgetKinds(transaction, row);
+    recordAudit(transaction, {
+      by,
+      action: 'release.created',
+      appId: row.app_id,
+      details: {
+        ...named(row),
+        ...{ status: row.status, channel: row.channel, expect: row.expect },
+        ...(row.rollout !== null && { rollout: row.rollout }),
+      },
+      rows: [`release:${row.id}`, ...(allowVersionReuse ? [bytesOf(row)] : [])],
+    });
     return toRelease(row);
   });
 }
@@ -100,6 +154,41 @@ async function recordedKey(
   return row?.embedded_pubkey ?? null;
 }
 
+/** The app's version of equal precedence, as it was given: perhaps with other build metadata. */
+export async function findVersion(
+  db: Queries,
+  { appId, version }: Pick<NewRelease, 'appId' | 'version'>,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('releases')
+    .select('version')
+    .where('app_id', '=', appId)
+    .where('precedence', '=', precedenceOf(version))
+    .executeTakeFirst();
+  return row?.version;
+}
+
+/** Whether a version of equal precedence is live, or was before it was deleted. */
+export async function wasEverLive(
+  db: Queries,
+  { appId, version }: Pick<Release, 'appId' | 'version'>,
+): Promise<boolean> {
+  return wasLive(db, { app_id: appId, precedence: precedenceOf(version) });
+}
+
+async function wasLive(
+  db: Queries,
+  { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('published_bytes')
+    .select('app_id')
+    .where('app_id', '=', app_id)
+    .where('precedence', '=', precedence)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 async function isTaken(
   db: Queries,
   { app_id, precedence }: Pick<ReleasesTable, 'app_id' | 'precedence'>,
@@ -114,8 +203,14 @@ async function isTaken(
 }
 
 function toRow(
-  { draft = false, expect = null, channel = STABLE, ...release }: NewRelease,
-  now: Date,
+  {
+    draft = false,
+    expect = null,
+    channel = STABLE,
+    awaitsApproval,
+    ...release
+  }: NewRelease & { readonly awaitsApproval: boolean },
+  { now, actor }: Attribution,
 ): ReleasesTable {
   const { appId, version, notes, signature } = release;
   return {
@@ -123,18 +218,71 @@ function toRow(
     app_id: appId,
     version,
     precedence: precedenceOf(version),
+    version_order: versionOrder(version),
     notes,
     signature,
-    status: draft || expect !== null ? 'draft' : 'published',
+    status: draft || expect !== null || awaitsApproval ? 'draft' : 'published',
     channel,
     signing_key_id: release.signingKeyId ?? null,
     embedded_pubkey: release.embeddedPubkey ?? null,
     requires: release.requires ?? null,
     allow_stranding: release.allowStranding ? 1 : 0,
     expect: expect?.join(' ') ?? null,
+    token_id: tokenIdOf(actor),
+    editor_ids: null,
+    awaits_approval: awaitsApproval ? 1 : 0,
+    provenance: release.job === undefined ? null : JSON.stringify(release.job),
     pub_date: now.getTime(),
     created_at: now.getTime(),
+    rollout: release.rollout == null ? null : JSON.stringify(release.rollout),
+    paused_at: null,
+    mandatory: release.mandatory ? 1 : 0,
+    rolled_back: 0,
+    minimum_system: systemColumn(release.minimumSystem ?? null),
+    held_until: heldUntil({ rollout: release.rollout ?? null, pausedAt: null, pubDate: now.getTime() }),
   };
+}
+
+export function systemColumn(minimum: MinimumSystem | null): string | null {
+  return minimum === null || Object.keys(minimum).length === 0 ? null : JSON.stringify(minimum);
+}
+
+/**
+ * Records that files of a release are not all of the commit that it was created for.
+ * @param job that adds a file; undefined: it is added with a stored token
+ */
+export async function recordContributor(
+  db: Kysely<Schema>,
+  { id, appId, version, provenance }: Pick<Release, 'id' | 'appId' | 'version' | 'provenance'>,
+  { job, by }: { readonly job: JobIdentity | undefined; readonly by: Attribution },
+): Promise<void> {
+  if (provenance === null || provenance.mixed) return;
+  const keys = ['issuer', 'repository_id', 'commit'] as const;
+  if (keys.every((key) => job?.[key] === provenance[key])) return;
+  const mixed: ReleaseProvenance = { ...provenance, mixed: true };
+  await transact(db, async (transaction) => {
+    await transaction
+      .updateTable('releases')
+      .set({ provenance: JSON.stringify(mixed) })
+      .where('id', '=', id)
+      .execute();
+    const details = { ...named({ id, version }), mixed_provenance: true };
+    recordAudit(transaction, { by, action: 'release.edited', appId, details, rows: [`release:${id}`] });
+  });
+}
+
+/** Changes whether a release is offered, with its files. Belongs into each transaction that changes it. */
+export async function setReleaseStatus(
+  transaction: Transaction<Schema>,
+  releaseId: string,
+  change: Pick<ReleasesTable, 'status'> & Partial<ReleasesTable>,
+): Promise<void> {
+  await transaction.updateTable('releases').set(change).where('id', '=', releaseId).execute();
+  await transaction
+    .updateTable('artifacts')
+    .set({ released: change.status === 'published' ? 1 : 0 })
+    .where('release_id', '=', releaseId)
+    .execute();
 }
 
 export async function findRelease(db: Queries, key: ReleaseKey): Promise<Release | undefined> {
@@ -154,48 +302,13 @@ export async function findReleaseRow(
     .executeTakeFirst();
 }
 
-/** An app's releases with their complete artifacts, highest version first. */
-export async function listReleases(
-  db: Queries,
-  appId: string,
-): Promise<(Release & { artifacts: CompleteArtifact[] })[]> {
-  const releases = await db.selectFrom('releases').selectAll().where('app_id', '=', appId).execute();
-  const artifacts = await db
-    .selectFrom('artifacts')
-    .innerJoin('releases', 'releases.id', 'artifacts.release_id')
-    .select([
-      'release_id',
-      'target',
-      'arch',
-      'bundle_type',
-      'file_size',
-      'artifacts.sha256',
-      'artifacts.signature',
-      'artifacts.signing_key_id',
-      'job',
-      'attempt',
-    ])
-    .where('releases.app_id', '=', appId)
-    .where('artifacts.status', '=', 'complete')
-    .where('artifacts.sha256', 'is not', null)
-    .$narrowType<{ sha256: NotNull }>()
-    .orderBy('target')
-    .orderBy('arch')
-    .orderBy('bundle_type')
-    .execute();
-  const byRelease = new Map<string | null, CompleteArtifact[]>();
-  for (const row of artifacts) {
-    const { file_size: fileSize, sha256, signature, signing_key_id: signingKeyId } = row;
-    const ofRelease = byRelease.get(row.release_id) ?? [];
-    byRelease.set(row.release_id, ofRelease);
-    ofRelease.push({ ...platformOf(row), fileSize, sha256, signature, signingKeyId, run: jobRunOf(row) });
-  }
-  return releases
-    .map((row) => ({ ...toRelease(row), artifacts: byRelease.get(row.id) ?? [] }))
-    .sort((a, b) => compareVersions(b.version, a.version));
+/** How the audit log names a release. */
+export function named({ id, version }: Pick<ReleasesTable, 'id' | 'version'>) {
+  return { version, release_id: id };
 }
 
 export interface DeleteOptions {
+  readonly by: Attribution;
   /** Deletes it only if it has exactly this number of complete artifacts. */
   readonly onlyWithArtifacts?: number | undefined;
   readonly allowStranding?: boolean;
@@ -215,7 +328,7 @@ export type DeleteResult =
 export async function deleteRelease(
   db: Kysely<Schema>,
   { appId, releaseId }: ReleaseKey,
-  { onlyWithArtifacts, allowStranding = false }: DeleteOptions = {},
+  { by, onlyWithArtifacts, allowStranding = false }: DeleteOptions,
 ): Promise<DeleteResult> {
   return transact(db, async (transaction): Promise<DeleteResult> => {
     const release = await findRelease(transaction, { appId, releaseId });
@@ -225,21 +338,19 @@ export async function deleteRelease(
         return { kind: 'other_artifacts' };
     }
     if (!allowStranding && release.status === 'published') {
-      const strandings = await strandedByChange(transaction, appId, { kind: 'withdraw', releaseId });
+      const strandings = await strandedByChange(transaction, appId, {
+        kind: 'withdraw',
+        releaseId,
+        version: release.version,
+      });
       if (strandings.length > 0) return { kind: 'would_strand', strandings };
     }
-    await transaction
-      .deleteFrom('artifacts')
-      .where('release_id', '=', releaseId)
-      .where('status', '=', 'pending')
-      .execute();
-    await transaction
-      .updateTable('artifacts')
-      .set({ status: 'deleting', release_id: null })
-      .where('release_id', '=', releaseId)
-      .execute();
+    await deleteArtifactsOf(transaction, [releaseId]);
     await transaction.deleteFrom('releases').where('id', '=', releaseId).execute();
     await raiseRevision(transaction, appId);
+    const details = { ...named(release), status: release.status, channel: release.channel };
+    const rows = [`release:${releaseId}`] as const;
+    recordAudit(transaction, { by, action: 'release.deleted', appId, details, rows });
     return { kind: 'deleted' };
   });
 }
@@ -268,7 +379,15 @@ export function toRelease(row: ReleasesTable): Release {
     requires: row.requires,
     allowStranding: row.allow_stranding !== 0,
     expect: row.expect?.split(' ') ?? null,
+    tokenId: row.token_id,
+    awaitsApproval: row.awaits_approval !== 0,
+    provenance: row.provenance === null ? null : JSON.parse(row.provenance),
     pubDate: row.pub_date,
     createdAt: row.created_at,
+    rollout: row.rollout === null ? null : JSON.parse(row.rollout),
+    pausedAt: row.paused_at,
+    mandatory: row.mandatory !== 0,
+    rolledBack: row.rolled_back !== 0,
+    minimumSystem: row.minimum_system === null ? null : JSON.parse(row.minimum_system),
   };
 }

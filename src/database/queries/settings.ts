@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { OtaError } from '../../errors.ts';
 import type { Queries, SettingsTable } from '../schema.ts';
 
 type SettingName = SettingsTable['name'];
 
-/** A value that is stored once for the whole database; undefined until it is saved. */
+/**
+ * A value that is stored once for the whole database; undefined until it is saved.
+ * @throws OtaError `store_unavailable` when it is no text: somebody else has changed the database
+ */
 export async function setting(db: Queries, name: SettingName): Promise<string | undefined> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();
-  return row?.value;
+  if (row === undefined || typeof row.value === 'string') return row?.value;
+  throw new OtaError('store_unavailable', `the database has a setting that cannot be read: ${name}`, {
+    hint: 'Restore a backup into another folder with `synckit-ota restore`.',
+  });
 }
 
 export async function saveSetting(db: Queries, name: SettingName, value: string): Promise<void> {

@@ -1,35 +1,69 @@
 import type { Queries, Schema } from '../schema.ts';
+import { recountUsage } from './app-limits.ts';
 import { chunks } from './chunks.ts';
+import { QUEUED } from './delete-artifacts.ts';
 
-/** Tables that belong to the place where a store is: the keys of its disk, and where its files are. */
-type LocalTable = 'url_signing_keys' | 'settings';
+/**
+ * Tables that belong to the place where a store is: the keys of its disk, and where and what its files are. What apps have
+ * is counted from the others, keys of issuers are fetched again, and processes that count are those of the place.
+ */
+type LocalTable =
+  | 'url_signing_keys'
+  | 'settings'
+  | 'storage_claim'
+  | 'orphans'
+  | 'app_usage'
+  | 'hourly_changes'
+  | 'issuer_keys'
+  | 'count_nodes'
+  | 'count_keys';
 
-/** All rows of a store, except for artifacts that are being deleted. */
-export type Snapshot = { readonly [T in Exclude<keyof Schema, LocalTable>]: readonly Schema[T][] };
+/** What a copy has of the history of its store, too. It does not count when stores are compared. */
+export const HISTORY_TABLES = [
+  'audit_head',
+  'audit_baseline',
+  'token_uses',
+  'counts',
+] as const satisfies (keyof Schema)[];
+
+/** All rows of a store, except for artifacts that are being deleted, and the entries of the audit log. */
+export type Snapshot = { readonly [T in Exclude<keyof Schema, LocalTable | 'audit'>]: readonly Schema[T][] };
 
 /** Each after those that it refers to. */
 export const SNAPSHOT_TABLES = [
   'apps',
+  'app_limits',
   'slugs',
   'tokens',
+  'trusted_publishers',
+  'used_identities',
   'releases',
   'artifacts',
+  'statements',
   'published_bytes',
-] as const satisfies (keyof Snapshot)[];
+] as const satisfies Exclude<keyof Snapshot, (typeof HISTORY_TABLES)[number]>[];
 
 /** Reads a store as it is at one moment, which takes a transaction. */
 export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
   return {
     apps: await transaction.selectFrom('apps').selectAll().execute(),
+    app_limits: await transaction.selectFrom('app_limits').selectAll().execute(),
     slugs: await transaction.selectFrom('slugs').selectAll().execute(),
     tokens: await transaction.selectFrom('tokens').selectAll().execute(),
+    trusted_publishers: await transaction.selectFrom('trusted_publishers').selectAll().execute(),
+    used_identities: await transaction.selectFrom('used_identities').selectAll().execute(),
     releases: await transaction.selectFrom('releases').selectAll().execute(),
     artifacts: await transaction
       .selectFrom('artifacts')
       .selectAll()
       .where('status', '!=', 'deleting')
       .execute(),
+    statements: await transaction.selectFrom('statements').selectAll().execute(),
     published_bytes: await transaction.selectFrom('published_bytes').selectAll().execute(),
+    audit_head: await transaction.selectFrom('audit_head').selectAll().execute(),
+    audit_baseline: await transaction.selectFrom('audit_baseline').selectAll().execute(),
+    token_uses: await transaction.selectFrom('token_uses').selectAll().execute(),
+    counts: await transaction.selectFrom('counts').selectAll().execute(),
   };
 }
 
@@ -43,14 +77,59 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
   for (const table of SNAPSHOT_TABLES.filter((name) => name !== 'artifacts').reverse()) {
     await transaction.deleteFrom(table).execute();
   }
-  const { apps, slugs, tokens, releases, artifacts, published_bytes } = snapshot;
+  const { apps, app_limits, slugs, tokens, releases, artifacts, statements, published_bytes } = snapshot;
+  const { trusted_publishers, used_identities } = snapshot;
   for (const rows of chunks(apps)) await transaction.insertInto('apps').values(rows).execute();
+  for (const rows of chunks(app_limits)) await transaction.insertInto('app_limits').values(rows).execute();
   for (const rows of chunks(slugs)) await transaction.insertInto('slugs').values(rows).execute();
   for (const rows of chunks(tokens)) await transaction.insertInto('tokens').values(rows).execute();
+  for (const rows of chunks(trusted_publishers)) {
+    await transaction.insertInto('trusted_publishers').values(rows).execute();
+  }
+  for (const rows of chunks(used_identities)) {
+    await transaction.insertInto('used_identities').values(rows).execute();
+  }
   for (const rows of chunks(releases)) await transaction.insertInto('releases').values(rows).execute();
   for (const rows of chunks(artifacts)) await transaction.insertInto('artifacts').values(rows).execute();
+  for (const rows of chunks(statements)) await transaction.insertInto('statements').values(rows).execute();
   for (const rows of chunks(published_bytes)) {
     await transaction.insertInto('published_bytes').values(rows).execute();
+  }
+  await replaceHistory(transaction, snapshot);
+  await recountUsage(transaction);
+}
+
+async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise<void> {
+  const { audit_head, audit_baseline, token_uses, counts } = snapshot;
+  await transaction
+    .updateTable('audit_head')
+    .set((eb) => ({ deletable_seq: eb.ref('seq') }))
+    .execute();
+  for (const table of ['audit', ...HISTORY_TABLES] as const) await transaction.deleteFrom(table).execute();
+  for (const rows of chunks(audit_head)) await transaction.insertInto('audit_head').values(rows).execute();
+  for (const rows of chunks(audit_baseline))
+    await transaction.insertInto('audit_baseline').values(rows).execute();
+  for (const rows of chunks(token_uses)) await transaction.insertInto('token_uses').values(rows).execute();
+  for (const rows of chunks(counts)) await transaction.insertInto('counts').values(rows).execute();
+}
+
+const ENTRIES_AT_ONCE = 500;
+
+/** Copies the entries of the audit log up to that of a snapshot, after `replaceRows`. */
+export async function importAudit(
+  transaction: Queries,
+  source: Queries,
+  { audit_head }: Snapshot,
+): Promise<void> {
+  const [{ seq: last = 0, pruned_seq = 0 } = {}] = audit_head;
+  for (let after = pruned_seq; after < last; after += ENTRIES_AT_ONCE) {
+    const entries = await source
+      .selectFrom('audit')
+      .selectAll()
+      .where('seq', '>', after)
+      .where('seq', '<=', Math.min(last, after + ENTRIES_AT_ONCE))
+      .execute();
+    if (entries.length > 0) await transaction.insertInto('audit').values(entries).execute();
   }
 }
 
@@ -64,10 +143,6 @@ async function queueOrphans(transaction: Queries, { artifacts }: Snapshot): Prom
     .execute();
   const orphans = served.filter(({ storage_key }) => !kept.has(storage_key)).map(({ id }) => id);
   for (const ids of chunks(orphans)) {
-    await transaction
-      .updateTable('artifacts')
-      .set({ status: 'deleting', release_id: null })
-      .where('id', 'in', ids)
-      .execute();
+    await transaction.updateTable('artifacts').set(QUEUED).where('id', 'in', ids).execute();
   }
 }

@@ -1,7 +1,12 @@
+import { accessSync, constants, existsSync } from 'node:fs';
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../../errors.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
+import { RUN_AS_ITS_USER } from '../../runtime/private-file.ts';
+import { RESTORE_HINT } from './database-file.ts';
+import { fullDisk } from './full-disk.ts';
+import { requireOwnSchema } from './own-schema.ts';
 
 /** The oldest SQLite with the fix of the WAL-reset bug; 3.52.0 was withdrawn. */
 const MINIMUM_SQLITE = '3.51.3';
@@ -16,26 +21,72 @@ export interface SqliteFileOptions {
 
 /**
  * Opens a SQLite file with the settings that all connections of this project have: WAL, and durable commits.
- * @throws OtaError `store_unavailable` when the native module is missing or the file cannot be opened
+ * @throws OtaError `store_unavailable` when the native module is missing, the file cannot be opened or was prepared by
+ *   others
  */
 export async function openSqliteFile(
   file: string,
   { readonly = false }: SqliteFileOptions = {},
 ): Promise<Sqlite.Database> {
+  if (!readonly) for (const suffix of ['', '-wal', '-shm']) requireWritable(file + suffix);
+  if (readonly) await rollBackInterrupted(file);
   const connection = await connectSqlite(file, { readonly, timeout: BUSY_TIMEOUT_MS });
   try {
     requireSoundSqlite(connection);
+    connection.pragma('trusted_schema = OFF');
+    requireOwnSchema(connection);
     if (!readonly) connection.pragma('journal_mode = WAL');
     // In this build, WAL sets NORMAL, which loses the last commits with the power: so FULL, and after WAL.
     connection.pragma('synchronous = FULL');
     connection.pragma('fullfsync = ON');
     connection.pragma('checkpoint_fullfsync = ON');
     connection.pragma('foreign_keys = ON');
-    connection.pragma('trusted_schema = OFF');
+    // The checkpoints that a commit makes fail unnoticed: see threads/checkpoints.ts.
+    connection.pragma('wal_autocheckpoint = 0');
     return connection;
   } catch (error) {
     connection.close();
     throw error instanceof OtaError ? error : cannotOpenFile(file, error);
+  }
+}
+
+/** The first start of a store, when interrupted, leaves a rollback journal, which a connection for reading cannot apply. */
+async function rollBackInterrupted(file: string): Promise<void> {
+  if (!existsSync(`${file}-journal`)) return;
+  const connection = await connectSqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    connection.prepare('select count(*) from sqlite_schema').get();
+  } catch (error) {
+    throw cannotOpenFile(file, error);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Before the first write, the pragma reads FULL even where it is not. @throws OtaError `store_unavailable` */
+export function assertDurable(connection: Sqlite.Database): void {
+  connection.exec('begin immediate; commit');
+  const synchronous = connection.pragma('synchronous', { simple: true });
+  const journal = connection.pragma('journal_mode', { simple: true });
+  if (synchronous !== 2 || journal !== 'wal') {
+    throw new OtaError(
+      'store_unavailable',
+      `the database is not durable (journal_mode ${journal}, synchronous ${synchronous})`,
+      { hint: 'Put the data folder on a local file system that supports shared memory maps.' },
+    );
+  }
+}
+
+/** SQLite would open it for reading only, and name no file when something is to be written. */
+function requireWritable(file: string): void {
+  try {
+    accessSync(file, constants.W_OK);
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return;
+    throw new OtaError('store_unavailable', `${file} cannot be written: ${messageOf(cause)}`, {
+      cause,
+      hint: `${RUN_AS_ITS_USER} That user has to be able to write to the file.`,
+    });
   }
 }
 
@@ -75,6 +126,12 @@ function missingModule(cause: unknown): OtaError {
 }
 
 export function cannotOpenFile(file: string, cause: unknown): OtaError {
+  const full = fullDisk(file, cause);
+  if (full !== undefined) return full;
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(errorCode(cause) ?? '')) {
+    const message = `${file} is damaged: ${messageOf(cause)}`;
+    return new OtaError('store_unavailable', message, { cause, hint: RESTORE_HINT });
+  }
   return new OtaError('store_unavailable', `${file} cannot be opened: ${messageOf(cause)}`, {
     cause,
     hint: 'Check that the data folder is yours, writable, on a local disk, and holds a synckit-ota store.',

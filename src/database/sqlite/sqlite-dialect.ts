@@ -7,6 +7,7 @@ import {
   type SqliteDialectConfig,
   SqliteDriver,
 } from 'kysely';
+import { takeChanges } from '../app-changes.ts';
 
 /**
  * Kysely's SQLite dialect with two differences. Transactions start with `begin immediate`: a deferred one that reads
@@ -32,6 +33,7 @@ export class ImmediateSqliteDialect extends SqliteDialect {
 
 class ImmediateSqliteDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    takeChanges(connection); // its table of changes says what those before have changed
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
 
@@ -39,10 +41,14 @@ class ImmediateSqliteDriver extends SqliteDriver {
     try {
       await super.rollbackTransaction(connection);
     } catch (error) {
-      // SQLite has rolled back by itself when the disk is full or fails; that is the error to report.
-      if (!/no transaction is active/.test(String(error))) throw error;
+      if (!isRolledBack(error)) throw error;
     }
   }
+}
+
+/** Whether SQLite has rolled back by itself, because the disk is full or fails: that is the error to report. */
+export function isRolledBack(error: unknown): boolean {
+  return /no transaction is active/.test(String(error));
 }
 
 class TransactionalDdlAdapter extends SqliteAdapter {

@@ -1,10 +1,20 @@
+import { atOnce } from '../../runtime/in-slices.ts';
 import { STABLE } from '../channel.ts';
-import { compareByPreference, type Platform, platformName, withoutBundleType } from '../platform.ts';
+import { platformName, withoutBundleType } from '../platform.ts';
 import { precedenceOf } from '../version.ts';
-import { type KnownVersion, type RoutedRelease, type UpdateStep, updateSteps } from './update-steps.ts';
+import { type ClosableFile, defaultFiles, groupByPlatform } from './default-kinds.ts';
+import {
+  type KeyRange,
+  type KnownVersion,
+  keyRanges,
+  type RoutedRelease,
+  sortKnown,
+  type UpdateStep,
+  updateSteps,
+} from './update-steps.ts';
 
 /** The file of a release that is live. */
-export interface RoutedFile extends Platform, RoutedRelease {
+export interface RoutedFile extends ClosableFile, RoutedRelease {
   readonly channel: string;
 }
 
@@ -28,21 +38,66 @@ const SEVERAL_KEYS = 'several';
 
 /**
  * What the apps of each channel and platform are offered. Each channel offers its own releases and the stable ones. A
- * bundle type has only its own files, a platform without one has all kinds.
+ * bundle type has only its own files, a platform without one its default kinds.
+ *
+ * Where apps of a channel have the same keys as those of `stable`, a platform without releases of its own there has the
+ * very same steps: what this costs does not grow with the number of channels times that of releases.
  */
 export function routePlatforms<File extends RoutedFile>(
   files: readonly File[],
   known: readonly ChannelVersion[],
+  isHeld?: (release: PlatformRelease<File>) => boolean,
 ): RoutedPlatforms<File> {
-  const channels = new Set([STABLE, ...files.map(({ channel }) => channel)]);
-  return new Map(
-    [...channels].map((channel) => {
-      const isAsked = (file: { readonly channel: string }) => [STABLE, channel].includes(file.channel);
-      const versions = known.map((version) => ({ ...version, isElsewhere: !isAsked(version) }));
-      const byName = [...releasesByName(files.filter(isAsked))];
-      return [channel, new Map(byName.map(([name, releases]) => [name, updateSteps(releases, versions)]))];
-    }),
-  );
+  return atOnce(routing(files, known, isHeld));
+}
+
+/**
+ * The same, to be done in slices: keys that go back and forth between versions make it long.
+ * @param isHeld as in `updateSteps`
+ */
+export function* routing<File extends RoutedFile>(
+  files: readonly File[],
+  known: readonly ChannelVersion[],
+  isHeld?: (release: PlatformRelease<File>) => boolean,
+): Generator<void, RoutedPlatforms<File>> {
+  const versions = sortKnown(known);
+  const byChannel = Map.groupBy(files, ({ channel }) => channel);
+  const ofStable = releasesByName(byChannel.get(STABLE) ?? []);
+  const stableKeys = keyRanges(versions, ({ channel }) => channel !== STABLE);
+  const stable = yield* stepsByName(ofStable, stableKeys, isHeld);
+  byChannel.delete(STABLE);
+  const routed = new Map([[STABLE, stable]]);
+  for (const [channel, own] of byChannel) {
+    const ofChannel = releasesByName(own);
+    const keys = keyRanges(versions, (version) => ![STABLE, channel].includes(version.channel));
+    const names = isSame(keys, stableKeys) ? [] : ofStable.keys();
+    const together = new Map(
+      [...new Set([...names, ...ofChannel.keys()])].map((name) => [
+        name,
+        [...(ofStable.get(name) ?? []), ...(ofChannel.get(name) ?? [])],
+      ]),
+    );
+    routed.set(channel, new Map([...stable, ...(yield* stepsByName(together, keys, isHeld))]));
+  }
+  return routed;
+}
+
+function* stepsByName<Release extends RoutedRelease>(
+  releases: ReadonlyMap<string, readonly Release[]>,
+  keys: readonly KeyRange[],
+  isHeld: ((release: Release) => boolean) | undefined,
+): Generator<void, Map<string, readonly UpdateStep<Release>[]>> {
+  const steps = new Map<string, readonly UpdateStep<Release>[]>();
+  for (const [name, ofName] of releases) {
+    steps.set(name, updateSteps(ofName, keys, isHeld));
+    yield;
+  }
+  return steps;
+}
+
+function isSame(some: readonly KeyRange[], others: readonly KeyRange[]): boolean {
+  if (some.length !== others.length) return false;
+  return some.every(({ from, keyId }, i) => from === others[i]?.from && keyId === others[i]?.keyId);
 }
 
 /** What a platform has in a channel. One without releases of its own offers what `stable` does. */
@@ -58,27 +113,29 @@ export function distinctVersions<Version extends ChannelVersion>(known: readonly
   return [...new Map(known.map((file) => [precedenceOf(file.version), file])).values()];
 }
 
-export function askedNames(platform: Platform): string[] {
-  return [...new Set([platformName(platform), platformName(withoutBundleType(platform))])];
+/** The names that apps ask by which get the file, where the other default files of its platform are there. */
+export function askedNames(file: ClosableFile): string[] {
+  const own = platformName(file);
+  return file.defaultKinds === null ? [own] : [...new Set([own, platformName(withoutBundleType(file))])];
 }
 
-function releasesByName<File extends RoutedFile>(
+/** Of each name that apps ask by. */
+export function releasesByName<File extends RoutedFile>(
   files: readonly File[],
 ): Map<string, PlatformRelease<File>[]> {
-  const names = new Map<string, Map<string, [File, ...File[]]>>();
-  for (const file of files.toSorted(compareByPreference)) {
-    for (const name of askedNames(file)) {
-      const byVersion = names.get(name) ?? new Map<string, [File, ...File[]]>();
-      const version = precedenceOf(file.version);
-      const others = byVersion.get(version);
-      if (others === undefined) byVersion.set(version, [file]);
-      else others.push(file);
-      names.set(name, byVersion);
-    }
+  const names = new Map<string, PlatformRelease<File>[]>();
+  const add = (name: string, [first, ...others]: readonly File[]) => {
+    if (first === undefined) return;
+    const releases = names.get(name) ?? [];
+    releases.push(toPlatformRelease([first, ...others]));
+    names.set(name, releases);
+  };
+  for (const group of groupByPlatform(files)) {
+    for (const file of group.filter(({ bundleType }) => bundleType !== undefined))
+      add(platformName(file), [file]);
+    for (const first of group.slice(0, 1)) add(platformName(withoutBundleType(first)), defaultFiles(group));
   }
-  return new Map(
-    [...names].map(([name, byVersion]) => [name, [...byVersion.values()].map(toPlatformRelease)]),
-  );
+  return names;
 }
 
 function toPlatformRelease<File extends RoutedFile>(

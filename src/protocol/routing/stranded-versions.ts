@@ -1,19 +1,21 @@
+import { atOnce } from '../../runtime/in-slices.ts';
 import { STABLE } from '../channel.ts';
-import type { Platform } from '../platform.ts';
 import { compareVersions, precedenceOf } from '../version.ts';
+import type { ClosableFile } from './default-kinds.ts';
 import {
   askedNames,
   type ChannelVersion,
   distinctVersions,
   type RoutedFile,
   type RoutedPlatforms,
-  routePlatforms,
+  releasesByName,
+  routing,
   stepsIn,
 } from './route-platforms.ts';
 import { type RoutedRelease, sortedVersions, stepFor, type UpdateStep } from './update-steps.ts';
 
 /** A file that was live at some time, so that apps may be on its version. */
-export interface KnownFile extends Platform, ChannelVersion {}
+export interface KnownFile extends ClosableFile, ChannelVersion {}
 
 export interface AppFiles {
   readonly live: readonly RoutedFile[];
@@ -34,7 +36,7 @@ export interface LiveFiles {
   readonly channel: string;
   readonly requires: string | undefined;
   readonly embeddedKeyId: string | undefined;
-  readonly files: readonly (Platform & { readonly signingKeyId: string | undefined })[];
+  readonly files: readonly (ClosableFile & { readonly signingKeyId: string | undefined })[];
 }
 
 /** An app's files once a release is live too. */
@@ -54,16 +56,25 @@ export function withLiveFiles(
  * and all lower ones where a new highest release would be offered to none of them.
  */
 export function strandedVersions(before: AppFiles, after: AppFiles): Stranding[] {
+  return atOnce(findingStranded(before, after));
+}
+
+/** The same, to be done in slices. */
+export function* findingStranded(before: AppFiles, after: AppFiles): Generator<void, Stranding[]> {
   if (!isRouted(after)) return [];
-  const channels = new Set([STABLE, ...after.known.map(({ channel }) => channel)]);
-  const names = new Set(after.known.flatMap(askedNames));
-  const [routedBefore, routedAfter] = [route(before), route(after)];
-  const strandings = [...channels].flatMap((channel) =>
-    [...names].flatMap((name) => {
+  const names = [...new Set(after.known.flatMap(askedNames))];
+  const routedBefore = new RoutedFiles(before, yield* routing(before.live, distinctVersions(before.known)));
+  const routedAfter = new RoutedFiles(after, yield* routing(after.live, distinctVersions(after.known)));
+  const strandings: Stranding[] = [];
+  for (const channel of new Set([STABLE, ...after.known.map((file) => file.channel)])) {
+    for (const name of names) {
       const place = { channel, name };
-      return strandedOn(viewOf(before, routedBefore, place), viewOf(after, routedAfter, place), name);
-    }),
-  );
+      // Apps of such a channel are stranded as those of `stable` are, where they are found.
+      if (routedBefore.isLikeStable(place) && routedAfter.isLikeStable(place)) continue;
+      strandings.push(...strandedOn(routedBefore.viewOf(place), routedAfter.viewOf(place), name));
+      yield;
+    }
+  }
   return distinct(strandings);
 }
 
@@ -94,24 +105,71 @@ function isRouted({ live, known }: AppFiles): boolean {
   );
 }
 
-function route({ live, known }: AppFiles): RoutedPlatforms<RoutedFile> {
-  return routePlatforms(live, distinctVersions(known));
+interface Place {
+  readonly channel: string;
+  readonly name: string;
 }
 
-function viewOf(
-  { live, known }: AppFiles,
-  routed: RoutedPlatforms<RoutedFile>,
-  place: { readonly channel: string; readonly name: string },
-): View {
-  const { channel, name } = place;
-  const steps = stepsIn(routed, place) ?? [];
-  const versionsOf = (files: readonly (RoutedFile | KnownFile)[]) => {
-    const here = files.filter(
-      (file) => [STABLE, channel].includes(file.channel) && askedNames(file).includes(name),
-    );
-    return sortedVersions(here.map(({ version }) => version));
-  };
-  return { steps, versions: versionsOf(known), highest: versionsOf(live).at(-1) };
+/** An app's files, so that those of one channel and platform are found without reading the others. */
+class RoutedFiles {
+  readonly #routed: RoutedPlatforms<RoutedFile>;
+  readonly #known: VersionsByPlace;
+  readonly #live: VersionsByPlace;
+
+  constructor({ live, known }: AppFiles, routed: RoutedPlatforms<RoutedFile>) {
+    this.#routed = routed;
+    this.#known = versionsByPlace(known);
+    this.#live = offeredByPlace(live);
+  }
+
+  /** Whether a channel has nothing of its own for a platform, and leads its apps as `stable` does. */
+  isLikeStable(place: Place): boolean {
+    if (place.channel === STABLE) return false;
+    const isOwn = [this.#known, this.#live].some((versions) => versions.get(place.channel)?.has(place.name));
+    const ofStable = stepsIn(this.#routed, { ...place, channel: STABLE });
+    return !isOwn && stepsIn(this.#routed, place) === ofStable;
+  }
+
+  viewOf(place: Place): View {
+    const steps = stepsIn(this.#routed, place) ?? [];
+    return {
+      steps,
+      versions: versionsIn(this.#known, place),
+      highest: versionsIn(this.#live, place).at(-1),
+    };
+  }
+}
+
+/** By channel, then by platform name. */
+type VersionsByPlace = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+
+function versionsByPlace(files: readonly KnownFile[]): VersionsByPlace {
+  const byChannel = new Map<string, Map<string, string[]>>();
+  for (const file of files) {
+    const byName = byChannel.get(file.channel) ?? new Map<string, string[]>();
+    byChannel.set(file.channel, byName);
+    for (const name of askedNames(file)) {
+      const versions = byName.get(name) ?? [];
+      byName.set(name, versions);
+      versions.push(file.version);
+    }
+  }
+  return byChannel;
+}
+
+/** Without a platform of a release that lacks one of its default files. */
+function offeredByPlace(live: readonly RoutedFile[]): VersionsByPlace {
+  const byChannel = Map.groupBy(live, ({ channel }) => channel);
+  return new Map(
+    [...byChannel].map(([channel, files]) => {
+      const byName = releasesByName(files);
+      return [channel, new Map([...byName].map(([name, own]) => [name, own.map(({ version }) => version)]))];
+    }),
+  );
+}
+
+function versionsIn(versions: VersionsByPlace, { channel, name }: Place): string[] {
+  return sortedVersions([...new Set([STABLE, channel])].flatMap((one) => versions.get(one)?.get(name) ?? []));
 }
 
 function strandedOn(before: View, after: View, platform: string): Stranding[] {

@@ -1,4 +1,4 @@
-import { compareVersions, nextVersion, precedenceOf } from '../version.ts';
+import { compareVersions, nextVersion, precedenceOf, versionOrder } from '../version.ts';
 
 // Extension `key-routing`: docs/contributing/update-check.md.
 
@@ -17,8 +17,6 @@ export interface KnownVersion {
   readonly signingKeyId: string | undefined;
   /** The id of the key its build carries; undefined when it is unknown. */
   readonly embeddedKeyId: string | undefined;
-  /** Whether it is in a channel that is not asked: only apps of exactly this version count as it. */
-  readonly isElsewhere?: boolean;
 }
 
 /** What versions are offered up to the next step's `from`, and the highest version that they get to from there. */
@@ -29,10 +27,19 @@ export interface UpdateStep<Release> {
   readonly reach: string | undefined;
 }
 
+/** A version and its `versionOrder`, by which it is compared; empty for below all versions. */
+interface Boundary {
+  readonly from: string | undefined;
+  readonly order: string;
+}
+
 /** A release, and how far it leads. */
 interface Way<Release> {
   readonly release: Release;
-  readonly reach: string;
+  readonly order: string;
+  readonly reach: Boundary;
+  /** The order of the version that it requires; empty for none. */
+  readonly requires: string;
 }
 
 /** By the id of the signing key, undefined for "all" of them; the best last. */
@@ -43,31 +50,57 @@ type Ways<Release> = Map<string | undefined, Way<Release>[]>;
  * release among those that it can verify, that it is high enough for, and that lead as far as any of them. A version
  * that is not known counts as the nearest lower known one. One below all of them is taken to verify what the
  * lowest known version is signed with.
+ * @param keys as `keyRanges`: all platforms of a channel have them in common
+ * @param isHeld releases that are not offered yet: they count as offered for how far others lead, so that no version is
+ *   led where it could not get to them later
  */
 export function updateSteps<Release extends RoutedRelease>(
   releases: readonly Release[],
-  known: readonly KnownVersion[],
+  keys: readonly KeyRange[],
+  isHeld?: (release: Release) => boolean,
 ): readonly UpdateStep<Release>[] {
   const ways: Ways<Release> = new Map();
+  const open: Ways<Release> = isHeld === undefined ? ways : new Map();
   const steps: UpdateStep<Release>[] = [];
-  const ranges = keyRanges(known);
-  const byVersion = new Map(releases.map((release) => [precedenceOf(release.version), release]));
-  const boundaries = sortedVersions([
-    ...ranges.flatMap(({ from }) => (from === undefined ? [] : [from])),
-    ...releases.flatMap(({ version, requires }) =>
-      requires === undefined ? [version] : [version, requires],
-    ),
-  ]);
-  for (const from of [...boundaries.reverse(), undefined]) {
-    while (ranges.length > 1 && isAbove(ranges.at(-1)?.from, from)) ranges.pop();
-    const best = bestWay(ways, { version: from, keyId: ranges.at(-1)?.keyId });
+  const byOrder = new Map(releases.map((release) => [versionOrder(release.version), release]));
+  let range = keys.length - 1;
+  for (const boundary of boundariesOf(releases, keys)) {
+    const { from, order } = boundary;
+    while (range > 0 && (keys[range]?.order ?? '') > order) range--;
+    const best = bestWay(ways, order, keys[range]?.keyId);
+    const offered = open === ways ? best : asFarAs(best, bestWay(open, order, keys[range]?.keyId));
     const next = steps.at(-1);
-    if (next !== undefined && next.release === best?.release) steps.pop(); // the same offer from further below
-    steps.push({ from, release: best?.release, reach: best?.reach });
-    const release = from === undefined ? undefined : byVersion.get(from);
-    if (release !== undefined) addWay(ways, { release, reach: best?.reach ?? release.version });
+    if (next !== undefined && next.release === offered?.release) steps.pop(); // the same offer from further below
+    steps.push({ from, release: offered?.release, reach: offered?.reach.from });
+    const release = byOrder.get(order);
+    if (release === undefined) continue;
+    const requires = release.requires === undefined ? '' : versionOrder(release.requires);
+    const way = { release, order, requires, reach: best?.reach ?? boundary };
+    addWay(ways, way);
+    if (open !== ways && !isHeld?.(release)) addWay(open, way);
   }
   return steps.reverse();
+}
+
+/** Where the offer may be another one, the highest first. */
+function boundariesOf(releases: readonly RoutedRelease[], keys: readonly KeyRange[]): Boundary[] {
+  const versions = releases.flatMap(({ version, requires }) =>
+    requires === undefined ? [version] : [version, requires],
+  );
+  const own = sortedVersions(versions).map((from) => ({ from, order: versionOrder(from) }));
+  const boundaries: Boundary[] = [];
+  for (let range = keys.length - 1; range >= 0; ) {
+    const [key, highest] = [keys[range], own.at(-1)];
+    if (highest !== undefined && highest.order >= (key?.order ?? '')) {
+      boundaries.push(highest);
+      own.pop();
+      if (key?.order === highest.order) range--;
+    } else {
+      if (key !== undefined) boundaries.push(key);
+      range--;
+    }
+  }
+  return boundaries;
 }
 
 export function stepFor<Release>(
@@ -86,7 +119,7 @@ export function stepFor<Release>(
 }
 
 /** Assumes that builds carry the key they are signed with, once the app has said for any version what its build carries. */
-export function embeddedKeys(known: readonly KnownVersion[]): KnownVersion[] {
+export function embeddedKeys<Version extends KnownVersion>(known: readonly Version[]): Version[] {
   if (known.every(({ embeddedKeyId }) => embeddedKeyId === undefined)) return [...known];
   return known.map((version) => ({
     ...version,
@@ -96,48 +129,83 @@ export function embeddedKeys(known: readonly KnownVersion[]): KnownVersion[] {
 
 /** Versions without build metadata and without repetition, the lowest first. */
 export function sortedVersions(versions: readonly string[]): string[] {
-  return [...new Set(versions.map(precedenceOf))].sort(compareVersions);
+  return inOrder([...new Set(versions.map(precedenceOf))], (version) => version).map(({ item }) => item);
 }
 
 /** From which version on apps have which key; the first range is for those below all versions. */
-interface KeyRange {
-  readonly from: string | undefined;
+export interface KeyRange extends Boundary {
   readonly keyId: string | undefined;
 }
 
-function keyRanges(known: readonly KnownVersion[]): KeyRange[] {
-  const sorted = embeddedKeys(known).sort((a, b) => compareVersions(a.version, b.version));
-  const lowest = sorted.find(({ isElsewhere }) => !isElsewhere) ?? sorted[0];
-  const isRouted = sorted.some(({ embeddedKeyId }) => embeddedKeyId !== undefined);
+/** Known versions with the keys that their builds carry, the lowest first. */
+export interface SortedVersions<Version> {
+  readonly versions: readonly Ordered<Version>[];
+  /** Whether any is known to carry a key. */
+  readonly isRouted: boolean;
+}
+
+interface Ordered<T> {
+  readonly item: T;
+  readonly order: string;
+}
+
+export function sortKnown<Version extends KnownVersion>(known: readonly Version[]): SortedVersions<Version> {
+  const versions = inOrder(embeddedKeys(known), ({ version }) => version);
+  return { versions, isRouted: versions.some(({ item }) => item.embeddedKeyId !== undefined) };
+}
+
+/**
+ * The keys that apps have, as few ranges as possible: neighbours with one key are one range.
+ * @param isElsewhere whether it is in a channel that is not asked: only apps of exactly this version count as it
+ */
+export function keyRanges<Version extends KnownVersion>(
+  { versions, isRouted }: SortedVersions<Version>,
+  isElsewhere: (version: Version) => boolean,
+): readonly KeyRange[] {
+  const lowest = versions.find(({ item }) => !isElsewhere(item)) ?? versions[0];
   // Apps below all known versions exist only because they were built with the key that the lowest is signed with.
-  let nearest = isRouted ? lowest?.signingKeyId : undefined;
-  const ranges = new Map<string | undefined, KeyRange>([[undefined, { from: undefined, keyId: nearest }]]);
-  for (const { version, embeddedKeyId: keyId, isElsewhere } of sorted) {
-    const [from, after] = [precedenceOf(version), nextVersion(version)];
-    ranges.set(from, { from, keyId });
-    if (isElsewhere) ranges.set(after, { from: after, keyId: nearest });
-    else nearest = keyId;
+  let nearest = isRouted ? lowest?.item.signingKeyId : undefined;
+  const ranges: KeyRange[] = [{ from: undefined, order: '', keyId: nearest }];
+  const begin = (range: KeyRange) => {
+    if (ranges.at(-1)?.order === range.order) ranges.pop();
+    if (ranges.length === 0 || ranges.at(-1)?.keyId !== range.keyId) ranges.push(range);
+  };
+  for (const { item, order } of versions) {
+    const { version, embeddedKeyId: keyId } = item;
+    if (keyId === nearest) continue;
+    begin({ from: precedenceOf(version), order, keyId });
+    if (isElsewhere(item)) {
+      const after = nextVersion(version);
+      begin({ from: after, order: versionOrder(after), keyId: nearest });
+    } else nearest = keyId;
   }
-  return [...ranges.values()];
+  return ranges;
+}
+
+function inOrder<T>(items: readonly T[], versionOf: (item: T) => string): Ordered<T>[] {
+  const ordered = items.map((item) => ({ item, order: versionOrder(versionOf(item)) }));
+  return ordered.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
 }
 
 function bestWay<Release extends RoutedRelease>(
   ways: Ways<Release>,
-  { version, keyId }: { readonly version: string | undefined; readonly keyId: string | undefined },
+  order: string,
+  keyId: string | undefined,
 ): Way<Release> | undefined {
   const verifiable = keyId === undefined ? [...ways.values()] : [ways.get(keyId), ways.get(undefined)];
   let best: Way<Release> | undefined;
   for (const ofKey of verifiable) {
     // Versions only get lower from here on: what this one is too low for, all of them are.
-    while (isAbove(ofKey?.at(-1)?.release.requires, version)) ofKey?.pop();
+    while ((ofKey?.at(-1)?.requires ?? '') > order) ofKey?.pop();
     const way = ofKey?.at(-1);
     if (way !== undefined && (best === undefined || leadsFurther(way, best))) best = way;
   }
   return best;
 }
 
-function isAbove(version: string | undefined, other: string | undefined): boolean {
-  return version !== undefined && (other === undefined || compareVersions(version, other) > 0);
+/** The way, unless it ends short of the other: an app that took it could not go the other later. */
+function asFarAs<Release>(other: Way<Release> | undefined, way: Way<Release> | undefined): typeof way {
+  return way?.reach.order === other?.reach.order ? way : undefined;
 }
 
 function addWay<Release extends RoutedRelease>(ways: Ways<Release>, way: Way<Release>): void {
@@ -158,5 +226,5 @@ function addWay<Release extends RoutedRelease>(ways: Ways<Release>, way: Way<Rel
 }
 
 function leadsFurther(a: Way<RoutedRelease>, b: Way<RoutedRelease>): boolean {
-  return (compareVersions(a.reach, b.reach) || compareVersions(a.release.version, b.release.version)) > 0;
+  return a.reach.order === b.reach.order ? a.order > b.order : a.reach.order > b.reach.order;
 }

@@ -2,15 +2,17 @@
 
 const MIB = 1024 ** 2;
 
-/** From this size on the client uploads in parts, several at once, in bytes. */
+/** From this size on the client uploads in parts, several at once, in bytes, unless the server says otherwise. */
 export const MULTIPART_FROM = 256 * MIB;
+/** The same to a server with disk storage: what is in front of it may take no larger body. */
+export const DISK_MULTIPART_FROM = 64 * MIB;
 /** Largest file that S3 accepts in one PUT, in bytes. */
 export const MAX_SINGLE_PUT = 5 * 1024 * MIB;
 /** Most parts of a file: their ETags fit into one JSON body. S3 allows 10,000. */
 export const MAX_PARTS = 1000;
 /** Part URLs in one response; a repeated request gets the next. */
 export const PART_URLS_AT_ONCE = 100;
-const MIN_PART_SIZE = 16 * MIB;
+const MIN_PART_SIZE = 8 * MIB;
 
 /** Bytes of each part but the last, which has what is left. */
 export function partSizeOf(fileSize: number): number {

@@ -1,7 +1,7 @@
 import { hasStatus, OtaError } from '../../errors.ts';
 import type { CreateReleaseRequest, ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
-import { findRelease } from '../server-state/find-release.ts';
+import { lookUpRelease } from '../server-state/find-release.ts';
 
 type ReleaseCreator = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 
@@ -13,7 +13,7 @@ export interface EnsuredRelease {
 
 /**
  * Creates a release, or finds it: a request that got no response may have been applied, and another job may have been
- * faster. So every further attempt starts by reading the releases.
+ * faster. So every further attempt starts by looking for it.
  * @throws OtaError `conflict` when the version exists with different content
  */
 export async function ensureRelease(
@@ -36,10 +36,10 @@ export async function ensureRelease(
 }
 
 async function findSame(
-  { client, appId }: ReleaseCreator,
+  publisher: ReleaseCreator,
   { version, signature }: CreateReleaseRequest,
 ): Promise<ReleaseResponse | undefined> {
-  const release = findRelease(await client.listReleases(appId), version);
+  const { release } = await lookUpRelease(publisher, version);
   if (release === undefined) return undefined;
   // A server may leave signatures out of its list.
   const sameSignature = release.signature === undefined || release.signature === (signature ?? null);

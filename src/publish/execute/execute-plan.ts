@@ -4,6 +4,7 @@ import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { type Platform, platformName } from '../../protocol/platform.ts';
 import { checkExistingRelease } from '../plan/existing-release.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import { fillingChange, keptNotesWarning, notesToFill } from '../plan/release-notes.ts';
 import { routingChange } from '../plan/routing.ts';
 import type { Visibility } from '../plan/visibility.ts';
@@ -12,28 +13,35 @@ import type { ReleaseRequest } from '../release-request.ts';
 import {
   listedFiles,
   type PublishedFile,
+  type RepairFile,
   unverified,
   type VerifiedFile,
 } from '../server-state/published-file.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { requireNotDeleted } from '../server-state/withdrawal.ts';
+import { repairIfLost } from '../upload/repair-if-lost.ts';
 import { uploadAll } from '../upload/upload-all.ts';
+import type { UploadContext } from '../upload/upload-grant.ts';
+import { attestRelease } from './attest-release.ts';
 import { type EnsuredRelease, ensureRelease } from './ensure-release.ts';
 import { goLive } from './go-live.ts';
 import { afterRollback, rollBack } from './rollback.ts';
+import { canSign, signManifest } from './sign-manifest.ts';
 
 export interface ExecuteOptions {
   readonly request: ReleaseRequest & {
     /** Concurrent uploads. */
     readonly concurrency: number;
-    /** Delete the release that this run created if it fails. */
-    readonly rollbackOnFailure?: boolean;
   };
-  readonly server: Pick<ServerState, 'extensions'>;
+  readonly server: Pick<ServerState, 'extensions' | 'approval'>;
   /** Called once a new slug is registered, before the release is created. What it throws ends the run. */
   readonly afterSlug?: () => Promise<void>;
   /** Checks what installed apps get. A failure counts as one of the plan's steps. */
-  readonly verify: (release: ReleaseResponse, files: readonly PublishedFile[]) => Promise<VerifiedFile[]>;
+  readonly verify: (
+    release: ReleaseResponse,
+    files: readonly PublishedFile[],
+    repair: RepairFile,
+  ) => Promise<VerifiedFile[]>;
 }
 
 export interface PlanOutcome {
@@ -65,7 +73,7 @@ class Execution {
 
   async run(): Promise<PlanOutcome> {
     const { client, retry, report, appId } = this.#publisher;
-    const { newSlug, artifacts, release: planned, visibility } = this.#plan;
+    const { newSlug, release: planned, visibility } = this.#plan;
     if (newSlug !== undefined) {
       await retry.run(() => client.setSlug(appId, newSlug));
       report({ type: 'slug_set', slug: newSlug });
@@ -82,7 +90,7 @@ class Execution {
       const changed =
         newSlug !== undefined ||
         planned.kind === 'new' ||
-        artifacts.some(({ action }) => action === 'upload');
+        outcome.artifacts.some(({ action }) => action === 'upload');
       const unchanged = outcome.status === 'published' && !changed && visibility === 'at_once';
       return unchanged ? { ...outcome, status: 'unchanged' } : outcome;
     } catch (error) {
@@ -95,6 +103,7 @@ class Execution {
     const { request, server, verify } = this.#options;
     const visibility = this.#visibilityOf(release, created);
     if (!created) await this.#completeRelease(release, visibility);
+    await this.#signStatements(release, created);
     const grantsFirst = visibility === 'when_expected';
     const context = { publisher: this.#publisher, release, slug, buffers: new BufferPool() };
     const uploaded = await uploadAll(context, artifacts, { concurrency: request.concurrency, grantsFirst });
@@ -109,8 +118,23 @@ class Execution {
     const byThisRun = kind === 'live_by_this_run';
     // The other jobs ended before the release was live, so they could not verify their files.
     const all = grantsFirst && byThisRun ? [...own, ...uploadedByOthers(current, own)] : own;
-    const verified = await verify(current, all);
+    const verified = await verify(current, all, (file) => this.#repair(context, file));
     return { status: byThisRun ? 'published' : 'draft', release: current, artifacts: verified };
+  }
+
+  /** Extensions `manifest` and `attestation`. */
+  async #signStatements(release: ReleaseResponse, created: boolean): Promise<void> {
+    const { slug, artifacts, release: planned } = this.#plan;
+    const { request, server } = this.#options;
+    const { manifest: signer, attestor, validity, notes, embeddedKey, expect: expects = [] } = request;
+    const maySign = canSign(this.#publisher, signer, { slug, server });
+    if (slug === undefined) return;
+    const own = planned.kind === 'new' && created ? (planned.body.notes ?? null) : notes;
+    // Where another job has set other notes, this one does not vouch for them.
+    const signed = own === (release.notes ?? null) ? own : undefined;
+    const facts = { release, slug, artifacts, notes: signed, embeddedKey, expects };
+    if (signer && maySign) await signManifest(this.#publisher, signer, facts);
+    if (attestor && validity) await attestRelease(this.#publisher, { attestor, validity }, facts);
   }
 
   /** Fills the notes of a draft in that has none. Another job may have created it since the plan was made. */
@@ -131,7 +155,7 @@ class Execution {
     const { visibility, release: planned, artifacts } = this.#plan;
     if (planned.kind === 'existing' || created) return visibility;
     const { request, server } = this.#options;
-    const uploads = artifacts.filter(({ action }) => action === 'upload');
+    const uploads = artifacts.filter(addsFile);
     return requireOk(checkExistingRelease(release, { request, artifacts, uploads }, server));
   }
 
@@ -139,10 +163,19 @@ class Execution {
   async #completeRelease(release: ReleaseResponse, visibility: Visibility): Promise<void> {
     const { client, retry, appId } = this.#publisher;
     const { request, server } = this.#options;
-    const isUpload = this.#plan.artifacts.some(({ action }) => action === 'upload');
-    const isOffered = visibility === 'at_once' && isUpload;
+    const isOffered = visibility === 'at_once' && this.#plan.artifacts.some(addsFile);
     const change = routingChange(release, { request, isOffered }, server);
     if (change !== undefined) await retry.run(() => client.updateRelease(appId, release.id, change));
+  }
+
+  /** Only what this run has skipped: it has no other files. */
+  async #repair(context: UploadContext, file: PublishedFile): Promise<boolean> {
+    if (!supports(this.#options.server, 'lost-files')) return false;
+    const name = platformName(file);
+    const skipped = this.#plan.artifacts.find(
+      (artifact) => artifact.action === 'skip' && platformName(artifact) === name,
+    );
+    return skipped !== undefined && (await repairIfLost(context, skipped));
   }
 
   /** @returns whether the release is gone */
@@ -156,6 +189,10 @@ class Execution {
     this.#publisher.report({ type: 'warning', message });
     return false;
   }
+}
+
+function addsFile({ action, repairs }: PlannedArtifact): boolean {
+  return action === 'upload' && !repairs;
 }
 
 function uploadedByOthers(release: ReleaseResponse, own: readonly Platform[]): PublishedFile[] {

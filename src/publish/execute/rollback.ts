@@ -3,6 +3,7 @@ import type { ReleaseResponse } from '../../protocol/messages.ts';
 import { DOCUMENTED_ARCHS, platformName, TARGETS } from '../../protocol/platform.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
+import { lookUpRelease } from '../server-state/find-release.ts';
 import {
   listedArtifacts,
   type ServerState,
@@ -61,7 +62,7 @@ export function afterRollback(error: unknown): unknown {
 async function deleteIfOwn(publisher: Publisher, request: RollbackRequest): Promise<RollbackResult> {
   const { client, retry, appId } = publisher;
   const { id } = request.release;
-  const current = (await retry.run(() => client.listReleases(appId))).find((release) => release.id === id);
+  const { release: current } = await retry.run(() => lookUpRelease(publisher, id));
   if (current === undefined) return { kind: 'already_gone' };
   const stored = await artifactsOf(publisher, current, request.slug);
   if (stored === undefined) return kept('without --slug it is unknown whether other jobs have added files');

@@ -5,7 +5,7 @@ import { MAX_SIGNATURE_LENGTH } from '../../protocol/messages.ts';
 import { wrapSignature } from '../../protocol/minisign.ts';
 import { SIGNATURE_ENDINGS } from '../../tauri/bundle/bundle-tree.ts';
 import { signatureText } from '../../tauri/format/signature-text.ts';
-import { unreadable } from './hash-file.ts';
+import { unreadable } from './try-to-hash.ts';
 
 export interface FoundSignature {
   /** Where it was found. */

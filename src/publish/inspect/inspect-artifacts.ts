@@ -1,10 +1,15 @@
 import { stat } from 'node:fs/promises';
+import { findIdentity } from '../../client/transfer/file-identity.ts';
+import { endHashing, type FileHashes, hashFile, sha256OfFile } from '../../client/transfer/hash-file.ts';
 import { type Checked, type Issue, issuesOf, ok, refused } from '../../issue.ts';
+import { isVerifiable } from '../../protocol/minisign.ts';
+import { systemOf } from '../../protocol/platform.ts';
 import { namedFileIssues } from '../../tauri/file/named-file.ts';
+import type { TauriApp } from '../../tauri/project/tauri-app.ts';
 import { otherFile, type SignedArtifact, type SignedFile } from './check-signature.ts';
 import { type FoundSignature, findSignature } from './find-signature.ts';
-import { type FileHashes, hashFile } from './hash-file.ts';
 import type { ArtifactInput, InspectOptions, LocalArtifact } from './local-artifact.ts';
+import { tryToHash } from './try-to-hash.ts';
 
 export interface Inspection {
   readonly artifacts: readonly LocalArtifact[];
@@ -65,19 +70,21 @@ export async function inspectArtifacts(
     const inspected = await inspector.inspect(input);
     issues.push(...issuesOf(inspected));
     if (inspected.kind === 'refused') continue;
-    const { blake2b512, signatureFile, isBinary, ...artifact } = inspected.value;
+    const { blake2b512, signatureFile, isBinary, projectNeedsVersion, ...artifact } = inspected.value;
     artifacts.push(artifact);
-    signed.set(artifact.file, { blake2b512, signatureFile, isBinary });
+    const hash = blake2b512 === undefined ? {} : { blake2b512 };
+    signed.set(artifact.file, { ...hash, signatureFile, isBinary, projectNeedsVersion });
     const renamed = otherFile(inspected.value);
     if (renamed !== undefined) warnings.push(renamed);
   }
+  endHashing();
   return { artifacts, signed, issues, warnings: [...new Set(warnings)] };
 }
 
 class Inspector {
   readonly #options: InspectOptions;
   /** By file: a universal bundle is listed for two platforms. */
-  readonly #hashed = new Map<string, Checked<FileHashes>>();
+  readonly #hashed = new Map<string, Checked<NeededHashes>>();
 
   readonly #mismatched = new Map<string, readonly Issue[]>();
 
@@ -89,33 +96,53 @@ class Inspector {
   async inspect(input: ArtifactInput): Promise<Checked<SignedArtifact>> {
     const found = await findFile(input, this.#options);
     if (found.kind === 'refused') return found;
-    const hashes = await this.#hash(input.file);
+    const { text } = found.value.signature;
+    const hashes = await this.#hash(input.file, isVerifiable(text));
     if (hashes.kind === 'refused') return hashes;
     const { size, signature } = found.value;
-    const { text, file: signatureFile, isBinary } = signature;
-    return ok({ ...input, size, signature: text, ...hashes.value, signatureFile, isBinary });
+    const { file: signatureFile, isBinary } = signature;
+    const projectNeedsVersion = (await this.#appFor(input))?.config.requiresSignedVersion ?? false;
+    const signed = { signatureFile, isBinary, projectNeedsVersion };
+    return ok({ ...input, size, signature: text, ...hashes.value, ...signed });
   }
 
   /** What contradicts the platform or version; once for a file with several platforms. Nothing where it cannot be read. */
   async mismatches(input: ArtifactInput): Promise<Issue[]> {
-    const { allowMismatch, projectApp, version } = this.#options;
+    const { allowMismatch, version } = this.#options;
     const stats = await stat(input.file).catch(() => undefined);
     if (allowMismatch || !stats?.isFile() || stats.size === 0) return [];
-    const app = await projectApp?.(input.target);
+    const app = await this.#appFor(input);
     const issues = await namedFileIssues(input, { version, app }).catch(() => []);
     const known = this.#mismatched.get(input.file) ?? [];
     this.#mismatched.set(input.file, [...known, ...issues]);
     return issues.filter(({ id }) => !known.some((other) => other.id === id));
   }
 
-  async #hash(file: string): Promise<Checked<FileHashes>> {
+  /** The app of the project, as it is on the system that a file is for. */
+  async #appFor({ target }: ArtifactInput): Promise<TauriApp | undefined> {
+    const system = systemOf(target);
+    return system && (await this.#options.projectApp?.(system));
+  }
+
+  async #hash(file: string, isVerifiable: boolean): Promise<Checked<NeededHashes>> {
     const known = this.#hashed.get(file);
-    if (known !== undefined) return known;
+    const isEnough = !isVerifiable || known?.kind === 'refused' || known?.value.blake2b512 !== undefined;
+    if (known !== undefined && isEnough) return known;
     this.#options.onHashing?.(file);
-    const hashes = await hashFile(file, this.#options.signal);
+    const identity = await findIdentity(file); // before it is read
+    const hash = isVerifiable ? hashFile : sha256Alone;
+    const hashed = await tryToHash<NeededHashes>(file, hash, this.#options.signal);
+    const hashes = hashed.kind === 'ok' ? ok({ ...hashed.value, identity }) : hashed;
     this.#hashed.set(file, hashes);
     return hashes;
   }
+}
+
+/** The BLAKE2b-512 only where a signature can be verified with it: it takes longer than all the rest. */
+type NeededHashes = Pick<FileHashes, 'sha256'> & Partial<FileHashes> & Pick<LocalArtifact, 'identity'>;
+
+async function sha256Alone(file: string, signal?: AbortSignal): Promise<NeededHashes> {
+  return { sha256: await sha256OfFile(file, signal) };
 }
 
 /** A file's size and its signature. */

@@ -13,6 +13,8 @@ export interface LocalArtifact extends ArtifactInput {
   /** Bytes. */
   readonly size: number;
   readonly sha256: string;
+  /** What it is compared with later: `findIdentity`. Undefined: not known. */
+  readonly identity?: string | undefined;
   /** The text of `FILE.sig` or `FILE.minisig` in Tauri's form, the base64 of a binary one, or the given signature. */
   readonly signature: string;
 }

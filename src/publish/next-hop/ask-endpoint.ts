@@ -1,3 +1,4 @@
+import { unsafePlaceOf, unsafeRedirect } from '../../client/handed-out-url.ts';
 import { receive } from '../../client/response.ts';
 import { Retry } from '../../client/retry.ts';
 import { findTlsFault } from '../../client/transport/tls-error.ts';
@@ -17,15 +18,17 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 
 const UNREACHABLE = 'it cannot be reached from here: ';
 
-type Asker = Pick<Publisher, 'transport' | 'sleep' | 'signal'>;
+type Asker = Pick<Publisher, 'client' | 'retry' | 'transport' | 'sleep' | 'signal'>;
 
 /**
  * Asks an endpoint as Tauri's updater does: redirects are followed, and no token is sent. What may pass is tried
- * three times.
+ * three times, at the server itself for as long as its other requests.
  * @throws only what ends the whole run
  */
-export async function askEndpoint({ transport, sleep, signal }: Asker, url: URL): Promise<EndpointResponse> {
-  const retry = new Retry({ maxAttempts: MAX_ATTEMPTS, sleep });
+export async function askEndpoint(asker: Asker, url: URL): Promise<EndpointResponse> {
+  const { client, transport, sleep, signal } = asker;
+  const patienceMs = url.origin === client.server.origin ? asker.retry.patienceMs : undefined;
+  const retry = new Retry({ maxAttempts: MAX_ATTEMPTS, patienceMs, sleep });
   let refused: EndpointResponse | undefined;
   try {
     return await retry.run(async () => {
@@ -64,6 +67,8 @@ async function askOnce(
       if (!isRedirect) return toEndpointResponse(response);
       const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
       if (next === undefined || !/^https?:$/.test(next.protocol)) return toEndpointResponse(response);
+      const unsafe = unsafePlaceOf(next, url);
+      if (unsafe !== undefined) throw unsafeRedirect(unsafe, next, displayUrl(url));
       url = next;
     }
   } catch (error) {
@@ -88,7 +93,8 @@ async function send(transport: Transport, url: URL, signal: AbortSignal) {
       ...(username !== '' && { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
     },
     idleTimeoutMs: TIMEOUT_MS,
+    asApp: true,
     signal,
   });
-  return receive(response, bare, MAX_ANSWER_BYTES);
+  return receive(response, bare, { maxBytes: MAX_ANSWER_BYTES });
 }

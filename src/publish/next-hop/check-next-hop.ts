@@ -1,9 +1,9 @@
-import pMap from 'p-map';
-import { areBothLocal, placeOf } from '../../client/handed-out-url.ts';
+import { areBothLocal, placeOf, unsafePlaceOf } from '../../client/handed-out-url.ts';
 import { appTag } from '../../protocol/app-tag.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { Platform, Target } from '../../protocol/platform.ts';
+import { type Platform, systemOf, type Target } from '../../protocol/platform.ts';
 import { LOWEST_VERSION } from '../../protocol/version.ts';
+import { mapConcurrently } from '../../runtime/map-concurrently.ts';
 import type { UpdaterConfig } from '../../tauri/project/tauri-config.ts';
 import type { Publisher } from '../publisher.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
@@ -16,6 +16,7 @@ import { resolveUncertain } from './resolve-uncertain.ts';
 
 /** How many questions are asked at once. */
 const CONCURRENCY = 8;
+const UNENCRYPTED = 'installed apps ask it unencrypted, although the server is reached by https';
 const HTTP_REJECTED = 'release builds reject http without plugins.updater.dangerousInsecureTransportProtocol';
 
 /** A build that is published, and where its next update will come from. */
@@ -68,18 +69,19 @@ class NextHopCheck {
   }
 
   async run(): Promise<NextHopResult> {
-    const { platforms, updaters } = this.#nextHop;
+    const { platforms } = this.#nextHop;
     await this.#askAll();
     const findings: EndpointFinding[] = [];
     const leading = new Set<string>();
     const origins = new Set<string>();
     let isPending = false;
     for (const platform of platforms) {
-      const updater = updaters.get(platform.target);
+      const updater = this.#updaterOf(platform);
       if (updater === undefined) continue;
       if (updater.endpoints.length === 0) findings.push(noEndpoint(updater, platform));
       const classified = await this.#classifyAll(updater, platform);
       findings.push(...checkInOrder(classified, platform), ...this.#localOnly(updater, platform));
+      findings.push(...this.#unencrypted(updater, platform));
       for (const { template, endpoint, verdict } of classified) {
         isPending ||= verdict.kind === 'pending';
         if (verdict.kind !== 'ours' && verdict.kind !== 'pending') continue;
@@ -96,7 +98,7 @@ class NextHopCheck {
   async #askAll(): Promise<void> {
     const urlsOf = new Map<string, Set<string>>();
     for (const platform of this.#nextHop.platforms) {
-      const updater = this.#nextHop.updaters.get(platform.target);
+      const updater = this.#updaterOf(platform);
       for (const endpoint of updater?.endpoints ?? []) {
         if (updater === undefined || this.#staticFault(endpoint, updater) !== undefined) continue;
         const urls = urlsOf.get(endpoint) ?? new Set();
@@ -117,7 +119,12 @@ class NextHopCheck {
         return [];
       }),
     );
-    await pMap(rest.flat(), (url) => this.#ask(new URL(url)), { concurrency: CONCURRENCY });
+    await mapConcurrently(rest.flat(), (url) => this.#ask(new URL(url)), { concurrency: CONCURRENCY });
+  }
+
+  #updaterOf({ target }: Platform): UpdaterConfig | undefined {
+    const system = systemOf(target);
+    return system && this.#nextHop.updaters.get(system);
   }
 
   readonly #ask = (url: URL): Promise<EndpointResponse> => {
@@ -141,6 +148,17 @@ class NextHopCheck {
       .filter((endpoint) => staticFault(endpoint, updater) === HTTP_REJECTED && this.#isRehearsal(endpoint))
       .map((endpoint) => {
         return { endpoint: displayEndpoint(endpoint), cause: HTTP_REJECTED, isIssue: false, platform };
+      });
+  }
+
+  /** The project allows http, which is no reason to use it. */
+  #unencrypted(updater: UpdaterConfig, platform: Platform): EndpointFinding[] {
+    const { server } = this.#publisher.client;
+    return updater.endpoints
+      .filter((endpoint) => staticFault(endpoint, updater) === undefined)
+      .filter((endpoint) => unsafePlaceOf(new URL(endpoint), server) === 'unencrypted')
+      .map((endpoint) => {
+        return { endpoint: displayEndpoint(endpoint), cause: UNENCRYPTED, isIssue: false, platform };
       });
   }
 
@@ -225,7 +243,7 @@ class NextHopCheck {
 }
 
 /** Why the updater of a release build does not start with an endpoint, whatever it would answer. */
-function staticFault(endpoint: string, { allowsHttp }: UpdaterConfig): string | undefined {
+export function staticFault(endpoint: string, { allowsHttp }: UpdaterConfig): string | undefined {
   if (!URL.canParse(endpoint)) return 'it is not an absolute URL, so the app cannot start';
   const { protocol } = new URL(endpoint);
   if (protocol === 'https:' || (protocol === 'http:' && allowsHttp)) return undefined;

@@ -1,6 +1,6 @@
 import Type from 'typebox';
-import type { ReceivedResponse } from '../../client/response.ts';
-import { decodeIfMatching, isPage } from '../../client/response.ts';
+import { describePage, findFront, isUnmistakable } from '../../client/refusal/front.ts';
+import { decodeIfMatching, isPage, type ReceivedResponse } from '../../client/response.ts';
 import { APP_TAG_HEADER } from '../../protocol/app-tag.ts';
 import { UpdateResponse } from '../../protocol/messages.ts';
 import type { Platform } from '../../protocol/platform.ts';
@@ -34,6 +34,7 @@ export type EndpointResponse =
       readonly status: number;
       /** Of a problem of this API. */
       readonly code: string | undefined;
+      /** The server's own words, or who answered in its place. */
       readonly detail: string | undefined;
     };
 
@@ -55,7 +56,7 @@ export function toEndpointResponse(response: ReceivedResponse): EndpointResponse
   if (status < 200 || status > 299) {
     const problem = decodeIfMatching(ProblemBody, text);
     const detail = problem?.detail?.replace(/\p{C}+/gu, ' ').slice(0, MAX_SHOWN_LENGTH);
-    return { kind: 'refused', status, code: problem?.code, detail };
+    return { kind: 'refused', status, code: problem?.code, detail: detail ?? frontOf(response) };
   }
   const update = decodeIfMatching(UpdateResponse, text);
   if (update !== undefined && isVersionOfUpdater(update.version)) return { kind: 'update', tag, update };
@@ -63,10 +64,15 @@ export function toEndpointResponse(response: ReceivedResponse): EndpointResponse
   if (file !== undefined && isVersionOfUpdater(file.version))
     return { kind: 'static_file', version: file.version };
   if (decodeIfMatching(Type.Unknown(), text) !== undefined) return { kind: 'other_json' };
-  return {
-    kind: 'not_json',
-    what: isPage(text) ? 'an HTML page' : text.trim() === '' ? 'nothing' : 'no JSON',
-  };
+  if (text.trim() === '') return { kind: 'not_json', what: 'nothing' };
+  return { kind: 'not_json', what: isPage(text) ? describePage(findFront(response)) : 'no JSON' };
+}
+
+/** Who refused in place of the server, where that shows. */
+function frontOf(response: ReceivedResponse): string | undefined {
+  if (!isPage(response.text) && !isUnmistakable(response)) return undefined;
+  const { name = 'something', isLogin } = findFront(response);
+  return `from ${name} in front of it${isLogin ? ', which asks for a login' : ''}`;
 }
 
 /** Whether the updater is content with an answer, and asks no further endpoint. */
@@ -89,5 +95,5 @@ export function isSameUpdate(a: EndpointResponse, b: EndpointResponse): boolean 
 }
 
 function isVersionOfUpdater(text: string): boolean {
-  return isVersion(text.replace(/^v/, ''));
+  return isVersion(text.replace(/^v+/, ''));
 }

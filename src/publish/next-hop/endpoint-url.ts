@@ -1,3 +1,4 @@
+import { shownUrl } from '../../client/shown-url.ts';
 import { BUNDLE_TYPES } from '../../protocol/platform.ts';
 import { API_ROOT } from '../../protocol/routes.ts';
 import type { Question } from './endpoint-response.ts';
@@ -32,10 +33,8 @@ export function saysVersion(endpoint: string): boolean {
 
 /** An endpoint as it may be shown: without query and credentials, which may be secret, and with readable braces. */
 export function displayEndpoint(endpoint: string): string {
-  if (!URL.canParse(endpoint)) return endpoint;
-  const { origin, protocol, host, pathname } = new URL(endpoint);
-  const base = origin === 'null' ? `${protocol}//${host}` : origin;
-  return (base + pathname).replaceAll('%7B', '{').replaceAll('%7D', '}');
+  const shown = shownUrl(endpoint) ?? (/@|:\/\//.test(endpoint) ? 'an endpoint' : endpoint);
+  return shown.replaceAll('%7B', '{').replaceAll('%7D', '}');
 }
 
 /** The parts of a path of this API after its root: slug, target, arch and version. Undefined for any other path. */

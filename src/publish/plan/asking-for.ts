@@ -1,8 +1,10 @@
+import { closeKinds } from '../../protocol/routing/default-kinds.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import {
   appFilesOf,
   mergedFiles,
   type RoutedReleaseFields,
+  recordedKindsOf,
   signedFilesOf,
   withRelease,
 } from '../server-state/app-files.ts';
@@ -25,5 +27,6 @@ export function askingFor(
   const signed = files.map(({ servedSignature: signature, ...file }) => ({ ...file, signature }));
   const all = mergedFiles(signed, listed === undefined ? [] : signedFilesOf(listed));
   const before = appFilesOf({ releases: others, deleted: server.deleted });
-  return askingVersions(withRelease(before, release, all), release);
+  const closed = closeKinds(all, recordedKindsOf(version, server));
+  return askingVersions(withRelease(before, release, closed), release);
 }

@@ -19,7 +19,7 @@ export interface Addition {
   readonly uploads: readonly LocalArtifact[];
 }
 
-type ServerExtensions = Pick<ServerState, 'extensions'>;
+type ServerExtensions = Pick<ServerState, 'extensions' | 'approval'>;
 
 const NEW_VERSION = 'Publish it as a new version.';
 
@@ -29,7 +29,7 @@ export function checkExistingRelease(
   addition: Addition,
   server: ServerExtensions,
 ): Checked<Visibility> {
-  const visibility = visibilityOfExisting(existing, addition.request);
+  const visibility = visibilityOfExisting(existing, addition.request, server);
   const issues = [
     ...issuesOf(visibility),
     ...contentIssues(existing, addition, server),

@@ -1,5 +1,5 @@
 import type { ReleaseResponse } from '../../protocol/messages.ts';
-import { describeKey, formatKeyId } from '../../protocol/minisign.ts';
+import { describeKey, formatKeyId, type PublicKey } from '../../protocol/minisign.ts';
 import { missingNames, platformName } from '../../protocol/platform.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
@@ -20,6 +20,8 @@ export function planWarnings(
   const existing = findRelease(server.releases, request.version);
   const platforms = [...artifacts, ...storedPlatforms(server.stored)];
   return [
+    ...keptRolloutWarnings(request, server),
+    ...keptPolicyWarnings(request, server),
     ...slugWarnings(request, server),
     ...keptSignatureWarnings(artifacts, server),
     ...(existing
@@ -40,7 +42,24 @@ function handoverWarnings(
   server: ServerState,
 ): string[] {
   const from = signingKeyOf(artifacts);
-  if (from === undefined || embeddedKey === undefined) return [];
+  return from === undefined || embeddedKey === undefined
+    ? []
+    : handoverWarning({ version, from, embeddedKey }, server);
+}
+
+export interface Handover {
+  readonly version: string;
+  /** The id of the key that the files are signed with. */
+  readonly from: string;
+  /** The key that the build carries. */
+  readonly embeddedKey: PublicKey;
+}
+
+/** Empty where both are the same key. */
+export function handoverWarning(
+  { version, from, embeddedKey }: Handover,
+  server: Pick<ServerState, 'extensions'>,
+): string[] {
   const to = formatKeyId(embeddedKey.keyId);
   if (from === to) return [];
   const next = supports(server, 'key-routing')
@@ -103,4 +122,24 @@ function versionWarnings(request: ReleaseRequest, { releases }: ServerState): st
     );
   }
   return warnings;
+}
+
+/** Extension `policy`: a release that exists stays as it is. */
+function keptPolicyWarnings(request: ReleaseRequest, server: ServerState): string[] {
+  const { version, mandatory = false, minimumSystem = {} } = request;
+  const existing = findRelease(server.releases, version);
+  if (existing === undefined) return [];
+  const system = existing.minimum_system_version ?? {};
+  const isKept = Object.entries(minimumSystem).some(([target, lowest]) => system[target] !== lowest);
+  if (!isKept && (!mandatory || existing.mandatory)) return [];
+  const how = `\`releases edit ${version}\` changes that`;
+  return [`${version} exists: --mandatory and --minimum-system-version are not applied; ${how}`];
+}
+
+/** Extension `rollout`: a release that exists for everyone stays so. */
+function keptRolloutWarnings({ version, rollout }: ReleaseRequest, server: ServerState): string[] {
+  const existing = findRelease(server.releases, version);
+  if (rollout === undefined || existing === undefined || existing.rollout != null) return [];
+  const how = `\`releases rollout ${version}\` changes that`;
+  return [`${version} exists, and is for everyone: --rollout, --over and --at are not applied; ${how}`];
 }

@@ -7,23 +7,30 @@ import {
 } from '../../protocol/messages.ts';
 import { formatKeyId } from '../../protocol/minisign.ts';
 import { fieldErrors } from '../../protocol/validate.ts';
-import { compareVersions, isPrerelease, isVersion } from '../../protocol/version.ts';
+import {
+  compareVersions,
+  isPrerelease,
+  isVersion,
+  VERSION_RULE,
+  whyNoVersion,
+} from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import type { ReleaseRequest } from '../release-request.ts';
-import { mergedFiles, signedFilesOf } from '../server-state/app-files.ts';
+import { mergedFiles, recordedKindsOf, signedFilesOf } from '../server-state/app-files.ts';
 import { findRelease } from '../server-state/find-release.ts';
+import { listedFiles } from '../server-state/published-file.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
 import { chooseSlug } from './choose-slug.ts';
 import { checkExistingRelease } from './existing-release.ts';
 import { planWarnings } from './plan-warnings.ts';
-import { type PlannedArtifact, planArtifact } from './planned-artifact.ts';
+import { markClosed, onlyByTypeWarnings, type PlannedArtifact, planArtifact } from './planned-artifact.ts';
 import { orderIssues } from './previous-release.ts';
 import { notesSizeIssues, notesToFill } from './release-notes.ts';
 import { deletedKeyIssues, deletedKeyOf, plannedRouting, routingChange, routingOfNew } from './routing.ts';
 import { signingKeyIssues, signingKeyOf } from './signing-key.ts';
 import { strandingIssues } from './stranding.ts';
 import { scopeIssues } from './token-scopes.ts';
-import { missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
+import { approvalIssues, missingExtensionIssues, type Visibility, visibilityOfNew } from './visibility.ts';
 
 /** The release that is published into. */
 export type PlannedRelease =
@@ -49,22 +56,30 @@ export interface Plan {
 export function requestIssues(request: ReleaseRequest): Issue[] {
   const { version, allowPrerelease, channel = STABLE } = request;
   if (!isVersion(version)) {
-    const message = `${version} is not a valid version`;
-    const hint = 'Use strict semver: X.Y.Z, optionally with -pre-release and +build, at most 64 characters.';
+    const message = `${version} is not a valid version: it ${whyNoVersion(version)}`;
+    const hint = `Use ${VERSION_RULE}.`;
     return [{ id: 'release.invalid_version', code: 'preflight_refused', message, hint }];
   }
-  const issues = requiresIssues(request);
-  if (!isPrerelease(version) || channel !== STABLE || allowPrerelease) return issues;
+  return [...prereleaseIssues({ version, channel, allowPrerelease }), ...requiresIssues(request)];
+}
+
+/** A pre-release that everyone would be offered. */
+export function prereleaseIssues({
+  version,
+  channel,
+  allowPrerelease,
+}: Pick<ReleaseRequest, 'version' | 'allowPrerelease'> & { readonly channel: string }): Issue[] {
+  if (!isPrerelease(version) || channel !== STABLE || allowPrerelease) return [];
   const message = `${version} is a pre-release and would be offered to everyone`;
   const hint = 'Publish it to a channel with --channel, or pass --allow-prerelease to offer it to everyone.';
-  return [{ id: 'release.prerelease', code: 'preflight_refused', message, hint }, ...issues];
+  return [{ id: 'release.prerelease', code: 'preflight_refused', message, hint }];
 }
 
 function requiresIssues({ version, requires }: ReleaseRequest): Issue[] {
   if (requires === undefined || (isVersion(requires) && compareVersions(requires, version) < 0)) return [];
   const message = isVersion(requires)
     ? `${version} cannot require ${requires}, which is not lower`
-    : `the required version ${requires} is not a valid version`;
+    : `the required version ${requires} is not a valid version: it ${whyNoVersion(requires)}`;
   const hint = 'Give --requires the lowest version that may be updated to this one, in strict semver.';
   return [{ id: 'release.invalid_requires', code: 'usage', message, hint }];
 }
@@ -76,10 +91,12 @@ export function plan(
   server: ServerState,
 ): Checked<Plan> {
   const existing = findRelease(server.releases, request.version);
+  const recorded = supports(server, 'close') ? recordedKindsOf(request.version, server) : new Map();
   const planned = collect(
-    artifacts.map((artifact) => planArtifact(artifact, { existing, run: request.run }, server)),
+    artifacts.map((artifact) => planArtifact(artifact, { existing, run: request.run, recorded }, server)),
   );
-  const uploads = planned.values.filter(({ action }) => action === 'upload');
+  const sent = planned.values.filter(({ action }) => action === 'upload');
+  const uploads = sent.filter(({ repairs }) => !repairs); // a repair changes nothing about the release
   const body = releaseBody(request, artifacts, server);
   const visibility = existing
     ? checkExistingRelease(existing, { request, artifacts, uploads }, server)
@@ -88,19 +105,32 @@ export function plan(
   const chosen = chooseSlug(request, server);
   const slug = chosen.kind === 'ok' ? chosen.value : undefined;
   const newSlug = slug === server.slug ? undefined : slug;
-  const isOffered = visibility.kind === 'ok' && visibility.value === 'at_once' && uploads.length > 0;
+  const goesLive = visibility.kind === 'ok' ? visibility.value : undefined;
+  const isOffered = goesLive === 'at_once' && uploads.length > 0;
   const releaseChange = existing && routingChange(existing, { request, isOffered }, server);
-  const writesRelease =
-    existing === undefined ||
-    uploads.length > 0 ||
-    newNotes !== undefined ||
-    releaseChange !== undefined ||
-    (visibility.kind === 'ok' && visibility.value === 'on_request');
+  const writes = {
+    channel: request.channel ?? STABLE,
+    slug:
+      newSlug === undefined ? undefined : server.slug === null ? ('first' as const) : ('another' as const),
+    upload:
+      existing === undefined || sent.length > 0 || newNotes !== undefined || releaseChange !== undefined,
+    goLive:
+      isOffered ||
+      goesLive === 'on_request' ||
+      (goesLive === 'when_expected' && !server.approval && (existing === undefined || uploads.length > 0)) ||
+      (existing === undefined && body.allow_stranding === true),
+    rollBack: existing === undefined && request.rollbackOnFailure === true,
+  };
+  const others = existing === undefined ? [] : listedFiles(existing);
+  const closed = supports(server, 'close')
+    ? markClosed(planned.values, { recorded, others, atOnce: goesLive === 'at_once' })
+    : planned.values;
   const issues = [
     ...missingExtensionIssues(request, artifacts, server),
     ...notesSizeIssues(existing === undefined ? body : { notes: newNotes }, request, server),
     ...(existing ? [] : [...bodyIssues(body, server), ...deletedKeyIssues(request, server)]),
-    ...scopeIssues({ slug: newSlug !== undefined, release: writesRelease }, server),
+    ...scopeIssues(writes, server),
+    ...approvalIssues(request.version, isOffered, server),
     ...signatureIssues(artifacts, server),
     ...issuesOf(visibility),
     ...(existing && existing.status !== 'draft' ? [] : orderIssues(request, server.releases)),
@@ -116,9 +146,9 @@ export function plan(
     release: existing ? { kind: 'existing', existing } : { kind: 'new', body },
     newNotes,
     visibility: visibility.value,
-    artifacts: planned.values,
+    artifacts: closed,
     releaseChange,
-    warnings: planWarnings(request, artifacts, server),
+    warnings: [...planWarnings(request, artifacts, server), ...onlyByTypeWarnings(request.version, closed)],
   });
 }
 
@@ -171,6 +201,9 @@ function releaseBody(
       ...(visibility === 'when_expected' && { expect: [...(expect ?? [])] }),
       ...((visibility === 'on_request' || visibility === 'later') && { draft: true }),
       ...(supports(server, 'key-routing') && routingOfNew(request, artifacts)),
+      ...(request.rollout !== undefined && { rollout: request.rollout }),
+      ...(request.mandatory && { mandatory: true }),
+      ...(request.minimumSystem && { minimum_system_version: request.minimumSystem }),
     };
   }
   return { version, notes: notes ?? '', signature: artifacts[0]?.signature ?? '' };

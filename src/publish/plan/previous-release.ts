@@ -27,7 +27,10 @@ export function liveBefore(
 }
 
 /** A new version that is lower than what is live would be offered only on platforms that the live one lacks. */
-export function orderIssues(request: ReleaseRequest, releases: readonly ReleaseResponse[]): Issue[] {
+export function orderIssues(
+  request: PublishedVersion & Pick<ReleaseRequest, 'allowLower'>,
+  releases: readonly ReleaseResponse[],
+): Issue[] {
   const live = highestLive(releases, request);
   if (request.allowLower || live === undefined || compareVersions(request.version, live.version) > 0)
     return [];

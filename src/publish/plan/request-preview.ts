@@ -18,6 +18,12 @@ export interface RequestPreviewOptions {
   readonly version: string;
   readonly channel?: string | undefined;
   readonly askAs: AskingVersions;
+  /** Extension `paging`: whether one release can be asked for. */
+  readonly isPaged: boolean;
+  /** Extension `manifest`: whether what is kept of the release is read at the end. */
+  readonly reviewsManifest: boolean;
+  /** What is signed about the release. */
+  readonly signs: readonly ('putManifest' | 'putAttestation')[];
 }
 
 /**
@@ -30,6 +36,7 @@ export function previewRequests(plan: Plan, options: RequestPreviewOptions): str
   const releaseId = release.kind === 'existing' ? release.existing.id : RELEASE_ID;
   const inRelease = { ...app, release_id: releaseId };
   const uploads = artifacts.filter(({ action }) => action === 'upload');
+  const lookUp = line('listReleases', app) + (options.isPaged ? `?release=${releaseId}` : '');
   const live = visibility === 'at_once' || visibility === 'on_request';
   const requestGrant = line('createArtifact', inRelease);
   const send = ({ completed, body, size }: PlannedArtifact) => [
@@ -41,20 +48,24 @@ export function previewRequests(plan: Plan, options: RequestPreviewOptions): str
     ...(release.kind === 'existing' ? [] : [line('createRelease', app)]),
     ...(newNotes === undefined ? [] : [line('updateRelease', inRelease)]),
     ...(releaseChange === undefined ? [] : [line('updateRelease', inRelease)]),
+    ...(uploads.length === 0 ? [] : options.signs.map((name) => line(name, inRelease))),
     ...(visibility === 'when_expected' // all grants are requested before the first upload
       ? [...uploads.map(() => requestGrant), ...uploads.flatMap(send)]
       : uploads.flatMap((artifact) => [requestGrant, ...send(artifact)])),
     ...(visibility === 'on_request' ? [line('publishRelease', inRelease)] : []),
-    ...(visibility === 'when_expected' || visibility === 'later' ? [line('listReleases', app)] : []),
+    ...(visibility === 'when_expected' || visibility === 'later' ? [lookUp] : []),
     ...(live && slug !== undefined
       ? artifacts.flatMap((platform) => verification({ platform, slug, releaseId }, options))
       : []),
+    ...(options.reviewsManifest ? [line('readManifest', inRelease)] : []),
   ];
 }
 
+type VerifiedPlatform = Platform & Pick<PlannedArtifact, 'onlyByType'>;
+
 /** The requests of an installed app on a platform: on the previous version, and on the new one. */
 function verification(
-  { platform, slug, releaseId }: { platform: Platform; slug: string; releaseId: string },
+  { platform, slug, releaseId }: { platform: VerifiedPlatform; slug: string; releaseId: string },
   { version, channel, askAs }: RequestPreviewOptions,
 ): string[] {
   const check = (from: string, { target, arch, bundleType }: Platform) => {
@@ -72,7 +83,7 @@ function verification(
   const offered = checkAs(platform);
   return [
     ...offered,
-    ...(offered.length === 0 || platform.bundleType === undefined
+    ...(offered.length === 0 || platform.bundleType === undefined || platform.onlyByType
       ? []
       : checkAs(withoutBundleType(platform))),
     ...(offered.length === 0 ? [] : [check(version, platform)]),

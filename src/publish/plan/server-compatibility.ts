@@ -1,5 +1,11 @@
 import { type Checked, type Issue, type IssueId, ok, refused } from '../../issue.ts';
-import { DOCUMENTED_ARCHS, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import type { Extension } from '../../protocol/extensions.ts';
+import {
+  DOCUMENTED_ARCHS,
+  isCustomTarget,
+  platformName,
+  withoutBundleType,
+} from '../../protocol/platform.ts';
 import { chooseForPlatform, type LeftOut } from '../../tauri/bundle/choose-bundles.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import { type ServerState, supports } from '../server-state/server-state.ts';
@@ -23,6 +29,8 @@ export function checkServerCompatibility(
   server: Pick<ServerState, 'extensions'>,
   { discovered = false }: { readonly discovered?: boolean },
 ): Compatibility {
+  const unknown = artifacts.filter((artifact) => !hasKnownTarget(artifact, server));
+  if (unknown.length > 0) return { artifacts, leftOut: [], issues: unknown.map(customTargetIssue) };
   if (supports(server, 'platforms')) return { artifacts, leftOut: [], issues: [] };
   const documented = artifacts.filter(hasDocumentedArch);
   const others = artifacts.filter((artifact) => !documented.includes(artifact));
@@ -49,8 +57,13 @@ export function checkStorable(
   artifact: LocalArtifact,
   server: Pick<ServerState, 'extensions'>,
 ): Checked<LocalArtifact> {
+  if (!hasKnownTarget(artifact, server)) return refused(customTargetIssue(artifact));
   if (supports(server, 'platforms')) return ok(artifact);
   return hasDocumentedArch(artifact) ? ok(withoutType(artifact)) : refused(unknownArchIssue(artifact));
+}
+
+function hasKnownTarget({ target }: LocalArtifact, server: Pick<ServerState, 'extensions'>): boolean {
+  return supports(server, 'custom-targets') || !isCustomTarget(target);
 }
 
 function hasDocumentedArch({ arch }: LocalArtifact): boolean {
@@ -66,7 +79,13 @@ function unknownArchIssue(artifact: LocalArtifact): Issue {
   return refusal('server.unknown_arch', artifact.file, message);
 }
 
+function customTargetIssue(artifact: LocalArtifact): Issue {
+  const message = `${platformName(artifact)} cannot be stored: this server knows no custom updater targets`;
+  return refusal('server.custom_target', artifact.file, message);
+}
+
 function refusal(id: IssueId, file: string, message: string): Issue {
-  const hint = 'Use a server with the extension platforms, or leave it out.';
+  const extension: Extension = id === 'server.custom_target' ? 'custom-targets' : 'platforms';
+  const hint = `Use a server with the extension ${extension}, or leave it out.`;
   return { id, code: 'preflight_refused', message, hint, file };
 }

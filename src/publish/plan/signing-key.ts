@@ -11,7 +11,7 @@ import { precedenceOf } from '../../protocol/version.ts';
 import type { LocalArtifact } from '../inspect/local-artifact.ts';
 import { otherBuildHint } from '../known-keys.ts';
 import type { ReleaseRequest } from '../release-request.ts';
-import { type ServerState, supports } from '../server-state/server-state.ts';
+import { mayBeInstalled, type ServerState, supports } from '../server-state/server-state.ts';
 import { highestLive, keyIdsOf } from './previous-release.ts';
 
 /** The id of the key that all files are signed with; undefined when it is not one, or a signature is not minisign's. */
@@ -46,7 +46,10 @@ function unexpectedKey(request: ReleaseRequest, signing: string, server: ServerS
   const { embeddedKey: carried } = request;
   if (carried === undefined || formatKeyId(carried.keyId) === signing) return [];
   const before = server.releases.filter(
-    ({ status, version }) => status !== 'draft' && precedenceOf(version) !== precedenceOf(request.version),
+    (release) =>
+      release.status !== 'draft' &&
+      mayBeInstalled(release) &&
+      precedenceOf(release.version) !== precedenceOf(request.version),
   );
   const { deleted = [] } = server;
   if (before.length + deleted.length === 0) return [firstCarriesOther(request.version, signing, carried)];

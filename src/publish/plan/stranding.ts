@@ -1,6 +1,7 @@
 import type { Issue } from '../../issue.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
+import { closeKinds } from '../../protocol/routing/default-kinds.ts';
 import {
   type AppFiles,
   describeStranding,
@@ -12,10 +13,11 @@ import { compareVersions, precedenceOf } from '../../protocol/version.ts';
 import {
   appFilesOf,
   type RoutedReleaseFields,
+  recordedKindsOf,
   type SignedFile,
   withRelease,
 } from '../server-state/app-files.ts';
-import { type ServerState, supports } from '../server-state/server-state.ts';
+import { mayBeInstalled, type ServerState, supports } from '../server-state/server-state.ts';
 import { highestLive, keyIdsOf } from './previous-release.ts';
 
 /** A release that goes live, or gets more files while it is live. */
@@ -34,7 +36,8 @@ const ANYWAY = 'pass --allow-stranding to leave them behind';
 export function strandingIssues(going: GoingLive, server: ServerState): Issue[] {
   if (!supports(server, 'key-routing')) return keyChangeIssues(going, server);
   const before = appFilesOf(server);
-  const after = withRelease(before, going, going.files);
+  const files = closeKinds(going.files, recordedKindsOf(going.version, server));
+  const after = withRelease(before, going, files);
   const strandings = strandedVersions(before, after);
   if (strandings.length > 0) return [wouldStrand(going, strandings, after)];
   const isKeyKnown = after.known.some(({ embeddedKeyId }) => embeddedKeyId !== undefined);
@@ -109,7 +112,7 @@ interface PreviousKeys {
 /** Of the highest live release; where none is live, of the highest version that apps may still be on. */
 function previousKeys(going: GoingLive, server: ServerState): PreviousKeys | undefined {
   const { version, channel = STABLE } = going;
-  const withKeys = server.releases.filter((release) => keyIdsOf(release).size > 0);
+  const withKeys = server.releases.filter((release) => mayBeInstalled(release) && keyIdsOf(release).size > 0);
   const live = highestLive(withKeys, going);
   if (live !== undefined) return { version: live.version, known: keyIdsOf(live) };
   const withdrawn = appFilesOf(server).known.filter(

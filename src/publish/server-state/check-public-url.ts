@@ -1,4 +1,11 @@
-import { elsewhereWarning, onlyLocalReason, placeOf, SET_PUBLIC_URL } from '../../client/handed-out-url.ts';
+import {
+  correctiveOf,
+  elsewhereWarning,
+  placeOf,
+  SET_PUBLIC_URL,
+  unsafePlaceOf,
+  unsafeReason,
+} from '../../client/handed-out-url.ts';
 import type { Issue } from '../../issue.ts';
 
 /** What is known of where a server says that it is. */
@@ -18,12 +25,14 @@ export function checkPublicUrl({ publicUrl, server, origins }: PublicUrl): {
 } {
   if (publicUrl === undefined || !URL.canParse(publicUrl)) return { issues: [], warnings: [] };
   const url = new URL(publicUrl);
-  const place = placeOf(url, server);
-  if (place === 'only_local') {
-    const message = onlyLocalReason(url, server);
+  const unsafe = unsafePlaceOf(url, server);
+  if (unsafe !== undefined) {
+    const message = unsafeReason(unsafe, url, server);
     const code = 'preflight_refused';
-    return { issues: [{ id: 'server.public_url', code, message, hint: SET_PUBLIC_URL }], warnings: [] };
+    const hint = unsafe === 'only_local' ? SET_PUBLIC_URL : correctiveOf(unsafe);
+    return { issues: [{ id: 'server.public_url', code, message, hint }], warnings: [] };
   }
-  const isMeant = place === 'here' || (origins.has(url.origin) && url.origin !== server.origin);
+  const isMeant =
+    placeOf(url, server) === 'here' || (origins.has(url.origin) && url.origin !== server.origin);
   return { issues: [], warnings: isMeant ? [] : [elsewhereWarning(url, server)] };
 }

@@ -16,6 +16,10 @@ export interface PublishedFile extends Platform {
   readonly action: 'upload' | 'skip';
   /** Whether it took the place of a file in a draft. */
   readonly replaces?: true;
+  /** Whether the server had lost its bytes. */
+  readonly repairs?: true;
+  /** Extension `close`: only apps that ask for its bundle type get it. */
+  readonly onlyByType?: true;
 }
 
 /** A file that was fetched as installed apps do, or could not be. */
@@ -24,6 +28,9 @@ export interface VerifiedFile extends PublishedFile {
   readonly url?: string;
   readonly verified: boolean;
 }
+
+/** Uploads a file again if the server has lost it. @returns whether it did */
+export type RepairFile = (file: PublishedFile) => Promise<boolean>;
 
 export function unverified(files: readonly PublishedFile[]): VerifiedFile[] {
   return files.map((file) => ({ ...file, verified: false }));
@@ -35,7 +42,9 @@ export function listedFiles({ artifacts = [], signature: ofRelease }: ReleaseRes
     const { file_size: size, sha256, signature } = artifact;
     const platform = parsePlatform(listedName(artifact));
     if (platform === undefined) return [];
-    return [{ ...platform, size, sha256, servedSignature: signature ?? ofRelease ?? '', action: 'skip' }];
+    const onlyByType = artifact.only_by_bundle_type === true ? ({ onlyByType: true } as const) : {};
+    const servedSignature = signature ?? ofRelease ?? '';
+    return [{ ...platform, size, sha256, servedSignature, action: 'skip', ...onlyByType }];
   });
 }
 

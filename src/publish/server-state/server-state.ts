@@ -1,6 +1,8 @@
 import { download } from '../../client/transfer/download.ts';
+import { isChannel } from '../../protocol/channel.ts';
 import type { Extension } from '../../protocol/extensions.ts';
 import type {
+  AppQuery,
   AppResponse,
   ArtifactResponse,
   DeletedFileResponse,
@@ -9,7 +11,7 @@ import type {
 } from '../../protocol/messages.ts';
 import { type Platform, parsePlatform, platformName } from '../../protocol/platform.ts';
 import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
-import { precedenceOf } from '../../protocol/version.ts';
+import { isVersion, precedenceOf } from '../../protocol/version.ts';
 import type { Publisher } from '../publisher.ts';
 import { findRelease } from './find-release.ts';
 
@@ -20,6 +22,8 @@ export interface StoredArtifact {
   readonly signature?: string | undefined;
   /** Extension `replace-draft-files`: the job that uploaded it. */
   readonly run?: JobRun | undefined;
+  /** Extension `lost-files`: the server has not got its bytes any more. */
+  readonly lost?: boolean | undefined;
 }
 
 /** What a server supports and accepts. */
@@ -38,11 +42,23 @@ export interface ServerState extends Capabilities {
   readonly slug: string | null | undefined;
   /** The public keys that its files may be signed with; undefined where the server accepts any. */
   readonly acceptedPubkeys?: readonly string[] | undefined;
+  /** Extension `bound-signatures`: whether their signatures have to name the version. */
+  readonly requiresBoundSignatures?: boolean | undefined;
+  /**
+   * Without drafts of other versions; of a server with the extension `publish-state` only those that decide how the
+   * version is published.
+   */
   readonly releases: readonly ReleaseResponse[];
   /** Files that were live and are listed no more, where the server says it: apps may still be on their versions. */
   readonly deleted?: readonly DeletedFileResponse[] | undefined;
   /** What the token may do, where the server says it. */
   readonly scopes?: readonly string[] | undefined;
+  /** Extension `approval`: whether somebody else than their uploader has to take releases live. */
+  readonly approval?: boolean | undefined;
+  /** Whether stored tokens cannot publish, where the server says it. */
+  readonly trustedOnly?: boolean | undefined;
+  /** When the token expires, where the server says it. */
+  readonly tokenExpiresAt?: string | null | undefined;
   /** The SHA-256 that the version once had for a platform, by its name: it can have no other. */
   readonly onceLive?: ReadonlyMap<string, string> | undefined;
   /** Its artifacts of the version that is published, by platform name. */
@@ -52,10 +68,12 @@ export interface ServerState extends Capabilities {
 export interface ServerStateOptions extends Capabilities {
   /** The version and platforms that are to be published. */
   readonly version: string;
+  readonly channel?: string | undefined;
+  readonly requires?: string | undefined;
   readonly slug?: string | undefined;
   readonly platforms: readonly Platform[];
   /** The app's releases, if they were already read. */
-  readonly releases?: readonly ReleaseResponse[];
+  readonly releases?: readonly ReleaseResponse[] | undefined;
 }
 
 export function supports({ extensions }: Pick<ServerState, 'extensions'>, extension: Extension): boolean {
@@ -93,11 +111,22 @@ export async function readServerState(
   const { client, retry, appId } = publisher;
   const { extensions, limits, publicUrl } = request;
   // Also where the releases are known: the deleted ones come along with them.
-  const app = supports(request, 'app') ? await retry.run(() => client.getApp(appId, 'releases')) : undefined;
-  const releases = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
+  const app = supports(request, 'app')
+    ? await retry.run(() => client.getApp(appId, stateQuery(request)))
+    : undefined;
+  const listed = request.releases ?? app?.releases ?? (await retry.run(() => client.listReleases(appId)));
+  const releases = deciding(listed, request.version);
   const registered = app?.slug;
   const acceptedPubkeys = app?.accepted_pubkeys ?? (app?.pubkey ? [app.pubkey] : undefined);
-  const known = { slug: registered, acceptedPubkeys, scopes: app?.scopes };
+  const known = {
+    slug: registered,
+    acceptedPubkeys,
+    requiresBoundSignatures: app?.require_bound_signatures,
+    scopes: app?.scopes,
+    approval: app?.approval,
+    trustedOnly: app?.trusted_only,
+    tokenExpiresAt: app?.token_expires_at,
+  };
   const state = {
     extensions,
     limits,
@@ -119,6 +148,36 @@ export async function readServerState(
   return { ...state, slug: registered === undefined && stored.size > 0 ? slug : registered, stored };
 }
 
+/**
+ * Without drafts of other versions and what was yanked before it had a file: no app has them, nor a key that their
+ * builds carry, so they decide nothing.
+ */
+function deciding(releases: readonly ReleaseResponse[], version: string): ReleaseResponse[] {
+  const own = precedenceOf(version);
+  return releases.filter(({ version: other, status = 'published', ...release }) => {
+    const isPublished = status === 'published' || (status === 'yanked' && mayBeInstalled(release));
+    return isPublished || precedenceOf(other) === own;
+  });
+}
+
+/** Whether a release has or may have files, where it is not a draft. */
+export function mayBeInstalled({ artifacts }: Pick<ReleaseResponse, 'artifacts'>): boolean {
+  return artifacts?.length !== 0;
+}
+
+/** Of the releases only those that decide, where the server knows which these are. */
+function stateQuery(request: ServerStateOptions): AppQuery {
+  const { version, channel, requires } = request;
+  if (!supports(request, 'publish-state')) return { include: 'releases' };
+  return {
+    include: 'state',
+    version,
+    // What is no channel or version is an issue of its own.
+    ...(channel !== undefined && isChannel(channel) && { channel }),
+    ...(requires !== undefined && isVersion(requires) && { requires }),
+  };
+}
+
 function onceLive(app: AppResponse | undefined, version: string): Map<string, string> | undefined {
   if (app?.deleted === undefined) return undefined;
   const files = app.deleted.filter((file) => file.version === precedenceOf(version));
@@ -136,7 +195,7 @@ export async function servedArtifacts(
   const stored = new Map<string, StoredArtifact>();
   for (const platform of platforms) {
     const url = client.downloadUrl(slug, releaseId, platform);
-    const served = await retry.run(() => download(transport, { url, signal }));
+    const served = await retry.run(() => download(transport, { url, server: client.serverKind, signal }));
     if (served.kind === 'downloaded') stored.set(platformName(platform), { sha256: served.sha256 });
   }
   return stored;
@@ -147,11 +206,17 @@ export function listedArtifacts(release: ReleaseResponse): Map<string, StoredArt
   const artifacts = release.artifacts ?? [];
   return new Map(
     artifacts.map((artifact) => {
-      const { sha256, signature } = artifact;
-      const stored = { sha256, run: jobRunOf(artifact), ...(signature !== null && { signature }) };
+      const { sha256, signature, lost } = artifact;
+      const run = jobRunOf(artifact);
+      const stored = { sha256, run, ...(lost && { lost }), ...(signature !== null && { signature }) };
       return [listedName(artifact), stored];
     }),
   );
+}
+
+/** Extension `lost-files`: the platforms with files that a server has recorded and lost. */
+export function lostNames({ artifacts = [] }: Pick<ReleaseResponse, 'artifacts'>): string[] {
+  return artifacts.filter(({ lost }) => lost).map(listedName);
 }
 
 /** The platforms of stored artifacts, except for those that this version does not know. */
@@ -165,5 +230,5 @@ export function listedName({
   arch,
   bundle_type,
 }: Pick<ArtifactResponse, 'target' | 'arch' | 'bundle_type'>): string {
-  return [target, arch, ...(bundle_type ? [bundle_type] : [])].join('-');
+  return platformName({ target, arch, ...(bundle_type && { bundleType: bundle_type }) });
 }

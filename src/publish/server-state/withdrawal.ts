@@ -2,6 +2,7 @@ import { hasStatus, OtaError } from '../../errors.ts';
 import { type Issue, toError } from '../../issue.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
 import type { Publisher } from '../publisher.ts';
+import { lookUpRelease } from './find-release.ts';
 
 /** Why nothing is published into a yanked release. */
 export function yankedIssue(version: string): Issue {
@@ -22,14 +23,11 @@ export function requireNotWithdrawn(version: string, current: ReleaseResponse | 
 
 /** Reads a release again. @throws OtaError `conflict` when it was yanked or deleted */
 export async function refetchRelease(
-  { client, appId }: Publisher,
+  publisher: Pick<Publisher, 'client' | 'appId'>,
   { id, version }: Pick<ReleaseResponse, 'id' | 'version'>,
 ): Promise<ReleaseResponse> {
-  const releases = await client.listReleases(appId);
-  return requireNotWithdrawn(
-    version,
-    releases.find((release) => release.id === id),
-  );
+  const { release } = await lookUpRelease(publisher, id);
+  return requireNotWithdrawn(version, release);
 }
 
 /** Makes a call on a release that existed a moment ago. @throws OtaError `conflict` for a 404 */

@@ -23,6 +23,6 @@ export async function resolveConflict(
       ? await servedArtifacts(once, { slug, releaseId: current.id }, [artifact])
       : listedArtifacts(current);
   const stored = artifacts.get(platformName(artifact));
-  if (stored?.sha256 !== artifact.sha256) throw conflict;
+  if (stored?.sha256 !== artifact.sha256 || stored.lost) throw conflict;
   return stored.signature ?? artifact.signature;
 }

@@ -1,5 +1,7 @@
-import pMap from 'p-map';
 import { hasStatus, OtaError } from '../../errors.ts';
+import { compareByPreference } from '../../protocol/platform.ts';
+import { placeOf } from '../../protocol/routing/default-kinds.ts';
+import { mapConcurrently } from '../../runtime/map-concurrently.ts';
 import type { PlannedArtifact } from '../plan/planned-artifact.ts';
 import type { Publisher } from '../publisher.ts';
 import { requireNotDeleted } from '../server-state/withdrawal.ts';
@@ -28,9 +30,12 @@ export async function uploadAll(
 ): Promise<UploadedFiles> {
   const { publisher } = context;
   const request = (artifact: PlannedArtifact) => requestGrant(context, artifact);
-  const grants = grantsFirst ? await pMap(artifacts, request, { concurrency }) : [];
+  const grants = grantsFirst ? await mapConcurrently(artifacts, request, { concurrency }) : [];
   const failures: unknown[] = [];
+  const failedPlaces = new Set<string>();
   const wentLive: (boolean | undefined)[] = [];
+  // If the release is live, or another job takes it live now, the first file of a platform is what its apps get from then on.
+  const isFirst = artifacts.map((artifact) => grantsFirst || isMainOf(artifacts, artifact));
   const upload = async (artifact: PlannedArtifact, index: number): Promise<PlannedArtifact> => {
     if (artifact.action === 'skip') {
       publisher.report({ type: 'skipped', artifact });
@@ -42,13 +47,25 @@ export async function uploadAll(
       return { ...artifact, servedSignature: uploaded.servedSignature };
     } catch (error) {
       failures.push(error);
+      failedPlaces.add(placeOf(artifact));
       return artifact;
     }
   };
-  const stored = await pMap(artifacts, upload, { concurrency });
+  const firsts = await mapConcurrently(artifacts, async (one, i) => (isFirst[i] ? upload(one, i) : one), {
+    concurrency,
+  });
+  const isNext = (one: PlannedArtifact, i: number) => !isFirst[i] && !failedPlaces.has(placeOf(one));
+  const stored = await mapConcurrently(firsts, async (one, i) => (isNext(one, i) ? upload(one, i) : one), {
+    concurrency,
+  });
   throwWorst(failures, publisher);
   const byThisRun = wentLive.includes(true);
   return { artifacts: stored, wentLive: byThisRun || (wentLive.includes(undefined) ? undefined : false) };
+}
+
+function isMainOf(artifacts: readonly PlannedArtifact[], artifact: PlannedArtifact): boolean {
+  const here = artifacts.filter((other) => placeOf(other) === placeOf(artifact) && !other.onlyByType);
+  return artifact === here.toSorted(compareByPreference)[0];
 }
 
 /**

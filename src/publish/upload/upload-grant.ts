@@ -1,4 +1,3 @@
-import { SET_PUBLIC_URL } from '../../client/handed-out-url.ts';
 import type { BufferPool } from '../../client/transfer/buffer-pool.ts';
 import { OtaError } from '../../errors.ts';
 import type { CreateArtifactResponse, ReleaseResponse } from '../../protocol/messages.ts';
@@ -25,14 +24,11 @@ export interface UploadedFile {
   readonly wentLive: boolean | undefined;
 }
 
-/** For a URL that was refused although it was just created: another one would be too. */
+/** For a URL that was refused although it was just created: another one would be too. No token was sent with it. */
 export function storageRefused(platform: Platform, cause: OtaError): OtaError {
   const message = `the storage refused the upload of ${platformName(platform)}: ${cause.message}`;
-  return new OtaError('unauthorized', message, {
+  return new OtaError(cause.code === 'unauthorized' ? 'store_unavailable' : cause.code, message, {
     cause,
-    hint:
-      cause.hint === SET_PUBLIC_URL
-        ? SET_PUBLIC_URL
-        : "The server's storage or clock is probably misconfigured: contact its administrator.",
+    hint: cause.hint ?? "The server's storage or clock is probably misconfigured: contact its administrator.",
   });
 }

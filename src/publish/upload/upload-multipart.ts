@@ -24,7 +24,7 @@ export async function uploadMultipart(
   const upload = async (known?: UploadGrant) => {
     const urls = await PartUrls.request(context, artifact, known);
     const wentLive = await new MultipartUpload(context, artifact, urls).run();
-    return { servedSignature: artifact.signature, wentLive };
+    return { servedSignature: artifact.servedSignature, wentLive };
   };
   try {
     return await upload(grant).catch((error) => {
@@ -104,27 +104,33 @@ class MultipartUpload {
     });
   }
 
-  /** Sends the missing parts. When one fails for good, those being sent are finished, and no others are started. */
+  /**
+   * Sends the missing parts. When one fails for good, or the file cannot be read on, those being sent are finished, and no
+   * others are started.
+   */
   async #sendParts(): Promise<void> {
     const failures: unknown[] = [];
     const sending = new Set<Promise<void>>();
     const { partSize } = this.#urls;
     const isWanted = (number: number) => !this.#etags.has(number);
     const options = { partSize, isWanted, buffers: this.#context.buffers };
-    for await (const part of new SourceFile(this.#artifact).parts(options)) {
-      if (failures.length > 0) {
-        part.release();
-        break;
-      }
-      const sent = this.#sendPart(part)
-        .catch((error) => void failures.push(error))
-        .finally(() => {
+    try {
+      for await (const part of new SourceFile(this.#artifact).parts(options)) {
+        if (failures.length > 0) {
           part.release();
-          sending.delete(sent);
-        });
-      sending.add(sent);
+          break;
+        }
+        const sent = this.#sendPart(part)
+          .catch((error) => void failures.push(error))
+          .finally(() => {
+            part.release();
+            sending.delete(sent);
+          });
+        sending.add(sent);
+      }
+    } finally {
+      await Promise.all(sending);
     }
-    await Promise.all(sending);
     if (failures.length > 0) throw failures[0];
   }
 
@@ -137,11 +143,12 @@ class MultipartUpload {
       if (result.kind === 'url_refused') {
         if (refusals++ > 0) throw storageRefused(this.#artifact, result.error);
         this.#urls.forget(part.number, target.url);
-        throw new OtaError('network', `the URL of part ${part.number} was refused`, { cause: result.error });
+        const message = `the URL of part ${part.number} was refused: ${result.error.message}`;
+        throw new OtaError('network', message, { cause: result.error, hint: result.error.hint });
       }
       const header = result.response.header('etag');
       if (header !== undefined) return header;
-      throw new OtaError('not_the_api', `the storage returned no ETag for part ${part.number}`);
+      throw withoutEtag(part);
     });
     this.#etags.set(part.number, etag);
   }
@@ -150,7 +157,7 @@ class MultipartUpload {
     const { client, transport, signal } = this.#context.publisher;
     const body = this.#progress.watch(number, bytes);
     try {
-      const request = { url, size: bytes.length, body, signal };
+      const request = { url, size: bytes.length, body, server: client.serverKind, signal };
       return await atHandedOutUrl(url, client.server, () => put(transport, request));
     } catch (error) {
       // The storage has ended the upload. A request for another URL shows why.
@@ -158,6 +165,13 @@ class MultipartUpload {
       throw error;
     }
   }
+}
+
+/** S3 and our server answer each part with one. */
+function withoutEtag({ number }: FilePart): OtaError {
+  return new OtaError('not_the_api', `the storage returned no ETag for part ${number}`, {
+    hint: 'Something in front of the storage probably answered in its place, or removes the header ETag: let it pass PUT requests on, with their responses unchanged.',
+  });
 }
 
 /** How much of a file was sent, over all of its parts. */

@@ -50,13 +50,18 @@ class SingleUpload {
   }
 
   async #sendAndComplete(known: UploadGrant | undefined): Promise<UploadedFile> {
-    const { signature: servedSignature } = this.#artifact;
+    const { servedSignature } = this.#artifact;
     if (this.#sentUploadId === undefined) {
       const grant = known ?? (await this.#requestGrant());
       const result = await this.#send(grant.upload_url);
       if (result.kind === 'url_refused') {
         const { server } = this.#context.publisher.client;
         throw this.#urlRefused(withSource(result.error, new URL(grant.upload_url), server));
+      }
+      if (result.kind === 'unconfirmed') {
+        this.#mayBeStored = true;
+        await this.#requestGrant(); // a conflict if it is stored
+        throw result.error;
       }
       if (grant.upload_id === undefined) return { wentLive: result.wentLive, servedSignature };
       this.#sentUploadId = grant.upload_id;
@@ -82,6 +87,7 @@ class SingleUpload {
         url,
         source: new SourceFile(artifact),
         onProgress: (sentBytes: number) => report({ type: 'upload_progress', artifact, sentBytes }),
+        server: client.serverKind,
         signal,
       };
       return await atHandedOutUrl(url, client.server, () => uploadFile(transport, request));
@@ -94,8 +100,7 @@ class SingleUpload {
 
   #urlRefused(cause: OtaError): OtaError {
     if (this.#refusals++ > 0) return storageRefused(this.#artifact, cause);
-    return new OtaError('network', `the upload URL for ${platformName(this.#artifact)} was refused`, {
-      cause,
-    });
+    const message = `the upload URL for ${platformName(this.#artifact)} was refused: ${cause.message}`;
+    return new OtaError('network', message, { cause, hint: cause.hint });
   }
 }

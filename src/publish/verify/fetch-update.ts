@@ -1,7 +1,7 @@
+import type { ServerKind } from '../../client/refusal/peer.ts';
 import { download, type NotServed } from '../../client/transfer/download.ts';
 import type { Transport } from '../../client/transport/transport.ts';
 import {
-  MAX_UNHASHED_BYTES,
   type PublicKey,
   parseSignature,
   type Verification,
@@ -15,9 +15,16 @@ export interface FetchRequest {
   readonly version: string;
   /** To check the signature against; undefined: it is not checked. */
   readonly publicKey: PublicKey | undefined;
+  /** The BLAKE2b-512 of the bytes that are expected: then what is served is hashed once, and only compared with them. */
+  readonly expected?: { readonly sha256: string; readonly blake2b512: Buffer } | undefined;
   /** More than this is not read, in bytes. */
   readonly maxBytes?: number | undefined;
+  /** What is known of the server that the URL is of. */
+  readonly server?: ServerKind | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called with the size that the response announces, then with that of each piece. */
+  readonly onTotal?: ((bytes: number) => void) | undefined;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 export interface FetchedUpdate {
@@ -31,22 +38,21 @@ export interface FetchedUpdate {
   readonly signature: Verification | undefined;
 }
 
-/** Downloads an update and checks its signature as Tauri's updater would. */
+/** Downloads an update and checks its signature: `verifySignature`. */
 export async function fetchUpdate(
   transport: Transport,
-  { url, signature: text, version, publicKey, maxBytes, signal }: FetchRequest,
+  { signature: text, version, publicKey, expected, onBytes, ...request }: FetchRequest,
 ): Promise<FetchedUpdate | NotServed> {
   const signature = parseSignature(text);
-  const needsBytes = publicKey !== undefined && signature.kind === 'signature' && !signature.prehashed;
-  const chunks: Uint8Array[] = [];
+  const isChecked = publicKey !== undefined && signature.kind === 'signature';
   let size = 0;
   const onChunk = (chunk: Uint8Array) => {
     size += chunk.length;
-    if (needsBytes && size <= MAX_UNHASHED_BYTES) chunks.push(chunk);
+    onBytes?.(chunk.length);
   };
-  const downloaded = await download(transport, { url, maxBytes, signal, onChunk });
+  const downloaded = await download(transport, { ...request, onChunk, blake2b512: isChecked && !expected });
   if (downloaded.kind === 'not_served') return downloaded;
-  const { blake2b512, sha256, announcedSha256 } = downloaded;
+  const { sha256, announcedSha256 } = downloaded;
   const fetched = (verification: Verification | undefined): FetchedUpdate => {
     return { kind: 'fetched', size, sha256, announcedSha256, signature: verification };
   };
@@ -54,9 +60,10 @@ export async function fetchUpdate(
   if (signature.kind === 'malformed') {
     return fetched({ valid: false, reason: `the signature ${signature.reason}` });
   }
-  if (needsBytes && size > MAX_UNHASHED_BYTES) {
-    return fetched({ valid: false, reason: 'the file is too large for a signature without prehash' });
+  if (expected !== undefined && expected.sha256 !== sha256) {
+    return fetched({ valid: false, reason: 'the signature belongs to a different file' });
   }
-  const message = needsBytes ? Buffer.concat(chunks) : blake2b512;
-  return fetched(verifySignature(signature, { publicKey, message, version }));
+  const { blake2b512 } = expected ?? downloaded;
+  if (blake2b512 === undefined) throw new Error('the BLAKE2b-512 of the download was not computed');
+  return fetched(verifySignature(signature, { publicKey, blake2b512, version }));
 }

@@ -1,4 +1,4 @@
-import { atHandedOutUrl } from '../../client/handed-out-url.ts';
+import { atHandedOutUrl, isUnsafeUrlError } from '../../client/handed-out-url.ts';
 import type { InstalledApp } from '../../client/ota-client.ts';
 import { hasStatus, OtaError } from '../../errors.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
@@ -29,12 +29,20 @@ export interface ExpectedUpdate extends Platform {
   readonly signature: string;
   /** The key that it is signed with, to check what is served against. */
   readonly publicKey: PublicKey | undefined;
+  /** Of the file, where it was inspected here. */
+  readonly blake2b512?: Buffer | undefined;
   /** Extension `channel`; stable when absent. */
   readonly channel?: string | undefined;
   /** What apps ask as that are offered it; by default the lowest version. */
   readonly askAs?: AskingVersion | undefined;
   /** The same for apps that do not ask for a bundle type. */
   readonly askWithoutTypeAs?: AskingVersion | undefined;
+  /** Extension `rollout`: ask as a user does who asks for the update, as it is not for all apps yet. */
+  readonly isManual?: boolean;
+  /** Extension `close`: apps that do not ask for a bundle type get another file. */
+  readonly onlyByType?: true;
+  /** Whether the file is not downloaded. */
+  readonly skipDownload?: boolean | undefined;
 }
 
 export type Verdict =
@@ -56,8 +64,14 @@ interface NotVerified {
  * Acts as an installed app would: checks for an update, follows the redirect, downloads, and compares the result with
  * what was published. Where a higher version is offered instead, or it is offered to none, the file is fetched by its
  * own URL.
+ * @param repair called once if it is not served; returns whether that has changed something
  */
-export async function verifyPlatform(publisher: Publisher, expected: ExpectedUpdate): Promise<Verdict> {
+export async function verifyPlatform(
+  publisher: Publisher,
+  expected: ExpectedUpdate,
+  repair: () => Promise<boolean> = async () => false,
+): Promise<Verdict> {
+  let isRepaired: boolean | undefined;
   for (let checks = 0; ; checks++) {
     const pastCaches = checks >= CHECKS_THROUGH_CACHES;
     const verdict = await checkAndFetch(publisher, pastCaches ? withUncachedVersion(expected) : expected);
@@ -65,6 +79,10 @@ export async function verifyPlatform(publisher: Publisher, expected: ExpectedUpd
       if (!pastCaches) return verdict;
       const throughCaches = await checkForVersion(publisher, expected);
       return { ...verdict, hiddenByCache: throughCaches.kind !== 'offered' };
+    }
+    if (isRepaired === undefined) {
+      isRepaired = await repair();
+      if (isRepaired) continue;
     }
     if (verdict.kind === 'broken' || checks * POLL_INTERVAL_MS >= MAX_WAIT_MS) return verdict;
     await publisher.sleep(POLL_INTERVAL_MS);
@@ -89,7 +107,9 @@ async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Pr
   if (offer.kind !== 'offered') return offer;
   const { update } = offer;
   if (isHigher(update.version, version)) return fetchAndCompare(publisher, expected, ownUrl);
-  if (update.version !== version || update.signature !== expected.signature) {
+  const file = offeredFile(update, expected);
+  if (file === undefined) return broken('the update that is offered has no file for it');
+  if (update.version !== version || file.signature !== expected.signature) {
     return broken('a different signature or version text is offered');
   }
   const plain = await checkWithoutBundleType(publisher, expected);
@@ -99,7 +119,7 @@ async function checkAndFetch(publisher: Publisher, expected: ExpectedUpdate): Pr
   if (again.kind === 'update' && !isHigher(again.update.version, version)) {
     return broken(`apps on ${version} are offered ${again.update.version}, so they would update in a loop`);
   }
-  return fetchAndCompare(publisher, expected, new URL(update.url));
+  return fetchAndCompare(publisher, expected, new URL(file.url));
 }
 
 /** Apps with an endpoint that has no bundle type find theirs in the response. */
@@ -107,8 +127,8 @@ async function checkWithoutBundleType(
   publisher: Publisher,
   expected: ExpectedUpdate,
 ): Promise<NotVerified | undefined> {
-  const { bundleType, signature, version } = expected;
-  if (bundleType === undefined) return undefined;
+  const { bundleType, signature, version, onlyByType } = expected;
+  if (bundleType === undefined || onlyByType) return undefined;
   const { bundleType: _, askWithoutTypeAs: askAs, ...platform } = expected;
   const offer = await checkForVersion(publisher, { ...platform, ...withoutBundleType(expected), askAs });
   if (offer.kind === 'to_no_version') return undefined;
@@ -146,11 +166,11 @@ type CheckResult =
 
 async function check(
   { client, retry }: Publisher,
-  { slug, target, arch, bundleType, channel }: ExpectedUpdate,
+  { slug, target, arch, bundleType, channel, isManual }: ExpectedUpdate,
   currentVersion: string,
 ): Promise<CheckResult> {
   const platform: Platform = { target, arch, ...(bundleType !== undefined && { bundleType }) };
-  const app: InstalledApp = { ...platform, slug, currentVersion, channel };
+  const app: InstalledApp = { ...platform, slug, currentVersion, channel, isManual };
   try {
     const update = await retry.run(() => client.check(app));
     return update === undefined ? { kind: 'no_update' } : { kind: 'update', update };
@@ -162,10 +182,13 @@ async function check(
 
 async function fetchAndCompare(
   { client, transport, retry, signal }: Publisher,
-  { size, sha256, signature, version, publicKey }: ExpectedUpdate,
+  { size, sha256, blake2b512, signature, version, publicKey, skipDownload }: ExpectedUpdate,
   url: URL,
 ): Promise<Verdict> {
-  const request = { url, signature, version, publicKey, maxBytes: size, signal };
+  if (skipDownload) return { kind: 'verified', url: url.href, hiddenByCache: false };
+  const server = client.serverKind;
+  const expected = blake2b512 && { sha256, blake2b512 };
+  const request = { url, signature, version, publicKey, expected, maxBytes: size, server, signal };
   try {
     const fetch = () => atHandedOutUrl(url.href, client.server, () => fetchUpdate(transport, request));
     const served = await retry.run(fetch);
@@ -180,7 +203,8 @@ async function fetchAndCompare(
     }
     return { kind: 'verified', url: url.href, hiddenByCache: false };
   } catch (error) {
-    if (error instanceof OtaError && error.code === 'not_the_api') return broken(error.message);
+    if (!(error instanceof OtaError) || isUnsafeUrlError(error)) throw error;
+    if (error.code === 'not_the_api' && !error.inFront) return broken(error.message);
     throw error;
   }
 }

@@ -1,21 +1,35 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { strandedByChange } from '../../database/queries/app-files.ts';
-import { findApp } from '../../database/queries/apps.ts';
+import { findApp, requiresApproval } from '../../database/queries/apps.ts';
 import { createPendingArtifact, publishedBytes } from '../../database/queries/artifacts.ts';
-import { findCompleteFile, isReplacement } from '../../database/queries/release-files.ts';
-import { findRelease, type Release } from '../../database/queries/releases.ts';
+import { recordedKinds } from '../../database/queries/default-kinds.ts';
+import {
+  type CompleteFile,
+  findCompleteFile,
+  isRepair,
+  isReplacement,
+} from '../../database/queries/release-files.ts';
+import { type Release, recordContributor } from '../../database/queries/releases.ts';
+import type { TokenRecord } from '../../database/queries/tokens.ts';
 import { CreateArtifactRequest, type CreateArtifactResponse } from '../../protocol/messages.ts';
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { isBundleTypeOf, type Platform, platformName, platformOf } from '../../protocol/platform.ts';
 import { Problem, type ProblemCode } from '../../protocol/problem.ts';
+import { closeKinds, isShutOut } from '../../protocol/routing/default-kinds.ts';
 import { type JobRun, jobRunOf } from '../../protocol/upload/job-run.ts';
 import { MAX_SINGLE_PUT } from '../../protocol/upload/multipart.ts';
+import { sizeInWords } from '../../protocol/upload/size-in-words.ts';
+import { precedenceOf } from '../../protocol/version.ts';
+import { authorOf } from '../audit/request-author.ts';
+import { requireScope } from '../http/auth.ts';
+import { uploadedName } from '../http/download-name.ts';
 import { registerRoute } from '../http/register-route.ts';
 import { wouldStrand } from '../http/would-strand.ts';
 import { type Services, UPLOAD_URL_LIFE_MS } from '../services.ts';
+import type { ArrivingUploads } from '../uploads/arriving-uploads.ts';
 import { alreadyPublished } from '../uploads/finalize-upload.ts';
 import type { MultipartGrant } from '../uploads/multipart-grant.ts';
-import type { RemoteUploads } from '../uploads/remote-uploads.ts';
+import { noSuchRelease, releaseKey, requireRelease } from './require-release.ts';
 
 /** What a client wants to upload. */
 interface DeclaredArtifact {
@@ -29,41 +43,53 @@ interface DeclaredArtifact {
   readonly run: JobRun | undefined;
 }
 
-/** @param uploads undefined when uploads arrive at this server */
+/** How long the URLs of an upload are valid: not beyond the token that it is granted to. */
+function urlExpiry(token: TokenRecord | undefined, now: Date): Date {
+  return new Date(Math.min(now.getTime() + UPLOAD_URL_LIFE_MS, token?.expiresAt ?? Number.POSITIVE_INFINITY));
+}
+
+/** @param uploads undefined for a storage that takes no uploads in parts */
 export function registerArtifacts(
   app: FastifyInstance,
   services: Services,
-  uploads: RemoteUploads | undefined,
+  uploads: ArrivingUploads | undefined,
 ): void {
-  const { database, storage, clock } = services;
+  const { database, storage } = services;
 
   // api.md, "Upload Artifacts"
   registerRoute(app, 'createArtifact', {
     body: CreateArtifactRequest,
-    handle: async ({ params, body }, reply) => {
-      const release = await findRelease(database.queries, {
-        appId: params.app_id,
-        releaseId: params.release_id,
-      });
-      if (release === undefined) throw noSuchRelease();
-      const { file_size: fileSize, sha256 = null, signature = null } = body;
+    handle: async ({ params, body, raw }, reply) => {
+      const release = await requireRelease(services, releaseKey(params));
+      const { channel } = release;
+      requireScope(raw, { scope: 'release:upload', channel });
+      const { file_size: fileSize, sha256 = null, signature = null, file_name: given = null } = body;
       const platform = platformOf(body);
       const isMultipart = uploads !== undefined && body.multipart === true;
       const run = requireJobRun(body);
       const artifact = { release, platform, fileSize, sha256, signature, isMultipart, run };
-      requireAllowed(artifact, services, uploads);
-      const now = clock();
-      await requireUnpublished(artifact, now, services);
-      await requireNotStranding(artifact, services);
+      requireAllowed(artifact, services);
+      const by = authorOf(raw, services);
+      const { now } = by;
+      const takes = await requireUnpublished(artifact, now, services);
+      if (takes === 'new_place') {
+        if (release.status !== 'draft') await requireMayAddToLive(raw, release, services);
+        await requireNotStranding(artifact, services);
+        await recordContributor(database.queries, release, {
+          job: raw.token?.job ?? undefined,
+          by,
+        });
+      }
 
-      const expiresAt = new Date(now.getTime() + UPLOAD_URL_LIFE_MS);
-      const pollAt = uploads?.poller.firstPollAt(now) ?? null;
-      const declared = { ...platform, fileSize, sha256, signature, run };
+      const expiresAt = urlExpiry(raw.token, now);
+      const pollAt = uploads?.poller?.firstPollAt(now) ?? null;
+      const fileName = uploadedName(platform, { given, signature, releaseSignature: release.signature });
+      const declared = { ...platform, fileSize, sha256, signature, run, fileName };
       const pending = { releaseId: release.id, ...declared, expiresAt, pollAt };
       const created: (Partial<MultipartGrant> & { readonly id: string }) | 'release_gone' =
         isMultipart && sha256 !== null
-          ? await uploads.grants.grant({ ...pending, sha256 })
-          : await createPendingArtifact(database.queries, pending, now);
+          ? await uploads.grants.grant({ ...pending, sha256 }, by)
+          : await createPendingArtifact(database.queries, pending, by);
       if (created === 'release_gone') throw noSuchRelease();
       const slug = (await findApp(database.queries, params.app_id))?.slug ?? params.app_id;
       const response: CreateArtifactResponse = {
@@ -72,7 +98,7 @@ export function registerArtifacts(
         ...(platform.bundleType !== undefined && { bundle_type: platform.bundleType }),
         ...(signature !== null && { signature }),
         ...(sha256 !== null && { sha256 }),
-        ...(sha256 !== null && uploads && { upload_id: created.id }),
+        ...(sha256 !== null && (storage.remote || created.multipart) && { upload_id: created.id }),
         ...(created.multipart && { multipart: created.multipart }),
       };
       return reply.code(201).send(response);
@@ -80,20 +106,19 @@ export function registerArtifacts(
   });
 }
 
-/** @throws Problem `invalid_request`, `too_large` or `signature_required` */
+/** @throws Problem `invalid_request`, `too_large`, `signature_required` or `wrong_signing_key` */
 function requireAllowed(
   { release, platform, fileSize, sha256, signature, isMultipart }: DeclaredArtifact,
-  { maxArtifactSize }: Services,
-  uploads: RemoteUploads | undefined,
+  { maxArtifactSize, storage }: Services,
 ): void {
   const { target, bundleType } = platform;
   if (bundleType !== undefined && !isBundleTypeOf(target, bundleType)) {
     throw invalid('invalid_request', 'bundle_type', `must be a bundle type of ${target}`);
   }
   if (fileSize > maxArtifactSize) {
-    throw invalid('too_large', 'file_size', `must be at most ${maxArtifactSize} bytes on this server`);
+    throw invalid('too_large', 'file_size', `must be at most ${sizeInWords(maxArtifactSize)} on this server`);
   }
-  if (uploads && !isMultipart && fileSize > MAX_SINGLE_PUT) {
+  if (storage.remote && !isMultipart && fileSize > MAX_SINGLE_PUT) {
     throw invalid('too_large', 'file_size', `must be at most ${MAX_SINGLE_PUT} bytes without multipart`);
   }
   if (isMultipart && sha256 === null) {
@@ -115,13 +140,28 @@ function signingKeyOf({
   return signingKeyIdOf(signature ?? release.signature) ?? null;
 }
 
-/** Files of a live release are offered as soon as they are complete. @throws Problem `would_strand` */
+/** Files of a live release are offered as soon as they are complete. @throws Problem `forbidden` or `approval_required` */
+async function requireMayAddToLive(
+  request: FastifyRequest,
+  { appId, channel, version }: Release,
+  { database }: Services,
+): Promise<void> {
+  requireScope(request, { scope: 'release:publish', channel });
+  if (!(await requiresApproval(database.queries, appId))) return;
+  throw new Problem(
+    'approval_required',
+    `The app requires approval, and ${version} is live: no files can be added to it. Publish them as a new version.`,
+  );
+}
+
+/** @throws Problem `would_strand` */
 async function requireNotStranding(
   { release, platform, signature }: DeclaredArtifact,
   { database }: Services,
 ): Promise<void> {
   if (release.status !== 'published' || release.allowStranding) return;
-  const artifacts = [{ ...platform, signingKeyId: signingKeyOf({ release, signature }) }];
+  const file = { ...platform, signingKeyId: signingKeyOf({ release, signature }) };
+  const artifacts = closeKinds([file], await recordedKinds(database.queries, versionOf(release)));
   const change = { kind: 'go_live', release, artifacts } as const;
   const strandings = await strandedByChange(database.queries, release.appId, change);
   if (strandings.length > 0) throw wouldStrand(strandings);
@@ -135,26 +175,44 @@ function requireJobRun({ job, attempt }: CreateArtifactRequest): JobRun | undefi
   return jobRunOf({ job, attempt });
 }
 
-/** @throws Problem `immutable` */
+/**
+ * @returns whether it repairs the same file, which is lost; that changes no decision about the release
+ * @throws Problem `immutable`
+ */
 async function requireUnpublished(
-  { release, platform, sha256, run }: DeclaredArtifact,
+  { release, platform, signature, sha256, run }: DeclaredArtifact,
   now: Date,
-  { database, allowVersionReuse }: Services,
-): Promise<void> {
+  services: Services,
+): Promise<'new_place' | 'lost_file'> {
+  const { database, allowVersionReuse } = services;
   const { appId, version } = release;
   const published = await publishedBytes(database.queries, { appId, version }, platform);
   const differs = sha256 !== null && published !== undefined && published !== sha256;
+  const recorded = await recordedKinds(database.queries, versionOf(release));
+  const isRefused = differs || isShutOut(recorded, platform);
+  if (isRefused && !allowVersionReuse) throw alreadyPublished({ version, ...platform });
   const current = await findCompleteFile(database.queries, release.id, platform);
+  if (current === undefined) return 'new_place';
   const announced = { run, at: now.getTime() };
-  const taken =
-    current !== undefined && !(release.status === 'draft' && isReplacement({ sha256, announced }, current));
-  if (taken || (differs && !allowVersionReuse)) throw alreadyPublished({ version, ...platform });
+  if (release.status === 'draft' && isReplacement({ sha256, announced }, current)) return 'new_place';
+  const declared = { sha256, signature: signature ?? release.signature };
+  // All files are compared each hour: this one may be lost since.
+  const isRepaired =
+    isRepair(declared, { ...current, isLost: true }) && (current.isLost || (await isLost(current, services)));
+  if (!isRepaired) throw alreadyPublished({ version, ...platform });
+  return 'lost_file';
+}
+
+function versionOf({ appId, version }: Release) {
+  return { app_id: appId, precedence: precedenceOf(version) };
+}
+
+/** Where the storage cannot be asked, the records count. */
+async function isLost({ storageKey, fileSize }: CompleteFile, { lostFiles }: Services): Promise<boolean> {
+  const lost = await lostFiles?.find([{ storageKey, fileSize }]).catch(() => undefined);
+  return lost?.has(storageKey) ?? false;
 }
 
 function invalid(code: ProblemCode, field: string, message: string): Problem {
   return new Problem(code, `${field} ${message}.`, [{ field, message }]);
-}
-
-function noSuchRelease(): Problem {
-  return new Problem('not_found', 'There is no such release.');
 }

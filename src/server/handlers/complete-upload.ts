@@ -6,31 +6,35 @@ import {
   MAX_PARTS_BODY_BYTES,
 } from '../../protocol/messages.ts';
 import { Problem } from '../../protocol/problem.ts';
+import { requireScope } from '../http/auth.ts';
 import { registerRoute, type ValidParameters } from '../http/register-route.ts';
 import type { Services } from '../services.ts';
-import type { RemoteUploads } from '../uploads/remote-uploads.ts';
+import type { ArrivingUploads } from '../uploads/arriving-uploads.ts';
+import { noSuchUpload } from '../uploads/finalize-upload.ts';
 
 /** How long a request waits for the upload to be assembled and finalized, in milliseconds: less than a proxy's timeout. */
 const MAX_WAIT_MS = 25_000;
 
-/** Extension `complete-upload`: a client reports the end of its PUT, and receives the outcome. */
+/** Extensions `complete-upload` and `multipart`: a client reports the end of its PUTs, and receives the outcome. */
 export function registerUploadCompletion(
   app: FastifyInstance,
   services: Services,
-  { finalizer, assembly }: RemoteUploads,
+  { finalizer, assembly }: ArrivingUploads,
 ): void {
   registerRoute(app, 'completeUpload', {
     body: CompleteUploadRequest,
     bodyLimit: MAX_PARTS_BODY_BYTES,
-    handle: async ({ params, body }, reply): Promise<CompleteUploadResponse> => {
+    handle: async ({ params, body, raw }, reply): Promise<CompleteUploadResponse> => {
       const id = params.upload_id;
       const before = await requireUpload(services, params);
+      requireScope(raw, { scope: 'release:upload', channel: before.channel });
       const etags = body?.parts?.map(quoted);
       const outcome =
         before.status === 'complete'
           ? ({ kind: 'complete', wentLive: undefined } as const)
           : await finalizer.finalize(id, {
               withinMs: MAX_WAIT_MS,
+              origin: raw.origin,
               ...(etags && { assemble: () => assembly.assemble(id, before, etags) }),
             });
       if (outcome.kind === 'not_there') {
@@ -57,7 +61,7 @@ async function requireUpload(
   { app_id: appId, release_id: releaseId, upload_id: uploadId }: ValidParameters<'completeUpload'>,
 ): Promise<UploadState> {
   const upload = await findUploadState(database.queries, { appId, releaseId, uploadId });
-  if (upload === undefined) throw new Problem('not_found', 'There is no such upload.');
+  if (upload === undefined) throw noSuchUpload();
   return upload;
 }
 

@@ -1,13 +1,17 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
+import { databaseFailure } from '../../database/database-error.ts';
 import { OtaError } from '../../errors.ts';
 import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../../protocol/problem.ts';
+import { errorCode } from '../../runtime/error-details.ts';
+import { reportLostDurability } from '../lost-durability.ts';
+import { UnavailableLog } from '../unavailable-log.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
-/** Rejection by the request validator. */
+/** Fields of a request that are not valid: by their schemas, or by what a handler requires besides. */
 export class InvalidRequest extends Error {
   readonly errors: readonly FieldError[];
 
-  constructor(errors: readonly FieldError[]) {
+  constructor(...errors: readonly FieldError[]) {
     super('invalid request');
     this.errors = errors;
   }
@@ -18,18 +22,24 @@ export class InvalidRequest extends Error {
  * @param onDurabilityLost called after the response, when nothing may be acknowledged any more
  */
 export function createErrorHandler(onDurabilityLost: (cause: Error) => void) {
+  const unavailable = new UnavailableLog();
   return function handleError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = databaseFailure(thrown) ?? thrown;
     const problem = toProblem(error, request);
-    if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
-    if (problem.code === 'unavailable') reply.header('retry-after', '5');
+    if (problem.code === 'unavailable' && error instanceof Error) unavailable.failed(error, request.log);
+    else if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+    if (problem.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '5');
+    reply.headers(SECURITY_HEADERS); // what the framework itself refuses passes no hook
     reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));
-    if (error instanceof Error && isDurabilityLost(error)) onDurabilityLost(error);
+    reportLostDurability(error, { onDurabilityLost });
   };
 }
 
 function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
+  if (isOutOfDescriptors(error)) {
+    return new Problem('unavailable', 'The server has as many files open as it can.');
+  }
   if (error instanceof InvalidRequest) return invalidRequest(error.errors);
   if (error instanceof OtaError) {
     return error.code === 'no_space'
@@ -37,6 +47,14 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
       : new Problem('unavailable', 'The database or the storage is unavailable.');
   }
   return isFastifyError(error) ? frameworkProblem(error, request) : internalProblem();
+}
+
+/** Whatever tried to open a file or a connection. */
+function isOutOfDescriptors(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (['EMFILE', 'ENFILE'].includes(errorCode(cause) ?? '')) return true;
+  }
+  return false;
 }
 
 function frameworkProblem(error: FastifyError, { routeOptions }: FastifyRequest): Problem {

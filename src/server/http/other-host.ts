@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { isOnlyLocal } from '../../runtime/loopback.ts';
+import { isOnlyLocal } from '../../runtime/network/loopback.ts';
 
 /** Longest host in the log: a name in the DNS has 253 characters, and a port may follow. */
 const MAX_HOST_LENGTH = 259;
@@ -22,8 +22,8 @@ const PROXY_HEADERS = [
  */
 export function warnOnceOfOtherHost(app: FastifyInstance, publicUrl: () => string): void {
   let warned = false;
-  app.addHook('onResponse', async ({ headers, log, is404 }, { statusCode }) => {
-    if (warned || is404 || statusCode >= 400) return; // scanners ask for what is not there
+  app.addHook('onResponse', async ({ headers, log, is404, routeOptions }, { statusCode }) => {
+    if (warned || is404 || routeOptions.config.isHealthCheck || statusCode >= 400) return; // scanners ask for what is not there
     const host = otherHost(headers, publicUrl());
     if (host === undefined) return;
     warned = true;

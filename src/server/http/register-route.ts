@@ -1,13 +1,21 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static, type TSchema } from 'typebox';
 import { PathParameters } from '../../protocol/messages.ts';
-import { type Access, type ParameterName, type RouteName, routes } from '../../protocol/routes.ts';
+import {
+  type Access,
+  type ParameterName,
+  type Route,
+  type RouteName,
+  routes,
+} from '../../protocol/routes.ts';
 import { matches } from '../../protocol/validate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
     route?: RouteName;
+    /** Whether scripts on any website may read the response. */
+    cors?: boolean;
   }
 }
 
@@ -29,6 +37,8 @@ export interface RouteOptions<Name extends RouteName, Body extends TSchema, Quer
   readonly query?: Query;
   /** Largest body accepted, in bytes. Default: `MAX_JSON_BODY_BYTES`. */
   readonly bodyLimit?: number;
+  /** What to do with a request before it is validated. */
+  readonly before?: (request: FastifyRequest) => Promise<void>;
   readonly handle: (request: RouteRequest<Name, Body, Query>, reply: FastifyReply) => Promise<unknown>;
 }
 
@@ -40,13 +50,14 @@ export function registerRoute<
 >(
   app: FastifyInstance,
   name: Name,
-  { body, query, bodyLimit, handle }: RouteOptions<Name, Body, Query>,
+  { body, query, bodyLimit, before, handle }: RouteOptions<Name, Body, Query>,
 ): void {
   const { method, path, access } = routes[name];
   app.route({
-    method,
-    url: path.replace(/\{(\w+)\}/g, ':$1'),
-    config: { access, route: name },
+    method: method === 'GET' ? ['GET', 'HEAD'] : method,
+    url: urlOf(path),
+    config: { access, route: name, cors: isOpenToScripts(routes[name]) },
+    ...(before && { preValidation: before }),
     ...(bodyLimit !== undefined && { bodyLimit }),
     schema: { params: parameterSchema(name), ...(body && { body }), ...(query && { querystring: query }) },
     handler: async (raw, reply) =>
@@ -61,6 +72,16 @@ export function registerRoute<
         reply,
       ),
   });
+}
+
+/** A route's path as the framework writes it: `/apps/:app_id`. */
+export function urlOf(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1');
+}
+
+/** Scripts on any website may read what needs no token. */
+export function isOpenToScripts({ method, access }: Pick<Route, 'method' | 'access'>): boolean {
+  return method === 'GET' && (access === 'public' || access === 'signed-url');
 }
 
 /** Whether path parameters are valid by the schemas of a route. */

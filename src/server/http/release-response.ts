@@ -1,5 +1,6 @@
 import type { CompleteArtifact, Release } from '../../database/queries/releases.ts';
 import type { ReleaseResponse } from '../../protocol/messages.ts';
+import { rolloutState, shareAt } from '../../protocol/rollout/rollout.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 
 /** api.md, "Create a Release", response. */
@@ -14,9 +15,9 @@ export function toResponse({ id, version, notes, signature, pubDate, createdAt }
   };
 }
 
-/** With the fields of the extensions `draft`, `expect`, `channel`, `yank` and `key-routing`. */
-export function toExtendedResponse(release: Release): ReleaseResponse {
-  const { status, channel, expect, signingKeyId, embeddedPubkey, requires } = release;
+/** With the fields of the extensions `draft`, `expect`, `channel`, `yank`, `key-routing`, `trusted-publishing` and `rollout`. */
+export function toExtendedResponse(release: Release, now: Date): ReleaseResponse {
+  const { status, channel, expect, signingKeyId, embeddedPubkey, requires, provenance } = release;
   return {
     ...toResponse(release),
     status,
@@ -25,25 +26,67 @@ export function toExtendedResponse(release: Release): ReleaseResponse {
     ...(signingKeyId !== null && { signing_key_id: signingKeyId }),
     ...(embeddedPubkey !== null && { embedded_pubkey: embeddedPubkey }),
     ...(requires !== null && { requires }),
+    ...(status === 'draft' && release.awaitsApproval && { awaits_approval: true }),
+    ...(provenance !== null && { provenance }),
+    ...rolloutFields(release, now.getTime()),
+    ...(release.mandatory && { mandatory: true }),
+    ...(release.minimumSystem !== null && { minimum_system_version: { ...release.minimumSystem } }),
+    ...(release.rolledBack && { rolled_back: true }),
+  };
+}
+
+/** Extension `rollout`. Of a draft, `share` is what it has once it is live. */
+function rolloutFields(
+  { rollout, pausedAt, pubDate }: Release,
+  now: number,
+): Pick<ReleaseResponse, 'rollout' | 'paused_at'> {
+  return {
+    ...(rollout !== null && {
+      rollout: {
+        percent: rollout.percent,
+        share: shareAt({ rollout, pubDate }, now),
+        state: rolloutState({ rollout, pausedAt: null, pubDate }, now),
+        ...(rollout.at !== undefined && { at: formatTimestamp(rollout.at) }),
+        ...(rollout.ramp && { from: rollout.ramp.from, over: rollout.ramp.ms / 1000 }),
+      },
+    }),
+    ...(pausedAt !== null && { paused_at: formatTimestamp(pausedAt) }),
   };
 }
 
 /** api.md, "List Releases", with the extensions' fields and the complete artifacts. */
-export function toListed({
-  artifacts,
-  ...release
-}: Release & { readonly artifacts: readonly CompleteArtifact[] }): ReleaseResponse {
+export function toListed(
+  { artifacts, ...release }: Release & { readonly artifacts: readonly CompleteArtifact[] },
+  now: Date,
+): ReleaseResponse {
   const [signingKeyId = null, ...others] = new Set(artifacts.map((artifact) => artifact.signingKeyId));
   return {
-    ...toExtendedResponse({
-      ...release,
-      signingKeyId: release.signingKeyId ?? (others.length === 0 ? signingKeyId : null),
-    }),
-    artifacts: artifacts.map(({ fileSize, bundleType = null, signingKeyId: _, run, ...artifact }) => ({
-      ...artifact,
-      bundle_type: bundleType,
-      file_size: fileSize,
-      ...(release.status === 'draft' && run),
-    })),
+    ...toExtendedResponse(
+      {
+        ...release,
+        signingKeyId: release.signingKeyId ?? (others.length === 0 ? signingKeyId : null),
+      },
+      now,
+    ),
+    artifacts: artifacts.map(
+      ({
+        fileSize,
+        fileName,
+        bundleType = null,
+        signingKeyId: _,
+        isLost,
+        isOnlyByType,
+        run,
+        ...artifact
+      }) => ({
+        ...artifact,
+        bundle_type: bundleType,
+        file_size: fileSize,
+        file_name: fileName,
+        ...(isLost && { lost: true }),
+        ...(isOnlyByType && { only_by_bundle_type: true }),
+        ...(release.status === 'draft' && run),
+      }),
+    ),
   };
 }

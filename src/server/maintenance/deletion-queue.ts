@@ -1,6 +1,6 @@
 import { isDurabilityLost } from '../../database/database-error.ts';
 import { forgetDeleted, listDeleting } from '../../database/queries/artifacts.ts';
-import type { Services } from '../services.ts';
+import { onFullDisk, type Services } from '../services.ts';
 
 /** Delay before what could not be removed is tried again, in milliseconds: doubled each time, up to `MAX_RETRY_DELAY_MS`. */
 const FIRST_RETRY_DELAY_MS = 1000;
@@ -23,13 +23,11 @@ export class DeletionQueue {
     this.#onError = onError;
   }
 
-  /** Removes what is queued. Resolves when everything was tried, or the queue was stopped. */
   run(): Promise<void> {
     this.#next ??= this.#enqueue();
     return this.#next;
   }
 
-  /** Resolves when nothing is being removed any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -63,13 +61,15 @@ export class DeletionQueue {
   /** Several nodes may remove the same bytes, which is harmless. */
   async #removeQueued(): Promise<void> {
     if (this.#stopped) return;
-    const { database, storage } = this.#services;
+    const { database, storage, ownership } = this.#services;
     const failures: unknown[] = [];
-    for (const { id, storageKey } of await listDeleting(database.queries)) {
+    const queued = await listDeleting(database.queries);
+    if (queued.length > 0) await ownership?.confirm();
+    for (const { id, storageKey } of queued) {
       if (this.#stopped) return;
       try {
         await storage.remove(storageKey);
-        await forgetDeleted(database.queries, id);
+        await onFullDisk(this.#services, () => forgetDeleted(database.queries, id));
       } catch (error) {
         if (isDurabilityLost(error)) throw error;
         failures.push(error); // and remove the others first

@@ -1,9 +1,10 @@
 import { mayBeCommitted } from '../../database/database-error.ts';
 import { findUpload, type PendingUpload } from '../../database/queries/artifacts.ts';
+import { newStorageKey } from '../../database/queries/orphans.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { ArrivedUpload, ReceivedUpload, RemoteStorage } from '../../storage/remote-storage.ts';
+import type { ArrivedUpload, ReceivedUpload, UploadArrivals } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
-import { finalizeUpload, wrongSize } from './finalize-upload.ts';
+import { type FinalizedUpload, finalizeUpload, wrongSize } from './finalize-upload.ts';
 
 export type FinalizeResult =
   | {
@@ -18,14 +19,14 @@ export type FinalizeResult =
 
 export interface RemoteUploadOptions {
   readonly services: Services;
-  readonly storage: RemoteStorage;
-  readonly upload: PendingUpload;
+  readonly arrivals: UploadArrivals;
+  readonly upload: FinalizedUpload;
   /** Records why the upload is refused, before anything is dropped. Resolves to false when it could not be recorded. */
   readonly recordRefusal: (refusal: Problem) => Promise<boolean>;
 }
 
 /**
- * Receives an upload from a remote storage, if it has arrived, and finalizes it. Refused bytes are removed, both where
+ * Receives an upload from where it arrives, if it has, and finalizes it. Refused bytes are removed, both where
  * they arrived and where they would be served from. If the lease was lost and another node has finalized it in the
  * meantime, that result counts, rather than that nothing is left to receive.
  * @throws Problem as `finalizeUpload`
@@ -55,10 +56,15 @@ class RemoteUpload {
   }
 
   async #receive(): Promise<FinalizeResult> {
-    const { storage, upload } = this.#options;
+    const { services, arrivals, upload } = this.#options;
     const { id, fileSize: size, sha256, pubkey } = upload;
     const identified = sha256 !== null || pubkey !== null;
-    const received = await storage.receive(id, { size, blake2b512: pubkey !== null, identified });
+    const received = await arrivals.receive(id, {
+      size,
+      blake2b512: pubkey !== null,
+      identified,
+      newStorageKey: () => newStorageKey(services.database.queries, services.clock()),
+    });
     switch (received.kind) {
       case 'not_there':
         return received;

@@ -1,8 +1,9 @@
+import type { Attribution } from '../../database/attribution.ts';
 import { createPendingArtifact, type NewArtifact } from '../../database/queries/artifacts.ts';
 import { findResumableUpload, recordMultipart } from '../../database/queries/pending-uploads.ts';
 import type { CreateArtifactResponse } from '../../protocol/messages.ts';
 import { PART_URLS_AT_ONCE, partSizeOf, partsOf } from '../../protocol/upload/multipart.ts';
-import type { ArrivedPart, MultipartUploadKey, RemoteStorage } from '../../storage/remote-storage.ts';
+import type { ArrivedPart, MultipartUploadKey, UploadArrivals } from '../../storage/remote-storage.ts';
 import type { Services } from '../services.ts';
 
 /** Permission to upload a file in parts. */
@@ -24,12 +25,12 @@ interface StoredUpload {
 /** Extension `multipart`: grants uploads in parts. */
 export class MultipartGrants {
   readonly #services: Services;
-  readonly #storage: RemoteStorage;
+  readonly #arrivals: UploadArrivals;
   readonly #partSizeOf: (fileSize: number) => number;
 
-  constructor(services: Services, storage: RemoteStorage) {
+  constructor(services: Services, arrivals: UploadArrivals) {
     this.#services = services;
-    this.#storage = storage;
+    this.#arrivals = arrivals;
     this.#partSizeOf = services.partSizeOf ?? partSizeOf;
   }
 
@@ -39,33 +40,33 @@ export class MultipartGrants {
    * @returns `release_gone` when the release was deleted in the meantime
    * @throws OtaError `store_unavailable`
    */
-  async grant(artifact: NewMultipartArtifact): Promise<MultipartGrant | 'release_gone'> {
+  async grant(artifact: NewMultipartArtifact, by: Attribution): Promise<MultipartGrant | 'release_gone'> {
     const { queries } = this.#services.database;
     const { expiresAt, run } = artifact;
-    const announced = { run, at: this.#services.clock() };
+    const announced = { run, by };
     for (;;) {
       const earlier = await findResumableUpload(queries, artifact);
-      const upload = earlier ?? (await createPendingArtifact(queries, artifact, this.#services.clock()));
+      const upload = earlier ?? (await createPendingArtifact(queries, artifact, by));
       if (upload === 'release_gone') return upload;
       const before = earlier?.multipartId ?? null;
-      const { multipartId, arrived } = await this.#resumeOrStart(upload.id, before);
+      const { multipartId, arrived } = await this.#resumeOrStart(upload.id, before, artifact.fileSize);
       const key = { uploadId: upload.id, multipartId };
       if (await recordMultipart(queries, upload.id, { before, multipartId, expiresAt, announced })) {
         return { id: upload.id, multipart: await this.#describe(artifact, key, arrived) };
       }
       // Another request was faster, or the upload was forgotten: start over from what the database has now.
-      if (multipartId !== before) await this.#storage.parts.abort(key);
+      if (multipartId !== before) await this.#arrivals.parts.abort(key);
     }
   }
 
-  async #resumeOrStart(uploadId: string, before: string | null): Promise<StoredUpload> {
-    const { parts } = this.#storage;
+  async #resumeOrStart(uploadId: string, before: string | null, fileSize: number): Promise<StoredUpload> {
+    const { parts } = this.#arrivals;
     if (before !== null) {
       const arrived = await parts.arrived({ uploadId, multipartId: before });
       if (arrived !== undefined) return { multipartId: before, arrived };
-      if (await this.#storage.hasArrived(uploadId)) return { multipartId: before, arrived: 'whole' };
+      if (await this.#arrivals.hasArrived(uploadId)) return { multipartId: before, arrived: 'whole' };
     }
-    return { multipartId: await parts.start(uploadId), arrived: new Map() };
+    return { multipartId: await parts.start(uploadId, fileSize), arrived: new Map() };
   }
 
   async #describe(
@@ -85,7 +86,7 @@ export class MultipartGrants {
     }
     const urls = missing.slice(0, PART_URLS_AT_ONCE).map(async ({ number, size }) => ({
       number,
-      url: await this.#storage.parts.url({ ...key, number, size, expiresAt }),
+      url: await this.#arrivals.parts.url({ ...key, number, size, expiresAt }),
     }));
     return { ...base, parts: await Promise.all(urls), done };
   }

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { databaseFailure, isDurabilityLost } from '../../database/database-error.ts';
+import { databaseFailure } from '../../database/database-error.ts';
 import type { UploadRefusal } from '../../database/queries/pending-uploads.ts';
+import { reportLostDurability } from '../lost-durability.ts';
 import type { Services } from '../services.ts';
 import { OutageLog } from './outage-log.ts';
 
@@ -40,7 +41,7 @@ export class PollLog {
 
   databaseFailed(error: unknown): void {
     this.#database.failed(error);
-    this.#reportLostDurability(error);
+    reportLostDurability(error, { onDurabilityLost: this.#onDurabilityLost });
   }
 
   refused(upload: string, refusal: UploadRefusal): void {
@@ -49,17 +50,12 @@ export class PollLog {
 
   /** Logs each reason once per upload. */
   failed(upload: string, error: unknown): void {
-    this.#reportLostDurability(error);
+    reportLostDurability(error, { onDurabilityLost: this.#onDurabilityLost });
     const failure = databaseFailure(error) ?? error;
     const line = `${upload}: ${failure}`;
     if (this.#logged.has(line)) return;
     if (this.#logged.size >= MAX_LOGGED) this.#logged.clear();
     this.#logged.add(line);
     this.#logger.error({ upload, err: failure }, 'finalizing an upload failed; trying again');
-  }
-
-  #reportLostDurability(error: unknown): void {
-    const cause = databaseFailure(error) ?? error;
-    if (cause instanceof Error && isDurabilityLost(cause)) this.#onDurabilityLost(cause);
   }
 }

@@ -7,7 +7,8 @@ import {
   uploadRefusal,
 } from '../../database/queries/pending-uploads.ts';
 import { Problem } from '../../protocol/problem.ts';
-import type { RemoteStorage } from '../../storage/remote-storage.ts';
+import type { UploadArrivals } from '../../storage/remote-storage.ts';
+import type { Origin } from '../audit/request-author.ts';
 import type { Services } from '../services.ts';
 import { type FinalizeResult, finalizeRemoteUpload, settledResult } from './finalize-remote-upload.ts';
 import { LeaseRenewal, UPLOAD_LEASE_MS } from './lease-renewal.ts';
@@ -25,7 +26,7 @@ const RESULT_INTERVAL_MS = 250;
 
 export interface UploadFinalizerOptions {
   readonly services: Services;
-  readonly storage: RemoteStorage;
+  readonly arrivals: UploadArrivals;
   readonly log: PollLog;
 }
 
@@ -34,6 +35,8 @@ export interface FinalizeOptions {
   readonly withinMs: number;
   /** Runs first, within the same time: assembles the upload's parts. */
   readonly assemble?: () => Promise<void>;
+  /** Where the request comes from. */
+  readonly origin?: Origin | undefined;
 }
 
 /** How `finalizeFound` takes part in the poller's schedule. */
@@ -48,12 +51,13 @@ interface Turn {
   readonly semaphore: Semaphore;
   readonly signal: AbortSignal;
   readonly onStarted?: () => void;
+  readonly origin?: Origin | undefined;
 }
 
-/** Finalizes uploads that arrive at a remote storage, each under a lease, so that of several nodes only one does. */
+/** Finalizes uploads from where they arrive, each under a lease, so that of several nodes only one does. */
 export class UploadFinalizer {
   readonly #services: Services;
-  readonly #storage: RemoteStorage;
+  readonly #arrivals: UploadArrivals;
   readonly #log: PollLog;
   /** By upload id. */
   readonly #running = new Map<string, Promise<FinalizeResult>>();
@@ -62,9 +66,9 @@ export class UploadFinalizer {
     requests: new Semaphore(FINALIZED_AT_ONCE),
   };
 
-  constructor({ services, storage, log }: UploadFinalizerOptions) {
+  constructor({ services, arrivals, log }: UploadFinalizerOptions) {
     this.#services = services;
-    this.#storage = storage;
+    this.#arrivals = arrivals;
     this.#log = log;
   }
 
@@ -75,13 +79,13 @@ export class UploadFinalizer {
    */
   finalize(
     id: string,
-    { withinMs, assemble = async () => {} }: FinalizeOptions,
+    { withinMs, assemble = async () => {}, origin }: FinalizeOptions,
   ): Promise<FinalizeResult | { readonly kind: 'pending' }> {
     const signal = AbortSignal.timeout(withinMs);
     const timeout = new Promise<{ readonly kind: 'pending' }>((resolve) => {
       signal.addEventListener('abort', () => resolve({ kind: 'pending' }), { once: true });
     });
-    return Promise.race([assemble().then(() => this.#finalizeUntil(id, signal)), timeout]);
+    return Promise.race([assemble().then(() => this.#finalizeUntil(id, signal, origin)), timeout]);
   }
 
   /**
@@ -103,6 +107,7 @@ export class UploadFinalizer {
   async #finalizeUntil(
     id: string,
     signal: AbortSignal,
+    origin: Origin | undefined,
   ): Promise<FinalizeResult | { readonly kind: 'pending' }> {
     const { queries } = this.#services.database;
     while (!signal.aborted) {
@@ -112,7 +117,8 @@ export class UploadFinalizer {
         if (result.kind !== 'not_there') return result;
         continue; // it may have arrived since that one checked
       }
-      const result = await this.#finalizeInTurn(id, { semaphore: this.#semaphores.requests, signal });
+      const semaphore = this.#semaphores.requests;
+      const result = await this.#finalizeInTurn(id, { semaphore, signal, origin });
       if (result.kind === 'not_there') await this.#throwEarlierRefusal(id);
       if (result.kind !== 'busy') return result;
       const settled = settledResult(await findUpload(queries, id));
@@ -125,7 +131,7 @@ export class UploadFinalizer {
   /** @returns `busy` when no permit was free before `signal`, or the upload is leased elsewhere */
   async #finalizeInTurn(
     id: string,
-    { semaphore, signal, onStarted }: Turn,
+    { semaphore, signal, onStarted, origin }: Turn,
   ): Promise<FinalizeResult | { readonly kind: 'busy' }> {
     const release = await semaphore.acquire(signal);
     if (release === undefined) return { kind: 'busy' };
@@ -134,7 +140,7 @@ export class UploadFinalizer {
       const leased = this.#running.has(id) ? undefined : await this.#acquireLease(id);
       if (leased === undefined) return { kind: 'busy' };
       onStarted?.();
-      const result = this.#finalizeLeased(leased).finally(() => this.#running.delete(id));
+      const result = this.#finalizeLeased(leased, origin).finally(() => this.#running.delete(id));
       this.#running.set(id, result);
       return await result;
     } finally {
@@ -154,17 +160,18 @@ export class UploadFinalizer {
     }
   }
 
-  async #finalizeLeased(leased: LeasedUpload): Promise<FinalizeResult> {
-    const [services, storage] = [this.#services, this.#storage];
+  async #finalizeLeased(leased: LeasedUpload, origin?: Origin): Promise<FinalizeResult> {
+    const [services, arrivals] = [this.#services, this.#arrivals];
     const { queries } = services.database;
     const onError = (error: unknown) => this.#log.databaseFailed(error);
     const renewal = new LeaseRenewal(leased, { queries, clock: services.clock, onError });
     try {
-      const upload = await findUpload(queries, leased.id);
-      if (upload === undefined) return { kind: 'gone' };
-      if (upload === 'complete') return { kind: 'complete', wentLive: undefined };
+      const found = await findUpload(queries, leased.id);
+      if (found === undefined) return { kind: 'gone' };
+      if (found === 'complete') return { kind: 'complete', wentLive: undefined };
+      const upload = { ...found, ...(origin && { origin }) };
       const recordRefusal = async (refusal: Problem) => this.#recordRefusal(await renewal.stop(), refusal);
-      const result = await finalizeRemoteUpload({ services, storage, upload, recordRefusal });
+      const result = await finalizeRemoteUpload({ services, arrivals, upload, recordRefusal });
       if (result.kind === 'not_there') {
         await releaseLease(queries, await renewal.stop(), { pollAt: this.#nextPollAt(leased) });
       }

@@ -6,8 +6,10 @@ import type { PollLog } from './poll-log.ts';
 import { DEFAULT_POLL_SCHEDULE, type PollSchedule, pollDelay } from './poll-schedule.ts';
 import type { UploadFinalizer } from './upload-finalizer.ts';
 
-/** How many uploads are polled for at once, with one small request to the store each. */
+/** How many uploads are polled for at once, with one small request to the store each, and begin in a round at most. */
 const POLLS_AT_ONCE = 64;
+/** The same for each app, so that others have their turn in the next round, half a second later. */
+const POLLS_AT_ONCE_PER_APP = 16;
 /** How long an upload that has arrived waits for the finalizer before others are polled for, in milliseconds. */
 const MAX_TURN_WAIT_MS = 1000;
 
@@ -30,6 +32,10 @@ export class UploadPoller {
   readonly #schedule: PollSchedule;
   /** Polls that are not decided yet. */
   readonly #polls = new Set<Promise<void>>();
+  /** How many of them each app has. */
+  readonly #running = new Map<string, number>();
+  /** The app that had its turn last. */
+  #lastApp = '';
   readonly #stopping = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
@@ -67,24 +73,35 @@ export class UploadPoller {
     }
   }
 
-  /** Polls for all uploads that are due. If there are too many at once, the next follow as soon as half are decided. */
+  /** Polls for uploads that are due, of one app after the other: an app with many delays its own only. */
   async #pollDue(): Promise<void> {
-    const { database, clock } = this.#services;
-    while (!this.#stopping.signal.aborted) {
-      const limit = POLLS_AT_ONCE - this.#polls.size;
-      const now = clock();
-      const due = await takeDuePolls(database.queries, now, {
-        limit,
-        delayOf: (upload) => pollDelay(upload, now, this.#schedule),
+    const { database, clock, ownership } = this.#services;
+    if (ownership?.problem) return;
+    const limit = POLLS_AT_ONCE - this.#polls.size;
+    if (limit === 0) return;
+    const now = clock();
+    const due = await takeDuePolls(database.queries, now, {
+      limit,
+      limitOf: (appId) => POLLS_AT_ONCE_PER_APP - (this.#running.get(appId) ?? 0),
+      after: this.#lastApp,
+      delayOf: (upload) => pollDelay(upload, now, this.#schedule),
+    });
+    this.#log.databaseWorked();
+    this.#lastApp = due.at(-1)?.appId ?? '';
+    for (const { id, appId } of due) {
+      this.#count(appId, 1);
+      const poll = this.#poll(id).finally(() => {
+        this.#polls.delete(poll);
+        this.#count(appId, -1);
       });
-      this.#log.databaseWorked();
-      for (const { id } of due) {
-        const poll = this.#poll(id).finally(() => this.#polls.delete(poll));
-        this.#polls.add(poll);
-      }
-      if (due.length < limit) return;
-      while (this.#polls.size > POLLS_AT_ONCE / 2) await Promise.race(this.#polls);
+      this.#polls.add(poll);
     }
+  }
+
+  #count(appId: string, by: 1 | -1): void {
+    const count = (this.#running.get(appId) ?? 0) + by;
+    if (count > 0) this.#running.set(appId, count);
+    else this.#running.delete(appId);
   }
 
   /** Resolves when the upload is being finalized, or will not be: it has not arrived, or the finalizer was busy. */

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
+import { RUN_AS_ITS_USER } from '../../runtime/private-file.ts';
+import { readRegularText } from '../regular-file.ts';
 
 const FILE = 'storage-id';
 
@@ -24,9 +26,22 @@ export async function dataFolderId(dataDir: string): Promise<string> {
   }
 }
 
+/** The id, without creating one. @throws OtaError `store_unavailable` when it cannot be read */
+export async function existingFolderId(dataDir: string): Promise<string | undefined> {
+  const file = join(dataDir, FILE);
+  try {
+    return await read(file);
+  } catch (cause) {
+    throw new OtaError('store_unavailable', `${file} cannot be read: ${messageOf(cause)}`, {
+      cause,
+      hint: RUN_AS_ITS_USER,
+    });
+  }
+}
+
 async function read(file: string): Promise<string | undefined> {
   try {
-    return (await readFile(file, 'utf8')).trim();
+    return (await readRegularText(file)).trim();
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
     return undefined;
@@ -47,5 +62,5 @@ async function create(file: string): Promise<string> {
     if (errorCode(error) !== 'EEXIST') throw error;
   });
   await unlink(unfinished);
-  return (await readFile(file, 'utf8')).trim();
+  return (await readRegularText(file)).trim();
 }

@@ -1,49 +1,86 @@
 import { randomUUID } from 'node:crypto';
-import { statfsSync } from 'node:fs';
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import { access, link, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { OtaError } from '../../errors.ts';
+import { HEAD_BYTES } from '../../protocol/bundle/binary-header.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import { messageOf } from '../../runtime/error-details.ts';
+import { readHead } from '../../runtime/read-head.ts';
 import type {
   ArtifactStorage,
-  DigestOptions,
+  ContentDigest,
   DownloadUrlRequest,
+  Orphan,
+  OwnerRecord,
   StagedUpload,
+  StageOptions,
+  StoredState,
   UploadUrlRequest,
 } from '../artifact-storage.ts';
+import { urlFileName } from '../content-disposition.ts';
+import { readRegularFile } from '../regular-file.ts';
 import { type SigningKeys, signPath } from '../signed-url.ts';
-import { filesOlderThan, sync, syncFolder, toDiskError, unlinkIfThere, writeHashed } from './durable-file.ts';
+import { damagedFolder, partsFolder, servedFolder, stagingFolder, storedPath } from '../stored-path.ts';
+import { DiskArrivals } from './disk-arrivals.ts';
+import { DiskSpace } from './disk-space.ts';
+import { syncFolder, toDiskError, unlinkIfThere, unlinkStored } from './durable-file.ts';
+import { inspectFile } from './inspect-file.ts';
+import { readOwnerFile, writeOwnerFile } from './owner-file.ts';
+import type { TurnOrder } from './part-turns.ts';
+import { writeHashed } from './write-hashed.ts';
 
-/** Space that uploads leave free on the disk, in bytes: deletes and the database's checkpoints need some too. */
-const HEADROOM = 64 * 1024 * 1024;
-const PROBE = Buffer.from('probe');
+/** What a start writes, and removes again, to see that it can. */
+export const PROBE = Buffer.from('probe');
+
+const READ_SIZE = 1024 * 1024;
 
 export interface DiskStorageOptions {
   readonly dataDir: string;
   readonly keys: SigningKeys;
   /** The value of `--public-url`, without a trailing slash. Called for each URL. */
   readonly publicUrl: () => string;
+  /** Where other processes serve the same folder: orders who writes to uploads. */
+  readonly turns?: TurnOrder | undefined;
 }
 
 /**
- * Artifacts in the data folder: `staging/` for what arrives, `artifacts/` for what is served, on one file system.
+ * Artifacts in the data folder: `staging/` for what arrives, `parts/` for what arrives in parts, `artifacts/` for what is
+ * served, on one file system.
  * URLs are this server's own, signed.
  */
 export class DiskStorage implements ArtifactStorage {
   readonly remote = false;
+  readonly #dataDir: string;
   readonly #staging: string;
   readonly #artifacts: string;
   readonly #keys: SigningKeys;
   readonly #publicUrl: () => string;
-  /** Bytes that uploads in progress may still write. */
-  #reserved = 0;
+  readonly #parts: string;
+  readonly #space: DiskSpace;
+  readonly arrivals: DiskArrivals;
+  /** Who writes to uploads, where other processes serve the same folder. */
+  readonly turns: TurnOrder | undefined;
+  /** The file system that the served files were on when the storage was opened. */
+  #device: number | undefined;
 
-  private constructor({ dataDir, keys, publicUrl }: DiskStorageOptions) {
-    this.#staging = join(dataDir, 'staging');
+  private constructor({ dataDir, keys, publicUrl, turns }: DiskStorageOptions) {
+    this.#dataDir = dataDir;
+    this.#staging = stagingFolder(dataDir);
     this.#artifacts = servedFolder(dataDir);
+    this.#parts = partsFolder(dataDir);
     this.#keys = keys;
     this.#publicUrl = publicUrl;
+    this.#space = new DiskSpace(dataDir);
+    this.turns = turns;
+    this.arrivals = new DiskArrivals({
+      folder: this.#parts,
+      staging: this.#staging,
+      space: this.#space,
+      keys,
+      publicUrl,
+      turns,
+      staged: (storageKey, digest) => this.#staged(storageKey, digest),
+    });
   }
 
   /** @throws OtaError `store_unavailable` when the folder cannot be used, or has no hard links */
@@ -52,7 +89,9 @@ export class DiskStorage implements ArtifactStorage {
     try {
       await mkdir(storage.#staging, { recursive: true, mode: 0o700 });
       await mkdir(storage.#artifacts, { recursive: true, mode: 0o700 });
+      await mkdir(storage.#parts, { recursive: true, mode: 0o700 });
       await syncFolder(options.dataDir);
+      storage.#device = (await stat(storage.#artifacts)).dev;
       await storage.#probe();
     } catch (cause) {
       if (cause instanceof OtaError && cause.code === 'no_space') return storage;
@@ -64,13 +103,21 @@ export class DiskStorage implements ArtifactStorage {
     return storage;
   }
 
+  async check(): Promise<void> {
+    await this.#requireMounted();
+    for (const folder of [this.#staging, this.#artifacts, this.#parts]) {
+      await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+      await readFirstEntry(folder);
+    }
+  }
+
   async uploadUrl({ uploadId, expiresAt }: UploadUrlRequest): Promise<string> {
     const path = pathOf('upload', { upload_id: uploadId });
     return this.#publicUrl() + (await signPath(this.#keys, { method: 'PUT', path, expiresAt }));
   }
 
-  async downloadUrl({ storageKey, expiresAt }: DownloadUrlRequest): Promise<string> {
-    const path = pathOf('storedFile', { storage_key: storageKey });
+  async downloadUrl({ storageKey, fileName, expiresAt }: DownloadUrlRequest): Promise<string> {
+    const path = pathOf('storedFile', { storage_key: storageKey, file_name: urlFileName(fileName) });
     return this.#publicUrl() + (await signPath(this.#keys, { method: 'GET', path, expiresAt }));
   }
 
@@ -80,34 +127,28 @@ export class DiskStorage implements ArtifactStorage {
    * @returns `size_differs` when they are not `options.size` bytes (more are not read)
    * @throws OtaError `no_space`, `durability_lost`; whatever reading the body throws
    */
-  async receive(body: AsyncIterable<Buffer>, options: DigestOptions): Promise<StagedUpload | 'size_differs'> {
-    this.#reserve(options.size);
+  async receive(body: AsyncIterable<Buffer>, options: StageOptions): Promise<StagedUpload | 'size_differs'> {
+    const reservation = this.#space.reserve(options.size);
     try {
-      return await this.#stage(body, options);
+      return await this.#stage(reservation.cover(body), options);
     } finally {
-      this.#reserved -= options.size;
+      reservation.end();
     }
   }
 
-  async #stage(body: AsyncIterable<Buffer>, options: DigestOptions): Promise<StagedUpload | 'size_differs'> {
-    const storageKey = randomUUID();
-    const file = join(this.#staging, storageKey);
+  async #stage(body: AsyncIterable<Buffer>, options: StageOptions): Promise<StagedUpload | 'size_differs'> {
+    const { newStorageKey = async () => randomUUID() } = options;
+    const storageKey = await newStorageKey();
+    const file = storedPath(this.#staging, storageKey);
     try {
       const handle = await open(file, 'wx', 0o600);
       try {
-        const digest = await writeHashed(handle, body, options);
+        const digest = await writeHashed({ handle, file }, body, options);
         if (digest === 'size_differs') {
           await unlink(file);
           return digest;
         }
-        await sync(handle);
-        return {
-          storageKey,
-          ...digest,
-          read: () => this.readStaged(storageKey),
-          promote: () => this.promote(storageKey),
-          discard: () => this.discard(storageKey),
-        };
+        return this.#staged(storageKey, digest);
       } finally {
         await handle.close();
       }
@@ -117,9 +158,19 @@ export class DiskStorage implements ArtifactStorage {
     }
   }
 
+  #staged(storageKey: string, digest: ContentDigest): StagedUpload {
+    return {
+      storageKey,
+      ...digest,
+      readHead: () => readHead(storedPath(this.#staging, storageKey), HEAD_BYTES),
+      promote: () => this.promote(storageKey),
+      discard: () => this.discard(storageKey),
+    };
+  }
+
   /** Moves a staged file to where it is served from. */
   async promote(storageKey: string): Promise<void> {
-    const staged = join(this.#staging, storageKey);
+    const staged = storedPath(this.#staging, storageKey);
     try {
       await link(staged, this.path(storageKey)); // unlike rename, it never replaces
       await syncFolder(this.#artifacts);
@@ -129,50 +180,78 @@ export class DiskStorage implements ArtifactStorage {
     }
   }
 
-  async readStaged(storageKey: string): Promise<Buffer> {
-    return readFile(join(this.#staging, storageKey));
-  }
-
   /** Resolves also when there is no such file. */
   async discard(storageKey: string): Promise<void> {
-    await unlinkIfThere(join(this.#staging, storageKey));
+    await unlinkStored(storedPath(this.#staging, storageKey));
   }
 
   async remove(storageKey: string): Promise<void> {
-    await unlinkIfThere(this.path(storageKey));
+    await unlinkStored(this.path(storageKey));
     await syncFolder(this.#artifacts);
   }
 
-  async sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void> {
-    for await (const name of filesOlderThan(this.#staging, olderThan)) {
-      if (signal?.aborted) return;
-      await this.discard(name);
+  /** Reads promoted bytes. Rejects when there are none. */
+  read(storageKey: string): AsyncIterable<Uint8Array> {
+    return readRegularFile(this.path(storageKey), READ_SIZE);
+  }
+
+  /** Moves promoted bytes to where nothing serves or removes them. @returns their path now */
+  async setAside(storageKey: string): Promise<string> {
+    const folder = damagedFolder(this.#dataDir);
+    const place = storedPath(folder, storageKey);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await syncFolder(this.#dataDir);
+      await rename(this.path(storageKey), place);
+      await syncFolder(folder);
+      await syncFolder(this.#artifacts);
+      return place;
+    } catch (error) {
+      throw toDiskError(error);
     }
   }
 
-  promotedKeys(olderThan: Date): AsyncIterable<string> {
-    return filesOlderThan(this.#artifacts, olderThan);
+  async inspect(storageKeys: readonly string[]): Promise<ReadonlyMap<string, StoredState>> {
+    const states = new Map<string, StoredState>();
+    for (const key of storageKeys) states.set(key, await inspectFile(this.path(key)));
+    if ([...states.values()].some(({ kind }) => kind === 'missing')) await this.#requireMounted();
+    return states;
+  }
+
+  async removeOrphan({ kind, name }: Orphan): Promise<void> {
+    if (kind === 'upload') await this.arrivals.parts.abortAll(name);
+    await this.discard(name);
+    await this.remove(name);
+  }
+
+  readOwner(): Promise<OwnerRecord | undefined> {
+    return readOwnerFile({ dataDir: this.#dataDir, files: this.#artifacts });
+  }
+
+  writeOwner(text: string, version: string | undefined): Promise<boolean> {
+    return writeOwnerFile({ dataDir: this.#dataDir, files: this.#artifacts }, text, version);
+  }
+
+  /** Ends what would keep the process alive. */
+  close(): void {
+    this.arrivals.parts.close();
   }
 
   get servedFolder(): string {
     return this.#artifacts;
   }
 
-  /** The path of promoted bytes; the file may be absent. */
+  /** The path of promoted bytes; the file may be absent. @throws OtaError `store_unavailable`, as `storedPath` */
   path(storageKey: string): string {
-    return join(this.#artifacts, storageKey);
+    return storedPath(this.#artifacts, storageKey);
   }
 
-  /** Synchronous, so that of two uploads at once each takes the other's reservation into account. */
-  #reserve(size: number): void {
-    const { bavail, bsize } = statfsSync(this.#staging);
-    // What uploads in progress have already written counts twice: that errs on the safe side.
-    if (bavail * bsize < this.#reserved + size + HEADROOM) {
-      throw new OtaError('no_space', `the disk has no room for ${size} bytes`, {
-        hint: 'Free space on the disk of the data folder; checks and downloads still work.',
-      });
-    }
-    this.#reserved += size;
+  /** Where a volume was unmounted, no file of it is missing. @throws OtaError `store_unavailable` */
+  async #requireMounted(): Promise<void> {
+    const stats = await stat(this.#artifacts).catch(() => undefined);
+    if (stats !== undefined && stats.dev === this.#device) return;
+    const message = `${this.#artifacts} is not there any more, or another volume is in its place`;
+    throw new OtaError('store_unavailable', message, { hint: 'Mount its volume, and restart the server.' });
   }
 
   /** Stages, promotes and removes a file, to detect an unsuitable file system at startup. */
@@ -185,11 +264,12 @@ export class DiskStorage implements ArtifactStorage {
   }
 }
 
-/** The folder of promoted files in a data folder; each is named by its storage key. */
-export function servedFolder(dataDir: string): string {
-  return join(dataDir, 'artifacts');
-}
-
 async function* singleChunk(bytes: Buffer): AsyncIterable<Buffer> {
   yield bytes;
+}
+
+/** A disk that has failed shows it only when it is read. */
+async function readFirstEntry(folder: string): Promise<void> {
+  const entries = await opendir(folder);
+  await entries.read().finally(() => entries.close());
 }

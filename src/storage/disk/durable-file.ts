@@ -1,56 +1,21 @@
-import { type FileHandle, open, opendir, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
 import { platform } from 'node:os';
-import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
-import { errorCode, messageOf } from '../../runtime/error-details.ts';
-import type { ContentDigest, DigestOptions } from '../artifact-storage.ts';
-import { StreamDigest } from '../stream-digest.ts';
-
-/** Bytes gathered before a write: at 16 KiB a PUT takes twice as long. */
-const WRITE_SIZE = 1024 * 1024;
-
-/** Writes a stream to a new file and hashes it. Not yet durable: see `sync`. */
-export async function writeHashed(
-  handle: FileHandle,
-  body: AsyncIterable<Buffer>,
-  options: DigestOptions,
-): Promise<ContentDigest | 'size_differs'> {
-  const digest = new StreamDigest(options);
-  let gathered: Buffer[] = [];
-  let gatheredBytes = 0;
-  let writing: Promise<unknown> = Promise.resolve();
-  const flush = async () => {
-    await writing; // one write at a time, in order, while the next bytes arrive
-    writing = writeAll(handle, gathered, gatheredBytes);
-    writing.catch(() => {}); // awaited by the next flush; without this, a rejection before that counts as unhandled
-    gathered = [];
-    gatheredBytes = 0;
-  };
-  for await (const chunk of body) {
-    if (!digest.update(chunk)) return 'size_differs';
-    gathered.push(chunk);
-    gatheredBytes += chunk.length;
-    if (gatheredBytes >= WRITE_SIZE) await flush();
-  }
-  await flush();
-  await writing;
-  return digest.finish();
-}
-
-/** `writev` may write less than it was given, as on a disk that is filling up. */
-async function writeAll(handle: FileHandle, pieces: Buffer[], length: number): Promise<void> {
-  if (length === 0) return;
-  const { bytesWritten } = await handle.writev(pieces);
-  if (bytesWritten < length) await handle.writeFile(Buffer.concat(pieces).subarray(bytesWritten));
-}
+import { errorCode, isNoSpace, messageOf } from '../../runtime/error-details.ts';
+import { NotAFile } from '../regular-file.ts';
 
 /** @throws OtaError `durability_lost`: after a failed fsync the next one would succeed, though the bytes are lost */
 export async function sync(handle: FileHandle): Promise<void> {
-  try {
-    await handle.sync();
-  } catch (cause) {
-    throw new OtaError('durability_lost', `fsync failed: ${messageOf(cause)}`, { cause });
-  }
+  await handle.sync().catch(durabilityLost);
+}
+
+/** The same for a file's bytes and size alone. */
+export async function syncData(handle: FileHandle): Promise<void> {
+  await handle.datasync().catch(durabilityLost);
+}
+
+function durabilityLost(cause: unknown): never {
+  throw new OtaError('durability_lost', `fsync failed: ${messageOf(cause)}`, { cause });
 }
 
 export async function syncFolder(folder: string): Promise<void> {
@@ -69,20 +34,43 @@ export async function unlinkIfThere(file: string): Promise<void> {
   });
 }
 
-/** The names of the files in a folder that were last written before `olderThan`. */
-export async function* filesOlderThan(folder: string, olderThan: Date): AsyncIterable<string> {
-  for await (const entry of await opendir(folder)) {
-    const stats = await stat(join(folder, entry.name)).catch(() => undefined);
-    if (stats?.isFile() && stats.mtime < olderThan) yield entry.name;
-  }
+/** The same for a stored file. Nothing that was stored is in a folder of its name, so that a folder is left. */
+export async function unlinkStored(file: string): Promise<void> {
+  const stats = await lstat(file).catch(() => undefined);
+  if (!stats?.isDirectory()) await unlinkIfThere(file);
 }
 
-/** The `OtaError` for a full or broken disk; any other error unchanged. */
+/** Codes of a disk that cannot be written, or not now. */
+const UNWRITABLE = [
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'EFBIG',
+  'EMFILE',
+  'ENFILE',
+  'ENODEV',
+  'ENXIO',
+  'ESTALE',
+  'ELOOP',
+];
+
+/** The `OtaError` for a full, broken or unwritable disk; any other error unchanged. */
 export function toDiskError(error: unknown): unknown {
+  if (error instanceof OtaError) return error;
   const code = errorCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isNoSpace(error)) {
     return new OtaError('no_space', 'the disk of the data folder is full', { cause: error });
   }
+  if (error instanceof NotAFile) {
+    const hint = 'Put the file back from a backup, or remove what is in its place.';
+    return new OtaError('store_unavailable', error.message, { cause: error, hint });
+  }
   if (code === 'EIO') return new OtaError('durability_lost', 'the disk failed', { cause: error });
+  if (code !== undefined && UNWRITABLE.includes(code)) {
+    return new OtaError('store_unavailable', `the data folder cannot be written: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'Check its permissions, whether its disk is mounted read-only, and the limits of the process.',
+    });
+  }
   return error;
 }

@@ -10,8 +10,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Clock } from '../../protocol/time.ts';
+import { readChunks } from '../../runtime/read-chunks.ts';
+import { contentDisposition } from '../content-disposition.ts';
 import { SLOW_REQUEST } from './s3-client.ts';
-import { isConditionRefused, isNotFound, toS3Error } from './s3-error.ts';
+import { isConditionRefused, isNotFound, s3ErrorCode, toS3Error } from './s3-error.ts';
 import { isForeign } from './s3-location.ts';
 
 export interface S3Object {
@@ -25,10 +27,19 @@ export interface S3Object {
 
 export interface S3BucketOptions {
   readonly client: S3Client;
+  /** Signs the URLs that clients use; the same when left out. It sends nothing. */
+  readonly signer?: S3Client;
   readonly name: string;
   /** The server that requests go to, as people know it. */
   readonly endpoint: string;
   readonly clock: Clock;
+}
+
+export interface PutCondition {
+  /** Only while the object has this ETag. */
+  readonly ifMatch?: string;
+  /** `*`: only while there is no object. */
+  readonly ifNoneMatch?: string;
 }
 
 export interface PresignedGet {
@@ -38,25 +49,48 @@ export interface PresignedGet {
   readonly method: 'GET' | 'HEAD';
 }
 
+export interface ListOptions {
+  /** By default a thousand. */
+  readonly pageSize?: number;
+  /** Lists the keys after this one. */
+  readonly startAfter?: string;
+  /** Also what is in folders of that one, whoever it belongs to. */
+  readonly isDeep?: boolean;
+}
+
+/** Sent to readers of an object. */
+export interface ObjectHeaders {
+  readonly contentType: string;
+  readonly cacheControl: string;
+}
+
 /** Of every stored file: no browser displays or runs it. */
 export const CONTENT_TYPE = 'application/octet-stream';
-/** Sent with downloads, as our own server does: their bytes never change. */
-const DOWNLOAD_CACHE = 'private, max-age=3600, immutable';
+/** Sent with downloads, as our own server does: their bytes never change, and no proxy may compress them. */
+const DOWNLOAD_CACHE = 'private, max-age=3600, immutable, no-transform';
 /** S3's longest lifetime of a presigned URL, in seconds. */
 const MAX_PRESIGNED_SECONDS = 7 * 24 * 60 * 60;
 
 /** One bucket, with a method for each operation. Each rejects with the error of `toS3Error`. */
 export class S3Bucket {
   readonly client: S3Client;
+  readonly signer: S3Client;
   readonly name: string;
   readonly endpoint: string;
   readonly #clock: Clock;
 
-  constructor({ client, name, endpoint, clock }: S3BucketOptions) {
+  constructor({ client, signer = client, name, endpoint, clock }: S3BucketOptions) {
     this.client = client;
+    this.signer = signer;
     this.name = name;
     this.endpoint = endpoint;
     this.#clock = clock;
+  }
+
+  /** With presigned URLs for this server itself. */
+  asServerReachesIt(): S3Bucket {
+    const { client, name, endpoint } = this;
+    return new S3Bucket({ client, name, endpoint, clock: this.#clock });
   }
 
   /** @returns undefined when there is no such object */
@@ -75,33 +109,43 @@ export class S3Bucket {
     }
   }
 
-  /** Rejects when there is no such object. */
+  /** Rejects when there is no such object. Each chunk is valid only until the next is asked for. */
   async *read(key: string): AsyncIterable<Uint8Array> {
-    const input = { Bucket: this.name, Key: key };
     try {
-      const { Body } = await this.client.send(new GetObjectCommand(input));
-      if (!(Body instanceof Readable)) throw new Error('the response has no body');
-      yield* Body;
+      const { body } = await this.#open(key);
+      yield* body;
     } catch (error) {
       throw this.toError(error, 'reading objects (s3:GetObject)');
     }
   }
 
-  /**
-   * Reads an object into memory. Rejects when there is no such object.
-   * @returns undefined when it has more than `maxBytes`; no more is read
-   */
-  async readAll(key: string, maxBytes: number): Promise<Buffer | undefined>;
-  async readAll(key: string): Promise<Buffer>;
-  async readAll(key: string, maxBytes = Number.POSITIVE_INFINITY): Promise<Buffer | undefined> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of this.read(key)) {
-      size += chunk.length;
-      if (size > maxBytes) return undefined;
-      chunks.push(chunk);
+  /** Reads a small object into memory, cut off after that many bytes; undefined when there is none. */
+  async readSmall(
+    key: string,
+    maxBytes: number,
+  ): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
+    try {
+      const { body, etag } = await this.#open(key);
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for await (const chunk of body) {
+        chunks.push(Buffer.from(chunk));
+        size += chunk.length;
+        if (size > maxBytes) break;
+      }
+      return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), etag };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw this.toError(error, 'reading objects (s3:GetObject)');
     }
-    return Buffer.concat(chunks);
+  }
+
+  /** Rejects with the store's own error. */
+  async #open(key: string): Promise<{ readonly body: AsyncIterable<Uint8Array>; readonly etag: string }> {
+    const input = { Bucket: this.name, Key: key };
+    const { Body, ETag: etag = '' } = await this.client.send(new GetObjectCommand(input));
+    if (!(Body instanceof Readable)) throw new Error('the response has no body');
+    return { body: chunksOf(Body), etag };
   }
 
   /**
@@ -127,9 +171,37 @@ export class S3Bucket {
     }
   }
 
+  /**
+   * Writes an object under a condition.
+   * @returns `refused` when it is not met, or the store does not support it; `conflict` when another one is being written
+   */
+  async putIf(
+    key: string,
+    bytes: Buffer,
+    { ifMatch, ifNoneMatch }: PutCondition = {},
+  ): Promise<'written' | 'refused' | 'conflict'> {
+    const input = {
+      Bucket: this.name,
+      Key: key,
+      Body: bytes,
+      ContentType: CONTENT_TYPE,
+      ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+      ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
+    };
+    try {
+      await this.client.send(new PutObjectCommand(input), SLOW_REQUEST);
+      return 'written';
+    } catch (error) {
+      if (s3ErrorCode(error) === 'ConditionalRequestConflict') return 'conflict';
+      const conditional = ifMatch !== undefined || ifNoneMatch !== undefined;
+      if (conditional && (isConditionRefused(error) || isNotFound(error))) return 'refused';
+      throw this.toError(error, 'writing objects (s3:PutObject)');
+    }
+  }
+
   /** Replaces an existing object. */
-  async put(key: string, bytes: Buffer): Promise<void> {
-    const input = { Bucket: this.name, Key: key, Body: bytes, ContentType: CONTENT_TYPE };
+  async put(key: string, bytes: Buffer, headers?: ObjectHeaders): Promise<void> {
+    const input = { Bucket: this.name, Key: key, Body: bytes, ...headersOf(headers) };
     await this.client.send(new PutObjectCommand(input), SLOW_REQUEST).catch((error) => {
       throw this.toError(error, 'writing objects (s3:PutObject)');
     });
@@ -144,20 +216,20 @@ export class S3Bucket {
   }
 
   /** Lists a folder, without other servers' objects (`isForeign`). @param prefix with a trailing slash */
-  async *list(prefix: string, pageSize?: number): AsyncIterable<S3Object> {
+  async *list(prefix: string, { pageSize, startAfter, isDeep }: ListOptions = {}): AsyncIterable<S3Object> {
     let after: string | undefined;
     for (;;) {
       const input = {
         Bucket: this.name,
         Prefix: prefix,
-        ...(after && { ContinuationToken: after }),
+        ...(after ? { ContinuationToken: after } : startAfter && { StartAfter: startAfter }),
         ...(pageSize && { MaxKeys: pageSize }),
       };
       const page = await this.client.send(new ListObjectsV2Command(input)).catch((error) => {
         throw this.toError(error, 'listing objects (s3:ListBucket)');
       });
       for (const { Key: key = '', Size: size = 0, ETag: etag = '', LastModified } of page.Contents ?? []) {
-        if (isForeign(key, prefix)) continue;
+        if (!isDeep && isForeign(key, prefix)) continue;
         yield { key, size, etag, lastModified: LastModified ?? new Date() }; // of unknown age: nothing old, to be swept
       }
       const next = page.IsTruncated ? page.NextContinuationToken : undefined;
@@ -169,7 +241,7 @@ export class S3Bucket {
   /** A URL for one PUT of exactly `size` bytes: the length is signed, the content type is not. */
   presignPut(key: string, size: number, expiresAt: Date): Promise<string> {
     const command = new PutObjectCommand({ Bucket: this.name, Key: key, ContentLength: size });
-    return getSignedUrl(this.client, command, this.presigning(expiresAt));
+    return getSignedUrl(this.signer, command, this.presigning(expiresAt));
   }
 
   /** A URL that browsers save as a file. */
@@ -177,14 +249,14 @@ export class S3Bucket {
     const input = {
       Bucket: this.name,
       Key: key,
-      ResponseContentDisposition: `attachment; filename="${fileName}"`,
+      ResponseContentDisposition: contentDisposition(fileName),
       ResponseContentType: CONTENT_TYPE,
       ResponseCacheControl: DOWNLOAD_CACHE,
     };
     const presigning = this.presigning(expiresAt);
     return method === 'HEAD'
-      ? getSignedUrl(this.client, new HeadObjectCommand(input), presigning)
-      : getSignedUrl(this.client, new GetObjectCommand(input), presigning);
+      ? getSignedUrl(this.signer, new HeadObjectCommand(input), presigning)
+      : getSignedUrl(this.signer, new GetObjectCommand(input), presigning);
   }
 
   /** The presigner's options for a URL that expires then. */
@@ -203,4 +275,21 @@ export class S3Bucket {
   toError(error: unknown, action: string): unknown {
     return toS3Error(error, { bucket: this.name, endpoint: this.endpoint, action });
   }
+}
+
+/** Whoever stops early needs no more of it. */
+async function* chunksOf(body: Readable): AsyncIterable<Uint8Array> {
+  try {
+    yield* readChunks(body);
+  } finally {
+    body.destroy();
+  }
+}
+
+/** As a request has them; by default those of the server's own files. */
+export function headersOf({ contentType, cacheControl }: Partial<ObjectHeaders> = {}) {
+  return {
+    ContentType: contentType ?? CONTENT_TYPE,
+    ...(cacheControl !== undefined && { CacheControl: cacheControl }),
+  };
 }

@@ -4,6 +4,8 @@ import { OtaError } from '../../errors.ts';
 export interface S3ClientSettings {
   /** Default: AWS's own, for the region. */
   readonly endpoint?: string | undefined;
+  /** What clients reach it at; the same when left out. */
+  readonly publicEndpoint?: string | undefined;
   /** Default: from the AWS environment. */
   readonly region?: string | undefined;
   /** Puts the bucket in the path instead of the host name. */
@@ -17,6 +19,8 @@ const RESPONSE_TIMEOUT_MS = 60_000;
 const SLOW_TIMEOUT_MS = 120_000;
 /** For requests that send a part of a file, or have the store copy one. */
 export const SLOW_REQUEST = { requestTimeout: SLOW_TIMEOUT_MS };
+/** Of each request, where the store is busy or the connection breaks. */
+const MAX_ATTEMPTS = 5;
 /** Accepted by stores that have no regions. */
 const ANY_REGION = 'us-east-1';
 
@@ -60,6 +64,7 @@ export async function createS3Client({
     ...(endpoint && { endpoint }),
     ...(region && { region }),
     forcePathStyle,
+    maxAttempts: MAX_ATTEMPTS,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {

@@ -1,4 +1,4 @@
-import pMap from 'p-map';
+import { mapConcurrently } from '../../runtime/map-concurrently.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 import { type MultipartId, S3Multipart, s3PartSize } from './s3-multipart.ts';
 
@@ -74,7 +74,7 @@ class PartwiseCopy {
     const { source, ifUnchanged } = this.#options;
     const partSize = s3PartSize(source.size, this.#options.partSize);
     const starts = Array.from({ length: Math.ceil(source.size / partSize) }, (_, i) => i * partSize);
-    const parts = await pMap(
+    const parts = await mapConcurrently(
       starts,
       (first, i) => {
         const last = Math.min(first + partSize, source.size) - 1;

@@ -21,6 +21,8 @@ interface SdkError {
   readonly s3Code: string;
   /** The status of the store's response, if there was one. */
   readonly status: number | undefined;
+  /** The host that was not found. */
+  readonly hostname: string;
   /** The region a bucket is in, where the store says. */
   readonly region: string;
 }
@@ -67,6 +69,18 @@ export function s3Status(error: unknown): number | undefined {
   return readSdkError(error).status;
 }
 
+/** Whether a status says that the store cannot answer now, and may soon. */
+export function isBusy(status: number | undefined): boolean {
+  return status !== undefined && [429, 500, 502, 503, 504].includes(status);
+}
+
+/** Whether a failed request may succeed soon: the store is busy, or slow. */
+export function isPassing(error: unknown): boolean {
+  const { cause } = error instanceof OtaError ? error : { cause: error };
+  const { name, status, s3Code } = readSdkError(cause);
+  return isBusy(status) || name === 'TimeoutError' || s3Code === 'RequestTimeout';
+}
+
 /** Whether the store says that there is no such object, or no such multipart upload. */
 export function isNotFound(error: unknown): boolean {
   return ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(s3ErrorCode(error));
@@ -89,7 +103,8 @@ export function toS3Error(error: unknown, attempt: S3Attempt): unknown {
   if (NO_SPACE.includes(s3Code) || status === 507) {
     return new OtaError('no_space', `the bucket ${bucket} has no room left (${s3Code})`, { cause: error });
   }
-  const explained = connectionProblem(sdkError, endpoint) ?? refusal(sdkError, attempt);
+  const explained =
+    wrongEndpoint(sdkError, attempt) ?? connectionProblem(sdkError, attempt) ?? refusal(sdkError, attempt);
   if (explained === undefined && isNotS3(sdkError)) return notS3(endpoint, { cause: error, status });
   const { message, hint } = explained ?? unexplained(sdkError, attempt);
   return new OtaError('store_unavailable', message, { cause: error, hint });
@@ -112,10 +127,33 @@ interface Explanation {
   readonly hint: string;
 }
 
-function connectionProblem(
-  { code, s3Code, innerCode, message }: SdkError,
-  endpoint: string,
+/** The bucket is added to the endpoint, in its path or before its host. */
+function wrongEndpoint(
+  { code, s3Code, status }: SdkError,
+  { bucket, endpoint }: S3Attempt,
 ): Explanation | undefined {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  const namesBucket =
+    url?.pathname.split('/').includes(bucket) || url?.hostname.startsWith(`${bucket}.`) === true;
+  const failsByThat =
+    status === 404 || code === 'ENOTFOUND' || ['NoSuchKey', 'NoSuchBucket'].includes(s3Code);
+  if (!namesBucket || !failsByThat) return undefined;
+  return {
+    message: `--s3-endpoint ${endpoint} names the bucket ${bucket}, which is added to it anyway`,
+    hint: 'Leave the bucket out of --s3-endpoint; --storage names it.',
+  };
+}
+
+function connectionProblem(
+  { code, s3Code, innerCode, message, hostname }: SdkError,
+  { bucket, endpoint }: S3Attempt,
+): Explanation | undefined {
+  if (code === 'ENOTFOUND' && hostname.startsWith(`${bucket}.`)) {
+    return {
+      message: `${endpoint} cannot be reached: there is no host ${hostname}`,
+      hint: `Pass --s3-force-path-style, unless ${hostname} is to be the bucket's host: then add it to the DNS.`,
+    };
+  }
   // Node's own code first: the SDK calls a reset connection a timeout.
   const reason =
     UNREACHABLE.get(code) ??
@@ -175,10 +213,12 @@ function refusal(
   };
 }
 
-function unexplained({ s3Code, message }: SdkError, { bucket, action }: S3Attempt): Explanation {
+function unexplained({ s3Code, status, message }: SdkError, { bucket, action }: S3Attempt): Explanation {
+  // The response to a HEAD has no body, so the SDK invents a code and a message.
+  const isCodeless = status !== undefined && (s3Code === '' || s3Code.startsWith('Unknown'));
   const details = message !== '' && message !== s3Code ? `, ${message}` : '';
   return {
-    message: `${action} failed in the bucket ${bucket}: ${s3Code}${details}`,
+    message: `${action} failed in the bucket ${bucket}: ${isCodeless ? `status ${status}` : `${s3Code}${details}`}`,
     hint: 'Try again; if it keeps happening, check the log of the store.',
   };
 }
@@ -204,6 +244,7 @@ function readSdkError(error: unknown): SdkError {
     innerCode: textAt(failed, 'code'),
     s3Code: textAt(error, 'Code') || (name === 'Error' || name === '' ? code : name),
     status: typeof status === 'number' ? status : undefined,
+    hostname: textAt(error, 'hostname'),
     region: textAt(error, 'Region') || textAt(headers, 'x-amz-bucket-region'),
   };
 }

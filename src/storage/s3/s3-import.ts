@@ -1,8 +1,8 @@
-import pMap from 'p-map';
 import { OtaError } from '../../errors.ts';
+import { mapConcurrently } from '../../runtime/map-concurrently.ts';
 import type { ContentDigest } from '../artifact-storage.ts';
 import { digestStream, StreamDigest } from '../stream-digest.ts';
-import type { S3Bucket } from './s3-bucket.ts';
+import type { ObjectHeaders, S3Bucket } from './s3-bucket.ts';
 import { type MultipartId, S3Multipart, s3PartSize } from './s3-multipart.ts';
 
 export interface KnownFile {
@@ -26,6 +26,8 @@ export interface ImportOptions {
 export interface ImportRequest extends ImportOptions {
   readonly key: string;
   readonly file: KnownFile;
+  /** By default those of the server's own files. */
+  readonly headers?: ObjectHeaders | undefined;
 }
 
 /** `differs`: the file does not have the known hash; nothing of it is in the store. */
@@ -34,8 +36,6 @@ export type ImportOutcome = 'sent' | 'already_there' | 'differs';
 /** The smallest that S3 accepts: parts are held in memory, several at once, so that they can be sent again. */
 const PART_SIZE = 5 * 1024 ** 2;
 const PARTS_AT_ONCE = 2;
-/** After the start of any upload. */
-const END_OF_TIME = new Date(8.64e15);
 
 /**
  * Makes a key hold a file, verified: an object that was sent, or that exists already, is read back and hashed. Parts that
@@ -58,10 +58,11 @@ class FileImport {
   readonly #verified: boolean;
   readonly #onBytes: (bytes: number) => void;
   readonly #partSize: number;
+  readonly #headers: ObjectHeaders | undefined;
 
   constructor(
     bucket: S3Bucket,
-    { key, file, verified, partSize = PART_SIZE, onBytes = () => {} }: ImportRequest,
+    { key, file, headers, verified, partSize = PART_SIZE, onBytes = () => {} }: ImportRequest,
   ) {
     this.#bucket = bucket;
     this.#multipart = new S3Multipart(bucket);
@@ -70,6 +71,7 @@ class FileImport {
     this.#verified = verified;
     this.#onBytes = onBytes;
     this.#partSize = partSize;
+    this.#headers = headers;
   }
 
   async run(): Promise<ImportOutcome> {
@@ -94,7 +96,7 @@ class FileImport {
     let whole: Buffer = Buffer.alloc(0);
     for await (const { bytes } of cut(this.#file.read(), size, digest)) whole = bytes; // one part, if it is the file
     if (!this.#isFile(digest.finish())) return 'differs';
-    await this.#bucket.put(this.#key, whole);
+    await this.#bucket.put(this.#key, whole, this.#headers);
     const outcome = await this.#verify();
     if (outcome === 'sent') this.#onBytes(size);
     return outcome;
@@ -118,7 +120,7 @@ class FileImport {
     onBytes: (bytes: number) => void,
   ): Promise<SendOutcome> {
     const partSize = s3PartSize(this.#file.size, this.#partSize);
-    const upload = unfinished ?? (await this.#multipart.start(this.#key));
+    const upload = unfinished ?? (await this.#multipart.start(this.#key, this.#headers));
     const arrived = unfinished && (await this.#multipart.parts(unfinished));
     const digest = this.#newDigest();
     const etags: string[] = [];
@@ -128,7 +130,7 @@ class FileImport {
       etags[number - 1] = hasArrived ? found.etag : await this.#multipart.putPart(upload, number, bytes);
       onBytes(bytes.length);
     };
-    await pMap(cut(this.#file.read(), partSize, digest), sendPart, { concurrency: PARTS_AT_ONCE });
+    await mapConcurrently(cut(this.#file.read(), partSize, digest), sendPart, { concurrency: PARTS_AT_ONCE });
     if (!this.#isFile(digest.finish())) return 'differs';
     // Of two imports at once the other may have assembled them: `gone` is as good, as the object is read back.
     return (await this.#multipart.complete(upload, etags)) === 'differ' ? 'wrong' : 'sent';
@@ -157,7 +159,7 @@ class FileImport {
 
   async #unfinishedUploads(): Promise<MultipartId[]> {
     const found: MultipartId[] = [];
-    for await (const upload of this.#multipart.unfinished(this.#key, END_OF_TIME)) {
+    for await (const upload of this.#multipart.unfinished(this.#key)) {
       if (upload.key === this.#key) found.push(upload);
     }
     return found;

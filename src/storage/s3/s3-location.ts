@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from '../../protocol/routes.ts';
 export interface S3Location {
   readonly bucket: string;
   /** The beginning of every key: empty, or with a trailing slash. */
@@ -10,7 +11,7 @@ const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/;
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._~-]+$/;
 
 /** The object, below the prefix, in which a server records the database that its files belong to. */
-export const OWNER_NAME = 'database-id';
+export const OWNER_NAME = 'owner.json';
 /** The folders that a server has below its prefix: a prefix inside them would be among another server's files. */
 const FOLDERS: readonly string[] = ['staging', 'artifacts'];
 
@@ -19,7 +20,8 @@ const FOLDERS: readonly string[] = ['staging', 'artifacts'];
  * @returns undefined when it is malformed, or its prefix has other characters than `A-Za-z0-9._~-/` or an own folder
  */
 export function parseS3Location(text: string): S3Location | undefined {
-  const [, bucket = '', path = ''] = /^s3:\/\/([^/]+)(?:\/(.*?))?\/*$/.exec(text) ?? [];
+  const [, bucket = '', rest = ''] = /^s3:\/\/([^/]+)(?:\/(.*))?$/.exec(text) ?? [];
+  const path = withoutEndSlashes(rest);
   if (!BUCKET.test(bucket)) return undefined;
   if (path === '') return { bucket, prefix: '' };
   return path.split('/').every((segment) => SEGMENT.test(segment)) && ownFolderIn(text) === undefined

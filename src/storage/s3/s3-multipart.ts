@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ArrivedPart, MultipartUploadKey, PartUrlRequest, UploadParts } from '../remote-storage.ts';
-import { CONTENT_TYPE, type S3Bucket, type S3Object } from './s3-bucket.ts';
+import { headersOf, type ObjectHeaders, type S3Bucket, type S3Object } from './s3-bucket.ts';
 import { SLOW_REQUEST } from './s3-client.ts';
 import { isConditionRefused, isNotFound, notS3, s3ErrorCode, s3Status } from './s3-error.ts';
 import { isForeign } from './s3-location.ts';
@@ -31,6 +31,8 @@ export interface PartCopy {
   readonly ifUnchanged: boolean;
 }
 
+/** After the start of any upload. */
+const END_OF_TIME = new Date(8.64e15);
 /** S3's limit of parts for one upload. */
 const MAX_PARTS = 10_000;
 /** Codes for ETags that are not those of the upload's parts, or parts that do not make a file. */
@@ -49,8 +51,8 @@ export class S3Multipart {
     this.#bucket = bucket;
   }
 
-  async start(key: string): Promise<MultipartId> {
-    const input = { Bucket: this.#bucket.name, Key: key, ContentType: CONTENT_TYPE };
+  async start(key: string, headers?: ObjectHeaders): Promise<MultipartId> {
+    const input = { Bucket: this.#bucket.name, Key: key, ...headersOf(headers) };
     const { UploadId: id } = await this.#bucket.client
       .send(new CreateMultipartUploadCommand(input))
       .catch((error) => this.#fail(error, 'starting a multipart upload (s3:PutObject)'));
@@ -118,7 +120,7 @@ export class S3Multipart {
   ): Promise<string> {
     const input = { ...this.#identify(upload), PartNumber: number, ContentLength: size };
     const bucket = this.#bucket;
-    return getSignedUrl(bucket.client, new UploadPartCommand(input), bucket.presigning(expiresAt));
+    return getSignedUrl(bucket.signer, new UploadPartCommand(input), bucket.presigning(expiresAt));
   }
 
   /**
@@ -149,10 +151,11 @@ export class S3Multipart {
   }
 
   /**
-   * Uploads started before `olderThan`, and neither completed nor aborted, without other servers' (`isForeign`).
+   * Uploads that are neither completed nor aborted, without other servers' (`isForeign`).
    * @param prefix the beginning of their keys
+   * @param olderThan only those that were started before
    */
-  async *unfinished(prefix: string, olderThan: Date): AsyncIterable<MultipartId> {
+  async *unfinished(prefix: string, olderThan = END_OF_TIME): AsyncIterable<MultipartId> {
     let after: { readonly KeyMarker?: string | undefined; readonly UploadIdMarker?: string | undefined } = {};
     for (;;) {
       const input = { Bucket: this.#bucket.name, Prefix: prefix, ...after };

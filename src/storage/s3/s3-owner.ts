@@ -1,28 +1,58 @@
-import { OtaError } from '../../errors.ts';
-import type { S3Bucket } from './s3-bucket.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OwnerRecord } from '../artifact-storage.ts';
+import type { PutCondition, S3Bucket } from './s3-bucket.ts';
 
-/** More than an id has, in bytes: the object may be anything. */
-const MAX_ID_BYTES = 1000;
+/** More than a record has, in bytes: the object may be anything. */
+const MAX_RECORD_BYTES = 4000;
+/**
+ * With a store that does not support conditions, how long another writer of the first record has to show up, in
+ * milliseconds: longer than usually passes between its read and its write.
+ */
+const SETTLE_MS = 1500;
+
+/** What to write, if the object still has that ETag; undefined: if there is none. */
+export interface OwnerWrite {
+  readonly text: string;
+  readonly version: string | undefined;
+}
+
+/** The object that says which database the files below a prefix belong to. @param key of the object */
+export async function readOwnerObject(bucket: S3Bucket, key: string): Promise<OwnerRecord | undefined> {
+  const found = await bucket.readSmall(key, MAX_RECORD_BYTES);
+  return found && { text: found.bytes.toString('utf8'), version: found.etag };
+}
 
 /**
- * Records in the bucket which database its artifacts belong to when it is served for the first time, and refuses every
- * other database from then on: the files that another database refers to would be taken for orphans, and removed.
- *
- * Needs no conditional writes: of two databases that are first served there at the same moment, one is refused at its
- * next start only.
- * @param key of the object with the id
- * @throws OtaError `store_unavailable`
+ * Writes the object unless it has changed since it was read. Where a store does not support conditions, of two writers of the
+ * first record the one that was written over finds that out before it returns; of two of a later one, when it reads next.
+ * @returns false when it has changed, or another writer is at it
  */
-export async function requireOwner(bucket: S3Bucket, key: string, databaseId: string): Promise<void> {
-  let found = await bucket.head(key);
-  if (found === undefined) {
-    await bucket.put(key, Buffer.from(`${databaseId}\n`));
-    found = await bucket.head(key);
+export async function writeOwnerObject(bucket: S3Bucket, key: string, write: OwnerWrite): Promise<boolean> {
+  const bytes = Buffer.from(write.text);
+  for (const condition of conditionsFor(write.version)) {
+    const outcome = await bucket.putIf(key, bytes, condition);
+    if (outcome === 'conflict') return false;
+    if (outcome === 'written') {
+      if (condition?.ifMatch !== undefined) return true;
+      if (condition?.ifNoneMatch === undefined || !(await isEnforced(bucket, key, bytes))) break;
+      return true;
+    }
+    const now = await readOwnerObject(bucket, key);
+    if (now?.text === write.text) return true; // an earlier attempt had arrived, and its response was lost
+    if (now?.version !== write.version) return false;
   }
-  const owner = found && (await bucket.readAll(key, MAX_ID_BYTES));
-  if (owner?.toString('utf8').trim() === databaseId) return;
-  const folder = key.replace(/\/?[^/]*$/, '');
-  throw new OtaError('store_unavailable', `s3://${bucket.name}/${folder} belongs to another database`, {
-    hint: `Give this database its own prefix; if the other database no longer exists, delete s3://${bucket.name}/${key} and start again.`,
-  });
+  if (write.version === undefined) await sleep(SETTLE_MS);
+  return (await readOwnerObject(bucket, key))?.text === write.text;
+}
+
+/** Ceph compares ETags without quotes, others with them, and some support no conditions at all. */
+function conditionsFor(version: string | undefined): readonly (PutCondition | undefined)[] {
+  return version === undefined
+    ? [{ ifNoneMatch: '*' }, undefined]
+    : [{ ifMatch: version }, { ifMatch: version.replaceAll('"', '') }, undefined];
+}
+
+/** Whether the store refuses a condition that is not met, now that there is an object; if not, it is written again. */
+async function isEnforced(bucket: S3Bucket, key: string, bytes: Buffer): Promise<boolean> {
+  return (await bucket.putIf(key, bytes, { ifNoneMatch: '*' })) === 'refused';
 }

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../../errors.ts';
 import type { Clock } from '../../protocol/time.ts';
 import type { S3Bucket, S3Object } from './s3-bucket.ts';
 import { copyObject } from './s3-copy.ts';
-import { notS3 } from './s3-error.ts';
+import { isBusy, notS3 } from './s3-error.ts';
 import { S3Multipart } from './s3-multipart.ts';
 
 /** What a store was found to refuse, as S3 does. Nothing depends on it; it is logged for the operator. */
@@ -37,13 +38,27 @@ interface ProbeResponse {
   readonly error: object;
 }
 
-/** `fetch` wants `duplex` for a body that is a stream; the type of its options lacks it. */
-type ProbeRequest = RequestInit & { readonly duplex?: 'half' };
+interface ProbeRequest {
+  readonly method?: 'GET' | 'PUT';
+  readonly body?: Buffer;
+  /** Sends the body without its length. */
+  readonly chunked?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 const BYTES = Buffer.from('probe');
+/** Uploads and artifacts have names without it. */
+const NAME = 'probe-';
+const ORPHAN = /probe-[\da-f-]{36}(-refused|-unconditional)?$/;
+/** Other nodes may be probing now; a probe ends within seconds. */
+const ORPHAN_AGE_MS = 60 * 60 * 1000;
+const MAX_REMOVED = 100;
 const OTHER_ETAG = `"${'0'.repeat(32)}"`;
 const URL_LIFE_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 3000;
+/** Of a store that answers that it is busy; the first wait in milliseconds. */
+const MAX_TRIES = 4;
+const RETRY_DELAY_MS = 100;
 
 /**
  * Takes an artifact through its whole life once, using every permission that the server needs, and removes what it
@@ -61,20 +76,22 @@ class Probe {
   readonly #key: string;
   readonly #copy: string;
   readonly #expiresAt: Date;
+  readonly #leftBefore: Date;
 
   constructor({ bucket, staging, artifacts, clock }: S3ProbeOptions) {
     this.#bucket = bucket;
     this.#staging = staging;
     this.#artifacts = artifacts;
-    this.#key = `${staging}probe-${randomUUID()}`;
-    this.#copy = artifacts + randomUUID();
+    this.#key = `${staging}${NAME}${randomUUID()}`;
+    this.#copy = `${artifacts}${NAME}${randomUUID()}`;
+    this.#leftBefore = new Date(clock().getTime() - ORPHAN_AGE_MS);
     this.#expiresAt = new Date(clock().getTime() + URL_LIFE_MS);
   }
 
   async run(): Promise<S3Enforcement> {
     const bucket = this.#bucket;
     const key = this.#key;
-    for await (const _ of bucket.list(this.#artifacts, 1)) break; // first: a failed listing explains most clearly
+    for await (const _ of bucket.list(this.#artifacts, { pageSize: 1 })) break; // first: a failed listing explains most clearly
     try {
       const arrived = await this.#requireUpload();
       const [refusals, copyCondition] = await Promise.all([
@@ -83,10 +100,11 @@ class Probe {
         this.#requireMultipart(),
       ]);
       await this.#requireCopy(arrived);
+      await this.#removeOrphans().catch(() => {}); // the next start tries again
       return { ...refusals, copyCondition };
     } finally {
       const created = [key, `${key}-refused`, `${key}-unconditional`, this.#copy];
-      await Promise.all(created.map((one) => bucket.delete(one).catch(() => {}))); // maintenance removes the rest
+      await Promise.all(created.map((one) => bucket.delete(one).catch(() => {}))); // the next start removes the rest
     }
   }
 
@@ -120,10 +138,9 @@ class Probe {
       const { status } = await this.#request(url, { ...request, method: 'PUT' }).catch(() => ({ status: 0 }));
       return status < 200 || status >= 300;
     };
-    const stream = new Blob([BYTES]).stream();
     const [length, chunked, checksum, twoAuthorizations] = await Promise.all([
       refuses({ body: Buffer.concat([BYTES, BYTES]) }),
-      refuses({ body: stream, duplex: 'half' }),
+      refuses({ body: BYTES, chunked: true }),
       refuses({ body: BYTES, headers: { 'content-md5': md5(Buffer.from('other')) } }),
       refuses({ body: BYTES, headers: { authorization: 'Bearer probe' } }),
     ]);
@@ -133,7 +150,7 @@ class Probe {
   /** Uses the permissions for copies and uploads in parts. */
   async #requireMultipart(): Promise<void> {
     const multipart = new S3Multipart(this.#bucket);
-    const upload = await multipart.start(`${this.#staging}probe-${randomUUID()}`);
+    const upload = await multipart.start(`${this.#staging}${NAME}${randomUUID()}`);
     try {
       await multipart.parts(upload);
       for await (const _ of multipart.unfinished(this.#staging, new Date(0))) break;
@@ -148,7 +165,9 @@ class Probe {
     const key = this.#copy;
     if ((await copyObject(bucket, { source, to: key })) === 'changed')
       throw this.#unsuitable('cannot copy objects');
-    if (!(await bucket.readAll(key)).equals(BYTES)) {
+    const read = await bucket.readSmall(key, BYTES.length + 1);
+    if (read === undefined) throw this.#unsuitable('does not have a copy that it made');
+    if (!read.bytes.equals(BYTES)) {
       throw this.#unsuitable('returns different bytes than were uploaded');
     }
     const url = await bucket.presignGet({
@@ -166,11 +185,45 @@ class Probe {
     if ((await bucket.head(key)) !== undefined) throw this.#unsuitable('keeps deleted objects');
   }
 
-  /** Sends a request as a client does, which knows nothing of S3. */
+  /** Removes what probes of processes that were killed have left, which their names and sizes prove. */
+  async #removeOrphans(): Promise<void> {
+    const bucket = this.#bucket;
+    let left = MAX_REMOVED;
+    for (const folder of [this.#staging, this.#artifacts]) {
+      for await (const { key, size, lastModified } of bucket.list(folder + NAME)) {
+        const isProbe = ORPHAN.test(key) && size <= 2 * BYTES.length && lastModified < this.#leftBefore;
+        if (isProbe && left-- > 0) await bucket.delete(key);
+      }
+    }
+    const multipart = new S3Multipart(bucket);
+    for await (const upload of multipart.unfinished(this.#staging + NAME, this.#leftBefore)) {
+      if (ORPHAN.test(upload.key) && left-- > 0) await multipart.abort(upload);
+    }
+  }
+
+  /** Sends a request as a client does, which knows nothing of S3; again if the store is only busy, as the SDK does. */
   async #request(url: string, request: ProbeRequest): Promise<ProbeResponse> {
+    for (let tries = 1; ; tries++) {
+      const response = await this.#requestOnce(url, request);
+      if (tries === MAX_TRIES || !isBusy(response.status)) return response;
+      await sleep(RETRY_DELAY_MS * 2 ** tries * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async #requestOnce(
+    url: string,
+    { body: bytes, chunked, ...request }: ProbeRequest,
+  ): Promise<ProbeResponse> {
     const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    // `fetch` wants `duplex` for a body that is a stream; the type of its options lacks it.
+    const sent: RequestInit & { duplex?: 'half' } =
+      bytes && chunked
+        ? { body: new Blob([new Uint8Array(bytes)]).stream(), duplex: 'half' }
+        : bytes
+          ? { body: new Uint8Array(bytes) }
+          : {};
     try {
-      const response = await fetch(url, { ...request, signal, redirect: 'manual' });
+      const response = await fetch(url, { ...request, ...sent, signal, redirect: 'manual' });
       const body = Buffer.from(await response.arrayBuffer());
       const name = /<Code>(\w+)<\/Code>/.exec(body.toString('utf8'))?.[1] ?? 'UnknownError';
       const region = response.headers.get('x-amz-bucket-region');

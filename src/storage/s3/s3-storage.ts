@@ -1,8 +1,16 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../../errors.ts';
+import { HEAD_BYTES } from '../../protocol/bundle/binary-header.ts';
 import type { Clock } from '../../protocol/time.ts';
-import type { ContentDigest, DownloadUrlRequest, UploadUrlRequest } from '../artifact-storage.ts';
+import type {
+  ContentDigest,
+  DownloadUrlRequest,
+  Orphan,
+  OwnerRecord,
+  StoredState,
+  UploadUrlRequest,
+} from '../artifact-storage.ts';
 import type {
   ReceivedUpload,
   ReceiveOptions,
@@ -12,10 +20,14 @@ import type {
   WrongSizeUpload,
 } from '../remote-storage.ts';
 import { digestStream } from '../stream-digest.ts';
+import { StreamHead } from '../stream-head.ts';
 import { S3Bucket, type S3Object } from './s3-bucket.ts';
+import { troublesomeSettings } from './s3-bucket-settings.ts';
 import { createS3Client, type S3ClientSettings } from './s3-client.ts';
 import { COPY_SIZES, type CopySizes, copyObject } from './s3-copy.ts';
+import { isPassing } from './s3-error.ts';
 import { type ImportOptions, type ImportOutcome, importFile, type KnownFile } from './s3-import.ts';
+import { inspectObjects } from './s3-inspect.ts';
 import {
   isUnchanged,
   requireOtherSize,
@@ -24,10 +36,12 @@ import {
 } from './s3-integrity.ts';
 import { OWNER_NAME, type S3Location } from './s3-location.ts';
 import { S3Multipart, S3UploadParts } from './s3-multipart.ts';
-import { requireOwner } from './s3-owner.ts';
+import { readOwnerObject, writeOwnerObject } from './s3-owner.ts';
 import { probeS3, type S3Enforcement } from './s3-probe.ts';
 
 const PROBE_TIMEOUT_MS = 8000;
+/** Until a store that was busy is probed again, in milliseconds; doubled each time. */
+const FIRST_RETRY_MS = 200;
 /** No further copy is made while this many could not be removed. */
 const MAX_STRAY_COPIES = 10;
 
@@ -70,11 +84,23 @@ export class S3Storage implements RemoteStorage {
   static async open(options: S3StorageOptions): Promise<S3Storage> {
     const { endpoint = 'S3', location, clock } = options;
     const client = await createS3Client(options);
-    return new S3Storage(new S3Bucket({ client, name: location.bucket, endpoint, clock }), options);
+    const { publicEndpoint } = options;
+    const signer = publicEndpoint
+      ? await createS3Client({ ...options, endpoint: publicEndpoint })
+      : undefined;
+    const bucket = new S3Bucket({
+      client,
+      ...(signer && { signer }),
+      name: location.bucket,
+      endpoint,
+      clock,
+    });
+    return new S3Storage(bucket, options);
   }
 
   close(): void {
     this.#bucket.client.destroy();
+    this.#bucket.signer.destroy();
   }
 
   /**
@@ -83,19 +109,36 @@ export class S3Storage implements RemoteStorage {
    * @throws OtaError `store_unavailable`, `no_space`
    */
   async probe(timeoutMs = PROBE_TIMEOUT_MS): Promise<S3Enforcement> {
-    const [bucket, clock] = [this.#bucket, this.#clock];
+    const [bucket, clock] = [this.#bucket.asServerReachesIt(), this.#clock];
     const options = { bucket, staging: this.#staging, artifacts: this.#artifacts, clock };
-    const probing = requireCredentials(bucket).then(() => probeS3(options));
+    const deadline = performance.now() + timeoutMs;
+    let passing: unknown;
+    const probing = async () => {
+      await requireCredentials(bucket);
+      for (let wait = FIRST_RETRY_MS; ; wait *= 2) {
+        try {
+          return await probeS3(options);
+        } catch (error) {
+          passing = error;
+          if (!isPassing(error) || performance.now() + wait > deadline) throw error;
+          await sleep(wait, undefined, { ref: false });
+        }
+      }
+    };
     const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
-      throw new OtaError('store_unavailable', `${bucket.endpoint} does not respond in time`, {
-        hint: 'Check --s3-endpoint, the network, and that the store is running.',
-      });
+      throw (
+        passing ??
+        new OtaError('store_unavailable', `${bucket.endpoint} does not respond in time`, {
+          hint: 'Check --s3-endpoint, the network, and that the store is running.',
+        })
+      );
     });
-    return Promise.race([probing, late]);
+    return Promise.race([probing(), late]);
   }
 
-  requireOwner(databaseId: string): Promise<void> {
-    return requireOwner(this.#bucket, this.#owner, databaseId);
+  /** What will cause trouble later, a line each; see `troublesomeSettings`. */
+  warnings(): Promise<string[]> {
+    return troublesomeSettings(this.#bucket, this.#artifacts);
   }
 
   uploadUrl({ uploadId, size, expiresAt }: UploadUrlRequest): Promise<string> {
@@ -111,17 +154,19 @@ export class S3Storage implements RemoteStorage {
     if (arrived === undefined) return { kind: 'not_there' };
     if (arrived.size !== options.size) return this.#wrongSize(arrived, options.size);
     await this.#removeStrayCopies();
-    const storageKey = randomUUID();
+    const { newStorageKey = async () => randomUUID() } = options;
+    const storageKey = await newStorageKey();
     try {
       const to = this.#artifacts + storageKey;
       const copy = await copyObject(this.#bucket, { source: arrived, to, sizes: this.#copySizes });
       if (copy === 'changed') return { kind: 'not_there' }; // the next poll finds what replaced it
-      const digest = await digestStream(this.#bucket.read(to), options);
+      const head = new StreamHead(HEAD_BYTES);
+      const digest = await digestStream(head.of(this.#bucket.read(to)), options);
       if (digest === 'size_differs') {
         throw storeContradictsItself(`the store reports another size for ${arrived.key} than its copy has`);
       }
       if (!options.identified) await requireSameAsArrived(this.#bucket, arrived, digest);
-      return this.#received(storageKey, digest, arrived);
+      return this.#received(storageKey, { ...digest, head: head.bytes }, arrived);
     } catch (error) {
       await this.#removeCopy(storageKey).catch(() => {}); // tried again before the next copy
       throw error;
@@ -138,6 +183,10 @@ export class S3Storage implements RemoteStorage {
     return (await this.#bucket.head(this.#artifacts + storageKey))?.size === size;
   }
 
+  async check(): Promise<void> {
+    await this.readOwner(); // need not be there; an answer to HEAD does not say whether the bucket is
+  }
+
   async hasArrived(uploadId: string): Promise<boolean> {
     return (await this.#bucket.head(this.#staging + uploadId)) !== undefined;
   }
@@ -146,32 +195,41 @@ export class S3Storage implements RemoteStorage {
     await this.#bucket.delete(this.#artifacts + storageKey);
   }
 
-  async sweepStaged(olderThan: Date, signal?: AbortSignal): Promise<void> {
-    await this.#removeStrayCopies();
-    for await (const { key, lastModified } of this.#bucket.list(this.#staging)) {
-      if (signal?.aborted) return;
-      if (lastModified < olderThan) await this.#bucket.delete(key);
-    }
-    for await (const copy of this.#multipart.unfinished(this.#artifacts, olderThan)) {
-      if (signal?.aborted) return;
-      await this.#multipart.abort(copy); // a copy that a crash interrupted
+  inspect(storageKeys: readonly string[]): Promise<ReadonlyMap<string, StoredState>> {
+    return inspectObjects(this.#bucket, this.#artifacts, storageKeys);
+  }
+
+  async removeOrphan({ kind, name }: Orphan): Promise<void> {
+    const key = (kind === 'file' ? this.#artifacts : this.#staging) + name;
+    await this.#bucket.delete(key);
+    for await (const upload of this.#multipart.unfinished(key)) {
+      if (upload.key === key) await this.#multipart.abort(upload);
     }
   }
 
-  async *promotedKeys(olderThan: Date): AsyncIterable<string> {
-    for await (const { key, lastModified } of this.#bucket.list(this.#artifacts)) {
-      if (lastModified < olderThan) yield key.slice(this.#artifacts.length);
-    }
+  readOwner(): Promise<OwnerRecord | undefined> {
+    return readOwnerObject(this.#bucket, this.#owner);
+  }
+
+  writeOwner(text: string, version: string | undefined): Promise<boolean> {
+    return writeOwnerObject(this.#bucket, this.#owner, { text, version });
   }
 
   /** The copy is already where it is served from; until it is promoted, the server gives out no URL for it. */
-  #received(storageKey: string, digest: ContentDigest, arrived: S3Object): ReceivedUpload {
+  #received(
+    storageKey: string,
+    { head, ...digest }: ContentDigest & { readonly head: Buffer },
+    arrived: S3Object,
+  ): ReceivedUpload {
     let state: 'staged' | 'promoted' | 'discarded' = 'staged';
     return {
       kind: 'received',
       storageKey,
       ...digest,
-      read: () => this.#readAll(this.#artifacts + storageKey, digest),
+      async readHead() {
+        if (state === 'discarded') throw new Error(`${storageKey} is discarded`);
+        return head; // as it was hashed: the store is not asked again
+      },
       async promote() {
         if (state !== 'staged') throw new Error(`${storageKey} is not staged: it is ${state}`);
         state = 'promoted';
@@ -196,8 +254,8 @@ export class S3Storage implements RemoteStorage {
   }
 
   /**
-   * A store that copies but does not delete would otherwise accumulate a copy with each poll: more than maintenance
-   * accepts as left by crashes.
+   * A store that copies but does not delete would otherwise accumulate a copy with each poll, which maintenance removes a
+   * day later only.
    */
   async #removeStrayCopies(): Promise<void> {
     for (const storageKey of this.#strayCopies) {
@@ -215,13 +273,6 @@ export class S3Storage implements RemoteStorage {
   /** Its URL may have been used again since: what arrived then must not be lost. */
   async #deleteUnchanged(arrived: S3Object): Promise<void> {
     if (await isUnchanged(this.#bucket, arrived)) await this.#bucket.delete(arrived.key);
-  }
-
-  /** Compares the hash: otherwise a bit that the store flips now would look like a wrong signature. */
-  async #readAll(key: string, digest: ContentDigest): Promise<Buffer> {
-    const bytes = await this.#bucket.readAll(key);
-    if (createHash('sha256').update(bytes).digest('hex') === digest.sha256) return bytes;
-    throw storeContradictsItself('the store returns different bytes each time the same file is read');
   }
 }
 

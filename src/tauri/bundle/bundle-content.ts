@@ -1,20 +1,21 @@
 import { basename } from 'node:path';
-import type { Arch } from '../../protocol/platform.ts';
-import { messageOf } from '../../runtime/error-details.ts';
-import { readPackedApp, readPackedAppImage, readZip } from '../format/archive-header.ts';
+import { parseArchWord } from '../../protocol/bundle/arch-words.ts';
 import {
   type BinaryHeader,
+  HEAD_BYTES,
   isAr,
   isOle,
   isRpm,
   parseBinaryHeader,
-  readHead,
-} from '../format/binary-header.ts';
+} from '../../protocol/bundle/binary-header.ts';
+import { type BundleKind, type BundleName, parseBundleName } from '../../protocol/bundle/bundle-name.ts';
+import type { Arch } from '../../protocol/platform.ts';
+import { messageOf } from '../../runtime/error-details.ts';
+import { readHead } from '../../runtime/read-head.ts';
+import { readPackedApp, readPackedAppImage, readZip } from '../format/archive-header.ts';
 import { readDebianPackage } from '../format/debian-package.ts';
 import type { PackageMetadata } from '../format/package-metadata.ts';
 import { readRpmPackage } from '../format/rpm-package.ts';
-import { parseArchWord } from '../project/arch-words.ts';
-import { type BundleKind, type BundleName, parseBundleName } from './bundle-name.ts';
 
 /** What the bytes of a bundle say, or why they are not a bundle of its kind: `reason` completes "the file …". */
 export type ContentResult =
@@ -60,20 +61,22 @@ async function readContent(file: string, { kind, archive }: NamedKind): Promise<
       };
     }
     case 'appimage': {
-      const header = archive ? await readPackedAppImage(file) : parseBinaryHeader(await readHead(file));
+      const header = archive
+        ? await readPackedAppImage(file)
+        : parseBinaryHeader(await readHead(file, HEAD_BYTES));
       return executableContent(header, 'elf', archive ? 'contains no AppImage' : 'is not an AppImage');
     }
     case 'nsis':
       if (archive) return zipContent(file, isPe, 'is not a Windows program');
-      return isPe(await readHead(file)) ? content({}) : mismatch('is not a Windows program');
+      return isPe(await readHead(file, HEAD_BYTES)) ? content({}) : mismatch('is not a Windows program');
     case 'msi':
       if (archive) return zipContent(file, isOle, 'is not an MSI');
-      return isOle(await readHead(file)) ? content({}) : mismatch('is not an MSI');
+      return isOle(await readHead(file, HEAD_BYTES)) ? content({}) : mismatch('is not an MSI');
     case 'deb':
-      if (!isAr(await readHead(file))) return mismatch('is not a Debian package');
+      if (!isAr(await readHead(file, HEAD_BYTES))) return mismatch('is not a Debian package');
       return packageContent(await readDebianPackage(file));
     case 'rpm':
-      if (!isRpm(await readHead(file))) return mismatch('is not an RPM package');
+      if (!isRpm(await readHead(file, HEAD_BYTES))) return mismatch('is not an RPM package');
       return packageContent(await readRpmPackage(file));
     case 'dmg':
       return content({});

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { Issue } from '../../issue.ts';
+import { parseBundleName } from '../../protocol/bundle/bundle-name.ts';
 import type { TauriApp } from '../project/tauri-app.ts';
 import type { TauriConfig } from '../project/tauri-config.ts';
-import { parseBundleName } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate } from './choose-bundles.ts';
 

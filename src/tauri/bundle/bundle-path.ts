@@ -1,5 +1,5 @@
 import { join, resolve, sep } from 'node:path';
-import { parseTriple } from '../project/arch-words.ts';
+import { parseTriple } from '../../protocol/bundle/arch-words.ts';
 import type { BundleFolder } from '../project/cargo-target.ts';
 import { foldersBelow } from './bundle-tree.ts';
 

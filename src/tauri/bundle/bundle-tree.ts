@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
+import { type BundleName, folderOfBundle, parseBundleName } from '../../protocol/bundle/bundle-name.ts';
 import { type BundleFolder, entriesOf } from '../project/cargo-target.ts';
-import { type BundleName, folderOfBundle, parseBundleName } from './bundle-name.ts';
 
 /** A bundle in a bundle folder, or in a folder of downloaded files. */
 export interface FoundBundle {

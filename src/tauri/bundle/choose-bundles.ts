@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { parseBundleName } from '../../protocol/bundle/bundle-name.ts';
 import {
   BUNDLE_TYPES,
   type BundleType,
@@ -6,7 +7,6 @@ import {
   platformName,
   withoutBundleType,
 } from '../../protocol/platform.ts';
-import { parseBundleName } from './bundle-name.ts';
 
 interface PlatformFile extends Platform {
   readonly file: string;

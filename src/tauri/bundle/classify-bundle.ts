@@ -1,7 +1,7 @@
 import type { Issue, IssueId } from '../../issue.ts';
+import { folderOfBundle, targetOfBundle } from '../../protocol/bundle/bundle-name.ts';
 import { msiVersions, type TauriApp } from '../project/tauri-app.ts';
 import { type BundleContent, placeOfContent, readBundleContent } from './bundle-content.ts';
-import { folderOfBundle, targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './choose-bundles.ts';
 import { hasHigherVersion, isHigherCore } from './higher-version.ts';

@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import type { Issue } from '../../issue.ts';
+import { parseBundleName, targetOfBundle } from '../../protocol/bundle/bundle-name.ts';
 import { explainRenamed, leaveOutUnknown } from '../file/unknown-file.ts';
 import type { BundleFolder } from '../project/cargo-target.ts';
 import type { TauriApp, TauriApps } from '../project/tauri-app.ts';
 import { onlyDmgIssue } from './bundle-issues.ts';
-import { parseBundleName, targetOfBundle } from './bundle-name.ts';
 import { type BundleTree, type FoundBundle, readBundleTree, readFlatFolder } from './bundle-tree.ts';
 import type { Candidate, LeftOut } from './choose-bundles.ts';
 import { type ClassifyResult, classifyBundle } from './classify-bundle.ts';

@@ -1,7 +1,7 @@
 import type { Issue } from '../../issue.ts';
+import { targetOfBundle } from '../../protocol/bundle/bundle-name.ts';
 import type { TauriConfig } from '../project/tauri-config.ts';
 import { unsignedIssue, unsignedKindIssue } from './bundle-issues.ts';
-import { targetOfBundle } from './bundle-name.ts';
 import type { FoundBundle } from './bundle-tree.ts';
 import type { LeftOut } from './choose-bundles.ts';
 

@@ -1,6 +1,6 @@
+import { type BundleKind, type BundleName, targetOfBundle } from '../../protocol/bundle/bundle-name.ts';
 import type { Arch, Target } from '../../protocol/platform.ts';
 import type { BundleFolder } from '../project/cargo-target.ts';
-import { type BundleKind, type BundleName, targetOfBundle } from './bundle-name.ts';
 
 /** What one source says about a bundle: its name, its path, its bytes, or the platform that it is published for. */
 export interface Statement {

@@ -66,7 +66,7 @@ function htmlHeadings({ start, end, source }: MarkdownBlock): Heading[] {
     if (line.length > MAX_LINE) continue;
     const [, tag = '', content = ''] = /<(h[1-6]|summary)\b[^>]*>(.*)<\/\1>/i.exec(line) ?? [];
     if (tag === '') continue;
-    const text = content.replace(/<[^>]*>/g, '').trim();
+    const text = content.replace(/<[^<>]*>/g, '').trim();
     const about = classifyHeading(text);
     const level = tag.toLowerCase() === 'summary' ? LIKE_HEADING : Number(tag.slice(1));
     const row = start + index;

@@ -172,7 +172,7 @@ function versionMatches(line: string): VersionMatch[] {
 }
 
 function parseVersion(text: string): WrittenVersion {
-  const [, numbers = '', prerelease = '', build = ''] = /^([\d.]+)([^+]*)(\+.*)?$/.exec(text) ?? [];
+  const [, numbers = '', prerelease = '', build = ''] = /^([\d.]+)([^+]*)(\+[\s\S]*)?$/.exec(text) ?? [];
   return {
     text,
     numbers: numbers.split('.').map((part) => part.replace(/^0+(?=\d)/, '')),

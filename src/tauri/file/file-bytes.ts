@@ -1,19 +1,19 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Arch, Target } from '../../protocol/platform.ts';
-import { type BundleContent, placeOfContent, readBundleContent } from '../bundle/bundle-content.ts';
-import { type BundleKind, parseBundleName, targetOfBundle } from '../bundle/bundle-name.ts';
-import { type Statement, sameArchs } from '../bundle/statement.ts';
-import { readArchivePrograms } from '../format/archive-programs.ts';
 import {
   type BinaryHeader,
+  HEAD_BYTES,
   isAr,
   isOle,
   isRpm,
   parseBinaryHeader,
-  readExactly,
-  readHead,
-} from '../format/binary-header.ts';
+} from '../../protocol/bundle/binary-header.ts';
+import { type BundleKind, parseBundleName, targetOfBundle } from '../../protocol/bundle/bundle-name.ts';
+import type { Arch, Target } from '../../protocol/platform.ts';
+import { readExactly, readHead } from '../../runtime/read-head.ts';
+import { type BundleContent, placeOfContent, readBundleContent } from '../bundle/bundle-content.ts';
+import { type Statement, sameArchs } from '../bundle/statement.ts';
+import { readArchivePrograms } from '../format/archive-programs.ts';
 
 /** What the bytes of any file say, whatever it is called; or that an archive is not what its name says. */
 export type BytesResult =
@@ -33,7 +33,7 @@ export async function readFileBytes(file: string): Promise<BytesResult> {
     const content = await readBundleContent(file, name); // the installer inside has the zip's own name
     if (content.kind === 'mismatch' && !content.unreadable) return content;
   }
-  const head = await readHead(file);
+  const head = await readHead(file, HEAD_BYTES);
   const header = parseBinaryHeader(head);
   if (header !== undefined) return said(statementOfProgram(header));
   if (isOle(head)) return said({ kind: 'msi', target: 'windows' });

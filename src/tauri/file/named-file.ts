@@ -1,8 +1,14 @@
 import { basename, dirname } from 'node:path';
 import type { Issue, IssueId } from '../../issue.ts';
-import { type Arch, type Platform, platformName } from '../../protocol/platform.ts';
+import { archInName } from '../../protocol/bundle/arch-words.ts';
+import {
+  type BundleName,
+  kindByEnding,
+  parseBundleName,
+  targetOfBundle,
+} from '../../protocol/bundle/bundle-name.ts';
+import { type Platform, platformName, systemOf } from '../../protocol/platform.ts';
 import { isVersion, precedenceOf } from '../../protocol/version.ts';
-import { type BundleName, kindByEnding, parseBundleName, targetOfBundle } from '../bundle/bundle-name.ts';
 import { buildInPath } from '../bundle/bundle-path.ts';
 import { isPackageOf, resembles } from '../bundle/package-name.ts';
 import {
@@ -13,7 +19,6 @@ import {
   statementOfFolder,
   statementOfName,
 } from '../bundle/statement.ts';
-import { parseArchWord } from '../project/arch-words.ts';
 import { msiVersions, type TauriApp } from '../project/tauri-app.ts';
 import { type BytesResult, readFileBytes } from './file-bytes.ts';
 
@@ -28,9 +33,6 @@ export interface ReleasedApp {
   readonly app?: TauriApp | undefined;
 }
 
-const ARCH_WORD =
-  /(?<![a-z0-9])(?:x86[_-]64|amd64|x64|aarch64|arm64|armhf|armv7\w*|i[3-6]86|riscv64)(?![a-z0-9])/gi;
-
 /**
  * What contradicts that a file is for the platform and version that it is named for: its name, its path or its bytes.
  * What they do not say contradicts nothing, so that files of any framework can be published.
@@ -43,7 +45,7 @@ export async function namedFileIssues(input: NamedFile, { version, app }: Releas
   const said: Statement[] = [
     {
       by: `the platform ${platformName(input)}`,
-      target: input.target,
+      target: systemOf(input.target),
       kind: input.bundleType,
       archs: [input.arch],
     },
@@ -63,14 +65,6 @@ export async function namedFileIssues(input: NamedFile, { version, app }: Releas
     ['bundle.wrong_product', wrongProduct(name, bytes, app)],
   ];
   return wrong.flatMap(([id, how]) => (how === undefined ? [] : [mismatch(id, file, how)]));
-}
-
-/** The arch that a file's name mentions anywhere, where it mentions one only. */
-export function archInName(fileName: string): Arch | undefined {
-  const words = fileName.match(ARCH_WORD) ?? [];
-  const archs = new Set(words.map((word) => parseArchWord(word.toLowerCase().replace('x86-64', 'x86_64'))));
-  const [arch] = archs;
-  return archs.size === 1 ? arch : undefined;
 }
 
 function statementOfFileName(fileName: string, name: BundleName | undefined): Statement {

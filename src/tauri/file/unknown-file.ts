@@ -1,13 +1,13 @@
 import { basename } from 'node:path';
+import { archInName } from '../../protocol/bundle/arch-words.ts';
+import { formatBundleName, targetOfBundle } from '../../protocol/bundle/bundle-name.ts';
 import { platformName } from '../../protocol/platform.ts';
-import { formatBundleName, targetOfBundle } from '../bundle/bundle-name.ts';
 import type { FoundBundle } from '../bundle/bundle-tree.ts';
 import type { LeftOut } from '../bundle/choose-bundles.ts';
 import { isPackageOf, isSameName, kebabCase } from '../bundle/package-name.ts';
 import { sameCore } from '../bundle/statement.ts';
 import type { TauriApp, TauriApps } from '../project/tauri-app.ts';
 import { type BytesResult, readFileBytes } from './file-bytes.ts';
-import { archInName } from './named-file.ts';
 
 const OTHER_NAME = 'its name is not one that `tauri build` gives it';
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from './binary-header.ts';
-import { readTar } from './tar-reader.ts';
+import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from '../../protocol/bundle/binary-header.ts';
+import { MAX_MEMBERS, readTar } from './tar-reader.ts';
 
 const MAX_PLIST_BYTES = 1024 * 1024;
 
@@ -78,11 +78,12 @@ export interface ZipEntry {
 /**
  * Lists the files in a zip.
  * @param selects whether to read the head of the file with a name
- * @throws Error when it is damaged, or a selected file is encrypted
+ * @throws Error when it is damaged, has too many members, or a selected file is encrypted
  */
 export async function readZip(file: string, selects: (name: string) => boolean): Promise<ZipEntry[]> {
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false });
   try {
+    if (zip.entryCount > MAX_MEMBERS) throw new Error(`it has more than ${MAX_MEMBERS} members`);
     const entries: ZipEntry[] = [];
     for await (const entry of zip.eachEntry()) {
       const { fileName: name } = entry;

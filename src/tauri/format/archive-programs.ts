@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
+import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from '../../protocol/bundle/binary-header.ts';
 import { readZip } from './archive-header.ts';
-import { type BinaryHeader, HEAD_BYTES, parseBinaryHeader } from './binary-header.ts';
 import { readTar } from './tar-reader.ts';
 
 /** How many files of an archive are tried. */

@@ -1,11 +1,14 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { readExactly } from './binary-header.ts';
+import { readExactly } from '../../runtime/read-head.ts';
 import type { PackageMetadata } from './package-metadata.ts';
 import { readTar } from './tar-reader.ts';
 
 const MAGIC_BYTES = 8; // of the `ar`
 const HEADER_BYTES = 60; // of each member
+
+/** Debian packages have three, and may have a few of other programs. */
+const MAX_MEMBERS = 100;
 
 /** Largest control file that is read, in bytes. Most have less than 1000. */
 const MAX_CONTROL_BYTES = 1024 * 1024;
@@ -49,7 +52,9 @@ async function findControl(path: string): Promise<Member> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    for (let at = MAGIC_BYTES; at < size; ) {
+    let at = MAGIC_BYTES;
+    for (let members = 0; at < size; members++) {
+      if (members === MAX_MEMBERS) throw new Error(`it has more than ${MAX_MEMBERS} members`);
       const member = await readMember(file, at);
       if (member.name.startsWith('control.tar')) return member;
       at = member.start + member.size + (member.size % 2); // members begin at even places
@@ -71,9 +76,10 @@ async function readMember(file: FileHandle, at: number): Promise<Member> {
 
 /** Empty for a product without letters and numbers, such as an emoji: tauri-bundler's package has no name then. */
 function fieldOf(control: string, name: string): string {
-  const value = new RegExp(`^${name}:(.*)$`, 'im').exec(control)?.[1]?.trim();
-  if (value === undefined) throw new Error(`its control data has no ${name}`);
-  return value;
+  const start = `${name.toLowerCase()}:`;
+  const line = control.split('\n').find((each) => each.toLowerCase().startsWith(start));
+  if (line === undefined) throw new Error(`its control data has no ${name}`);
+  return line.slice(start.length).trim();
 }
 
 function filledField(control: string, name: string): string {

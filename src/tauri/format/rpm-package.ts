@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { readExactly } from './binary-header.ts';
+import { readExactly } from '../../runtime/read-head.ts';
 import type { PackageMetadata } from './package-metadata.ts';
 
 // The RPM format, versions 3 to 6 (https://rpm.org/docs/latest/manual/format_v4.html): a lead, the header of the

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseTriple, type Triple } from './arch-words.ts';
+import { parseTriple, type Triple } from '../../protocol/bundle/arch-words.ts';
 import { configuredTarget } from './cargo-config.ts';
 
 /** A `bundle` folder that `tauri build` made. */

@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { entriesOf } from './cargo-target.ts';
 import { CONFIG_NAMES } from './tauri-config.ts';
@@ -23,7 +23,8 @@ export async function findTauriFolder(project: string): Promise<string> {
       hint: 'Choose one with --project.',
     });
   }
-  throw new OtaError('usage', `no Tauri project found in ${project}`, {
+  const place = isAbsolute(project) ? project : `${project} (${resolve(project)})`;
+  throw new OtaError('usage', `no Tauri project found in ${place}`, {
     hint:
       'Pass its folder with --project, or list the files with --artifact TARGET-ARCH=FILE ' +
       'or under "artifacts" in synckit-ota.config.json.',

@@ -1,6 +1,6 @@
 import { OtaError } from '../../errors.ts';
 import type { Target } from '../../protocol/platform.ts';
-import { isVersion, precedenceOf } from '../../protocol/version.ts';
+import { isVersion, precedenceOf, whyNoVersion } from '../../protocol/version.ts';
 import type { CargoManifest } from './cargo-manifest.ts';
 import type { ConfigLayer } from './config-value.ts';
 import { readTauriConfig, type TauriConfig } from './tauri-config.ts';
@@ -75,9 +75,8 @@ function projectVersion(config: TauriConfig, manifest: CargoManifest | undefined
     });
   }
   if (isVersion(version)) return version;
-  throw new OtaError(
-    'usage',
-    `version "${version}" in ${file} is neither strict semver nor an existing JSON file`,
-    { hint: 'Write it as X.Y.Z, or pass --version X.Y.Z.' },
-  );
+  const orFile = version.endsWith('.json') ? ', nor the path of an existing JSON file' : '';
+  throw new OtaError('usage', `version "${version}" in ${file} ${whyNoVersion(version)}${orFile}`, {
+    hint: 'Write it as X.Y.Z, or pass --version X.Y.Z.',
+  });
 }

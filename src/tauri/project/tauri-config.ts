@@ -32,6 +32,8 @@ export interface TauriConfig {
   readonly allowsHttp: boolean;
   /** Whether the updater accepts certificates that are not trusted, or for another host. */
   readonly acceptsInvalidCertificates: boolean;
+  /** Whether the updater rejects signatures that name no version: `requireSignedVersion`. */
+  readonly requiresSignedVersion: boolean;
   /** `bundle.createUpdaterArtifacts`: whether bundles are signed, and also packed for Tauri 1's updater. */
   readonly updaterArtifacts: boolean | 'v1Compatible';
 }
@@ -43,6 +45,11 @@ export interface UpdaterConfig {
   readonly endpoints: readonly string[];
   readonly allowsHttp: boolean;
   readonly acceptsInvalidCertificates: boolean;
+}
+
+export function updaterOf({ endpoints, allowsHttp, acceptsInvalidCertificates }: TauriConfig): UpdaterConfig {
+  const { source, value } = endpoints;
+  return { source, endpoints: value, allowsHttp, acceptsInvalidCertificates };
 }
 
 /** As in `tauri.macos.conf.json`. */
@@ -99,6 +106,7 @@ export async function readTauriConfig(
     acceptsInvalidCertificates:
       get(updater, 'dangerousAcceptInvalidCerts') === true ||
       get(updater, 'dangerousAcceptInvalidHostnames') === true,
+    requiresSignedVersion: get(updater, 'requireSignedVersion') === true,
     updaterArtifacts: artifacts === true || artifacts === 'v1Compatible' ? artifacts : false,
   };
 }

@@ -213,7 +213,7 @@ test('field 5: a version that is wrong in package.json is reported as of that fi
   const project = await copyProject({});
   await writeFile(join(project, 'package.json'), '{"version":"v1.2.0"}');
   const { document } = await publish(project);
-  expect(document.error.message).toMatch(/version "v1\.2\.0" in .*package\.json is neither/);
+  expect(document.error.message).toMatch(/version "v1\.2\.0" in .*package\.json is not strict semver/);
 });
 
 describe("field 5: a key in the project's configuration that the app could not read", () => {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { deleteRelease, listReleases } from '../../../src/database/queries/releases.ts';
+import { listReleases } from '../../../src/database/queries/list-releases.ts';
+import { deleteRelease } from '../../../src/database/queries/releases.ts';
 import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { deadUrl } from '../../support/network/loopback-server.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
@@ -11,6 +12,7 @@ import { startServe } from '../../support/process/binary.ts';
 import { runInProcess, runJsonInProcess } from '../../support/process/in-process.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { fakeS3Place, type S3Place } from '../../support/s3/s3-place.ts';
+import { by } from '../../support/server/by.ts';
 import { copyArgs, fillStore, type SmallStoreFile } from '../../support/server/small-store.ts';
 import { storageOptions } from '../../support/server/storage-options.ts';
 
@@ -179,7 +181,7 @@ describeOnPostgres('copy', () => {
     const [app] = await database.queries.selectFrom('apps').selectAll().execute();
     const releases = await listReleases(database.queries, app?.id ?? '');
     const first = releases.find(({ version }) => version === '1.0.0');
-    await deleteRelease(database.queries, { appId: app?.id ?? '', releaseId: first?.id ?? '' });
+    await deleteRelease(database.queries, { appId: app?.id ?? '', releaseId: first?.id ?? '' }, { by: by() });
     await database.close();
     const added = await fillStore(dataDir, [400], 'second');
     const before = place.fake.requests.length;
@@ -292,11 +294,7 @@ describe('copy fails with 2 and a hint', () => {
       ['--from-data-dir', '.', ...database, '--to-storage', 'disk'],
       /--to-storage must be a bucket/,
     ],
-    [
-      'a tape',
-      ['--from-data-dir', '.', ...database, '--to-storage', 'tape'],
-      /--to-storage tape is not a bucket/,
-    ],
+    ['a tape', ['--from-data-dir', '.', ...database, '--to-storage', 'tape'], /--to-storage is not a bucket/],
     [
       'a bucket name that is too short',
       ['--from-data-dir', '.', ...database, '--to-storage', 's3://b/p'],

@@ -188,7 +188,7 @@ describe.skipIf(!isInstalled('minisign'))('field 4: a signature by minisign (nee
 
   test('beside the file as FILE.minisig is sent in the form that every client verifies', async () => {
     await write(join(folder, 'tool'), appImage('x86_64'));
-    const key = await minisign('tool');
+    const key = await minisign('tool', '-t', 'version:1.2.0');
     const args = [...TO_MY_APP, '--artifact', 'linux-x86_64=tool', '--pubkey', key];
     expect(await publish(args)).toMatchObject({
       code: 0,

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { runInProcess } from '../../support/process/in-process.ts';
 import { writeBundle } from '../../support/publish/world.ts';
 
@@ -12,6 +13,41 @@ const CHECK = ['check', '--server', 'http://127.0.0.1:9', '--slug', 'my-app', '-
 
 /** What is wrong, the arguments, the exit code, what is named, and what to do about it. */
 const MISTAKES: readonly [string, string[], number, string, string][] = [
+  [
+    'an option and its negation',
+    ['apps', 'set', 'a', '--approval', '--no-approval'],
+    2,
+    '--approval and --no-approval are both given',
+    'Give one of them',
+  ],
+  [
+    'an app without a name',
+    ['apps', 'show', '', '--data-dir', 'store'],
+    2,
+    '<app> is empty',
+    'Give it a value',
+  ],
+  [
+    'a token without a name',
+    ['tokens', 'revoke', '', '--data-dir', 'store'],
+    2,
+    '[token] is empty',
+    'Give it a value',
+  ],
+  [
+    'a version for dev that is none',
+    ['dev', '--sample', '--version', 'banana'],
+    2,
+    '--version banana',
+    'version',
+  ],
+  [
+    'an issuer beside the machine',
+    ['apps', 'trust', 'a', '--github', 'o/r', '--workflow', 'w.yml', '--issuer', 'https://169.254.169.254/'],
+    2,
+    '--issuer https://169.254.169.254/',
+    "give the issuer's name",
+  ],
   ['no artifact', PUBLISH, 2, 'no Tauri project found in', 'the files with --artifact TARGET-ARCH=FILE'],
   [
     'a file that is not there',
@@ -172,7 +208,7 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     ['releases', 'edit', '1.2.0', ...REMOTE],
     2,
     'nothing to change',
-    'pass --notes, --notes-file or --embedded-pubkey',
+    'pass --notes, --notes-file, --remove-notes, --mandatory',
   ],
   [
     'a key to record that is none',
@@ -186,7 +222,14 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     ['releases', 'edit', '1.2.0', '--notes-file', 'empty.bin', ...REMOTE],
     2,
     'the notes are empty (--notes-file empty.bin)',
-    'give the new text',
+    'give the new text, or pass --remove-notes',
+  ],
+  [
+    'new notes, and none',
+    ['releases', 'edit', '1.2.0', '--notes', 'a', '--remove-notes', ...REMOTE],
+    2,
+    '--notes and --remove-notes cannot be used together',
+    'give one',
   ],
   [
     'new notes twice',
@@ -204,9 +247,9 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
   ],
   [
     'a target that is none',
-    [...CHECK, '--target', 'mac', '--current-version', '1.0.0'],
+    [...CHECK, '--target', 'beos', '--current-version', '1.0.0'],
     2,
-    '--target mac',
+    '--target beos',
     'one of linux, darwin, windows',
   ],
   [
@@ -235,29 +278,29 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'an app without a name',
     ['apps', 'create', ' ', '--data-dir', 'store'],
     2,
-    'the name of the app is empty',
-    'give one',
+    '<name> is empty',
+    'Give it a value',
   ],
   [
     'an app that is not there',
     ['tokens', 'create', '--app', 'gone', '--data-dir', 'store'],
     2,
-    'there is no app gone',
+    'there is no app with the id, slug or name gone',
     'apps list',
   ],
   [
     'a token that is not there',
     ['tokens', 'revoke', 'gone', '--data-dir', 'store'],
     2,
-    'no token with the id gone',
+    'there is no token with the id or name gone',
     'tokens list',
   ],
   [
     'a file as store',
     ['apps', 'list', '--data-dir', 'ok.bin'],
-    9,
-    'ok.bin',
-    'Pass a --data-dir that this user can write to',
+    2,
+    'no store in',
+    'Pass what the server runs with',
   ],
   [
     'a file as store to serve',
@@ -270,8 +313,8 @@ const MISTAKES: readonly [string, string[], number, string, string][] = [
     'a store that is none',
     ['apps', 'list', '--data-dir', 'not-a-store'],
     9,
-    'synckit-ota.sqlite',
-    'holds a synckit-ota store',
+    'synckit-ota.sqlite is not a SQLite database',
+    'Restore a backup into another folder',
   ],
   [
     'a host that is none',
@@ -294,6 +337,7 @@ describe("a user's mistake is reported in one sentence with a hint", () => {
     await mkdir(join(folder, 'folder-sig.bin.sig'));
     await mkdir(join(folder, 'with-token'));
     await writeFile(join(folder, 'with-token', 'synckit-ota.config.json'), '{"token":"sko_canary"}');
+    await (await openSqlite({ dataDir: join(folder, 'store') })).close();
     await mkdir(join(folder, 'not-a-store'));
     await writeFile(join(folder, 'not-a-store', 'synckit-ota.sqlite'), 'this is no database '.repeat(100));
     await writeBundle(folder, 'ok.bin');

@@ -411,7 +411,7 @@ describe('problems of other tools are refused before the first write:', () => {
     await changeConfig(project, { version: '0.44.0.5' });
     const { code, words } = await refused(project);
     expect(code).toBe(2);
-    expect(words).toMatch(/version "0\.44\.0\.5" in .*tauri\.conf\.json is neither strict semver/);
+    expect(words).toMatch(/version "0\.44\.0\.5" in .*tauri\.conf\.json is not strict semver/);
   });
 
   test('pains 8: a pre-release that would be offered to everyone', async () => {

@@ -164,6 +164,22 @@ describe.skipIf(!isInstalled('openssl'))('(needs openssl)', () => {
       expect(message).toContain('has an untrusted certificate: Hostname/IP does not match');
     });
 
+    test('field B9: name a client certificate that the server demands, and one that it refuses', async () => {
+      const rules = 'local all all trust\nhostssl all all 127.0.0.1/32 cert clientcert=verify-full\n';
+      await writeFile(join(server.dataFolder, 'pg_hba.conf'), rules);
+      await server.sql(`alter system set ssl_ca_file = '${ca}'`);
+      await server.sql('select pg_reload_conf()');
+      const query = 'sslmode=no-verify';
+      const demanded = await refusalOf(await urlOf(query, '127.0.0.1'));
+      expect(demanded.message).toContain('denies access: connection requires a valid client certificate');
+      expect(demanded.hint).toContain('sslcert');
+      const other = createCertificate(mkdtempSync(join(folder, 'client-')), { uid: -1, gid: -1 });
+      const files = `sslcert=${other}&sslkey=${other}.key`;
+      const refused = await refusalOf(await urlOf(`${query}&${files}`, '127.0.0.1'));
+      expect(refused.message).toContain('refuses the client certificate');
+      expect(refused.hint).toContain('ssl_ca_file');
+    });
+
     test('do not connect without TLS if the server requires it', async () => {
       const rules = 'local all all trust\nhostssl all all 127.0.0.1/32 trust\n';
       await writeFile(join(server.dataFolder, 'pg_hba.conf'), rules);
@@ -200,6 +216,16 @@ describe('a database that cannot be opened is refused', () => {
       expect(code).toBe(9);
       expect(stderr).toContain(`PostgreSQL at ${host}/updates cannot be reached`);
     }
+  });
+
+  test('with 2 if its URL has a mistake', async () => {
+    for (const rest of [
+      'updates?sslmod=require',
+      'updates?sslmode=on',
+      '%zz',
+      'updates?sslrootcert=/no/such.pem',
+    ])
+      expect(await refuse(`postgres://me:${PASSWORD}@127.0.0.1/${rest}`)).toMatchObject({ code: 2 });
   });
 
   test('with 2 if it is not the URL of a database', async () => {

@@ -133,14 +133,11 @@ describe('serve fails with 9 and one sentence if its files are', () => {
 
 test.each([
   [['--storage', 's3://bucket/staging'], '--storage s3://bucket/staging has staging in its prefix'],
-  [['--storage', 's3://bucket/../other'], '--storage s3://bucket/../other has an invalid prefix'],
-  [['--storage', 'tape'], '--storage tape is neither disk nor a bucket'],
+  [['--storage', 's3://bucket/../other'], '--storage s3://bucket/other has an invalid prefix'],
+  [['--storage', 'tape'], '--storage is neither disk nor a bucket'],
   [['--storage', 's3://b/p'], '--storage s3://b/p has no valid bucket name: it needs 3 to 63'],
-  [['--storage', 's3://key:secret@bucket'], '--storage s3://***@bucket has no valid bucket name'],
-  [
-    ['--storage', 's3://bucket', '--s3-endpoint', 'https://key:secret@x'],
-    '--s3-endpoint https://***@x is not',
-  ],
+  [['--storage', 's3://key:secret@bucket'], '--storage s3://bucket has no valid bucket name'],
+  [['--storage', 's3://bucket', '--s3-endpoint', 'https://key:secret@x'], '--s3-endpoint https://x/ is not'],
   [['--storage', 's3://bucket', '--s3-region', 'not a region!'], '--s3-region not a region! is not'],
   [
     [

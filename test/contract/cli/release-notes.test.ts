@@ -42,6 +42,10 @@ test('field 6: the notes of a live release are changed, and offered to the next 
   const byId = await runJson('releases', 'edit', edited.document.id, '--notes', 'Better.');
   expect(byId).toMatchObject({ code: 0, document: { notes: 'Better.' } });
   expect(await runJson('releases', 'edit', '9.9.9', '--notes', 'a')).toMatchObject({ code: EXIT.usage });
+
+  const removed = await runJson('releases', 'edit', '1.2.0', '--remove-notes');
+  expect(removed).toMatchObject({ code: 0, document: { notes: null } });
+  expect((await runJson(...checkLinux('1.1.0'))).document).toMatchObject({ notes: null });
 });
 
 test('field 6: notes that are too long are refused with their source, and nothing is written', async () => {

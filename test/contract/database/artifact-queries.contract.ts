@@ -6,17 +6,20 @@ import {
   findUpload,
   forgetExpiredUploads,
   isComplete,
-  isReferenced,
   publishedBytes,
 } from '../../../src/database/queries/artifacts.ts';
-import { findOfferingApp, offerCandidates, offerDetails } from '../../../src/database/queries/offers.ts';
+import { allOffered, findOfferingApp, offerDetails } from '../../../src/database/queries/offers.ts';
+import { recordOrphans } from '../../../src/database/queries/orphans.ts';
 import { deleteRelease } from '../../../src/database/queries/releases.ts';
+import { requireStoredNames } from '../../../src/database/queries/stored-names.ts';
 import {
   addUrlSigningKey,
   currentUrlSigningKey,
   findUrlSigningKey,
+  replaceUrlSigningKeys,
   rotateUrlSigningKeys,
 } from '../../../src/database/queries/url-signing-keys.ts';
+import { by } from '../../support/server/by.ts';
 import {
   HOUR,
   keyOf,
@@ -45,7 +48,8 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
         sha256: SHA_B,
         fileSize: 2 ** 52,
       });
-      const common = { appId: store.appId, pubkey: null, version: '1.0.0+5', ...MAC };
+      const release = { releaseId, version: '1.0.0+5', mayGoLive: false, announcedBy: null };
+      const common = { appId: store.appId, pubkey: null, requiresBoundSignature: false, ...release, ...MAC };
       expect(await findUpload(store.db, plain)).toEqual({
         ...common,
         id: plain,
@@ -63,6 +67,25 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await findUpload(store.db, 'unknown')).toBeUndefined();
     });
 
+    test('field 11: a database that names files outside of the store is refused', async () => {
+      const store = await openStore();
+      await store.publish(await store.release('1.0.0'));
+      await store.grant(await store.release('2.0.0'));
+      await recordOrphans(store.db, [{ name: 'k'.repeat(100), kind: 'file' }], NOW);
+      await requireStoredNames(store.db);
+      for (const name of ['', '../a', 'a/b', 'a.b', 'a\nb', 'é', 'k'.repeat(101), 'nul', 'Com1']) {
+        await recordOrphans(store.db, [{ name, kind: 'file' }], NOW);
+        await expect(requireStoredNames(store.db), name).rejects.toMatchObject({ code: 'store_unavailable' });
+        await store.db.deleteFrom('orphans').where('name', '=', name).execute();
+      }
+      await store.db
+        .updateTable('artifacts')
+        .set({ storage_key: '/a' })
+        .where('status', '=', 'complete')
+        .execute();
+      await expect(requireStoredNames(store.db)).rejects.toMatchObject({ code: 'store_unavailable' });
+    });
+
     test('a complete artifact is served by its key and by every slug the app has or had', async () => {
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
@@ -74,9 +97,17 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       expect(await findUpload(store.db, uploadId)).toBe('complete');
       expect(await isComplete(store.db, releaseId, LINUX)).toBe(true);
       expect(await isComplete(store.db, releaseId, MAC)).toBe(false);
-      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW);
-      const bytes = { storageKey: keyOf(uploadId), sha256: SHA_A };
-      const file = { ...bytes, slug: 'next-app', version: '1.0.0', ...LINUX };
+      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, by());
+      const bytes = { storageKey: keyOf(uploadId), sha256: SHA_A, fileSize: 5, isLost: false };
+      const named = {
+        appId: store.appId,
+        slug: 'next-app',
+        version: '1.0.0',
+        fileName: null,
+        createdAt: NOW,
+        defaultKinds: [''],
+      };
+      const file = { ...bytes, ...named, ...LINUX };
       expect(await findStoredFile(store.db, keyOf(uploadId))).toEqual(file);
       for (const slug of ['my-app', 'next-app'])
         expect(await findDownload(store.db, { slug, releaseId, platform: LINUX })).toMatchObject(file);
@@ -112,17 +143,17 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const store = await openStore();
       const releaseId = await store.release('1.0.0');
       const deleted = await store.grant(releaseId);
-      await deleteRelease(store.db, { appId: store.appId, releaseId });
+      await deleteRelease(store.db, { appId: store.appId, releaseId }, { by: by() });
       expect(await store.complete(deleted)).toBe('gone');
       expect(await store.complete('unknown')).toBe('gone');
-      expect(await isReferenced(store.db, keyOf(deleted))).toBe(false);
+      expect(await findStoredFile(store.db, keyOf(deleted))).toBeUndefined();
     });
 
     test('a version that was live accepts only the same bytes, by precedence and platform, unless reuse is allowed', async () => {
       const store = await openStore();
       const first = await store.release('1.0.0+a');
       await store.publish(first, LINUX, SHA_A);
-      await deleteRelease(store.db, { appId: store.appId, releaseId: first });
+      await deleteRelease(store.db, { appId: store.appId, releaseId: first }, { by: by() });
       expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0+b' }, LINUX)).toBe(SHA_A);
       expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.0' }, MAC)).toBeUndefined();
       expect(await publishedBytes(store.db, { appId: store.appId, version: '1.0.1' }, LINUX)).toBeUndefined();
@@ -165,16 +196,30 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       await store.complete(signed);
       await store.grant(second, MAC);
       await other.publish(await other.release('3.0.0'));
-      const candidates = await offerCandidates(store.db, store.appId);
+      const candidates = await allOffered(store.db, store.appId);
       expect(candidates.toSorted((a, b) => a.version.localeCompare(b.version))).toEqual([
-        { artifactId: plain, releaseId: first, version: '1.0.0', channel: 'stable', ...LINUX },
-        { artifactId: signed, releaseId: second, version: '2.0.0', channel: 'stable', ...LINUX },
+        {
+          artifactId: plain,
+          releaseId: first,
+          version: '1.0.0',
+          channel: 'stable',
+          ...LINUX,
+          defaultKinds: [''],
+        },
+        {
+          artifactId: signed,
+          releaseId: second,
+          version: '2.0.0',
+          channel: 'stable',
+          ...LINUX,
+          defaultKinds: [''],
+        },
       ]);
-      const common = { notes: 'n', pubDate: NOW.getTime() };
+      const common = { notes: 'n', minimumSystem: null, pubDate: NOW.getTime(), fileSize: 5 };
       expect(await offerDetails(store.db, candidates)).toEqual(
         new Map([
-          [plain, { ...common, signature: 'of release' }],
-          [signed, { ...common, signature: 'its own' }],
+          [plain, { ...common, storageKey: keyOf(plain), signature: 'of release' }],
+          [signed, { ...common, storageKey: keyOf(signed), signature: 'its own' }],
         ]),
       );
     });
@@ -183,13 +228,9 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const store = await openStore();
       const ids: string[] = [];
       for (let i = 0; i < 3; i++) ids.push(await store.publish(await store.release(`1.0.${i}`)));
-      const [first] = await offerCandidates(store.db, store.appId);
+      const [first] = await allOffered(store.db, store.appId);
       const unknown = Array.from({ length: 1200 }, (_, i) => ({ releaseId: `unknown-${i}` }));
-      const asked = [
-        ...unknown,
-        ...(await offerCandidates(store.db, store.appId)),
-        ...(first ? [first] : []),
-      ];
+      const asked = [...unknown, ...(await allOffered(store.db, store.appId)), ...(first ? [first] : [])];
       expect([...(await offerDetails(store.db, asked)).keys()].sort()).toEqual(ids.sort());
       expect(await offerDetails(store.db, [])).toEqual(new Map());
     });
@@ -202,8 +243,8 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const revisions = [await revisionOf(store)];
       for (const change of [
         () => store.complete(uploadId),
-        () => setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW),
-        () => deleteRelease(store.db, { appId: store.appId, releaseId }),
+        () => setSlug(store.db, { appId: store.appId, slug: 'next-app' }, by()),
+        () => deleteRelease(store.db, { appId: store.appId, releaseId }, { by: by() }),
       ]) {
         await change();
         revisions.push(await revisionOf(store));
@@ -215,7 +256,7 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
 
     test('every slug the app has or had leads to it and to its current slug', async () => {
       const store = await openStore();
-      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, NOW);
+      await setSlug(store.db, { appId: store.appId, slug: 'next-app' }, by());
       for (const slug of ['my-app', 'next-app'])
         expect(await findOfferingApp(store.db, slug)).toMatchObject({ appId: store.appId, slug: 'next-app' });
       expect(await findOfferingApp(store.db, 'unknown')).toBeUndefined();
@@ -232,8 +273,23 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       const second = await addUrlSigningKey(database.queries, later(HOUR));
       expect(second.secret).not.toEqual(first.secret);
       expect(await currentUrlSigningKey(database.queries, later(HOUR))).toEqual(second);
-      expect(await findUrlSigningKey(database.queries, first.id)).toEqual(first);
-      expect(await findUrlSigningKey(database.queries, '00000000')).toBeUndefined();
+      expect(await findUrlSigningKey(database.queries, first.id, NOW)).toEqual(first);
+      expect(await findUrlSigningKey(database.queries, '00000000', NOW)).toBeUndefined();
+    });
+
+    test('keys that are replaced verify until then, and sign no more, whatever their time', async () => {
+      const { database } = await open();
+      const db = database.queries;
+      const ahead = await addUrlSigningKey(db, later(1000 * HOUR)); // by a clock that was wrong
+      const grace = await replaceUrlSigningKeys(db, later(HOUR), by());
+      expect(await currentUrlSigningKey(db, NOW)).toEqual(grace);
+      expect(await findUrlSigningKey(db, ahead.id, later(HOUR - 1))).toEqual(ahead);
+      expect(await findUrlSigningKey(db, ahead.id, later(HOUR))).toBeUndefined();
+      const atOnce = await replaceUrlSigningKeys(db, NOW, by());
+      expect(await currentUrlSigningKey(db, NOW)).toEqual(atOnce);
+      for (const { id } of [ahead, grace]) expect(await findUrlSigningKey(db, id, NOW)).toBeUndefined();
+      await rotateUrlSigningKeys(db, HOUR, NOW);
+      expect(await db.selectFrom('url_signing_keys').select('id').execute()).toEqual([{ id: atOnce.id }]);
     });
 
     test('a key is replaced at its age, and forgotten at twice that', async () => {
@@ -247,9 +303,33 @@ export function describeArtifactQueries(name: string, open: () => Promise<OpenSt
       await rotate(HOUR + 1);
       expect(await currentUrlSigningKey(db, later(HOUR + 1))).not.toEqual(first);
       await rotate(2 * HOUR);
-      expect(await findUrlSigningKey(db, first.id)).toEqual(first);
-      await rotate(2 * HOUR + 1);
-      expect(await findUrlSigningKey(db, first.id)).toBeUndefined();
+      expect(await findUrlSigningKey(db, first.id, NOW)).toEqual(first);
+      await rotate(2 * HOUR + 2);
+      expect(await findUrlSigningKey(db, first.id, NOW)).toBeUndefined();
+    });
+
+    test('crash C7: a clock that is wrong for some time costs no key that has signed lately', async () => {
+      const { database } = await open();
+      const db = database.queries;
+      const first = await currentUrlSigningKey(db, NOW);
+      for (const milliseconds of [20_000 * HOUR, -20_000 * HOUR, 0]) {
+        await rotateUrlSigningKeys(db, HOUR, later(milliseconds));
+        expect(await findUrlSigningKey(db, first.id, NOW)).toEqual(first);
+      }
+    });
+
+    test('crash C7: a key that a wrong clock has dated into the future is replaced in its turn', async () => {
+      const { database } = await open();
+      const db = database.queries;
+      const first = await currentUrlSigningKey(db, later(20_000 * HOUR));
+      await rotateUrlSigningKeys(db, HOUR, NOW);
+      const { created_at } = await db
+        .selectFrom('url_signing_keys')
+        .select('created_at')
+        .executeTakeFirstOrThrow();
+      expect(created_at).toBe(NOW.getTime());
+      await rotateUrlSigningKeys(db, HOUR, later(HOUR + 1));
+      expect(await currentUrlSigningKey(db, NOW)).not.toEqual(first);
     });
   });
 }

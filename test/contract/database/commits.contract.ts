@@ -4,7 +4,7 @@ import type { Database } from '../../../src/database/database.ts';
 import { mayBeCommitted } from '../../../src/database/database-error.ts';
 import { createApp, listApps } from '../../../src/database/queries/apps.ts';
 import { transact } from '../../../src/database/transaction.ts';
-import { NOW } from '../../support/server/store-with-app.ts';
+import { by } from '../../support/server/by.ts';
 
 /** What PostgreSQL does at a commit, and SQLite does not. */
 export function describeCommits(open: () => Promise<Database>): void {
@@ -14,7 +14,18 @@ export function describeCommits(open: () => Promise<Database>): void {
       const outcome = transact(queries, async (transaction) => {
         await transaction
           .insertInto('apps')
-          .values({ id: 'a', name: 'Test', slug: null, pubkey: null, revision: 0, created_at: 0 })
+          .values({
+            id: 'a',
+            name: 'Test',
+            slug: null,
+            pubkey: null,
+            approval: 0,
+            require_bound_signatures: 0,
+            revision: 0,
+            trusted_only: 0,
+            cohort_fallback: 'hold' as const,
+            created_at: 0,
+          })
           .execute();
         await sql`select 1 / 0`.execute(transaction).catch(() => {});
         return 'committed';
@@ -35,7 +46,7 @@ export function describeCommits(open: () => Promise<Database>): void {
       const before = database.changeCounter();
       await commitAfterError(database);
       expect(database.changeCounter()).toBe(before);
-      expect(await createApp(database.queries, { name: 'Test' }, NOW)).toMatchObject({ name: 'Test' });
+      expect(await createApp(database.queries, { name: 'Test' }, by())).toMatchObject({ name: 'Test' });
       expect(database.changeCounter()).not.toBe(before);
     });
   });

@@ -8,18 +8,18 @@ import {
   listDeleting,
   publishedBytes,
 } from '../../../src/database/queries/artifacts.ts';
-import { offerCandidates } from '../../../src/database/queries/offers.ts';
+import { allOffered } from '../../../src/database/queries/offers.ts';
 import { publishRelease } from '../../../src/database/queries/publish-release.ts';
 import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
 import { databaseId } from '../../../src/database/queries/settings.ts';
 import { bindStorage } from '../../../src/database/queries/storage-binding.ts';
+import { by } from '../../support/server/by.ts';
 import {
   HOUR,
   keyOf,
   LINUX,
   later,
   MAC,
-  NOW,
   SHA_A,
   SHA_B,
   StoreWithApp,
@@ -51,14 +51,14 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
     test('of many nodes that create a version one does, and the others find it taken', async () => {
       const { appId, queriesOf } = await openWithApp();
       const release = { appId, version: '1.0.0', notes: null, signature: 's' };
-      const outcomes = await Promise.all(numbered.map((i) => createRelease(queriesOf(i), release, NOW)));
+      const outcomes = await Promise.all(numbered.map((i) => createRelease(queriesOf(i), release, by())));
       expect(outcomes.filter((outcome) => outcome !== 'version_taken')).toHaveLength(1);
     });
 
     test('of many apps that want a slug one gets it', async () => {
       const { queriesOf } = await openWithApp();
       const outcomes = await Promise.all(
-        numbered.map((i) => createApp(queriesOf(i), { name: 'Test', slug: 'wanted' }, NOW)),
+        numbered.map((i) => createApp(queriesOf(i), { name: 'Test', slug: 'wanted' }, by())),
       );
       expect(outcomes.filter((outcome) => outcome !== 'slug_taken')).toHaveLength(1);
     });
@@ -86,7 +86,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const release = await createRelease(
           db,
           { ...draft, expect: ['linux-x86_64', 'darwin-aarch64'] },
-          NOW,
+          by(),
         );
         if (typeof release === 'string') throw new Error(release);
         const uploads = [await store.grant(release.id, LINUX), await store.grant(release.id, MAC)];
@@ -104,12 +104,12 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         const releaseId = await store.release(`1.0.${round}`);
         const uploads = [await store.grant(releaseId, LINUX), await store.grant(releaseId, MAC)];
         const [deleted, ...completed] = await Promise.all([
-          deleteRelease(queriesOf(0), { appId, releaseId }, { onlyWithArtifacts: round % 2 }),
+          deleteRelease(queriesOf(0), { appId, releaseId }, { by: by(), onlyWithArtifacts: round % 2 }),
           ...uploads.map((id, i) => store.on(queriesOf(i + 1)).complete(id)),
         ]);
         const stored = uploads.filter((_, i) => completed[i] === 'completed').map(keyOf);
         const queued = (await listDeleting(db)).map(({ storageKey }) => storageKey);
-        const offered = (await offerCandidates(db, appId)).filter((offer) => offer.releaseId === releaseId);
+        const offered = (await allOffered(db, appId)).filter((offer) => offer.releaseId === releaseId);
         if (deleted.kind === 'deleted') {
           expect(await findRelease(db, { appId, releaseId })).toBeUndefined();
           expect(offered).toEqual([]);
@@ -127,13 +127,13 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       for (let round = 0; round < ROUNDS; round++) {
         const version = `1.0.${round}`;
         const draft = { appId, version, notes: null, signature: 's', draft: true };
-        const release = await createRelease(db, draft, NOW);
+        const release = await createRelease(db, draft, by());
         if (typeof release === 'string') throw new Error(release);
         await store.publish(release.id, MAC);
         const uploadId = await store.grant(release.id, LINUX);
         const required = [{ ...MAC, sha256: SHA_A }];
         const outcomes = await Promise.all([
-          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required, now: NOW }),
+          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required, by: by() }),
           store.on(queriesOf(1)).complete(uploadId),
         ]);
         expect(outcomes).toEqual([{ kind: 'published' }, 'completed']);
@@ -147,14 +147,14 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       for (let round = 0; round < ROUNDS; round++) {
         const version = `1.0.${round}`;
         const draft = { appId, version, notes: null, signature: 's', draft: true };
-        const release = await createRelease(db, draft, NOW);
+        const release = await createRelease(db, draft, by());
         if (typeof release === 'string') throw new Error(release);
         const first = await store.grant(release.id, LINUX, { run: { job: 'build', attempt: 1 } });
         const second = await store.grant(release.id, LINUX, { run: { job: 'build', attempt: 2 } });
         expect(await store.complete(first, SHA_A)).toBe('completed');
         const required = [{ ...LINUX, sha256: SHA_A }];
         const [published, completed] = await Promise.all([
-          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required, now: NOW }),
+          publishRelease(queriesOf(0), { appId, releaseId: release.id }, { required, by: by() }),
           store.on(queriesOf(1)).complete(second, SHA_B),
         ]);
         const rows = await db
@@ -189,10 +189,10 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       for (let round = 0; round < ROUNDS; round++) {
         const releaseId = await store.release(`1.0.${round}`);
         const [deleted] = await Promise.all([
-          deleteRelease(queriesOf(0), { appId, releaseId }),
+          deleteRelease(queriesOf(0), { appId, releaseId }, { by: by() }),
           ...numbered
             .slice(0, 5)
-            .map((i) => createPendingArtifact(queriesOf(i + 1), { releaseId, ...fields }, NOW)),
+            .map((i) => createPendingArtifact(queriesOf(i + 1), { releaseId, ...fields }, by())),
         ]);
         expect(deleted).toEqual({ kind: 'deleted' });
       }
@@ -227,7 +227,7 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
         expect(outcome).toMatchObject({
           reason: {
             code: 'store_unavailable',
-            message: `the artifacts of this database are in disk:${right}, not in disk:${i}`,
+            message: `the files of this database are in the data folder with the id ${right}, not in the data folder with the id ${i}`,
           },
         });
       }
@@ -244,9 +244,9 @@ export function describeConcurrency(name: string, open: () => Promise<readonly D
       const { queriesOf } = await openWithApp();
       const ids = await Promise.all(
         numbered.map(async (i) => {
-          const app = await createApp(queriesOf(i), { name: 'Test', slug: `app-${i}` }, NOW);
+          const app = await createApp(queriesOf(i), { name: 'Test', slug: `app-${i}` }, by());
           if (app === 'slug_taken') throw new Error(app);
-          expect(await setSlug(queriesOf(i + 1), { appId: app.id, slug: `next-${i}` }, NOW)).toBe('set');
+          expect(await setSlug(queriesOf(i + 1), { appId: app.id, slug: `next-${i}` }, by())).toBe('set');
           return app.id;
         }),
       );

@@ -6,23 +6,20 @@ import {
   findStoredFile,
   findUpload,
   forgetDeleted,
-  isReferenced,
   listDeleting,
 } from '../../../src/database/queries/artifacts.ts';
+import { holdExport, releaseExport } from '../../../src/database/queries/exported-apps.ts';
+import { listReleases } from '../../../src/database/queries/list-releases.ts';
 import { updateRelease } from '../../../src/database/queries/publish-release.ts';
-import {
-  createRelease,
-  deleteRelease,
-  findRelease,
-  listReleases,
-} from '../../../src/database/queries/releases.ts';
+import { createRelease, deleteRelease, findRelease } from '../../../src/database/queries/releases.ts';
 import {
   createToken,
   findValidToken,
   listTokens,
-  revokeToken,
+  revokeTokens,
 } from '../../../src/database/queries/tokens.ts';
-import { SCOPES } from '../../../src/protocol/token.ts';
+import { SCOPES } from '../../../src/protocol/access/scope.ts';
+import { by } from '../../support/server/by.ts';
 import {
   HOUR,
   keyOf,
@@ -71,7 +68,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const app = await createApp(
           database.queries,
           { name: 'Ünïcode 🎉', slug: 'my-app', pubkey: 'key' },
-          NOW,
+          by(),
         );
         expect(app).toMatchObject({
           name: 'Ünïcode 🎉',
@@ -87,7 +84,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
       test('apps need no slug, and are listed oldest first', async () => {
         const { database } = await open();
         for (const [i, appName] of ['b', 'c', 'a'].entries())
-          await createApp(database.queries, { name: appName }, later(i));
+          await createApp(database.queries, { name: appName }, by(later(i)));
         const apps = await listApps(database.queries);
         expect(apps.map((app) => [app.name, app.slug])).toEqual([
           ['b', null],
@@ -99,12 +96,12 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
       test('a slug that another app has or had is taken, also for a new app; an app’s own slugs never are', async () => {
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
-        expect(await setSlug(db, { appId, slug: 'second' }, NOW)).toBe('set');
+        expect(await setSlug(db, { appId, slug: 'second' }, by())).toBe('set');
         for (const slug of ['first', 'second']) {
-          expect(await setSlug(db, { appId: otherId, slug }, NOW)).toBe('slug_taken');
-          expect(await createApp(db, { name: 'New', slug }, NOW)).toBe('slug_taken');
+          expect(await setSlug(db, { appId: otherId, slug }, by())).toBe('slug_taken');
+          expect(await createApp(db, { name: 'New', slug }, by())).toBe('slug_taken');
         }
-        expect(await setSlug(db, { appId, slug: 'first' }, NOW)).toBe('set');
+        expect(await setSlug(db, { appId, slug: 'first' }, by())).toBe('set');
         expect((await findApp(db, appId))?.slug).toBe('first');
         expect(await listApps(db)).toHaveLength(2);
       });
@@ -113,8 +110,8 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const { db, appId, newApp } = await openWithApp('first');
         const otherId = await newApp('other');
         const outcomes = await Promise.all([
-          setSlug(db, { appId, slug: 'new' }, NOW),
-          setSlug(db, { appId: otherId, slug: 'new' }, NOW),
+          setSlug(db, { appId, slug: 'new' }, by()),
+          setSlug(db, { appId: otherId, slug: 'new' }, by()),
         ]);
         expect(outcomes.sort()).toEqual(['set', 'slug_taken']);
       });
@@ -125,7 +122,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
 
       test('a token is valid until it expires, and keeps its fields', async () => {
         const { db, appId } = await openWithApp();
-        const { record, token } = await createToken(db, { appId, ...fields }, NOW);
+        const { record, token } = await createToken(db, { appId, ...fields }, by());
         expect(record).toMatchObject({ appId, name: 'ci', scopes: fields.scopes, revokedAt: null });
         expect(await findValidToken(db, token, NOW)).toEqual(record);
         expect(await findValidToken(db, token, later(HOUR - 1))).toEqual(record);
@@ -134,17 +131,17 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
 
       test('a token without an expiry stays valid', async () => {
         const { db, appId } = await openWithApp();
-        const { record, token } = await createToken(db, { appId, ...fields, expiresAt: null }, NOW);
+        const { record, token } = await createToken(db, { appId, ...fields, expiresAt: null }, by());
         expect(await findValidToken(db, token, later(1e12))).toEqual(record);
       });
 
       test('a revoked token is not valid, and keeps the time when it was first revoked', async () => {
         const { db, appId } = await openWithApp();
-        const { record, token } = await createToken(db, { appId, ...fields }, NOW);
-        const kept = await createToken(db, { appId, ...fields }, NOW);
-        expect(await revokeToken(db, record.id, later(1))).toBe(true);
-        expect(await revokeToken(db, record.id, later(2))).toBe(true);
-        expect(await revokeToken(db, 'unknown', NOW)).toBe(false);
+        const { record, token } = await createToken(db, { appId, ...fields }, by());
+        const kept = await createToken(db, { appId, ...fields }, by());
+        expect(await revokeTokens(db, { id: record.id }, by(later(1)))).toMatchObject([{ id: record.id }]);
+        expect(await revokeTokens(db, { id: record.id }, by(later(2)))).toEqual([]);
+        expect(await revokeTokens(db, { id: 'unknown' }, by())).toEqual([]);
         expect(await findValidToken(db, token, NOW)).toBeUndefined();
         expect(await findValidToken(db, kept.token, NOW)).toEqual(kept.record);
         const listed = await listTokens(db, appId);
@@ -153,7 +150,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
 
       test('a token is found by its whole text only', async () => {
         const { db, appId } = await openWithApp();
-        const { token } = await createToken(db, { appId, ...fields }, NOW);
+        const { token } = await createToken(db, { appId, ...fields }, by());
         for (const other of ['', token.slice(0, -1), `${token}a`, token.toLowerCase(), ` ${token}`])
           expect(await findValidToken(db, other, NOW)).toBeUndefined();
       });
@@ -161,8 +158,8 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
       test('tokens are listed by app, or all', async () => {
         const { db, appId, newApp } = await openWithApp();
         const otherId = await newApp('other');
-        await createToken(db, { appId, ...fields }, NOW);
-        await createToken(db, { appId: otherId, ...fields }, NOW);
+        await createToken(db, { appId, ...fields }, by());
+        await createToken(db, { appId: otherId, ...fields }, by());
         expect((await listTokens(db, appId)).map((token) => token.appId)).toEqual([appId]);
         expect(await listTokens(db)).toHaveLength(2);
       });
@@ -173,7 +170,7 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const { db, appId, newApp } = await openWithApp();
         const otherId = await newApp('other');
         const create = (version: string, ofApp = appId) =>
-          createRelease(db, { appId: ofApp, version, notes: 'n', signature: 's' }, NOW);
+          createRelease(db, { appId: ofApp, version, notes: 'n', signature: 's' }, by());
         const first = await create('1.0.0+a');
         expect(first).toMatchObject({
           version: '1.0.0+a',
@@ -208,7 +205,11 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
           ['1.9.0', ['darwin', 'linux']],
         ]);
         expect(listed[0]?.artifacts).toEqual([
-          { ...MAC, signingKeyId: null, fileSize: 5, sha256: SHA_A, signature: 'of mac' },
+          {
+            ...MAC,
+            ...{ signingKeyId: null, fileName: null, isLost: false, isOnlyByType: false },
+            ...{ fileSize: 5, sha256: SHA_A, signature: 'of mac' },
+          },
         ]);
       });
 
@@ -218,24 +219,28 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const stored = await store.publish(first, LINUX);
         const pending = await store.grant(first, MAC);
         const other = await store.publish(second, LINUX);
-        expect(await deleteRelease(db, { appId: await newApp('other'), releaseId: first })).toEqual({
+        expect(
+          await deleteRelease(db, { appId: await newApp('other'), releaseId: first }, { by: by() }),
+        ).toEqual({
           kind: 'not_found',
         });
         expect(await listDeleting(db)).toEqual([]);
 
-        expect(await deleteRelease(db, { appId, releaseId: first })).toEqual({ kind: 'deleted' });
-        expect(await deleteRelease(db, { appId, releaseId: first })).toEqual({ kind: 'not_found' });
+        expect(await deleteRelease(db, { appId, releaseId: first }, { by: by() })).toEqual({
+          kind: 'deleted',
+        });
+        expect(await deleteRelease(db, { appId, releaseId: first }, { by: by() })).toEqual({
+          kind: 'not_found',
+        });
         expect(await findUpload(db, pending)).toBeUndefined();
         expect(await findUpload(db, stored)).toBeUndefined();
         expect(await findStoredFile(db, keyOf(stored))).toBeUndefined();
         expect(await findDownload(db, { slug: 'my-app', releaseId: first, platform: LINUX })).toBeUndefined();
         expect(await listDeleting(db)).toEqual([{ id: stored, storageKey: keyOf(stored) }]);
-        expect(await isReferenced(db, keyOf(stored))).toBe(true);
 
         await forgetDeleted(db, other);
         await forgetDeleted(db, stored);
         expect(await listDeleting(db)).toEqual([]);
-        expect(await isReferenced(db, keyOf(stored))).toBe(false);
         expect(await findStoredFile(db, keyOf(other))).toBeDefined();
       });
     });
@@ -260,13 +265,48 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         const uploadId = await store.grant(releaseId);
         for (const change of [
           () => store.complete(uploadId),
-          () => setSlug(db, { appId, slug: 'next-app' }, NOW),
-          () => updateRelease(db, { appId, releaseId }, { status: 'yanked' }),
-          () => deleteRelease(db, { appId, releaseId }),
+          () => setSlug(db, { appId, slug: 'next-app' }, by()),
+          () => updateRelease(db, { appId, releaseId }, { by: by(), status: 'yanked' }),
+          () => deleteRelease(db, { appId, releaseId }, { by: by() }),
         ]) {
           const before = await settledCounter(database);
           await change();
           await vi.waitFor(() => expect(database.changeCounter()).not.toBe(before));
+        }
+      });
+
+      test('field 15: rises only for the apps that change, in this process and in another', async () => {
+        const { database, openAgain } = await open();
+        const other = await openAgain();
+        const store = await StoreWithApp.in(database, 'changed');
+        const { appId: quiet } = await StoreWithApp.in(database, 'quiet');
+        await settledCounter(database);
+        await settledCounter(other);
+        const counters = [database, other].map((each) => ({ each, before: each.changeCounter(quiet) }));
+        for (const db of [database.queries, other.queries]) {
+          const before = other.changeCounter(store.appId);
+          const mine = database.changeCounter(store.appId);
+          await setSlug(db, { appId: store.appId, slug: db === other.queries ? 'b' : 'a' }, by());
+          await vi.waitFor(() => expect(other.changeCounter(store.appId)).toBeGreaterThan(before));
+          await vi.waitFor(() => expect(database.changeCounter(store.appId)).toBeGreaterThan(mine));
+        }
+        await createToken(other.queries, { appId: quiet, name: 't', scopes: [], expiresAt: null }, by());
+        await settledCounter(database);
+        for (const { each, before } of counters) expect(each.changeCounter(quiet)).toBe(before);
+      });
+
+      test('field 15: rises for the app that a slug is taken from, and for one that is deleted', async () => {
+        const { database, openAgain } = await open();
+        const { queries } = await openAgain();
+        const { appId } = await StoreWithApp.in(database);
+        for (const change of [
+          () => queries.deleteFrom('slugs').where('app_id', '=', appId).execute(),
+          () => queries.deleteFrom('apps').where('id', '=', appId).execute(),
+        ]) {
+          await settledCounter(database);
+          const before = database.changeCounter(appId);
+          await change();
+          await vi.waitFor(() => expect(database.changeCounter(appId)).toBeGreaterThan(before));
         }
       });
 
@@ -284,6 +324,35 @@ export function describeDatabase(name: string, open: () => Promise<OpenStore>): 
         });
         await expect(transaction).rejects.toThrow();
         expect(database.changeCounter()).toBe(before);
+      });
+    });
+
+    describe('the lease of the export', () => {
+      const at = (seconds: number, holder: string) => ({
+        holder,
+        now: new Date(NOW.getTime() + seconds * 1000),
+        lifeMs: 60_000,
+      });
+
+      test('is one process’s until it expires or is released', async () => {
+        const { queries } = (await open()).database;
+        expect(await holdExport(queries, at(0, 'a'))).toBe(true);
+        expect(await holdExport(queries, at(30, 'b'))).toBe(false);
+        expect(await holdExport(queries, at(30, 'a'))).toBe(true);
+        expect(await holdExport(queries, at(89, 'b'))).toBe(false);
+        expect(await holdExport(queries, at(90, 'b'))).toBe(true);
+        expect(await holdExport(queries, at(91, 'a'))).toBe(false);
+        await releaseExport(queries, 'a');
+        expect(await holdExport(queries, at(92, 'a'))).toBe(false);
+        await releaseExport(queries, 'b');
+        expect(await holdExport(queries, at(92, 'a'))).toBe(true);
+      });
+
+      test('is one’s of many that want it at once', async () => {
+        const { queries } = (await open()).database;
+        await holdExport(queries, at(0, 'before'));
+        const wanting = Array.from({ length: 8 }, (_, n) => holdExport(queries, at(61, `${n}`)));
+        expect((await Promise.all(wanting)).filter(Boolean)).toHaveLength(1);
       });
     });
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Database } from '../../../src/database/database.ts';
+import type { Database, OpenOptions } from '../../../src/database/database.ts';
 import type * as Migrate from '../../../src/database/migrate.ts';
 import { migrate, requireCurrentSchema } from '../../../src/database/migrate.ts';
 import { initial } from '../../../src/database/migrations/0001-initial.ts';
@@ -118,11 +118,12 @@ test('a new store is not backed up', async () => {
 test('a new store that several processes open at once is ready for all', async () => {
   const dataDir = await tempFolder();
   const openElsewhere = `
+    import { SERVER } from '~/attribution.ts';
     import { createApp } from '~/queries/apps.ts';
     import { openSqlite } from '~/sqlite/open-sqlite.ts';
     try {
       const { queries } = await openSqlite({ dataDir: ${JSON.stringify(dataDir)} });
-      await createApp(queries, { name: 'Test' }, new Date());
+      await createApp(queries, { name: 'Test' }, { actor: SERVER, now: new Date() });
       console.log('created');
     } catch (error) {
       console.log(error.stack);
@@ -142,16 +143,16 @@ describe('the backup before a migration', () => {
   });
 
   /** Opens the store as a later version of this program would, which has one more migration. */
-  async function openAsLaterVersion(dataDir: string): Promise<Database> {
+  async function openAsLaterVersion(dataDir: string, options: OpenOptions = {}): Promise<Database> {
     vi.resetModules();
     vi.doMock('../../../src/database/migrate.ts', async (importOriginal) => {
       const original = await importOriginal<typeof Migrate>();
       const later: typeof Migrate.migrate = (db, options) =>
         original.migrate(db, { ...options, migrations: NEXT });
-      return { migrate: later };
+      return { ...original, migrate: later };
     });
     const program = await import('../../../src/database/sqlite/open-sqlite.ts');
-    const database = await program.openSqlite({ dataDir });
+    const database = await program.openSqlite({ dataDir, ...options });
     onTestFinished(() => database.close());
     return database;
   }
@@ -178,6 +179,16 @@ describe('the backup before a migration', () => {
     const dataDir = await storeWithApp();
     expect(await columnsOfApps(await openAsLaterVersion(dataDir))).toContain('extra');
     await expectWholeCopy(dataDir);
+  });
+
+  test('does not happen, nor the migration, where an older store may only be used', async () => {
+    const dataDir = await storeWithApp();
+    const refuse = () => {
+      throw new Error('older');
+    };
+    await expect(openAsLaterVersion(dataDir, { onOlderStore: refuse })).rejects.toThrow('older');
+    expect(await readdir(dataDir)).not.toContain(COPY);
+    expect(await columnsOfApps(await open(dataDir))).not.toContain('extra');
   });
 
   test('can only be read by this user, as it has hashes of tokens and secrets of URLs', async () => {

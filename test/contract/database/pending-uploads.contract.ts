@@ -15,6 +15,7 @@ import {
   uploadRefusal,
 } from '../../../src/database/queries/pending-uploads.ts';
 import { deleteRelease } from '../../../src/database/queries/releases.ts';
+import { by } from '../../support/server/by.ts';
 import {
   HOUR,
   LINUX,
@@ -52,7 +53,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     const grant = (pollAt: Date | null, fields = {}) => store.grant(releaseId, LINUX, { pollAt, ...fields });
     const due = async (milliseconds: number, limit = 10) =>
       (await takeDuePolls(store.db, later(milliseconds), { limit, delayOf: () => WAIT })).map(({ id }) => id);
-    return { store, db: store.db, releaseId, grant, due, openAgain };
+    return { store, database, db: store.db, releaseId, grant, due, openAgain };
   };
 
   describe(`${name}: uploads that are polled for`, () => {
@@ -69,10 +70,12 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
     });
 
     test('carry the times of their row', async () => {
-      const { db, grant } = await openStore();
+      const { store, db, grant } = await openStore();
       const id = await grant(NOW);
       const upload = { id, createdAt: NOW, expiresAt: later(HOUR) };
-      expect(await takeDuePolls(db, NOW, { limit: 10, delayOf: () => WAIT })).toEqual([upload]);
+      expect(await takeDuePolls(db, NOW, { limit: 10, delayOf: () => WAIT })).toEqual([
+        { ...upload, appId: store.appId },
+      ]);
       expect(await acquireLease(db, id, leaseAt(0))).toEqual({ ...upload, leasedUntil: later(30_000) });
     });
 
@@ -86,6 +89,30 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       expect(await due(SECOND + 1)).toEqual([soon]);
       expect(await due(2 * SECOND)).toEqual([]);
       expect(await due(2 * SECOND + 1)).toEqual([late]);
+    });
+
+    test('field 15: are taken from one app after the other, so that many of one do not delay the others', async () => {
+      const { store, database, db, grant } = await openStore();
+      for (let i = 0; i < 12; i++) await grant(NOW);
+      const others = [await StoreWithApp.in(database, 'app-2'), await StoreWithApp.in(database, 'app-3')];
+      for (const other of others) {
+        const releaseId = await other.release('1.0.0');
+        for (let i = 0; i < 3; i++) await other.grant(releaseId, LINUX, { pollAt: later(SECOND) });
+      }
+      const take = async (options: Partial<Parameters<typeof takeDuePolls>[2]>) => {
+        const due = await takeDuePolls(db, later(SECOND), { limit: 100, delayOf: () => WAIT, ...options });
+        return due.map(({ appId }) => appId);
+      };
+      const [first = '', second = '', third = ''] = [store, ...others].map(({ appId }) => appId).sort();
+      expect(await take({ limitOf: () => 1 })).toEqual([first, second, third]);
+      expect(await take({ limit: 1, after: first })).toEqual([second]);
+      expect(await take({ limit: 1, after: third })).toEqual([first]);
+      const ofOthers = await take({ limitOf: (id) => (id === store.appId ? 0 : 9) });
+      expect(ofOthers).not.toContain(store.appId);
+      const rest = await take({});
+      expect(new Set(rest)).toEqual(new Set([store.appId]));
+      expect(3 + 2 + ofOthers.length + rest.length).toBe(18);
+      expect(await take({})).toEqual([]);
     });
 
     test('belong to one node while its lease lasts, and are not due until it ends', async () => {
@@ -149,7 +176,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       const lease = await acquire(db, id);
       await store.complete(id);
       await store.grant(releaseId, MAC, { pollAt: NOW });
-      await deleteRelease(db, { appId: store.appId, releaseId });
+      await deleteRelease(db, { appId: store.appId, releaseId }, { by: by() });
       expect(await due(HOUR)).toEqual([]);
       expect(await renewLease(db, lease, later(HOUR))).toBeUndefined();
       await releaseLease(db, lease, { pollAt: NOW });
@@ -183,6 +210,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
         fileSize: 5,
         sha256: SHA_A,
         multipartId: null,
+        channel: 'stable',
       });
       await store.complete(id, SHA_B);
       expect(await findUploadState(db, key)).toMatchObject({ status: 'complete', sha256: SHA_B });
@@ -283,7 +311,7 @@ export function describePendingUploads(name: string, open: () => Promise<OpenSto
       expect(await isMultipartGrant(db, id, 'm1')).toBe(false);
       expect(await recordMultipart(db, id, record('m3', 'm1'))).toBe(false);
       expect(await isMultipartGrant(db, other, 'm2')).toBe(true);
-      await deleteRelease(db, { appId: store.appId, releaseId });
+      await deleteRelease(db, { appId: store.appId, releaseId }, { by: by() });
       expect(await isMultipartGrant(db, other, 'm2')).toBe(false);
     });
   });

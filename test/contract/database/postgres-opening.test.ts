@@ -22,7 +22,7 @@ async function open(url: string): Promise<Database> {
 /** The sentence and the hint that a person gets; nowhere in the error is the password. */
 async function refusalOf(
   url: string,
-  options: Omit<PostgresOptions, 'url'> = {},
+  { code = 'store_unavailable', ...options }: Omit<PostgresOptions, 'url'> & { readonly code?: string } = {},
 ): Promise<{ message: string; hint: string }> {
   const opened = await openPostgres({ url, ...options }).then(
     (database) => database.close(),
@@ -30,7 +30,7 @@ async function refusalOf(
   );
   expect(opened).toMatchObject({
     name: 'OtaError',
-    code: 'store_unavailable',
+    code,
     hint: expect.stringMatching(/\.$/),
   });
   expect(inspect(opened, { depth: 10, showHidden: true })).not.toContain(PASSWORD);
@@ -38,6 +38,7 @@ async function refusalOf(
   return opened;
 }
 
+const misuseOf = (url: string) => refusalOf(url, { code: 'usage' });
 const to = ({ host }: URL, rest = '/updates') => `postgres://somebody:${PASSWORD}@${host}${rest}`;
 
 describe('a database that cannot be opened is refused in one sentence, with a hint', () => {
@@ -81,11 +82,44 @@ describe('a database that cannot be opened is refused in one sentence, with a hi
   test.each([
     ['a port that is none', '@host:99999999/updates'],
     ['percent signs that stand for nothing', '@%ff/updates'],
-    ['a certificate that is not there', '@host/updates?sslmode=verify-full&sslrootcert=/no/such.pem'],
   ])('when the URL has %s', async (_, rest) => {
-    const { message, hint } = await refusalOf(`postgres://somebody:${PASSWORD}${rest}`);
+    const { message, hint } = await misuseOf(`postgres://somebody:${PASSWORD}${rest}`);
     expect(message).toMatch(/^--database is not a valid URL: ./);
     expect(hint).toContain('postgres://user@host:5432/database');
+  });
+});
+
+describe('field 15: TLS as the URL asks for it', () => {
+  test.each([
+    ['sslmode=verify_full', 'Did you mean verify-full?'],
+    ['sslmode=Require', 'Did you mean require?'],
+    ['sslmode=on', 'verify-full'],
+    ['sslmode=', 'verify-full'],
+    ['sslmode=verify-full&sslmode=x', 'verify-full'],
+  ])('%s is refused by name', async (query, suggestion) => {
+    const { message, hint } = await misuseOf(`postgres://somebody:${PASSWORD}@127.0.0.1/updates?${query}`);
+    expect(message).toBe('sslmode in --database has an unknown value');
+    expect(hint).toContain(suggestion);
+  });
+
+  test.each(['sslrootcert', 'sslcert', 'sslkey'])(
+    'the file of %s is named if it cannot be used',
+    async (name) => {
+      const refused = (file: string) =>
+        misuseOf(`postgres://somebody:${PASSWORD}@127.0.0.1/updates?sslmode=verify-full&${name}=${file}`);
+      expect((await refused('/no/such.pem')).message).toBe(
+        `the file /no/such.pem of ${name} in --database does not exist`,
+      );
+      expect((await refused('/etc/hostname')).message).toContain(
+        `/etc/hostname of ${name} in --database is not`,
+      );
+      expect((await refused('/tmp')).message).toContain(`/tmp of ${name} in --database cannot be read`);
+    },
+  );
+
+  test('a parameter that is mistyped is refused, instead of being left out', async () => {
+    const { hint } = await misuseOf(`postgres://somebody:${PASSWORD}@127.0.0.1/updates?sslmod=verify-full`);
+    expect(hint).toContain('sslmode');
   });
 });
 
@@ -185,6 +219,39 @@ describeOnPostgres('PostgreSQL', () => {
       expect(await listApps(queries)).toEqual([]);
     });
 
+    test.each(['pg_stat_statements', 'pg_buffercache', 'tablefunc', 'file_fdw'])(
+      'field 15: but not when it has the extension %s',
+      async (extension) => {
+        const url = await postgres.server.createEmptyDatabase();
+        await sqlIn(url, `create extension ${extension}`);
+        const { queries } = await open(url);
+        expect(await listApps(queries)).toEqual([]);
+      },
+    );
+
+    test('field 15: but not when an extension has a table', async () => {
+      const url = await postgres.server.createEmptyDatabase();
+      // As PostGIS does with spatial_ref_sys.
+      await sqlIn(
+        url,
+        'create extension tablefunc; create table points (id int); alter extension tablefunc add table points',
+      );
+      expect(await listApps((await open(url)).queries)).toEqual([]);
+    });
+
+    test('field 15: with a hint about sslmode where the server may demand TLS', async () => {
+      await postgres.server.sql('create role plaintext login');
+      await writeFile(
+        join(postgres.server.dataFolder, 'pg_hba.conf'),
+        'local all plaintext reject\nlocal all guarded scram-sha-256\nlocal all rejected reject\nlocal all all trust\n',
+      );
+      await postgres.server.sql('select pg_reload_conf()');
+      await vi.waitFor(async () => {
+        const { hint } = await refusalOf(postgres.server.url('postgres', `plaintext:${PASSWORD}`));
+        expect(hint).toContain('sslmode=verify-full');
+      });
+    });
+
     test('when its schema is newer than this program, and is left unchanged', async () => {
       const url = await postgres.server.createEmptyDatabase();
       const database = await open(url);
@@ -211,6 +278,23 @@ describeOnPostgres('PostgreSQL', () => {
       const url = await postgres.server.createEmptyDatabase();
       const { location } = await open(withPassword(proxy.url(url)));
       expect(location).toBe(`${new URL(proxy.url(url)).host}/${nameIn(url)}`);
+    });
+
+    test('field 15: is the next of several hosts where the first fails during the start', async () => {
+      const proxy = await PostgresProxy.to(postgres.server);
+      const direct = await postgres.server.createDatabase();
+      const { hostname, port } = new URL(proxy.url(direct));
+      const second = new URL(direct);
+      const hosts = `host=${hostname},${second.searchParams.get('host')}&port=${port},${second.port}`;
+      proxy.onMessage = (bytes) => {
+        if (bytes.includes('synckit-ota listener')) proxy.freeze();
+      };
+      const database = await openPostgres({
+        url: `postgres://postgres@/${nameIn(direct)}?${hosts}`,
+        connectTimeoutMs: 300,
+      });
+      onTestFinished(() => database.close());
+      expect(await listApps(database.queries)).toEqual([]);
     });
   });
 

@@ -5,6 +5,8 @@ import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres
 import { describeCommits } from './commits.contract.ts';
 import { describeConcurrency } from './concurrency.contract.ts';
 import { describeDatabase } from './database.contract.ts';
+import { describeLimits } from './limits.contract.ts';
+import { describeTrustedPublishers } from './trusted-publishers.contract.ts';
 
 async function open(url: string): Promise<Database> {
   const database = await openPostgres({ url });
@@ -22,8 +24,17 @@ describeOnPostgres('PostgreSQL', () => {
 
   describeCommits(async () => open(await postgres.server.createDatabase()));
 
-  describeConcurrency('PostgreSQL', async () => {
+  describeTrustedPublishers('PostgreSQL', async () => {
+    const url = await postgres.server.createDatabase();
+    return [await open(url), await open(url)];
+  });
+
+  const openThrice = async () => {
     const url = await postgres.server.createDatabase();
     return [await open(url), await open(url), await open(url)];
-  });
+  };
+
+  describeConcurrency('PostgreSQL', openThrice);
+
+  describeLimits('PostgreSQL', openThrice);
 });

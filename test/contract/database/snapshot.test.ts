@@ -3,7 +3,14 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { snapshotDigest } from '../../../src/copy/snapshot.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
 import { listDeleting } from '../../../src/database/queries/artifacts.ts';
-import { readSnapshot, replaceRows, SNAPSHOT_TABLES } from '../../../src/database/queries/snapshot.ts';
+import { listAudit } from '../../../src/database/queries/audit.ts';
+import {
+  HISTORY_TABLES,
+  importAudit,
+  readSnapshot,
+  replaceRows,
+  SNAPSHOT_TABLES,
+} from '../../../src/database/queries/snapshot.ts';
 import { describeOnPostgres, usePostgres } from '../../support/postgres/postgres.ts';
 import { openFilledStore } from '../../support/server/filled-store.ts';
 import { keyOf } from '../../support/server/store-with-app.ts';
@@ -11,14 +18,27 @@ import { keyOf } from '../../support/server/store-with-app.ts';
 describe('a snapshot', () => {
   test('has every table, except for those that belong to the place of the store', async () => {
     const { database } = await openFilledStore();
+    const LOCAL = [
+      'audit',
+      'url_signing_keys',
+      'settings',
+      'storage_claim',
+      'orphans',
+      'issuer_keys',
+      'app_usage',
+      'hourly_changes',
+      'changed_apps',
+      'count_keys',
+      'count_nodes',
+    ];
     const tables = (await database.queries.introspection.getTables()).map(({ name }) => name);
-    expect([...SNAPSHOT_TABLES, 'url_signing_keys', 'settings'].sort()).toEqual(tables.sort());
+    expect([...SNAPSHOT_TABLES, ...HISTORY_TABLES, ...LOCAL].sort()).toEqual(tables.sort());
   });
 
   test('has every row, also of pending uploads, except for artifacts that are being deleted', async () => {
     const { database, snapshot } = await openFilledStore();
     const taken = await snapshot();
-    for (const table of SNAPSHOT_TABLES) {
+    for (const table of [...SNAPSHOT_TABLES, ...HISTORY_TABLES]) {
       const { rows: all } = await sql`select * from ${sql.table(table)}`.execute(database.queries);
       expect(all.length, table).toBeGreaterThan(0);
       expect(taken[table]).toHaveLength(table === 'artifacts' ? all.length - 1 : all.length);
@@ -38,13 +58,20 @@ describeOnPostgres('a snapshot of SQLite in PostgreSQL', () => {
     const transaction = () => target.queries.transaction();
     const first = await snapshot();
     await transaction().execute((db) => replaceRows(db, first));
-    const { releases } = first;
-    const [release] = releases;
-    for (let i = 0; i < 1100; i++) await store.grant(release?.id ?? ''); // more than one statement takes
+    let release = '';
+    for (let i = 0; i < 1100; i++) {
+      if (i % 100 === 0) release = await store.release(`3.${i}.0`);
+      await store.grant(release); // more than one statement takes
+    }
     const second = await snapshot();
     const [orphan, ...artifacts] = second.artifacts;
     const withoutOne = { ...second, artifacts };
-    await transaction().execute((db) => replaceRows(db, withoutOne));
+    await transaction().execute(async (db) => {
+      await replaceRows(db, withoutOne);
+      await importAudit(db, store.db, withoutOne);
+    });
+    const log = { limit: 10_000 };
+    expect(await listAudit(target.queries, log)).toEqual(await listAudit(store.db, log));
     const copied = await transaction().execute(readSnapshot);
     const all = { withPending: true };
     expect(snapshotDigest(copied, all)).toBe(snapshotDigest(withoutOne, all));

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { EXIT } from '../../../src/cli/exit-codes.ts';
 import { main } from '../../../src/cli/main.ts';
@@ -62,11 +64,16 @@ test('commands print the documents that the page of JSON output shows', async ()
   };
   const store = ['--data-dir', dataDir];
 
-  const app = await check('apps create', ['apps', 'create', 'My App', '--slug', 'my-app', ...store]);
+  const all = ['release:read', 'release:write', 'release:delete'].flatMap((scope) => ['--scope', scope]);
+  const app = await check('apps create', ['apps', 'create', 'My App', '--slug', 'my-app', ...all, ...store]);
   await check('apps list', ['apps', 'list', ...store]);
-  const scopes = ['--scope', 'release:read', '--scope', 'release:write'];
+  const scopes = ['--scope', 'release:read', '--scope', 'release:publish@beta'];
   const token = await check('tokens create', ['tokens', 'create', '--app', app.id, ...scopes, ...store]);
   await check('tokens revoke', ['tokens', 'revoke', token.id, ...store]);
+  const where = ['--github', 'octo/my-app', '--workflow', 'release.yml', '--environment', 'release'];
+  const ids = ['--repository-id', '74', '--owner-id', '65', '--ref', 'refs/tags/v*'];
+  const trust = await check('apps trust', ['apps', 'trust', app.id, ...where, ...ids, ...store]);
+  await check('apps untrust', ['apps', 'untrust', app.id, trust.publishers[0].id, ...store]);
   const other = await runJson(['apps', 'create', 'Other', ...store]);
   await runJson(['tokens', 'create', '--app', other.document.id, ...scopes, ...store]);
   const listed = await runJson(['tokens', 'list', '--app', app.id, ...store]);
@@ -85,9 +92,29 @@ test('commands print the documents that the page of JSON output shows', async ()
 
   const checked = await runJson([...checkLinux('1.1.0', '--download'), '--server', url]);
   const asShown = shown('check') as { readonly download: object };
-  const download = { ...asShown.download, signature_valid: null }; // without --pubkey
+  const download = { ...asShown.download, signature_valid: null, signed_version: null }; // without --pubkey
   expect(shapeOf(checked.document)).toEqual({ ...asShown, download });
   await check('check', [...checkLinux('1.2.0'), '--server', url], 1);
+  const examined = await runJson(['doctor', '--server', url, '--slug', 'my-app', '--project', project]);
+  const { examined: shownPlace, ...shownDoctor } = shown('doctor') as { examined: object };
+  const place = shapeOf({ ...examined.document.examined, project: '', app: '', endpoints: [''] });
+  expect(place).toEqual(shownPlace);
+  expect(shapeOf({ ...examined.document, examined: undefined })).toMatchObject(shownDoctor);
+
+  const settings = ['--no-approval', '--no-require-bound-signatures'];
+  await check('apps set', ['apps', 'set', 'my-app', ...settings, ...store]);
+  await check('keys rotate', ['keys', 'rotate', ...store]);
+  await check('tokens revoke', ['tokens', 'revoke', '--all', '--app', other.document.id, ...store], 1);
+  const backup = join(await tempFolder(), 'backup');
+  await check('backup', ['backup', backup, ...store]);
+  await check('restore', ['restore', backup, '--data-dir', join(await tempFolder(), 'restored')]);
+  await rm(join(dataDir, 'artifacts'), { recursive: true });
+  const checkedStore = await runJson(['fsck', ...store]);
+  expect(checkedStore.code).toBe(EXIT.verificationFailed);
+  const { damaged, ...rest } = checkedStore.document;
+  const { damaged: shownDamage, ...shownRest } = shown('fsck') as { damaged: object[] };
+  expect(shapeOf(rest)).toEqual(shownRest);
+  expect(Object.keys(damaged[0])).toEqual(Object.keys(shownDamage[0] ?? {}));
 
   const deleted = await runJson(['releases', 'delete', published.release.id, ...remote]);
   expect(shapeOf(deleted.document)).toMatchObject(shown('releases delete') as object);

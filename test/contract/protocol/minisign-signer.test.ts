@@ -40,15 +40,16 @@ describe('signFile', () => {
   test('makes a signature that verifies for these bytes, this key and this version only', () => {
     const { publicKey } = keyPair;
     const signature = parsed(text);
-    expect(verifySignature(signature, { publicKey, message: prehash(BYTES), version: '1.2.1' })).toEqual({
+    expect(verifySignature(signature, { publicKey, blake2b512: prehash(BYTES), version: '1.2.1' })).toEqual({
       valid: true,
+      version: '1.2.1',
     });
     for (const refused of [
-      verifySignature(signature, { publicKey, message: prehash(BYTES), version: '1.2.0' }),
-      verifySignature(signature, { publicKey, message: prehash(BYTES.subarray(1)), version: '1.2.1' }),
+      verifySignature(signature, { publicKey, blake2b512: prehash(BYTES), version: '1.2.0' }),
+      verifySignature(signature, { publicKey, blake2b512: prehash(BYTES.subarray(1)), version: '1.2.1' }),
       verifySignature(signature, {
         publicKey: generateSigningKeyPair().publicKey,
-        message: prehash(BYTES),
+        blake2b512: prehash(BYTES),
         version: '1.2.1',
       }),
     ]) {

@@ -14,7 +14,7 @@ import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { NEVER, openS3Server } from '../../support/s3/s3-server.ts';
 import { DEB, LINUX, MAC, writeArtifact } from '../../support/tauri/local-file.ts';
 
-/** A large file has 16 parts of 64 KiB, for client and server alike, instead of 16 MiB. */
+/** A large file has 16 parts of 64 KiB, for client and server alike, instead of 8 MiB. */
 vi.mock('../../../src/protocol/upload/multipart.ts', async (importOriginal) => {
   const original = await importOriginal<typeof Multipart>();
   const partSize = 64 * 1024;
@@ -34,14 +34,16 @@ class ListingTransport implements Transport {
 
   async send(request: TransportRequest) {
     const { pathname, search } = request.url;
-    const path = pathname.replace(/(?<=\/releases\/|\/download\/)[0-9a-f-]{36}/, (id) =>
-      this.newRelease ? '{release_id}' : id,
-    );
+    const withPlaceholder = (text: string) =>
+      text.replace(/(?<=\/releases\/|\/download\/|[?]release=)[0-9a-f-]{36}/, (id) =>
+        this.newRelease ? '{release_id}' : id,
+      );
+    const path = withPlaceholder(pathname);
     const shown = /\/(uploads|staging)\//.test(pathname)
       ? '{upload_url}'
       : /\/downloads\/|\/artifacts\/[^/]+$/.test(pathname)
         ? '{storage_url}'
-        : path.replace(/[^/]+(?=\/complete$)/, '{upload_id}') + search;
+        : path.replace(/[^/]+(?=\/complete$)/, '{upload_id}') + withPlaceholder(search);
     this.sent.push(`${request.method} ${shown}`);
     return this.inner.send(request);
   }

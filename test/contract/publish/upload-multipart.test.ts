@@ -188,7 +188,7 @@ describe('a file that is uploaded in parts', () => {
     const world = await openWorld();
     strike(world, 1, 2, { status: 403 });
     expect((await world.upload()).outcome).toMatchObject({
-      code: 'unauthorized',
+      code: 'store_unavailable',
       message: expect.stringContaining('the storage refused'),
     });
     expect(await objectsIn(world.place)).toMatchObject({ staging: 0, artifacts: 0 });
@@ -218,10 +218,17 @@ describe('a file that is uploaded in parts', () => {
   test('R63: is not assembled when it changes during the upload', async () => {
     const world = await openWorld();
     const way = world.job();
-    way.transport.before = async ({ url }) => {
+    let inFlight = 0;
+    way.transport.before = async ({ url, method }) => {
+      if (method === 'PUT') inFlight += 1;
       if (url.search.includes('partNumber=1')) await appendFile(world.artifact.file, 'more');
     };
-    expect((await world.upload(way)).outcome).toMatchObject({
+    way.transport.after = ({ method }) => {
+      if (method === 'PUT') inFlight -= 1;
+    };
+    const { outcome } = await world.upload(way);
+    expect(inFlight).toBe(0);
+    expect(outcome).toMatchObject({
       code: 'preflight_refused',
       message: expect.stringContaining('changed while'),
     });

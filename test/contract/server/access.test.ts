@@ -1,115 +1,309 @@
 import { describe, expect, test } from 'vitest';
+import { SCOPES, type Scope } from '../../../src/protocol/access/scope.ts';
 import { API_ROOT, pathOf, type RouteName, routes } from '../../../src/protocol/routes.ts';
-import { SCOPES, type Scope } from '../../../src/protocol/token.ts';
+import { unverifiedBundle } from '../../support/attestation/unverified-bundle.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
-import { bytesOf, Publisher, startServer } from '../../support/publish/publisher.ts';
+import { bytesOf, Publisher, requireStatus, startServer } from '../../support/publish/publisher.ts';
+import { testKey } from '../../support/publish/routed-releases.ts';
+import { signedEnvelope } from '../../support/publish/signed-envelope.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
 import { startS3Server } from '../../support/s3/s3-server.ts';
-import type { TestServer } from '../../support/server/server.ts';
 
-/** The routes that need a token, and the scope each needs: R24. Written out, so that a change shows. */
-const SCOPE_OF = {
-  getApp: 'release:read',
-  setSlug: 'app:admin',
-  createRelease: 'release:write',
-  createArtifact: 'release:write',
-  listReleases: 'release:read',
-  updateRelease: 'release:write',
-  publishRelease: 'release:write',
-  deleteRelease: 'release:delete',
-  completeUpload: 'release:write',
-} as const satisfies Partial<Record<RouteName, Scope>>;
+/** The releases of an app that is asked about: one that is live, and a draft. */
+interface Releases {
+  readonly live: string;
+  readonly draft: string;
+}
 
-const PUBLIC: RouteName[] = ['capabilities', 'check', 'download'];
-const SIGNED: RouteName[] = ['upload', 'storedFile'];
+interface ScopedRequest {
+  readonly route: RouteName;
+  readonly of?: keyof Releases;
+  readonly body?: object | ((releaseId: string) => object);
+  /** The fewest scopes that it takes. */
+  readonly needs: readonly Scope[];
+}
 
-type ScopedRoute = keyof typeof SCOPE_OF;
-const scoped = Object.keys(SCOPE_OF) as ScopedRoute[];
+const FILE = { target: 'windows', arch: 'x86_64', file_size: 5 };
+const UPLOAD = 'release:upload';
+const PUBLISH = 'release:publish';
+const KEY = testKey().text;
 
-const BODY: Partial<Record<ScopedRoute, object>> = {
-  setSlug: { slug: 'next-app' },
-  createRelease: { version: '9.0.0', signature: 's' },
-  createArtifact: { target: 'windows', arch: 'x86_64', file_size: 5 },
-  updateRelease: { status: 'yanked' },
-  publishRelease: [],
+/** Every request that needs a token, with the scopes that it takes: R24. Written out, so that a change shows. */
+const REQUESTS: Readonly<Record<string, ScopedRequest>> = {
+  'get an app': { route: 'getApp', needs: ['release:read'] },
+  'read how many apps there are': { route: 'stats', needs: ['release:read'] },
+  'list releases': { route: 'listReleases', needs: ['release:read'] },
+  'change the slug': { route: 'setSlug', body: { slug: 'next-app' }, needs: ['app:admin'] },
+  'create a draft': {
+    route: 'createRelease',
+    body: { version: '9.0.0', signature: 's', draft: true },
+    needs: [UPLOAD],
+  },
+  'create a release that is live': {
+    route: 'createRelease',
+    body: { version: '9.0.0', signature: 's' },
+    needs: [UPLOAD, PUBLISH],
+  },
+  'create a release that goes live by itself': {
+    route: 'createRelease',
+    body: { version: '9.0.0', draft: true, expect: ['linux-x86_64'] },
+    needs: [UPLOAD, PUBLISH],
+  },
+  'create a draft that may strand versions': {
+    route: 'createRelease',
+    body: { version: '9.0.0', draft: true, allow_stranding: true },
+    needs: [UPLOAD, PUBLISH],
+  },
+  'upload into a draft': { route: 'createArtifact', of: 'draft', body: FILE, needs: [UPLOAD] },
+  'upload into a draft as an attempt of a job': {
+    route: 'createArtifact',
+    of: 'draft',
+    body: { ...FILE, job: 'build', attempt: 2 },
+    needs: [UPLOAD],
+  },
+  'upload into a live release': { route: 'createArtifact', of: 'live', body: FILE, needs: [UPLOAD, PUBLISH] },
+  'complete an upload': { route: 'completeUpload', of: 'live', needs: [UPLOAD] },
+  'change the notes of a draft': {
+    route: 'updateRelease',
+    of: 'draft',
+    body: { notes: 'New.' },
+    needs: [UPLOAD],
+  },
+  'change the notes of a live release': {
+    route: 'updateRelease',
+    of: 'live',
+    body: { notes: 'New.' },
+    needs: ['release:edit'],
+  },
+  'record the key of a draft': {
+    route: 'updateRelease',
+    of: 'draft',
+    body: { embedded_pubkey: KEY },
+    needs: [UPLOAD],
+  },
+  'record the key of a live release': {
+    route: 'updateRelease',
+    of: 'live',
+    body: { embedded_pubkey: KEY },
+    needs: [PUBLISH],
+  },
+  'correct the key of a live release': {
+    route: 'updateRelease',
+    of: 'live',
+    body: { embedded_pubkey: KEY, replace_embedded_pubkey: true },
+    needs: ['release:edit'],
+  },
+  'allow that files of a release strand versions': {
+    route: 'updateRelease',
+    of: 'draft',
+    body: { allow_stranding: true },
+    needs: [PUBLISH],
+  },
+  yank: { route: 'updateRelease', of: 'live', body: { status: 'yanked' }, needs: ['release:yank'] },
+  restore: { route: 'updateRelease', of: 'live', body: { status: 'published' }, needs: ['release:yank'] },
+  'yank with new notes': {
+    route: 'updateRelease',
+    of: 'live',
+    body: { status: 'yanked', notes: 'Withdrawn.' },
+    needs: ['release:yank', 'release:edit'],
+  },
+  'take a draft live': { route: 'publishRelease', of: 'draft', body: [], needs: [PUBLISH] },
+  'publish a release that is live': { route: 'publishRelease', of: 'live', body: [], needs: [PUBLISH] },
+  'move a release to another channel': {
+    route: 'promoteRelease',
+    of: 'live',
+    body: { channel: 'beta' },
+    needs: [PUBLISH, 'release:yank'],
+  },
+  'leave a release in its channel': {
+    route: 'promoteRelease',
+    of: 'live',
+    body: { channel: 'stable' },
+    needs: [PUBLISH],
+  },
+  'read the manifest': { route: 'readManifest', of: 'live', needs: ['release:read'] },
+  'state what a draft has': {
+    route: 'putManifest',
+    of: 'draft',
+    body: (releaseId) => signedEnvelope({ releaseId, version: '2.0.0' }),
+    needs: [UPLOAD],
+  },
+  'state what a live release has': {
+    route: 'putManifest',
+    of: 'live',
+    body: (releaseId) => signedEnvelope({ releaseId, version: '1.0.0' }),
+    needs: [PUBLISH],
+  },
+  'read who attested a release': { route: 'readAttestation', of: 'live', needs: ['release:read'] },
+  'attest a draft': {
+    route: 'putAttestation',
+    of: 'draft',
+    body: (releaseId) => unverifiedBundle({ releaseId, version: '2.0.0' }),
+    needs: [UPLOAD],
+  },
+  'attest a live release': {
+    route: 'putAttestation',
+    of: 'live',
+    body: (releaseId) => unverifiedBundle({ releaseId, version: '1.0.0' }),
+    needs: [PUBLISH],
+  },
+  'delete a release': { route: 'deleteRelease', of: 'live', needs: ['release:delete'] },
+  'delete a draft': { route: 'deleteRelease', of: 'draft', needs: ['release:delete'] },
 };
 
-/** What only a server with a store elsewhere has. */
-const REMOTE: readonly ScopedRoute[] = ['completeUpload'];
+const PUBLIC: RouteName[] = [
+  ...(['capabilities', 'exchangeIdentity', 'check', 'download', 'latest', 'manifest'] as const),
+  'attestation',
+  'latestJson',
+];
+const SIGNED: RouteName[] = ['upload', 'uploadPart', 'storedFile'];
 
-async function start(route: ScopedRoute): Promise<TestServer> {
-  return REMOTE.includes(route) ? startS3Server(await tempFolder(), await fakeS3Place()) : startServer();
+const OF_ALL_CHANNELS: readonly Scope[] = ['release:read', 'app:admin'];
+
+interface World {
+  readonly app: Publisher;
+  readonly releases: Releases;
+}
+
+async function start(route: RouteName): Promise<World> {
+  const isRemote = route === 'completeUpload'; // which only a server with a store elsewhere has for single files
+  const server = isRemote
+    ? await startS3Server(await tempFolder(), await fakeS3Place())
+    : await startServer();
+  const app = await Publisher.on(server);
+  const live = await app.publish('1.0.0');
+  const body = { version: '2.0.0', signature: 's', draft: true };
+  const draft: string = requireStatus(await app.send('POST', '/releases', { body }), 201).json().id;
+  if (!isRemote) {
+    requireStatus(await app.put(await app.requestUpload(draft, 5), Buffer.from('draft')), 200);
+  }
+  if (route === 'readManifest') {
+    const statement = signedEnvelope({ releaseId: live, version: '1.0.0' });
+    requireStatus(await app.send('PUT', `/releases/${live}/manifest`, { body: statement }), 200);
+  }
+  if (route === 'readAttestation') {
+    const bundle = unverifiedBundle({ releaseId: live, version: '1.0.0' });
+    requireStatus(await app.send('PUT', `/releases/${live}/attestation`, { body: bundle }), 200);
+  }
+  return { app, releases: { live, draft } };
+}
+
+interface Caller {
+  readonly appId?: string;
+  readonly token?: string;
 }
 
 /** Each from its own address, so that none gets a 429. */
 let addresses = 0;
-async function call(
-  server: TestServer,
-  route: ScopedRoute,
-  appId: string,
-  releaseId: string,
-  token?: string,
-) {
-  const payload = BODY[route];
-  const artifact = await server.database.queries.selectFrom('artifacts').select('id').executeTakeFirst();
-  const uploadId = artifact?.id ?? '';
-  const reply = await server.app.inject({
+async function call({ app, releases }: World, request: ScopedRequest, caller: Caller) {
+  const { route, of = 'live', body } = request;
+  const { appId = app.id, token } = caller;
+  const artifact = await app.server.database.queries
+    .selectFrom('artifacts')
+    .select('id')
+    .where('release_id', '=', releases.live)
+    .executeTakeFirst();
+  const reply = await app.server.app.inject({
     method: routes[route].method,
-    url: pathOf(route, { app_id: appId, release_id: releaseId, upload_id: uploadId }),
+    url: pathOf(route as 'completeUpload', {
+      app_id: appId,
+      release_id: releases[of],
+      upload_id: artifact?.id ?? '',
+    }),
     remoteAddress: `10.0.${addresses >> 8}.${addresses++ & 255}`,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    ...(payload && { payload }),
+    ...(body && { payload: typeof body === 'function' ? body(releases[of]) : body }),
   });
   return reply.statusCode;
 }
 
+async function withScopes(world: World, ...scopes: readonly string[]): Promise<Caller> {
+  return { token: await world.app.server.createToken(world.app.id, { scopes }) };
+}
+
 test('the tables here name every route', () => {
-  expect([...scoped, ...PUBLIC, ...SIGNED].sort()).toEqual(Object.keys(routes).sort());
+  const scoped = Object.values(REQUESTS).map(({ route }) => route);
+  expect([...new Set([...scoped, ...PUBLIC, ...SIGNED])].sort()).toEqual(Object.keys(routes).sort());
   for (const route of PUBLIC) expect(routes[route].access).toBe('public');
   for (const route of SIGNED) expect(routes[route].access).toBe('signed-url');
 });
 
-describe.each(scoped)('%s', (route) => {
-  test.each(SCOPES)('with a token that only has the scope %s', async (scope) => {
-    const server = await start(route);
-    const app = await Publisher.on(server);
-    const releaseId = await app.publish('1.0.0');
-    const token = await server.createToken(app.id, { scopes: [scope] });
-    const status = await call(server, route, app.id, releaseId, token);
-    if (scope === SCOPE_OF[route]) expect(status).toBeLessThan(300);
+describe.each(Object.entries(REQUESTS))('to %s', (_, request) => {
+  const { route, needs } = request;
+
+  test.each(SCOPES)('attack F07: with a token that only has the scope %s', async (scope) => {
+    const world = await start(route);
+    const status = await call(world, request, await withScopes(world, scope));
+    if (needs.length === 1 && needs[0] === scope) expect(status).toBeLessThan(300);
     else expect(status).toBe(403);
   });
 
-  test('is refused without a token and with one without scopes, and changes nothing', async () => {
-    const server = await start(route);
-    const app = await Publisher.on(server);
-    const releaseId = await app.publish('1.0.0');
-    const token = await server.createToken(app.id, { scopes: [] });
-    expect(await call(server, route, app.id, releaseId)).toBe(401);
-    expect(await call(server, route, app.id, releaseId, token)).toBe(403);
-    expect((await app.send('GET', '/releases')).json()).toHaveLength(1);
+  test('it takes each of the scopes that it needs, and no other', async () => {
+    const world = await start(route);
+    for (const missing of needs) {
+      const others = await withScopes(world, ...SCOPES.filter((scope) => scope !== missing));
+      expect(await call(world, request, others), `without ${missing}`).toBe(403);
+    }
+    expect(await call(world, request, await withScopes(world, ...needs))).toBeLessThan(300);
+  });
+
+  test('a scope that is limited to channels counts in them only', async () => {
+    const world = await start(route);
+    const limited = (channels: string) =>
+      needs.map((scope) => (OF_ALL_CHANNELS.includes(scope) ? scope : `${scope}@${channels}`));
+    const hasChannels = needs.some((scope) => !OF_ALL_CHANNELS.includes(scope));
+    if (hasChannels) {
+      expect(await call(world, request, await withScopes(world, ...limited('beta,nightly')))).toBe(403);
+    }
+    expect(await call(world, request, await withScopes(world, ...limited('beta,stable')))).toBeLessThan(300);
+  });
+
+  test('it is refused without a token and with one without scopes, and changes nothing', async () => {
+    const world = await start(route);
+    const { app } = world;
+    expect(await call(world, request, {})).toBe(401);
+    expect(await call(world, request, await withScopes(world))).toBe(403);
+    expect((await app.send('GET', '/releases')).json()).toHaveLength(2);
     expect(await app.fetchOffer()).toEqual(bytesOf('1.0.0'));
   });
 
-  test('answers 404 for another app’s id and for unknown ids, and changes nothing', async () => {
-    const server = await start(route);
-    const app = await Publisher.on(server);
-    const other = await Publisher.on(server, { slug: 'other-app' });
-    const releaseId = await app.publish('1.0.0');
+  test('it answers 404 for another app’s id and for unknown ids, and changes nothing', async () => {
+    const world = await start(route);
+    const { app } = world;
+    const other = await Publisher.on(app.server, { slug: 'other-app' });
     const ids = [app.id, 'unknown', app.id.toUpperCase(), `${app.id} `, 'x'.repeat(300), "' or 1=1 --"];
-    for (const id of ids) expect(await call(server, route, id, releaseId, other.token), id).toBe(404);
-    const ofRelease = [
-      'createArtifact',
-      'completeUpload',
-      'deleteRelease',
-      'updateRelease',
-      'publishRelease',
-    ];
-    if (ofRelease.includes(route))
-      expect(await call(server, route, other.id, releaseId, other.token)).toBe(404);
-    expect((await app.send('GET', '/releases')).json()).toHaveLength(1);
+    for (const appId of ids)
+      expect(await call(world, request, { appId, token: other.token }), appId).toBe(404);
+    if (request.of !== undefined)
+      expect(await call(world, request, { appId: other.id, token: other.token })).toBe(404);
+    expect((await app.send('GET', '/releases')).json()).toHaveLength(2);
     expect((await other.send('GET', '/releases')).json()).toHaveLength(0);
     expect(await app.fetchOffer()).toEqual(bytesOf('1.0.0'));
+  });
+});
+
+describe('a token', () => {
+  const register = (app: Publisher, slug: string, token: string) =>
+    app.send('PUT', '/slug', { body: { slug }, token });
+
+  test('with the scope release:publish registers the first slug of an app, and no other', async () => {
+    const server = await startServer();
+    const { id, token } = await server.createApp();
+    const app = (await Publisher.on(server, { slug: 'other-app' })).of({ id, token });
+    const publishing = await server.createToken(id, { scopes: ['release:publish'] });
+    expect((await register(app, 'my-app', publishing)).statusCode).toBe(200);
+    expect((await register(app, 'next-app', publishing)).statusCode).toBe(403);
+    expect((await register(app, 'next-app', token)).statusCode).toBe(200);
+  });
+
+  test('with the scope release:write uploads and publishes, and changes nothing that is live', async () => {
+    for (const request of Object.values(REQUESTS)) {
+      const world = await start(request.route);
+      const status = await call(world, request, await withScopes(world, 'release:write'));
+      const isEnough = request.needs.every((scope) => [UPLOAD, PUBLISH].includes(scope));
+      if (isEnough) expect(status).toBeLessThan(300);
+      else expect(status).toBe(403);
+    }
   });
 });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { uploadRefusal } from '../../../src/database/queries/pending-uploads.ts';
-import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
+import { createArrivingUploads } from '../../../src/server/uploads/arriving-uploads.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { openRemoteWorld, sha256Of } from '../../support/publish/remote-publisher.ts';
 import { fakeS3Place } from '../../support/s3/s3-place.ts';
@@ -31,9 +31,9 @@ test('R6: a lease that cannot be committed because fsync failed ends the process
     pollSchedule: NEVER,
     onDurabilityLost,
   };
-  const { poller } = createRemoteUploads(services, server.storage, pino({ enabled: false }));
-  poller.start();
-  onTestFinished(() => poller.stop());
+  const poller = createArrivingUploads(services, pino({ enabled: false }))?.poller;
+  poller?.start();
+  onTestFinished(() => poller?.stop());
   await vi.waitFor(() => expect(onDurabilityLost).toHaveBeenCalled());
 });
 

@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
+import { CompiledQuery } from 'kysely';
+import pino from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { recordCopyStarted } from '../../../src/database/queries/copy-state.ts';
-import { databaseId } from '../../../src/database/queries/settings.ts';
-import { urlSigningKeys } from '../../../src/database/queries/url-signing-keys.ts';
-import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
+import { lastSeen, recordSeen } from '../../../src/database/queries/last-seen.ts';
+import { newStorageKey, recordOrphans, takeOrphans } from '../../../src/database/queries/orphans.ts';
+import { deleteRelease } from '../../../src/database/queries/releases.ts';
+import { DATABASE_FILE, openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
+import { Maintenance } from '../../../src/server/maintenance/maintenance.ts';
 import { UPLOAD_URL_LIFE_MS } from '../../../src/server/services.ts';
-import { DiskStorage } from '../../../src/storage/disk/disk-storage.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { bytesOf, LINUX, MAC, Publisher, startServer } from '../../support/publish/publisher.ts';
-import { fakeS3Place } from '../../support/s3/s3-place.ts';
-import { startS3Server } from '../../support/s3/s3-server.ts';
+import { by } from '../../support/server/by.ts';
 import { maintainOnce } from '../../support/server/maintenance-once.ts';
-import { openTestServer, TEST_PUBLIC_URL } from '../../support/server/server.ts';
+import { openTestServer } from '../../support/server/server.ts';
+import { keyOf, StoreWithApp } from '../../support/server/store-with-app.ts';
 
 const HOUR = 60 * 60 * 1000;
 /** Maintenance compares the times of files, so the clock of these tests is the real one. */
@@ -37,6 +40,7 @@ async function openWithTenFiles() {
 async function startOnce(dataDir: string, overrides: Parameters<typeof openTestServer>[1]): Promise<void> {
   const server = await openTestServer(dataDir, overrides);
   await server.app.close();
+  await recordSeen(server.database.queries, server.services.clock()); // no clock was set: it was served since
   await maintainOnce(server.services);
   await server.close();
 }
@@ -95,26 +99,27 @@ test('removing bytes is retried soon after it failed', async () => {
   await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]), { timeout: 10_000 });
 });
 
-test('neither a deletion nor the server’s shutdown waits until all stored files were listed', async () => {
+test('neither a deletion nor stopping waits until all orphans were removed', async () => {
   const dataDir = await tempFolder();
-  const database = await openSqlite({ dataDir });
-  const signingKeys = urlSigningKeys(database.queries, clockAt(0).clock);
-  const publicUrl = () => TEST_PUBLIC_URL;
-  const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl });
-  let seen = 0;
-  vi.spyOn(storage, 'promotedKeys').mockImplementation(async function* () {
-    for (;;) yield `key-${await setImmediate(seen++)}`;
-  });
-  const server = await openTestServer(dataDir, { ...clockAt(0), database, storage, signingKeys });
+  const server = await startServer(clockAt(25 * HOUR), dataDir);
+  const { queries } = server.database;
+  const orphans = Array.from({ length: 400 }, () => ({ name: randomUUID(), kind: 'file' as const }));
+  await recordOrphans(queries, orphans, new Date(START));
   const app = await Publisher.on(server);
   const releaseId = await app.publish('1.0.0');
+  let seen = 0;
+  vi.spyOn(server.services.storage, 'removeOrphan').mockImplementation(async () => {
+    seen++;
+    await setTimeout(20);
+  });
+  const maintenance = new Maintenance(server.services, pino({ level: 'silent' }));
+  void maintenance.runOnce();
   await vi.waitFor(() => expect(seen).toBeGreaterThan(0));
-  await app.delete(releaseId);
-  await vi.waitFor(async () => expect(await stored(dataDir)).toEqual([]));
-  await server.close();
-  const atTheEnd = seen;
-  await setTimeout(20);
-  expect(seen).toBe(atTheEnd);
+  await deleteRelease(queries, { appId: app.id, releaseId }, { by: by() });
+  await maintenance.removeDeleted();
+  expect(await stored(dataDir)).toEqual([]);
+  await maintenance.stop();
+  expect(seen).toBeLessThan(400);
 });
 
 test('a download in progress completes although its release is deleted and its bytes are removed', async () => {
@@ -173,101 +178,119 @@ test('a release that waits for an upload that never comes goes live once its URL
   expect(await app.offered()).toBe('1.0.0');
 });
 
-test('staged files that a crash left are swept after a day, younger ones stay', async () => {
-  const dataDir = await tempFolder();
-  await startOnce(dataDir, clockAt(0));
-  await writeFile(join(dataDir, 'staging', randomUUID()), 'half an upl');
-  await startOnce(dataDir, clockAt(23 * HOUR));
-  expect(await staged(dataDir)).toHaveLength(1);
-  await startOnce(dataDir, clockAt(25 * HOUR));
-  expect(await staged(dataDir)).toEqual([]);
-});
-
-test('orphaned files are removed after a day, files of a release never', async () => {
+test('field 15: what a crash left is removed after a day, staged or promoted, however much it is', async () => {
   const { dataDir, server, published } = await openWithTenFiles();
+  const { queries } = server.database;
+  for (const folder of ['staging', 'artifacts']) {
+    for (let i = 0; i < 300; i++) {
+      const name = await newStorageKey(queries, new Date(START)); // as an upload does, before its first byte
+      await writeFile(join(dataDir, folder, name), 'left by a crash');
+    }
+  }
   await server.close();
-  const orphan = randomUUID();
-  await writeFile(join(dataDir, 'artifacts', orphan), 'promoted, but the commit never came');
 
   await startOnce(dataDir, clockAt(23 * HOUR));
-  expect(await stored(dataDir)).toContain(orphan);
+  expect([(await staged(dataDir)).length, (await stored(dataDir)).length]).toEqual([300, 310]);
   await startOnce(dataDir, clockAt(25 * HOUR));
+  expect((await staged(dataDir)).length + (await stored(dataDir)).length).toBe(120); // not all at once
+  await startOnce(dataDir, clockAt(26 * HOUR));
+  expect(await staged(dataDir)).toEqual([]);
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
   await startOnce(dataDir, clockAt(10_000 * HOUR));
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
 });
 
-test('orphaned files stay as long as the copy that imported them may continue', async () => {
+test('field 15: nothing is removed that this database has not made, as where an older one was put in place', async () => {
   const { dataDir, server, published } = await openWithTenFiles();
-  await recordCopyStarted(server.database.queries, new Date(START));
+  const older = await tempFolder();
+  await server.database.queries.executeQuery(
+    CompiledQuery.raw('vacuum into ?', [join(older, DATABASE_FILE)]),
+  );
+  const app = await Publisher.on(server, { slug: 'another' });
+  await app.publish('2.0.0');
   await server.close();
-  await writeFile(join(dataDir, 'artifacts', randomUUID()), 'imported by an interrupted copy');
-  await writeFile(join(dataDir, 'staging', randomUUID()), 'on its way');
+  for (const suffix of ['-wal', '-shm']) await rm(join(dataDir, DATABASE_FILE + suffix), { force: true });
+  await copyFile(join(older, DATABASE_FILE), join(dataDir, DATABASE_FILE));
+  await writeFile(join(dataDir, 'staging', 'of-somebody'), 'else');
+  await startOnce(dataDir, clockAt(10_000 * HOUR));
+  expect(await stored(dataDir)).toHaveLength(published.length + 1);
+  expect(await staged(dataDir)).toEqual(['of-somebody']);
+});
+
+test('field 15: an upload that is finished while its bytes are removed as orphaned is refused', async () => {
+  const server = await startServer(clockAt(0), await tempFolder());
+  const { queries } = server.database;
+  const store = await StoreWithApp.in(server.database);
+  const id = await store.grant(await store.release('1.0.0'));
+  await recordOrphans(queries, [{ name: keyOf(id), kind: 'file' }], new Date(START));
+  const taken = await takeOrphans(queries, new Date(START + 1), 10);
+  expect(taken).toContainEqual({ name: keyOf(id), kind: 'file' });
+  expect(await store.complete(id)).toBe('gone');
+});
+
+test('field 15: nothing is removed while a server starts, which may be by mistake', async () => {
+  const dataDir = await tempFolder();
+  const first = await openTestServer(dataDir, clockAt(0));
+  const name = await newStorageKey(first.database.queries, new Date(START));
+  await writeFile(join(dataDir, 'artifacts', name), 'left by a crash');
+  await first.close();
+  const again = await openTestServer(dataDir, clockAt(48 * HOUR));
+  await again.app.close(); // waits for what was begun
+  await again.close();
+  expect(await stored(dataDir)).toEqual([name]);
+});
+
+test.each([
+  ['2 days', 48],
+  ['2 years', 24 * 730],
+])('crash C7: a clock that is %s ahead at one start forgets and removes nothing', async (_what, hours) => {
+  const dataDir = await tempFolder();
+  const first = await openTestServer(dataDir, clockAt(0));
+  const app = await Publisher.on(first);
+  const releaseId = await app.createRelease('1.0.0');
+  const url = new URL(await app.requestUpload(releaseId, 5, LINUX));
+  const arriving = await newStorageKey(first.database.queries, new Date(START));
+  await writeFile(join(dataDir, 'staging', arriving), 'still arriving');
+  const keysOf = ({ database }: typeof first) =>
+    database.queries.selectFrom('url_signing_keys').selectAll().execute();
+  const keys = await keysOf(first);
+  await first.close();
+
+  const wrong = await openTestServer(dataDir, clockAt(hours * HOUR));
+  await wrong.app.close();
+  const logged = await maintainOnce(wrong.services);
+  expect(logged).toEqual([]);
+  expect(await keysOf(wrong)).toEqual(keys);
+  expect((await lastSeen(wrong.database.queries))?.getTime()).toBeLessThan(START + HOUR);
+  await wrong.close();
+  expect(await staged(dataDir)).toEqual([arriving]);
+
+  const right = await startServer(clockAt(0), dataDir);
+  const put = await right.app.inject({ method: 'PUT', url: url.pathname + url.search, payload: 'hello' });
+  expect(put.statusCode).toBe(200);
+});
+
+test('orphans stay as long as the copy that imported them may continue', async () => {
+  const { dataDir, server, published } = await openWithTenFiles();
+  const { queries } = server.database;
+  await recordCopyStarted(queries, new Date(START));
+  const imported = await newStorageKey(queries, new Date(START));
+  await server.close();
+  await writeFile(join(dataDir, 'artifacts', imported), 'imported by an interrupted copy');
 
   await startOnce(dataDir, clockAt(6 * 24 * HOUR));
   expect(await stored(dataDir)).toHaveLength(11);
-  expect(await staged(dataDir)).toHaveLength(1);
   await startOnce(dataDir, clockAt(8 * 24 * HOUR));
   expect((await stored(dataDir)).sort()).toEqual(published.sort());
-});
-
-test('files that a copy imports while orphans are being listed stay', async () => {
-  const { dataDir, server } = await openWithTenFiles();
-  await server.close();
-  const imported = randomUUID();
-  await writeFile(join(dataDir, 'artifacts', imported), 'imported by a copy');
-
-  const database = await openSqlite({ dataDir });
-  const signingKeys = urlSigningKeys(database.queries, () => new Date(START));
-  const storage = await DiskStorage.open({ dataDir, keys: signingKeys, publicUrl: () => '' });
-  const promotedKeys = storage.promotedKeys.bind(storage);
-  vi.spyOn(storage, 'promotedKeys').mockImplementation(async function* (olderThan) {
-    yield* promotedKeys(olderThan);
-    await recordCopyStarted(database.queries, new Date(START + 25 * HOUR));
-  });
-  await startOnce(dataDir, { ...clockAt(25 * HOUR), database, storage });
-  expect(await stored(dataDir)).toContain(imported);
-});
-
-test('nothing is removed from a prefix that was given to another database since the start', async () => {
-  const place = await fakeS3Place();
-  const { prefix, bucket } = place.location;
-  const { store } = place.fake;
-  const server = await startS3Server(await tempFolder(), place);
-  await server.app.close();
-  const lastModified = new Date(Date.now() - 25 * HOUR);
-  const ofAnother = `${prefix}staging/${randomUUID()}`;
-  store.put(ofAnother, Buffer.from('bytes'), { lastModified });
-  store.put(`${prefix}database-id`, Buffer.from('another\n'));
-  expect((await maintainOnce(server.services)).join()).toContain(
-    `orphaned files are not removed: s3://${bucket}/${prefix.slice(0, -1)} belongs to another database`,
-  );
-  expect(store.objects.has(ofAnother)).toBe(true);
-
-  store.put(`${prefix}database-id`, Buffer.from(await databaseId(server.database.queries)));
-  expect(await maintainOnce(server.services)).toEqual([]);
-  expect(store.objects.has(ofAnother)).toBe(false);
-});
-
-test('if there are more orphans than a crash leaves, as next to an older database, none is removed', async () => {
-  const dataDir = await tempFolder();
-  const server = await openTestServer(dataDir);
-  const app = await Publisher.on(server);
-  await app.publish('1.0.0');
-  await app.publish('2.0.0');
-  await server.database.queries.deleteFrom('artifacts').execute();
-  await server.close();
-  await startOnce(dataDir, clockAt(48 * HOUR));
-  expect(await stored(dataDir)).toHaveLength(2);
 });
 
 test('old signing keys are replaced, and URLs that they signed stay valid', async () => {
   const dataDir = await tempFolder();
   const day = 24 * HOUR;
   const keyIds = async () => {
-    const server = await openTestServer(dataDir);
-    const rows = await server.database.queries.selectFrom('url_signing_keys').select('id').execute();
-    await server.close();
+    const database = await openSqlite({ dataDir });
+    const rows = await database.queries.selectFrom('url_signing_keys').select('id').execute();
+    await database.close();
     return rows.map(({ id }) => id);
   };
   const at = (milliseconds: number) => ({
@@ -288,6 +311,6 @@ test('old signing keys are replaced, and URLs that they signed stay valid', asyn
   expect((await after.app.inject(path)).rawPayload).toEqual(bytesOf('1.0.0'));
   await after.close();
 
-  await startOnce(dataDir, at(61 * day));
+  await startOnce(dataDir, at(62 * day));
   expect(await keyIds()).not.toEqual(expect.arrayContaining(first));
 });

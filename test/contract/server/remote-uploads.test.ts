@@ -133,8 +133,10 @@ test('the right bytes are not dropped if they arrive while wrong ones are refuse
 describe('R26: a plain PUT is offered', () => {
   test('however many pending uploads never come', async () => {
     const world = await openRemoteWorld(await fakeS3Place(), { pollSchedule: DEFAULT_POLL_SCHEDULE });
-    const releaseId = await world.app.createRelease('0.1.0');
-    for (let i = 0; i < 400; i++) await world.app.requestUpload(releaseId, BYTES.length);
+    for (const version of ['0.1.0', '0.2.0', '0.3.0']) {
+      const releaseId = await world.app.createRelease(version);
+      for (let i = 0; i < 150; i++) await world.app.requestUpload(releaseId, BYTES.length);
+    }
     const { url } = await world.promise('1.0.0', BYTES.length);
     await world.app.put(url, BYTES);
     await vi.waitFor(async () => expect(await world.app.offered()).toBe('1.0.0'));

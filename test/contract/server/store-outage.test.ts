@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createArrivingUploads } from '../../../src/server/uploads/arriving-uploads.ts';
 import { OutageLog } from '../../../src/server/uploads/outage-log.ts';
 import { PollLog } from '../../../src/server/uploads/poll-log.ts';
-import { createRemoteUploads } from '../../../src/server/uploads/remote-uploads.ts';
 import { UnreliableDatabase } from '../../support/postgres/unreliable-database.ts';
 import { passTime } from '../../support/process/pass-time.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
@@ -118,15 +118,15 @@ test('outages of the store and of the database are logged once when they begin a
     database: unreliable.database,
     pollSchedule: { first: 10, max: 10 },
   };
-  const { poller } = createRemoteUploads(services, server.storage, logger);
+  const poller = createArrivingUploads(services, logger)?.poller;
   /** Until that many more requests or queries were made. */
   const more = async (count: () => number, by: number) => {
     const target = count() + by;
     await vi.waitFor(() => expect(count()).toBeGreaterThan(target), 5000);
   };
   place.fake.intercept = () => ({ status: 403 });
-  poller.start();
-  onTestFinished(() => poller.stop());
+  poller?.start();
+  onTestFinished(() => poller?.stop());
   await more(() => place.fake.requests.length, 100);
   place.fake.intercept = undefined;
   await vi.waitFor(() => expect(lines).toHaveLength(2));

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { S3Storage, type S3StorageOptions } from '../../../src/storage/s3/s3-storage.ts';
 import { deadUrl, listenHttp, listenRaw } from '../../support/network/loopback-server.ts';
 import type { Defect } from '../../support/s3/fake-s3/defect.ts';
+import type { Operation } from '../../support/s3/fake-s3/operations.ts';
 import { objectsIn } from '../../support/s3/s3-objects.ts';
 import { describeOnS3, fakeS3Place } from '../../support/s3/s3-place.ts';
 import { S3_RIGHTS } from '../../support/s3/s3-rights.ts';
@@ -47,6 +49,52 @@ describeOnS3('the probe of a store', (open) => {
   });
 });
 
+describe('what a probe leaves that is cut off', () => {
+  const HOUR_MS = 60 * 60 * 1000;
+
+  test('field 15: is removed by the next one after an hour, and nothing else is', async () => {
+    const place = await fakeS3Place();
+    const { store } = place.fake;
+    const { prefix } = place.location;
+    const ageAll = (ms: number) => {
+      const at = new Date(Date.now() - ms);
+      for (const [key, object] of store.objects) store.objects.set(key, { ...object, lastModified: at });
+      for (const [id, upload] of store.uploads) store.uploads.set(id, { ...upload, initiated: at });
+    };
+    const others = [
+      `${prefix}artifacts/${randomUUID()}`,
+      `${prefix}artifacts/probe-${randomUUID()}`,
+      `${prefix}staging/probe-notes`,
+      `elsewhere/staging/probe-${randomUUID()}`,
+    ];
+    for (const key of others) store.put(key, Buffer.from('more than a probe'));
+    let operations = 0;
+    let isWhole = false;
+    const left = new Set<string>();
+    for (let cutOff = 1; !isWhole; cutOff++) {
+      operations = 0;
+      place.fake.intercept = () => (++operations > cutOff ? { status: 403 } : undefined);
+      isWhole = await probe(place).then(
+        () => operations <= cutOff,
+        () => false,
+      );
+      for (const key of [...store.objects.keys(), ...[...store.uploads.values()].map((one) => one.key)])
+        left.add(key.replace(prefix, '').replace(/probe-.{36}/, 'probe-'));
+    }
+    place.fake.intercept = undefined;
+    expect([...left]).toEqual(expect.arrayContaining(['staging/probe-', 'artifacts/probe-']));
+    const before = store.objects.size;
+    expect(before).toBeGreaterThan(others.length);
+    ageAll(HOUR_MS / 2);
+    await probe(place);
+    expect(store.objects.size).toBe(before);
+    ageAll(2 * HOUR_MS);
+    await probe(place);
+    expect([...store.objects.keys()].sort()).toEqual(others.sort());
+    expect(store.uploads.size).toBe(0);
+  });
+});
+
 describe('a store with a clock that differs from the server’s', () => {
   const HOUR_MS = 60 * 60 * 1000;
   const expectSkewed = async (place: Settings, offset: number) => {
@@ -64,6 +112,41 @@ describe('a store with a clock that differs from the server’s', () => {
   test('is detected too if the server is ahead, with a store that refuses URLs from the future (Ceph does not)', async () => {
     await expectSkewed(await fakeS3Place(), HOUR_MS);
   });
+});
+
+describe('a store that is busy or slow now and then', () => {
+  const busy = { status: 503, body: '<Error><Code>SlowDown</Code></Error>' };
+
+  test.each([
+    ['answers a third of all requests with SlowDown', (n: number) => (n % 3 === 0 ? busy : undefined)],
+    ['answers each presigned request with SlowDown first', presignedFirst(busy)],
+    ['answers each presigned request with 502 first', presignedFirst({ status: 502 })],
+    ['answers the first 8 requests with 500', (n: number) => (n < 8 ? { status: 500 } : undefined)],
+  ])('field 15: can be used: it %s', async (_, fault) => {
+    const place = await fakeS3Place();
+    let requests = 0;
+    place.fake.intercept = (operation) => fault(requests++, operation);
+    expect(await probe(place)).toEqual({ ...ALL, copyCondition: true });
+  });
+
+  test('field 15: cannot be used for a server that starts in an outage, and says what it answers', async () => {
+    const place = await fakeS3Place();
+    place.fake.intercept = () => busy;
+    await expect(probe(place, undefined, 1500)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/SlowDown|not respond/),
+    });
+  });
+
+  function presignedFirst(answer: { status: number; body?: string }) {
+    const seen = new Set<string>();
+    return (_: number, { query }: Operation) => {
+      const signature = query.get('X-Amz-Signature');
+      if (signature === undefined || seen.has(signature)) return undefined;
+      seen.add(signature);
+      return answer;
+    };
+  }
 });
 
 describe('the probe of a store', () => {
@@ -86,7 +169,7 @@ describe('the probe of a store', () => {
     ['put_truncated', /loses uploaded objects/],
     ['head_tells_other_size', /loses uploaded objects/],
     ['copy_of_other_bytes', /returns different bytes/],
-    ['copy_not_made', /reading objects/],
+    ['copy_not_made', /does not have a copy/],
     ['copy_fails_in_200', /copying objects .* failed .*InternalError/],
     ['etag_changes', /cannot copy objects/],
     ['read_flips_a_bit', /returns different bytes/],

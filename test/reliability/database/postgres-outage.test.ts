@@ -4,12 +4,14 @@ import pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
 import { databaseFailure } from '../../../src/database/database-error.ts';
+import { CurrentServer } from '../../../src/database/postgres/current-server.ts';
 import { openPostgres, type PostgresOptions } from '../../../src/database/postgres/open-postgres.ts';
 import { ResilientPool } from '../../../src/database/postgres/postgres-pool.ts';
 import { createApp, findApp, listApps } from '../../../src/database/queries/apps.ts';
 import { describeOnPostgres, useOwnPostgres } from '../../support/postgres/postgres.ts';
 import { PostgresProxy } from '../../support/postgres/postgres-proxy.ts';
-import { NOW, StoreWithApp } from '../../support/server/store-with-app.ts';
+import { by } from '../../support/server/by.ts';
+import { StoreWithApp } from '../../support/server/store-with-app.ts';
 
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
@@ -19,21 +21,26 @@ async function open(url: string, options: Omit<PostgresOptions, 'url'> = {}): Pr
   return database;
 }
 
+/** What nothing in memory counts any more for once it is different. */
+function countersOf(database: Database): string {
+  return `${database.changeCounter()} ${database.doubtCounter()}`;
+}
+
 /** Resolves once the counter stays the same for longer than it may without notifications. */
-async function expectQuiet({ changeCounter }: Database): Promise<void> {
+async function expectQuiet(database: Database): Promise<void> {
   await vi.waitFor(async () => {
-    const counter = changeCounter();
+    const counters = countersOf(database);
     for (let i = 0; i < 30; i++) {
       await sleep(50);
-      expect(changeCounter()).toBe(counter);
+      expect(countersOf(database)).toBe(counters);
     }
   }, PATIENCE);
 }
 
 /** Resolves once the counter changed by itself that number of times. */
-async function expectExpiry({ changeCounter }: Database, times: number): Promise<void> {
+async function expectExpiry({ doubtCounter }: Database, times: number): Promise<void> {
   const seen = new Set<number>();
-  await vi.waitFor(() => expect(seen.add(changeCounter()).size).toBeGreaterThan(times), PATIENCE);
+  await vi.waitFor(() => expect(seen.add(doubtCounter()).size).toBeGreaterThan(times), PATIENCE);
 }
 
 describeOnPostgres('PostgreSQL', () => {
@@ -50,7 +57,7 @@ describeOnPostgres('PostgreSQL', () => {
       const url = await postgres.server.createDatabase();
       const onConnection = vi.fn();
       const database = await open(url, { onConnection });
-      await createApp(database.queries, { name: 'Test' }, NOW);
+      await createApp(database.queries, { name: 'Test' }, by());
       await expectQuiet(database);
 
       await postgres.server.sql(`alter database ${nameIn(url)} allow_connections false`);
@@ -70,14 +77,14 @@ describeOnPostgres('PostgreSQL', () => {
       const other = await open(url);
       await expectQuiet(database);
       for (let round = 0; round < 5; round++) {
-        const before = database.changeCounter();
+        const before = countersOf(database);
         await Promise.all([terminateListeners(url), StoreWithApp.in(other, `app-${round}`)]);
-        await vi.waitFor(() => expect(database.changeCounter()).not.toBe(before), PATIENCE);
+        await vi.waitFor(() => expect(countersOf(database)).not.toBe(before), PATIENCE);
       }
       await expectQuiet(database);
-      const before = database.changeCounter();
+      const before = countersOf(database);
       await StoreWithApp.in(other, 'last');
-      await vi.waitFor(() => expect(database.changeCounter()).not.toBe(before));
+      await vi.waitFor(() => expect(countersOf(database)).not.toBe(before));
     });
   });
 
@@ -91,7 +98,7 @@ describeOnPostgres('PostgreSQL', () => {
       nameIn(url),
     );
     expect(await listApps(database.queries)).toEqual([]);
-    expect(await createApp(database.queries, { name: 'Test' }, NOW)).toMatchObject({ name: 'Test' });
+    expect(await createApp(database.queries, { name: 'Test' }, by())).toMatchObject({ name: 'Test' });
   });
 
   describe('when the server is restarted', () => {
@@ -100,20 +107,20 @@ describeOnPostgres('PostgreSQL', () => {
       const onConnection = vi.fn();
       const database = await open(url, { onConnection });
       const store = await StoreWithApp.in(database);
-      const before = database.changeCounter();
+      const before = countersOf(database);
       await postgres.server.pause(how);
       for (let i = 0; i < 20; i++) {
         const error = await failureOf(findApp(database.queries, store.appId));
         expect(databaseFailure(error) ?? error).toMatchObject({ code: 'store_unavailable' });
       }
-      const error = await failureOf(createApp(database.queries, { name: 'Test' }, NOW));
+      const error = await failureOf(createApp(database.queries, { name: 'Test' }, by()));
       expect(databaseFailure(error) ?? error).toMatchObject({ code: 'store_unavailable' });
       await postgres.server.resume();
       await vi.waitFor(async () => {
         expect(await findApp(database.queries, store.appId)).toMatchObject({ id: store.appId });
         expect(onConnection.mock.calls.map(([state]) => state)).toEqual(['lost', 'back']);
       }, PATIENCE);
-      expect(database.changeCounter()).not.toBe(before);
+      expect(countersOf(database)).not.toBe(before);
       await expectQuiet(database);
     });
 
@@ -151,7 +158,10 @@ describeOnPostgres('PostgreSQL', () => {
   describe('when the server does not respond', () => {
     test('a query times out, and its connection is not used again', async () => {
       const url = await postgres.server.createDatabase();
-      const pool = new ResilientPool(new pg.Pool({ connectionString: url, max: 1 }), 300);
+      const pool = new ResilientPool(new pg.Pool({ connectionString: url, max: 1 }), {
+        currentServer: new CurrentServer(),
+        responseTimeoutMs: 300,
+      });
       onTestFinished(() => pool.end());
       const pidOf = async () => {
         const session = await pool.connect();
@@ -181,9 +191,9 @@ describeOnPostgres('PostgreSQL', () => {
       await expectExpiry(database, 2);
       proxy.thaw();
       await expectQuiet(database);
-      const before = database.changeCounter();
+      const before = countersOf(database);
       await StoreWithApp.in(other);
-      await vi.waitFor(() => expect(database.changeCounter()).not.toBe(before));
+      await vi.waitFor(() => expect(countersOf(database)).not.toBe(before));
     });
 
     test('a store can still be closed', async () => {
@@ -205,7 +215,7 @@ describeOnPostgres('PostgreSQL', () => {
       const database = await open(proxy.url(direct));
       await listApps(database.queries);
       proxy.atCommit = atCommit;
-      const error = await failureOf(createApp(database.queries, { name: 'Test' }, NOW));
+      const error = await failureOf(createApp(database.queries, { name: 'Test' }, by()));
       expect(error).toMatchObject({ name: 'OtaError', code: 'outcome_unknown', hint: expect.any(String) });
       proxy.atCommit = 'pass';
       expect((await listApps(database.queries)).map(({ name }) => name)).toEqual(there);

@@ -27,12 +27,12 @@ function logPeaks(where: string, { publish, serve }: { publish: number; serve: n
 }
 
 test.skipIf(process.platform !== 'linux')(
-  'a 1 GiB file is published in 150 MiB and served in 200 MiB (reads /proc: Linux only)',
+  'a 1 GiB file is published in 150 MiB and received in 165 MiB (reads /proc: Linux only)',
   async () => {
     const peak = await publishLarge();
     logPeaks('disk', peak);
     expect(peak.publish).toBeLessThan(150);
-    expect(peak.serve).toBeLessThan(200);
+    expect(peak.serve).toBeLessThan(165); // some 17 of it are the thread that writes to SQLite
   },
   TIMEOUT_MS,
 );

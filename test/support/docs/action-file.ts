@@ -16,7 +16,7 @@ export interface ActionFile {
 export interface ActionStep {
   readonly id: string;
   readonly shell: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
   readonly run: string;
 }
 
@@ -24,10 +24,10 @@ export async function readAction(): Promise<ActionFile> {
   return parse(await readFile(ACTION, 'utf8'));
 }
 
-/** The one step of the action. */
-export function stepOf({ runs }: ActionFile): ActionStep {
-  const [step] = runs.steps;
-  if (step === undefined || runs.steps.length !== 1) throw new Error('the action has one step');
+/** A step of the action: `build` makes the program, `publish` runs it. */
+export function stepOf({ runs }: ActionFile, id: 'build' | 'publish'): ActionStep {
+  const step = runs.steps.find((each) => each.id === id);
+  if (step === undefined || runs.steps.length !== 2) throw new Error('the action has two steps');
   return step;
 }
 
@@ -36,13 +36,13 @@ export function inputIn(expression: string): string | undefined {
   return /^\$\{\{ inputs\.([a-z-]+) \}\}$/.exec(expression)?.[1];
 }
 
-/** The step's environment when the action is used with these inputs, as the runner fills it in. */
+/** The environment of the step `publish` when the action is used with these inputs, as the runner fills it in. */
 export function environmentOf(
   action: ActionFile,
   given: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(stepOf(action).env).map(([variable, expression]) => {
+    Object.entries(stepOf(action, 'publish').env ?? {}).map(([variable, expression]) => {
       const input = inputIn(expression);
       if (input === undefined) throw new Error(`${variable} is no input`);
       return [variable, given[input] ?? action.inputs[input]?.default ?? ''];

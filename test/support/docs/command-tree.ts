@@ -39,9 +39,10 @@ export const ALL_OPTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** The environment variables that options have. */
-export const ENVIRONMENT_VARIABLES: ReadonlySet<string> = new Set(
-  COMMANDS.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? [])),
-);
+export const ENVIRONMENT_VARIABLES: ReadonlySet<string> = new Set([
+  ...COMMANDS.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? [])),
+  'SYNCKIT_OTA_ID_TOKEN', // which is no option's
+]);
 
 function withChildren(command: CommandUnknownOpts): CommandUnknownOpts[] {
   return [command, ...command.commands.flatMap(withChildren)];

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { readText } from '../docs/pages.ts';
 import { freePorts } from '../process/free-ports.ts';
 import { isInstalled } from '../process/is-installed.ts';
-import { UNTIL_INPUT_ENDS } from '../process/until-input-ends.ts';
+import { UNTIL_INPUT_ENDS, UNTIL_INPUT_ENDS_BY_TERM } from '../process/until-input-ends.ts';
 
 export const nginxIsInstalled = isInstalled('nginx');
 export const caddyIsInstalled = isInstalled('caddy');
@@ -71,16 +72,29 @@ export async function startNginxWith(servers: (port: number) => string): Promise
   return startUntilFinished({ folder, port, command: ['nginx', '-p', folder, '-c', config] });
 }
 
-interface ProxyOptions {
+export interface ProxyOptions {
   /** Its files; removed when the test is finished. */
   readonly folder: string;
   readonly port: number;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The signal that ends it; by default INT, which HAProxy ignores. */
+  readonly endsBy?: 'INT' | 'TERM';
+  /** For one that answers no plain HTTP. */
+  readonly readyOnceConnected?: boolean;
 }
 
-async function startUntilFinished({ folder, port, command, env }: ProxyOptions): Promise<ExampleProxy> {
-  const proxy = spawn('sh', ['-c', UNTIL_INPUT_ENDS, 'sh', ...command], {
+/** Any proxy, until the test is finished. It is ready once it answers anything. */
+export async function startUntilFinished({
+  folder,
+  port,
+  command,
+  env,
+  endsBy = 'INT',
+  readyOnceConnected = false,
+}: ProxyOptions): Promise<ExampleProxy> {
+  const script = endsBy === 'INT' ? UNTIL_INPUT_ENDS : UNTIL_INPUT_ENDS_BY_TERM;
+  const proxy = spawn('sh', ['-c', script, 'sh', ...command], {
     env: { ...process.env, ...env },
     stdio: ['pipe', 'ignore', 'pipe'],
   });
@@ -96,12 +110,28 @@ async function startUntilFinished({ folder, port, command, env }: ProxyOptions):
   });
   const url = new URL(`http://127.0.0.1:${port}`);
   for (const deadline = Date.now() + START_TIMEOUT_MS; ; await sleep(20)) {
-    if (await fetch(url).catch(() => undefined)) break;
+    if (await (readyOnceConnected ? accepts(port) : answers(url))) break;
     if (Date.now() > deadline || proxy.exitCode !== null) {
       throw new Error(`${command[0]} did not start: ${output}`);
     }
   }
   return { url, errorLog: () => readFile(join(folder, 'error.log'), 'utf8') };
+}
+
+const answers = (url: URL) =>
+  fetch(url).then(
+    () => true,
+    () => false,
+  );
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const isUp = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isUp;
 }
 
 /** The example's own text, with other addresses. */

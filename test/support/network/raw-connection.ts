@@ -21,8 +21,9 @@ export class RawConnection {
     });
   }
 
-  static async to(url: string): Promise<RawConnection> {
-    const socket = net.connect(Number(new URL(url).port), '127.0.0.1');
+  /** @param localAddress of the client: on Linux any of 127.0.0.0/8 */
+  static async to(url: string, localAddress = '127.0.0.1'): Promise<RawConnection> {
+    const socket = net.connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress });
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new RawConnection(socket);
   }
@@ -40,6 +41,15 @@ export class RawConnection {
   /** Aborts the connection. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Stops reading, so that the server cannot send more than the system keeps. */
+  pause(): void {
+    this.#socket.pause();
   }
 
   get received(): string {

@@ -176,6 +176,28 @@ export class PostgresServer extends PostgresCluster {
     return server;
   }
 
+  /** A second server on a copy of its files, as from a snapshot of its disk; this one is stopped meantime. */
+  async clone(): Promise<PostgresServer> {
+    const copy = new PostgresServer(newClusterFolder(), this.#settings);
+    await this.pause('crash');
+    await promisify(execFile)('cp', ['-a', this.dataFolder, copy.dataFolder]);
+    await Promise.all([this.resume(), copy.resume()]);
+    return copy;
+  }
+
+  /** A read-only copy that follows a server, and can be promoted by `pg_promote()`. */
+  static async standbyOf(primary: PostgresServer): Promise<PostgresServer> {
+    const standby = new PostgresServer(newClusterFolder(), primary.#settings);
+    const from = ['--host', primary.folder, '--username', 'postgres', '--write-recovery-conf', '--no-sync'];
+    const to = ['--pgdata', standby.dataFolder, '--checkpoint', 'fast'];
+    await promisify(execFile)(join(BINARIES ?? '', 'pg_basebackup'), [...from, ...to], {
+      ...serverUser(),
+      cwd: standby.folder,
+    });
+    await standby.resume();
+    return standby;
+  }
+
   /** Stops it as an operator does, or as a crash does; connections break, and the data stays. */
   async pause(how: 'fast' | 'crash' = 'fast'): Promise<void> {
     const server = this.#process;

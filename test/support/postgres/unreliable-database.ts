@@ -1,7 +1,7 @@
 import type { KyselyPlugin } from 'kysely';
 import type { Database } from '../../../src/database/database.ts';
 
-/** A database with queries that fail or wait on demand. Its counter changes only when a test says so. */
+/** A database with queries that fail or wait on demand. Its counters change only when a test says so. */
 export class UnreliableDatabase {
   /** The error of every query; undefined if none fails. */
   failure: Error | undefined;
@@ -9,6 +9,7 @@ export class UnreliableDatabase {
   queries = 0;
   readonly #database: Database;
   #counter = 0;
+  #doubts = 0;
   #counterFailure: Error | undefined;
   #held: Promise<void> | undefined;
 
@@ -35,24 +36,30 @@ export class UnreliableDatabase {
         if (this.#counterFailure !== undefined) throw this.#counterFailure;
         return this.#counter;
       },
+      doubtCounter: () => this.#doubts,
     };
   }
 
-  /** As after a change, and as once a second without notifications. */
+  /** As after a change. */
   raiseCounter(): void {
     this.#counter++;
+  }
+
+  /** As once a second without notifications. */
+  doubt(): void {
+    this.#doubts++;
   }
 
   /** Makes queries and the counter fail, until `mend`. */
   break(failure = new Error('away')): void {
     this.failure = failure;
-    this.raiseCounter();
+    this.doubt();
   }
 
   mend(): void {
     this.failure = undefined;
     this.#counterFailure = undefined;
-    this.raiseCounter();
+    this.doubt();
   }
 
   breakCounter(): void {

@@ -35,11 +35,14 @@ export interface Serving {
   readonly pid: number;
   /** The log's lines so far. */
   readonly logs: () => Record<string, unknown>[];
+  /** The exit code, once it has ended by itself or was stopped. */
+  readonly ended: Promise<number | null>;
   /** Stops it as an operator would. @returns its exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const OWN_SETTINGS = /^(SYNCKIT_OTA_|GITHUB_|GITLAB_CI$|CI_|(NO|FORCE)_COLOR$)/;
+const OWN_SETTINGS =
+  /^(SYNCKIT_OTA_|GITHUB_|ACTIONS_ID_TOKEN_|FORGEJO_|GITEA_|GITLAB_CI$|CI_|(NO|FORCE)_COLOR$)/;
 
 /** Runs the binary to its end. */
 export function run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
@@ -97,6 +100,7 @@ export async function startServe(
         url: String(listening.url),
         pid: serve.pid,
         logs,
+        ended: serve.finished.then(({ code }) => code),
         async stop(signal = 'SIGTERM') {
           serve.kill(signal);
           return (await serve.finished).code;

@@ -57,7 +57,7 @@ function captureWrites(output: { stdout: string; stderr: string }): () => void {
 function changeEnvironment(env: Readonly<Record<string, string>>): () => void {
   const before = { ...process.env };
   for (const name of Object.keys(before)) {
-    if (/^(SYNCKIT_OTA_|GITHUB_)/.test(name)) delete process.env[name];
+    if (/^(SYNCKIT_OTA_|GITHUB_|ACTIONS_ID_TOKEN_)/.test(name)) delete process.env[name];
   }
   Object.assign(process.env, env);
   return () => {

@@ -19,6 +19,11 @@ export function peakOf(pid: number): number | undefined {
   }
 }
 
+/** The resident size of a process, in MiB. Reads /proc: Linux only. */
+export function residentOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
 /** Runs the binary to its end. @returns also the peak resident sizes, in MiB */
 export async function runMeasured(
   args: readonly string[],

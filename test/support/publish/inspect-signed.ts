@@ -22,7 +22,7 @@ export async function inspectSigned(
   { publicKey, embeddedKey, version = '1.2.0', ...options }: InspectSignedOptions = {},
 ): Promise<InspectedAndVerified> {
   const inspection = await inspectArtifacts(inputs, { version, ...options });
-  const keys = knownKeys({ publicKey, embeddedKey });
+  const keys = knownKeys({ publicKey, embeddedKey, version });
   const isTauri = options.projectApp !== undefined;
   const signatures = await checkSignatures(inspection, { keys, version, isTauri });
   return {

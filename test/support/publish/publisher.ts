@@ -57,6 +57,16 @@ export class Publisher {
     return new Publisher(node, { id: this.id, token: this.token }, this.slug);
   }
 
+  /** The same app with another token. */
+  with(token: string): Publisher {
+    return new Publisher(this.server, { id: this.id, token }, this.slug);
+  }
+
+  /** Another app on the same server. */
+  of(app: { id: string; token: string }): Publisher {
+    return new Publisher(this.server, app, this.slug);
+  }
+
   /** A call under `/apps/{app_id}`, with the app's token. */
   send(
     method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',

@@ -34,7 +34,7 @@ export async function openRemoteWorld(
   { pubkey, dataDir, ...overrides }: RemoteWorldOptions = {},
 ): Promise<RemoteWorld> {
   const server = await startS3Server(dataDir ?? (await tempFolder()), place, overrides);
-  const app = await Publisher.on(server, { pubkey });
+  const app = await Publisher.on(server, { pubkey, requireBoundSignatures: false });
   return {
     server,
     app,

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bindStorage } from '../../../src/database/queries/storage-binding.ts';
 import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
-import { servedFolder } from '../../../src/storage/disk/disk-storage.ts';
+import { servedFolder } from '../../../src/storage/stored-path.ts';
 import type { S3Place } from '../s3/s3-place.ts';
 import { storageOptions } from './storage-options.ts';
 import { keyOf, LINUX, StoreWithApp } from './store-with-app.ts';

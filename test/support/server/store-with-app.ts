@@ -7,6 +7,7 @@ import {
 } from '../../../src/database/queries/artifacts.ts';
 import { createRelease } from '../../../src/database/queries/releases.ts';
 import type { Platform } from '../../../src/protocol/platform.ts';
+import { by } from './by.ts';
 
 export const NOW = new Date('2026-03-13T12:00:00Z');
 export const HOUR = 60 * 60 * 1000;
@@ -28,9 +29,14 @@ export class StoreWithApp {
   }
 
   static async in({ queries }: Database, slug = 'my-app'): Promise<StoreWithApp> {
-    const app = await createApp(queries, { name: 'Test', slug }, NOW);
+    const app = await createApp(queries, { name: 'Test', slug }, by());
     if (app === 'slug_taken') throw new Error(`${slug} is taken`);
     return new StoreWithApp(queries, app.id);
+  }
+
+  /** An app that a store has. */
+  static of(db: Database['queries'], appId: string): StoreWithApp {
+    return new StoreWithApp(db, appId);
   }
 
   /** The same app as another process sees it. */
@@ -44,7 +50,7 @@ export class StoreWithApp {
     const created = await createRelease(
       this.db,
       { appId, version, notes: 'n', signature: 'of release' },
-      NOW,
+      by(),
     );
     if (typeof created === 'string') throw new Error(`${version} is taken`);
     return created.id;
@@ -56,7 +62,7 @@ export class StoreWithApp {
     const created = await createPendingArtifact(
       this.db,
       { releaseId, ...platform, ...artifact, ...fields },
-      NOW,
+      by(),
     );
     if (created === 'release_gone') throw new Error(`${releaseId} is gone`);
     return created.id;
@@ -66,7 +72,7 @@ export class StoreWithApp {
     return completeArtifact(
       this.db,
       { id: uploadId, storageKey: keyOf(uploadId), sha256 },
-      { now: NOW, allowVersionReuse },
+      { by: by(), allowVersionReuse },
     );
   }
 

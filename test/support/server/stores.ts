@@ -25,6 +25,8 @@ export interface Store {
   readonly serveArgs: readonly string[];
   /** The number of files where uploads arrive, and where downloads read. */
   kept(): Promise<{ readonly staging: number; readonly artifacts: number }>;
+  /** The ids of uploads in parts that are neither assembled nor aborted. */
+  unfinished(): Promise<readonly string[]>;
   /** Where files are, if not on the disk. */
   readonly place?: S3Place;
   readonly fake?: FakeS3;
@@ -114,11 +116,13 @@ function combination(
 
 async function openOnDisk(dataDir: string): ReturnType<OpenFiles> {
   const { now, advance } = movableClock();
-  const count = async (folder: string) => (await readdir(join(dataDir, folder))).length;
+  const isFile = (name: string) => !name.includes('.'); // neither a lock nor the record of the files' owner
+  const count = async (folder: string) => (await readdir(join(dataDir, folder))).filter(isFile).length;
   return {
     serveArgs: [],
     node: (overrides) => openTestServer(dataDir, { clock: now, ...overrides }),
     kept: async () => ({ staging: await count('staging'), artifacts: await count('artifacts') }),
+    unfinished: async () => (await readdir(join(dataDir, 'parts'))).map((name) => name.split('.')[0] ?? ''),
     advance,
     close: async () => {},
   };
@@ -140,6 +144,10 @@ function onS3(dataDir: string, place: S3Place, clock?: () => Date) {
     kept: async () => {
       const { staging, artifacts } = await objectsIn(place);
       return { staging, artifacts };
+    },
+    unfinished: async () => {
+      const { uploads } = await objectsIn(place);
+      return uploads.map((key) => key.replace('staging/', ''));
     },
     close: async () => {},
   };

@@ -1,7 +1,12 @@
 //! An installed app without a window: reads what it is and what to do from standard input, lets the real updater plugin
 //! do it, and prints what happened as one line of JSON.
 
-use std::{error::Error, fmt::Debug, io::Read};
+use std::{
+    error::Error,
+    fmt::Debug,
+    io::Read,
+    time::{Duration, Instant},
+};
 
 use serde_json::{json, Map, Value};
 use tauri::test::{mock_builder, mock_context, noop_assets, MockRuntime};
@@ -55,7 +60,17 @@ async fn run(
         }
     }
 
-    let Some(update) = builder.build()?.check().await? else {
+    let timeout = request["timeoutMs"].as_u64();
+    if let Some(timeout) = timeout {
+        builder = builder.timeout(Duration::from_millis(timeout));
+    }
+
+    let start = Instant::now();
+    let checked = builder.build()?.check().await;
+    if timeout.is_some() {
+        report.insert("checkMs".into(), json!(start.elapsed().as_millis() as u64));
+    }
+    let Some(update) = checked? else {
         report.insert("update".into(), Value::Null);
         return Ok(());
     };

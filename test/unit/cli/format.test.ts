@@ -3,8 +3,8 @@ import {
   formatBytes,
   formatDuration,
   formatElapsed,
+  formatNotes,
   formatSpeed,
-  formatTable,
 } from '../../../src/cli/format.ts';
 
 describe('figures in text output', () => {
@@ -45,12 +45,9 @@ describe('figures in text output', () => {
     expect(formatSpeed(bytes, milliseconds)).toBe(text);
   });
 
-  test('rows are aligned in columns, without trailing spaces', () => {
-    const rows = [
-      ['a', 'long', ''],
-      ['bbb', 'c', 'd'],
-    ];
-    expect(formatTable(rows)).toBe('a    long\nbbb  c     d');
-    expect(formatTable([])).toBe('');
+  test('attack M4: release notes are indented, and cut where no server of ours would store more', () => {
+    expect(formatNotes('one\r\n\n  two  \rthree')).toEqual(['  one', '', '    two', '  three']);
+    expect(formatNotes('x'.repeat(70_000))).toEqual([`  ${'x'.repeat(65_536)}`, '  …']);
+    expect(formatNotes('\n'.repeat(16 * 1024 * 1024)).length).toBe(65_538);
   });
 });

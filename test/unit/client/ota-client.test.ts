@@ -35,7 +35,7 @@ describe('the requests of the client', () => {
     },
     {
       name: 'getApp with its releases',
-      call: (api) => api.getApp('a1', 'releases'),
+      call: (api) => api.getApp('a1', { include: 'releases' }),
       request: 'GET /api/sync/ota/apps/a1?include=releases',
       answer: () => HttpResponse.json({ id: 'a1', name: 'A', slug: null, pubkey: null, releases: [RELEASE] }),
     },
@@ -236,6 +236,23 @@ describe('the client accepts', () => {
     const transport = new ScriptedTransport(http.get(API, answer));
     expect(await client(transport).capabilities()).toBeUndefined();
   });
+
+  test.each([
+    ['a date', { date: 'Mon, 01 Jun 2026 00:10:00 GMT' }, 10],
+    ['the date of a cache', { date: 'Mon, 01 Jun 2026 00:10:00 GMT', age: '300' }, 15],
+    ['no date', {}, 0],
+    ['a bad date', { date: 'soon' }, 0],
+  ])(
+    'attack F15: capabilities with %s, which show how far the clocks are apart',
+    async (_, headers, minutes) => {
+      const answer = () => HttpResponse.json({ name: 'n', version: '1', extensions: [] }, { headers });
+      const transport = new ScriptedTransport(http.get(API, answer));
+      const clock = () => new Date('2026-06-01T00:00:00Z');
+      const api = new OtaClient({ server: new URL('https://ota.example'), token: 't', transport, clock });
+      await api.capabilities();
+      expect(api.clockLeadMs).toBe(minutes * 60_000);
+    },
+  );
 
   test.each([429, 500, 503])(
     'no capabilities only if the server says so, and not after %i',

@@ -6,8 +6,10 @@ import {
   describeArtifact,
   snapshotDigest,
 } from '../../../src/copy/snapshot.ts';
+import { deleteApp, freeSlug, setSlug } from '../../../src/database/queries/apps.ts';
 import { deleteRelease } from '../../../src/database/queries/releases.ts';
 import { SNAPSHOT_TABLES } from '../../../src/database/queries/snapshot.ts';
+import { by } from '../../support/server/by.ts';
 import { openFilledStore } from '../../support/server/filled-store.ts';
 import { StoreWithApp } from '../../support/server/store-with-app.ts';
 
@@ -55,8 +57,35 @@ describe('a later state of a store', () => {
     const { store, snapshot } = await openFilledStore();
     const earlier = await snapshot();
     const [release] = earlier.releases;
-    await deleteRelease(store.db, { appId: store.appId, releaseId: release?.id ?? '' });
+    await deleteRelease(store.db, { appId: store.appId, releaseId: release?.id ?? '' }, { by: by() });
     expect(descendsFrom(await snapshot(), earlier)).toBe(true);
+  });
+
+  test('field 6: descends from one with apps and slugs that were deleted, renamed and freed since', async () => {
+    const { database, store, snapshot } = await openFilledStore();
+    const { appId: gone } = await StoreWithApp.in(database, 'gone');
+    const now = new Date();
+    const states = [await snapshot()];
+    const freeOfDeleted = () => freeSlug(store.db, 'gone', by());
+    const steps = [
+      () => setSlug(store.db, { appId: store.appId, slug: 'renamed' }, by(now)),
+      () => freeSlug(store.db, 'my-app', by()),
+      () => deleteApp(store.db, gone, by()),
+      freeOfDeleted,
+      () => StoreWithApp.in(database, 'gone'),
+      () => setSlug(store.db, { appId: store.appId, slug: 'my-app' }, by(new Date(now.getTime() + 1))),
+    ];
+    for (const step of steps) {
+      await step();
+      states.push(await snapshot());
+    }
+    for (const [i, earlier] of states.entries()) {
+      const later = states[i + 1] ?? earlier;
+      expect([i, descendsFrom(later, earlier)]).toEqual([i, true]);
+      // Only the slug of an app that is gone leaves no trace.
+      const leavesTrace = later !== earlier && steps[i] !== freeOfDeleted;
+      if (leavesTrace) expect([i, descendsFrom(earlier, later)]).toEqual([i, false]);
+    }
   });
 
   test('does not descend from one with an app that it lacks', async () => {
@@ -74,6 +103,8 @@ test('an artifact is described by app, version and platform', async () => {
   if (artifact === undefined) throw new Error('it has artifacts');
   expect(describeArtifact(taken, artifact)).toBe('my-app 1.0.0 linux-x86_64');
   expect(describeArtifact(taken, { ...artifact, bundle_type: 'deb' })).toBe('my-app 1.0.0 linux-x86_64-deb');
+  const custom = { ...artifact, target: 'windows-x86_64-kiosk' as const };
+  expect(describeArtifact(taken, custom)).toBe('my-app 1.0.0 windows-x86_64-kiosk@x86_64');
   const withoutSlug = { ...taken, apps: taken.apps.map((app) => ({ ...app, slug: null })) };
   expect(describeArtifact(withoutSlug, artifact)).toBe('Test 1.0.0 linux-x86_64');
 });

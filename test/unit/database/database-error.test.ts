@@ -14,7 +14,7 @@ describe('an error of SQLite', () => {
   test.each([
     ['SQLITE_FULL', 'no_space'],
     ['SQLITE_IOERR_FSYNC', 'durability_lost'],
-    ['SQLITE_IOERR_WRITE', 'durability_lost'],
+    ['SQLITE_IOERR_WRITE', 'store_unavailable'],
     ['SQLITE_BUSY', 'store_unavailable'],
     ['SQLITE_CORRUPT', 'store_unavailable'],
   ])('of %s is one of %s', (code, expected) => {
@@ -99,7 +99,8 @@ describe('a transaction that failed', () => {
     expect(mayBeCommitted(error)).toBe(false);
   });
 
-  test('because of an fsync may be committed', () => {
-    expect(mayBeCommitted(failure({ code: 'SQLITE_IOERR_FSYNC' }))).toBe(true);
+  test.each(['SQLITE_IOERR_FSYNC', 'SQLITE_IOERR_WRITE'])('because of %s may be committed', (code) => {
+    const error = failure({ code });
+    expect([error, databaseFailure(error)].map(mayBeCommitted)).toEqual([true, true]);
   });
 });

@@ -1,29 +1,40 @@
 import { describe, expect, test } from 'vitest';
-import { packageVersion } from '../../../src/cli/package-version.ts';
 import { inputIn, readAction, stepOf } from '../../support/docs/action-file.ts';
 import { optionsOf } from '../../support/docs/command-tree.ts';
 import { readText } from '../../support/docs/pages.ts';
 
 const action = await readAction();
-const step = stepOf(action);
+const step = stepOf(action, 'publish');
+const build = stepOf(action, 'build');
 const page = readText('docs/publishing/github-action.md');
 
 describe('the action', () => {
-  test('is composite, with one step in bash', () => {
+  test('is composite, with two steps in bash', () => {
     expect(action).toMatchObject({ name: expect.any(String), description: expect.any(String) });
     expect(action.runs.using).toBe('composite');
-    expect(step.shell).toBe('bash');
+    expect([build.shell, step.shell]).toEqual(['bash', 'bash']);
   });
 
-  test('runs the package in its own version', () => {
-    expect(step.run.match(/synckit-ota@\S+/g)).toEqual([`synckit-ota@${packageVersion()}`]);
+  test('attack M6: builds and runs the program of its own commit, and asks no registry for it', () => {
+    expect(build.run).toContain('cd "$GITHUB_ACTION_PATH"');
+    expect(step.run).toContain('node "$GITHUB_ACTION_PATH/bin/synckit-ota.js"');
+    expect(build.run + step.run).not.toMatch(/\bnpx\b|synckit-ota@/);
+  });
+
+  test('attack M6: lets no package run a script, and has no token while packages are installed', () => {
+    expect(build.run.match(/\bnpm (?:ci|i|install)\b.*$/gm)).toEqual([
+      'npm ci --ignore-scripts --no-audit --no-fund >&2',
+    ]);
+    expect(build.env).toBeUndefined();
+    expect(step.run).not.toMatch(/\bnpm\b/);
   });
 
   test('gets every input through the environment, and puts none into its script', () => {
     expect(step.run).not.toContain('${{');
-    const used = Object.values(step.env).map(inputIn);
+    expect(build.run).not.toContain('${{');
+    const used = Object.values(step.env ?? {}).map(inputIn);
     expect(used.toSorted()).toEqual(Object.keys(action.inputs).toSorted());
-    for (const variable of Object.keys(step.env)) expect(step.run).toContain(`"$${variable}"`);
+    for (const variable of Object.keys(step.env ?? {})) expect(step.run).toContain(`"$${variable}"`);
   });
 
   test('passes inputs on as existing options with the same names', () => {
@@ -32,7 +43,7 @@ describe('the action', () => {
     expect(passed.length).toBeGreaterThan(10);
     for (const [line, name = '', variable = ''] of passed) {
       expect(options, line).toContain(`--${name}`);
-      expect(inputIn(step.env[variable] ?? ''), line).toBe(name);
+      expect(inputIn(step.env?.[variable] ?? ''), line).toBe(name);
     }
     const lists = [...step.run.matchAll(/^lines (--[a-z-]+)= /gm)].map(([, name]) => name);
     expect(lists).toEqual(['--artifact']);

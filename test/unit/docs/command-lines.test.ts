@@ -13,7 +13,7 @@ import { EXAMPLES, PAGES } from '../../support/docs/pages.ts';
 const OPTIONS_OF_OTHERS = new Set(['--app-version', '--config', '--debug', '--ignore-scripts']);
 
 /** Environment variables that only tests read. */
-const OF_TESTS = /^SYNCKIT_OTA_(CONFORMANCE_\w+|TORTURE)$/;
+const OF_TESTS = /^SYNCKIT_OTA_(CONFORMANCE_\w+|PICTURES|TORTURE)$/;
 
 const inBlocks = PAGES.map(({ path, text }) => ({
   path,
@@ -23,7 +23,7 @@ const inBlocks = PAGES.map(({ path, text }) => ({
 const inProse = PAGES.map(({ path, text }) => ({
   path,
   calls: codeSpansIn(text).flatMap((code) => {
-    const words = code.replace(/^(?:npx )?synckit-ota /, '').split(' ');
+    const words = code.replace(/^(?:npx (?:--\S+ )*)?synckit-ota /, '').split(' ');
     return words.length > 1 && COMMAND_NAMES.has(words[0] ?? '') ? [words] : [];
   }),
 }));

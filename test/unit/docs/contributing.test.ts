@@ -19,7 +19,9 @@ describe('the page of requirements', () => {
   const tests = sources.filter(({ file }) => file.endsWith('.test.ts')).map(({ text }) => text);
 
   test('has each requirement that tests and comments refer to', () => {
-    const referred = sources.flatMap(({ text }) => text.match(/\bR\d+\b(?=[\s:.,)\]'"`])/g) ?? []);
+    const referred = sources.flatMap(
+      ({ text }) => text.match(/(?<!attack )\bR\d+\b(?=[\s:.,)\]'"`])/g) ?? [],
+    );
     expect(numbers).toEqual(expect.arrayContaining([...new Set(referred)]));
   });
 
@@ -61,6 +63,18 @@ test('the list of decisions is complete', () => {
   const files = readdirSync(`${ROOT}docs/contributing/decisions`).filter((file) => /^\d{4}-/.test(file));
   const listed = [...readText('docs/contributing/decisions/README.md').matchAll(/\]\((\d{4}-[^)]+)\)/g)];
   expect(listed.map(([, file]) => file).sort()).toEqual(files.sort());
+  const numbers = files.map((file) => file.slice(0, 4));
+  expect(new Set(numbers).size).toBe(numbers.length);
+});
+
+test('the glossary explains each term once', () => {
+  const sections = sectionsOf(readText('docs/contributing/glossary.md'));
+  const terms = sections
+    .filter(({ heading }) => heading !== 'Where to find it')
+    .flatMap(({ text }) => tableRows(text))
+    .map(([term = '']) => term);
+  expect(terms.length).toBeGreaterThan(80);
+  expect(terms.filter((term, index) => terms.indexOf(term) !== index)).toEqual([]);
 });
 
 test.each(globSync('docs/contributing/**/*.md', { cwd: ROOT }))('%s names only files that exist', (page) => {

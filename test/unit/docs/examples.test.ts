@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { CONFIG_FILE, readConfigFile } from '../../../src/cli/options/config-file.ts';
+import { readConfigFile } from '../../../src/cli/config/config-file.ts';
+import { CONFIG_FILE } from '../../../src/cli/config/find-config-file.ts';
 import { parsePlatform } from '../../../src/protocol/platform.ts';
 import { ENVIRONMENT_VARIABLES, optionsOf } from '../../support/docs/command-tree.ts';
 import { blocksIn } from '../../support/docs/markdown.ts';
@@ -28,8 +29,14 @@ describe('what the docs show of an example matches the example', () => {
     ['docs/self-hosting/several-nodes.md', 'nginx', 'examples/nginx/several-nodes.conf'],
     ['docs/self-hosting/several-nodes.md', 'ini', 'examples/systemd/synckit-ota-node.service'],
     ['docs/self-hosting/install.md', 'ini', 'examples/systemd/synckit-ota.env'],
-  ])('%s: the block of %s is %s', (page, language, example) => {
-    expect(blocksIn(readText(page), language).map(({ text }) => text)).toEqual([withoutHead(example)]);
+    [
+      'docs/self-hosting/backup.md',
+      'ini',
+      'examples/systemd/synckit-ota-backup.service',
+      'examples/systemd/synckit-ota-backup.timer',
+    ],
+  ])('%s: the blocks of %s are %s', (page, language, ...examples) => {
+    expect(blocksIn(readText(page), language).map(({ text }) => text)).toEqual(examples.map(withoutHead));
   });
 
   test.each([
@@ -42,7 +49,9 @@ describe('what the docs show of an example matches the example', () => {
   });
 
   test('every block of these languages is compared', () => {
-    const compared = new Set(['reverse-proxy', 'several-nodes', 'install'].map((name) => `${name}.md`));
+    const compared = new Set(
+      ['reverse-proxy', 'several-nodes', 'install', 'backup'].map((name) => `${name}.md`),
+    );
     const others = PAGES.filter(({ path }) => !compared.has(path.slice(path.lastIndexOf('/') + 1)));
     expect(others.flatMap(({ text }) => blocksIn(text, 'nginx', 'caddy', 'ini'))).toEqual([]);
   });
@@ -67,7 +76,7 @@ describe('a config file', () => {
   });
 
   test('may have the settings that its page lists', () => {
-    const listed = [...readText(page).matchAll(/^\| `(\w+)` /gm)].map(([, name]) => name);
+    const listed = [...readText(page).matchAll(/^\| `(\$?\w+)` /gm)].map(([, name]) => name);
     const known = new Set([...files, ...shown].flatMap(({ text }) => Object.keys(JSON.parse(text))));
     expect(new Set(listed)).toEqual(known);
   });
@@ -127,6 +136,51 @@ describe('compose.yaml', () => {
     expect(proxied).toBe(`synckit-ota:${server.expose[0]}`);
     const host = services.caddy.command[services.caddy.command.indexOf('--from') + 1];
     expect(server.command).toContain(`https://${host}`);
+  });
+});
+
+describe('compose.yaml with PostgreSQL and S3', () => {
+  const folder = 'examples/compose-postgres-s3';
+  const { services, volumes, networks, configs } = parse(readText(`${folder}/compose.yaml`));
+  const server = services['synckit-ota'];
+  const given = (option: string): string => server.command[server.command.indexOf(option) + 1];
+
+  test('starts the server of this repository with existing options and variables', () => {
+    expect(existsSync(join(ROOT, normalize(join(folder, server.build)), 'Dockerfile'))).toBe(true);
+    const { options } = optionsOf(['serve']);
+    for (const name of server.command.filter((word: string) => word.startsWith('--')))
+      expect(options).toContain(name);
+    for (const name of Object.keys(server.environment).filter((word) => !word.startsWith('AWS_')))
+      expect(ENVIRONMENT_VARIABLES).toContain(name);
+  });
+
+  test('leads to services, ports and a bucket that are there', () => {
+    const { hostname, port } = new URL(given('--s3-endpoint'));
+    expect(services[hostname].expose).toEqual([port]);
+    expect(services[hostname].command).toContain(`:${port}`);
+    expect(services.bucket.environment.AWS_ENDPOINT_URL).toBe(given('--s3-endpoint'));
+    expect(services.bucket.command[0]).toContain(`--bucket ${new URL(given('--storage')).hostname}`);
+    const database = new URL(server.environment.SYNCKIT_OTA_DATABASE.replace(/\$\{[^}]*\}/, 'secret'));
+    expect(services[database.hostname].environment).toMatchObject({
+      POSTGRES_USER: database.username,
+      POSTGRES_DB: database.pathname.slice(1),
+    });
+    const proxied = [...configs.caddyfile.content.matchAll(/reverse_proxy ([\w-]+):(\d+)/g)];
+    expect(proxied.map(([, name = '']) => name)).toEqual(['synckit-ota', hostname]);
+    for (const [, name = '', at] of proxied) expect(services[name].expose).toEqual([at]);
+    for (const { depends_on: needed = [] } of Object.values<{ depends_on?: object }>(services))
+      for (const name of Array.isArray(needed) ? needed : Object.keys(needed))
+        expect(services).toHaveProperty(name);
+  });
+
+  test('keeps what has to last in volumes, trusts its own network, and holds no secret', () => {
+    const mounted = Object.values<{ volumes?: string[] }>(services).flatMap(({ volumes: of = [] }) => of);
+    expect(mounted.map((text) => text.split(':')[0]).sort()).toEqual(Object.keys(volumes).sort());
+    expect(networks.default.ipam.config).toEqual([{ subnet: given('--trust-proxy') }]);
+    const variables = [...readText(`${folder}/compose.yaml`).matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
+    const explained = readText('docs/self-hosting/docker.md');
+    for (const name of new Set(variables)) expect(explained).toContain(`${name}=`);
+    expect(readText(`${folder}/compose.yaml`)).not.toMatch(/^ +\w*(PASSWORD|SECRET|KEY)\w*: [^$]/m);
   });
 });
 

@@ -1,13 +1,13 @@
 import { IsObject, IsUnion } from 'typebox';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_MAX_ARTIFACT_BYTES } from '../../../src/cli/defaults.ts';
+import { SCOPES } from '../../../src/protocol/access/scope.ts';
 import { CHANNEL_PATTERN } from '../../../src/protocol/channel.ts';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../src/protocol/extensions.ts';
 import * as messages from '../../../src/protocol/messages.ts';
 import { PROBLEM_STATUS } from '../../../src/protocol/problem.ts';
 import { type Route, type RouteName, routes } from '../../../src/protocol/routes.ts';
 import { RESERVED_SLUGS, SLUG_PATTERN } from '../../../src/protocol/slug.ts';
-import { SCOPES } from '../../../src/protocol/token.ts';
 import { codeSpansIn, sectionsOf, tableRows } from '../../support/docs/markdown.ts';
 import { readText } from '../../support/docs/pages.ts';
 
@@ -19,25 +19,44 @@ const all = Object.entries(routes) as [RouteName, Route][];
 const SECTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   CheckQuery: [headingOf('check')],
   DownloadQuery: [headingOf('download')],
+  LatestQuery: [headingOf('latest')],
   AppQuery: [headingOf('getApp')],
+  ListReleasesQuery: [headingOf('listReleases')],
   DeleteReleaseQuery: [headingOf('deleteRelease')],
   SetSlugRequest: [headingOf('setSlug')],
-  CreateReleaseRequest: [headingOf('createRelease')],
-  UpdateReleaseRequest: [headingOf('updateRelease')],
+  CreateReleaseRequest: [headingOf('createRelease'), 'Rollouts'],
+  UpdateReleaseRequest: [headingOf('updateRelease'), 'Rollouts'],
   PublishReleaseQuery: [headingOf('publishRelease')],
   PublishReleaseRequest: [headingOf('publishRelease')],
+  PromoteReleaseRequest: [headingOf('promoteRelease'), headingOf('putManifest'), 'Rollouts'],
   CreateArtifactRequest: [headingOf('createArtifact')],
   CompleteUploadRequest: [headingOf('completeUpload')],
   ArtifactResponse: ['Releases'],
-  ReleaseResponse: ['Releases'],
-  ReleaseListResponse: [headingOf('listReleases'), 'Releases'],
+  ReleaseResponse: ['Releases', 'Provenance', 'Rollouts'],
+  ReleaseListResponse: [headingOf('listReleases'), 'Releases', 'Provenance', 'Rollouts'],
   CreateArtifactResponse: [headingOf('createArtifact'), 'Uploading in parts'],
+  StatsQuery: [headingOf('stats')],
+  PeriodStats: [headingOf('stats')],
+  DayStats: [headingOf('stats')],
+  PlatformReach: [headingOf('stats')],
+  ReleaseStats: [headingOf('stats')],
+  StatsResponse: [headingOf('stats')],
+  ManifestResponse: [headingOf('putManifest')],
+  AttestationsResponse: [headingOf('readAttestation')],
   UploadResponse: [headingOf('upload')],
   CompleteUploadResponse: [headingOf('completeUpload')],
-  AppResponse: [headingOf('getApp'), 'Releases'],
+  AppResponse: [headingOf('getApp'), 'Releases', 'Provenance', 'Rollouts'],
   DeletedFileResponse: [headingOf('getApp')],
   CapabilitiesResponse: [headingOf('capabilities')],
+  ExchangeIdentityRequest: [headingOf('exchangeIdentity')],
+  ExchangeIdentityResponse: [headingOf('exchangeIdentity'), 'Provenance'],
+  JobIdentity: ['Provenance'],
+  ReleaseProvenance: ['Provenance'],
   UpdateResponse: [headingOf('check')],
+  LatestJsonQuery: [headingOf('latestJson')],
+  LatestJsonResponse: [headingOf('latestJson')],
+  RolloutRequest: ['Rollouts'],
+  RolloutResponse: ['Rollouts'],
 };
 
 const exported: Readonly<Record<string, unknown>> = messages;
@@ -50,7 +69,10 @@ describe('the page of the HTTP API', () => {
   });
 
   test.each(all)('says who may call %s', (name, { access }) => {
-    expect(textOf([headingOf(name)])).toContain(`Access: \`${access}\`.`);
+    const names = [access].flat().map((scope) => `\`${scope}\``);
+    const [last] = names.splice(-1);
+    const listed = [names.join(', '), last].filter((part) => part !== '').join(' or ');
+    expect(textOf([headingOf(name)])).toContain(`Access: ${listed}`);
   });
 
   test.each(schemas)('has every field of %s', (name, schema) => {

@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { blocksIn } from '../../support/docs/markdown.ts';
-import { readText } from '../../support/docs/pages.ts';
+import { ROOT, readText } from '../../support/docs/pages.ts';
 
 const README = readText('README.md');
 
@@ -23,11 +24,11 @@ describe('the README', () => {
     for (const name of called) expect(scripts).toHaveProperty([name ?? '']);
   });
 
-  test('has one picture, with a text alternative', () => {
+  test('has a drawing of how it works and a picture of the page, with text alternatives', () => {
     const pictures = [...README.matchAll(/<img src="([^"]+)"[^>]* alt="([^"]+)"/g)];
-    expect(pictures).toHaveLength(1);
-    const [, path = '', description = ''] = pictures[0] ?? [];
-    expect(readText(path)).toMatch(/^<svg .*<title.*<\/svg>\n$/s);
-    expect(description.length).toBeGreaterThan(100);
+    expect(pictures.map(([, path]) => path)).toEqual(['docs/how-it-works.svg', 'docs/operator-page.png']);
+    for (const [, , description = ''] of pictures) expect(description.length).toBeGreaterThan(100);
+    expect(readText('docs/how-it-works.svg')).toMatch(/^<svg .*<title.*<\/svg>\n$/s);
+    expect(statSync(`${ROOT}/docs/operator-page.png`).size).toBeLessThan(80_000);
   });
 });

@@ -55,7 +55,7 @@ describe('the page of environment variables', () => {
 
   test('has each variable that sets an option, with that option', () => {
     const options = allCommands(program).flatMap((command) => command.options);
-    const expected = new Map<string, Set<string>>();
+    const expected = new Map([['SYNCKIT_OTA_ID_TOKEN', new Set<string>()]]); // which is no option's
     for (const { envVar, long } of options) {
       if (envVar === undefined || long == null) continue;
       expected.set(envVar, (expected.get(envVar) ?? new Set()).add(long));
@@ -64,6 +64,21 @@ describe('the page of environment variables', () => {
       .filter(([variable = '']) => variable.startsWith('`SYNCKIT_OTA_'))
       .map(([variable = '', flags = '']) => [codeSpansIn(variable)[0], new Set(codeSpansIn(flags))]);
     expect(new Map(documented as [string, Set<string>][])).toEqual(expected);
+  });
+
+  test('names each command that takes a variable, or those it belongs to', () => {
+    const readers = new Map(rows.map(([variable = '', , readBy = '']) => [variable, codeSpansIn(readBy)]));
+    const takers = allCommands(program).flatMap((command) =>
+      command.options
+        .filter(({ envVar }) => envVar !== undefined)
+        .map(({ envVar }) => ({ variable: `\`${envVar}\``, name: nameOf(command) })),
+    );
+    const missing = takers.filter(({ variable, name }) => {
+      const named = readers.get(variable) ?? [];
+      return !named.includes(name) && !named.includes(name.split(' ')[0] ?? '');
+    });
+    expect(takers.length).toBeGreaterThan(50);
+    expect(missing).toEqual([]);
   });
 
   test.each(['CI', 'TERM', 'GITHUB_ACTIONS', 'GITHUB_OUTPUT', 'GITHUB_STEP_SUMMARY', 'CARGO_TARGET_DIR'])(

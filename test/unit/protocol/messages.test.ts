@@ -1,11 +1,15 @@
-import type { TSchema } from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { describe, expect, test } from 'vitest';
+import { Envelope } from '../../../src/protocol/manifest/envelope.ts';
+import { ReleaseStatement } from '../../../src/protocol/manifest/release-statement.ts';
+import * as messages from '../../../src/protocol/messages.ts';
 import {
   AppResponse,
   CapabilitiesResponse,
   CreateArtifactRequest,
   CreateArtifactResponse,
   CreateReleaseRequest,
+  MAX_JSON_BODY_BYTES,
   MAX_SIGNATURE_LENGTH,
   PathParameters,
   ReleaseListResponse,
@@ -15,6 +19,7 @@ import {
   UploadResponse,
 } from '../../../src/protocol/messages.ts';
 import { fieldErrors, matches } from '../../../src/protocol/validate.ts';
+import { VERSION_RULE } from '../../../src/protocol/version.ts';
 import { documentedJson, documentedRequests } from '../../support/docs/api-document.ts';
 
 const SLUG = { slug: 'my-app' };
@@ -149,8 +154,7 @@ describe('CreateReleaseRequest', () => {
     expect(fieldErrors(CreateReleaseRequest, { version: '1.2', notes: '\0', signature: '' })).toEqual([
       {
         field: 'version',
-        message:
-          'must be strict semver (X.Y.Z, optionally with pre-release or build metadata), at most 64 characters',
+        message: `must be ${VERSION_RULE}`,
       },
       { field: 'notes', message: 'must be text without NUL or lone surrogates' },
       {
@@ -207,7 +211,10 @@ describe('CreateArtifactRequest', () => {
   test('names all invalid fields at once, in words', () => {
     const body = { target: 'macos', arch: 'arm64', file_size: 0, sha256: '' };
     expect(fieldErrors(CreateArtifactRequest, body)).toEqual([
-      { field: 'target', message: 'must be one of linux, darwin, windows' },
+      {
+        field: 'target',
+        message: expect.stringMatching(/^must be one of linux, darwin, windows; or the custom/),
+      },
       { field: 'arch', message: 'must be one of x86_64, aarch64, i686, armv7, riscv64' },
       { field: 'file_size', message: 'must be a positive whole number of bytes' },
       { field: 'sha256', message: 'must be a SHA-256 as 64 lowercase hexadecimal digits' },
@@ -345,4 +352,63 @@ describe('responses', () => {
   ])('whether ReleaseListResponse reads %s: %s', (_, expected, value) => {
     expect(matches(ReleaseListResponse, value)).toBe(expected);
   });
+});
+
+describe('attack M7: each pattern of a request is decided in linear time', () => {
+  const patterns = new Set<string>();
+  const collect = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    for (const [name, part] of Object.entries(value)) {
+      if (name === 'pattern' && typeof part === 'string') patterns.add(part);
+      collect(part);
+    }
+  };
+  collect(messages);
+  const repeated = [
+    '0',
+    '1',
+    'a',
+    'A',
+    '-',
+    '.',
+    '_',
+    '+',
+    '@',
+    ',',
+    ' ',
+    '\n',
+    'a-',
+    '1.',
+    '-1',
+    '.0-',
+    'x86',
+    'a@x86_64,',
+  ];
+  const starts = ['', '1.2.0-', '1.2.0+', 'linux-', 'windows-x', 'a-'];
+
+  test.each([...patterns])('%s', (pattern) => {
+    const regex = new RegExp(pattern, 'u');
+    for (const start of starts) {
+      for (const part of repeated) {
+        const text = `${start}${part.repeat(MAX_JSON_BODY_BYTES / part.length)}\u0000`;
+        const before = performance.now();
+        regex.test(text);
+        expect(performance.now() - before, JSON.stringify([start, part])).toBeLessThan(100);
+      }
+    }
+  });
+});
+
+test('attack long lists: each list of a request has a limit, which is looked at first', () => {
+  const lists = (schema: TSchema): TSchema[] => {
+    if (Type.IsUnion(schema)) return schema.anyOf.flatMap(lists);
+    if (Type.IsObject(schema)) return Object.values(schema.properties).flatMap(lists);
+    return Type.IsArray(schema) ? [schema, ...lists(schema.items)] : [];
+  };
+  const requests = Object.entries({ ...messages, Envelope, ReleaseStatement }).flatMap(([name, schema]) =>
+    /(Request|Query|Envelope|ReleaseStatement)$/.test(name) && Type.IsSchema(schema) ? [schema] : [],
+  );
+  const found = requests.flatMap(lists);
+  expect(found.length).toBeGreaterThan(5);
+  for (const list of found) expect(list).toHaveProperty('maxItems');
 });

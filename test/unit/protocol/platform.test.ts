@@ -5,11 +5,17 @@ import {
   compareByPreference,
   DOCUMENTED_ARCHS,
   isBundleTypeOf,
+  isCustomTarget,
   namesPlatform,
+  PLATFORM_LIST_PATTERN,
+  PLATFORM_NAME_PATTERN,
   type Platform,
   parsePlatform,
+  platformCalled,
   platformName,
   platformOf,
+  systemOf,
+  TARGET_PATTERN,
   TARGETS,
 } from '../../../src/protocol/platform.ts';
 
@@ -106,4 +112,89 @@ describe('parsePlatform', () => {
   ])('refuses %s', (_, name) => {
     expect(parsePlatform(name)).toBeUndefined();
   });
+});
+
+describe('field 13: a custom target', () => {
+  const CUSTOM = [
+    'windows-x86_64-fixed-webview2',
+    'windows-x64-portable',
+    'windows-portable',
+    'linux-flatpak',
+    'linux-x11',
+    'linux-arch',
+    'mac-app.store',
+    'acme_kiosk-2',
+    'x86_64-pc-windows-msvc',
+    `a-${'b'.repeat(62)}`,
+  ];
+
+  test.each(CUSTOM)('%s is one, and its platform has a name that can be read back', (target) => {
+    expect(isCustomTarget(target)).toBe(true);
+    expect(target).toMatch(new RegExp(TARGET_PATTERN));
+    const name = platformName({ target, arch: 'aarch64' });
+    expect(name).toBe(`${target}@aarch64`);
+    expect(parsePlatform(name)).toEqual({ target, arch: 'aarch64' });
+    expect(name).toMatch(new RegExp(PLATFORM_NAME_PATTERN));
+    expect(`linux-x86_64,${name},${name}`).toMatch(new RegExp(PLATFORM_LIST_PATTERN));
+    expect(platformCalled(target)).toBeUndefined();
+    for (const type of BUNDLE_TYPES) expect(parsePlatform(`${name}-${type}`), type).toBeUndefined();
+  });
+
+  test.each([
+    ['a single word', 'portable'],
+    ['a platform', 'linux-x86_64'],
+    ['a platform with a bundle type', 'linux-x86_64-deb'],
+    ['a platform in the words of others', 'win32-x64'],
+    ['a universal app', 'darwin-universal'],
+    ['a mistyped platform', 'linux-x86_46'],
+    ['a platform of an arch that no updater has', 'linux-sparc'],
+    ['capitals', 'windows-Portable'],
+    ['an empty word', 'windows--portable'],
+    ['a hyphen at the end', 'windows-portable-'],
+    ['a hyphen at the start', '-portable'],
+    ['a dot at the start of a word', 'windows-..'],
+    ['a slash', 'windows-a/b'],
+    ['an @', 'windows-a@b'],
+    ['a comma', 'windows-a,b'],
+    ['a line break', 'windows-portable\n'],
+    ['65 characters', `a-${'b'.repeat(63)}`],
+    ['nothing', ''],
+  ])('is not %s', (_, target) => {
+    expect(isCustomTarget(target)).toBe(false);
+    expect(parsePlatform(`${target}@x86_64`)).toBeUndefined();
+    expect(`${target}@x86_64`).not.toMatch(new RegExp(PLATFORM_NAME_PATTERN));
+  });
+
+  test.each(['@x64', '@', '@x86_64@x86_64', '@x86_64-deb', '-x86_64', ''])('has no arch like %j', (end) => {
+    expect(parsePlatform(`windows-portable${end}`)).toBeUndefined();
+    expect(`windows-portable${end}`).not.toMatch(new RegExp(PLATFORM_NAME_PATTERN));
+  });
+
+  test('covers nothing but itself', () => {
+    const custom = { target: 'linux-x86_64-kiosk-2', arch: 'x86_64' } as const;
+    expect(namesPlatform('linux-x86_64', custom)).toBe(false);
+    expect(namesPlatform('linux-x86_64-kiosk-2@aarch64', custom)).toBe(false);
+    expect(namesPlatform('linux-x86_64-kiosk-2@x86_64', custom)).toBe(true);
+    expect(namesPlatform(platformName(custom), DEB)).toBe(false);
+  });
+
+  test('belongs to the system that it begins with', () => {
+    expect(systemOf('windows-portable')).toBe('windows');
+    expect(systemOf('mac-app.store')).toBe('darwin');
+    expect(systemOf('linux')).toBe('linux');
+    expect(systemOf('acme-kiosk')).toBeUndefined();
+  });
+});
+
+test.each([
+  ['darwin-aarch64', { target: 'darwin', arch: 'aarch64' }],
+  ['MacOS-arm64', { target: 'darwin', arch: 'aarch64' }],
+  ['win32-x64', { target: 'windows', arch: 'x86_64' }],
+  ['linux-x86-64-deb', { target: 'linux', arch: 'x86_64', bundleType: 'deb' }],
+  ['darwin-universal', { target: 'darwin' }],
+  ['darwin-aarch64-deb', undefined],
+  ['linux-sparc', undefined],
+  ['linux', undefined],
+])('field 13: as a whole platform, %s is %j', (name, platform) => {
+  expect(platformCalled(name)).toEqual(platform);
 });

@@ -15,6 +15,42 @@ const Order = Type.Object({
 });
 const VALID = { id: 'abc', count: 1 };
 
+describe('attack long lists: a list with more items than it may have', () => {
+  const List = Type.Array(Type.String(), { maxItems: 3, uniqueItems: true, description: 'three texts' });
+  const unread = new Proxy(Array(4), {
+    get: (list, name) => {
+      if (/^\d+$/.test(String(name))) throw new Error('an item was read');
+      return Reflect.get(list, name);
+    },
+  });
+
+  test.each([
+    ['itself', List, unread, 'body'],
+    ['in a field', Type.Object({ names: Type.Optional(List) }), { names: unread }, 'names'],
+    [
+      'in a field that may be null',
+      Type.Object({ names: Type.Union([List, Type.Null()]) }),
+      { names: unread },
+      'names',
+    ],
+    [
+      'in each item of another',
+      Type.Array(Type.Object({ names: List }), { maxItems: 9 }),
+      [{ names: [] }, { names: unread }],
+      '1.names',
+    ],
+  ])('%s is refused before its items are looked at', (_, schema, value, field) => {
+    expect(matches(schema, value)).toBe(false);
+    expect(fieldErrors(schema, value)).toEqual([{ field, message: 'must be three texts' }]);
+  });
+
+  test('is refused with a number where nothing describes it', () => {
+    expect(fieldErrors(Type.Array(Type.String(), { maxItems: 1 }), ['a', 'b'])).toEqual([
+      { field: 'body', message: 'must be a list of at most 1' },
+    ]);
+  });
+});
+
 describe('matches', () => {
   test.each([
     ['the required fields alone', VALID],

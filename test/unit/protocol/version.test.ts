@@ -2,15 +2,20 @@ import fc from 'fast-check';
 import semver from 'semver';
 import { describe, expect, test } from 'vitest';
 import {
+  AFTER_ALL_VERSIONS,
+  compareAsUpdater,
   compareVersions,
   isPrerelease,
   isVersion,
   MAX_VERSION_LENGTH,
   nextRelease,
+  nextVersion,
   precedenceOf,
   suggestVersion,
   VERSION_PATTERN,
   versionOfTag,
+  versionOrder,
+  whyNoVersion,
 } from '../../../src/protocol/version.ts';
 
 // The two lists behind the regular expression that semver.org suggests (https://regex101.com/r/vkijKf/1/).
@@ -44,7 +49,9 @@ const VALID = [
   '1.2.3----R-S.12.9.1--.12+meta',
   '1.2.3----RC-SNAPSHOT.12.9.1--.12',
   '1.0.0+0.build.1-rc.10000aaa-kk-0.1',
-  '99999999999999999999999.999999999999999999.99999999999999999',
+  '18446744073709551615.999999999999999999.18446744073709551615',
+  '1.0.0-99999999999999999999999',
+  '1.0.0+99999999999999999999999',
   '1.0.0-0A.is.legal',
 ];
 const INVALID = [
@@ -83,6 +90,7 @@ const INVALID = [
   '1.2.31.2.3----RC-SNAPSHOT.12.09.1--..12+788',
   '1.2-RC-SNAPSHOT',
   '-1.0.3-gamma+b7718',
+  '99999999999999999999999.999999999999999999.99999999999999999',
   '+justmeta',
   '9.8.7+meta+meta',
   '9.8.7-whatever+meta+meta',
@@ -215,7 +223,7 @@ describe('compareVersions', () => {
     ['upper case before lower case', '1.0.0-RC', '1.0.0-rc'],
     ['a pre-release of the next version after this one', '1.0.0', '1.0.1-0'],
     ['core numbers past 2^53', '9007199254740992.0.0', '9007199254740993.0.0'],
-    ['core numbers of different length past 2^53', '1.99999999999999999999.0', '1.100000000000000000000.0'],
+    ['core numbers of different length past 2^53', '1.9999999999999999999.0', '1.10000000000000000000.0'],
     ['pre-release numbers past 2^53', '1.0.0-9007199254740992', '1.0.0-9007199254740993'],
     [
       'pre-release numbers of different length past 2^53',
@@ -405,4 +413,91 @@ describe('field 5: the version that was probably meant', () => {
   ])('by %j is not guessed, because something could be lost', (text) => {
     expect(suggestVersion(text)).toBeUndefined();
   });
+});
+
+describe('field 14: versions sort by a text as they do by precedence', () => {
+  const number = fc.oneof(
+    fc.nat(12).map(String),
+    fc.bigInt(0n, 2n ** 64n).map(String),
+    fc.bigInt(10n ** 20n, 10n ** 28n).map(String),
+  );
+  const identifier = fc.oneof(number, fc.stringMatching(/^[0-9A-Za-z-]{0,3}[A-Za-z-][0-9A-Za-z-]{0,2}$/));
+  const version = fc
+    .record({
+      core: fc.oneof(
+        fc.constantFrom('1.0.0', '1.2.3'),
+        fc.tuple(number, number, number).map((all) => all.join('.')),
+      ),
+      prerelease: fc.array(identifier, { maxLength: 3 }),
+      build: fc.constantFrom('', '+1', '+b.2'),
+    })
+    .map(
+      ({ core, prerelease, build }) =>
+        core + (prerelease.length > 0 ? `-${prerelease.join('.')}` : '') + build,
+    )
+    .filter(isVersion);
+  const bytewise = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+  test('of any two versions', () => {
+    fc.assert(
+      fc.property(version, version, (a, b) => {
+        const order = bytewise(versionOrder(a), versionOrder(b));
+        expect(Math.sign(order)).toBe(Math.sign(compareVersions(a, b)));
+        expect(bytewise(versionOrder(a), AFTER_ALL_VERSIONS)).toBe(-1);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('of a version and the next one, with nothing between', () => {
+    fc.assert(
+      fc.property(version, version, (a, b) => {
+        const [before, next, other] = [a, nextVersion(a), b].map(versionOrder);
+        const isBetween = bytewise(before ?? '', other ?? '') < 0 && bytewise(other ?? '', next ?? '') < 0;
+        expect(isBetween).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('attack M3: a number that Rust cannot read', () => {
+  const MAX = 2n ** 64n - 1n;
+  const places = ['major', 'minor', 'patch'];
+
+  test('makes no version, in any place, and the limit is exact', () => {
+    const near = fc.bigInt({ min: MAX - 1000n, max: MAX + 1000n });
+    const numbers = fc.oneof(near, fc.bigInt({ min: 0n, max: 2n ** 66n }), fc.bigInt({ min: 0n, max: 100n }));
+    fc.assert(
+      fc.property(numbers, fc.nat(2), (number, place) => {
+        const text = places.map((_, at) => (at === place ? number : 1)).join('.');
+        expect(isVersion(text)).toBe(number <= MAX);
+        expect(isVersion(`${text}-rc.1+5`)).toBe(number <= MAX);
+      }),
+    );
+  });
+
+  test('every number of 19 digits is accepted, and none of 21', () => {
+    expect(isVersion('9999999999999999999.1.1')).toBe(true);
+    expect(isVersion('100000000000000000000.1.1')).toBe(false);
+  });
+
+  test('is named as the reason', () => {
+    expect(whyNoVersion(`1.${MAX + 1n}.0`)).toContain(String(MAX));
+    expect(whyNoVersion('1.2')).toBe('is not strict semver (X.Y.Z)');
+    expect(whyNoVersion(`1.2.0-${'a'.repeat(64)}`)).toBe('is longer than 64 characters');
+  });
+});
+
+test("build metadata is ordered as in the documentation of Rust's semver", () => {
+  const inOrder = [
+    '1.0.0-rc.1+9',
+    '1.0.0',
+    ...'0 00 1 01 001 2 02 002 10 a a.0 a.1 b'.split(' ').map((b) => `1.0.0+${b}`),
+    '1.0.1',
+  ];
+  for (const [i, a] of inOrder.entries()) {
+    for (const [j, b] of inOrder.entries()) {
+      expect(Math.sign(compareAsUpdater(a, b)), `${a} and ${b}`).toBe(Math.sign(i - j));
+    }
+  }
 });

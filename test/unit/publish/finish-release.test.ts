@@ -115,16 +115,17 @@ describe('a draft', () => {
       const windows = await writeArtifact(world.folder, WINDOWS);
       const way = world.connect();
       const [draft] = await world.releases();
-      const list = way.publisher.client.listReleases.bind(way.publisher.client);
-      way.publisher.client.listReleases = async (appId) => {
-        const releases = await list(appId);
-        return releases.map((release) => ({
-          ...release,
-          artifacts: [
-            ...(release.artifacts ?? []),
-            { ...WINDOWS, file_size: 1, sha256: windows.sha256, signature: '' },
-          ],
-        }));
+      const list = way.publisher.client.listReleasePage.bind(way.publisher.client);
+      way.publisher.client.listReleasePage = async (appId, query) => {
+        const { releases, ...page } = await list(appId, query);
+        const added = { ...WINDOWS, file_size: 1, sha256: windows.sha256, signature: '' };
+        return {
+          ...page,
+          releases: releases.map((release) => ({
+            ...release,
+            artifacts: [...(release.artifacts ?? []), added],
+          })),
+        };
       };
       expect((await finish(world, { release: draft?.id ?? '' }, way)).outcome).toMatchObject({ status: 422 });
       expect(await world.offered(LINUX)).toBeUndefined();
@@ -139,6 +140,13 @@ describe('a draft', () => {
     const { outcome, transport } = await finish(world);
     expect(outcome).toMatchObject({ code: 'preflight_refused', issueIds: ['release.uploading'] });
     expect(transport.writes).toEqual([]);
+    const { publisher, ...rest } = world.connect();
+    const read = publisher.client.getApp.bind(publisher.client);
+    publisher.client.getApp = async (...args) => ({ ...(await read(...args)), scopes: ['release:read'] });
+    expect((await finish(world, {}, { publisher, ...rest })).outcome).toMatchObject({
+      code: 'unauthorized',
+      issueIds: ['release.uploading', 'server.token_scope'],
+    });
     expect((await finish(world, { configured: ['windows-x86_64'] })).outcome).toMatchObject({
       issueIds: ['release.incomplete'],
     });

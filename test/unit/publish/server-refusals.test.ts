@@ -1,11 +1,12 @@
 import { open, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { setApproval, setTrustedOnly } from '../../../src/database/queries/apps.ts';
 import { ARCHS, BUNDLE_TYPES_OF, TARGETS } from '../../../src/protocol/platform.ts';
 import { PROBLEM_STATUS, type ProblemCode } from '../../../src/protocol/problem.ts';
-import type { Scope } from '../../../src/protocol/token.ts';
 import type { PublishRequest } from '../../../src/publish/publish.ts';
 import { type PublishWorld, startPublishWorld } from '../../support/publish/publish-world.ts';
+import { by } from '../../support/server/by.ts';
 import { openTestServer } from '../../support/server/server.ts';
 import { LINUX, MAC, writeArtifact } from '../../support/tauri/local-file.ts';
 
@@ -23,7 +24,7 @@ const ALL_NAMES = TARGETS.flatMap((target) =>
 ).map((parts) => parts.filter((part) => part !== undefined).join('-'));
 
 const withScopes =
-  (...scopes: Scope[]): Foreseen['provoke'] =>
+  (...scopes: string[]): Foreseen['provoke'] =>
   async ({ server, app }) => ({ token: await server.createToken(app.id, { scopes }) });
 
 /** Every problem of the API, and how a publish foresees it, or why it cannot meet it or know of it before. */
@@ -63,16 +64,62 @@ const REFUSALS: Readonly<Record<ProblemCode, readonly Foreseen[] | string>> = {
       provoke: withScopes('release:read'),
     },
     {
-      what: 'a token that may register the slug and then not publish',
+      what: 'a token that may only upload, with a release that is to go live',
       issueIds: ['server.token_scope'],
+      provoke: withScopes('release:read', 'release:upload', 'app:admin'),
+    },
+    {
+      what: 'a token that may publish in other channels only',
+      issueIds: ['server.token_scope'],
+      provoke: withScopes('release:read', 'release:upload', 'release:publish@beta'),
+    },
+    {
+      what: 'a token that may not delete what fails, with --rollback-on-failure',
+      issueIds: ['server.token_scope'],
+      async provoke({ server, app }) {
+        const scopes = ['release:read', 'release:write'];
+        return { token: await server.createToken(app.id, { scopes }), rollbackOnFailure: true };
+      },
+    },
+    {
+      what: 'a token that may register the slug and then not publish',
+      issueIds: ['server.token_scope', 'server.token_scope'],
       provoke: withScopes('release:read', 'app:admin'),
     },
     {
-      what: 'a token that may publish, with a slug to register',
+      what: 'a token that may publish, with another slug to register',
       issueIds: ['server.token_scope'],
-      provoke: withScopes('release:read', 'release:write'),
+      async provoke(world) {
+        await world.run();
+        const token = await withScopes('release:read', 'release:write')(world);
+        return { ...token, slug: 'next-app', version: '1.3.0' };
+      },
     },
   ],
+  approval_required: [
+    {
+      what: 'files for a live release of an app that requires approval',
+      issueIds: ['release.needs_approval'],
+      async provoke(world) {
+        await world.run({ artifacts: world.filesOf(LINUX) });
+        await setApproval(world.server.database.queries, { appId: world.app.id, approval: true }, by());
+        return { artifacts: world.filesOf(MAC) };
+      },
+    },
+  ],
+  trusted_only: [
+    {
+      what: 'an app that only trusted workflows publish',
+      issueIds: ['server.trusted_only'],
+      async provoke({ server, app }) {
+        await setTrustedOnly(server.database.queries, { appId: app.id, only: true }, by());
+        return {};
+      },
+    },
+  ],
+  identity_refused: 'it has a token, or none: the first request finds out',
+  identity_used: 'each is sent once',
+  issuer_unavailable: 'tried again',
   version_taken: [
     {
       what: 'a version that differs in its build metadata only',
@@ -134,16 +181,24 @@ const REFUSALS: Readonly<Record<ProblemCode, readonly Foreseen[] | string>> = {
   incomplete: 'a draft may change until it goes live (finish-release.test.ts)',
   signature_required: 'each file is sent with its signature',
   precondition_failed: 'only a rollback meets it',
+  outdated_manifest: 'only a promotion meets it',
   not_published: 'only a change of the status meets it',
   not_found: 'only what is deleted in between meets it',
   not_uploaded: 'only sent after the upload',
   url_refused: 'only what has expired in between meets it',
+  method_not_allowed: 'each route is called with its method',
+  upload_in_progress: 'each attempt asks for a URL of its own',
   length_required: 'each upload has a length',
   unsupported_media_type: 'each body is JSON',
   range_not_satisfiable: 'only downloads meet it',
+  file_lost: 'only downloads meet it',
   too_many_requests: 'tried again',
+  request_timeout: 'tried again',
+  expectation_failed: 'no request expects anything',
+  headers_too_large: 'the headers of --header are short',
   internal: 'tried again',
   unavailable: 'tried again',
+  limit_reached: 'how much the app may have, and has, the API does not say',
   insufficient_storage: 'how much room there is, the API does not say',
 };
 

@@ -1,6 +1,6 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { COLLECT_EVERY, countUsedBuffer } from '../../../src/runtime/used-buffers.ts';
+import { COLLECT_EVERY, countUsedBuffer, freeBuffer } from '../../../src/runtime/used-buffers.ts';
 
 /** Of an entry for a collection, by Node's documentation of perf_hooks. */
 interface GcDetail {
@@ -27,4 +27,15 @@ test('used buffers are collected once enough of them have piled up, and no earli
   expect(forced).toBe(1);
   countUsedBuffer(COLLECT_EVERY / 8);
   await vi.waitFor(() => expect(forced).toBe(2));
+});
+
+test('a buffer is freed only if it has its memory for itself', () => {
+  const own = Buffer.allocUnsafeSlow(100);
+  freeBuffer(own);
+  expect([own.length, own.buffer.byteLength]).toEqual([0, 0]);
+  freeBuffer(own); // again
+  const shared = Buffer.allocUnsafeSlow(100).fill(1);
+  freeBuffer(shared.subarray(0, 99));
+  freeBuffer(shared.subarray(1));
+  expect(shared).toEqual(Buffer.alloc(100, 1));
 });

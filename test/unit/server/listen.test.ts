@@ -1,4 +1,5 @@
 import http from 'node:http';
+import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RawConnection } from '../../support/network/raw-connection.ts';
 import { bytesOf, Publisher, startServer } from '../../support/publish/publisher.ts';
@@ -22,7 +23,9 @@ test('a port that is taken is refused', async () => {
   const { url } = await listening();
   const other = await startServer();
   const { listen } = await import('../../../src/server/listen.ts');
-  await expect(listen(other.app, '127.0.0.1', Number(new URL(url).port))).rejects.toThrow('EADDRINUSE');
+  await expect(listen(other.app, { host: '127.0.0.1', port: Number(new URL(url).port) })).rejects.toThrow(
+    'EADDRINUSE',
+  );
 });
 
 describe('while the server drains', () => {
@@ -115,6 +118,17 @@ describe('while the server drains', () => {
     await drained;
   });
 
+  test('crash C1: connections that the system has accepted before are answered', async () => {
+    const { url, drain, app } = await listening();
+    await app.publish('1.0.0');
+    const clients = Array.from({ length: 200 }, () => oneCheck(url));
+    await new Promise((resolve) => process.nextTick(resolve)); // connected, and the server has not had a turn yet
+    const drained = drain();
+    const replies = await Promise.all(clients);
+    expect(replies.filter((reply) => !reply.startsWith('HTTP/1.1 200 '))).toEqual([]);
+    await drained;
+  });
+
   test('new connections are refused', async () => {
     const { url, drain, app } = await listening();
     await app.publish('1.0.0', bytesOf('1.0.0'));
@@ -129,6 +143,20 @@ describe('while the server drains', () => {
     await drain();
   });
 });
+
+/** A check on a connection of its own, which is opened at once. @returns the reply, or the error */
+function oneCheck(url: string): Promise<string> {
+  const { port } = new URL(url);
+  return new Promise((resolve) => {
+    let reply = '';
+    const socket = net.connect(Number(port), '127.0.0.1');
+    socket.on('data', (chunk) => {
+      reply += chunk;
+    });
+    socket.once('error', (error) => resolve(error.message)).once('close', () => resolve(reply));
+    socket.write(`GET ${CHECK} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  });
+}
 
 function get(url: string, agent: http.Agent): Promise<{ status: number | undefined; closes: boolean }> {
   return new Promise((resolve, reject) => {

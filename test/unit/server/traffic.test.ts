@@ -85,7 +85,7 @@ test('a refused request is reported with the reason, and without its query', asy
   const { seen, url, get } = await watched();
   await get('/other-app/linux/x86_64/1.0.0?channel=beta');
   await get('/my-app/linux/sparc/1.0.0');
-  await get('/downloads/of-nothing?expires=1&key=00000000&signature=secret');
+  await get('/downloads/of-nothing/App.exe?expires=1&key=00000000&signature=secret');
   await fetch(`${url}/latest.json`);
   const refusals = await reported(seen, 4);
   expect(refusals).toEqual([
@@ -97,7 +97,7 @@ test('a refused request is reported with the reason, and without its query', asy
       reason: 'There is no app with the slug other-app.',
     },
     expect.objectContaining({ status: 400, reason: expect.stringContaining('arch must be one of') }),
-    expect.objectContaining({ status: 403, path: '/api/sync/ota/downloads/of-nothing' }),
+    expect.objectContaining({ status: 403, path: '/api/sync/ota/downloads/of-nothing/App.exe' }),
     expect.objectContaining({ status: 404, path: '/latest.json' }),
   ]);
   expect(JSON.stringify(refusals)).not.toContain('secret');

@@ -321,10 +321,10 @@ describe('the version', () => {
   });
 
   test.each([
-    ['1.2', /version "1\.2" in .*tauri\.conf\.json is neither strict semver/],
+    ['1.2', /version "1\.2" in .*tauri\.conf\.json is not strict semver/],
     [
       '../gone.json',
-      /version "\.\.\/gone\.json" in .*tauri\.conf\.json is neither strict semver nor an existing JSON file/,
+      /version "\.\.\/gone\.json" in .*tauri\.conf\.json is not strict semver \(X\.Y\.Z\), nor the path of an existing JSON file/,
     ],
   ])('%s is refused', async (version, words) => {
     await expect(discover(await copyProject({ version }))).rejects.toThrow(words);

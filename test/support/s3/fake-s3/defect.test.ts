@@ -39,7 +39,7 @@ class Naive {
 
   async reads(key: string, bytes: Buffer): Promise<boolean> {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of this.#bucket.read(key)) chunks.push(chunk);
+    for await (const chunk of this.#bucket.read(key)) chunks.push(Buffer.from(chunk));
     return Buffer.concat(chunks).equals(bytes);
   }
 
@@ -70,6 +70,10 @@ class Naive {
     return this.#bucket.client.send(command).then(() => '', s3ErrorCode);
   }
 
+  async creates(): Promise<boolean> {
+    return (await this.#bucket.putIf('new', BYTES, { ifNoneMatch: '*' })) === 'written';
+  }
+
   async delete(): Promise<void> {
     await this.#bucket.delete('file');
   }
@@ -94,6 +98,7 @@ const RELIED_ON: Readonly<Record<Defect, (naive: Naive) => Promise<boolean>>> = 
     naive.refuses(BYTES, { headers: { 'content-md5': `${'A'.repeat(22)}==` } }),
   conditions_ignored: async (naive) => !(await naive.copies('"another"')),
   conditions_unknown: copiesWithItsETag,
+  puts_with_conditions_unknown: (naive) => naive.creates(),
   wrong_etag: copiesWithItsETag,
   etag_changes: copiesWithItsETag,
   two_auth_accepted: (naive) => naive.refuses(BYTES, { headers: { authorization: 'Bearer token' } }),

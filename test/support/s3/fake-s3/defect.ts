@@ -8,6 +8,7 @@ export const DEFECTS = {
   checksum_not_enforced: 'accepts a PUT with a body that does not match its checksum',
   conditions_ignored: 'takes every condition for met',
   conditions_unknown: 'refuses copies with a condition as something that it does not know',
+  puts_with_conditions_unknown: 'refuses uploads with a condition as something that it does not know',
   wrong_etag: 'reports an ETag that meets no condition',
   etag_changes: 'reports another ETag each time',
   two_auth_accepted: 'takes a presigned request that has an Authorization as well',

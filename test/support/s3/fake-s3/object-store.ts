@@ -7,6 +7,7 @@ export interface StoredObject {
   readonly etag: string;
   readonly contentType: string;
   readonly contentEncoding: string | undefined;
+  readonly cacheControl: string | undefined;
   readonly lastModified: Date;
 }
 
@@ -42,6 +43,14 @@ export class ObjectStore {
   put(key: string, bytes: Buffer, said: Partial<StoredObject> = {}): StoredObject {
     const kept = this.#written(bytes);
     return this.#keep(key, { ...this.#object(kept), ...said });
+  }
+
+  /** Checks the conditions of a PUT. @throws S3Error */
+  requireWritable(key: string, conditions: Conditions): void {
+    const object = this.objects.get(key);
+    if (object !== undefined) this.#require(object, conditions);
+    else if (conditions.ifMatch !== undefined && !this.#defects.has('conditions_ignored'))
+      throw new S3Error('NoSuchKey');
   }
 
   /** The result of a read. @throws S3Error */
@@ -138,7 +147,7 @@ export class ObjectStore {
   #require(object: StoredObject, { ifMatch, ifNoneMatch }: Conditions): void {
     if (this.#defects.has('conditions_ignored')) return;
     const met = (wanted: string) =>
-      !this.#defects.has('wrong_etag') && (wanted === '*' || quoted(wanted) === object.etag);
+      wanted === '*' || (!this.#defects.has('wrong_etag') && quoted(wanted) === object.etag);
     if (ifMatch !== undefined && !met(ifMatch)) throw new S3Error('PreconditionFailed');
     if (ifNoneMatch !== undefined && met(ifNoneMatch)) throw new S3Error('PreconditionFailed');
   }
@@ -159,6 +168,7 @@ export class ObjectStore {
       etag: `"${md5(bytes).toString('hex')}"`,
       contentType: 'binary/octet-stream',
       contentEncoding: undefined,
+      cacheControl: undefined,
       lastModified: this.#now(),
     };
   }

@@ -99,11 +99,13 @@ function head(store: ObjectStore, operation: Operation, defects: ReadonlySet<Def
 
 function put(store: ObjectStore, { key, header, body }: Operation, defects: ReadonlySet<Defect>): Answer {
   if (!defects.has('checksum_not_enforced')) requireChecksums(header, body);
-  if (header('if-none-match') === '*' && store.objects.has(key) && !defects.has('conditions_ignored')) {
-    throw new S3Error('PreconditionFailed');
-  }
+  const conditions = conditionsOf(header);
+  const isConditional = conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined;
+  if (isConditional && defects.has('puts_with_conditions_unknown')) throw new S3Error('NotImplemented');
+  store.requireWritable(key, conditions);
   const contentType = header('content-type');
-  const said = { contentEncoding: header('content-encoding'), ...(contentType && { contentType }) };
+  const kept = { contentEncoding: header('content-encoding'), cacheControl: header('cache-control') };
+  const said = { ...kept, ...(contentType && { contentType }) };
   return { status: 200, headers: { etag: store.put(key, body, said).etag } };
 }
 
@@ -127,7 +129,7 @@ function remove(store: ObjectStore, { key }: Operation): Answer {
 
 function list(store: ObjectStore, { query }: Operation): Answer {
   const prefix = query.get('prefix') ?? '';
-  const after = query.get('continuation-token') ?? '';
+  const after = query.get('continuation-token') ?? query.get('start-after') ?? '';
   const max = Number(query.get('max-keys') ?? 1000);
   const found = [...store.listed()].filter(([key]) => key.startsWith(prefix) && key > after).sort();
   const page = found.slice(0, max);
@@ -214,7 +216,7 @@ function abortUpload(store: ObjectStore, { key, query }: Operation): Answer {
 }
 
 function headersOf(object: StoredObject, { query }: Operation): Record<string, string> {
-  const { etag, lastModified, contentType, contentEncoding, bytes } = object;
+  const { etag, lastModified, contentType, contentEncoding, cacheControl, bytes } = object;
   const overrides = ['content-disposition', 'content-type', 'cache-control'].flatMap((name) => {
     const value = query.get(`response-${name}`);
     return value === undefined ? [] : [[name, value] as const];
@@ -226,6 +228,7 @@ function headersOf(object: StoredObject, { query }: Operation): Record<string, s
     etag,
     'last-modified': lastModified.toUTCString(),
     ...(contentEncoding && { 'content-encoding': contentEncoding }),
+    ...(cacheControl && { 'cache-control': cacheControl }),
     ...Object.fromEntries(overrides),
   };
 }

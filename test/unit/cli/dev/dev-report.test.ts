@@ -37,7 +37,7 @@ const session: DevSession = {
 
 group('describe', () => {
   test('shows the build, and how to see the update', () => {
-    const text = describe(session);
+    const text = describe(session).join('\n');
     expect(text).toContain('Serving 1.2.1 as the update of Note Taker 1.2.0+7 at http://127.0.0.1:4680\n');
     expect(text).toContain('  darwin-x86_64   52.4 MB  target/darwin.bundle\n');
     expect(text).toContain('  npx tauri dev --config /tmp/overlay.json\n');
@@ -52,7 +52,7 @@ group('describe', () => {
     'field 5: keeps the configuration of the build before its own',
     () => {
       const configs = ['/app/tauri.prod.conf.json', '{"version":"1.0.0"}'];
-      const text = describe({ ...session, build: { ...session.build, configs } });
+      const text = describe({ ...session, build: { ...session.build, configs } }).join('\n');
       expect(text).toContain(
         `tauri dev --config /app/tauri.prod.conf.json --config '{"version":"1.0.0"}' --config /tmp/overlay.json\n`,
       );
@@ -60,17 +60,21 @@ group('describe', () => {
   );
 
   test.skipIf(process.platform === 'win32')('quotes a file name for the shell', () => {
-    const text = describe({ ...session, overlayFile: "/tmp/my app's $HOME/overlay.json" });
+    const text = describe({ ...session, overlayFile: "/tmp/my app's $HOME/overlay.json" }).join('\n');
     expect(text).toContain(`tauri dev --config '/tmp/my app'\\''s $HOME/overlay.json'\n`);
   });
 
   test('checks as a platform that something was built for', () => {
-    const text = describe({ ...session, artifacts: [{ ...artifact('windows'), bundleType: 'nsis' }] });
+    const text = describe({ ...session, artifacts: [{ ...artifact('windows'), bundleType: 'nsis' }] }).join(
+      '\n',
+    );
     expect(text).toContain('--target windows --arch x86_64 --bundle-type nsis');
   });
 
   test('says so when the version is not newer', () => {
-    expect(describe({ ...session, version: '1.2.0' })).toContain('An app at 1.2.0+7 is not offered 1.2.0: ');
+    expect(describe({ ...session, version: '1.2.0' }).join('\n')).toContain(
+      'An app at 1.2.0+7 is not offered 1.2.0: ',
+    );
   });
 });
 

@@ -122,6 +122,17 @@ describe('a command that succeeds', () => {
   });
 });
 
+test('attack G14: outputs are single lines without control characters, and the JSON keeps its meaning', async () => {
+  const { runner, step, output } = await begin('publish', { json: true });
+  const hostile = '1.2.0\nstatus=published\n\u001b[2J\u202e';
+  step.finish({ status: 'published', version: hostile, releaseId: hostile });
+  output.document({ version: hostile });
+  const shown = '1.2.0␊status=published␊␛[2J\\u202e';
+  expect(await runner.outputs()).toEqual({ status: 'published', version: shown, 'release-id': shown });
+  expect(JSON.parse(written.stdout)).toEqual({ version: hostile });
+  expect(written.stdout).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+});
+
 test('text from responses cannot be a workflow command', async () => {
   const { output } = await begin('publish', { json: true });
   const words = 'x\n::set-output name=status::published\n ##[error]y';

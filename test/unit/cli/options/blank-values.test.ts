@@ -1,5 +1,6 @@
 import type { CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Context } from '../../../../src/cli/context.ts';
 import { createProgram } from '../../../../src/cli/program.ts';
 
 interface Parsed {
@@ -19,11 +20,35 @@ function pathOf(command: CommandUnknownOpts): string[] {
 
 const takesValue = (option: Option) => option.required || option.optional;
 
-const OPTIONS = withChildren(createProgram(() => refuse())).flatMap((command) =>
+/** A blank value of these would give more rights, or remove more, than was meant. */
+const LIMITING: readonly string[] = [
+  'apps create --scope',
+  'apps trust --environment',
+  'apps trust --ref',
+  'apps trust --channel',
+  'apps trust --repository-id',
+  'apps trust --owner-id',
+  'tokens create --scope',
+  'tokens create --for',
+  'tokens revoke --app',
+];
+
+const ALL_OPTIONS = withChildren(createProgram(() => refuse())).flatMap((command) =>
   command.options
     .filter(takesValue)
     .map((option) => [pathOf(command).join(' '), option.long ?? '', option.envVar ?? '', option] as const),
 );
+
+const isLimiting = ([path, long]: (typeof ALL_OPTIONS)[number]) => LIMITING.includes(`${path} ${long}`);
+const OPTIONS = ALL_OPTIONS.filter((option) => !isLimiting(option));
+
+const COMMANDS_WITH_ARGUMENTS = withChildren(createProgram(() => refuse()))
+  .filter(({ registeredArguments }) => registeredArguments.length > 0)
+  .flatMap((command) =>
+    command.registeredArguments.flatMap(({ argChoices }, index) =>
+      argChoices ? [] : [[pathOf(command).join(' '), index] as const],
+    ),
+  );
 
 function refuse(): never {
   throw new Error('no command is run');
@@ -78,12 +103,39 @@ describe('field 5: a blank value means that an option is not given', () => {
   test('among the values of an option that can be repeated', async () => {
     const { options } = await parse('publish', ['--artifact', '', '--artifact', 'a=b', '--artifact', ' ']);
     expect(options.artifact).toEqual(['a=b']);
-    expect((await parse('tokens create', ['--scope', '', '--scope', 'release:read'])).options.scope).toEqual([
-      'release:read',
-    ]);
   });
 
   test('after another value of the same option', async () => {
     expect((await parse('publish', ['--slug', 'my-app', '--slug', ''])).options.slug).toBe('my-app');
+  });
+});
+
+describe('a blank value is refused', () => {
+  test.each(ALL_OPTIONS.filter(isLimiting))(
+    'of %s %s, which limits what a command does',
+    async (path, long) => {
+      for (const blank of ['', ' ', '\n']) {
+        await expect(parse(path, [long, blank])).rejects.toMatchObject({
+          code: 'usage',
+          message: `${long} is empty`,
+        });
+      }
+    },
+  );
+
+  test('of every option that is known to limit', () => {
+    expect(ALL_OPTIONS.filter(isLimiting)).toHaveLength(LIMITING.length);
+  });
+
+  test.each(COMMANDS_WITH_ARGUMENTS)('of an argument of %s (number %i)', async (path, blank) => {
+    const command = withChildren(createProgram(() => refuse())).find((one) => pathOf(one).join(' ') === path);
+    const args = command?.registeredArguments.map((_, index) => (index === blank ? ' ' : 'argument')) ?? [];
+    const program = createProgram(() => ({}) as Context);
+    await expect(
+      program.parseAsync(['node', 'synckit-ota', ...path.split(' '), ...args]),
+    ).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/^[<[].+[>\]] is empty$/),
+    });
   });
 });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { readArtifacts, readExpected, readPlatform } from '../../../../src/cli/options/platform-options.ts';
+import {
+  inOwnNames,
+  readArtifacts,
+  readExpected,
+  readPlatform,
+} from '../../../../src/cli/options/platform-options.ts';
 import { collectProblems } from '../../../support/process/collect-problems.ts';
 
 describe('--artifact', () => {
@@ -113,5 +118,60 @@ describe('--target and --arch', () => {
     const { value, found } = collectProblems((problems) => readPlatform(options, problems));
     expect(value).toBeUndefined();
     for (const word of words) expect(found).toContain(word);
+  });
+});
+
+describe('field 13: a target that the app sets itself', () => {
+  const artifact = (value: string) => collectProblems((problems) => readArtifacts([`${value}=a`], problems));
+
+  test.each([
+    ['windows-portable@x86_64', 'windows-portable', 'x86_64'],
+    ['windows-x86_64-fixed-webview2@x86_64', 'windows-x86_64-fixed-webview2', 'x86_64'],
+    ['windows-x86_64-fixed-webview2', 'windows-x86_64-fixed-webview2', 'x86_64'],
+    ['win-arm64-fixed-webview2', 'win-arm64-fixed-webview2', 'aarch64'],
+    ['linux-x86_64-deb-kiosk@aarch64', 'linux-x86_64-deb-kiosk', 'aarch64'],
+  ])('%s is accepted', (value, target, arch) => {
+    expect(artifact(value)).toEqual({ value: [{ target, arch, file: 'a' }], found: '' });
+    const expected = collectProblems((problems) => readExpected(value, problems));
+    expect(expected).toEqual({ value: [`${target}@${arch}`], found: '' });
+  });
+
+  test.each([
+    ['linux-x86_46', 'did you mean linux-x86_64?'],
+    ['linux-x86_46@x86_64', 'did you mean linux-x86_64?'],
+    ['linux-x86_64@x86_64', 'did you mean linux-x86_64?'],
+    [
+      'windows-x86_64-nsi',
+      'did you mean windows-x86_64?; for an app that sets this target itself: windows-x86_64-nsi@x86_64',
+    ],
+    ['windows-portable', 'windows-portable@x86_64'],
+    ['windows-portable@x64', 'did you mean windows-portable@x86_64?'],
+    ['windows-portable@mips', 'use one of x86_64, '],
+    ['windows-Portable@x86_64', 'did you mean windows-portable@x86_64?'],
+  ])('%s is refused, with a remedy', (value, remedy) => {
+    const { value: read, found } = artifact(value);
+    expect(read).toEqual([]);
+    expect(found).toContain(`--artifact: unknown platform "${value}"; ${remedy.includes('@') ? '' : remedy}`);
+    expect(found).toContain(remedy);
+  });
+
+  test('is a --target beside an --arch, and has no bundle types', () => {
+    const custom = { target: 'windows-portable', arch: 'x86_64' };
+    const read = (options: object) => collectProblems((problems) => readPlatform(options, problems));
+    expect(read(custom)).toEqual({ value: custom, found: '' });
+    expect(read({ ...custom, bundleType: 'nsis' }).found).toContain('--bundle-type cannot be used');
+    expect(read({ target: 'windows-portable' }).found).toMatch(/^(?!.*--target).*--arch is missing/s);
+    expect(read({ target: 'linux-x86_46', arch: 'x86_64' }).found).toContain('--target linux-x86_46');
+  });
+});
+
+describe('field 12: a check', () => {
+  test.each([
+    ['macos', 'arm64', { target: 'darwin', arch: 'aarch64' }],
+    ['win32', 'x64', { target: 'windows', arch: 'x86_64' }],
+    ['linux', 'x86_64', { target: 'linux', arch: 'x86_64' }],
+    ['my-own', 'amd64', { target: 'my-own', arch: 'x86_64' }],
+  ])('for %s on %s uses the names of the API', (target, arch, expected) => {
+    expect(inOwnNames({ target, arch })).toEqual(expected);
   });
 });

@@ -24,7 +24,11 @@ describe('--version', () => {
     ['01.2.0', 'is not strict semver'],
     ['vv1.2.0', 'is not strict semver'],
     ['latest', '--version latest is not strict semver (X.Y.Z)'],
-    [`1.2.0-${'a'.repeat(60)}`, 'is not strict semver'],
+    [`1.2.0-${'a'.repeat(60)}`, 'is longer than 64 characters'],
+    [
+      '18446744073709551616.0.0',
+      "has a number above 18446744073709551615, which Tauri's updater cannot read",
+    ],
   ])('%j is rejected', (text, words) => {
     expect(collectProblems((problems) => readVersion(text, problems)).found).toContain(words);
   });

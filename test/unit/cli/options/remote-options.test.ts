@@ -78,17 +78,39 @@ describe('the token', () => {
 
   test('is read from its file first, without the line end', async () => {
     const tokenFile = await fileWith('from-file\r\n');
-    const read = collectProblems((problems) => readToken({ token: 'from-flag', tokenFile }, problems));
+    const options = { token: 'of-the-environment', tokenFile };
+    const read = collectProblems((problems) => readToken(options, problems, 'of-the-environment'));
     expect(read).toEqual({ value: 'from-file', found: '' });
   });
 
+  test('attack H10: given twice is rejected: neither is left out silently', async () => {
+    const tokenFile = await fileWith('from-file');
+    for (const inEnvironment of [undefined, 'of-the-environment']) {
+      const options = { token: 'from-flag', tokenFile };
+      const { found } = collectProblems((problems) => readToken(options, problems, inEnvironment));
+      expect(found).toBe('--token and --token-file are both given: leave one out');
+    }
+  });
+
+  test.each(['"sko_1"', "'sko_1'", '`sko_1`', '“sko_1”', '"sko_1', "sko_1'", '""'])(
+    'attack H10: with quotes around it (%s) is rejected, and says so',
+    async (text) => {
+      const words = 'the token has quotes around it: leave them out';
+      expect(collectProblems((problems) => readToken({ token: text }, problems)).found).toBe(words);
+      const tokenFile = await fileWith(`${text}\n`);
+      expect(collectProblems((problems) => readToken({ tokenFile }, problems)).found).toBe(words);
+    },
+  );
+
   test.each([
-    ['nothing', {}, 'no token given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN'],
-    ['an empty text', { token: '' }, 'no token given'],
     ['spaces in it', { token: 'a b' }, 'contains spaces or line breaks'],
     ['an umlaut', { token: 'tökén' }, 'remove the extra whitespace'],
   ])('with %s is rejected', (_, options, words) => {
     expect(collectProblems((problems) => readToken(options, problems)).found).toContain(words);
+  });
+
+  test.each([{}, { token: '' }])('is empty with %j: a job in CI may do without', (options) => {
+    expect(collectProblems((problems) => readToken(options, problems))).toEqual({ value: '', found: '' });
   });
 
   test.each(['', ' \n', 'one\ntwo\n'])('in a file that contains %j is rejected', async (text) => {
@@ -231,7 +253,7 @@ describe('an integer option', () => {
       const { found } = collectProblems((problems) =>
         readInteger({ option: '--concurrency', text, min: 1, max: 64 }, problems),
       );
-      expect(found).toBe(`--concurrency ${text} must be a whole number from 1 to 64`);
+      expect(found).toBe(`--concurrency ${text} must be a whole number, from 1 to 64`);
     },
   );
 });

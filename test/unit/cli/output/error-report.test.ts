@@ -24,7 +24,7 @@ const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {
 };
 
 function report(error: unknown, options: OutputOptions = {}, signal?: NodeJS.Signals): number {
-  return reportError(error, createOutput(options), signal);
+  return reportError(error, createOutput(options), signal && { signal, command: 'check' });
 }
 
 describe('an error', () => {
@@ -61,9 +61,24 @@ describe('an error', () => {
     expect(written.stderr).not.toContain('    at ');
   });
 
-  test.each(['A sentence.', 'A question?', 'Lines:\n  - a\n'])('%j gets no second full stop', (message) => {
+  test.each(['A sentence.', 'A question?'])('%j gets no second full stop', (message) => {
     report(new OtaError('usage', message));
     expect(written.stderr).toBe(`error: ${message}\n`);
+  });
+
+  test('with a list has a line for each of its items, and the same message for scripts', () => {
+    report(new OtaError('usage', '2 problems:', { items: ['one', 'two'], hint: 'Do this.' }), { json: true });
+    expect(written.stderr).toBe('error: 2 problems:\n  - one\n  - two\n  Do this.\n');
+    expect(JSON.parse(written.stdout).error.message).toBe('2 problems:\n  - one\n  - two');
+  });
+
+  test('attack M4: shows a line break in its texts, which is not its own', () => {
+    const cause = new Error('no\nanswer');
+    const options = { items: ['one\nforged', 'two'], hint: 'Do\nthis.', cause };
+    report(new OtaError('usage', '2 problems\nforged:', options), { verbose: true });
+    expect(written.stderr).toBe(
+      'error: 2 problems␊forged:\n  - one␊forged\n  - two\n  Do␊this.\n  cause: Error: no␊answer\n',
+    );
   });
 
   test('after a signal says how to continue', () => {
@@ -106,5 +121,22 @@ describe('output', () => {
     ],
   ])('with %j', (options, expected) => {
     expect(say(options)).toEqual(expected);
+  });
+
+  test('attack M4: is a line for each text, whatever is in it', () => {
+    const output = createOutput({});
+    output.note('a\nb');
+    output.result(['a\nb', 'c']);
+    output.warning(['a\r\nb', '  - c']);
+    output.error('a\nb', 'error:');
+    expect(written).toEqual({ stdout: 'a␊b\nc\n', stderr: 'a␊b\nwarning: a␍␊b\n  - c\nerror: a␊b\n' });
+  });
+
+  test('attack M4: has its own colours, and none of a text', () => {
+    const output = createOutput({}, { colors: { stdout: true, stderr: true } });
+    output.result(`${output.style('green', 'own \u001b[31mforged\u001b[39m')} \u001b[32mforged`);
+    output.error('\u001b[32mforged', 'error:');
+    expect(written.stdout).toBe('\u001b[32mown ␛[31mforged␛[39m\u001b[39m ␛[32mforged\n');
+    expect(written.stderr).toBe('\u001b[31merror:\u001b[39m ␛[32mforged\n');
   });
 });

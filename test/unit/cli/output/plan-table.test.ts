@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { formatPlan, formatRefused } from '../../../../src/cli/output/plan-table.ts';
+import { formatPlan, formatRefused } from '../../../../src/cli/layout/plan-table.ts';
 import { formatKeyId, parsePublicKey } from '../../../../src/protocol/minisign.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { generateKeyInProcess, signInProcess } from '../../../support/tauri/in-process-signer.ts';
@@ -20,7 +20,7 @@ test('a plan is a table of platform, bundle, size, hash, key id, action and file
     { ...FILE, bundleType: 'deb', signature, action: 'upload' },
     { ...FILE, target: 'darwin', signature: 'not minisign', action: 'skip', file: 'App.app.tar.gz' },
   ]);
-  expect(table.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+  expect(table.map((line) => line.split(/ {2,}/))).toEqual([
     ['platform', 'bundle', 'size', 'sha256', 'key id', 'action', 'file'],
     ['linux-x86_64', 'deb', '2 kB', SHA, keyId, 'upload', 'App.deb'],
     ['darwin-x86_64', '-', '2 kB', SHA, '-', 'skip', 'App.app.tar.gz'],
@@ -32,5 +32,5 @@ test('a refused plan marks each file as refused or ok', () => {
     { ...FILE, signature: 's', refused: true },
     { ...FILE, signature: 's', refused: false, file: 'b' },
   ]);
-  expect(table).toMatch(/refused {2}App\.deb\n.* ok {7}b$/);
+  expect(table.join('\n')).toMatch(/refused {2}App\.deb\n.* ok {7}b$/);
 });

@@ -49,7 +49,7 @@ const reported = (fields: Partial<Reported>): Reported => ({
   warnings: [],
   ...fields,
 });
-const headline = (fields: Partial<Reported>) => describe(reported(fields)).split('\n')[0];
+const headline = (fields: Partial<Reported>) => describe(reported(fields))[0];
 
 test('the JSON document has the same keys for a file of this run and for one of another job', () => {
   expect(toDocument(reported({ artifacts: [OWN, OTHER] })).artifacts).toEqual([
@@ -79,7 +79,7 @@ test('the JSON document has the same keys for a file of this run and for one of 
 });
 
 test('the text shows where each file was verified, with its bundle type', () => {
-  const lines = describe(reported({ artifacts: [OWN, OTHER] })).split('\n');
+  const lines = describe(reported({ artifacts: [OWN, OTHER] }));
   expect(lines[0]).toBe('Published 1.2.0.');
   expect(lines[1]).toMatch(/^linux-x86_64-deb .* uploaded .*verified at .*\/linux\/x86_64\?bundle_type=deb$/);
   expect(lines[2]).toMatch(/^darwin-aarch64 .* skipped .*verified at .*\/darwin\/aarch64$/);
@@ -119,7 +119,7 @@ suite('the text of a dry run', () => {
     [['PUT /slug'], 'Would send 1 request:\n  PUT /slug'],
     [['PUT /slug', 'POST /releases'], 'Would send 2 requests:\n  PUT /slug\n  POST /releases'],
   ])('lists %j', (requests, lines) => {
-    const text = describe(reported({ status: 'planned', release: undefined, requests }));
+    const text = describe(reported({ status: 'planned', release: undefined, requests })).join('\n');
     expect(text).toMatch(/^Would create 1\.2\.0:\n/);
     expect(text.endsWith(lines)).toBe(true);
   });

@@ -104,3 +104,13 @@ describe('progress on a terminal', () => {
     expect(show(upload, { terminal: true, ...options })).not.toMatch(/\u001b/);
   });
 });
+
+test('a terminal shows that files are hashed, and that what is served is verified', () => {
+  const release = RELEASE as Extract<PublishEvent, { type: 'went_live' }>['release'];
+  expect(show([{ type: 'hashing', file: 'dist/App.AppImage' }], { terminal: true })).toContain(
+    'hashing App.AppImage',
+  );
+  expect(show([{ type: 'went_live', release }], { terminal: true })).toContain('verifying what is served');
+  stderr = '';
+  expect(show([{ type: 'hashing', file: 'x' }], { terminal: true, quiet: true })).not.toContain('hashing x');
+});

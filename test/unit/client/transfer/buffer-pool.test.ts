@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { BufferPool, type LentBuffer } from '../../../../src/client/transfer/buffer-pool.ts';
+import { collectAllGarbage } from '../../../../src/runtime/used-buffers.ts';
 
 /** Takes one, and knows whether it was available at once. */
 async function taken(buffers: BufferPool, size: number) {
@@ -11,6 +12,17 @@ async function taken(buffers: BufferPool, size: number) {
   });
   await setImmediate();
   return { isHad: () => had !== undefined, taking };
+}
+
+async function lendOnce(buffers: BufferPool): Promise<WeakRef<ArrayBufferLike>> {
+  const { bytes, release } = await buffers.take(4);
+  release();
+  return new WeakRef(bytes.buffer);
+}
+
+function isCollected(reference: WeakRef<ArrayBufferLike>): boolean {
+  collectAllGarbage();
+  return reference.deref() === undefined;
 }
 
 describe('buffers for parts', () => {
@@ -49,5 +61,11 @@ describe('buffers for parts', () => {
     third.release();
     second.release();
     expect((await buffers.take(3)).bytes.length).toBe(3);
+  });
+
+  test('are not kept once all are released', async () => {
+    const buffers = new BufferPool(8);
+    const bytes = await lendOnce(buffers);
+    await vi.waitFor(() => expect(isCollected(bytes)).toBe(true));
   });
 });

@@ -22,8 +22,82 @@ function hops(count: number): ScriptedTransport {
   );
 }
 
+describe('field 12: a page in place of a file', () => {
+  const login = '<!DOCTYPE html>\n<html><title>Sign in - Cloudflare Access</title></html>';
+
+  test('is one of something in front, which is named where it is known', async () => {
+    const transport = new ScriptedTransport(
+      http.get(START.href, redirect('https://team.cloudflareaccess.com/login')),
+      http.get('https://team.cloudflareaccess.com/login', () => HttpResponse.html(login)),
+    );
+    await expect(download(transport, { url: START })).rejects.toMatchObject({
+      code: 'not_the_api',
+      message: expect.stringMatching(
+        /^https:\/\/team\.cloudflareaccess\.com\/login answered .* asks for a login$/,
+      ),
+      hint: expect.stringContaining('CF-Access-Client-Id'),
+    });
+  });
+
+  test.each<[string, () => Response]>([
+    ['HTML that is sent as a file', () => HttpResponse.text(login)],
+    ['bytes that are sent as HTML', () => HttpResponse.html('\u007fELF')],
+    ['an empty file that is sent as HTML', () => HttpResponse.html('')],
+  ])('is not %s', async (_, respond) => {
+    const transport = new ScriptedTransport(http.get(START.href, respond));
+    expect(await download(transport, { url: START })).toMatchObject({ kind: 'downloaded' });
+  });
+});
+
+describe('attack: a download without end', () => {
+  const piece = Buffer.alloc(64 * 1024);
+  const endless = (headers: Record<string, string> = {}) =>
+    listenHttp((_, response) => {
+      response.writeHead(200, headers);
+      const send = () => {
+        while (response.write(piece));
+      };
+      response.on('drain', send);
+      send();
+    });
+
+  test('is read no further than it was announced, however large that is', async () => {
+    const size = 40 * piece.length;
+    const url = await listenHttp((_, response) => {
+      response.writeHead(200, { 'content-length': String(size) });
+      for (let sent = 0; sent < size; sent += piece.length) response.write(piece);
+      response.end();
+    });
+    const totals: number[] = [];
+    const transport = new UndiciTransport();
+    expect(await download(transport, { url, onTotal: (total) => totals.push(total) })).toMatchObject({
+      size,
+    });
+    expect(totals).toEqual([size]);
+    await transport.close();
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ['announces more', { 'content-length': String(2 ** 50) }],
+    ['announces nothing', {}],
+  ])('that %s than was signed is refused with its first pieces', async (_, headers) => {
+    const url = await endless(headers);
+    const transport = new UndiciTransport();
+    let received = 0;
+    const onChunk = (chunk: Uint8Array) => {
+      received += chunk.length;
+    };
+    await expect(download(transport, { url, maxBytes: 100_000, onChunk })).rejects.toMatchObject({
+      code: 'not_the_api',
+      message: expect.stringMatching(/ answered with more than 100 kB$/),
+    });
+    expect(received).toBeLessThan(1_000_000);
+    await transport.close();
+  });
+});
+
 describe('a download', () => {
-  test('is measured and hashed piece by piece', async () => {
+  test.each([true, false])('is measured and hashed piece by piece, with BLAKE2b: %s', async (isAsked) => {
     const bytes = randomBytes(300_000);
     const url = await listenHttp((_, response) => response.end(bytes));
     const transport = new UndiciTransport();
@@ -31,13 +105,14 @@ describe('a download', () => {
     const downloaded = await download(transport, {
       url,
       onChunk: (chunk) => pieces.push(Buffer.from(chunk)),
+      blake2b512: isAsked,
     });
     await transport.close();
     expect(downloaded).toEqual({
       kind: 'downloaded',
       size: bytes.length,
       sha256: createHash('sha256').update(bytes).digest('hex'),
-      blake2b512: createHash('blake2b512').update(bytes).digest(),
+      blake2b512: isAsked ? createHash('blake2b512').update(bytes).digest() : undefined,
       announcedSha256: undefined,
     });
     expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
@@ -57,6 +132,42 @@ describe('a download', () => {
     );
     expect(await download(transport, { url: START })).toMatchObject({ size: 5 });
     expect(transport.requests.map(({ url }) => url.href)).toEqual([START.href, signed]);
+  });
+
+  test('field 12: names the setting where the storage that a redirect leads to cannot be reached', async () => {
+    const transport = new ScriptedTransport(
+      http.get(START.href, redirect('https://storage.example:7480/bucket/key?sig=1')),
+      http.get('https://storage.example:7480/bucket/key', () => HttpResponse.error()),
+    );
+    const error = await download(transport, { url: START }).catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'network', hint: expect.stringContaining('--s3-public-endpoint') });
+    expect(error.message).toContain(`${START.origin} handed out this address`);
+  });
+
+  test.each([
+    ['http://ota.example/file', 'unencrypted'],
+    ['http://s3.example/file', 'unencrypted'],
+    ['https://10.0.0.1/file', 'internal'],
+    ['https://169.254.169.254/file', 'internal'],
+    ['https://minio:9000/file', 'internal'],
+    ['https://127.0.0.1/file', 'only_local'],
+  ])('attack G09, G19: refuses a redirect to %s before anything is sent', async (location, place) => {
+    const transport = new ScriptedTransport(http.get(START.href, redirect(location)));
+    await expect(download(transport, { url: START })).rejects.toMatchObject({
+      code: 'not_the_api',
+      issueIds: [`server.${place}_url`],
+      hint: expect.stringContaining('--public-url'),
+    });
+    expect(transport.requests).toHaveLength(1);
+  });
+
+  test('attack G19: refuses the second redirect, too', async () => {
+    const transport = new ScriptedTransport(
+      http.get(START.href, redirect('https://cdn.example/file')),
+      http.get('https://cdn.example/file', redirect('http://cdn.example/file')),
+    );
+    await expect(download(transport, { url: START })).rejects.toMatchObject({ code: 'not_the_api' });
+    expect(transport.requests).toHaveLength(2);
   });
 
   test('resolves a relative Location against the URL of the redirect', async () => {

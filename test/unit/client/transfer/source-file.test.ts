@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { BufferPool } from '../../../../src/client/transfer/buffer-pool.ts';
+import { findIdentity } from '../../../../src/client/transfer/file-identity.ts';
 import { SourceFile } from '../../../../src/client/transfer/source-file.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
@@ -13,7 +15,7 @@ async function sourceFile(size: number) {
   const file = join(await tempFolder(), 'app.bin');
   await writeFile(file, bytes);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { bytes, file, source: new SourceFile({ file, size, sha256 }) };
+  return { bytes, file, sha256, source: new SourceFile({ file, size, sha256 }) };
 }
 
 const all = { isWanted: () => true, partSize: 300 * KIB };
@@ -91,10 +93,7 @@ describe('a file that is read in parts', () => {
     const parts = source.parts({ ...all, buffers: new BufferPool(300 * KIB) });
     const first = await parts.next();
     const second = parts.next();
-    const had = await Promise.race([
-      second.then(() => 'had'),
-      new Promise((done) => setTimeout(done, 50, 'waits')),
-    ]);
+    const had = await Promise.race([second.then(() => 'had'), setTimeout(50, 'waits')]);
     expect(had).toBe('waits');
     first.value?.release();
     expect((await second).value?.number).toBe(2);
@@ -121,6 +120,53 @@ describe('a file that is read in parts', () => {
     const isWanted = () => false; // also where all of it is on the server
     const unread = source.parts({ ...all, buffers, isWanted }).next();
     await expect(unread).rejects.toMatchObject({ code: 'preflight_refused' });
+  });
+
+  test.each<[string, (file: string, bytes: Buffer) => Promise<void>]>([
+    ['is longer', (file) => appendFile(file, 'x')],
+    ['has other bytes', (file, bytes) => writeFile(file, Buffer.from(bytes).reverse())],
+    [
+      'is another with the same bytes',
+      async (file, bytes) => {
+        await writeFile(`${file}.new`, bytes);
+        await rename(`${file}.new`, file);
+      },
+    ],
+  ])('and has a known identity is not read at all once it %s', async (_, change) => {
+    const { bytes, file, sha256 } = await sourceFile(600 * KIB);
+    const identity = await findIdentity(file);
+    await setTimeout(20); // the times of files are not exact
+    const source = new SourceFile({ file, size: bytes.length, sha256, identity });
+    await change(file, bytes);
+    const parts = source.parts({ ...all, buffers: new BufferPool(300 * KIB) });
+    await expect(parts.next()).rejects.toMatchObject({ code: 'preflight_refused' });
+  });
+
+  test('and has a known identity is not hashed again, but its last part is held back if it changes', async () => {
+    const { bytes, file } = await sourceFile(600 * KIB);
+    const expected = {
+      file,
+      size: bytes.length,
+      sha256: 'left to the server',
+      identity: await findIdentity(file),
+    };
+    const read = async (onFirst: () => Promise<void>) => {
+      const given: number[] = [];
+      const buffers = new BufferPool(10 * 300 * KIB);
+      for await (const { number, bytes: part, release } of new SourceFile(expected).parts({
+        ...all,
+        buffers,
+      })) {
+        const offset = (number - 1) * 300 * KIB;
+        expect(part.equals(bytes.subarray(offset, offset + 300 * KIB))).toBe(true);
+        given.push(number);
+        release();
+        if (number === 1) await onFirst();
+      }
+      return given;
+    };
+    expect(await read(async () => {})).toEqual([1, 2]);
+    await expect(read(() => appendFile(file, 'x'))).rejects.toMatchObject({ code: 'preflight_refused' });
   });
 
   test('releases its memory if it cannot be read, or is not read to its end', async () => {

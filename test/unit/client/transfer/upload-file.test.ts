@@ -71,11 +71,49 @@ describe('an upload', () => {
     expect(await uploadFile(transport, await fileToUpload(10))).toEqual({ kind: 'uploaded', wentLive });
   });
 
+  const OURS = 'https://ota.example/api/sync/ota/upload/u1';
+
+  test.each<[string, () => Response]>([
+    ['nothing', () => new HttpResponse(null, { status: 200 })],
+    ['nothing and 204', () => new HttpResponse(null, { status: 204 })],
+    ['text', () => new HttpResponse('OK')],
+    ['other JSON', () => HttpResponse.json({ ok: true })],
+    [
+      'another hash',
+      () => HttpResponse.json({ status: 'complete', size: 10, sha256: 'ab', went_live: true }),
+    ],
+  ])('field 12: to our server that is answered with %s was answered by something else', async (_, answer) => {
+    const transport = new ScriptedTransport(http.put(OURS, answer));
+    const request = { ...(await fileToUpload(10)), url: OURS, server: 'problems' } as const;
+    expect(await uploadFile(transport, request)).toMatchObject({
+      kind: 'unconfirmed',
+      error: { code: 'not_the_api', hint: expect.stringContaining('in front of the server') },
+    });
+  });
+
+  test('field 12: to our server counts once it names the hash', async () => {
+    const request = { ...(await fileToUpload(10)), url: OURS, server: 'problems' } as const;
+    const { sha256 } = request.source;
+    const answer = { status: 'complete', size: 10, sha256, went_live: true };
+    const transport = new ScriptedTransport(http.put(OURS, () => HttpResponse.json(answer)));
+    expect(await uploadFile(transport, request)).toEqual({ kind: 'uploaded', wentLive: true });
+  });
+
+  test.each(['problems', 'api'] as const)('field 12: with 404 says what to do (%s)', async (server) => {
+    const problem = { status: 404, headers: { 'content-type': 'application/problem+json' } };
+    const answer = () => new HttpResponse('{"code":"not_found"}', problem);
+    for (const url of [OURS, SIGNED]) {
+      const transport = new ScriptedTransport(http.put('*', answer));
+      const uploading = uploadFile(transport, { ...(await fileToUpload(10)), url, server });
+      await expect(uploading).rejects.toMatchObject({ hint: expect.stringMatching(/again|administrator/) });
+    }
+  });
+
   test('with 403 means that the URL is not valid any more', async () => {
     const transport = new ScriptedTransport(http.put('*', () => new HttpResponse(null, { status: 403 })));
     expect(await uploadFile(transport, await fileToUpload(10))).toMatchObject({
       kind: 'url_refused',
-      error: { code: 'unauthorized', status: 403 },
+      error: { code: 'store_unavailable', status: 403 },
     });
   });
 
@@ -160,7 +198,7 @@ describe('a response before the whole file was sent', () => {
     const request = { ...(await fileToUpload(8 * KIB * KIB)), url: url.href };
     expect(await uploadFile(openTransport(), request)).toMatchObject({
       kind: 'url_refused',
-      error: { code: 'unauthorized', status: 403 },
+      error: { code: 'store_unavailable', status: 403 },
     });
   });
 

@@ -127,7 +127,7 @@ const BROKEN = [
   ['it is down', deadUrl, 'network', 'did not answer: connection refused'],
   ['it resets', resetting, 'network', 'did not answer: connection reset'],
   ['it hangs up', saying(''), 'network', 'did not answer: it closed the connection'],
-  ['it is no proxy', saying('SSH-2.0-OpenSSH_9.6\r\n'), 'network', 'did not answer: '],
+  ['it is no proxy', saying('SSH-2.0-OpenSSH_9.6\r\n'), 'usage', 'does not speak HTTP at this port'],
   [
     'it wants a password',
     saying(`HTTP/1.1 407 No\r\n${PAGE}`),

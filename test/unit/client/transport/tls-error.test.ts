@@ -35,10 +35,37 @@ describe('field 5: an error of TLS', () => {
     expect(findTlsFault(withCode(code))).toMatchObject({ isCertificate });
   });
 
-  test.each(['ECONNRESET', 'ERR_SSL_UNEXPECTED_EOF_WHILE_READING', 'UND_ERR_SOCKET', 'constructor'])(
-    '%s may pass, so it stays one of the network',
+  test.each([
+    ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', /no version or cipher/], // of OpenSSL 3.0
+    ['ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', /no version or cipher/],
+    ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', /no version or cipher/],
+    ['ERR_SSL_TLSV1_UNRECOGNIZED_NAME', /this host name/],
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', /certificate of the client/],
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', /certificate of the client/],
+    ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', /HTTP\/1\.1/],
+    ['ERR_SSL_TLSV1_ALERT_ACCESS_DENIED', /refuses TLS \(access denied\)/],
+    ['ERR_SSL_UNEXPECTED_MESSAGE', /does not speak TLS as expected \(unexpected message\)/],
+  ])('field 12: %s is named, without what OpenSSL prints', (code, message) => {
+    const error = networkError(withCode(code), 'https://updates.example');
+    expect(error).toMatchObject({ code: 'usage', message: expect.stringMatching(message) });
+    expect(error).not.toMatchObject({ message: expect.stringContaining('OpenSSL') });
+  });
+
+  test.each(['ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', 'ERR_SSL_SSL/TLS_ALERT_INTERNAL_ERROR'])(
+    '%s may pass, and names what to look at if it does not',
     (code) => {
-      expect(networkError(withCode(code), 'https://updates.example')).toMatchObject({ code: 'network' });
+      const error = networkError(withCode(code), 'https://updates.example');
+      expect(error).toMatchObject({ code: 'network', message: expect.stringMatching(/this host name/) });
     },
   );
+
+  test.each([
+    'ECONNRESET',
+    'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC',
+    'ERR_SSL_UNEXPECTED_EOF_WHILE_READING',
+    'UND_ERR_SOCKET',
+    'constructor',
+  ])('%s may pass, so it stays one of the network', (code) => {
+    expect(networkError(withCode(code), 'https://updates.example')).toMatchObject({ code: 'network' });
+  });
 });

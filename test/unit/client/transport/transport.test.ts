@@ -82,7 +82,6 @@ describe('a real transport', () => {
       () => listenRaw((socket) => socket.once('data', () => socket.resetAndDestroy())),
       'connection reset',
     ],
-    ['the response is not HTTP', () => answering('SSH-2.0-OpenSSH_9.6\r\n'), 'did not answer'],
   ])('reports a network error if %s', async (_, server, words) => {
     const url = await server();
     const outcome = openTransport().send(get(url));

@@ -11,7 +11,10 @@ import { lockForServing } from '../../../../src/database/sqlite/serve-lock.ts';
 import { connectSqlite, openSqliteFile } from '../../../../src/database/sqlite/sqlite-connection.ts';
 import { describeConcurrency } from '../../../contract/database/concurrency.contract.ts';
 import { describeDatabase } from '../../../contract/database/database.contract.ts';
+import { describeLimits } from '../../../contract/database/limits.contract.ts';
+import { describeTrustedPublishers } from '../../../contract/database/trusted-publishers.contract.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
+import { by } from '../../../support/server/by.ts';
 import { StoreWithApp } from '../../../support/server/store-with-app.ts';
 
 async function open(dataDir: string): Promise<Database> {
@@ -26,6 +29,9 @@ describeDatabase('SQLite', async () => {
 });
 
 describeConcurrency('SQLite', async () => [await open(await tempFolder())]);
+describeTrustedPublishers('SQLite', async () => [await open(await tempFolder())]);
+
+describeLimits('SQLite', async () => [await open(await tempFolder())]);
 
 const PRAGMAS = {
   journal_mode: 'wal',
@@ -88,13 +94,20 @@ describe('a write transaction', () => {
     const dataDir = await tempFolder();
     const { queries } = await open(dataDir);
     const other = await otherWriter(dataDir);
-    const insert = (id: string) => sql`insert into apps values (${id}, 'Test', null, null, 0, 0)`;
+    const insert = (id: string) =>
+      sql`insert into apps (id, name, approval, require_bound_signatures, revision, trusted_only, cohort_fallback, created_at) values (${id}, 'Test', 0, 0, 0, 0, 'hold', 0)`;
     await queries.transaction().execute(async (transaction) => {
       await sql`select * from apps`.execute(transaction);
-      expect(() => other.exec("insert into apps values ('b', 'Test', null, null, 0, 0)")).toThrow('locked');
+      expect(() =>
+        other.exec(
+          "insert into apps (id, name, approval, require_bound_signatures, revision, trusted_only, cohort_fallback, created_at) values ('b', 'Test', 0, 0, 0, 0, 'hold', 0)",
+        ),
+      ).toThrow('locked');
       await insert('a').execute(transaction);
     });
-    other.exec("insert into apps values ('b', 'Test', null, null, 0, 0)");
+    other.exec(
+      "insert into apps (id, name, approval, require_bound_signatures, revision, trusted_only, cohort_fallback, created_at) values ('b', 'Test', 0, 0, 0, 0, 'hold', 0)",
+    );
     const { rows } = await sql`select id from apps order by id`.execute(queries);
     expect(rows).toEqual([{ id: 'a' }, { id: 'b' }]);
   });
@@ -106,18 +119,24 @@ describe('a write transaction', () => {
     const name = 'x'.repeat(100_000);
     const transaction = queries.transaction().execute(async (db) => {
       for (const id of ['a', 'b'])
-        await sql`insert into apps values (${id}, ${name}, null, null, 0, 0)`.execute(db);
+        await sql`insert into apps (id, name, approval, require_bound_signatures, revision, trusted_only, cohort_fallback, created_at) values (${id}, ${name}, 0, 0, 0, 0, 'hold', 0)`.execute(
+          db,
+        );
     });
-    await expect(transaction).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+    await expect(transaction).rejects.toMatchObject({ code: 'no_space' });
     await sql`pragma max_page_count = 1000000`.execute(queries);
-    await sql`insert into apps values ('c', ${name}, null, null, 0, 0)`.execute(queries);
+    await sql`insert into apps (id, name, approval, require_bound_signatures, revision, trusted_only, cohort_fallback, created_at) values ('c', ${name}, 0, 0, 0, 0, 'hold', 0)`.execute(
+      queries,
+    );
     expect((await sql`select id from apps`.execute(queries)).rows).toEqual([{ id: 'c' }]);
   });
 
   test('that throws leaves nothing', async () => {
     const { queries } = await open(await tempFolder());
     const transaction = queries.transaction().execute(async (db) => {
-      await sql`insert into apps values ('a', 'Test', null, null, 0, 0)`.execute(db);
+      await sql`insert into apps (id, name, approval, require_bound_signatures, revision, trusted_only, cohort_fallback, created_at) values ('a', 'Test', 0, 0, 0, 0, 'hold', 0)`.execute(
+        db,
+      );
       throw new Error('changed my mind');
     });
     await expect(transaction).rejects.toThrow('changed my mind');
@@ -159,7 +178,7 @@ describe('on disk', () => {
     const store = await StoreWithApp.in(database);
     const releaseId = await store.release('1.0.0');
     const uploadId = await store.publish(releaseId);
-    await deleteRelease(store.db, { appId: store.appId, releaseId });
+    await deleteRelease(store.db, { appId: store.appId, releaseId }, { by: by() });
     await forgetDeleted(store.db, uploadId);
     expect((await sql`pragma integrity_check`.execute(store.db)).rows).toEqual([{ integrity_check: 'ok' }]);
     expect((await sql`pragma foreign_key_check`.execute(store.db)).rows).toEqual([]);

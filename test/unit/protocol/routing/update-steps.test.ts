@@ -3,13 +3,18 @@ import { describe, expect, test } from 'vitest';
 import {
   embeddedKeys,
   type KnownVersion,
+  keyRanges,
   type RoutedRelease,
+  sortKnown,
   stepFor,
   updateSteps,
 } from '../../../../src/protocol/routing/update-steps.ts';
 import { compareVersions, LOWEST_VERSION } from '../../../../src/protocol/version.ts';
 
-interface Build extends RoutedRelease, KnownVersion {}
+interface Build extends RoutedRelease, KnownVersion {
+  /** Whether it is in a channel that is not asked. */
+  readonly isElsewhere?: boolean;
+}
 
 /** A release that is signed with one key, and carries the same or another one. */
 function build(version: string, keys: string, requires?: string): Build {
@@ -17,9 +22,16 @@ function build(version: string, keys: string, requires?: string): Build {
   return { version, signingKeyId, embeddedKeyId: keys.endsWith('>') ? undefined : embeddedKeyId, requires };
 }
 
+function stepsOf(live: readonly Build[], known: readonly Build[]) {
+  return updateSteps(
+    live,
+    keyRanges(sortKnown(known), ({ isElsewhere = false }) => isElsewhere),
+  );
+}
+
 /** The versions that an app gets to, one after the other. */
 function walk(live: readonly Build[], from: string, known = live): string[] {
-  const steps = updateSteps(live, known);
+  const steps = stepsOf(live, known);
   const path: string[] = [];
   for (let version = from; path.length <= live.length; ) {
     const next = stepFor(steps, version)?.release?.version;
@@ -43,7 +55,7 @@ describe('field 1: without key information', () => {
 
   test('the steps are two, however many releases there are', () => {
     const many = Array.from({ length: 300 }, (_, i) => build(`1.${i}.0`, 'K'));
-    expect(updateSteps(many, many).map(({ from, release }) => [from, release?.version])).toEqual([
+    expect(stepsOf(many, many).map(({ from, release }) => [from, release?.version])).toEqual([
       [undefined, '1.299.0'],
       ['1.299.0', undefined],
     ]);
@@ -168,7 +180,7 @@ const history = fc
   );
 
 /** The definition, by trying all paths. */
-function furthest(live: readonly Build[], known: readonly KnownVersion[], version: string) {
+function furthest(live: readonly Build[], known: readonly Build[], version: string) {
   const keys = embeddedKeys(known).toSorted((a, b) => compareVersions(b.version, a.version));
   const here = keys.filter(({ isElsewhere }) => !isElsewhere);
   const lowest = here.at(-1) ?? keys.at(-1);
@@ -205,11 +217,35 @@ test('field 1: for any history, each version is offered what trying all paths fi
   fc.assert(
     fc.property(history, (builds) => {
       const live = builds.filter(({ isLive }) => isLive);
-      const steps = updateSteps(live, builds);
+      const steps = stepsOf(live, builds);
       for (const version of [...VERSIONS, LOWEST_VERSION, '1.0.5', '1.1.1-0', '1.1.5', '1.1.6', '3.0.0']) {
         expect(stepFor(steps, version)?.release?.version).toBe(furthest(live, builds, version));
       }
     }),
     { numRuns: 2000 },
   );
+});
+
+describe('while a release is held', () => {
+  const offered = (releases: readonly Build[], held: readonly string[], version: string) =>
+    stepFor(
+      updateSteps(
+        releases,
+        keyRanges(sortKnown(releases), () => false),
+        (release) => held.includes(release.version),
+      ),
+      version,
+    )?.release?.version;
+
+  test('the one before it is offered', () => {
+    const live = [build('1.0.0', 'K'), build('1.1.0', 'K'), build('1.2.0', 'K')];
+    expect(offered(live, ['1.2.0'], '1.0.0')).toBe('1.1.0');
+    expect(offered(live, ['1.2.0'], '1.1.0')).toBeUndefined();
+  });
+
+  test('one that no app could leave for it is not', () => {
+    const live = [build('1.0.0', 'K'), build('1.1.0', 'K>K2'), build('1.2.0', 'K')];
+    expect(offered(live, [], '1.0.0')).toBe('1.2.0');
+    expect(offered(live, ['1.2.0'], '1.0.0')).toBeUndefined();
+  });
 });

@@ -9,14 +9,14 @@ const TIB = 1024 ** 4;
 describe('the parts of a file', () => {
   test.each([
     1,
-    16 * MIB - 1,
-    16 * MIB,
-    16 * MIB + 1,
+    8 * MIB - 1,
+    8 * MIB,
+    8 * MIB + 1,
     32 * MIB,
     256 * MIB,
     5 * GIB + 1,
-    MAX_PARTS * 16 * MIB,
-    MAX_PARTS * 16 * MIB + 1,
+    MAX_PARTS * 8 * MIB,
+    MAX_PARTS * 8 * MIB + 1,
     100 * GIB + 7,
     4 * TIB,
   ])('of %i bytes add up to it, within the limits of S3', (fileSize) => {
@@ -25,17 +25,17 @@ describe('the parts of a file', () => {
     expect(parts.reduce((sum, { size }) => sum + size, 0)).toBe(fileSize);
     expect(parts.length).toBeLessThanOrEqual(MAX_PARTS);
     const partSize = partSizeOf(fileSize);
-    expect(partSize).toBeGreaterThanOrEqual(16 * MIB);
+    expect(partSize).toBeGreaterThanOrEqual(8 * MIB);
     expect(partSize).toBeLessThanOrEqual(5 * GIB);
     expect(partSize % MIB).toBe(0);
     expect(parts.slice(0, -1).every(({ size }) => size === partSize)).toBe(true);
     expect(parts.at(-1)?.size).toBeGreaterThan(0);
   });
 
-  test('have 16 MiB for files up to 15.6 GiB, and a whole number of MiB for larger files', () => {
-    expect(partSizeOf(MAX_PARTS * 16 * MIB)).toBe(16 * MIB);
-    expect(partSizeOf(MAX_PARTS * 16 * MIB + 1)).toBe(17 * MIB);
-    expect(partsOf(33 * MIB).map(({ size }) => size / MIB)).toEqual([16, 16, 1]);
+  test('have 8 MiB for files up to 7.8 GiB, and a whole number of MiB for larger files', () => {
+    expect(partSizeOf(MAX_PARTS * 8 * MIB)).toBe(8 * MIB);
+    expect(partSizeOf(MAX_PARTS * 8 * MIB + 1)).toBe(9 * MIB);
+    expect(partsOf(17 * MIB).map(({ size }) => size / MIB)).toEqual([8, 8, 1]);
   });
 
   test('have a different size if one is given', () => {

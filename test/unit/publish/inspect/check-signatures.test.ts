@@ -8,6 +8,7 @@ import { knownKeys } from '../../../../src/publish/known-keys.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { release } from '../../../support/publish/plan-inputs.ts';
 import { generateKeyInProcess } from '../../../support/tauri/in-process-signer.ts';
+import { asLegacy, hashOf } from '../../../support/tauri/legacy-signature.ts';
 import { LINUX, writeArtifact } from '../../../support/tauri/local-file.ts';
 
 const [K, K2, K3] = [generateKeyInProcess(), generateKeyInProcess(), generateKeyInProcess()];
@@ -29,10 +30,11 @@ interface Known {
   readonly carried?: readonly (typeof K)[];
 }
 
-async function check({ given, embedded, accepted, carried = [] }: Known, bytes: Buffer = BYTES) {
-  const artifact = await writeArtifact(await tempFolder(), LINUX, signature, bytes);
+async function check({ given, embedded, accepted, carried = [] }: Known, bytes = BYTES, text = signature) {
+  const artifact = await writeArtifact(await tempFolder(), LINUX, text, bytes);
   const keys = knownKeys(
     {
+      version: '1.2.0',
       publicKey: given && parsePublicKey(given.publicKey),
       embeddedKey: embedded && parsePublicKey(embedded.publicKey),
     },
@@ -74,5 +76,66 @@ describe('field 1: a signature is verified', () => {
     const { issues, warnings } = await check({ embedded: K2, accepted: [K3] });
     expect(issues).toEqual([]);
     expect(warnings).toEqual([expect.stringContaining('--pubkey')]);
+  });
+});
+
+test.each<[string, Known]>([
+  ['with its key', { given: K }],
+  ['without any key', {}],
+])('attack M1: a legacy signature is refused %s', async (_, known) => {
+  const { issues } = await check(known, hashOf(BYTES), asLegacy(signature));
+  expect(issues).toMatchObject([
+    { id: 'signature.legacy', code: 'preflight_refused', hint: expect.stringContaining('tauri signer sign') },
+  ]);
+});
+
+test('attack M13: a file that was signed under the name of another platform is refused', async () => {
+  const blake2b512 = hashOf(BYTES);
+  const other = signFile(
+    K.pair,
+    { blake2b512, fileName: 'App_1.2.0_x64_en-US.msi', version: '1.2.0' },
+    new Date(),
+  );
+  const { issues } = await check({ given: K }, BYTES, other);
+  expect(issues).toMatchObject([{ id: 'signature.wrong_platform', code: 'preflight_refused' }]);
+});
+
+describe('attack H4: a signature that names no version', () => {
+  const blake2b512 = hashOf(BYTES);
+  const unbound = signFile(
+    K.pair,
+    { blake2b512, fileName: 'linux-x86_64.bin', version: undefined },
+    new Date(),
+  );
+
+  async function checkUnbound(needs: { readonly server?: boolean; readonly project?: boolean }) {
+    const artifact = await writeArtifact(await tempFolder(), LINUX, unbound, BYTES);
+    const inspection = await inspectArtifacts([artifact], { version: '1.2.0' });
+    const [[file, signed] = []] = inspection.signed;
+    if (file === undefined || signed === undefined) throw new Error('nothing was inspected');
+    const projectNeedsVersion = needs.project ?? false;
+    return checkSignatures(
+      { ...inspection, signed: new Map([[file, { ...signed, projectNeedsVersion }]]) },
+      {
+        keys: knownKeys({ version: '1.2.0', publicKey: parsePublicKey(K.publicKey) }),
+        version: '1.2.0',
+        isTauri: true,
+        serverNeedsVersion: needs.server,
+      },
+    );
+  }
+
+  test('is a warning that says how to sign', async () => {
+    const { issues, warnings } = await checkUnbound({});
+    expect(issues).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining('--app-version 1.2.0')]);
+  });
+
+  test.each([{ server: true }, { project: true }])('is refused if %j needs a version', async (needs) => {
+    const { issues, warnings } = await checkUnbound(needs);
+    expect(issues).toMatchObject([
+      { id: 'signature.unbound', code: 'preflight_refused', hint: expect.stringContaining('--app-version') },
+    ]);
+    expect(warnings).toEqual([]);
   });
 });

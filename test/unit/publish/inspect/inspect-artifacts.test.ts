@@ -1,10 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findIdentity } from '../../../../src/client/transfer/file-identity.ts';
 import { MAX_SIGNATURE_LENGTH } from '../../../../src/protocol/messages.ts';
 import { parsePublicKey } from '../../../../src/protocol/minisign.ts';
+import { inspectArtifacts } from '../../../../src/publish/inspect/inspect-artifacts.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import {
   type InspectSignedOptions,
@@ -33,7 +35,7 @@ async function inspect(spoil: (file: string) => Promise<unknown>, options: Inspe
 describe('a file without a public key', () => {
   test('is measured, hashed, and its signature trimmed', async () => {
     const { artifacts, issues, artifact } = await inspect((file) => appendFile(`${file}.sig`, ' \r\n\n'));
-    expect(artifacts).toEqual([artifact]);
+    expect(artifacts).toEqual([{ ...artifact, identity: await findIdentity(artifact.file) }]);
     expect(issues).toEqual([]);
   });
 
@@ -140,8 +142,25 @@ test('the issues of all files are found together, and valid files are still insp
     { id: 'signature.missing', message: expect.stringContaining(`${unsigned.file}.sig `) },
     { id: 'file.missing', message: expect.stringContaining(`${missing.file} `) },
   ]);
-  expect(found.artifacts).toEqual([whole]);
+  expect(found.artifacts).toEqual([{ ...whole, identity: await findIdentity(whole.file) }]);
   expect(hashed).toEqual([whole.file]);
+});
+
+test('the BLAKE2b-512 is computed only for a signature that it can be verified with', async () => {
+  const folder = await tempFolder();
+  const { signature: _, ...file } = await writeArtifact(folder, LINUX);
+  const signed = await readFile(await signInProcess(generateKeyInProcess(), file.file), 'utf8');
+  const blake2b512 = createHash('blake2b512')
+    .update(await readFile(file.file))
+    .digest();
+  const hashOf = async (...signatures: string[]) => {
+    const inputs = signatures.map((givenSignature) => ({ ...file, givenSignature }));
+    return (await inspectArtifacts(inputs, { version: '1.2.0' })).signed.get(file.file)?.blake2b512;
+  };
+  expect(await hashOf('not checked here')).toBeUndefined();
+  expect(await hashOf(signed)).toEqual(blake2b512);
+  expect(await hashOf('not checked here', signed)).toEqual(blake2b512);
+  expect(await hashOf(signed, 'not checked here')).toEqual(blake2b512);
 });
 
 describe('a file with a public key', () => {

@@ -3,7 +3,7 @@ import { issuesOf, requireOk } from '../../../../src/issue.ts';
 import { EXTENSIONS, REMOTE_EXTENSIONS } from '../../../../src/protocol/extensions.ts';
 import type { ReleaseResponse } from '../../../../src/protocol/messages.ts';
 import { platformName } from '../../../../src/protocol/platform.ts';
-import { MULTIPART_FROM } from '../../../../src/protocol/upload/multipart.ts';
+import { DISK_MULTIPART_FROM, MULTIPART_FROM } from '../../../../src/protocol/upload/multipart.ts';
 import type { LocalArtifact } from '../../../../src/publish/inspect/local-artifact.ts';
 import { plan, requestIssues } from '../../../../src/publish/plan/plan.ts';
 import { keptNotesWarning } from '../../../../src/publish/plan/release-notes.ts';
@@ -52,6 +52,7 @@ describe('a first publish', () => {
           file_size: 7,
           sha256: 'a'.repeat(64),
           signature: `sig of ${platformName(platform)}`,
+          file_name: `${platformName(platform)}.bin`,
         },
       })),
     );
@@ -80,13 +81,22 @@ describe('a first publish', () => {
 
 describe('a file', () => {
   const remote = { extensions: new Set([...EXTENSIONS, ...REMOTE_EXTENSIONS]) };
-  const withoutParts = { extensions: new Set([...EXTENSIONS, 'complete-upload'] as const) };
+  const disk = { limits: { multipart_from: DISK_MULTIPART_FROM } };
+  const without = (extension: string) => new Set(EXTENSIONS.filter((name) => name !== extension));
+  const withoutParts = { extensions: new Set([...without('multipart'), 'complete-upload'] as const) };
 
   test.each([
     ['of 256 MiB goes in parts', MULTIPART_FROM, remote, true],
     ['of one byte less goes in one piece', MULTIPART_FROM - 1, remote, undefined],
     ['goes in one piece if the server accepts no parts', MULTIPART_FROM, withoutParts, undefined],
-    ['goes in one piece to a server with its own storage', MULTIPART_FROM, {}, undefined],
+    ['of 64 MiB goes in parts to a server that asks for it', DISK_MULTIPART_FROM, disk, true],
+    ['of one byte less goes in one piece there', DISK_MULTIPART_FROM - 1, disk, undefined],
+    [
+      'goes in one piece to a server that only has it in its limits',
+      DISK_MULTIPART_FROM,
+      { ...disk, ...withoutParts },
+      undefined,
+    ],
   ])('%s', (_, size, server, multipart) => {
     const [only] = planned({}, [artifact(LINUX, { size })], server).artifacts;
     expect(only?.body.multipart).toBe(multipart);

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Platform, platformName } from '../../../../src/protocol/platform.ts';
-import { checkServerCompatibility } from '../../../../src/publish/plan/server-compatibility.ts';
+import {
+  checkServerCompatibility,
+  checkStorable,
+} from '../../../../src/publish/plan/server-compatibility.ts';
 import { artifact, BASE, OURS } from '../../../support/publish/plan-inputs.ts';
 import { DEB, LINUX, MAC } from '../../../support/tauri/local-file.ts';
 
@@ -71,4 +74,15 @@ describe('a server that stores one file for each documented platform', () => {
       expect(artifacts.map(platformName).toSorted()).toEqual(['darwin-aarch64', 'linux-x86_64']);
     }
   });
+});
+
+test('field 13: a file for a custom target needs a server that knows those, whatever else it knows', () => {
+  const custom = artifact({ target: 'windows-portable', arch: 'x86_64' });
+  const extensions = new Set([...OURS.extensions].filter((name) => name !== 'custom-targets'));
+  for (const server of [BASE, { ...OURS, extensions }]) {
+    const { issues } = checkServerCompatibility([custom, ...files(DEB)], server, {});
+    expect(issues).toMatchObject([{ id: 'server.custom_target', file: custom.file }]);
+    expect(checkStorable(custom, server)).toMatchObject({ issues: [{ id: 'server.custom_target' }] });
+  }
+  expect(checkServerCompatibility([custom], OURS, {}).issues).toEqual([]);
 });

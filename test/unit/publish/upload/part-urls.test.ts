@@ -42,7 +42,8 @@ function askFor(size: number, ...script: (Grant | (() => Response))[]) {
     typeof one === 'function' ? one : () => HttpResponse.json(grantOf(one)),
   );
   const url = `${SERVER}/api/sync/ota/apps/${APP_ID}/releases/r1/artifacts`;
-  const transport = new ScriptedTransport(http.post(url, inOrder(...handlers)));
+  const base = http.get(`${SERVER}/api/sync/ota`, () => new HttpResponse(null, { status: 404 }));
+  const transport = new ScriptedTransport(http.post(url, inOrder(...handlers)), base);
   const file = { ...LINUX, file: 'app', size, sha256: 'a', signature: 's', servedSignature: 's' };
   const body = { target: 'linux', arch: 'x86_64', file_size: size, multipart: true } as const;
   const artifact = { ...file, action: 'upload', body } as const;

@@ -57,11 +57,18 @@ async function upload({ refuse = {}, wentLive, skip = false, grantsFirst = false
 
 const refused = (status: number) => () => HttpResponse.json({ detail: `refused with ${status}` }, { status });
 const PUTS = FILES.map((platform) => `PUT ${platformName(platform)}`);
+/** What all apps of a platform get comes before the other kinds of bundles for it. */
+const MAINS_FIRST = ['PUT linux-x86_64', 'PUT darwin-aarch64', 'PUT linux-x86_64-deb'];
 
 describe('uploads', () => {
   test('ask for each URL just before it is used', async () => {
     const { calls } = await upload({});
-    expect(calls).toEqual(PUTS.flatMap((put) => ['POST artifacts', put]));
+    expect(calls).toEqual(MAINS_FIRST.flatMap((put) => ['POST artifacts', put]));
+  });
+
+  test('send each file once', async () => {
+    const { calls } = await upload({});
+    expect(calls.filter((call) => call.startsWith('PUT ')).toSorted()).toEqual(PUTS.toSorted());
   });
 
   test('all get a grant before the first starts, if the server makes the release live by itself', async () => {
@@ -91,10 +98,12 @@ describe('uploads', () => {
 });
 
 describe('an upload that fails', () => {
-  test('does not stop the others, and is the error', async () => {
+  test('does not stop those of other platforms, and is the error', async () => {
     const { outcome, calls } = await upload({ refuse: { 'linux-x86_64': refused(422) } });
     expect(outcome).toMatchObject({ code: 'preflight_refused', message: expect.stringContaining('422') });
-    expect(calls).toEqual(expect.arrayContaining(PUTS));
+    const [, darwin] = MAINS_FIRST;
+    expect(calls).toContain(darwin);
+    expect(calls).not.toContain('PUT linux-x86_64-deb'); // it would be what all apps of its platform get
   });
 
   test('and needs a person is the error before one that may be retried; all are reported', async () => {

@@ -119,7 +119,7 @@ describe('a file', () => {
 
   test('is not sent again if its upload URL is not found', async () => {
     const { outcome, transport } = await upload({ put: [status(404)] });
-    expect(outcome).toMatchObject({ code: 'usage', status: 404 });
+    expect(outcome).toMatchObject({ code: 'store_unavailable', status: 404 });
     expect(transport.calls.filter((call) => call.startsWith('PUT'))).toHaveLength(1);
     expect(transport.calls.at(-1)).toBe(`GET ${new URL(RELEASES).pathname}`); // is the release still there?
   });
@@ -132,7 +132,10 @@ describe('a file', () => {
 
   test('is given up when its fresh URL is refused too', async () => {
     const { outcome } = await upload({ put: [status(403), status(403)] });
-    expect(outcome).toMatchObject({ code: 'unauthorized', message: expect.stringContaining('linux-x86_64') });
+    expect(outcome).toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('linux-x86_64'),
+    });
     expect(String(outcome)).not.toContain('secret');
   });
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +32,7 @@ describe('checking for an update', () => {
     const transport = new ScriptedTransport(
       http.get(`${CHECK}/1.1.0`, current),
       http.get(`${CHECK}/0.0.0-0`, lowest),
+      http.get('https://ota.example/api/sync/ota', () => new HttpResponse(null, { status: 404 })),
       ...Object.entries(later).map(([from, version]) =>
         http.get(`${CHECK}/${from}`, () => HttpResponse.json({ ...OFFER, version })),
       ),
@@ -40,7 +41,11 @@ describe('checking for an update', () => {
   }
 
   test('returns the available update', async () => {
-    expect(await ask(() => HttpResponse.json(OFFER))).toEqual({ kind: 'update', update: OFFER });
+    expect(await ask(() => HttpResponse.json(OFFER))).toEqual({
+      kind: 'update',
+      update: OFFER,
+      file: { url: FILE, signature: 'sig' },
+    });
   });
 
   test.each([
@@ -69,6 +74,7 @@ describe('checking for an update', () => {
   test.each([
     ['version', 'latest', 'is not strict semver'],
     ['version', '1.2', 'is not strict semver'],
+    ['version', '1.2.18446744073709551616', 'has a number above 18446744073709551615'],
     ['url', '/download', 'is not an absolute http(s) URL'],
     ['url', 'ftp://ota.example/file', 'is not an absolute http(s) URL'],
     ['pub_date', '', 'is not RFC 3339'],
@@ -86,10 +92,34 @@ describe('checking for an update', () => {
     { pub_date: '2026-03-13T12:00:00.5+01:00' },
     { notes: 'n' },
   ])('accepts %j, as Tauri does', async (fields) => {
-    expect(await ask(() => HttpResponse.json({ ...OFFER, ...fields }))).toEqual({
+    expect(await ask(() => HttpResponse.json({ ...OFFER, ...fields }))).toMatchObject({
       kind: 'update',
       update: { ...OFFER, ...fields },
     });
+  });
+
+  const OTHER = { url: 'https://ota.example/other', signature: 'other' };
+
+  test.each([
+    ['attack G07: a lower version', { version: '1.0.9' }, '1.0.9 is not higher than 1.1.0'],
+    ['attack G07: its own version', { version: '1.1.0' }, '1.1.0 is not higher than 1.1.0'],
+    ['attack G08: files for other platforms', { platforms: { 'darwin-aarch64': OTHER } }, 'linux-x86_64'],
+    ['attack G08: no file at all', { platforms: {} }, 'linux-x86_64'],
+  ])('refuses %s, which no installed app takes', async (_, fields, words) => {
+    await expect(ask(() => HttpResponse.json({ ...OFFER, ...fields }))).rejects.toMatchObject({
+      code: 'verification_failed',
+      message: expect.stringContaining(words),
+    });
+  });
+
+  test('takes other build metadata as higher, as Tauri does', async () => {
+    const update = await ask(() => HttpResponse.json({ ...OFFER, version: '1.1.0+1' }));
+    expect(update.kind).toBe('update');
+  });
+
+  test('attack G08: takes the file among the platforms, not the one beside them', async () => {
+    const platforms = { 'linux-x86_64': OTHER };
+    expect(await ask(() => HttpResponse.json({ ...OFFER, platforms }))).toMatchObject({ file: OTHER });
   });
 
   test.each([
@@ -117,14 +147,20 @@ describe('fetching an update', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   function fetchSigned(
-    fields: { served?: Buffer; signature?: string; version?: string; key?: InProcessKey | null } = {},
+    fields: {
+      served?: Buffer;
+      signature?: string;
+      version?: string;
+      key?: InProcessKey | null;
+      expected?: { sha256: string; blake2b512: Buffer };
+    } = {},
   ) {
     const { served = bytes, version = '1.2.0' } = fields;
     const answer = () => HttpResponse.arrayBuffer(new Uint8Array(served).buffer);
     const transport = new ScriptedTransport(http.get(FILE, answer));
     const publicKey = fields.key === null ? undefined : parsePublicKey((fields.key ?? key).publicKey);
     const offered = { url: new URL(FILE), version, signature: fields.signature ?? signature };
-    return fetchUpdate(transport, { ...offered, publicKey });
+    return fetchUpdate(transport, { ...offered, publicKey, expected: fields.expected });
   }
 
   test('measures and verifies it as Tauri does', async () => {
@@ -133,8 +169,22 @@ describe('fetching an update', () => {
       size: bytes.length,
       sha256: sha256Of(bytes),
       announcedSha256: undefined,
-      signature: { valid: true },
+      signature: { valid: true, version: '1.2.0' },
     });
+  });
+
+  test('verifies the signature with a hash that is known of the same bytes, and of no others', async () => {
+    const hashOf = (of: Buffer) => createHash('blake2b512').update(of).digest();
+    const expected = { sha256: sha256Of(bytes), blake2b512: hashOf(bytes) };
+    expect(await fetchSigned({ expected })).toMatchObject({ signature: { valid: true } });
+    const served = randomBytes(50_000);
+    const different = { valid: false, reason: expect.stringContaining('belongs to a different file') };
+    expect(await fetchSigned({ expected, served })).toMatchObject({
+      sha256: sha256Of(served),
+      signature: different,
+    });
+    const wrong = { ...expected, blake2b512: hashOf(served) };
+    expect(await fetchSigned({ expected: wrong })).toMatchObject({ signature: different });
   });
 
   test('verifies nothing without a key', async () => {

@@ -119,22 +119,22 @@ test('a busy database is answered with 503 and Retry-After', async () => {
   expect(reply.headers['retry-after']).toBe('5');
 });
 
-test('a file that is in the database but not on the disk is answered with 5xx, so that a client tries another server', async () => {
+test('field 11: a file that is in the database but not on the disk is answered with the problem file_lost', async () => {
   const server = await startServer();
   const app = await Publisher.on(server);
   const path = await app.downloadPath(await app.publish('1.0.0'));
   const [row] = await server.database.queries.selectFrom('artifacts').select('storage_key').execute();
   await server.services.storage.remove(row?.storage_key ?? '');
   const reply = await app.get(path);
-  expect(reply.statusCode).toBe(500);
+  expect(reply.statusCode).toBe(404);
+  expect(reply.json()).toMatchObject({ code: 'file_lost' });
   expect(reply.body).not.toContain(server.disk.servedFolder);
 });
 
 test.each([
   ['GET', '/'],
   ['GET', '/api/sync/ota/nothing/here'],
-  ['PATCH', '/api/sync/ota'],
-  ['POST', '/api/sync/ota/my-app/linux/x86_64/1.0.0'],
+  ['PATCH', '/api/sync/ota/nothing'],
 ] as const)('%s %s is answered with the problem not_found', async (method, url) => {
   const reply = await (await startServer()).app.inject({ method, url });
   expect(reply.statusCode).toBe(404);

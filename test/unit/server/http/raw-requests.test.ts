@@ -148,3 +148,103 @@ describe('absolute URLs are built from the public URL only', () => {
     else expect(reply).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
 });
+
+describe('field 13: a second PUT to an upload URL', () => {
+  const half = BYTES.subarray(0, 2);
+  const rest = BYTES.subarray(2);
+  const problemIn = (text: string) => JSON.parse(text.split('\r\n\r\n')[1] ?? '');
+
+  async function halfSent() {
+    const world = await listening();
+    const put = [`PUT ${world.uploadPath} HTTP/1.1`, `Content-Length: ${BYTES.length}`, 'Connection: close'];
+    world.connection.sendHead(...put);
+    world.connection.send(half);
+    const staging = join(world.dataDir, 'staging');
+    await vi.waitFor(async () => expect(await readdir(staging)).toHaveLength(1));
+    const again = async (...lines: string[]) => {
+      const connection = await RawConnection.to(world.url);
+      connection.sendHead(...put, ...lines);
+      return connection;
+    };
+    return { ...world, again };
+  }
+
+  test('while the first is under way gets a 409 at once, and the first is not disturbed', async () => {
+    const { app, connection, again } = await halfSent();
+    const second = await again();
+    second.send(Buffer.from('other'));
+    const reply = await second.untilClosed();
+    expect(reply).toMatch(/^HTTP\/1\.1 409 /);
+    expect(reply).toMatch(/content-type: application\/problem\+json/i);
+    expect(reply).toMatch(/retry-after: 5/i);
+    expect(problemIn(reply)).toMatchObject({
+      code: 'upload_in_progress',
+      detail: expect.stringContaining('Another request is uploading to this URL.'),
+    });
+    expect(await (await again(EXPECT)).untilClosed()).toMatch(/^HTTP\/1\.1 409 /); // without sending its bytes
+    connection.send(rest);
+    expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test('after the first is complete gets a 409, and the file stays', async () => {
+    const { app, connection, again } = await halfSent();
+    connection.send(rest);
+    expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 200 /);
+    const reply = await (await again(EXPECT)).untilClosed();
+    expect(problemIn(reply)).toMatchObject({
+      status: 409,
+      code: 'immutable',
+      detail: 'This URL was already used: its upload is complete.',
+    });
+    expect(await app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test('after the first was broken off or refused is accepted', async () => {
+    const { app, connection, again } = await halfSent();
+    connection.destroy();
+    const short = await vi.waitFor(async () => {
+      const second = await again(EXPECT);
+      expect(await second.until(/HTTP\/1\.1 \d+ .*\r\n\r\n/s)).toMatch(/^HTTP\/1\.1 100 /);
+      return second;
+    });
+    short.send(BYTES);
+    expect(await short.until(/HTTP\/1\.1 [2-5]\d\d/)).toMatch(/HTTP\/1\.1 200 /);
+    expect(await app.fetchOffer()).toEqual(BYTES);
+  });
+
+  test('takes over from one that does not move any more', async () => {
+    const { app, connection, again } = await halfSent();
+    const now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now + 6000);
+    const second = await again();
+    second.send(BYTES);
+    expect(await second.untilClosed()).toMatch(/^HTTP\/1\.1 200 /);
+    clock.mockRestore();
+    expect(await connection.untilClosed()).toBe('');
+    expect(await app.fetchOffer()).toEqual(BYTES);
+  });
+});
+
+describe('a request without a body, and without a length', () => {
+  test.each(['POST', 'PATCH', 'DELETE', 'PUT', 'GET'])(
+    'is answered if it is a %s of JSON',
+    async (method) => {
+      const { app, connection } = await listening();
+      const path = `/api/sync/ota/apps/${app.id}/releases/none${method === 'PUT' ? '/manifest' : ''}`;
+      connection.sendHead(
+        `${method} ${path} HTTP/1.1`,
+        'Content-Type: application/json',
+        `Authorization: Bearer ${app.token}`,
+        'Connection: close',
+      );
+      expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 4\d\d /);
+    },
+  );
+
+  test('is answered if it is an upload', async () => {
+    const { connection, uploadPath } = await listening();
+    connection.sendHead(`PUT ${uploadPath} HTTP/1.1`, 'Connection: close');
+    expect(await connection.untilClosed()).toMatch(/^HTTP\/1\.1 4\d\d /);
+  });
+});

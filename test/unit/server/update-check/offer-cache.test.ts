@@ -7,11 +7,13 @@ import type { Database } from '../../../../src/database/database.ts';
 import { createApp, setSlug } from '../../../../src/database/queries/apps.ts';
 import { completeArtifact, createPendingArtifact } from '../../../../src/database/queries/artifacts.ts';
 import { createRelease, deleteRelease } from '../../../../src/database/queries/releases.ts';
+import { createToken } from '../../../../src/database/queries/tokens.ts';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import type { Platform } from '../../../../src/protocol/platform.ts';
 import { OfferCache } from '../../../../src/server/update-check/offer-cache.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { LINUX, Publisher, startServer } from '../../../support/publish/publisher.ts';
+import { by } from '../../../support/server/by.ts';
 
 async function openStore(dataDir: string): Promise<Database> {
   const database = await openSqlite({ dataDir });
@@ -34,9 +36,10 @@ function counting(database: Database): Database & { readonly count: () => number
 
 const NOW = new Date('2026-03-13T12:00:00Z');
 
-function offersOf(database: Database): OfferCache {
+function offersOf(database: Database, maxBytes?: number): OfferCache {
   return new OfferCache({
     database,
+    maxBytes,
     publicUrl: () => 'https://updates.example.com',
     clock: () => NOW,
     staleIfError: 0,
@@ -55,7 +58,7 @@ const asking = (currentVersion: string, platform: Platform = LINUX) => ({
 
 async function publish(database: Database, appId: string, version: string): Promise<string> {
   const db = database.queries;
-  const release = await createRelease(db, { appId, version, notes: null, signature: 's' }, NOW);
+  const release = await createRelease(db, { appId, version, notes: null, signature: 's' }, by());
   if (typeof release === 'string') throw new Error(`${version} is taken`);
   const pending = {
     releaseId: release.id,
@@ -66,19 +69,19 @@ async function publish(database: Database, appId: string, version: string): Prom
     pollAt: null,
     expiresAt: NOW,
   };
-  const created = await createPendingArtifact(db, pending, NOW);
+  const created = await createPendingArtifact(db, pending, by());
   if (created === 'release_gone') throw new Error(`${version} is gone`);
   const { id } = created;
   await completeArtifact(
     db,
     { id, storageKey: id, sha256: 'a'.repeat(64) },
-    { now: NOW, allowVersionReuse: false },
+    { by: by(), allowVersionReuse: false },
   );
   return release.id;
 }
 
 async function newApp(database: Database, slug: string): Promise<string> {
-  const app = await createApp(database.queries, { name: 'Test', slug }, NOW);
+  const app = await createApp(database.queries, { name: 'Test', slug }, by());
   if (app === 'slug_taken') throw new Error(`${slug} is taken`);
   return app.id;
 }
@@ -89,7 +92,7 @@ describe('a change by another connection to the store is seen by the next check'
     const other = await openStore(dataDir);
     const offers = offersOf(await openStore(dataDir));
     const find = async (slug: string) => {
-      const found = await offers.find(slug, asking('0.0.0-0'));
+      const { offer: found } = await offers.find(slug, asking('0.0.0-0'));
       return typeof found === 'string' ? found : found.version;
     };
     return { other, find };
@@ -110,7 +113,7 @@ describe('a change by another connection to the store is seen by the next check'
     expect(await find('my-app')).toBe('1.0.0');
     const second = await publish(other, appId, '2.0.0');
     expect(await find('my-app')).toBe('2.0.0');
-    await deleteRelease(other.queries, { appId, releaseId: second });
+    await deleteRelease(other.queries, { appId, releaseId: second }, { by: by() });
     expect(await find('my-app')).toBe('1.0.0');
   });
 
@@ -121,10 +124,10 @@ describe('a change by another connection to the store is seen by the next check'
     const appId = await newApp(other, 'my-app');
     await publish(other, appId, '1.0.0');
     const before = await offers.find('my-app', asking('0.0.0-0'));
-    await setSlug(other.queries, { appId, slug: 'next-app' }, NOW);
+    await setSlug(other.queries, { appId, slug: 'next-app' }, by());
     const after = await offers.find('my-app', asking('0.0.0-0'));
-    expect(before).toMatchObject({ body: expect.stringContaining('/api/sync/ota/my-app/download/') });
-    expect(after).toMatchObject({ body: expect.stringContaining('/api/sync/ota/next-app/download/') });
+    expect(before.offer).toMatchObject({ body: expect.stringContaining('/api/sync/ota/my-app/download/') });
+    expect(after.offer).toMatchObject({ body: expect.stringContaining('/api/sync/ota/next-app/download/') });
   });
 });
 
@@ -146,21 +149,36 @@ describe('a check queries the database', () => {
     const { offers, queriesOf } = await counted();
     expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBeGreaterThan(0);
     const again = async () => {
-      expect(await offers.find('my-app', asking('0.0.0-0'))).toMatchObject({ version: '1.0.0' });
-      expect(await offers.find('my-app', asking('1.0.0'))).toBe('no_update');
-      expect(await offers.find('my-app', asking('0.0.0-0', { target: 'windows', arch: 'aarch64' }))).toBe(
-        'no_update',
-      );
+      expect(await offers.find('my-app', asking('0.0.0-0'))).toMatchObject({ offer: { version: '1.0.0' } });
+      expect(await offers.find('my-app', asking('1.0.0'))).toMatchObject({ offer: 'no_update' });
+      expect(
+        await offers.find('my-app', asking('0.0.0-0', { target: 'windows', arch: 'aarch64' })),
+      ).toMatchObject({ offer: 'no_update' });
     };
     expect(await queriesOf(again)).toBe(0);
   });
 
-  test('only for the app’s revision after a change to another app', async () => {
+  test('field 14: not after a change to another app, nor after one of no app', async () => {
     const { database, offers, queriesOf } = await counted();
     await offers.find('my-app', asking('0.0.0-0'));
-    await newApp(database, 'other-app');
-    expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBe(1);
+    const before = offers.peek('my-app');
+    const other = await newApp(database, 'other-app');
+    await publish(database, other, '1.0.0');
+    await createToken(database.queries, { appId: other, name: 't', scopes: [], expiresAt: null }, by());
+    expect(offers.peek('my-app')).toBe(before);
     expect(await queriesOf(() => offers.find('my-app', asking('0.0.0-0')))).toBe(0);
+  });
+
+  test('field 15: not after a change to another app by another process', async () => {
+    const dataDir = await tempFolder();
+    const [database, other] = [counting(await openStore(dataDir)), await openStore(dataDir)];
+    await publish(database, await newApp(database, 'my-app'), '1.0.0');
+    const offers = offersOf(database);
+    await offers.find('my-app', asking('0.0.0-0'));
+    await publish(other, await newApp(other, 'other-app'), '1.0.0');
+    const before = database.count();
+    expect(await offers.find('my-app', asking('0.0.0-0'))).toMatchObject({ offer: { version: '1.0.0' } });
+    expect(database.count()).toBe(before);
   });
 
   test('no more often for many checks at once than for one', async () => {
@@ -179,6 +197,62 @@ describe('a check queries the database', () => {
     const before = usedHeap();
     for (let i = 2000; i < 22_000; i++) await find(i);
     expect((usedHeap() - before) / 20_000).toBeLessThan(50); // bytes a slug; an entry alone has more
+  });
+});
+
+describe('field 14: whether a stored answer is still current', () => {
+  test('is known without a query, until the app changes', async () => {
+    const database = counting(await openStore(await tempFolder()));
+    const appId = await newApp(database, 'my-app');
+    const offers = offersOf(database);
+    expect(offers.peek('my-app')).toBeUndefined();
+    await offers.find('my-app', asking('0.0.0-0'));
+    const first = offers.peek('my-app');
+    expect(first).toBeDefined();
+    await publish(database, appId, '1.0.0');
+    expect(offers.peek('my-app')).toBeUndefined();
+    await offers.find('my-app', asking('0.0.0-0'));
+    expect(offers.peek('my-app')).not.toBe(first);
+  });
+
+  test('is no when the slug has another app', async () => {
+    const database = await openStore(await tempFolder());
+    const appId = await newApp(database, 'my-app');
+    const offers = offersOf(database);
+    await offers.find('my-app', asking('0.0.0-0'));
+    const first = offers.peek('my-app');
+    const { queries } = database;
+    await queries.deleteFrom('slugs').where('slug', '=', 'my-app').execute();
+    await queries.updateTable('apps').set({ slug: null }).where('id', '=', appId).execute();
+    expect(offers.peek('my-app')).toBeUndefined();
+    expect(await offers.find('my-app', asking('0.0.0-0'))).toMatchObject({ offer: 'unknown_slug' });
+    await publish(database, await newApp(database, 'my-app'), '2.0.0');
+    expect(await offers.find('my-app', asking('0.0.0-0'))).toMatchObject({ offer: { version: '2.0.0' } });
+    expect(offers.peek('my-app')).not.toBe(first);
+  });
+});
+
+describe('field 14: the memory of the offers of all apps', () => {
+  test('is bounded: those that were asked for last are kept', async () => {
+    const database = counting(await openStore(await tempFolder()));
+    const slugs = Array.from({ length: 40 }, (_, i) => `app-${i}`);
+    for (const slug of slugs) await publish(database, await newApp(database, slug), '1.0.0');
+    const offers = offersOf(database, 20 * 3000); // an app takes less than 3000 bytes
+    for (const slug of slugs)
+      expect(await offers.find(slug, asking('0.0.0-0'))).toMatchObject({ offer: { version: '1.0.0' } });
+    const kept = slugs.filter((slug) => offers.peek(slug) !== undefined);
+    expect(kept.length).toBeGreaterThanOrEqual(20);
+    expect(kept.length).toBeLessThan(40);
+    expect(kept).toEqual(slugs.slice(-kept.length));
+  });
+
+  test('holds an app that is larger than all may be, alone', async () => {
+    const database = counting(await openStore(await tempFolder()));
+    for (const slug of ['one', 'two']) await publish(database, await newApp(database, slug), '1.0.0');
+    const offers = offersOf(database, 1);
+    for (const slug of ['one', 'two']) await offers.find(slug, asking('0.0.0-0'));
+    expect(offers.peek('one')).toBeUndefined();
+    expect(offers.peek('two')).toBeDefined();
   });
 });
 

@@ -7,7 +7,8 @@ import { ARCHS, TARGETS } from '../../../../src/protocol/platform.ts';
 import { LOWEST_VERSION } from '../../../../src/protocol/version.ts';
 import { offerFor, resolveOffers } from '../../../../src/server/update-check/resolve-offers.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
-import { LINUX, MAC, NOW, StoreWithApp } from '../../../support/server/store-with-app.ts';
+import { by } from '../../../support/server/by.ts';
+import { LINUX, MAC, StoreWithApp } from '../../../support/server/store-with-app.ts';
 
 async function openStore(): Promise<{ database: Database; store: StoreWithApp }> {
   const database = await openSqlite({ dataDir: await tempFolder() });
@@ -30,7 +31,12 @@ function watched(queries: Database['queries'], afterQuery: (count: number) => Pr
 
 /** The offered versions, by channel and platform name. */
 async function versionsOf(db: Database['queries'], appId: string): Promise<Record<string, object>> {
-  const offers = await resolveOffers(db, { appId, slug: 'my-app', publicUrl: 'https://updates.example.com' });
+  const { offers } = await resolveOffers(db, {
+    appId,
+    slug: 'my-app',
+    publicUrl: 'https://updates.example.com',
+    now: Date.now(),
+  });
   return Object.fromEntries(
     [...offers].map(([channel, byName]) => [
       channel,
@@ -41,7 +47,7 @@ async function versionsOf(db: Database['queries'], appId: string): Promise<Recor
   );
 }
 
-test('three queries resolve all offers, however many platforms and channels there are', async () => {
+test('field 14: eleven queries resolve all offers, however many platforms and channels there are', async () => {
   const { database, store } = await openStore();
   const { appId } = store;
   const platforms = TARGETS.flatMap((target) => ARCHS.map((arch) => ({ target, arch })));
@@ -49,7 +55,7 @@ test('three queries resolve all offers, however many platforms and channels ther
   for (const platform of platforms) await store.publish(stable, platform);
   for (const [i, channel] of ['beta', 'nightly', 'pr-1'].entries()) {
     const release = { appId, version: `2.0.${i}`, notes: null, signature: 's', channel };
-    const created = await createRelease(database.queries, release, NOW);
+    const created = await createRelease(database.queries, release, by());
     if (typeof created === 'string') throw new Error(created);
     await store.publish(created.id);
   }
@@ -58,7 +64,7 @@ test('three queries resolve all offers, however many platforms and channels ther
     queries = count;
   });
   const versions = await versionsOf(counted, appId);
-  expect(queries).toBe(3);
+  expect(queries).toBe(11);
   expect(Object.keys(versions.stable ?? {})).toHaveLength(platforms.length);
   expect(versions).toMatchObject({
     stable: { 'linux-x86_64': '1.0.0', 'darwin-aarch64': '1.0.0' },
@@ -78,7 +84,7 @@ test('a release that is deleted between the queries is passed over, and so is th
   }
   const deleting = watched(database.queries, async (count) => {
     const releaseId = count === 2 ? releases[2] : count === 3 ? releases[1] : undefined;
-    if (releaseId) await deleteRelease(database.queries, { appId, releaseId });
+    if (releaseId) await deleteRelease(database.queries, { appId, releaseId }, { by: by() });
   });
   expect(await versionsOf(deleting, appId)).toEqual({
     stable: { 'linux-x86_64': '1.0.0', 'darwin-aarch64': '1.0.0' },
@@ -90,7 +96,7 @@ test('an app of which everything is deleted between the queries offers nothing',
   const releaseId = await store.release('1.0.0');
   await store.publish(releaseId);
   const deleting = watched(database.queries, async (count) => {
-    if (count === 1) await deleteRelease(database.queries, { appId: store.appId, releaseId });
+    if (count === 1) await deleteRelease(database.queries, { appId: store.appId, releaseId }, { by: by() });
   });
   expect(await versionsOf(deleting, store.appId)).toEqual({ stable: {} });
 });

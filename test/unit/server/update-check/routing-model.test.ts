@@ -1,20 +1,37 @@
 import fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Database } from '../../../../src/database/database.ts';
+import {
+  changedVersions,
+  knownVersions,
+  type OfferChange,
+  strandedByChange,
+  strandedIn,
+} from '../../../../src/database/queries/app-files.ts';
+import { listReleases } from '../../../../src/database/queries/list-releases.ts';
 import { publishRelease, updateRelease } from '../../../../src/database/queries/publish-release.ts';
-import { createRelease, deleteRelease, listReleases } from '../../../../src/database/queries/releases.ts';
+import { createRelease, deleteRelease } from '../../../../src/database/queries/releases.ts';
+import {
+  readAllFiles,
+  readFilesBesides,
+  readRoutedFiles,
+} from '../../../../src/database/queries/routed-files.ts';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import { formatPublicKey, signingKeyIdOf } from '../../../../src/protocol/minisign.ts';
 import { type Platform, platformName } from '../../../../src/protocol/platform.ts';
-import { compareVersions } from '../../../../src/protocol/version.ts';
+import { routePlatforms } from '../../../../src/protocol/routing/route-platforms.ts';
+import { stepFor } from '../../../../src/protocol/routing/update-steps.ts';
+import { compareVersions, LOWEST_VERSION, nextVersion } from '../../../../src/protocol/version.ts';
 import {
   type OffersByChannel,
   offerFor,
   resolveOffers,
 } from '../../../../src/server/update-check/resolve-offers.ts';
+import { ANYONE } from '../../../../src/server/update-check/rollouts.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { times } from '../../../support/process/torture.ts';
-import { LINUX, MAC, NOW, StoreWithApp } from '../../../support/server/store-with-app.ts';
+import { by } from '../../../support/server/by.ts';
+import { LINUX, MAC, StoreWithApp } from '../../../support/server/store-with-app.ts';
 
 /*
  * Random histories of an app against a real database, and against what its users see: they take each offer, verify it
@@ -24,6 +41,8 @@ import { LINUX, MAC, NOW, StoreWithApp } from '../../../support/server/store-wit
 const DEB: Platform = { ...LINUX, bundleType: 'deb' };
 const PLATFORMS = [LINUX, DEB, MAC];
 const VERSIONS = ['1.0.0', '1.1.0-beta.1', '1.1.0', '1.2.0', '2.0.0', '2.1.0', '3.0.0'];
+/** Versions that no release has. */
+const EXTRA_VERSIONS = ['0.9.0', '1.0.5', '1.1.5', '1.9.0', '2.0.5', '2.5.0', '3.5.0'];
 const KEYS = ['A', 'B', 'C'] as const;
 type Key = (typeof KEYS)[number];
 
@@ -63,6 +82,37 @@ const history = fc.record({
   operations: fc.array(operation, { minLength: 3, maxLength: 16 }),
 });
 
+/** Enough versions that most of them decide nothing. */
+const MANY_VERSIONS = [
+  ...VERSIONS,
+  ...['1.0.1', '1.0.2-beta.1', '1.0.2', '1.1.1', '1.2.1', '1.10.0', '2.0.0-beta.2', '2.0.0-beta.11', '2.0.1'],
+  ...['2.2.0-beta.1', '2.2.0-beta.1.1', '2.10.0', '3.1.0'],
+].sort(compareVersions);
+
+/** As most apps with keys are: many versions, and one key that hands over to the next, once or never. */
+const rotated = fc.record({
+  builds: fc
+    .tuple(fc.nat(MANY_VERSIONS.length), fc.tuple(...MANY_VERSIONS.map(() => build)), fc.boolean())
+    .map(([handover, builds, isSteppingStone]) => {
+      return new Map(
+        MANY_VERSIONS.map((version, i) => {
+          const keys = { signedWith: i <= handover ? 'A' : 'B', carries: i < handover ? 'A' : 'B' } as const;
+          const requires = isSteppingStone && i > 12 ? '1.2.0' : undefined;
+          return [version, { ...(builds[i] as Build), ...keys, requires }];
+        }),
+      );
+    }),
+  operations: fc
+    .tuple(
+      fc.shuffledSubarray(MANY_VERSIONS, { minLength: 10 }),
+      fc.array(operation, { minLength: 2, maxLength: 8 }),
+    )
+    .map(([published, others]): Operation[] => [
+      ...published.map((version) => ({ kind: 'publish', version }) as const),
+      ...others,
+    ]),
+});
+
 const keyBytes = (key: Key) => Buffer.alloc(8, key);
 const publicKeyOf = (key: Key) => formatPublicKey({ keyId: keyBytes(key), key: Buffer.alloc(32, key) });
 const base64 = (...parts: Buffer[]) => Buffer.concat(parts).toString('base64');
@@ -96,9 +146,10 @@ class World {
     if (kind === 'publish') return release === undefined ? this.#publish(version, allowStranding) : undefined;
     if (release === undefined) return;
     const key = { appId, releaseId: release.id };
-    if (kind === 'delete') await deleteRelease(this.#db, key, { allowStranding });
+    if (kind === 'delete') await deleteRelease(this.#db, key, { by: by(), allowStranding });
     else
       await updateRelease(this.#db, key, {
+        by: by(),
         status: kind === 'yank' ? 'yanked' : 'published',
         allowStranding,
       });
@@ -123,7 +174,7 @@ class World {
             : null,
         allowStranding,
       },
-      NOW,
+      by(),
     );
     if (typeof created === 'string') throw new Error(created);
     for (const platform of build.platforms) {
@@ -133,14 +184,66 @@ class World {
       await this.#store.complete(upload);
     }
     const key = { appId, releaseId: created.id };
-    const result = await publishRelease(this.#db, key, { required: null, now: NOW });
-    if (result.kind === 'would_strand') await deleteRelease(this.#db, key);
+    const result = await publishRelease(this.#db, key, { required: null, by: by() });
+    if (result.kind === 'would_strand') await deleteRelease(this.#db, key, { by: by() });
     else this.#installed.set(version, build);
   }
 
-  offers(): Promise<OffersByChannel> {
+  get db(): Database['queries'] {
+    return this.#db;
+  }
+
+  get appId(): string {
+    return this.#store.appId;
+  }
+
+  /** Each version that is not live going live, each live one withdrawn, and each one with another key. */
+  async possibleChanges(): Promise<OfferChange[]> {
+    const releases = await listReleases(this.#db, this.appId);
+    const live = releases.filter(({ status }) => status === 'published');
+    const others = [...this.#builds.keys()].filter((version) =>
+      live.every((release) => release.version !== version),
+    );
+    return [
+      ...others.map((version): OfferChange => {
+        const {
+          signedWith,
+          carries,
+          isDeclared,
+          requires = null,
+          channel,
+          platforms,
+        } = this.#buildOf(version);
+        const signingKeyId = signingKeyIdOf(signatureOf(signedWith)) ?? null;
+        const embeddedPubkey = isDeclared ? publicKeyOf(carries) : null;
+        return {
+          kind: 'go_live',
+          release: { version, channel, requires, embeddedPubkey },
+          artifacts: platforms.map((platform) => ({ ...platform, signingKeyId })),
+        };
+      }),
+      ...live.map(({ id, version }) => ({ kind: 'withdraw', releaseId: id, version }) as const),
+      ...live.map(
+        ({ version }) => ({ kind: 'other_key', version, embeddedPubkey: publicKeyOf('B') }) as const,
+      ),
+    ];
+  }
+
+  async offers(): Promise<OffersByChannel> {
     const { appId } = this.#store;
-    return resolveOffers(this.#db, { appId, slug: 'my-app', publicUrl: 'https://updates.example.com' });
+    const app = { appId, slug: 'my-app', publicUrl: 'https://updates.example.com', now: Date.now() };
+    const { offers, rollouts } = await resolveOffers(this.#db, app);
+    return rollouts?.offersFor(ANYONE, Date.now()) ?? offers;
+  }
+
+  /** @param isMeant of the n-th live release from the highest on. @returns those whose pause has changed */
+  async setPaused(paused: boolean, isMeant: (n: number) => boolean): Promise<string[]> {
+    const releases = await listReleases(this.#db, this.appId);
+    const live = releases.filter(({ status }) => status === 'published');
+    const meant = live.filter(({ pausedAt }, n) => isMeant(n) && (pausedAt !== null) !== paused);
+    for (const { id: releaseId } of meant)
+      await updateRelease(this.#db, { appId: this.appId, releaseId }, { by: by(), paused });
+    return meant.map(({ version }) => version);
   }
 
   /** Where the users of each installed version get to: `beta linux-x86_64 1.0.0` to a version. */
@@ -204,18 +307,116 @@ function nameMatches(name: string, platform: Platform): boolean {
 
 async function eachHistory(
   check: (world: World, operations: readonly Operation[]) => Promise<void>,
+  { histories, runs }: { readonly histories: typeof history; readonly runs: number } = {
+    histories: history,
+    runs: times(40, 2000),
+  },
 ): Promise<void> {
   const database = await openSqlite({ dataDir: await tempFolder() });
   onTestFinished(() => database.close());
   let app = 0;
   await fc.assert(
-    fc.asyncProperty(history, async ({ builds, operations }) => {
+    fc.asyncProperty(histories, async ({ builds, operations }) => {
       const store = await StoreWithApp.in(database, `app-${app++}`);
       await check(new World(store, builds), operations);
     }),
-    { numRuns: times(40, 2000) },
+    { numRuns: runs },
   );
 }
+
+/** Which releases are not offered, from the highest on. */
+const HELD: readonly ((n: number) => boolean)[] = [
+  (n) => n === 0,
+  (n) => n < 3,
+  (n) => n % 2 === 0,
+  (n) => n === 1,
+];
+const heldIn = ({ length }: { readonly length: number }) => HELD[length % HELD.length] ?? (() => false);
+
+/** What each version of the app is offered: as the files say that are read, and as all files say. */
+async function requireSameOffers(world: World, held: readonly string[] = []): Promise<void> {
+  const { db, appId } = world;
+  const all = await readAllFiles(db, appId);
+  const some =
+    held.length === 0
+      ? await readRoutedFiles(db, appId)
+      : await readFilesBesides(
+          db,
+          appId,
+          held.map((version) => ({ version })),
+        );
+  const isHeld = ({ version }: { readonly version: string }) => held.includes(version);
+  const [expected, found] = [all, some].map(({ live, known }) =>
+    routePlatforms(live, knownVersions(known), isHeld),
+  );
+  expect([...(found?.keys() ?? [])].sort()).toEqual([...(expected?.keys() ?? [])].sort());
+  const versions = [...MANY_VERSIONS, ...MANY_VERSIONS.map(nextVersion), ...EXTRA_VERSIONS, LOWEST_VERSION];
+  for (const [channel, platforms] of expected ?? []) {
+    for (const [name, steps] of platforms) {
+      for (const version of versions) {
+        const offerIn = (list: typeof steps) => {
+          const release = stepFor(list, version)?.release;
+          return release && [release.version, release.files.map(({ artifactId }) => artifactId).sort()];
+        };
+        const where = `${channel} ${name} ${version}`;
+        expect(offerIn(found?.get(channel)?.get(name) ?? []), where).toEqual(offerIn(steps));
+      }
+    }
+  }
+}
+
+/** Whether each change that could come next strands versions: as the files say that are read, and as all files say. */
+async function requireSameStranding(world: World, changes: readonly OfferChange[]): Promise<void> {
+  const { db, appId } = world;
+  const all = await readAllFiles(db, appId);
+  for (const change of changes) {
+    const expected = await strandedIn(all, [change]);
+    const found = await strandedIn(await readRoutedFiles(db, appId, changedVersions([change])), [change]);
+    expect(found.length > 0, JSON.stringify(change)).toBe(expected.length > 0);
+    expect(await strandedByChange(db, appId, change)).toEqual(expected);
+  }
+}
+
+describe('field 14: the few files that are read decide as all of them would', () => {
+  test.each([
+    ['any history', history, times(25, 2000)],
+    ['a history with one handover', rotated, times(5, 300)],
+  ])('in %s', async (_, histories, runs) => {
+    await eachHistory(
+      async (world, operations) => {
+        for (const [i, operation] of operations.entries()) {
+          await world.apply(operation, true);
+          if (i >= 8) await requireSameOffers(world);
+        }
+        await requireSameOffers(world);
+        const versions = (await listReleases(world.db, world.appId)).map(({ version }) => version);
+        await requireSameOffers(
+          world,
+          versions.filter((_, n) => heldIn(operations)(n)),
+        );
+        await requireSameStranding(world, await world.possibleChanges());
+      },
+      { histories, runs },
+    );
+  });
+});
+
+test('in any history no one is offered a paused release, or led where it cannot be taken later', async () => {
+  const check = async (world: World, operations: readonly Operation[]) => {
+    for (const operation of operations) await world.apply(operation, true);
+    const before = await world.journeys();
+    const paused = await world.setPaused(true, heldIn(operations));
+    const during = await world.journeys();
+    await world.setPaused(false, () => true);
+    for (const [who, { isAtTop }] of before) {
+      const { end = '' } = during.get(who) ?? {};
+      const [channel, name, version] = who.split(' ');
+      if (end !== version) expect(paused).not.toContain(end);
+      if (isAtTop) expect(before.get(`${channel} ${name} ${end}`), who).toMatchObject({ isAtTop: true });
+    }
+  };
+  await eachHistory(check, { histories: history, runs: times(6, 1000) });
+});
 
 test('field 1: in any history no version is offered what it cannot verify or is too low for', async () => {
   await eachHistory(async (world, operations) => {

@@ -13,11 +13,14 @@ interface Load {
 
 /** A cache of a source that a test answers itself, with a movable clock. */
 function openCache(staleIfError = 300) {
-  const source = { counter: 1, now: START };
+  const source = { counter: 1, doubts: 0, now: START };
   const loads: Load[] = [];
   const onStale = vi.fn();
   const cache = new StaleIfErrorCache<string>({
     changeCounter: () => source.counter,
+    doubtCounter: () => source.doubts,
+    sizeOf: (value) => value.length,
+    maxBytes: 1000,
     load: (key, previous) =>
       new Promise((resolve, reject) => {
         loads.push({ key, previous, succeed: resolve, fail: reject });

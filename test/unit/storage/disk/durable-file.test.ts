@@ -3,7 +3,8 @@ import { open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { OtaError } from '../../../../src/errors.ts';
-import { toDiskError, unlinkIfThere, writeHashed } from '../../../../src/storage/disk/durable-file.ts';
+import { toDiskError, unlinkIfThere } from '../../../../src/storage/disk/durable-file.ts';
+import { writeHashed } from '../../../../src/storage/disk/write-hashed.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
@@ -12,11 +13,14 @@ test.each([
   ['ENOSPC', 'no_space'],
   ['EDQUOT', 'no_space'],
   ['EIO', 'durability_lost'],
+  ['EROFS', 'store_unavailable'],
+  ['EACCES', 'store_unavailable'],
+  ['EFBIG', 'store_unavailable'],
 ])('the error %s of the file system means %s', (code, expected) => {
   expect(toDiskError(failure(code))).toMatchObject({ name: 'OtaError', code: expected });
 });
 
-test.each([failure('EACCES'), new OtaError('no_space', 'full'), new Error('a bug'), 'no error'])(
+test.each([failure('ENOENT'), new OtaError('no_space', 'full'), new Error('a bug'), 'no error'])(
   'an error that is not about the disk is unchanged: %s',
   (error) => {
     expect(toDiskError(error)).toBe(error);
@@ -38,7 +42,9 @@ test.runIf(existsSync('/dev/full'))('a write to a full disk is reported', async 
     const body = (async function* () {
       yield Buffer.from('bytes');
     })();
-    await expect(writeHashed(handle, body, { size: 5, blake2b512: false })).rejects.toMatchObject({
+    await expect(
+      writeHashed({ handle, file: '/dev/full' }, body, { size: 5, blake2b512: false }),
+    ).rejects.toMatchObject({
       code: 'ENOSPC',
     });
   } finally {

@@ -45,6 +45,12 @@ describe('an error of a store becomes one that a person can act on', () => {
     ],
     ['another protocol', nodeError('HPE_INVALID_CONSTANT'), 'the port uses a different protocol', /endpoint/],
     ['a closed connection', new Error('socket hang up'), 'it closed the connection', /endpoint/],
+    [
+      'field 15: a host that the bucket was put before',
+      Object.assign(nodeError('ENOTFOUND'), { hostname: 'updates.s3.example.com' }),
+      'there is no host updates.s3.example.com',
+      /--s3-force-path-style/,
+    ],
     ['a wrong secret', sdkError('SignatureDoesNotMatch', 403), 'with these credentials', /AWS_ACCESS_KEY_ID/],
     [
       'another region',
@@ -64,6 +70,12 @@ describe('an error of a store becomes one that a person can act on', () => {
     ['a 403 without a code', sdkError('UnknownError', 403), '(status 403)', /policy/],
     ['a page instead of XML', sdkError('SyntaxError', 200), 'does not respond like an S3 store', /endpoint/],
     ['a 404 of a web server', sdkError('NotFound', 404), 'does not respond like an S3 store', /endpoint/],
+    [
+      'field 15: a response to a HEAD, for which the SDK invents a code',
+      sdkError('Unknown', 503, { message: 'UnknownError' }),
+      'failed in the bucket updates: status 503',
+      /log/,
+    ],
     ['any other code', sdkError('SlowDown', 503, { message: 'Reduce' }), 'SlowDown, Reduce', /log/],
   ])('%s', (_, error, message, hint) => {
     expect(toS3Error(error, ATTEMPT)).toMatchObject({
@@ -111,4 +123,29 @@ test.each([
   ['AccessDenied', 403, false],
 ] as const)('%s with status %i refuses a condition: %s', (name, status, expected) => {
   expect(isConditionRefused(sdkError(name, status))).toBe(expected);
+});
+
+test.each([
+  ['in its path', 'https://s3.example.com/updates', sdkError('NoSuchKey', 404)],
+  [
+    'in its path, to a store that has no such bucket',
+    'https://s3.example.com/updates/',
+    sdkError('NoSuchBucket', 404),
+  ],
+  ['in its path, in a HEAD', 'https://s3.example.com/updates', sdkError('NotFound', 404)],
+  ['before its host', 'https://updates.s3.example.com', nodeError('ENOTFOUND')],
+])('field 15: an endpoint with the bucket %s is named as the cause', (_, endpoint, error) => {
+  expect(toS3Error(error, { ...ATTEMPT, endpoint })).toMatchObject({
+    code: 'store_unavailable',
+    message: expect.stringContaining('names the bucket updates'),
+    hint: expect.stringContaining('--s3-endpoint'),
+  });
+});
+
+test('an endpoint with another path, or a host that begins likewise, is not', () => {
+  for (const endpoint of ['https://s3.example.com/store', 'https://updates2.example.com']) {
+    expect(toS3Error(sdkError('NoSuchBucket', 404), { ...ATTEMPT, endpoint })).toMatchObject({
+      message: expect.stringContaining('there is no bucket updates'),
+    });
+  }
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parsePlatform } from '../../../../src/protocol/platform.ts';
+import { parsePlatform, systemOf } from '../../../../src/protocol/platform.ts';
 import { namedFileIssues } from '../../../../src/tauri/file/named-file.ts';
 import { TauriApps } from '../../../../src/tauri/project/tauri-app.ts';
 import { appImage, fatMachO, machO, msi, windowsProgram } from '../../../support/process/executables.ts';
@@ -46,7 +46,7 @@ async function idsOf(
   if (named === undefined) throw new Error(`${platform} is no platform`);
   const tauriFolder = project && join(project, 'src-tauri');
   const apps = tauriFolder ? new TauriApps({ tauriFolder, manifest: undefined, version }) : undefined;
-  const app = await apps?.for(named.target);
+  const app = await apps?.for(systemOf(named.target) ?? 'linux');
   return (await namedFileIssues({ ...named, file }, { version, app })).map(({ id }) => id);
 }
 

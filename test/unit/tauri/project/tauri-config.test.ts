@@ -60,6 +60,7 @@ describe('a Tauri configuration', () => {
       endpoints: { value: ['https://a', 'https://b'], source: join(folder, name) },
       allowsHttp: false,
       acceptsInvalidCertificates: false,
+      requiresSignedVersion: false,
       updaterArtifacts: true,
     });
   });
@@ -89,6 +90,7 @@ describe('a Tauri configuration', () => {
       endpoints: { value: [], source: join(folder, 'tauri.conf.json') },
       allowsHttp: false,
       acceptsInvalidCertificates: false,
+      requiresSignedVersion: false,
       updaterArtifacts: false,
     });
   });
@@ -190,6 +192,7 @@ describe('field 5: the values of `tauri build --config`', () => {
       endpoints: { value: ['https://dev'], source: join(folder, 'tauri.conf.json') },
       allowsHttp: false,
       acceptsInvalidCertificates: false,
+      requiresSignedVersion: false,
       updaterArtifacts: true,
     });
   });

@@ -1,0 +1,43 @@
+import { hashFile } from '../../client/transfer/hash-file.ts';
+import { exportApp, readFromServer } from '../../export/export-app.ts';
+import type { Context } from '../context.ts';
+import { openDestination, readBaseUrl, readDestination } from '../export/export-destination.ts';
+import { OptionErrors } from '../options/option-errors.ts';
+import { DAY_MS, readDuration } from '../options/quantities.ts';
+import { whileWaiting } from '../output/spinner.ts';
+import { connectForApp } from '../wiring/connect.ts';
+import type { ExportOptions } from './export-command.ts';
+
+const MAX_GRACE_MS = 3650 * DAY_MS;
+
+/** Writes the answers to update checks as static files. */
+export async function runExport(options: ExportOptions, context: Context, text: string): Promise<void> {
+  const errors = new OptionErrors();
+  const baseUrl = readBaseUrl('--base-url', options.baseUrl, errors);
+  const grace = { option: '--grace', text: options.grace, min: 0, max: MAX_GRACE_MS, bare: 'd' } as const;
+  const graceMs = readDuration(grace, errors);
+  const place = readDestination({ text, option: 'the destination', bucket: options }, errors);
+  const remote = connectForApp(options, context, { errors });
+  const { signal } = remote;
+  try {
+    const destination = await openDestination(place, async (file) => (await hashFile(file, signal)).sha256);
+    try {
+      const { open } = destination;
+      const source = { ...remote, readApp: () => readFromServer(remote, remote.appId) };
+      const exported = await whileWaiting(context.output, 'Exporting', () =>
+        exportApp(source, { open, baseUrl, graceMs, now: new Date() }),
+      );
+      const { slug, channels, versions, answers, files, downloaded, removed, endpoint } = exported;
+      context.output.document({ slug, channels, versions, answers, files, downloaded, removed, endpoint });
+      context.output.result([
+        `Exported ${slug}: ${answers} answers for ${versions.length} versions, ${files} files (${downloaded} new)`,
+        ...removed.map((path) => `Removed ${path}`),
+        `Endpoint: ${endpoint}`,
+      ]);
+    } finally {
+      destination.close();
+    }
+  } finally {
+    await remote.transport.close();
+  }
+}

@@ -1,0 +1,71 @@
+import { OtaError } from '../../errors.ts';
+import type { ReleaseResponse, UpdateReleaseRequest } from '../../protocol/messages.ts';
+import { supports } from '../../publish/server-state/server-state.ts';
+import type { Context } from '../context.ts';
+import { OptionErrors } from '../options/option-errors.ts';
+import { readRollout } from '../options/release-options.ts';
+import { connectForApp } from '../wiring/connect.ts';
+import { withRelease } from './releases.ts';
+import type {
+  ReleasesPauseOptions,
+  ReleasesResumeOptions,
+  ReleasesRolloutOptions,
+} from './releases-command.ts';
+import { describeRollout } from './rollout-in-words.ts';
+
+/** Extension `rollout`. */
+export async function runReleasesRollout(
+  options: ReleasesRolloutOptions,
+  context: Context,
+  ...[idOrVersion, share]: [idOrVersion: string, share: string | undefined]
+): Promise<void> {
+  const errors = new OptionErrors();
+  const rollout = readRollout({ ...options, share }, errors, 'the share');
+  if (rollout === undefined)
+    errors.add('nothing to change: give a share like 25%, or pass --over or --at; 100% is everyone');
+  await change({ options, context, idOrVersion, errors, body: { rollout: rollout ?? null } });
+}
+
+export async function runReleasesPause(
+  options: ReleasesPauseOptions,
+  context: Context,
+  idOrVersion: string,
+): Promise<void> {
+  await change({ options, context, idOrVersion, errors: new OptionErrors(), body: { paused: true } });
+}
+
+export async function runReleasesResume(
+  options: ReleasesResumeOptions,
+  context: Context,
+  idOrVersion: string,
+): Promise<void> {
+  await change({ options, context, idOrVersion, errors: new OptionErrors(), body: { paused: false } });
+}
+
+interface Change {
+  readonly options: ReleasesPauseOptions;
+  readonly context: Context;
+  readonly idOrVersion: string;
+  readonly errors: OptionErrors;
+  readonly body: UpdateReleaseRequest;
+}
+
+async function change({ options, context, idOrVersion, errors, body }: Change): Promise<void> {
+  const { output } = context;
+  const remote = connectForApp(options, context, { errors });
+  const release = await withRelease(
+    remote,
+    idOrVersion,
+    async ({ id }, { client, retry, appId }): Promise<ReleaseResponse> => {
+      if (!supports(client, 'rollout')) {
+        throw new OtaError('preflight_refused', 'this server offers a release to everyone', {
+          hint: 'Use a server with the extension rollout; `releases yank` withdraws a release.',
+        });
+      }
+      return retry.run(() => client.updateRelease(appId, id, body));
+    },
+  );
+  output.document(release);
+  const state = describeRollout(release) ?? 'offered to everyone';
+  output.result(`${release.version} is ${state}${release.status === 'draft' ? ', once it is live' : ''}.`);
+}
