@@ -22,8 +22,8 @@ const MIB = 1024 * 1024;
 /** The file that keeps space for what has to work on a full disk. */
 export const RESERVE_FILE = 'reserve';
 const RESERVE_SIZE = 8 * MIB;
-/** How much of it is given up at once: more than the deletion of a release takes. */
-const SLICE = 256 * 1024;
+/** How much of it is given up at once: about what the deletion of a release takes. */
+const SLICE = 128 * 1024;
 /** More than a start takes. */
 const ENOUGH = MIB;
 const BLOCK = 64 * 1024;
@@ -60,7 +60,6 @@ export class DiskRoom {
     clearTimeout(this.#refill);
     this.#users++;
     try {
-      if (this.#free() < SLICE) this.#giveSlice();
       for (;;) {
         try {
           return await work();
