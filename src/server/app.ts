@@ -36,7 +36,7 @@ import type { Services } from './services.ts';
 import { type Traffic, watchTraffic } from './traffic.ts';
 import { CheckFastPath } from './update-check/check-fast-path.ts';
 import { DEFAULT_CHECK_CACHE_BYTES, OfferCache } from './update-check/offer-cache.ts';
-import type { FindLost } from './update-check/resolve-offers.ts';
+import type { FindLost } from './update-check/route-offers.ts';
 import { type ArrivingUploads, createArrivingUploads } from './uploads/arriving-uploads.ts';
 
 /**

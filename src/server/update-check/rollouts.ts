@@ -69,6 +69,13 @@ export class Rollouts<Offers> {
     this.#offers.set(keyOf([...withheld]), offers);
   }
 
+  /** The same rollouts with the offers in another form. */
+  map<Other>(change: (offers: Offers) => Other): Rollouts<Other> {
+    const mapped = new Rollouts<Other>(this.#held, this.#rule, this.#now);
+    for (const [key, offers] of this.#offers) mapped.#offers.set(key, change(offers));
+    return mapped;
+  }
+
   get offers(): readonly Offers[] {
     return [...this.#offers.values()];
   }

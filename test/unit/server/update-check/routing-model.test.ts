@@ -22,11 +22,7 @@ import { type Platform, platformName } from '../../../../src/protocol/platform.t
 import { routePlatforms } from '../../../../src/protocol/routing/route-platforms.ts';
 import { stepFor } from '../../../../src/protocol/routing/update-steps.ts';
 import { compareVersions, LOWEST_VERSION, nextVersion } from '../../../../src/protocol/version.ts';
-import {
-  type OffersByChannel,
-  offerFor,
-  resolveOffers,
-} from '../../../../src/server/update-check/resolve-offers.ts';
+import { type OffersByChannel, resolveOffers } from '../../../../src/server/update-check/resolve-offers.ts';
 import { ANYONE } from '../../../../src/server/update-check/rollouts.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { times } from '../../../support/process/torture.ts';
@@ -275,7 +271,7 @@ class World {
   #walk(offers: OffersByChannel, from: { channel: string; name: string; version: string }): string {
     const steps = (offers.get(from.channel) ?? offers.get('stable'))?.get(from.name) ?? [];
     for (let { version } = from; ; ) {
-      const offer = offerFor(steps, version);
+      const offer = stepFor(steps, version)?.release;
       if (offer === undefined) return version;
       this.#requireTakeable(version, JSON.parse(offer.body));
       version = offer.version;
@@ -347,7 +343,7 @@ async function requireSameOffers(world: World, held: readonly string[] = []): Pr
         );
   const isHeld = ({ version }: { readonly version: string }) => held.includes(version);
   const [expected, found] = [all, some].map(({ live, known }) =>
-    routePlatforms(live, knownVersions(known), isHeld),
+    routePlatforms(live, knownVersions(known), { isHeld }),
   );
   expect([...(found?.keys() ?? [])].sort()).toEqual([...(expected?.keys() ?? [])].sort());
   const versions = [...MANY_VERSIONS, ...MANY_VERSIONS.map(nextVersion), ...EXTRA_VERSIONS, LOWEST_VERSION];
