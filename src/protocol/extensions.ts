@@ -29,6 +29,8 @@ export const EXTENSIONS = [
   'promote',
   'policy',
   'stats',
+  'explain',
+  'simulate',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */

@@ -56,6 +56,8 @@ export function routePlatforms<File extends RoutedFile>(
 export interface RoutingOptions<File> extends Pick<WalkOptions<PlatformRelease<File>>, 'isHeld'> {
   /** Gets what was decided on the way to each list of steps. */
   readonly traces?: WalkTraces<File> | undefined;
+  /** The only platform name that is asked about; by default all are. */
+  readonly onlyName?: string | undefined;
 }
 
 /** By the list of steps that the walk has led to. */
@@ -95,10 +97,11 @@ export function* routing<File extends RoutedFile>(
 function* stepsByName<File>(
   releases: ReadonlyMap<string, readonly PlatformRelease<File>[]>,
   keys: readonly KeyRange[],
-  { isHeld, traces }: RoutingOptions<File>,
+  { isHeld, traces, onlyName }: RoutingOptions<File>,
 ): Generator<void, Map<string, readonly UpdateStep<PlatformRelease<File>>[]>> {
   const steps = new Map<string, readonly UpdateStep<PlatformRelease<File>>[]>();
   for (const [name, ofName] of releases) {
+    if (onlyName !== undefined && name !== onlyName) continue;
     const trace = traces && { ways: [], decisions: [] };
     const own = updateSteps(ofName, keys, { isHeld, trace });
     if (trace) traces?.set(own, trace);

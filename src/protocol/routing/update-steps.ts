@@ -134,10 +134,10 @@ function boundariesOf(releases: readonly RoutedRelease[], keys: readonly KeyRang
   return boundaries;
 }
 
-export function stepFor<Release>(
-  steps: readonly UpdateStep<Release>[],
+export function stepFor<Step extends Pick<UpdateStep<unknown>, 'from'>>(
+  steps: readonly Step[],
   version: string,
-): UpdateStep<Release> | undefined {
+): Step | undefined {
   let low = 0;
   let high = steps.length;
   while (low < high) {

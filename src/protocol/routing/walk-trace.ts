@@ -28,6 +28,8 @@ export interface Judgement<Release> {
   readonly reach: string | undefined;
   /** The releases above the version, the highest first. */
   readonly releases: readonly JudgedRelease<Release>[];
+  /** The highest release that is not above it. */
+  readonly below: Release | undefined;
 }
 
 /** What a walk has decided for a version, and about each release above it. */
@@ -41,6 +43,7 @@ export function judgementOf<Release extends RoutedRelease>(
   return {
     keyId: decision?.keyId,
     reach: decision?.best?.reach.from,
+    below: ways.find((way) => way.order <= order)?.release,
     releases: releases.map((way) => ({
       release: way.release,
       verdict: verdictOf(way, decision),

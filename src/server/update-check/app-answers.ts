@@ -45,16 +45,29 @@ export interface AppAnswers<Release> {
 
 export type AppRelease = PlatformRelease<OfferCandidate>;
 
-/** Decides the answers to all update checks of an app, in slices. Pure. @param traces gets how it was decided */
+/** The only question that matters, where somebody asks why it is answered as it is. */
+export interface Watch {
+  readonly asked: InstalledApp;
+  /** Gets how it was decided. */
+  readonly traces: WalkTraces<OfferCandidate>;
+}
+
+/**
+ * Decides the answers to all update checks of an app, in slices. Pure.
+ * @param watch then to its question, and to some others that are not to be relied on
+ */
 export function* routeApp(
   { live, versions, held, cohortRule, policy, now }: Offering,
-  traces?: WalkTraces<OfferCandidate>,
+  watch?: Watch,
 ): Generator<void, AppAnswers<AppRelease>> {
-  const offers = yield* routing(live, versions, { traces });
+  const traces = watch?.traces;
+  const onlyName = watch && platformName(watch.asked.platform);
+  const offers = yield* routing(live, versions, { traces, onlyName });
   const rollouts = cohortRule && new Rollouts<StepsByPlace<AppRelease>>(held, cohortRule, now);
-  for (const withheld of rollouts?.groups() ?? []) {
+  const groups = watch ? rollouts?.groupsOf(watch.asked.asker ?? ANYONE, now) : rollouts?.groups();
+  for (const withheld of groups ?? []) {
     const isHeld = (release: AppRelease) => isWithheld(release, withheld);
-    rollouts?.setOffers(withheld, yield* routing(live, versions, { isHeld, traces }));
+    rollouts?.setOffers(withheld, yield* routing(live, versions, { isHeld, traces, onlyName }));
   }
   const isForAll = ({ releaseId }: OfferCandidate) => held.every(({ id }) => id !== releaseId);
   return { offers, rollouts, downgrades: downgradesOf(live.filter(isForAll), policy.rolledBack) };

@@ -127,12 +127,16 @@ class OfferSerializer {
   }
 }
 
-interface ChannelObligations extends Obligations {
+/** What makes updates of the apps of a channel mandatory. */
+export interface ChannelObligations extends Obligations {
   /** Empty where they are those of `stable`. */
   readonly channel: string;
 }
 
-function obligationsIn(channel: string, { mandatory, minimumVersion }: ReleasePolicy): ChannelObligations {
+export function obligationsIn(
+  channel: string,
+  { mandatory, minimumVersion }: ReleasePolicy,
+): ChannelObligations {
   const own = mandatory.filter((release) => [STABLE, channel].includes(release.channel));
   const isLikeStable = own.every((release) => release.channel === STABLE);
   return {

@@ -1,17 +1,18 @@
 import { knownVersions } from '../../database/queries/app-files.ts';
 import { cohortRule, heldReleases } from '../../database/queries/held-releases.ts';
-import {
-  type OfferCandidate,
-  type OfferDetails,
-  offerDetails,
-  offersRevision,
-} from '../../database/queries/offers.ts';
+import { type OfferDetails, offerDetails, offersRevision } from '../../database/queries/offers.ts';
 import { releasePolicy } from '../../database/queries/release-policy.ts';
-import { readAllFiles, readFilesBesides } from '../../database/queries/routed-files.ts';
+import { type ChangedVersions, readAllFiles, readFilesBesides } from '../../database/queries/routed-files.ts';
 import type { Queries } from '../../database/schema.ts';
-import type { WalkTraces } from '../../protocol/routing/route-platforms.ts';
 import { inSlices } from '../../runtime/in-slices.ts';
-import { type AppAnswers, type AppRelease, type Offering, offeredReleases, routeApp } from './app-answers.ts';
+import {
+  type AppAnswers,
+  type AppRelease,
+  type Offering,
+  offeredReleases,
+  routeApp,
+  type Watch,
+} from './app-answers.ts';
 
 /** The app to resolve the offers of. */
 export interface OfferingApp {
@@ -31,8 +32,10 @@ export type FindLost = (
 export interface RouteOptions {
   /** By default what is marked in the database is all that is lost. */
   readonly findLost?: FindLost | undefined;
-  /** Reads all files, not only those that decide, and gets how it was decided. */
-  readonly traces?: WalkTraces<OfferCandidate> | undefined;
+  /** Reads all files, not only those that decide. */
+  readonly watch?: Watch | undefined;
+  /** A change that is thought of: the files are read that decide afterwards, too. */
+  readonly around?: ChangedVersions | undefined;
 }
 
 export interface RoutedOffers {
@@ -50,14 +53,14 @@ export interface RoutedOffers {
 export async function routeOffers(
   db: Queries,
   app: Pick<OfferingApp, 'appId' | 'now'>,
-  { findLost = async () => new Set(), traces }: RouteOptions,
+  { findLost = async () => new Set(), watch, around }: RouteOptions,
 ): Promise<RoutedOffers> {
   const gone = new Set<string>();
   for (;;) {
-    traces?.clear();
+    watch?.traces.clear();
     const revision = await offersRevision(db, app.appId);
-    const offering = await readOffering(db, app, { gone, isWhole: traces !== undefined });
-    const answers = await inSlices(routeApp(offering, traces));
+    const offering = await readOffering(db, app, { gone, isWhole: watch !== undefined, around });
+    const answers = await inSlices(routeApp(offering, watch));
     const chosen = [...new Set(offeredReleases(answers).flatMap(({ files }) => files))];
     const details = await offerDetails(db, chosen);
     const offered = chosen.flatMap((file) => {
@@ -73,21 +76,26 @@ export async function routeOffers(
   }
 }
 
+interface ReadOfferingOptions extends Pick<RouteOptions, 'around'> {
+  readonly gone: ReadonlySet<string>;
+  readonly isWhole: boolean;
+}
+
 async function readOffering(
   db: Queries,
   { appId, now }: Pick<OfferingApp, 'appId' | 'now'>,
-  { gone, isWhole }: { readonly gone: ReadonlySet<string>; readonly isWhole: boolean },
+  { gone, isWhole, around }: ReadOfferingOptions,
 ): Promise<Offering> {
   const held = await heldReleases(db, appId, now);
   const policy = await releasePolicy(db, appId);
   const { live, known } = await (isWhole || gone.size > 0
     ? readAllFiles(db, appId)
-    : readFilesBesides(db, appId, [...held, ...policy.rolledBack]));
+    : readFilesBesides(db, appId, { held: [...held, ...policy.rolledBack], change: around }));
   return {
     live: live.filter(({ artifactId }) => !gone.has(artifactId)),
     versions: knownVersions(known),
     held,
-    cohortRule: held.length === 0 ? undefined : await cohortRule(db, appId),
+    cohortRule: held.length === 0 && around === undefined ? undefined : await cohortRule(db, appId),
     ...{ policy, now },
   };
 }

@@ -18,6 +18,8 @@ const STATUS_OF: Record<RouteName, number> = {
   capabilities: 200,
   getApp: 200,
   stats: 200,
+  explain: 200,
+  simulate: 200,
   listReleases: 200,
   check: 200,
   download: 302,
@@ -48,6 +50,7 @@ const ofDisk: RouteName[] = ['upload', 'uploadPart', 'storedFile'];
 const BODY: Partial<Record<RouteName, object>> = {
   setSlug: { slug: 'next-app' },
   exchangeIdentity: { identity_token: 'x' },
+  simulate: { version: '9.0.0' },
   createRelease: { version: '9.0.0', signature: 's' },
   createArtifact: { target: 'windows', arch: 'x86_64', file_size: 5 },
   updateRelease: { status: 'yanked' },

@@ -336,11 +336,7 @@ async function requireSameOffers(world: World, held: readonly string[] = []): Pr
   const some =
     held.length === 0
       ? await readRoutedFiles(db, appId)
-      : await readFilesBesides(
-          db,
-          appId,
-          held.map((version) => ({ version })),
-        );
+      : await readFilesBesides(db, appId, { held: held.map((version) => ({ version })) });
   const isHeld = ({ version }: { readonly version: string }) => held.includes(version);
   const [expected, found] = [all, some].map(({ live, known }) =>
     routePlatforms(live, knownVersions(known), { isHeld }),
