@@ -1,7 +1,7 @@
 import type { OtaClient } from '../../client/ota-client.ts';
 import { displayUrl } from '../../client/transport/transport.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import type { ReleaseResponse, SimulateResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform, platformName } from '../../protocol/platform.ts';
 import type { PublishResult } from '../../publish/publish.ts';
 import type { VerifiedFile } from '../../publish/server-state/published-file.ts';
@@ -12,6 +12,7 @@ import { formatPlan } from '../layout/plan-table.ts';
 import { formatTable } from '../layout/table.ts';
 import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
+import { describeSimulation } from './simulation-report.ts';
 
 /** Lines of the notes that a dry run shows, and characters of each. */
 const SHOWN_NOTES = 10;
@@ -29,6 +30,7 @@ export interface Reported {
   /** What would be sent, and the notes that the release would have, where it was only planned. */
   readonly requests?: readonly string[];
   readonly notes?: string | undefined;
+  readonly simulation?: SimulateResponse | undefined;
 }
 
 /** Prints the outcome: the JSON document, the workflow step's results, and the text. */
@@ -39,7 +41,8 @@ export function reportPublish(reported: Reported & { readonly client: OtaClient 
 }
 
 /** The document of `publish --json`. */
-export function toDocument({ status, release, artifacts, warnings, notes }: Omit<Reported, 'version'>) {
+export function toDocument(reported: Omit<Reported, 'version'>) {
+  const { status, release, artifacts, warnings, notes, simulation } = reported;
   return {
     status,
     release: release ?? null,
@@ -54,6 +57,7 @@ export function toDocument({ status, release, artifacts, warnings, notes }: Omit
     })),
     warnings,
     ...(notes !== undefined && { notes }),
+    ...(simulation !== undefined && { simulation }),
   };
 }
 
@@ -103,9 +107,10 @@ export function describe(
   style: Style = createStyle(false),
   width = Number.POSITIVE_INFINITY,
 ): string[] {
-  const { status, version, artifacts, release, requests = [], notes } = reported;
+  const { status, version, artifacts, release, requests = [], notes, simulation } = reported;
   if (status === 'planned') {
     const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
+    const when = `Once ${version} is live`;
     const send = `Would send ${formatCount(requests.length, 'request')}:`;
     const rows = artifacts.map((artifact) => ({ ...artifact, action: shownAction(artifact, status) }));
     return [
@@ -114,6 +119,7 @@ export function describe(
       '',
       ...describeNotes(notes, style),
       '',
+      ...(simulation ? [...describeSimulation(simulation, { when, showsAll: false, style, width }), ''] : []),
       style('bold', send),
       ...indent(requests),
     ];
