@@ -713,7 +713,8 @@ export type OfferedShare = Static<typeof OfferedShare>;
 
 const SimulatedAnswers = Type.Object({
   shares: Type.Array(OfferedShare), // the largest first
-  without_cohort: Nullable(Type.String()), // the version that apps get which do not say their cohort
+  /** The version that apps get which do not say their cohort; absent where that depends on their address. */
+  without_cohort: Type.Optional(Nullable(Type.String())),
 });
 export type SimulatedAnswers = Static<typeof SimulatedAnswers>;
 

@@ -28,8 +28,8 @@ export function describeSimulation(
   const notes = [
     ...(rest > 0 ? [`… and ${formatCount(rest, 'more row')} (--json has all).`] : []),
     ...(changed === 0 ? ['Nothing changes for any app.'] : []),
-    ...(changed > 0 && !showsAll && cells.length > changed
-      ? [`${formatCount(cells.length - changed, 'answer')} would stay as they are.`]
+    ...(changed > 0 && cells.length > shown.length
+      ? [`${formatCount(cells.length - shown.length, 'other answer')} unchanged (--all, or --json).`]
       : []),
     ...silentNote(shown),
     ...(omitted > 0 ? [`${formatCount(omitted, 'version')} left out: there are too many.`] : []),
@@ -60,14 +60,12 @@ function inWords(shares: readonly OfferedShare[]): string {
 }
 
 function silentNote(cells: readonly SimulatedCell[]): string[] {
-  const isDivided = cells.some(({ after }) => after.shares.length > 1);
+  const waits = cells.some(({ after }) => after.shares.length > 1 && after.without_cohort !== undefined);
   const isMandatory = cells.some(({ today, after }) =>
     [...today.shares, ...after.shares].some((one) => one.mandatory),
   );
   return [
     ...(isMandatory ? ['! marks a mandatory update.'] : []),
-    ...(isDivided
-      ? ['Apps that do not say their cohort wait, unless the app counts them by their address.']
-      : []),
+    ...(waits ? ['Apps that do not say their cohort get what those get that are not in the rollout.'] : []),
   ];
 }

@@ -14,29 +14,29 @@ import {
  */
 export type Verdict = 'offered' | 'key' | 'requires' | 'held' | 'dead_end' | 'lower';
 
-export interface JudgedRelease<Release> {
+export interface ClassifiedRelease<Release> {
   readonly release: Release;
   readonly verdict: Verdict;
   /** The highest version that it leads to. */
   readonly reach: string | undefined;
 }
 
-export interface Judgement<Release> {
+export interface Classification<Release> {
   /** The id of the key that builds of the version count as carrying; undefined for any. */
   readonly keyId: string | undefined;
   /** The highest version that can be got to; undefined where there is no way up. */
   readonly reach: string | undefined;
   /** The releases above the version, the highest first. */
-  readonly releases: readonly JudgedRelease<Release>[];
+  readonly releases: readonly ClassifiedRelease<Release>[];
   /** The highest release that is not above it. */
   readonly below: Release | undefined;
 }
 
 /** What a walk has decided for a version, and about each release above it. */
-export function judgementOf<Release extends RoutedRelease>(
+export function classificationOf<Release extends RoutedRelease>(
   { ways, decisions }: WalkTrace<Release>,
   version: string,
-): Judgement<Release> {
+): Classification<Release> {
   const order = versionOrder(version);
   const decision = decisions.find((one) => one.order <= order);
   const releases = decision === undefined ? [] : ways.filter((way) => way.order > order);

@@ -5,7 +5,7 @@ import type { ExplainedRelease, ExplainResponse } from '../../protocol/messages.
 import { platformName } from '../../protocol/platform.ts';
 import type { Audience, Hold } from '../../protocol/rollout/cohort.ts';
 import { nextStepAfter, shareAt } from '../../protocol/rollout/rollout.ts';
-import type { JudgedRelease } from '../../protocol/routing/walk-trace.ts';
+import type { ClassifiedRelease } from '../../protocol/routing/walk-trace.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { compareVersions, precedenceOf, versionOrder } from '../../protocol/version.ts';
 import type { AppRelease, InstalledApp } from '../update-check/app-answers.ts';
@@ -23,7 +23,7 @@ const MAX_NAMED = 100;
  */
 export function explainCheck(app: ExplainedApp, asked: ExplainedQuestion): ExplainResponse {
   const findings = findingsOf(app, asked);
-  const { answer, audience, judgement, isMandatory } = findings;
+  const { answer, audience, classification, isMandatory } = findings;
   const releases = explainReleases(app, findings);
   const named =
     releases.length > MAX_NAMED ? [...releases.slice(0, MAX_NAMED - 1), ...releases.slice(-1)] : releases;
@@ -33,7 +33,7 @@ export function explainCheck(app: ExplainedApp, asked: ExplainedQuestion): Expla
     platform: platformName(asked.platform),
     channel: asked.channel,
     cohort: audience.cohort ?? null,
-    key_id: judgement?.keyId ?? null,
+    key_id: classification?.keyId ?? null,
     update: release === undefined ? null : { version: release.version, mandatory: isMandatory },
     releases: named,
     omitted: releases.length - named.length,
@@ -43,16 +43,16 @@ export function explainCheck(app: ExplainedApp, asked: ExplainedQuestion): Expla
 
 /** From the highest release down to the one that is offered; else to the first that is not higher than the app's version. */
 function explainReleases(app: ExplainedApp, findings: Findings): ExplainedRelease[] {
-  const { asked, answer, judgement } = findings;
+  const { asked, answer, classification } = findings;
   const { currentVersion } = asked;
-  const judged = new Map(judgement?.releases.map((one) => [precedenceOf(one.release.version), one]));
+  const classified = new Map(classification?.releases.map((one) => [precedenceOf(one.release.version), one]));
   const explained = new Map<string, ExplainedRelease>();
   const add = ({ version, channel }: Named, { rule, reason }: Because) =>
     explained.set(precedenceOf(version), { version, channel, rule, reason });
-  for (const one of judged.values()) add(nameOf(one.release), ruleOf(one, app, findings));
+  for (const one of classified.values()) add(nameOf(one.release), ruleOf(one, app, findings));
   for (const release of app.listed) {
     if (compareVersions(release.version, currentVersion) <= 0) break;
-    if (!judged.has(precedenceOf(release.version))) add(release, stateRule(release, asked));
+    if (!classified.has(precedenceOf(release.version))) add(release, stateRule(release, asked));
   }
   for (const known of deletedAbove(currentVersion, app)) {
     if (!explained.has(known.version)) add(known, because('deleted', 'It was live, and then deleted.'));
@@ -74,15 +74,15 @@ function nameOf({ version, files: [{ channel }] }: AppRelease): Named {
 }
 
 /** Where the list ends, if not with what is offered. */
-function lastOf({ asked, answer, judgement }: Findings): ExplainedRelease[] {
+function lastOf({ asked, answer, classification }: Findings): ExplainedRelease[] {
   const { currentVersion } = asked;
   if (answer.isLower && answer.release !== undefined) {
     const reason = `${currentVersion} was rolled back, and the app takes lower versions.`;
     return [{ ...nameOf(answer.release), ...because('downgrade', reason) }];
   }
-  if (answer.release !== undefined || judgement?.below === undefined) return [];
+  if (answer.release !== undefined || classification?.below === undefined) return [];
   return [
-    { ...nameOf(judgement.below), ...because('not_newer', `It is not higher than ${currentVersion}.`) },
+    { ...nameOf(classification.below), ...because('not_newer', `It is not higher than ${currentVersion}.`) },
   ];
 }
 
@@ -99,16 +99,16 @@ function deletedAbove(currentVersion: string, { offering, listed }: ExplainedApp
 }
 
 /** Of a release that the walk has come by. */
-function ruleOf(judged: JudgedRelease<AppRelease>, app: ExplainedApp, findings: Findings): Because {
-  const { release, verdict, reach } = judged;
-  const { asked, judgement } = findings;
+function ruleOf(classified: ClassifiedRelease<AppRelease>, app: ExplainedApp, findings: Findings): Because {
+  const { release, verdict, reach } = classified;
+  const { asked, classification } = findings;
   const { currentVersion } = asked;
   switch (verdict) {
     case 'lower': // never above the one that is offered
     case 'offered':
       return because('offered', `It is the highest release that apps on ${currentVersion} can take.`);
     case 'key': {
-      const keys = `builds of ${currentVersion} carry the key ${judgement?.keyId}`;
+      const keys = `builds of ${currentVersion} carry the key ${classification?.keyId}`;
       return because('key', `It is signed with ${signingKeyOf(release)}; ${keys}.`);
     }
     case 'requires':
@@ -116,7 +116,7 @@ function ruleOf(judged: JudgedRelease<AppRelease>, app: ExplainedApp, findings: 
     case 'dead_end':
       return because(
         'dead_end',
-        `From it an app gets to ${reach}, and no further; it can get to ${judgement?.reach}.`,
+        `From it an app gets to ${reach}, and no further; it can get to ${classification?.reach}.`,
       );
     case 'held':
       return heldRule(release, app, findings);

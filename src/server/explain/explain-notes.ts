@@ -31,8 +31,8 @@ function mandatoryNote(
   return { rule: 'mandatory', reason };
 }
 
-function stepNote({ answer: { release, isLower }, judgement }: Findings): Note | undefined {
-  const reach = judgement?.reach;
+function stepNote({ answer: { release, isLower }, classification }: Findings): Note | undefined {
+  const reach = classification?.reach;
   if (release === undefined || isLower || reach === undefined) return undefined;
   if (compareVersions(release.version, reach) >= 0) return undefined;
   return { rule: 'more_steps', reason: `From ${release.version} the app gets on to ${reach}.` };
@@ -62,8 +62,8 @@ function rolledBackNote({ answers, offering }: ExplainedApp, { asked, answer }: 
   return { rule: 'rolled_back_version', reason };
 }
 
-function keyNote({ asked: { keyId, currentVersion }, judgement }: Findings): Note | undefined {
-  const counted = judgement?.keyId;
+function keyNote({ asked: { keyId, currentVersion }, classification }: Findings): Note | undefined {
+  const counted = classification?.keyId;
   if (keyId === undefined || counted === undefined || keyId === counted) return undefined;
   const reason = `Builds of ${currentVersion} count as carrying the key ${counted}, and this app carries ${keyId}.`;
   return { rule: 'other_key', reason };

@@ -2,7 +2,7 @@ import type { ListedRelease } from '../../database/queries/list-releases.ts';
 import { type UrgentStep, urgentSteps } from '../../protocol/policy/mandatory.ts';
 import type { Audience, Hold } from '../../protocol/rollout/cohort.ts';
 import { stepFor } from '../../protocol/routing/update-steps.ts';
-import { type Judgement, judgementOf } from '../../protocol/routing/walk-trace.ts';
+import { type Classification, classificationOf } from '../../protocol/routing/walk-trace.ts';
 import {
   type Answer,
   type AppAnswers,
@@ -33,7 +33,7 @@ export interface ExplainedQuestion extends InstalledApp {
 export interface Findings {
   readonly asked: ExplainedQuestion;
   readonly answer: Answer<AppRelease>;
-  readonly judgement: Judgement<AppRelease> | undefined;
+  readonly classification: Classification<AppRelease> | undefined;
   readonly audience: Audience;
   readonly holds: ReadonlyMap<string, Hold>;
   readonly isMandatory: boolean;
@@ -48,7 +48,7 @@ export function findingsOf({ offering, answers, traces }: ExplainedApp, asked: E
   return {
     asked,
     answer,
-    judgement: trace && judgementOf(trace, currentVersion),
+    classification: trace && classificationOf(trace, currentVersion),
     audience,
     holds: answers.rollouts?.holdsFor(audience) ?? new Map(),
     isMandatory: new Urgency(offering).isMandatory(answer, asked),

@@ -36,6 +36,7 @@ export class GroupAnswers {
   }
 
   answersTo(app: AnsweredApp): Answers {
+    const isByAddress = this.#offering.cohortRule?.fallback === 'address';
     const shares = new Map<string, OfferedShare>();
     for (const { asker, share } of this.#groups) {
       const offered = this.#offerTo(app, asker);
@@ -44,7 +45,7 @@ export class GroupAnswers {
     }
     return {
       shares: [...shares.values()].sort((a, b) => b.share - a.share),
-      without_cohort: this.#offerTo(app, ANYONE).version,
+      ...(!isByAddress && { without_cohort: this.#offerTo(app, ANYONE).version }),
     };
   }
 

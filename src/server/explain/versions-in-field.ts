@@ -19,7 +19,7 @@ export interface Field {
   readonly versions: readonly FieldVersion[];
 }
 
-/** How far back counts are looked for: the days of a week differ. */
+/** How far back counts reach: the days of a week differ. */
 const DAYS = 7;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Releases that are taken as versions that apps may have. */

@@ -12,6 +12,7 @@ import type { Turns } from '../limits/request-limits.ts';
 import type { Services } from '../services.ts';
 import type { FindLost } from '../update-check/route-offers.ts';
 import { readRollout } from './requested-rollout.ts';
+import { noSuchRelease } from './require-release.ts';
 
 /** Extension `simulate`. */
 export function registerSimulate(
@@ -26,6 +27,8 @@ export function registerSimulate(
       await turns.take(raw.token?.id ?? '', reply);
       const now = clock().getTime();
       const read = await readSimulation(database.queries, { appId, now }, { change, findLost });
+      // Without files there is nothing to think of.
+      if (read.changed.release === undefined && body.artifacts === undefined) throw noSuchRelease();
       return inSlices(simulate(read));
     },
   });
