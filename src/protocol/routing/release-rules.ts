@@ -1,8 +1,7 @@
 /** Extension `explain`: what decides whether an app is offered a release, by its stable name. */
 export const RELEASE_RULES = {
   offered: 'It is the highest release that the app can take, so it is offered.',
-  downgrade:
-    'It is lower, and offered to an app that has a version that was rolled back and takes lower ones.',
+  downgrade: 'It is lower, and the app takes lower versions from one that was rolled back.',
   not_newer: 'It is not higher than the version that the app has.',
   draft: 'It is a draft.',
   yanked: 'It is yanked.',
