@@ -33,6 +33,7 @@ import { initCommand } from './commands/init-command.ts';
 import { keysCommand, keysRotateCommand } from './commands/keys-command.ts';
 import { loginCommand, logoutCommand } from './commands/login-command.ts';
 import { migrateCommand } from './commands/migrate-command.ts';
+import { operatorLinkCommand } from './commands/operator-link-command.ts';
 import {
   publishArtifactCommand,
   publishCommand,
@@ -148,6 +149,9 @@ export function createProgram(
     .addCommand(appsTree(runs))
     .addCommand(tokensTree(runs))
     .addCommand(keysTree(runs))
+    .addCommand(
+      runs(operatorLinkCommand(), async () => (await import('./commands/operator-link.ts')).runOperatorLink),
+    )
     .addCommand(auditTree(runs))
     .addCommand(runs(backupCommand(), async () => (await import('./commands/backup.ts')).runBackup))
     .addCommand(runs(restoreCommand(), async () => (await import('./commands/restore.ts')).runRestore))

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SERVER } from '../../src/database/attribution.ts';
 import { saveOperatorLink } from '../../src/database/queries/operator-link.ts';
 import { describeInChromium, openPage, picture, seriousFindings } from '../support/web/browser.ts';
 import { publish, type ShownApp, startShownApp } from '../support/web/shown-app.ts';
@@ -90,7 +91,8 @@ describeInChromium('the page for operators', () => {
   test('signs in by the link that serve printed, once, and creates an app', async () => {
     const { origin, server } = await startShownApp();
     const until = new Date(server.now.getTime() + 60_000);
-    await saveOperatorLink(server.database.queries, 'the-secret', until);
+    const link = { secret: 'the-secret', until };
+    await saveOperatorLink(server.database.queries, link, { actor: SERVER, now: server.now });
     const page = await openPage(origin);
     await page.goto('/admin/#link=the-secret');
     await page.getByRole('heading', { name: 'Apps' }).waitFor();
