@@ -42,3 +42,8 @@ export function wrapLines(lines: readonly string[], width: number): string[] {
     return [indent + first, ...following.map((each) => `${indent}  ${each}`)];
   });
 }
+
+/** `wrapLines` for lines that are ready to be printed. */
+export function wrapText(text: string, width: number): string {
+  return wrapLines(text.split('\n'), width).join('\n');
+}

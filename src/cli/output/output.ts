@@ -1,6 +1,6 @@
 import type { StepReport } from '../github/step-report.ts';
 import { jsonWithoutCommands, withoutCommands } from '../github/workflow-command.ts';
-import { wrapLines } from '../layout/words.ts';
+import { wrapText } from '../layout/words.ts';
 import { type Lines, PrintableText } from '../printable/printable-text.ts';
 import { type Colors, createStyle, type Style } from './colors.ts';
 import { lineSink } from './line-sink.ts';
@@ -64,7 +64,7 @@ export function createOutput(
   const widths = { stdout: columnsOf(process.stdout), stderr: columnsOf(process.stderr) };
   const format = (lines: Lines, on: 'stdout' | 'stderr') => {
     const text = printable.lines(lines, { colored: colors[on] }); // masks before lines are broken
-    return safe(wrapLines(text.split('\n'), widths[on]).join('\n'));
+    return safe(wrapText(text, widths[on]));
   };
   const stderr = (lines: Lines) => void to.stderr.write(`${format(lines, 'stderr')}\n`);
   const onStderr = createStyle(colors.stderr);
