@@ -33,6 +33,7 @@ import { initCommand } from './commands/init-command.ts';
 import { keysCommand, keysRotateCommand } from './commands/keys-command.ts';
 import { loginCommand, logoutCommand } from './commands/login-command.ts';
 import { migrateCommand } from './commands/migrate-command.ts';
+import { operatorLinkCommand } from './commands/operator-link-command.ts';
 import {
   publishArtifactCommand,
   publishCommand,
@@ -157,6 +158,9 @@ export function createProgram(
     .addCommand(appsTree(runs))
     .addCommand(tokensTree(runs))
     .addCommand(keysTree(runs))
+    .addCommand(
+      runs(operatorLinkCommand(), async () => (await import('./commands/operator-link.ts')).runOperatorLink),
+    )
     .addCommand(auditTree(runs))
     .addCommand(webhooksTree(runs))
     .addCommand(runs(backupCommand(), async () => (await import('./commands/backup.ts')).runBackup))

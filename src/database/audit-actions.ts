@@ -30,6 +30,7 @@ export const AUDIT_ACTIONS = [
   'file.replaced',
   'upload.refused',
   'request.refused',
+  'operator.link_created',
   'operator.signed_in',
   'webhook.added',
   'webhook.removed',

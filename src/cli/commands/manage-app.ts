@@ -107,7 +107,7 @@ export async function runAppsShow(
   reference: string,
 ): Promise<void> {
   const { output } = context;
-  await withStore(options, context, async ({ queries }, by) => {
+  await withStore({ ...options, effect: 'reads' }, context, async ({ queries }, by) => {
     const { app, contents } = await appWithContents(queries, reference, output);
     const { id, name, slug, pubkey, approval, requireBoundSignatures, cohortFallback } = app;
     const { slugs, releases, files, tokens } = contents;

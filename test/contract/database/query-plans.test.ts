@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector/promises';
 import { basename, join } from 'node:path';
 import { CompiledQuery, type KyselyPlugin, sql } from 'kysely';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { GENESIS } from '../../../src/database/attribution.ts';
 import type { Database } from '../../../src/database/database.ts';
 import { openPostgres } from '../../../src/database/postgres/open-postgres.ts';
@@ -21,6 +21,9 @@ import { tempFolder } from '../../support/process/temp-folder.ts';
 import { by } from '../../support/server/by.ts';
 import { SHA_A } from '../../support/server/store-with-app.ts';
 import { runEveryQuery } from './query-scenario.ts';
+
+/** Filling the stores takes a while. */
+vi.setConfig({ testTimeout: 120_000 });
 
 /* The plan of each query that a server or `publish` waits for, on a store that is filled with other apps. */
 

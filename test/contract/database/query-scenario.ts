@@ -264,7 +264,7 @@ async function administrate(queries: Queries): Promise<void> {
   await findVersion(queries, { appId, version: '1.0.0+x' });
   await findValidToken(queries, created.token, NOW);
   await findTokenStillValid(queries, 'none', NOW);
-  await saveOperatorLink(queries, 'secret', later(1));
+  await saveOperatorLink(queries, { secret: 'secret', until: later(1) }, by());
   await takeOperatorLink(queries, 'secret', by());
   const { record } = await createToken(queries, { ...token, appId }, by());
   await revokeTokens(queries, { id: record.id }, by());

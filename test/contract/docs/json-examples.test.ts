@@ -107,6 +107,7 @@ test('commands print the documents that the page of JSON output shows', async ()
   const settings = ['--no-approval', '--no-require-bound-signatures'];
   await check('apps set', ['apps', 'set', 'my-app', ...settings, ...store]);
   await check('keys rotate', ['keys', 'rotate', ...store]);
+  await check('operator-link', ['operator-link', ...store]);
   await check('tokens revoke', ['tokens', 'revoke', '--all', '--app', other.document.id, ...store], 1);
   const backup = join(await tempFolder(), 'backup');
   await check('backup', ['backup', backup, ...store]);
