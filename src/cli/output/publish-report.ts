@@ -10,10 +10,10 @@ import { listedArtifacts, storedPlatforms } from '../../publish/server-state/ser
 import { formatCount, formatNotes, indent } from '../format.ts';
 import type { StepResult } from '../github/step-summary.ts';
 import { formatPlan } from '../layout/plan-table.ts';
+import { describeSimulation } from '../layout/simulation-table.ts';
 import { formatTable } from '../layout/table.ts';
 import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
-import { describeSimulation } from './simulation-report.ts';
 
 /** Lines of the notes that a dry run shows, and characters of each. */
 const SHOWN_NOTES = 10;

@@ -1,8 +1,8 @@
 import { STABLE } from '../../protocol/channel.ts';
 import type { OfferedShare, SimulatedCell, SimulateResponse } from '../../protocol/messages.ts';
 import { formatCount, indent } from '../format.ts';
-import { formatTable, type TableOptions } from '../layout/table.ts';
-import { wrapWords } from '../layout/words.ts';
+import { formatTable, type TableOptions } from './table.ts';
+import { wrapWords } from './words.ts';
 
 export interface SimulationTable extends TableOptions {
   /** Also what stays as it is. */
