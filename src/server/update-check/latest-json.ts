@@ -56,7 +56,7 @@ export async function latestJson(
  * What the lowest version is offered, if those between it and the lowest can verify it too: they are offered something that
  * is signed with the same key, or nothing at all. It is mandatory only where it is for all that are offered it. A version below takes no release that requires it to be higher.
  */
-async function updateForAll(
+export async function updateForAll(
   boundaries: readonly string[],
   updateOf: (version: string) => Promise<UpdateResponse | undefined>,
 ): Promise<UpdateResponse | undefined> {
