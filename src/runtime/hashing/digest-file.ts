@@ -1,16 +1,12 @@
 import type { HashAlgorithm } from './hash-messages.ts';
 import { hashThreads } from './hash-threads.ts';
 
-/** Of a whole file. */
 export interface FileDigests {
   readonly size: number; // bytes
   readonly digests: ReadonlyMap<HashAlgorithm, Buffer>;
 }
 
-/**
- * Hashes an open file to its end, each algorithm on a thread of its own.
- * @throws the reason of the signal; Error when the file cannot be read. Then nothing reads it any more
- */
+/** Hashes an open file to its end, each algorithm on a thread of its own. Nothing reads it once this has settled. */
 export async function digestFile(
   descriptor: number,
   algorithms: readonly HashAlgorithm[],

@@ -7,7 +7,7 @@ import {
   type Target,
 } from '../../protocol/platform.ts';
 import { compareVersions } from '../../protocol/version.ts';
-import { updateForAll } from '../update-check/latest-json.ts';
+import { findUpdate, updateForAll } from '../update-check/latest-json.ts';
 import type { OfferCache, OfferOutline } from '../update-check/offer-cache.ts';
 import type { Asker } from '../update-check/rollouts.ts';
 import type { NamedFeed, Updater } from './feed-names.ts';
@@ -73,10 +73,8 @@ function updateOf(
   { boundaries }: OfferOutline,
   { slug, channel, asker, platform, currentVersion }: FeedQuestion & { readonly platform: Platform },
 ): Promise<UpdateResponse | undefined> {
-  const answerTo = async (version: string): Promise<UpdateResponse | undefined> => {
-    const { offer } = await offers.find(slug, { platform, currentVersion: version, channel, asker });
-    return typeof offer === 'string' ? undefined : JSON.parse(offer.body);
-  };
+  const answerTo = (version: string) =>
+    findUpdate(offers, slug, { platform, currentVersion: version, channel, asker });
   return currentVersion === undefined ? updateForAll(boundaries, answerTo) : answerTo(currentVersion);
 }
 
