@@ -24,6 +24,7 @@ export const HISTORY_TABLES = [
   'audit_baseline',
   'token_uses',
   'counts',
+  'webhook_deliveries',
 ] as const satisfies (keyof Schema)[];
 
 /** All rows of a store, except for artifacts that are being deleted, and the entries of the audit log. */
@@ -36,6 +37,7 @@ export const SNAPSHOT_TABLES = [
   'slugs',
   'tokens',
   'trusted_publishers',
+  'webhooks',
   'used_identities',
   'releases',
   'artifacts',
@@ -51,6 +53,7 @@ export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
     slugs: await transaction.selectFrom('slugs').selectAll().execute(),
     tokens: await transaction.selectFrom('tokens').selectAll().execute(),
     trusted_publishers: await transaction.selectFrom('trusted_publishers').selectAll().execute(),
+    webhooks: await transaction.selectFrom('webhooks').selectAll().execute(),
     used_identities: await transaction.selectFrom('used_identities').selectAll().execute(),
     releases: await transaction.selectFrom('releases').selectAll().execute(),
     artifacts: await transaction
@@ -64,6 +67,7 @@ export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
     audit_baseline: await transaction.selectFrom('audit_baseline').selectAll().execute(),
     token_uses: await transaction.selectFrom('token_uses').selectAll().execute(),
     counts: await transaction.selectFrom('counts').selectAll().execute(),
+    webhook_deliveries: await transaction.selectFrom('webhook_deliveries').selectAll().execute(),
   };
 }
 
@@ -78,7 +82,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
     await transaction.deleteFrom(table).execute();
   }
   const { apps, app_limits, slugs, tokens, releases, artifacts, statements, published_bytes } = snapshot;
-  const { trusted_publishers, used_identities } = snapshot;
+  const { trusted_publishers, used_identities, webhooks } = snapshot;
   for (const rows of chunks(apps)) await transaction.insertInto('apps').values(rows).execute();
   for (const rows of chunks(app_limits)) await transaction.insertInto('app_limits').values(rows).execute();
   for (const rows of chunks(slugs)) await transaction.insertInto('slugs').values(rows).execute();
@@ -86,6 +90,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
   for (const rows of chunks(trusted_publishers)) {
     await transaction.insertInto('trusted_publishers').values(rows).execute();
   }
+  for (const rows of chunks(webhooks)) await transaction.insertInto('webhooks').values(rows).execute();
   for (const rows of chunks(used_identities)) {
     await transaction.insertInto('used_identities').values(rows).execute();
   }
@@ -100,7 +105,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
 }
 
 async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise<void> {
-  const { audit_head, audit_baseline, token_uses, counts } = snapshot;
+  const { audit_head, audit_baseline, token_uses, counts, webhook_deliveries } = snapshot;
   await transaction
     .updateTable('audit_head')
     .set((eb) => ({ deletable_seq: eb.ref('seq') }))
@@ -111,6 +116,8 @@ async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise
     await transaction.insertInto('audit_baseline').values(rows).execute();
   for (const rows of chunks(token_uses)) await transaction.insertInto('token_uses').values(rows).execute();
   for (const rows of chunks(counts)) await transaction.insertInto('counts').values(rows).execute();
+  for (const rows of chunks(webhook_deliveries))
+    await transaction.insertInto('webhook_deliveries').values(rows).execute();
 }
 
 const ENTRIES_AT_ONCE = 500;
