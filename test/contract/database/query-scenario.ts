@@ -416,7 +416,13 @@ async function change(queries: Queries, store: StoreWithApp, { releaseId }: Uplo
   await publishReadyDrafts(queries, { by: by(), beforeEach: async () => {} });
   await updateRelease(queries, { appId, releaseId: created.id }, { by: by(), notes: 'n', onlyIfEmpty: true });
   await updateRelease(queries, { appId, releaseId: created.id }, { by: by(), rollout: { percent: 1 } });
-  const promotion = { by: by(), allowStranding: false, manifest: [], allowOutdatedManifest: false };
+  const promotion = {
+    by: by(),
+    allowStranding: false,
+    manifest: [],
+    allowOutdatedManifest: false,
+    isAccepted: () => false,
+  };
   await promoteRelease(
     queries,
     { appId, releaseId: created.id },
