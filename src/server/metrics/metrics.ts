@@ -111,7 +111,7 @@ export class Metrics {
     if (room !== undefined)
       this.#addGauge({
         ...{ name: 'disk_free_bytes', help: 'Free space on the disk of the data folder', aggregator: 'min' },
-        read: () => room.free,
+        read: () => room.freeBytes,
       });
     const gauges = onceAtATime(() => withTimeout(storeGauges(database.queries), PATIENCE_MS));
     for (const { read, ...gauge } of STORE_GAUGES)
