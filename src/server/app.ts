@@ -8,6 +8,7 @@ import { isRemote } from '../storage/remote-storage.ts';
 import { RefusalLog } from './audit/refusal-log.ts';
 import { TokenUses } from './audit/token-uses.ts';
 import { Counting } from './counting/counting.ts';
+import { FileDigests } from './feeds/file-digests.ts';
 import { registerApps } from './handlers/apps.ts';
 import { registerArtifacts } from './handlers/artifacts.ts';
 import { registerCapabilities } from './handlers/capabilities.ts';
@@ -16,6 +17,7 @@ import { registerUploadCompletion } from './handlers/complete-upload.ts';
 import { DOWNLOAD_PAGE_PATH, FEED_PATH, registerDownloadPages } from './handlers/download-pages.ts';
 import { registerDownloads } from './handlers/downloads.ts';
 import { registerIdentityExchange } from './handlers/exchange-identity.ts';
+import { type FeedHandling, registerFeeds } from './handlers/feeds.ts';
 import { HEALTH_PATHS, registerHealth } from './handlers/health.ts';
 import { registerLatest } from './handlers/latest.ts';
 import { registerLatestJson } from './handlers/latest-json.ts';
@@ -84,6 +86,7 @@ export function createApp(
     ...{ ...outside, counters, lostFiles, offeredFiles, onBytesQueued, refusals, tokenUses, counting },
   };
   const { offers, fastPath } = createCheckHandling(services, logger);
+  const digests = new FileDigests(services, logger);
   // What reports every request needs what only the framework knows of it.
   const isWatched = onTraffic !== undefined || logger.level === 'debug';
   const app = createHttpServer(services, {
@@ -104,7 +107,7 @@ export function createApp(
   const endWebhooks = startWebhooks({ ...outside, counters }, logger);
   app.addHook('onClose', async () => {
     const timer = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
-    const stopped = [maintenance.stop(), offeredFiles.stop(), tokenUses.stop(), counting?.stop()];
+    const stopped = [maintenance, offeredFiles, tokenUses, counting, digests].map((one) => one?.stop());
     await Promise.all([stopUploads(uploads), endWebhooks(), ...stopped]).finally(() => clearTimeout(timer));
     await refusals.stop(); // after the last upload
     if (storage instanceof DiskStorage) storage.close();
@@ -128,7 +131,7 @@ export function createApp(
     registerStoredFiles(app, services, storage);
   }
   if (uploads) registerUploadCompletion(app, services, uploads);
-  registerChecks(app, services, { offers, fastPath });
+  registerChecks(app, services, { offers, fastPath, digests });
   if (services.web) registerPages(app, services);
   const pathsOutside = services.web ? WITH_PAGES : PATHS_OUTSIDE;
   app.register(async (scope) => registerOtherMethods(scope, pathsOutside)); // after all others
@@ -185,10 +188,15 @@ function registerPages(app: FastifyInstance, services: Services): void {
 }
 
 /** What installed apps and visitors of a website ask. */
-function registerChecks(app: FastifyInstance, services: Services, handling: CheckHandling): void {
+function registerChecks(
+  app: FastifyInstance,
+  services: Services,
+  handling: CheckHandling & FeedHandling,
+): void {
   registerCheck(app, services, handling);
   registerLatestJson(app, services, handling);
   registerLatest(app, services);
+  registerFeeds(app, services, handling);
 }
 
 const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

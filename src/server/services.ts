@@ -74,6 +74,8 @@ export interface Services {
   readonly offeredFiles?: OfferedFiles;
   /** How often. Default: `paceOf`. */
   readonly comparisonPace?: ComparisonPace;
+  /** How long a request for a feed waits for digests, in milliseconds. For tests. */
+  readonly digestWaitMs?: number | undefined;
   /** Called when nothing may be acknowledged any more, after a failed fsync: the process has to exit. */
   readonly onDurabilityLost: (cause: Error) => void;
 }

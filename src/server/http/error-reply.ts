@@ -32,7 +32,8 @@ export function createErrorHandler(
     const problem = toProblem(error, request);
     counters?.refusals.count(problem.code);
     if (problem.code === 'unavailable' && error instanceof Error) unavailable.failed(error, request.log);
-    else if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+    else if (problem.status >= 500 && problem.code !== 'digest_pending')
+      request.log.error({ err: error }, 'request failed');
     if (problem.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '5');
     reply.headers(SECURITY_HEADERS); // what the framework itself refuses passes no hook
     reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));

@@ -20,6 +20,12 @@ import {
   setTrustedOnly,
 } from '../../../src/database/queries/apps.ts';
 import {
+  filesOfVersion,
+  knownDigests,
+  leaseDigest,
+  saveDigest,
+} from '../../../src/database/queries/artifact-digests.ts';
+import {
   completeArtifact,
   createPendingArtifact,
   deletedFilePage,
@@ -450,7 +456,8 @@ async function maintain(queries: Queries, store: StoreWithApp): Promise<void> {
   await lostBefore(queries, NOW);
   await unmarkLost(queries, [lost], NOW);
   await markLost(queries, [lost], NOW);
-  await store.publish(releaseId); // the same bytes again, in place of the lost ones
+  const repaired = await store.publish(releaseId); // the same bytes again, in place of the lost ones
+  await computeDigests(queries, store.appId, repaired);
   await recordedFiles(queries);
   await artifactStatusOf(queries, lost);
   await countStore(queries);
@@ -501,6 +508,15 @@ async function count(queries: Queries, { appId }: StoreWithApp): Promise<void> {
   await everySlug(queries);
   await everyVersion(queries);
   await forgetOldCounts(queries, NOW);
+}
+
+async function computeDigests(queries: Queries, appId: string, artifactId: string): Promise<void> {
+  await filesOfVersion(queries, { appId, version: '4.0.0' });
+  const key = { artifactId, algorithm: 'sha512' } as const;
+  await leaseDigest(queries, key, { now: 1, until: 2 });
+  await leaseDigest(queries, key, { now: 3, until: 4 });
+  await saveDigest(queries, key, 'ab');
+  await knownDigests(queries, [artifactId], 'sha512');
 }
 
 async function audit(queries: Queries, { appId }: StoreWithApp): Promise<void> {
