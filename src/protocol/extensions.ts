@@ -31,6 +31,7 @@ export const EXTENSIONS = [
   'stats',
   'explain',
   'simulate',
+  'feeds',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */
