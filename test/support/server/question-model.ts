@@ -265,7 +265,7 @@ export class AskedWorld {
       const moved = await promoteRelease(db, key, {
         by: by(now),
         ...{ channel: 'beta', onlyFrom: release.channel, rollout: { percent }, allowStranding: true },
-        ...{ manifest: [], allowOutdatedManifest: true },
+        ...{ manifest: [], allowOutdatedManifest: true, isAccepted: () => true },
       });
       return moved.kind === 'promoted';
     } else if (release.status === 'draft') await publishRelease(db, key, { required: null, by: by(now) });
