@@ -5,7 +5,8 @@ import { QUEUED } from './delete-artifacts.ts';
 
 /**
  * Tables that belong to the place where a store is: the keys of its disk, and where and what its files are. What apps have
- * is counted from the others, keys of issuers are fetched again, and processes that count are those of the place.
+ * is counted from the others, digests are computed and keys of issuers fetched again, and processes that count are those of
+ * the place.
  */
 type LocalTable =
   | 'url_signing_keys'
@@ -15,6 +16,7 @@ type LocalTable =
   | 'app_usage'
   | 'hourly_changes'
   | 'issuer_keys'
+  | 'artifact_digests'
   | 'count_nodes'
   | 'count_keys';
 

@@ -20,6 +20,7 @@ import type { OpenStore } from './database.contract.ts';
 
 /** Tables of which an edit is not found, and why. */
 const FREE_TABLES: Readonly<Record<string, string>> = {
+  artifact_digests: 'computed from the files, and computed again if it is deleted',
   changed_apps: 'which apps have changed, for the caches of other processes',
   count_keys: 'keys that processes hand each other for counting, sealed',
   count_nodes: 'processes that count',

@@ -20,6 +20,7 @@ describe('a snapshot', () => {
     const { database } = await openFilledStore();
     const LOCAL = [
       'audit',
+      'artifact_digests',
       'url_signing_keys',
       'settings',
       'storage_claim',
