@@ -34,6 +34,8 @@ import { lifecycleOf } from './lifecycle.ts';
 import { LostFiles } from './maintenance/lost-files.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { type OfferedApp, OfferedFiles, paceOf } from './maintenance/offered-files.ts';
+import { ServerCounters } from './metrics/server-counters.ts';
+import { watchRequests } from './metrics/watch-requests.ts';
 import type { Services } from './services.ts';
 import { type Traffic, watchTraffic } from './traffic.ts';
 import { CheckFastPath } from './update-check/check-fast-path.ts';
@@ -71,15 +73,18 @@ export function createApp(
   logger: FastifyBaseLogger,
   onTraffic?: (traffic: Traffic) => void,
 ): FastifyInstance {
-  const { storage } = outside;
+  const { storage, onAnswered } = outside;
+  const { counters = new ServerCounters() } = outside;
   const lostFiles = new LostFiles(outside, logger);
-  const maintenance = new Maintenance({ ...outside, lostFiles }, logger);
+  const maintenance = new Maintenance({ ...outside, lostFiles, counters }, logger);
   const offeredFiles = new OfferedFiles(lostFiles, outside.comparisonPace ?? paceOf(storage));
   const onBytesQueued = () => void maintenance.removeDeleted();
   const refusals = new RefusalLog(outside, logger);
   const tokenUses = new TokenUses(outside, logger);
-  const counting = createCounting(outside, logger);
-  const services = { ...outside, lostFiles, offeredFiles, onBytesQueued, refusals, tokenUses, counting };
+  const counting = createCounting({ ...outside, counters }, logger);
+  const services = {
+    ...{ ...outside, counters, lostFiles, offeredFiles, onBytesQueued, refusals, tokenUses, counting },
+  };
   const { offers, fastPath } = createCheckHandling(services, logger);
   const digests = new FileDigests(services, logger);
   // What reports every request needs what only the framework knows of it.
@@ -91,6 +96,7 @@ export function createApp(
   });
   const lifecycle = lifecycleOf(app);
   if (onTraffic !== undefined) watchTraffic(app, onTraffic);
+  if (onAnswered !== undefined) watchRequests(app, { counters, observe: onAnswered });
   const uploads = createArrivingUploads(services, logger);
   maintenance.start();
   offeredFiles.start();
@@ -98,7 +104,7 @@ export function createApp(
   tokenUses.start();
   counting?.start();
   uploads?.poller?.start();
-  const endWebhooks = startWebhooks(outside, logger);
+  const endWebhooks = startWebhooks({ ...outside, counters }, logger);
   app.addHook('onClose', async () => {
     const timer = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
     const stopped = [maintenance, offeredFiles, tokenUses, counting, digests].map((one) => one?.stop());
@@ -153,7 +159,7 @@ function createCheckHandling(
   services: Services & Required<Pick<Services, 'offeredFiles'>>,
   logger: FastifyBaseLogger,
 ): CheckHandling {
-  const { offeredFiles, counting, clock, trustProxy } = services;
+  const { offeredFiles, counting, clock, trustProxy, counters } = services;
   const responsesBytes = Math.ceil(cacheBytesOf(services) * RESPONSES_SHARE);
   const offers = new OfferCache({
     ...services,
@@ -166,7 +172,7 @@ function createCheckHandling(
     addressOf: forwardedReader(trustedHops(trustProxy)),
     count: counting.count.bind(counting),
   };
-  const fastPath = new CheckFastPath({ apps: offers, clock, maxBytes: responsesBytes, counts });
+  const fastPath = new CheckFastPath({ apps: offers, clock, maxBytes: responsesBytes, counts, counters });
   return { offers, fastPath };
 }
 

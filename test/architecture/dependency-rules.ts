@@ -80,6 +80,7 @@ export const PACKAGES = {
   'better-sqlite3': '^src/database/sqlite/',
   kysely: '^src/database/',
   fastify: '^src/server/',
+  'prom-client': '^src/server/metrics/',
   commander: '^src/cli/(commands/|options/|program[.]ts$)',
   '@commander-js/extra-typings': '^src/cli/(commands/|options/|program[.]ts$)',
   ora: '^src/cli/',

@@ -133,6 +133,7 @@ import {
 } from '../../../src/database/queries/statements.ts';
 import { bindStorage, rebindStorage } from '../../../src/database/queries/storage-binding.ts';
 import { beginRenewal, confirmRenewal, recordLost } from '../../../src/database/queries/storage-ownership.ts';
+import { storeGauges } from '../../../src/database/queries/store-gauges.ts';
 import { storeHistory } from '../../../src/database/queries/store-history.ts';
 import { requireStoredNames } from '../../../src/database/queries/stored-names.ts';
 import { hasEnded, mayGoLive } from '../../../src/database/queries/token-rights.ts';
@@ -232,6 +233,7 @@ async function notify(queries: Queries, { appId }: StoreWithApp): Promise<void> 
   await addWebhook(queries, webhookOf(null), by());
   await queueTrouble(queries, { kind: 'disk_full', state: 'began', detail: 'd' }, NOW);
   await nextDue(queries);
+  await storeGauges(queries);
   const due = { now: later(HOUR), until: later(2 * HOUR), limitOf: () => 3 };
   const [first, second, third] = await takeDueDeliveries(queries, due);
   if (first === undefined || second === undefined || third === undefined) throw new Error('nothing is due');
