@@ -125,9 +125,7 @@ export function createApp(
   registerCapabilities(app, services);
   registerApps(app, services);
   registerStats(app, services);
-  const questions = { turns: new Turns(QUESTIONS), findLost: lostFinder(services) };
-  registerExplain(app, services, questions);
-  registerSimulate(app, services, questions);
+  registerQuestions(app, services);
   registerIdentityExchange(app, services);
   registerReleases(app, services, async () => {
     const removal = maintenance.removeDeleted();
@@ -156,6 +154,13 @@ function startWebhooks(services: Services, logger: FastifyBaseLogger): () => Pro
   return async () => {
     await Promise.all([sender.stop(), watch.stop()]);
   };
+}
+
+/** What an operator asks about update checks. */
+function registerQuestions(app: FastifyInstance, services: Services): void {
+  const questions = { turns: new Turns(QUESTIONS), findLost: lostFinder(services) };
+  registerExplain(app, services, questions);
+  registerSimulate(app, services, questions);
 }
 
 function createCounting(outside: Services, logger: FastifyBaseLogger): Counting | undefined {

@@ -227,10 +227,11 @@ export class AskedWorld {
   /** Undefined where the server would refuse it, or it is none. */
   async #simulatedChange({ kind, version, percent }: Change): Promise<SimulatedChange | undefined> {
     const release = await this.#find(version);
-    if (kind === 'publish') return release === undefined ? this.#world.simulatedPublish(version) : undefined;
-    if (release === undefined) return undefined;
+    if (release === undefined) return kind === 'publish' ? this.#world.simulatedPublish(version) : undefined;
     const isLive = release.status === 'published';
     switch (kind) {
+      case 'publish':
+        return undefined;
       case 'yank':
         return { version, status: 'yanked' };
       case 'restore':
