@@ -29,6 +29,7 @@ export const EXTENSIONS = [
   'promote',
   'policy',
   'stats',
+  'events',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */

@@ -108,6 +108,8 @@ export const routes = {
   latest: { method: 'GET', path: `${API_ROOT}/{slug}/latest/{target}/{arch}`, access: 'public' },
   /** Extension `latest-json`. */
   latestJson: { method: 'GET', path: `${API_ROOT}/{slug}/latest.json`, access: 'public' },
+  /** Extension `events`. */
+  events: { method: 'POST', path: `${API_ROOT}/{slug}/events`, access: 'public' },
   /** Signed URLs of the disk storage. */
   upload: { method: 'PUT', path: `${API_ROOT}/uploads/{upload_id}`, access: 'signed-url' },
   uploadPart: {

@@ -15,6 +15,7 @@ import { type CheckHandling, registerCheck } from './handlers/check.ts';
 import { registerUploadCompletion } from './handlers/complete-upload.ts';
 import { DOWNLOAD_PAGE_PATH, FEED_PATH, registerDownloadPages } from './handlers/download-pages.ts';
 import { registerDownloads } from './handlers/downloads.ts';
+import { registerEvents } from './handlers/events.ts';
 import { registerIdentityExchange } from './handlers/exchange-identity.ts';
 import { HEALTH_PATHS, registerHealth } from './handlers/health.ts';
 import { registerLatest } from './handlers/latest.ts';
@@ -169,6 +170,7 @@ function registerChecks(app: FastifyInstance, services: Services, handling: Chec
   registerCheck(app, services, handling);
   registerLatestJson(app, services, handling);
   registerLatest(app, services);
+  registerEvents(app, services);
 }
 
 const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -47,6 +47,8 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   leaveExchange: 'which processes count',
   saveCount: 'how many installed apps there are',
   forgetOldCounts: 'how many installed apps there were',
+  addAttempt: 'how many clients download a release',
+  countDue: 'how many of them run it later',
   append: 'the log itself',
   lockHead: 'the log itself',
 };

@@ -4,10 +4,12 @@ import type { ReleaseResponse } from '../../protocol/messages.ts';
 export function describeRollout({
   rollout,
   paused_at: pausedAt,
-}: Pick<ReleaseResponse, 'rollout' | 'paused_at'>): string | undefined {
+  pause_reason: reason,
+}: Pick<ReleaseResponse, 'rollout' | 'paused_at' | 'pause_reason'>): string | undefined {
   const share = rollout == null || rollout.state === 'complete' ? undefined : shareInWords(rollout);
   if (pausedAt == null) return share;
-  return share === undefined ? 'paused' : `paused (${share})`;
+  const paused = reason == null ? 'paused' : 'paused by the server';
+  return share === undefined ? paused : `${paused} (${share})`;
 }
 
 function shareInWords({ state, share, percent, at, over }: NonNullable<ReleaseResponse['rollout']>): string {

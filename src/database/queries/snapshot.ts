@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely';
 import type { Queries, Schema } from '../schema.ts';
 import { recountUsage } from './app-limits.ts';
 import { chunks } from './chunks.ts';
@@ -5,7 +6,8 @@ import { QUEUED } from './delete-artifacts.ts';
 
 /**
  * Tables that belong to the place where a store is: the keys of its disk, and where and what its files are. What apps have
- * is counted from the others, keys of issuers are fetched again, and processes that count are those of the place.
+ * is counted from the others, keys of issuers are fetched again, and processes that count are those of the place, as is what
+ * only they can count on.
  */
 type LocalTable =
   | 'url_signing_keys'
@@ -16,6 +18,7 @@ type LocalTable =
   | 'hourly_changes'
   | 'issuer_keys'
   | 'count_nodes'
+  | 'attempts'
   | 'count_keys';
 
 /** What a copy has of the history of its store, too. It does not count when stores are compared. */
@@ -24,10 +27,13 @@ export const HISTORY_TABLES = [
   'audit_baseline',
   'token_uses',
   'counts',
+  'conversions',
 ] as const satisfies (keyof Schema)[];
 
 /** All rows of a store, except for artifacts that are being deleted, and the entries of the audit log. */
-export type Snapshot = { readonly [T in Exclude<keyof Schema, LocalTable | 'audit'>]: readonly Schema[T][] };
+export type Snapshot = {
+  readonly [T in Exclude<keyof Schema, LocalTable | 'audit'>]: readonly Selectable<Schema[T]>[];
+};
 
 /** Each after those that it refers to. */
 export const SNAPSHOT_TABLES = [
@@ -64,6 +70,7 @@ export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
     audit_baseline: await transaction.selectFrom('audit_baseline').selectAll().execute(),
     token_uses: await transaction.selectFrom('token_uses').selectAll().execute(),
     counts: await transaction.selectFrom('counts').selectAll().execute(),
+    conversions: await transaction.selectFrom('conversions').selectAll().execute(),
   };
 }
 
@@ -100,7 +107,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
 }
 
 async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise<void> {
-  const { audit_head, audit_baseline, token_uses, counts } = snapshot;
+  const { audit_head, audit_baseline, token_uses, counts, conversions } = snapshot;
   await transaction
     .updateTable('audit_head')
     .set((eb) => ({ deletable_seq: eb.ref('seq') }))
@@ -111,6 +118,7 @@ async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise
     await transaction.insertInto('audit_baseline').values(rows).execute();
   for (const rows of chunks(token_uses)) await transaction.insertInto('token_uses').values(rows).execute();
   for (const rows of chunks(counts)) await transaction.insertInto('counts').values(rows).execute();
+  for (const rows of chunks(conversions)) await transaction.insertInto('conversions').values(rows).execute();
 }
 
 const ENTRIES_AT_ONCE = 500;

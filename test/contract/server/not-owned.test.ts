@@ -31,6 +31,7 @@ const STATUS_OF: Record<RouteName, number> = {
   attestation: 404,
   putAttestation: 503,
   setSlug: 503,
+  events: 503,
   exchangeIdentity: 503,
   createRelease: 503,
   createArtifact: 503,
@@ -47,6 +48,7 @@ const ofDisk: RouteName[] = ['upload', 'uploadPart', 'storedFile'];
 
 const BODY: Partial<Record<RouteName, object>> = {
   setSlug: { slug: 'next-app' },
+  events: { version: '1.0.0', target: 'windows', arch: 'x86_64', outcome: 'failed' },
   exchangeIdentity: { identity_token: 'x' },
   createRelease: { version: '9.0.0', signature: 's' },
   createArtifact: { target: 'windows', arch: 'x86_64', file_size: 5 },
