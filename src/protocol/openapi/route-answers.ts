@@ -116,7 +116,7 @@ export const ROUTE_ANSWERS: Readonly<Record<RouteName, RouteAnswers>> = {
     body: messages.EventRequest,
     headers: ['X-Ota-Cohort'],
     answers: [{ status: 204, is: 'It counts, unless this client has reported the same before.' }],
-    problems: ['too_many_requests'],
+    problems: ['not_found'],
   },
   exchangeIdentity: {
     tag: 'Apps',

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { autoPauseOf, pauseReasonOf, signsSince } from '../../../../src/protocol/health/auto-pause.ts';
 import {
-  DEFAULT_ASSESS_SETTINGS,
   assessRelease,
+  DEFAULT_ASSESS_SETTINGS,
   type ReleaseSigns,
 } from '../../../../src/protocol/health/assess-release.ts';
+import { autoPauseOf, pauseReasonOf, signsSince } from '../../../../src/protocol/health/auto-pause.ts';
 import { compareShares, type Share, wilsonBounds } from '../../../../src/protocol/health/shares.ts';
 
 const LINUX = 'linux-x86_64';
@@ -55,7 +55,10 @@ describe('a release', () => {
   const before = signs({ hour: [share(5000, 4500), share(5000, 4500, MAC)] });
 
   test('is paused where surely fewer clients run it than the one before', () => {
-    expect(assess(signs({ hour: [share(500, 380)] }), before)).toMatchObject({ kind: 'conversion', hours: 1 });
+    expect(assess(signs({ hour: [share(500, 380)] }), before)).toMatchObject({
+      kind: 'conversion',
+      hours: 1,
+    });
     expect(assess(signs({ hour: [share(500, 440)] }), before)).toBeUndefined();
     expect(assess(signs({ hour: [share(49, 0)] }), before), 'too few').toBeUndefined();
   });
