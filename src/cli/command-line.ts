@@ -21,20 +21,17 @@ export async function runCommandLine(argv: readonly string[], environment: Envir
   // Until a command has its options: errors of the command line itself obey --json too.
   let output = createOutput({ json: argv.includes('--json') }, surroundings);
   const abort = new AbortController();
-  let running = '';
   let interruptedBy: NodeJS.Signals | undefined;
-  const interruption = () => interruptedBy && { signal: interruptedBy, command: running };
   const interrupt = (signal: NodeJS.Signals) => {
     if (interruptedBy !== undefined) process.exit(signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted);
     interruptedBy = signal;
     abort.abort();
   };
   // Thrown where nothing awaits it: a bug, but with --json reported as JSON all the same.
-  const crash = (error: unknown) => process.exit(reportError(error, output, interruption()));
+  const crash = (error: unknown) => process.exit(reportError(error, output, interruptedBy));
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('uncaughtException', crash);
   try {
     const createContext: CreateContext = (options, command) => {
-      running = command;
       step?.begin(command);
       output = createOutput(options, surroundings);
       return { output, signal: abort.signal, environment };
@@ -42,7 +39,7 @@ export async function runCommandLine(argv: readonly string[], environment: Envir
     await runProgram(argv, createContext, colors);
     return EXIT.done;
   } catch (error) {
-    return reportError(error, output, interruption());
+    return reportError(error, output, interruptedBy);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('uncaughtException', crash);
   }

@@ -1,5 +1,5 @@
-import prettyBytes from 'pretty-bytes';
 import type { RetryNotice } from '../client/retry.ts';
+import { formatBytes } from '../protocol/upload/size-in-words.ts';
 
 /** How much of release notes is shown, in characters: all that our server takes. */
 const MAX_NOTES = 64 * 1024;
@@ -7,10 +7,6 @@ const MAX_NOTES = 64 * 1024;
 /** `0.3 s`, `42.0 s`, `1:05`. */
 export function formatElapsed(milliseconds: number): string {
   return milliseconds < 60_000 ? `${(milliseconds / 1000).toFixed(1)} s` : formatDuration(milliseconds);
-}
-
-export function formatBytes(bytes: number): string {
-  return prettyBytes(bytes, { maximumFractionDigits: 1 });
 }
 
 export function formatSpeed(bytes: number, milliseconds: number): string {

@@ -33,6 +33,7 @@ import { initCommand } from './commands/init-command.ts';
 import { keysCommand, keysRotateCommand } from './commands/keys-command.ts';
 import { loginCommand, logoutCommand } from './commands/login-command.ts';
 import { migrateCommand } from './commands/migrate-command.ts';
+import { operatorLinkCommand } from './commands/operator-link-command.ts';
 import {
   publishArtifactCommand,
   publishCommand,
@@ -66,6 +67,15 @@ import {
   tokensRevokeCommand,
 } from './commands/tokens-command.ts';
 import { verifyCommand } from './commands/verify-command.ts';
+import {
+  webhooksAddCommand,
+  webhooksCommand,
+  webhooksDeliveriesCommand,
+  webhooksEnableCommand,
+  webhooksListCommand,
+  webhooksRemoveCommand,
+  webhooksTestCommand,
+} from './commands/webhooks-command.ts';
 import type { Context, Run } from './context.ts';
 import { ignoreBlankValues, refuseBlankArguments, refuseContradictions } from './options/given-options.ts';
 import { HELP_FORMAT, helpWidth, withExamples } from './options/help-format.ts';
@@ -148,7 +158,11 @@ export function createProgram(
     .addCommand(appsTree(runs))
     .addCommand(tokensTree(runs))
     .addCommand(keysTree(runs))
+    .addCommand(
+      runs(operatorLinkCommand(), async () => (await import('./commands/operator-link.ts')).runOperatorLink),
+    )
     .addCommand(auditTree(runs))
+    .addCommand(webhooksTree(runs))
     .addCommand(runs(backupCommand(), async () => (await import('./commands/backup.ts')).runBackup))
     .addCommand(runs(restoreCommand(), async () => (await import('./commands/restore.ts')).runRestore))
     .addCommand(runs(fsckCommand(), async () => (await import('./commands/fsck.ts')).runFsck))
@@ -283,6 +297,17 @@ function auditTree(runs: Runs): CommandUnknownOpts {
       runs(auditVerifyCommand(), async () => (await import('./commands/audit-verify.ts')).runAuditVerify),
     )
     .addCommand(runs(auditCheckpointCommand(), async () => (await load()).runAuditCheckpoint));
+}
+
+function webhooksTree(runs: Runs): CommandUnknownOpts {
+  const load = () => import('./commands/webhooks.ts');
+  return webhooksCommand()
+    .addCommand(runs(webhooksAddCommand(), async () => (await load()).runWebhooksAdd))
+    .addCommand(runs(webhooksListCommand(), async () => (await load()).runWebhooksList))
+    .addCommand(runs(webhooksTestCommand(), async () => (await load()).runWebhooksTest))
+    .addCommand(runs(webhooksDeliveriesCommand(), async () => (await load()).runWebhooksDeliveries))
+    .addCommand(runs(webhooksEnableCommand(), async () => (await load()).runWebhooksEnable))
+    .addCommand(runs(webhooksRemoveCommand(), async () => (await load()).runWebhooksRemove));
 }
 
 function completionTree(runs: Runs, program: CommandUnknownOpts): CommandUnknownOpts {

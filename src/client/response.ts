@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox';
 import { OtaError } from '../errors.ts';
 import { fieldErrors, matches } from '../protocol/validate.ts';
-import { parseBoundedJson } from './bounded-json.ts';
+import { parseBoundedJson } from '../runtime/text/bounded-json.ts';
 import { describePage, findFront } from './refusal/front.ts';
 import { passLogin } from './refusal/front-refusal.ts';
 import { displayUrl, type TransportResponse } from './transport/transport.ts';

@@ -34,6 +34,7 @@ export function snapshotDigest(snapshot: Snapshot, { withPending }: DigestOption
 function lastingRows(snapshot: Snapshot, table: (typeof SNAPSHOT_TABLES)[number]): readonly object[] {
   if (table === 'artifacts') return completeArtifacts(snapshot);
   if (table === 'tokens') return snapshot.tokens.filter(({ publisher_id }) => publisher_id === null);
+  if (table === 'webhooks') return snapshot.webhooks.map(({ failing_since: _, ...row }) => row);
   return table === 'used_identities' ? [] : snapshot[table];
 }
 

@@ -2,6 +2,7 @@ import type { Generated, Kysely, Transaction } from 'kysely';
 import type { Arch, BundleType, Platform } from '../protocol/platform.ts';
 import type { CohortFallback } from '../protocol/rollout/cohort.ts';
 import type { Provider } from '../protocol/trust/trusted-publisher.ts';
+import type { WebhookFormat } from '../protocol/webhook/webhook-message.ts';
 import type { LimitName } from './app-limits.ts';
 import type { ActorKind } from './attribution.ts';
 
@@ -479,6 +480,50 @@ export interface HourlyChangesTable {
   changes: number;
 }
 
+/** Where events are sent to. */
+export interface WebhooksTable {
+  id: string;
+  /** Null for the events of all apps, and of the store. */
+  app_id: string | null;
+  url: string;
+  format: WebhookFormat;
+  /** Space-separated; empty for all. */
+  events: string;
+  /** As `generateWebhookSecret` writes it. */
+  secret: string;
+  /** Whether it may be in this machine's own network: 0 or 1. */
+  allow_private: number;
+  created_at: number;
+  /** Since when nothing is sent to it; null while it is. */
+  disabled_at: number | null;
+  /** Since when nothing has reached it; null where the last did. */
+  failing_since: number | null;
+}
+
+/** A message to one webhook: written with the change that it is about, and kept for some time once it was sent. */
+export interface WebhookDeliveriesTable {
+  /** The header `webhook-id`. */
+  id: string;
+  webhook_id: string;
+  event: string;
+  /** A `WebhookMessage` as JSON, without its URL. */
+  message: string;
+  created_at: number;
+  outcome: DeliveryOutcome;
+  /** How often it was tried. */
+  attempts: number;
+  /** When it is tried next; of one that has ended, when it was tried last. */
+  next_at: number;
+  /** When the lease ends of the node that sends it; 0 for none. */
+  leased_until: number;
+  /** Of the last response, if there was one. */
+  status: number | null;
+  /** Why the last try failed. */
+  error: string | null;
+}
+
+export type DeliveryOutcome = 'pending' | 'delivered' | 'failed';
+
 export interface Schema {
   apps: AppsTable;
   app_usage: AppUsageTable;
@@ -487,6 +532,8 @@ export interface Schema {
   slugs: SlugsTable;
   tokens: TokensTable;
   trusted_publishers: TrustedPublishersTable;
+  webhooks: WebhooksTable;
+  webhook_deliveries: WebhookDeliveriesTable;
   used_identities: UsedIdentitiesTable;
   issuer_keys: IssuerKeysTable;
   releases: ReleasesTable;

@@ -88,20 +88,6 @@ export async function exportApp(source: ExportSource, target: ExportTarget): Pro
   };
 }
 
-/** The app as its server describes it. @throws OtaError `preflight_refused` for a server that does not */
-export async function readFromServer(
-  { client, retry }: Pick<ExportSource, 'client' | 'retry'>,
-  appId: string,
-): Promise<AppResponse> {
-  if (client.extensions.size === 0) await retry.run(() => client.capabilities());
-  if (!client.extensions.has('app')) {
-    throw new OtaError('preflight_refused', 'this server does not say what an app has', {
-      hint: 'Export from a server of synckit-ota, or another one with the extension app.',
-    });
-  }
-  return retry.run(() => client.getApp(appId, { include: 'releases' }));
-}
-
 async function answersOf(source: ExportSource, target: ExportTarget) {
   const read = () => source.readApp();
   let app = await read();

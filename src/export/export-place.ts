@@ -1,4 +1,5 @@
 import { OtaError } from '../errors.ts';
+import { parseBoundedJson } from '../runtime/text/bounded-json.ts';
 import type { ExportedFile } from './static-answers.ts';
 
 /** Says since when nothing leads to files that are still there; also marks a place as an export. */
@@ -46,7 +47,7 @@ export function overdue(
 
 export function parseState(text: string): ExportState {
   try {
-    const { unreferenced } = JSON.parse(text) as Partial<ExportState>;
+    const { unreferenced } = parseBoundedJson(text) as Partial<ExportState>;
     const entries = Object.entries(unreferenced ?? {});
     return { unreferenced: Object.fromEntries(entries.filter(([, at]) => !Number.isNaN(Date.parse(at)))) };
   } catch {

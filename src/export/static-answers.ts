@@ -1,3 +1,4 @@
+import { nameOfFile } from '../client/app-releases.ts';
 import type { AppResponse, ReleaseResponse, UpdateResponse } from '../protocol/messages.ts';
 import {
   ARCHS,
@@ -11,7 +12,6 @@ import {
 } from '../protocol/platform.ts';
 import { API_ROOT, downloadPath } from '../protocol/routes.ts';
 import { sortedVersions } from '../protocol/routing/update-steps.ts';
-import { safeFileName } from '../runtime/safe-file-name.ts';
 
 /** A question that installed apps ask, and that a static file answers. */
 export interface Cell {
@@ -96,7 +96,7 @@ export function filesBySource(slug: string, releases: readonly ReleaseResponse[]
       const platform = knownPlatform(artifact);
       if (platform === undefined) continue;
       const source = downloadPath(slug, id, platform);
-      const name = safeFileName(artifact.file_name ?? '') || `${slug}-${version}-${platformName(platform)}`;
+      const name = nameOfFile({ slug, version }, artifact, platform);
       const { sha256, file_size: size } = artifact;
       files.set(source, { path: `files/${sha256}/${name}`, source, size, sha256 });
     }

@@ -1,5 +1,6 @@
 import { OtaError } from '../errors.ts';
 import { messageOf } from '../runtime/error-details.ts';
+import { parseBoundedJson } from '../runtime/text/bounded-json.ts';
 
 /** Of a response; GitHub's and GitLab's have a few KB. */
 const MAX_BYTES = 256 * 1024;
@@ -28,7 +29,7 @@ export async function fetchDocument(url: URL): Promise<unknown> {
       if (size > MAX_BYTES) throw new Error(`the response is larger than ${MAX_BYTES / 1024} KiB`);
       chunks.push(chunk);
     }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return parseBoundedJson(Buffer.concat(chunks).toString('utf8'));
   } catch (cause) {
     throw new OtaError('network', `${url.origin}${url.pathname} cannot be read: ${messageOf(cause)}`, {
       cause,

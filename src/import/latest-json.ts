@@ -7,6 +7,7 @@ import { DOCUMENTED_ARCHS, type Platform, platformCalled, platformName } from '.
 import { matches } from '../protocol/validate.ts';
 import { versionOfTag } from '../protocol/version.ts';
 import { safeFileName } from '../runtime/safe-file-name.ts';
+import { parseBoundedJson } from '../runtime/text/bounded-json.ts';
 import type { ImportedFile, ImportedRelease } from './imported-release.ts';
 
 interface Entry {
@@ -47,7 +48,7 @@ export function readLatestJson(text: string, source: string, folder?: string): I
 
 function parse(text: string): LatestJsonResponse | undefined {
   try {
-    const found: unknown = JSON.parse(text);
+    const found: unknown = parseBoundedJson(text);
     return matches(LatestJsonResponse, found) ? found : undefined;
   } catch {
     return undefined;

@@ -1,17 +1,13 @@
+import { type AppReader, nameOfFile, readAppReleases } from '../client/app-releases.ts';
 import type { OtaClient } from '../client/ota-client.ts';
-import type { Retry } from '../client/retry.ts';
 import { OtaError } from '../errors.ts';
 import type { AppResponse, ArtifactResponse, ReleaseResponse } from '../protocol/messages.ts';
 import { type Platform, parsePlatform, platformName } from '../protocol/platform.ts';
 import { compareVersions } from '../protocol/version.ts';
-import { safeFileName } from '../runtime/safe-file-name.ts';
 import type { ImportedFile, ImportedRelease } from './imported-release.ts';
 
-export interface ReadServer {
-  readonly client: OtaClient;
-  readonly retry: Retry;
-  readonly appId: string;
-}
+/** What else to do where a server has no list that can be imported. */
+export const IMPORT_HINT = 'Import the latest.json of the app instead.';
 
 export interface ServerReleases {
   readonly slug: string;
@@ -21,20 +17,9 @@ export interface ServerReleases {
   readonly yanked: readonly string[];
 }
 
-/** An app with its releases, by the extension `app`. @throws OtaError `preflight_refused`; as `OtaClient.getApp` */
-export async function readApp({ client, retry, appId }: ReadServer): Promise<AppResponse> {
-  await retry.run(() => client.capabilities());
-  if (!client.extensions.has('app')) {
-    throw new OtaError('preflight_refused', `${client.server.href} does not say what an app has`, {
-      hint: 'Import the latest.json of the app instead.',
-    });
-  }
-  return retry.run(() => client.getApp(appId, { include: 'releases' }));
-}
-
-/** What another server of this kind has of an app. @throws OtaError as `readApp` */
-export async function readServerReleases(server: ReadServer): Promise<ServerReleases> {
-  const app = await readApp(server);
+/** What another server of this kind has of an app. @throws OtaError as `readAppReleases` */
+export async function readServerReleases(server: AppReader): Promise<ServerReleases> {
+  const app = await readAppReleases(server, IMPORT_HINT);
   const { slug, releases = [] } = app;
   if (slug === null)
     throw new OtaError('preflight_refused', 'the app has no slug there, so nothing was live');
@@ -58,12 +43,12 @@ function toImported(
     .flatMap((artifact): ImportedFile[] => {
       const platform = platformOfArtifact(artifact);
       if (platform === undefined) return [];
-      const { sha256, file_size: size, file_name } = artifact;
+      const { sha256, file_size: size } = artifact;
       return [
         {
           platforms: [platform],
           from: client.downloadUrl(slug, id, platform),
-          name: safeFileName(file_name ?? '') || `${slug}-${version}-${platformName(platform)}`,
+          name: nameOfFile({ slug, version }, artifact, platform),
           signature: artifact.signature ?? release.signature ?? '',
           known: { size, sha256 },
         },

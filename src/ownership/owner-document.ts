@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { matches } from '../protocol/validate.ts';
+import { parseBoundedJson } from '../runtime/text/bounded-json.ts';
 
 const OwnerDocumentSchema = Type.Object({
   /** The database's own id, which every copy of it has too. */
@@ -25,7 +26,7 @@ export function formatOwner(owner: OwnerDocument): string {
 /** @returns undefined for anything else */
 export function parseOwner(text: string): OwnerDocument | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseBoundedJson(text);
     return matches(OwnerDocumentSchema, value) ? value : undefined;
   } catch {
     return undefined;

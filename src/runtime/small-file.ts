@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { decodeText } from './decode-text.ts';
+import { decodeText } from './text/decode-text.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
 

@@ -39,6 +39,8 @@ import { CheckFastPath } from './update-check/check-fast-path.ts';
 import { DEFAULT_CHECK_CACHE_BYTES, OfferCache } from './update-check/offer-cache.ts';
 import type { FindLost } from './update-check/resolve-offers.ts';
 import { type ArrivingUploads, createArrivingUploads } from './uploads/arriving-uploads.ts';
+import { StoreWatch } from './webhooks/store-watch.ts';
+import { WebhookSender } from './webhooks/webhook-sender.ts';
 
 /**
  * How long the deletion of a release waits until its bytes are removed, in milliseconds: a download URL of a remote
@@ -94,10 +96,11 @@ export function createApp(
   tokenUses.start();
   counting?.start();
   uploads?.poller?.start();
+  const endWebhooks = startWebhooks(outside, logger);
   app.addHook('onClose', async () => {
     const timer = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
     const stopped = [maintenance.stop(), offeredFiles.stop(), tokenUses.stop(), counting?.stop()];
-    await Promise.all([stopUploads(uploads), ...stopped]).finally(() => clearTimeout(timer));
+    await Promise.all([stopUploads(uploads), endWebhooks(), ...stopped]).finally(() => clearTimeout(timer));
     await refusals.stop(); // after the last upload
     if (storage instanceof DiskStorage) storage.close();
   });
@@ -125,6 +128,17 @@ export function createApp(
   const pathsOutside = services.web ? WITH_PAGES : PATHS_OUTSIDE;
   app.register(async (scope) => registerOtherMethods(scope, pathsOutside)); // after all others
   return app;
+}
+
+/** Sends webhooks what happens. @returns ends it */
+function startWebhooks(services: Services, logger: FastifyBaseLogger): () => Promise<void> {
+  const sender = new WebhookSender(services, logger);
+  const watch = new StoreWatch(services, logger);
+  sender.start();
+  watch.start();
+  return async () => {
+    await Promise.all([sender.stop(), watch.stop()]);
+  };
 }
 
 function createCounting(outside: Services, logger: FastifyBaseLogger): Counting | undefined {

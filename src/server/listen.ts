@@ -9,7 +9,7 @@ import { connectionsOf } from './limits/connections.ts';
 /** How long an idle connection may at least still bring a request while draining, in milliseconds. */
 const IDLE_GRACE_MS = 500;
 /** How long new connections are still accepted while draining, in milliseconds, if a load balancer asks `/readyz`. */
-const NOTICE_MS = 5000;
+export const NOTICE_MS = 5000;
 /** How long the backlog is emptied at most before new connections are refused, in milliseconds. */
 const MAX_BACKLOG_MS = 2000;
 /** A turn of the event loop in which nothing was done, in milliseconds: each answer makes some clients connect again. */
@@ -34,11 +34,34 @@ export type ListenAddress =
 /** Listens there. Rejects with Node's error when it cannot. */
 export async function listen(app: FastifyInstance, address: ListenAddress): Promise<Listening> {
   const lifecycle = lifecycleOf(app);
+  await readyToListen(app);
+  const { server } = app;
+  const url = await listenAt(server, address);
+  server.on('error', (err) => app.log.warn({ err }, 'a connection could not be accepted'));
+  return {
+    url,
+    async drain() {
+      lifecycle.startDraining();
+      if (lifecycle.isWatched) await sleep(NOTICE_MS);
+      const endSweep = sweepIdle(server);
+      await new Promise<void>((resolve) => closeOnceEmpty(server, resolve));
+      endSweep();
+      await app.close();
+    },
+  };
+}
+
+/** The app is ready, and closes each connection with its response once it drains. */
+export async function readyToListen(app: FastifyInstance): Promise<void> {
+  const lifecycle = lifecycleOf(app);
   app.addHook('onSend', async (_request, reply) => {
     if (lifecycle.isDraining) reply.header('connection', 'close');
   });
   await app.ready();
-  const server = app.server;
+}
+
+/** @returns where it listens. Rejects with Node's error when it cannot. */
+export async function listenAt(server: net.Server, address: ListenAddress): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address, () => {
@@ -46,23 +69,18 @@ export async function listen(app: FastifyInstance, address: ListenAddress): Prom
       resolve();
     });
   });
-  server.on('error', (err) => app.log.warn({ err }, 'a connection could not be accepted'));
   // Any local user may connect to a Unix socket, as to a port on loopback.
   if ('path' in address) await chmod(address.path, 0o666);
-  return {
-    url: urlOf(server),
-    async drain() {
-      lifecycle.startDraining();
-      if (lifecycle.isWatched) await sleep(NOTICE_MS);
-      const sweep = setInterval(() => connectionsOf(server)?.closeIdle(), IDLE_GRACE_MS);
-      await closeOnceEmpty(server);
-      clearInterval(sweep);
-      await app.close();
-    },
-  };
+  return urlOf(server);
 }
 
-function urlOf(server: Server): string {
+/** Closes connections that stay idle, again and again. @returns ends it */
+export function sweepIdle(server: Server): () => void {
+  const sweep = setInterval(() => connectionsOf(server)?.closeIdle(), IDLE_GRACE_MS);
+  return () => clearInterval(sweep);
+}
+
+function urlOf(server: net.Server): string {
   const address = server.address();
   if (address === null || typeof address === 'string') return `unix:${address ?? ''}`;
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
@@ -71,9 +89,11 @@ function urlOf(server: Server): string {
 
 /**
  * Accepts what clients have connected to, and closes the listener in the turn of the event loop in which there was nothing
- * left: the system resets what is in its backlog then. Resolves when every connection is closed.
+ * left: the system resets what is in its backlog then.
+ * @param onClosed is called once every connection is closed too
+ * @returns once the listener is closed
  */
-function closeOnceEmpty(server: Server): Promise<void> {
+export function closeOnceEmpty(server: net.Server, onClosed: () => void = () => {}): Promise<void> {
   // Not the HTTP server's own close: it closes idle connections at once, even if a request is on its way.
   const { close } = net.Server.prototype;
   close.call(net.createServer()); // the first call takes a while
@@ -88,7 +108,8 @@ function closeOnceEmpty(server: Server): Promise<void> {
       const now = performance.now();
       const isEmpty = accepted === before && now - start < EMPTY_TURN_MS;
       if (isEmpty || now > until) {
-        close.call(server, () => resolve());
+        close.call(server, () => onClosed());
+        resolve();
         return;
       }
       [before, start] = [accepted, now];

@@ -62,6 +62,8 @@ export interface Services {
   readonly counts?: CountingOptions | 'none' | undefined;
   /** Counts them. Set by `createApp`. */
   readonly counting?: Counting | undefined;
+  /** How long a response of a webhook is waited for, in milliseconds. Default: 15 s. */
+  readonly webhookTimeoutMs?: number | undefined;
   /** Compares files that are offered while they are. Set by `createApp`. */
   readonly offeredFiles?: OfferedFiles;
   /** How often. Default: `paceOf`. */

@@ -13,12 +13,6 @@ export function moment(time: string | null | undefined): string {
   return time ? MOMENT.format(new Date(time)) : '';
 }
 
-/** `23 MB`. */
-export function size(bytes: number): string {
-  const megabytes = bytes / 1e6;
-  return megabytes < 10 ? `${megabytes.toFixed(1)} MB` : `${Math.round(megabytes)} MB`;
-}
-
 export type State = 'live' | 'rolling out' | 'scheduled' | 'paused' | 'yanked' | 'draft';
 
 /** The state of a release in a word. */

@@ -67,7 +67,7 @@ export const FILES_BESIDE_SUBFOLDERS = {
 /** The only place that imports a package: a regular expression for paths. */
 export const PACKAGES = {
   '@tauri-apps/plugin-updater': '^src/app-client/',
-  undici: '^src/(client|identity)/',
+  undici: '^src/(client|identity|server/webhooks)/',
   jose: '^src/(identity|client/attestation)/',
   '@sigstore/bundle': '^src/(protocol|client)/attestation/',
   '@sigstore/core': '^src/protocol/attestation/',

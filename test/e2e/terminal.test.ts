@@ -161,6 +161,47 @@ describe.skipIf(!hasScript)('on a terminal (needs script of util-linux)', () => 
     }
   });
 
+  test('errors, warnings and what goes on fit 80 columns without a broken word, and a pipe gets each line whole', async () => {
+    const world = await startWorld();
+    const file = await writeBundle(world.folder, 'App.AppImage');
+    expect((await world.run(publishLinux('1.2.0', file))).code).toBe(0);
+    const commands = [
+      publishLinux('1.2.0', file),
+      publishLinux('1.2.0', await writeBundle(world.folder, 'Other.AppImage')),
+      ['publish', '--version', 'one', '--artifact', 'linux-x64=a', '--slug', 'x', '--concurrency', '100'],
+      ['apps', 'list', '--data-dir', '/nowhere'],
+      ['tokens', 'create', '--scope', 'all', '--data-dir', world.dataDir],
+      [
+        'check',
+        '--slug',
+        'another-app',
+        '--target',
+        'linux',
+        '--arch',
+        'x86_64',
+        '--current-version',
+        '1.0.0',
+      ],
+    ];
+    for (const command of commands) {
+      const env = { ...world.env, NO_COLOR: '1', CI: 'true' };
+      const { screen } = await runInTerminal(command, env, { columns: 80 });
+      const lines = screen.split('\r\n');
+      const tooLong = lines.filter(
+        (line) => line.length > 80 && / /.test(line.trim().replaceAll(/`[^`]*`/g, '')),
+      );
+      expect(tooLong, screen).toEqual([]);
+      const { stdout, stderr } = await run(command, { env: world.env });
+      const onScreen = new Set(screen.split(/\s+/));
+      const words = `${stdout} ${stderr}`.split(/\s+/).filter((word) => !onScreen.has(word));
+      expect(
+        words.filter((word) => !/\d/.test(word)),
+        screen,
+      ).toEqual([]);
+      if (command === commands[2]) expect(stderr).toMatch(/^.{81,}$/m);
+    }
+  });
+
   test('help fits the width of the terminal', async () => {
     const { screen } = await runInTerminal(['publish', '--help'], { NO_COLOR: '1' }, { columns: 90 });
     expect(screen).toContain('--artifact <platform=file>');

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { run, type Serving, startServe } from '../support/process/binary.ts';
 import { tempFolder } from '../support/process/temp-folder.ts';
@@ -58,6 +60,34 @@ test('field 14: SIGTERM stops all workers, and so does the end of the process th
     if (signal === 'SIGTERM') expect(code).toBe(0);
     await vi.waitFor(() => expect(workers.filter(isRunning)).toEqual([]));
   }
+});
+
+test('crash C1: what has connected when SIGTERM comes is answered, by workers too', async () => {
+  for (const args of [[], ['--workers', '2']]) {
+    const server = await startServe(join(await tempFolder(), 'data'), args);
+    const port = Number(new URL(server.url).port);
+    const sockets = Array.from({ length: 300 }, () => net.connect(port, '127.0.0.1'));
+    const replies = sockets.map((socket) => text(socket).catch((error: Error) => error.message));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    const stopped = server.stop();
+    for (const socket of sockets) socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect((await Promise.all(replies)).filter((reply) => !reply.startsWith('HTTP/1.1 200'))).toEqual([]);
+    expect(await stopped).toBe(0);
+  }
+});
+
+test('crash C1: a worker that gets SIGTERM leaves once another serves, and no request is dropped', async () => {
+  const { server } = await serveWithWorkers();
+  const [first = 0, second = 0] = await workersOf(server);
+  let isDone = false;
+  const clients = [1, 2, 3].map(async () => {
+    while (!isDone) expect(await statusOf(`${server.url}/livez`)).toBe(200);
+  });
+  for (const worker of [first, second]) process.kill(worker, 'SIGTERM');
+  await vi.waitFor(() => expect([first, second].filter(isRunning)).toEqual([]), 20_000);
+  isDone = true;
+  await Promise.all(clients);
+  expect(await workersOf(server)).toHaveLength(2);
 });
 
 test('field 13: SIGHUP to every process, as from a closed terminal, lets the upload to a worker finish', async () => {

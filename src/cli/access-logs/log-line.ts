@@ -1,3 +1,5 @@
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
+
 /** A request, as an access log has it. */
 export interface LoggedRequest {
   /** Milliseconds since 1970. */
@@ -66,7 +68,7 @@ function readCloudflare(line: string): LoggedRequest | undefined {
 
 function parseJson(line: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(line);
+    const value: unknown = parseBoundedJson(line);
     return typeof value === 'object' && value !== null ? { ...value } : {};
   } catch {
     return {};

@@ -6,9 +6,8 @@ import {
   type LimitName,
 } from '../../database/app-limits.ts';
 import { type LimitChanges, limitsOf, setLimits } from '../../database/queries/app-limits.ts';
-import { sizeInWords } from '../../protocol/upload/size-in-words.ts';
+import { formatBytes, sizeInWords } from '../../protocol/upload/size-in-words.ts';
 import type { Context } from '../context.ts';
-import { formatBytes } from '../format.ts';
 import { formatTable } from '../layout/table.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readSize } from '../options/quantities.ts';

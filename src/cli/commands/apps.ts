@@ -83,7 +83,7 @@ export async function runAppsSetKey(
 
 export async function runAppsList(options: AppsListOptions, context: Context): Promise<void> {
   const { output } = context;
-  await withStore(options, context, async ({ queries }) => {
+  await withStore({ ...options, effect: 'reads' }, context, async ({ queries }) => {
     const apps = (await listApps(queries)).map(
       ({ id, name, slug, pubkey, approval, requireBoundSignatures, createdAt }) => ({
         ...{ id, name, slug, pubkey, approval },

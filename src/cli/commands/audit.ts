@@ -17,7 +17,7 @@ export async function runAudit(options: AuditOptions, context: Context): Promise
   const limit = readInteger({ option: '--limit', text: options.limit, min: 1, max: MAX_ENTRIES }, errors);
   const since = readSince(options.since, errors);
   errors.throwIfAny();
-  await withStore(options, context, async ({ queries, clock }) => {
+  await withStore({ ...options, effect: 'reads' }, context, async ({ queries, clock }) => {
     const appId = options.app ? (await appCalled(queries, options.app, output)).id : undefined;
     noteFilter(options.app, context);
     const entries = await listAudit(queries, { appId, since: since?.(clock()), limit });
@@ -30,7 +30,7 @@ export async function runAudit(options: AuditOptions, context: Context): Promise
 }
 
 export async function runAuditCheckpoint(options: AuditCheckpointOptions, context: Context): Promise<void> {
-  await withStore(options, context, async ({ queries }) => {
+  await withStore({ ...options, effect: 'reads' }, context, async ({ queries }) => {
     const { seq, hash } = await auditHead(queries);
     context.output.document({ seq, hash });
     context.output.result(`${seq} ${hash}`);

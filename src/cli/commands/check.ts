@@ -5,6 +5,7 @@ import type { Manifest } from '../../protocol/manifest/manifest.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
 import { LEGACY_REASON, type PublicKey, parseSignature } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import { type FetchedUpdate, fetchUpdate } from '../../publish/verify/fetch-update.ts';
 import { findManifest } from '../../publish/verify/offered-manifest.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from '../../publish/verify/rollout-state.ts';
 import { checkForUpdate, elsewhereUrl, onlyLocalBecause } from '../../publish/verify/update-check.ts';
 import type { Context } from '../context.ts';
-import { formatBytes, formatNotes } from '../format.ts';
+import { formatNotes } from '../format.ts';
 import { ByteProgress } from '../output/byte-progress.ts';
 import type { Style } from '../output/colors.ts';
 import type { Output } from '../output/output.ts';

@@ -1,5 +1,6 @@
+import { readAppReleases } from '../../client/app-releases.ts';
 import { hashFile } from '../../client/transfer/hash-file.ts';
-import { exportApp, readFromServer } from '../../export/export-app.ts';
+import { exportApp } from '../../export/export-app.ts';
 import type { Context } from '../context.ts';
 import { openDestination, readBaseUrl, readDestination } from '../export/export-destination.ts';
 import { OptionErrors } from '../options/option-errors.ts';
@@ -11,6 +12,8 @@ import type { ExportOptions } from './export-command.ts';
 const MAX_GRACE_MS = 3650 * DAY_MS;
 
 /** Writes the answers to update checks as static files. */
+const EXPORT_HINT = 'Export from a server of synckit-ota, or another one with the extension app.';
+
 export async function runExport(options: ExportOptions, context: Context, text: string): Promise<void> {
   const errors = new OptionErrors();
   const baseUrl = readBaseUrl('--base-url', options.baseUrl, errors);
@@ -23,7 +26,7 @@ export async function runExport(options: ExportOptions, context: Context, text: 
     const destination = await openDestination(place, async (file) => (await hashFile(file, signal)).sha256);
     try {
       const { open } = destination;
-      const source = { ...remote, readApp: () => readFromServer(remote, remote.appId) };
+      const source = { ...remote, readApp: () => readAppReleases(remote, EXPORT_HINT) };
       const exported = await whileWaiting(context.output, 'Exporting', () =>
         exportApp(source, { open, baseUrl, graceMs, now: new Date() }),
       );

@@ -59,7 +59,7 @@ async function checkOnSqlite(
 }
 
 async function findDatabaseProblems(file: string): Promise<string[]> {
-  const connection = await openSqliteFile(file, { readonly: true });
+  const connection = await openSqliteFile(file, { readonly: true, keepsAll: true });
   try {
     const problems = findCorruption(connection);
     return problems.length > 0 ? problems : findBrokenReferences(connection);

@@ -2,12 +2,13 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { readAppReleases } from '../../client/app-releases.ts';
 import { OtaError } from '../../errors.ts';
 import { fetchFiles } from '../../import/fetch-files.ts';
 import type { ImportedRelease } from '../../import/imported-release.ts';
 import { readLatestJson } from '../../import/latest-json.ts';
 import { readText } from '../../import/read-text.ts';
-import { importedBefore, readApp, readServerReleases } from '../../import/server-releases.ts';
+import { IMPORT_HINT, importedBefore, readServerReleases } from '../../import/server-releases.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/minisign.ts';
 import { type PublishResult, publish } from '../../publish/publish.ts';
 import type { Publisher } from '../../publish/publisher.ts';
@@ -108,7 +109,7 @@ async function importAll(publisher: Publisher, source: Source, importing: Import
   const { options, context } = importing;
   const { signal, output } = context;
   const before = source.isMirror
-    ? importedBefore(await readApp(publisher), source.releases)
+    ? importedBefore(await readAppReleases(publisher, IMPORT_HINT), source.releases)
     : new Set<string>();
   const done: { version: string; result: PublishResult }[] = [];
   const given = options.keepFiles;

@@ -19,9 +19,10 @@ import { OtaError } from '../../errors.ts';
 import { publicKeyIdOf } from '../../protocol/minisign.ts';
 import type { CohortFallback } from '../../protocol/rollout/cohort.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import { isVersion, whyNoVersion } from '../../protocol/version.ts';
 import type { Context } from '../context.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { formatTable } from '../layout/table.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readName } from '../options/remote-options.ts';
@@ -116,7 +117,7 @@ export async function runAppsShow(
   reference: string,
 ): Promise<void> {
   const { output } = context;
-  await withStore(options, context, async ({ queries }, by) => {
+  await withStore({ ...options, effect: 'reads' }, context, async ({ queries }, by) => {
     const { app, contents } = await appWithContents(queries, reference, output);
     const { id, name, slug, pubkey, approval, requireBoundSignatures, cohortFallback } = app;
     const { slugs, releases, files, tokens } = contents;

@@ -6,6 +6,7 @@ import {
   DEFAULT_STALE_IF_ERROR,
 } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
+import { publicUrlOption } from '../options/listen-option.ts';
 import {
   collect,
   databaseOption,
@@ -42,10 +43,9 @@ const serveOn = () =>
       ).conflicts(['host', 'port']),
     )
     .addOption(
-      new Option(
-        '--public-url <url>',
+      publicUrlOption(
         'the URL that clients reach this server at; every URL it hands out starts with it (default: from host and port)',
-      ).env('SYNCKIT_OTA_PUBLIC_URL'),
+      ),
     )
     .option('--no-web', 'serve no pages for people, only the API')
     .option('--trust-proxy <cidr>', 'trust X-Forwarded-For from these addresses (repeatable)', collect);

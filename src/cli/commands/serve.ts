@@ -2,7 +2,6 @@ import cluster from 'node:cluster';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { shownUrl, withShownUrl } from '../../client/shown-url.ts';
 import { UndiciTransport } from '../../client/transport/transport.ts';
 import { withoutEndSlashes } from '../../protocol/routes.ts';
 import { isInternal, isLoopback, isOnlyLocal } from '../../runtime/network/loopback.ts';
@@ -14,7 +13,7 @@ import { type ExportSettings, KeptExport } from '../export/kept-export.ts';
 import { OwnTransport } from '../export/own-transport.ts';
 import type { BackupSchedule } from '../housekeeping/scheduled-backups.ts';
 import { firstLink } from '../operator-page.ts';
-import { readListen } from '../options/listen-option.ts';
+import { readListen, readPublicUrl } from '../options/listen-option.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { DAY_MS, readDuration, readSize } from '../options/quantities.ts';
 import { readInteger } from '../options/remote-options.ts';
@@ -221,19 +220,6 @@ function isCidr(text: string): boolean {
   const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
   const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
   return bits > 0 && rest.length === 0 && fits;
-}
-
-function readPublicUrl(text: string | undefined, errors: OptionErrors): string | undefined {
-  if (!text) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const hasMore = url && (url.search || url.hash || url.username || url.password);
-  if (!url || !/^https?:$/.test(url.protocol) || hasMore || shownUrl(text) === undefined) {
-    errors.add(
-      `${withShownUrl('--public-url', text)} is not a plain http(s) URL: give it like https://updates.example.com`,
-    );
-    return undefined;
-  }
-  return url.origin + withoutEndSlashes(url.pathname);
 }
 
 /** Every URL that the server hands out starts with its public URL. */

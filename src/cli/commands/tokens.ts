@@ -40,7 +40,7 @@ export async function runTokensCreate(options: TokensCreateOptions, context: Con
 
 export async function runTokensList(options: TokensListOptions, context: Context): Promise<void> {
   const { output } = context;
-  await withStore(options, context, async ({ queries }) => {
+  await withStore({ ...options, effect: 'reads' }, context, async ({ queries }) => {
     const app = options.app ? await appCalled(queries, options.app, output) : undefined;
     noteFilter(options.app, context);
     const tokens = await listTokens(queries, app?.id);

@@ -27,7 +27,8 @@ export async function runAppsTrust(
   const errors = new OptionErrors();
   const added = readPublisher(options, errors);
   errors.throwIfAny();
-  await withStore({ ...options, effect: 'adds' }, context, async (database, by) => {
+  const effect = added === undefined && options.only === undefined ? 'reads' : 'adds';
+  await withStore({ ...options, effect }, context, async (database, by) => {
     const { queries } = database;
     const app = await appCalled(queries, reference, output);
     const { only = app.trustedOnly } = options;

@@ -5,6 +5,7 @@ import type { ExpectedSigner } from '../../protocol/attestation/signer.ts';
 import { expiryProblems, type Manifest } from '../../protocol/manifest/manifest.ts';
 import type { PublicKey } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import {
   disagreementOf,
   type FoundManifest,
@@ -14,7 +15,6 @@ import {
 import { type ServedFile, verifyServed } from '../../publish/verify/verify-served.ts';
 import { readExtraHeaders } from '../connection/extra-headers.ts';
 import type { Context } from '../context.ts';
-import { formatBytes } from '../format.ts';
 import { formatTable } from '../layout/table.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readPublicKey } from '../options/remote-options.ts';

@@ -7,6 +7,7 @@ import { withoutEndSlashes } from '../../protocol/routes.ts';
 import { matches } from '../../protocol/validate.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { createPrivateFile } from '../../runtime/private-file.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import type { Environment } from '../environment.ts';
 
 /** Tokens by the server's base URL. */
@@ -47,7 +48,7 @@ export class KeptTokens {
 
   #read(): Record<string, string> {
     try {
-      const value: unknown = JSON.parse(readFileSync(this.file, 'utf8'));
+      const value: unknown = parseBoundedJson(readFileSync(this.file, 'utf8'));
       if (matches(Tokens, value)) return value;
       throw new Error('it is not what `login` writes');
     } catch (cause) {

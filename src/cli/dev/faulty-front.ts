@@ -5,6 +5,7 @@ import { UpdateResponse } from '../../protocol/messages.ts';
 import { API_ROOT, routes } from '../../protocol/routes.ts';
 import { matches } from '../../protocol/validate.ts';
 import { LOWEST_VERSION } from '../../protocol/version.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import type { ChosenFault } from './fault-name.ts';
 import { spoilSignature } from './spoil-signature.ts';
 
@@ -140,7 +141,7 @@ async function spoilUpdate(passed: IncomingMessage, response: ServerResponse): P
   const chunks: Buffer[] = [];
   for await (const chunk of passed) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString('utf8');
-  const update: unknown = text === '' ? undefined : JSON.parse(text);
+  const update: unknown = text === '' ? undefined : parseBoundedJson(text);
   const { 'content-length': _, ...headers } = passed.headers;
   const body = matches(UpdateResponse, update) ? JSON.stringify(withSpoiltSignatures(update)) : text;
   response.writeHead(passed.statusCode ?? 502, headers).end(body);

@@ -1,6 +1,6 @@
 import { namesPlatform, type Platform, platformName } from '../../protocol/platform.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import type { Traffic } from '../../server/traffic.ts';
-import { formatBytes } from '../format.ts';
 
 /** What the server offers. */
 export interface Offered {

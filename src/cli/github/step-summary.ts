@@ -1,5 +1,5 @@
 import { type Platform, platformName } from '../../protocol/platform.ts';
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import type { ErrorDocument } from '../output/error-document.ts';
 
 /** Longer texts, in characters, and further warnings are cut: GitHub takes 1 MiB a step. */

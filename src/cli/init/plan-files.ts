@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { API_ROOT } from '../../protocol/routes.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { mergePatch } from '../../tauri/project/merge-config.ts';
 import { slugsOfEndpoints, type TauriConfig } from '../../tauri/project/tauri-config.ts';
 import { CONFIG_FILE } from '../config/find-config-file.ts';
@@ -81,7 +82,7 @@ export function slugOf(config: TauriConfig | undefined): string | undefined {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseBoundedJson(text);
   } catch {
     return undefined; // TOML, or with comments
   }

@@ -1,7 +1,7 @@
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { type Platform, platformName, withoutBundleType } from '../../protocol/platform.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import type { RefusedArtifact } from '../../publish/publish-event.ts';
-import { formatBytes } from '../format.ts';
 import { createStyle, type Style } from '../output/colors.ts';
 import { formatTable } from './table.ts';
 

@@ -1,4 +1,7 @@
 import cluster from 'node:cluster';
+import { Option } from '@commander-js/extra-typings';
+import { shownUrl, withShownUrl } from '../../client/shown-url.ts';
+import { withoutEndSlashes } from '../../protocol/routes.ts';
 import type { ListenAddress } from '../../server/listen.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from './option-errors.ts';
@@ -44,4 +47,23 @@ function readPassedSocket({ LISTEN_FDS, LISTEN_PID }: Environment, errors: Optio
     );
   }
   return FIRST_PASSED_FD;
+}
+
+/** Where clients reach the server. */
+export function publicUrlOption(description: string) {
+  return new Option('--public-url <url>', description).env('SYNCKIT_OTA_PUBLIC_URL');
+}
+
+/** @returns without a slash at its end */
+export function readPublicUrl(text: string | undefined, errors: OptionErrors): string | undefined {
+  if (!text) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const hasMore = url && (url.search || url.hash || url.username || url.password);
+  if (!url || !/^https?:$/.test(url.protocol) || hasMore || shownUrl(text) === undefined) {
+    errors.add(
+      `${withShownUrl('--public-url', text)} is not a plain http(s) URL: give it like https://updates.example.com`,
+    );
+    return undefined;
+  }
+  return url.origin + withoutEndSlashes(url.pathname);
 }

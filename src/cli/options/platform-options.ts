@@ -12,9 +12,9 @@ import {
 } from '../../protocol/platform.ts';
 import type { ArtifactInput } from '../../publish/inspect/local-artifact.ts';
 import { CONFIG_FILE } from '../config/find-config-file.ts';
+import { suggestPlatform } from './near-misses.ts';
 import type { OptionErrors } from './option-errors.ts';
 import type { PlatformOptions } from './shared-options.ts';
-import { suggestPlatform } from './suggest-platform.ts';
 
 /** A universal macOS bundle runs on both archs, and becomes an artifact for each. */
 const UNIVERSAL = /^darwin-universal(?<bundle>-app)?$/;

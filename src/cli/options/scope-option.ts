@@ -7,6 +7,7 @@ import {
   SCOPE_RULE,
 } from '../../protocol/access/scope.ts';
 import { limiting } from './given-options.ts';
+import { nearestWord } from './near-misses.ts';
 
 /** What a token allows, as often as it is given. */
 export function scopeOption(token: string) {
@@ -27,6 +28,15 @@ export function presetOption() {
 }
 
 function collectScope(value: string, previous: readonly string[] = []): string[] {
-  if (!isGrant(value)) throw new InvalidArgumentError(`It must be ${SCOPE_RULE}.`);
+  if (!isGrant(value)) throw new InvalidArgumentError(`${suggestion(value)}It must be ${SCOPE_RULE}.`);
   return previous.includes(value) ? [...previous] : [...previous, value];
+}
+
+/** A scope that was probably meant: `release:yank` for `yank` and `releases:yank`. */
+function suggestion(value: string): string {
+  const [name = '', channels] = value.toLowerCase().split(/@(.*)/s);
+  const meant = SCOPE_NAMES.find((scope) => scope.split(':')[1] === name) ?? nearestWord(name, SCOPE_NAMES);
+  if (meant === undefined) return '';
+  const grant = channels === undefined ? meant : `${meant}@${channels}`;
+  return isGrant(grant) ? `Did you mean ${grant}? ` : '';
 }

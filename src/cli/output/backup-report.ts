@@ -2,7 +2,8 @@ import type { BackupResult } from '../../backup/backup-store.ts';
 import { type DamagedArtifact, describeDamage } from '../../backup/damaged-file.ts';
 import type { RestoreResult } from '../../backup/restore-store.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
+import { formatCount } from '../format.ts';
 import type { Style } from './colors.ts';
 
 /** A damaged file in a document. */

@@ -1,5 +1,6 @@
 import type { Ora } from 'ora';
-import { formatBytes, formatSpeed } from '../format.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
+import { formatSpeed } from '../format.ts';
 import type { Output } from './output.ts';
 import { createSpinner } from './spinner.ts';
 

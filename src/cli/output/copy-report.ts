@@ -1,5 +1,6 @@
 import type { CopyPlan } from '../../copy/copy-store.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
+import { formatCount } from '../format.ts';
 import { placeOf, type S3Settings } from '../options/storage-options.ts';
 import { createStyle, type Style } from './colors.ts';
 

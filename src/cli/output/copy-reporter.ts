@@ -1,7 +1,8 @@
 import type { Ora } from 'ora';
 import type { CopyPlan } from '../../copy/copy-store.ts';
 import type { CopyProgress } from '../../copy/import-files.ts';
-import { formatBytes, formatDuration, formatSpeed } from '../format.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
+import { formatDuration, formatSpeed } from '../format.ts';
 import type { Output } from './output.ts';
 import { createSpinner } from './spinner.ts';
 

@@ -3,22 +3,19 @@ import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import type { ErrorDocument } from './error-document.ts';
 import type { Output } from './output.ts';
 
-/** What has ended a command before its end. */
-export interface Interruption {
-  readonly signal: NodeJS.Signals;
-  /** Its name, like `publish slug`; empty before it starts. */
-  readonly command: string;
-}
-
-/** The one place that turns an error into text, a JSON document, and the exit code. */
-export function reportError(error: unknown, output: Output, interrupted: Interruption | undefined): number {
-  if (interrupted !== undefined) {
-    const { signal: interruptedBy, command } = interrupted;
-    const uploads = /^publish\b/.test(command);
-    const reported = new OtaError('interrupted', `interrupted by ${interruptedBy}`, {
-      hint: `Run the same command again${uploads ? ': files that are already uploaded are skipped' : ''}.`,
-    });
-    reportExpected(reported, output);
+/**
+ * The one place that turns an error into text, a JSON document, and the exit code.
+ * @param interruptedBy what has ended the command before its end
+ */
+export function reportError(
+  error: unknown,
+  output: Output,
+  interruptedBy: NodeJS.Signals | undefined,
+): number {
+  if (interruptedBy !== undefined) {
+    const known = error instanceof OtaError && error.code === 'interrupted' ? error.hint : undefined;
+    const hint = known ?? 'Run the same command again.';
+    reportExpected(new OtaError('interrupted', `interrupted by ${interruptedBy}`, { hint }), output);
     return interruptedBy === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
   }
   if (error instanceof OtaError) {

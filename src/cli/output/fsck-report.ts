@@ -1,6 +1,7 @@
 import type { StoreCheckResult } from '../../backup/check-store.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import type { ListedFile } from '../../storage/file-inventory.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { damagedDocument, damageItems } from './backup-report.ts';
 import type { Style } from './colors.ts';
 

@@ -1,5 +1,6 @@
 import type { StepReport } from '../github/step-report.ts';
 import { jsonWithoutCommands, withoutCommands } from '../github/workflow-command.ts';
+import { wrapText } from '../layout/words.ts';
 import { type Lines, PrintableText } from '../printable/printable-text.ts';
 import { type Colors, createStyle, type Style } from './colors.ts';
 import { lineSink } from './line-sink.ts';
@@ -60,8 +61,12 @@ export function createOutput(
   const safe = (text: string) => (step ? withoutCommands(text) : text);
   let to: { readonly [stream in 'stdout' | 'stderr']: { write(text: string): unknown } } = process;
   const stdout = (text: string) => void to.stdout.write(`${text}\n`);
-  const stderr = (lines: Lines) =>
-    void to.stderr.write(`${safe(printable.lines(lines, { colored: colors.stderr }))}\n`);
+  const widths = { stdout: columnsOf(process.stdout), stderr: columnsOf(process.stderr) };
+  const format = (lines: Lines, on: 'stdout' | 'stderr') => {
+    const text = printable.lines(lines, { colored: colors[on] }); // masks before lines are broken
+    return safe(wrapText(text, widths[on]));
+  };
+  const stderr = (lines: Lines) => void to.stderr.write(`${format(lines, 'stderr')}\n`);
   const onStderr = createStyle(colors.stderr);
   let documented = false;
   return {
@@ -70,13 +75,13 @@ export function createOutput(
     verbose,
     plain,
     colors,
-    columns: columnsOf(json ? process.stderr : process.stdout),
-    noteColumns: columnsOf(process.stderr),
+    columns: json ? widths.stderr : widths.stdout,
+    noteColumns: widths.stderr,
     style: json ? onStderr : createStyle(colors.stdout),
     step,
     printable,
     result(lines) {
-      if (!json) stdout(safe(printable.lines(lines, { colored: colors.stdout })));
+      if (!json) stdout(format(lines, 'stdout'));
       else if (!quiet) stderr(lines);
     },
     note(lines) {

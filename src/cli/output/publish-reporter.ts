@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
 import type { Ora } from 'ora';
 import { platformName } from '../../protocol/platform.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import type { PublishEvent, ShownArtifact } from '../../publish/publish-event.ts';
-import { formatBytes, formatDuration, formatElapsed, formatRetry, formatSpeed, indent } from '../format.ts';
+import { formatDuration, formatElapsed, formatRetry, formatSpeed, indent } from '../format.ts';
 import { formatRefused } from '../layout/plan-table.ts';
 import type { Lines } from '../printable/printable-text.ts';
 import { createStyle, type Style } from './colors.ts';

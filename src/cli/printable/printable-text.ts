@@ -1,4 +1,5 @@
 import { TOKEN_PREFIX } from '../../protocol/token.ts';
+import { SECRET_PREFIX } from '../../protocol/webhook/webhook-signature.ts';
 import { mapColoredText } from './colored-text.ts';
 
 /** One line, or several of them. A line break inside a line was not made by this program. */
@@ -14,6 +15,7 @@ const WORD_LENGTH = 8;
 /** What is secret wherever it comes from, with the text that stays in front of it. */
 const SECRET_PATTERNS: readonly RegExp[] = [
   new RegExp(`\\b(${TOKEN_PREFIX})[0-9A-Za-z]{8,}`, 'g'),
+  new RegExp(`\\b(${SECRET_PREFIX})[0-9A-Za-z+/=]{8,}`, 'g'),
   /(?<![\w-])(eyJ)[\w-]{10,}\.[\w-]{4,}\.[\w-]{10,}/g, // a JSON Web Token
   /(:\/\/)[^\s/?#"'<>\\]*@/g, // user and password of a URL
   /((?:[?&]|&amp;|\\u0026)(?:x-amz-(?:signature|credential|security-token)|signature|sig|token|access_token|password|sslpassword)=)[^&\s"'<>\\]+/gi,

@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { type ChangelogResult, changelogSection } from '../../tauri/changelog/changelog-section.ts';
 import { findChangelogs } from '../../tauri/changelog/find-changelogs.ts';
 import { readCargoManifest } from '../../tauri/project/cargo-manifest.ts';
@@ -85,7 +86,7 @@ async function namesOf({ project, tauriFolder, productName, slugs }: NotedProjec
 
 function npmName(folder: string): string | undefined {
   try {
-    const content: unknown = JSON.parse(readSmallFile(join(folder, 'package.json')));
+    const content: unknown = parseBoundedJson(readSmallFile(join(folder, 'package.json')));
     return textOf(tableOf(content).name)?.replace(/^@[^/]+\//, '');
   } catch {
     return undefined;

@@ -6,7 +6,9 @@ import { databaseFailure } from '../../database/database-error.ts';
 import { olderStore } from '../../database/migrate.ts';
 import { openPostgres, type PostgresOptions } from '../../database/postgres/open-postgres.ts';
 import { isPostgresUrl } from '../../database/postgres/postgres-url.ts';
-import { DATABASE_FILE, openSqlite, type SqliteOptions } from '../../database/sqlite/open-sqlite.ts';
+import { isInUnwritableFolder } from '../../database/sqlite/copy-where-needed.ts';
+import { openUnwritableSqlite } from '../../database/sqlite/open-read-only.ts';
+import { DATABASE_FILE, openSqlite } from '../../database/sqlite/open-sqlite.ts';
 import { OtaError } from '../../errors.ts';
 import { DiskRoom } from '../../runtime/disk-room.ts';
 import { exposuresIn } from '../../runtime/exposed-file.ts';
@@ -26,8 +28,11 @@ export interface StoreOptions {
 export interface StoreUse extends StoreOptions {
   /** Whether the command may create a store. */
   readonly mayCreate?: boolean;
-  /** What the command does: `adds` needs room on the disk, `frees` has to work when it is full. Default: it reads. */
-  readonly effect?: 'adds' | 'frees';
+  /**
+   * What the command does: `reads` works where nothing can be written, `adds` needs room on the disk, `frees` has to work
+   * when it is full.
+   */
+  readonly effect?: 'reads' | 'adds' | 'frees';
 }
 
 /**
@@ -46,10 +51,14 @@ export async function withStore<T>(
     if (!mayCreate) throw noStore(location);
     created = location;
   };
-  const room = options.database || !existsSync(options.dataDir) ? undefined : new DiskRoom(options.dataDir);
+  const file = options.database ? undefined : join(options.dataDir, DATABASE_FILE);
+  const isUnwritable = effect === 'reads' && file !== undefined && isInUnwritableFolder(file);
+  const hasRoom = file !== undefined && existsSync(options.dataDir) && !isUnwritable;
+  const room = hasRoom ? new DiskRoom(options.dataDir) : undefined;
   if (effect === 'adds') room?.requireHeadroom();
   room?.makeRoom();
-  const database = await openStore(options, { ...ONLY_EXISTING, onNewStore });
+  const open = isUnwritable ? openUnwritable : openStore;
+  const database = await open(options, { ...ONLY_EXISTING, onNewStore });
   try {
     if (created !== undefined) output.note(`Created a new store in ${created}`);
     output.note(`Store: ${database.location}`);
@@ -90,12 +99,14 @@ export async function openStore(
   options: Omit<PostgresOptions, 'url'> = {},
 ): Promise<Database> {
   if (!database)
-    return openSoundSqlite({
-      dataDir,
-      ...(options.onNewStore && { onNewStore: options.onNewStore }),
-      ...(options.onOlderStore && { onOlderStore: options.onOlderStore }),
-      ...(options.writesOnThread && { writesOnThread: true }),
-    });
+    return openSoundSqlite(dataDir, () =>
+      openSqlite({
+        dataDir,
+        ...(options.onNewStore && { onNewStore: options.onNewStore }),
+        ...(options.onOlderStore && { onOlderStore: options.onOlderStore }),
+        ...(options.writesOnThread && { writesOnThread: true }),
+      }),
+    );
   requirePostgresUrl(database);
   return openPostgres({ url: database, ...(connections && { connections }), ...options });
 }
@@ -112,12 +123,15 @@ export function noDataFolder(dataDir: string): OtaError {
   });
 }
 
-async function openSoundSqlite(options: SqliteOptions): Promise<Database> {
-  const { dataDir } = options;
+function openUnwritable({ dataDir }: StoreOptions): Promise<Database> {
+  return openSoundSqlite(dataDir, () => openUnwritableSqlite({ dataDir }));
+}
+
+async function openSoundSqlite(dataDir: string, open: () => Promise<Database>): Promise<Database> {
   try {
     await requireNoBackup(dataDir);
     await requireSoundStore(dataDir);
-    const database = await openSqlite(options);
+    const database = await open();
     try {
       await requireRecordsOfFiles(database.queries, dataDir);
       return database;

@@ -1,12 +1,17 @@
 import type { Logger } from 'pino';
 import { OtaError } from '../../errors.ts';
+import { matches } from '../../protocol/validate.ts';
+import { report } from '../../server/workers/receive-connections.ts';
+import { MainMessage } from '../../server/workers/worker-messages.ts';
 import { EXIT } from '../exit-codes.ts';
 import { stopOrExit } from './shutdown.ts';
 import { type ServerSettings, startServer } from './start-server.ts';
 import { untilAborted } from './until-aborted.ts';
-import { STOP, type WorkerMessage } from './worker-group.ts';
 
-/** Serves as one of several processes, until the one that started it says so. Without that one it ends at once. */
+/**
+ * Serves as one of several processes, until the one that started it says so, which it asks for when it is interrupted
+ * itself. Without that one it ends at once.
+ */
 export async function serveAsWorker(
   settings: ServerSettings,
   logger: Logger,
@@ -14,13 +19,15 @@ export async function serveAsWorker(
 ): Promise<void> {
   const stop = new AbortController();
   const onOrphaned = () => process.exit(EXIT.store); // at once: a new server may want the store
-  process.on('message', (message) => message === STOP && stop.abort()).on('disconnect', onOrphaned);
-  const report = (message: WorkerMessage) =>
-    new Promise<void>((resolve) => process.send?.(message, () => resolve()) ?? resolve());
+  const onMessage = (message: unknown) => {
+    if (matches(MainMessage, message) && message.type === 'stop') stop.abort();
+  };
+  process.on('message', onMessage).on('disconnect', onOrphaned);
   try {
     const server = await startServer(settings, logger, { isWorker: true });
-    await report({ type: 'listening', url: server.url });
     await untilAborted(AbortSignal.any([interrupted, stop.signal]));
+    if (!stop.signal.aborted) await report({ type: 'leaving' });
+    await untilAborted(stop.signal);
     await stopOrExit(server, logger);
   } catch (error) {
     if (!(error instanceof OtaError) || (error.code !== 'usage' && error.code !== 'store_unavailable'))

@@ -24,6 +24,7 @@ import {
 import { type ListenAddress, listen } from '../../server/listen.ts';
 import type { Services } from '../../server/services.ts';
 import type { Traffic } from '../../server/traffic.ts';
+import { receiveConnections } from '../../server/workers/receive-connections.ts';
 import type { ArtifactStorage } from '../../storage/artifact-storage.ts';
 import { WorkerTurns } from '../../storage/disk/worker-part-turns.ts';
 import { isRemote } from '../../storage/remote-storage.ts';
@@ -134,7 +135,7 @@ export async function startServer(
   );
   try {
     if (!isWorker) await removeUnusedSocket(settings.listen);
-    const { url, drain } = await listen(app, settings.listen);
+    const { url, drain } = isWorker ? await receiveConnections(app) : await listen(app, settings.listen);
     publicUrl ??= reachable(url);
     return toStartedServer(settings, { url, database, stop: () => drain().then(close) });
   } catch (cause) {

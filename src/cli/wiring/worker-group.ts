@@ -1,31 +1,23 @@
 import cluster, { type Worker } from 'node:cluster';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import Type, { type Static } from 'typebox';
 import { OtaError } from '../../errors.ts';
 import { matches } from '../../protocol/validate.ts';
 import { countInvalidTokensOfWorkers } from '../../server/limits/invalid-token-limit.ts';
+import { openFilesLimit } from '../../server/limits/open-files.ts';
+import { connectionsFor } from '../../server/limits/server-limits.ts';
+import { type ListenAddress, NOTICE_MS } from '../../server/listen.ts';
+import { SharedListener } from '../../server/workers/shared-listener.ts';
+import { type MainMessage, WorkerMessage } from '../../server/workers/worker-messages.ts';
 import { orderPartsOfWorkers } from '../../storage/disk/worker-part-turns.ts';
 import { EXIT } from '../exit-codes.ts';
-import { removeUnusedSocket } from './listen-address.ts';
+import { cannotListen, removeUnusedSocket } from './listen-address.ts';
 import { openStores, type ServerSettings, type StartedServer, toStartedServer } from './start-server.ts';
 
 /** How long a worker that ended is not started again, in milliseconds. */
 const RESTART_AFTER_MS = 1000;
-
-/** What a worker reports to the process that started it. */
-const WorkerMessage = Type.Union([
-  Type.Object({ type: Type.Literal('listening'), url: Type.String() }),
-  Type.Object({
-    type: Type.Literal('failed'),
-    code: Type.Union([Type.Literal('usage'), Type.Literal('store_unavailable')]),
-    message: Type.String(),
-    hint: Type.Optional(Type.String()),
-  }),
-]);
-export type WorkerMessage = Static<typeof WorkerMessage>;
-
-/** What the process that started a worker sends to it. */
-export const STOP = 'stop';
+/** How long a worker may take to say whether a load balancer goes by it, in milliseconds. */
+const MAX_DRAIN_ANSWER_MS = 1000;
 
 /**
  * Serves from several processes that share the port: each is a node on the store of this process, which holds the locks
@@ -39,87 +31,157 @@ export async function startWorkers(
   const stores = await openStores(settings, { getPublicUrl: () => settings.publicUrl ?? '', logger });
   countInvalidTokensOfWorkers();
   orderPartsOfWorkers();
-  const group = new WorkerGroup(logger);
+  let group: WorkerGroup | undefined;
   try {
-    await removeUnusedSocket(settings.listen);
-    const urls = await Promise.all(Array.from({ length: settings.workers }, () => group.start()));
-    const stop = () => group.stop().finally(stores.close);
-    return toStartedServer(settings, { url: urls[0] ?? '', database: stores.database, stop });
+    const listener = await openListener(settings.listen, logger);
+    group = new WorkerGroup(listener, logger);
+    await Promise.all(Array.from({ length: settings.workers }, group.start));
+    const { stop } = group;
+    const { url } = listener;
+    return toStartedServer(settings, {
+      url,
+      database: stores.database,
+      stop: () => stop().finally(stores.close),
+    });
   } catch (error) {
-    await group
-      .stop()
+    await Promise.resolve(group?.stop())
       .finally(stores.close)
       .catch(() => {});
     throw error;
   }
 }
 
+async function openListener(address: ListenAddress, logger: Logger): Promise<SharedListener> {
+  try {
+    await removeUnusedSocket(address);
+    return await SharedListener.open(address, {
+      maxWaiting: connectionsFor(openFilesLimit()),
+      onError: (err) => logger.warn({ err }, 'a connection could not be accepted'),
+    });
+  } catch (cause) {
+    throw cannotListen(cause, address);
+  }
+}
+
 class WorkerGroup {
+  readonly #listener: SharedListener;
   readonly #logger: Logger;
   readonly #workers = new Set<Worker>();
-  readonly #restarts = new Set<NodeJS.Timeout>();
+  /** Of the workers that serve: what they answer to `drain`. */
+  readonly #serving = new Map<Worker, PromiseWithResolvers<boolean>>();
+  /** Those that another replaces before they end. */
+  readonly #replaced = new Set<Worker>();
+  readonly #timers = new Set<NodeJS.Timeout>();
   #stopping = false;
 
-  constructor(logger: Logger) {
+  constructor(listener: SharedListener, logger: Logger) {
+    this.#listener = listener;
     this.#logger = logger;
     process.on('exit', () => {
       for (const worker of this.#workers) worker.process.kill('SIGKILL'); // forced to quit
     });
   }
 
-  /** @returns where it listens */
-  start(): Promise<string> {
+  /** Resolves once the worker serves. */
+  readonly start = (): Promise<void> => {
     const worker = cluster.fork();
     this.#workers.add(worker);
     return new Promise((resolve, reject) => {
-      let listening = false;
       worker.on('message', (message: unknown) => {
         if (!matches(WorkerMessage, message)) return;
-        if (message.type === 'listening') {
-          listening = true;
-          resolve(message.url);
-        } else
+        if (message.type === 'ready') {
+          this.#onReady(worker);
+          resolve();
+        } else if (message.type === 'failed') {
           reject(new OtaError(message.code, message.message, message.hint ? { hint: message.hint } : {}));
+        } else this.#onMessage(worker, message);
       });
       worker.once('exit', (code, signal) => {
         this.#workers.delete(worker);
-        if (listening) this.#onEnd({ code, signal });
+        this.#listener.remove(worker);
+        const served = this.#serving.get(worker);
+        this.#serving.delete(worker);
+        served?.resolve(false);
+        if (served !== undefined) this.#onEnd(worker, { code, signal });
         else reject(new OtaError('store_unavailable', `a worker ended while it started: ${signal ?? code}`));
       });
     });
-  }
+  };
 
-  async stop(): Promise<void> {
+  readonly stop = async (): Promise<void> => {
     this.#stopping = true;
-    for (const timer of this.#restarts) clearTimeout(timer); // it would keep the process alive
+    for (const timer of this.#timers) clearTimeout(timer); // it would keep the process alive
     const ended = [...this.#workers].map(
       (worker) => new Promise((resolve) => worker.once('exit', (code) => resolve(code))),
     );
-    for (const worker of this.#workers) worker.send(STOP, () => {}); // it may be ending already
+    for (const worker of this.#serving.keys()) send(worker, { type: 'drain' });
+    const answers = Promise.all(Array.from(this.#serving.values(), ({ promise }) => promise));
+    const isWatched = (await Promise.race([answers, sleep<boolean[]>(MAX_DRAIN_ANSWER_MS, [])])).includes(
+      true,
+    );
+    if (isWatched) await sleep(NOTICE_MS);
+    await this.#listener.close();
+    for (const worker of this.#workers) send(worker, { type: 'stop' });
     if ((await Promise.all(ended)).includes(EXIT.store)) {
       throw new OtaError('store_unavailable', 'a worker failed to stop', { hint: 'Its log says why.' });
     }
+  };
+
+  #onReady(worker: Worker): void {
+    this.#serving.set(worker, Promise.withResolvers());
+    send(worker, { type: 'serve', url: this.#listener.url });
+    this.#listener.add(worker);
+    if (this.#stopping) send(worker, { type: 'stop' }); // what it was sent before it did not see
   }
 
-  #onEnd(end: { readonly code: number | null; readonly signal: string | null }): void {
+  #onMessage(worker: Worker, message: WorkerMessage): void {
+    if (message.type === 'taken') this.#listener.taken(worker);
+    else if (message.type === 'draining') this.#serving.get(worker)?.resolve(message.isWatched);
+    else if (message.type === 'leaving') this.#later(() => this.#replace(worker));
+  }
+
+  /** Later, because a terminal interrupts this process too, if a bit after its workers. */
+  async #replace(worker: Worker): Promise<void> {
+    if (!this.#workers.has(worker)) return;
+    this.#logger.info('a worker got a signal to stop; starting another');
+    this.#replaced.add(worker);
+    await this.start().catch((err) => this.#onStartFailed(err));
+    if (this.#stopping) return;
+    this.#listener.remove(worker);
+    send(worker, { type: 'stop' });
+  }
+
+  #onEnd(worker: Worker, end: { readonly code: number | null; readonly signal: string | null }): void {
+    const isReplaced = this.#replaced.delete(worker);
     if (this.#stopping) return;
     if (end.code === EXIT.store) {
       this.#logger.fatal(end, 'a worker lost the store; stopping');
       process.exit(EXIT.store); // at once, with all workers: nothing may be acknowledged any more
     }
+    if (isReplaced) return;
     if (end.code === EXIT.done) this.#logger.info(end, 'a worker was stopped; starting another');
     else this.#logger.error(end, 'a worker ended; starting another');
     this.#startLater();
   }
 
   #startLater(): void {
-    const timer = setTimeout(() => {
-      this.#restarts.delete(timer);
-      this.start().catch((err) => {
-        this.#logger.error({ err }, 'a worker could not be started; trying again');
-        if (!this.#stopping) this.#startLater();
-      });
-    }, RESTART_AFTER_MS);
-    this.#restarts.add(timer);
+    this.#later(() => this.start().catch((err) => this.#onStartFailed(err)));
   }
+
+  #onStartFailed(err: unknown): void {
+    this.#logger.error({ err }, 'a worker could not be started; trying again');
+    if (!this.#stopping) this.#startLater();
+  }
+
+  #later(then: () => unknown): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#stopping) then();
+    }, RESTART_AFTER_MS);
+    this.#timers.add(timer);
+  }
+}
+
+function send(worker: Worker, message: MainMessage): void {
+  worker.send(message, () => {}); // it may be ending already
 }

@@ -2,6 +2,7 @@ import { type BundleWithDsseEnvelope, envelopeToJSON } from '@sigstore/bundle';
 import { PublicKeyDetails, TransparencyLogEntry } from '@sigstore/protobuf-specs';
 import { CreateEntryRequest } from '@sigstore/protobuf-specs/rekor/v2';
 import Type from 'typebox';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { decodeIfMatching } from '../response.ts';
 import type { SigningCertificate } from './signing-certificate.ts';
 import { post, type SigstoreConnection, unexpectedAnswer } from './sigstore-requests.ts';
@@ -122,7 +123,7 @@ async function addToTiles(
 
 function parseEntry(bytes: Buffer): TransparencyLogEntry | undefined {
   try {
-    return TransparencyLogEntry.fromJSON(JSON.parse(bytes.toString('utf8')));
+    return TransparencyLogEntry.fromJSON(parseBoundedJson(bytes.toString('utf8')));
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { OtaError } from '../../errors.ts';
 import { withoutEndSlashes } from '../../protocol/routes.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { readBytes } from '../response.ts';
 import { parseRetryAfter } from '../retry.ts';
 import { displayUrl, type Transport } from '../transport/transport.ts';
@@ -72,7 +73,7 @@ export function unexpectedAnswer({ base, path, service }: SigstoreRequest): OtaE
 function reasonIn(bytes: Buffer): string {
   const text = bytes.toString('utf8').trim();
   try {
-    const { message } = JSON.parse(text) as { message?: unknown };
+    const { message } = parseBoundedJson(text) as { message?: unknown };
     if (typeof message === 'string') return message.slice(0, MAX_SHOWN);
   } catch {
     // no JSON

@@ -1,5 +1,6 @@
 import { ServiceSelector, SigningConfig } from '@sigstore/protobuf-specs';
 import { isLoopback } from '../../runtime/network/loopback.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 
 /** Where an attestation is made: the services of a Sigstore instance. */
 export interface SigstoreServices {
@@ -34,7 +35,7 @@ interface Service {
 export function readSigningConfig(text: string, now: Date): ServicesResult {
   let config: SigningConfig;
   try {
-    config = SigningConfig.fromJSON(JSON.parse(text));
+    config = SigningConfig.fromJSON(parseBoundedJson(text));
   } catch {
     return unusable('is not JSON');
   }

@@ -22,6 +22,7 @@ export const initial: Migration = {
     await createCounts(db);
     await createConversions(db);
     await createCountKeys(db);
+    await createWebhooks(db);
     await indexForeignNames(db);
     await notifyOfChanges(db);
     await countUsage(db);
@@ -506,6 +507,49 @@ async function createCountKeys(db: Kysely<unknown>): Promise<void> {
     .addColumn('generation', 'text', (c) => c.notNull())
     .addColumn('sealed', 'text')
     .addPrimaryKeyConstraint('count_keys_pk', ['period', 'node_id'])
+    .execute();
+}
+
+async function createWebhooks(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('webhooks')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('app_id', 'text', (c) => c.references('apps.id'))
+    .addColumn('url', 'text', (c) => c.notNull())
+    .addColumn('format', 'text', (c) => c.notNull())
+    .addColumn('events', 'text', (c) => c.notNull())
+    .addColumn('secret', 'text', (c) => c.notNull())
+    .addColumn('allow_private', 'integer', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('disabled_at', 'bigint')
+    .addColumn('failing_since', 'bigint')
+    .execute();
+  await db.schema
+    .createTable('webhook_deliveries')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('webhook_id', 'text', (c) => c.notNull().references('webhooks.id').onDelete('cascade'))
+    .addColumn('event', 'text', (c) => c.notNull())
+    .addColumn('message', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('outcome', 'text', (c) =>
+      c.notNull().check(sql`outcome in ('pending', 'delivered', 'failed')`),
+    )
+    .addColumn('attempts', 'integer', (c) => c.notNull())
+    .addColumn('next_at', 'bigint', (c) => c.notNull())
+    .addColumn('leased_until', 'bigint', (c) => c.notNull())
+    .addColumn('status', 'integer')
+    .addColumn('error', 'text')
+    .execute();
+  await db.schema
+    .createIndex('webhook_deliveries_log')
+    .on('webhook_deliveries')
+    .columns(['webhook_id', 'created_at', 'id'])
+    .execute();
+  await db.schema
+    .createIndex('webhook_deliveries_pending')
+    .on('webhook_deliveries')
+    .columns(['webhook_id', 'next_at'])
+    .where(sql.ref('outcome'), '=', sql.lit('pending'))
     .execute();
 }
 

@@ -400,7 +400,13 @@ export async function deleteApp(db: Kysely<Schema>, appId: string, by: Attributi
     await transaction.updateTable('slugs').set({ app_id: null }).where('app_id', '=', appId).execute();
     const tokens = transaction.selectFrom('tokens').select('id').where('app_id', '=', appId);
     await transaction.deleteFrom('token_uses').where('token_id', 'in', tokens).execute();
-    for (const table of ['releases', 'published_bytes', 'tokens', 'trusted_publishers'] as const) {
+    for (const table of [
+      'releases',
+      'published_bytes',
+      'tokens',
+      'trusted_publishers',
+      'webhooks',
+    ] as const) {
       await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
     }
     await forgetLimits(transaction, appId);

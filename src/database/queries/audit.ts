@@ -6,6 +6,7 @@ import type { AuditTable, Queries, Schema } from '../schema.ts';
 import { beforeCommit, transact } from '../transaction.ts';
 import { type AuditedName, digestOfRows } from './audited-rows.ts';
 import { countChanges } from './hourly-changes.ts';
+import { queueEvents } from './webhook-outbox.ts';
 
 /** For people and scripts: ids, versions, platforms, hashes, before and after. Never a secret. */
 export type AuditDetails = Readonly<Record<string, unknown>>;
@@ -59,6 +60,7 @@ async function append(transaction: Transaction<Schema>, entries: readonly AuditE
     transaction,
     entries.filter(({ outcome }) => outcome !== 'refused'),
   );
+  await queueEvents(transaction, entries);
   const contents: Omit<AuditTable, 'seq' | 'previous' | 'hash'>[] = [];
   for (const entry of entries) contents.push(await contentOf(transaction, entry));
   const last = await lockHead(transaction, entries.length);

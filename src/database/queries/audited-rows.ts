@@ -8,7 +8,16 @@ import type { Queries } from '../schema.ts';
  * What an app has, and what changes are recorded of. `bytes` are those that a version was ever live with. `keys` belong to
  * the whole store: those of its URLs, which a copy does not bring along, and those of issuers.
  */
-export type AuditedKind = 'app' | 'limits' | 'publisher' | 'slug' | 'token' | 'release' | 'bytes' | 'keys';
+export type AuditedKind =
+  | 'app'
+  | 'limits'
+  | 'publisher'
+  | 'slug'
+  | 'token'
+  | 'webhook'
+  | 'release'
+  | 'bytes'
+  | 'keys';
 
 /** The name of rows that a change has written or deleted: `release:<id>`. */
 export type AuditedName = `${AuditedKind}:${string}`;
@@ -65,6 +74,15 @@ const READ: Readonly<Record<AuditedKind, (db: Queries, key?: string) => Promise<
     const all = db.selectFrom('trusted_publishers').selectAll();
     const rows = await (key === undefined ? all : all.where('id', '=', key)).execute();
     return rows.map((content) => ({ key: content.id, appId: content.app_id, content }));
+  },
+  webhook: async (db, key) => {
+    const all = db.selectFrom('webhooks').selectAll();
+    const rows = await (key === undefined ? all : all.where('id', '=', key)).execute();
+    return rows.map(({ failing_since: _, ...content }) => ({
+      key: content.id,
+      appId: content.app_id,
+      content,
+    }));
   },
   release: async (db, key) => {
     const all = db.selectFrom('releases').selectAll();
@@ -169,6 +187,7 @@ export async function nameAuditedRows(db: Queries): Promise<ReadonlyMap<string, 
     .select(['id', 'app_id', 'version', 'precedence'])
     .execute();
   const tokens = await db.selectFrom('tokens').select(['id', 'app_id', 'name']).execute();
+  const webhooks = await db.selectFrom('webhooks').select('id').execute();
   const of = (appId: string) => `of ${byId.get(appId) ?? appId}`;
   return new Map<string, string>([
     [URL_KEYS, 'list of keys that sign URLs'] as const,
@@ -176,6 +195,7 @@ export async function nameAuditedRows(db: Queries): Promise<ReadonlyMap<string, 
     ...apps.map(({ id }) => [`app:${id}`, `app ${byId.get(id)}`] as const),
     ...apps.map(({ id }) => [`limits:${id}`, `limits ${of(id)}`] as const),
     ...tokens.map(({ id, app_id, name }) => [`token:${id}`, `token ${name} (${id}) ${of(app_id)}`] as const),
+    ...webhooks.map((row) => [`webhook:${row.id}`, `webhook ${row.id}`] as const),
     ...releases.map((row) => [`release:${row.id}`, `release ${row.version} ${of(row.app_id)}`] as const),
     ...releases.map((row) => [bytesOf(row), `record of what ${row.version} ${of(row.app_id)} is`] as const),
   ]);

@@ -4,6 +4,7 @@ import type { ArtifactsTable, Queries, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { raiseRevision } from './apps.ts';
 import { chunks } from './chunks.ts';
+import { queueTroubleIn } from './webhook-outbox.ts';
 
 // Files that are recorded, and that the storage has not got any more. Marked so, a file is not offered by any node.
 
@@ -82,23 +83,27 @@ export function markLost(
   storageKeys: readonly string[],
   now: Date,
 ): Promise<NamedFile[]> {
-  return setLostAt(db, storageKeys, now.getTime());
+  return setLostAt(db, storageKeys, { lostAt: now.getTime(), now });
 }
 
 /** @returns those that were marked */
-export function unmarkLost(db: Kysely<Schema>, storageKeys: readonly string[]): Promise<NamedFile[]> {
-  return setLostAt(db, storageKeys, null);
+export function unmarkLost(
+  db: Kysely<Schema>,
+  storageKeys: readonly string[],
+  now: Date,
+): Promise<NamedFile[]> {
+  return setLostAt(db, storageKeys, { lostAt: null, now });
 }
 
 async function setLostAt(
   db: Kysely<Schema>,
   storageKeys: readonly string[],
-  lostAt: number | null,
+  { lostAt, now }: { readonly lostAt: number | null; readonly now: Date },
 ): Promise<NamedFile[]> {
   if (storageKeys.length === 0) return [];
   return transact(db, async (transaction) => {
     const changed: NamedFile[] = [];
-    const apps = new Set<string>();
+    const apps = new Map<string, NamedFile[]>();
     for (const keys of chunks(storageKeys)) {
       const rows = await transaction
         .updateTable('artifacts')
@@ -111,12 +116,25 @@ async function setLostAt(
       const ids = rows.map(({ id }) => id);
       for (const { appId, ...file } of ids.length > 0 ? await nameFiles(transaction, ids) : []) {
         changed.push(file);
-        apps.add(appId);
+        apps.set(appId, [...(apps.get(appId) ?? []), file]);
       }
     }
-    for (const appId of apps) await raiseRevision(transaction, appId);
+    for (const [appId, files] of apps) {
+      await raiseRevision(transaction, appId);
+      const state = lostAt === null ? 'ended' : 'began';
+      const trouble = { kind: 'file_lost', state, detail: describeFiles(files, state), appId } as const;
+      await queueTroubleIn(transaction, trouble, now);
+    }
     return changed;
   });
+}
+
+function describeFiles(files: readonly NamedFile[], state: 'began' | 'ended'): string {
+  const named = files.slice(0, EXAMPLES).map(({ release, platform }) => `${release} ${platform}`);
+  const more = files.length > EXAMPLES ? ` and ${files.length - EXAMPLES} more` : '';
+  return state === 'ended'
+    ? `lost files are there again: ${named.join(', ')}${more}`
+    : `files are lost and not offered: ${named.join(', ')}${more}`;
 }
 
 async function nameFiles(

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { hashToken } from '../../protocol/token.ts';
 import type { Attribution } from '../attribution.ts';
-import type { Queries, Schema } from '../schema.ts';
+import type { Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { recordAudit } from './audit.ts';
 import { saveSetting, setting } from './settings.ts';
@@ -9,8 +9,15 @@ import { saveSetting, setting } from './settings.ts';
 const NAME = 'operator-link';
 
 /** Lets whoever has a secret sign in once, until a time, in place of any secret before. Only its SHA-256 is stored. */
-export async function saveOperatorLink(db: Queries, secret: string, until: Date): Promise<void> {
-  await saveSetting(db, NAME, `${until.getTime()} ${hashToken(secret)}`);
+export async function saveOperatorLink(
+  db: Kysely<Schema>,
+  { secret, until }: { readonly secret: string; readonly until: Date },
+  by: Attribution,
+): Promise<void> {
+  await transact(db, async (transaction) => {
+    await saveSetting(transaction, NAME, `${until.getTime()} ${hashToken(secret)}`);
+    recordAudit(transaction, { by, action: 'operator.link_created', appId: null });
+  });
 }
 
 /** @returns whether the secret lets sign in, which it does once */

@@ -28,6 +28,7 @@ export const HISTORY_TABLES = [
   'token_uses',
   'counts',
   'conversions',
+  'webhook_deliveries',
 ] as const satisfies (keyof Schema)[];
 
 /** All rows of a store, except for artifacts that are being deleted, and the entries of the audit log. */
@@ -42,6 +43,7 @@ export const SNAPSHOT_TABLES = [
   'slugs',
   'tokens',
   'trusted_publishers',
+  'webhooks',
   'used_identities',
   'releases',
   'artifacts',
@@ -57,6 +59,7 @@ export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
     slugs: await transaction.selectFrom('slugs').selectAll().execute(),
     tokens: await transaction.selectFrom('tokens').selectAll().execute(),
     trusted_publishers: await transaction.selectFrom('trusted_publishers').selectAll().execute(),
+    webhooks: await transaction.selectFrom('webhooks').selectAll().execute(),
     used_identities: await transaction.selectFrom('used_identities').selectAll().execute(),
     releases: await transaction.selectFrom('releases').selectAll().execute(),
     artifacts: await transaction
@@ -71,6 +74,7 @@ export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
     token_uses: await transaction.selectFrom('token_uses').selectAll().execute(),
     counts: await transaction.selectFrom('counts').selectAll().execute(),
     conversions: await transaction.selectFrom('conversions').selectAll().execute(),
+    webhook_deliveries: await transaction.selectFrom('webhook_deliveries').selectAll().execute(),
   };
 }
 
@@ -85,7 +89,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
     await transaction.deleteFrom(table).execute();
   }
   const { apps, app_limits, slugs, tokens, releases, artifacts, statements, published_bytes } = snapshot;
-  const { trusted_publishers, used_identities } = snapshot;
+  const { trusted_publishers, used_identities, webhooks } = snapshot;
   for (const rows of chunks(apps)) await transaction.insertInto('apps').values(rows).execute();
   for (const rows of chunks(app_limits)) await transaction.insertInto('app_limits').values(rows).execute();
   for (const rows of chunks(slugs)) await transaction.insertInto('slugs').values(rows).execute();
@@ -93,6 +97,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
   for (const rows of chunks(trusted_publishers)) {
     await transaction.insertInto('trusted_publishers').values(rows).execute();
   }
+  for (const rows of chunks(webhooks)) await transaction.insertInto('webhooks').values(rows).execute();
   for (const rows of chunks(used_identities)) {
     await transaction.insertInto('used_identities').values(rows).execute();
   }
@@ -107,7 +112,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
 }
 
 async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise<void> {
-  const { audit_head, audit_baseline, token_uses, counts, conversions } = snapshot;
+  const { audit_head, audit_baseline, token_uses, counts, conversions, webhook_deliveries } = snapshot;
   await transaction
     .updateTable('audit_head')
     .set((eb) => ({ deletable_seq: eb.ref('seq') }))
@@ -119,6 +124,8 @@ async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise
   for (const rows of chunks(token_uses)) await transaction.insertInto('token_uses').values(rows).execute();
   for (const rows of chunks(counts)) await transaction.insertInto('counts').values(rows).execute();
   for (const rows of chunks(conversions)) await transaction.insertInto('conversions').values(rows).execute();
+  for (const rows of chunks(webhook_deliveries))
+    await transaction.insertInto('webhook_deliveries').values(rows).execute();
 }
 
 const ENTRIES_AT_ONCE = 500;

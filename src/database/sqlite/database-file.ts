@@ -16,10 +16,14 @@ const HEADER_SIZE = 100;
 const WAL_FORMAT = 2;
 const WAL_HEADER_SIZE = 32;
 const WAL_FRAME_HEADER_SIZE = 24;
+/** https://www.sqlite.org/fileformat2.html#the_rollback_journal */
+const JOURNAL_MAGIC = 'd9d505f920a163d7';
+const JOURNAL_HEADER_SIZE = 28;
 
 /** What the main file of a SQLite database says of itself, without its -wal. */
 interface MainFile {
   readonly bytes: number;
+  readonly pageSize: number;
   /** Whether it was ever written in WAL mode: copies that SQLite makes of a database were not. */
   readonly usesWal: boolean;
   /** The size that it should have, in bytes; undefined where the header does not know. */
@@ -54,6 +58,12 @@ export function requireUsableDatabase(file: string, { hasFiles }: DatabaseFileOp
   if (hasWal && !main.usesWal) {
     throw refused(`${file}-wal belongs to another database than the one beside it`, FOREIGN_WAL_HINT);
   }
+  // A store in WAL mode had a rollback journal only while that mode was set, which leaves its size.
+  const pages = readJournal(file)?.pages;
+  const isForeign = pages !== undefined && pages !== main.bytes / main.pageSize;
+  if (main.usesWal && main.hasTables && isForeign) {
+    throw refused(`${file}-journal belongs to another database than the one beside it`, FOREIGN_JOURNAL_HINT);
+  }
   if (hasWal) return; // the rest of the database may be in there
   if (!main.hasTables && hasFiles()) {
     throw refused(`${file} has no tables, although there are files beside it`, WITHOUT_WAL_HINT);
@@ -80,6 +90,11 @@ export function hasUnmergedChanges(file: string): boolean {
   return hasWalFrames(`${file}-wal`);
 }
 
+/** Whether a database that is there was ever written in WAL mode. @throws OtaError `store_unavailable` when it is none */
+export function usesWal(file: string): boolean {
+  return readMainFile(file).usesWal;
+}
+
 /** Whether nothing has opened a database for writing since SQLite made it as a copy. */
 export function isUntouchedCopy(file: string): boolean {
   return !readMainFile(file).usesWal && !hasWalFrames(`${file}-wal`);
@@ -93,6 +108,9 @@ const EMPTY_HINT =
   'If it was copied without its -wal, which had the content, copy that too. If there never was a store, delete the file.';
 const FOREIGN_WAL_HINT =
   'It was left by the database that was there before: move it and the -shm away, and the database is as it was put there.';
+
+const FOREIGN_JOURNAL_HINT =
+  'It was left by the database that was there before: move it away, and the database is as it was put there.';
 
 function refused(message: string, hint: string): OtaError {
   return new OtaError('store_unavailable', message, { hint });
@@ -122,6 +140,7 @@ function readMainFile(file: string): MainFile {
   const knowsPages = start.readUInt32BE(24) === start.readUInt32BE(92);
   return {
     bytes,
+    pageSize,
     usesWal: start[18] === WAL_FORMAT,
     expectedBytes: knowsPages ? start.readUInt32BE(28) * pageSize : undefined,
     hasTables: bytes > pageSize,
@@ -134,6 +153,19 @@ function hasWalFrames(file: string): boolean {
   const { start } = readStart(file, WAL_HEADER_SIZE + WAL_FRAME_HEADER_SIZE);
   const salts = start.subarray(16, 24);
   return salts.equals(start.subarray(WAL_HEADER_SIZE + 8, WAL_HEADER_SIZE + 16));
+}
+
+/** Whether a change was interrupted before it was committed, without a -wal: SQLite undoes it with this journal. */
+export function hasInterruptedChange(file: string): boolean {
+  return readJournal(file) !== undefined;
+}
+
+/** @returns the number of pages that the database had; undefined where there is no journal that SQLite would apply */
+function readJournal(file: string): { readonly pages: number } | undefined {
+  const journal = `${file}-journal`;
+  if ((statDatabase(journal)?.size ?? 0) < JOURNAL_HEADER_SIZE) return undefined;
+  const { start } = readStart(journal, JOURNAL_HEADER_SIZE);
+  return start.toString('hex', 0, 8) === JOURNAL_MAGIC ? { pages: start.readUInt32BE(16) } : undefined;
 }
 
 function readStart(file: string, length: number): { bytes: number; start: Buffer } {

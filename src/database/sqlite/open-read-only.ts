@@ -1,13 +1,16 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type Sqlite from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { OtaError } from '../../errors.ts';
+import type { Database } from '../database.ts';
 import { requireCurrentSchema } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
+import { ChangeLog } from './change-log.ts';
 import { statDatabase } from './database-file.ts';
 import { DATABASE_FILE, type SqliteOptions } from './open-sqlite.ts';
 import { requireTables } from './own-schema.ts';
 import { openSqliteFile } from './sqlite-connection.ts';
+import { sqliteIdentity } from './sqlite-identity.ts';
 
 /** A store that is only read. */
 export interface ReadOnlyStore {
@@ -22,6 +25,24 @@ export interface ReadOnlyStore {
  */
 export async function openSqliteReadOnly(options: SqliteOptions): Promise<Kysely<Schema>> {
   return (await openReadOnlyStore(options)).queries;
+}
+
+/** The same as a database, for what reads only. @throws OtaError as `openSqliteReadOnly` */
+export async function openUnwritableSqlite(options: SqliteOptions): Promise<Database> {
+  const file = resolve(options.dataDir, DATABASE_FILE);
+  const { queries, connection, close } = await openReadOnlyStore(options);
+  const changes = new ChangeLog(connection);
+  return {
+    queries,
+    location: file,
+    clock: () => new Date(),
+    identity: async () => sqliteIdentity(file),
+    async lockDisk() {},
+    doubtCounter: () => 0,
+    changeCounter: (appId) => changes.lastChange(appId),
+    fault: () => 'read_only',
+    close,
+  };
 }
 
 export interface ReadOnlyOptions extends SqliteOptions {
@@ -40,7 +61,7 @@ export async function openReadOnlyStore({
       hint: 'Pass the folder that `synckit-ota serve` has as --data-dir.',
     });
   }
-  const connection = await openSqliteFile(file, { readonly: true });
+  const connection = await openSqliteFile(file, { readonly: true, keepsAll: true });
   const queries = new Kysely<Schema>({ dialect: new SqliteDialect({ database: connection }) });
   try {
     if (!anySchema) {

@@ -16,6 +16,8 @@ const TABLES: Readonly<Record<keyof Schema | 'changed_apps', true>> = {
   slugs: true,
   tokens: true,
   trusted_publishers: true,
+  webhooks: true,
+  webhook_deliveries: true,
   used_identities: true,
   issuer_keys: true,
   releases: true,

@@ -1,10 +1,11 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import type Sqlite from 'better-sqlite3';
 import { OtaError } from '../../errors.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { RUN_AS_ITS_USER } from '../../runtime/private-file.ts';
-import { RESTORE_HINT } from './database-file.ts';
+import { copyWhereNeeded } from './copy-where-needed.ts';
+import { hasInterruptedChange, RESTORE_HINT } from './database-file.ts';
 import { fullDisk } from './full-disk.ts';
 import { requireOwnSchema } from './own-schema.ts';
 
@@ -17,17 +18,38 @@ const BUSY_TIMEOUT_MS = 5000;
 
 export interface SqliteFileOptions {
   readonly readonly?: boolean;
+  /** Whether an interrupted change is undone in a copy only. For `readonly`. */
+  readonly keepsAll?: boolean;
 }
 
 /**
- * Opens a SQLite file with the settings that all connections of this project have: WAL, and durable commits.
+ * Opens a SQLite file with the settings that all connections of this project have: WAL, and durable commits. For reading it
+ * opens a copy where SQLite could create no files.
  * @throws OtaError `store_unavailable` when the native module is missing, the file cannot be opened or was prepared by
  *   others
  */
 export async function openSqliteFile(
   file: string,
-  { readonly = false }: SqliteFileOptions = {},
+  { readonly = false, keepsAll = false }: SqliteFileOptions = {},
 ): Promise<Sqlite.Database> {
+  const copy = readonly ? copyWhereNeeded(file, keepsAll) : undefined;
+  if (copy === undefined) return openInPlace(file, readonly);
+  try {
+    const connection = await openInPlace(copy.file, readonly);
+    const { close } = connection;
+    connection.close = () => {
+      close.call(connection);
+      copy.remove();
+      return connection;
+    };
+    return connection;
+  } catch (error) {
+    copy.remove();
+    throw error;
+  }
+}
+
+async function openInPlace(file: string, readonly: boolean): Promise<Sqlite.Database> {
   if (!readonly) for (const suffix of ['', '-wal', '-shm']) requireWritable(file + suffix);
   if (readonly) await rollBackInterrupted(file);
   const connection = await connectSqlite(file, { readonly, timeout: BUSY_TIMEOUT_MS });
@@ -52,7 +74,7 @@ export async function openSqliteFile(
 
 /** The first start of a store, when interrupted, leaves a rollback journal, which a connection for reading cannot apply. */
 async function rollBackInterrupted(file: string): Promise<void> {
-  if (!existsSync(`${file}-journal`)) return;
+  if (!hasInterruptedChange(file)) return;
   const connection = await connectSqlite(file, { timeout: BUSY_TIMEOUT_MS });
   try {
     connection.prepare('select count(*) from sqlite_schema').get();

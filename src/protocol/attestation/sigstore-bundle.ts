@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import Type, { type Static } from 'typebox';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { MAX_PAYLOAD_LENGTH, PAYLOAD_TYPE } from '../manifest/envelope.ts';
 import { matches } from '../validate.ts';
 
@@ -77,7 +78,7 @@ export function parseBundles(text: string): SigstoreBundle[] | undefined {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseBoundedJson(text);
   } catch {
     return undefined;
   }

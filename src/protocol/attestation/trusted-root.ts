@@ -1,6 +1,7 @@
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import seeds from '@sigstore/tuf/seeds.json' with { type: 'json' };
 import { type TrustMaterial, toTrustMaterial } from '@sigstore/verify';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 
 /** The keys of a Sigstore instance, and what it has: a bundle needs an entry of each kind of log there is. */
 export interface SigstoreRoot {
@@ -20,7 +21,7 @@ export function publicRoot(): SigstoreRoot {
 /** @param text a `trusted_root.json`; undefined for anything else */
 export function parseRoot(text: string): SigstoreRoot | undefined {
   try {
-    const root = TrustedRoot.fromJSON(JSON.parse(text));
+    const root = TrustedRoot.fromJSON(parseBoundedJson(text));
     if (root.certificateAuthorities.length === 0) return undefined;
     return {
       material: toTrustMaterial(root),

@@ -1,5 +1,6 @@
 import { createPublicKey, sign as signEd25519, verify as verifyEd25519 } from 'node:crypto';
 import Type, { type Static } from 'typebox';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { formatKeyId, type PublicKey } from '../minisign.ts';
 import type { SigningKeyPair } from '../minisign-signer.ts';
 import { matches } from '../validate.ts';
@@ -110,7 +111,7 @@ function ed25519Key({ key }: PublicKey) {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseBoundedJson(text);
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import Type, { type Static } from 'typebox';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { CHANNEL_PATTERN } from '../channel.ts';
 import { PLATFORM_NAME_PATTERN } from '../platform.ts';
 import { fieldErrors, matches } from '../validate.ts';
@@ -80,7 +81,7 @@ export function formatStatement({ app, files, release }: StatedRelease): string 
 export function parseStatement(payload: Buffer): StatementResult {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    value = parseBoundedJson(new TextDecoder('utf-8', { fatal: true }).decode(payload));
   } catch {
     return { kind: 'malformed', reason: 'is not JSON' };
   }

@@ -3,7 +3,8 @@ import { html, raw } from 'hono/html';
 import { STABLE } from '../../protocol/channel.ts';
 import { downloadPath } from '../../protocol/routes.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
-import { archName, dateInWords, kindName, sizeInWords, systemName } from './file-words.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
+import { archName, dateInWords, kindName, systemName } from './file-words.ts';
 import type { PageContent, PageFile, PageRelease } from './page-content.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import type { PickedFile, VisitorSystem } from './visitor-system.ts';
@@ -100,7 +101,7 @@ function summary({ releases: [newest], channel }: PageContent): Html {
 function first({ system, content, publicUrl }: ShownPage, { file, isSure }: PickedFile<PageFile>): Html {
   const other = content.files.find(({ target, arch }) => target === file.target && arch !== file.arch);
   const isGuessed = system?.target === 'darwin' && !isSure && other !== undefined;
-  const words = [...versionOf(file, content), kindName(file), sizeInWords(file.fileSize)];
+  const words = [...versionOf(file, content), kindName(file), formatBytes(file.fileSize)];
   return html`<div class="first">
 <a class="button" href="${publicUrl + downloadPath(content.slug, file.releaseId, file)}">Download for ${systemName(file)}</a>
 <p class="soft">${words.join(' · ')}</p>
@@ -112,7 +113,7 @@ function list({ content, publicUrl }: ShownPage, files: readonly PageFile[]): Ht
   return html`<ul class="files">${files.map(
     (file) => html`
 <li><a href="${publicUrl + downloadPath(content.slug, file.releaseId, file)}">${systemName(file)}, ${kindName(file)}</a>
-<span class="soft">${[...versionOf(file, content), sizeInWords(file.fileSize)].join(' · ')}</span></li>`,
+<span class="soft">${[...versionOf(file, content), formatBytes(file.fileSize)].join(' · ')}</span></li>`,
   )}
 </ul>`;
 }

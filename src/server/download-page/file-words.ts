@@ -43,13 +43,6 @@ export function kindName(file: Platform): string {
   return `${archName(file)} ${KIND_NAMES[bundleType]}`;
 }
 
-/** `23.4 MB`. */
-export function sizeInWords(bytes: number): string {
-  const megabytes = bytes / 1e6;
-  if (megabytes < 0.1) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  return `${megabytes < 10 ? megabytes.toFixed(1) : Math.round(megabytes)} MB`;
-}
-
 /** `13 March 2026`, in UTC. */
 export function dateInWords(milliseconds: number): string {
   const options = { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' } as const;

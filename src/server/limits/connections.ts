@@ -101,6 +101,14 @@ export class Connections {
     }
   }
 
+  /** Resolves once none is open. New ones must not be accepted any more. */
+  async whenAllClosed(): Promise<void> {
+    while (this.#open.size > 0) {
+      const [socket] = this.#open.keys();
+      if (socket) await new Promise((resolve) => socket.once('close', resolve));
+    }
+  }
+
   #admit(socket: Socket): boolean {
     const { limits, isTrusted } = this.#options;
     const { remoteAddress } = socket;

@@ -177,7 +177,8 @@ export class LostFiles {
     const lost = new Set(losses.map(({ record }) => record.storageKey));
     const present = files.filter(({ storageKey, isLost }) => isLost && !lost.has(storageKey));
     const keys = present.map(({ storageKey }) => storageKey);
-    for (const file of await unmarkLost(this.#services.database.queries, keys))
+    const { database, clock } = this.#services;
+    for (const file of await unmarkLost(database.queries, keys, clock()))
       this.#logger.info(file, 'a lost file is there again, and offered');
   }
 }

@@ -1,4 +1,4 @@
-import { decodeText, TextEncodingError } from '../../runtime/decode-text.ts';
+import { decodeText, TextEncodingError } from '../../runtime/text/decode-text.ts';
 
 export type SignatureText =
   | { readonly kind: 'text'; readonly text: string }

@@ -4,6 +4,7 @@ import { parse as parseToml } from 'smol-toml';
 import { OtaError } from '../../errors.ts';
 import { errorCode, firstLineOf, messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { isTable, type Table } from './table.ts';
 
 /** A configuration, or a part of one, and where it was read. */
@@ -60,7 +61,7 @@ export function parseConfigLayer(text: string, source: string): ConfigLayer {
 
 function parseJson(text: string, source: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseBoundedJson(text);
   } catch (cause) {
     throw new OtaError('usage', `${source} is not valid JSON: ${firstLineOf(cause)}`, { cause });
   }

@@ -3,6 +3,7 @@ import type { PublicKey } from '../../protocol/minisign.ts';
 import { formatPublicKeyForTauri } from '../../protocol/minisign-signer.ts';
 import { API_ROOT, routes } from '../../protocol/routes.ts';
 import { matches } from '../../protocol/validate.ts';
+import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 
 /** A config to merge into a Tauri configuration (RFC 7396), so that the app gets its updates from this machine. */
 export interface DevOverlay {
@@ -56,7 +57,7 @@ function endpointPath(slug: string): string {
 
 function parseOverlay(text: string): Static<typeof Updater> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseBoundedJson(text);
     return matches(Overlay, value) ? value.plugins.updater : undefined;
   } catch {
     return undefined;

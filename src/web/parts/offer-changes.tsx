@@ -1,5 +1,4 @@
 import type { OfferChange } from '../offered-versions.ts';
-import { ScrolledTable } from './scrolled-table.tsx';
 
 /** What apps are offered before and after a change, where that differs. */
 export function OfferChanges({ changes }: { readonly changes: readonly OfferChange[] }) {
@@ -7,23 +6,23 @@ export function OfferChanges({ changes }: { readonly changes: readonly OfferChan
   return (
     <>
       <p>New installations, and apps that can take each of these versions, are offered:</p>
-      <ScrolledTable label="What changes" columns={['Channel', 'Platform', 'Now', 'Then']}>
+      <ul class="changes" aria-label="What changes">
         {grouped(changes).map(({ channel, platform, before, after }) => (
-          <tr key={`${channel} ${platform}`}>
-            <td>{channel}</td>
-            <td>{platform}</td>
-            <td>{before}</td>
-            <td>
-              <strong>{after}</strong>
-            </td>
-          </tr>
+          <li key={`${channel} ${platform}`}>
+            <span class="details">
+              {channel}: {platform}
+            </span>
+            <span>
+              <strong>{after}</strong> instead of {before}
+            </span>
+          </li>
         ))}
-      </ScrolledTable>
+      </ul>
     </>
   );
 }
 
-/** One row for all platforms of a channel that change alike. */
+/** One item for all platforms of a channel that change alike. */
 function grouped(changes: readonly OfferChange[]): readonly OfferChange[] {
   const rows = new Map<string, OfferChange>();
   for (const change of changes) {

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ReleaseResponse, RolloutRequest } from '../../protocol/messages.ts';
 import { platformName } from '../../protocol/platform.ts';
 import { rolloutOf } from '../../protocol/rollout/rollout.ts';
+import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import { channelsOf, offerChanges, STABLE } from '../offered-versions.ts';
 import { pageApi, type ReleaseChange } from '../page-api.ts';
 import { Confirmation } from '../parts/confirmation.tsx';
@@ -9,7 +10,7 @@ import { OfferChanges } from '../parts/offer-changes.tsx';
 import { RolloutEditor } from '../parts/rollout-editor.tsx';
 import { ScrolledTable } from '../parts/scrolled-table.tsx';
 import { linkTo } from '../route.ts';
-import { moment, size } from '../words.ts';
+import { moment } from '../words.ts';
 import { StateBadge } from './releases-screen.tsx';
 
 export interface ReleaseScreenProps {
@@ -163,7 +164,7 @@ function Files({ release: { artifacts = [] } }: { readonly release: ReleaseRespo
                 {file.file_name}
                 {file.lost && <span class="badge paused">lost</span>}
               </td>
-              <td class="number">{size(file.file_size)}</td>
+              <td class="number">{formatBytes(file.file_size)}</td>
               <td>
                 <code title={file.sha256}>{file.sha256.slice(0, 12)}…</code>
               </td>

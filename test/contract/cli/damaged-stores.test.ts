@@ -105,6 +105,11 @@ const CASES: readonly (readonly [string, () => Promise<string>, (dataDir: string
   ],
   ['was restored beside the -wal of the one before', killedStore, putBackUpInPlace],
   [
+    'was restored beside the -journal of another one',
+    stoppedStore,
+    (dataDir) => writeFile(join(dataDir, `${DATABASE}-journal`), journalOfNewDatabase()),
+  ],
+  [
     'was copied without its -wal, before it had tables',
     async () => {
       const dataDir = join(await tempFolder(), 'data');

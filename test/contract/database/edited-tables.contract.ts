@@ -8,10 +8,12 @@ import { storeStatement } from '../../../src/database/queries/statements.ts';
 import { addTrustedPublisher } from '../../../src/database/queries/trusted-publishers.ts';
 import { currentUrlSigningKey } from '../../../src/database/queries/url-signing-keys.ts';
 import { verifyAudit } from '../../../src/database/queries/verify-audit.ts';
+import { addWebhook } from '../../../src/database/queries/webhooks.ts';
 import type { Schema } from '../../../src/database/schema.ts';
 import { JOB, publisherOf } from '../../support/identity/trusted-job.ts';
 import { signedManifest } from '../../support/publish/signed-envelope.ts';
 import { by } from '../../support/server/by.ts';
+import { webhookOf } from '../../support/server/new-webhook.ts';
 import { HOUR, later, NOW } from '../../support/server/store-with-app.ts';
 import { dropTriggers, fill, foundAfter } from './audit.contract.ts';
 import type { OpenStore } from './database.contract.ts';
@@ -29,6 +31,7 @@ const FREE_TABLES: Readonly<Record<string, string>> = {
   settings: 'a start compares the storage and the id of the database with what the storage says of them',
   storage_claim: 'a start compares it with what the storage says',
   token_uses: 'when a token was used last, which is shown to people only',
+  webhook_deliveries: 'messages to webhooks, which change nothing that is served',
   used_identities: 'identity tokens that were exchanged, for minutes; each exchange has an entry of its own',
 };
 
@@ -45,6 +48,7 @@ const FREE_COLUMNS: Readonly<Record<string, string>> = {
   'issuer_keys.error': 'why keys were not fetched',
   'issuer_keys.fetched_at': 'when keys were fetched; what they are is compared',
   'issuer_keys.started_at': 'when keys were fetched; what they are is compared',
+  'webhooks.failing_since': 'since when nothing has reached it',
 };
 
 /** Columns that take no other value. */
@@ -72,6 +76,7 @@ const COPIED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   tokens: { id: "'new'", hash: "'new'" },
   trusted_publishers: { id: "'new'" },
   url_signing_keys: { id: "'new'" },
+  webhooks: { id: "'new'" },
 };
 
 const VALUES = ["'x'", "'7'", '7', '1', '0', "'draft'", "'published'", "'deleting'", "'attestation'", 'null'];
@@ -84,6 +89,7 @@ async function fillAll(open: () => Promise<OpenStore>): Promise<Kysely<Schema>> 
   await storeStatement(db, { appId, releaseId: live, ...stored }, by());
   await setLimits(db, { appId, changes: { drafts: 5 } }, by());
   await addTrustedPublisher(db, publisherOf(appId, JOB.issuer), by());
+  await addWebhook(db, webhookOf(appId), by());
   await currentUrlSigningKey(db, NOW);
   const records = issuerRecords(db);
   await records.start(JOB.issuer, 1, NOW.getTime());

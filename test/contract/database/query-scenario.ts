@@ -163,6 +163,23 @@ import {
   signsBefore,
   watchedReleases,
 } from '../../../src/database/queries/watched-releases.ts';
+import {
+  listDeliveries,
+  nextDue,
+  pruneDeliveries,
+  recordAttempt,
+  returnDelivery,
+  takeDueDeliveries,
+} from '../../../src/database/queries/webhook-deliveries.ts';
+import { queueTrouble, queueTroubleIn } from '../../../src/database/queries/webhook-outbox.ts';
+import {
+  addWebhook,
+  disableWebhook,
+  enableWebhook,
+  findWebhook,
+  listWebhooks,
+  removeWebhook,
+} from '../../../src/database/queries/webhooks.ts';
 import { transact } from '../../../src/database/transaction.ts';
 import { formatPublicKey } from '../../../src/protocol/minisign.ts';
 import { generateSigningKeyPair } from '../../../src/protocol/minisign-signer.ts';
@@ -171,6 +188,7 @@ import { resolveOffers } from '../../../src/server/update-check/resolve-offers.t
 import { JOB, publisherOf } from '../../support/identity/trusted-job.ts';
 import { signedManifest } from '../../support/publish/signed-envelope.ts';
 import { by } from '../../support/server/by.ts';
+import { webhookOf } from '../../support/server/new-webhook.ts';
 import {
   HOUR,
   keyOf,
@@ -189,6 +207,7 @@ export async function runEveryQuery(database: Database, queries: Queries): Promi
   const store = (await StoreWithApp.in(database, 'other')).on(queries);
   await createToken(queries, { appId: store.appId, name: 'kept', scopes: [], expiresAt: null }, by());
   await administrate(queries);
+  await addAppWebhook(queries, store);
   const release = await upload(queries, store);
   await check(queries, store, release);
   await list(queries, store);
@@ -200,7 +219,38 @@ export async function runEveryQuery(database: Database, queries: Queries): Promi
   await keepSettings(queries);
   await count(queries, store);
   await audit(queries, store);
+  await notify(queries, store);
   await copy(queries);
+}
+
+/** A webhook that gets the rest. */
+async function addAppWebhook(queries: Queries, { appId }: StoreWithApp): Promise<void> {
+  await addWebhook(queries, webhookOf(appId), by());
+}
+
+async function notify(queries: Queries, { appId }: StoreWithApp): Promise<void> {
+  const [hook] = await listWebhooks(queries, appId);
+  if (hook === undefined) throw new Error('no webhook');
+  await findWebhook(queries, hook.id);
+  await addWebhook(queries, webhookOf(null), by());
+  await queueTrouble(queries, { kind: 'disk_full', state: 'began', detail: 'd' }, NOW);
+  await nextDue(queries);
+  const due = { now: later(HOUR), until: later(2 * HOUR), limitOf: () => 3 };
+  const [first, second, third] = await takeDueDeliveries(queries, due);
+  if (first === undefined || second === undefined || third === undefined) throw new Error('nothing is due');
+  await recordAttempt(queries, first, { now: NOW, status: 200, error: null, nextAt: null });
+  await recordAttempt(queries, second, { now: NOW, status: 500, error: 'e', nextAt: later(3 * HOUR) });
+  await returnDelivery(queries, third);
+  for (let i = 0; i < 100; i++)
+    await transact(queries, (transaction) =>
+      queueTroubleIn(transaction, { kind: 'file_lost', state: 'began', detail: 'd', appId }, NOW),
+    );
+  await pruneDeliveries(queries, hook.id);
+  await listDeliveries(queries, { webhookId: hook.id, limit: 10 });
+  await disableWebhook(queries, { id: hook.id, reason: 'r' }, by());
+  await enableWebhook(queries, hook.id, by());
+  const [removed] = (await listWebhooks(queries)).filter((one) => one.appId === null);
+  await removeWebhook(queries, removed?.id ?? '', by());
 }
 
 async function administrate(queries: Queries): Promise<void> {
@@ -223,7 +273,7 @@ async function administrate(queries: Queries): Promise<void> {
   await findVersion(queries, { appId, version: '1.0.0+x' });
   await findValidToken(queries, created.token, NOW);
   await findTokenStillValid(queries, 'none', NOW);
-  await saveOperatorLink(queries, 'secret', later(1));
+  await saveOperatorLink(queries, { secret: 'secret', until: later(1) }, by());
   await takeOperatorLink(queries, 'secret', by());
   const { record } = await createToken(queries, { ...token, appId }, by());
   await revokeTokens(queries, { id: record.id }, by());
@@ -399,7 +449,7 @@ async function maintain(queries: Queries, store: StoreWithApp): Promise<void> {
   await markLost(queries, [lost], NOW);
   await listLostFiles(queries, 10);
   await lostBefore(queries, NOW);
-  await unmarkLost(queries, [lost]);
+  await unmarkLost(queries, [lost], NOW);
   await markLost(queries, [lost], NOW);
   await store.publish(releaseId); // the same bytes again, in place of the lost ones
   await recordedFiles(queries);
@@ -552,6 +602,8 @@ function oneOfEach(all: Snapshot): Snapshot {
       .slice(0, 1)
       .map((row) => ({ ...row, app_id: release?.app_id ?? '' })),
     used_identities: all.used_identities.slice(0, 1),
+    webhooks: all.webhooks.slice(0, 1).map((row) => ({ ...row, app_id: release?.app_id ?? '' })),
+    webhook_deliveries: all.webhook_deliveries.filter(({ webhook_id }) => webhook_id === all.webhooks[0]?.id),
     releases: releases.filter(({ id }) => id === release?.id),
     statements: statements
       .slice(0, 1)

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { EXIT } from '../../../src/cli/exit-codes.ts';
 import { main } from '../../../src/cli/main.ts';
+import type { Database } from '../../../src/database/database.ts';
 import { shapeOf } from '../../support/docs/json-shape.ts';
 import { blocksIn, sectionsOf } from '../../support/docs/markdown.ts';
 import { readText } from '../../support/docs/pages.ts';
@@ -10,6 +11,7 @@ import { captureOutput } from '../../support/process/captured-output.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { checkLinux, publishLinux, writeBundle } from '../../support/publish/world.ts';
 import { openTestServer } from '../../support/server/server.ts';
+import { startReceiver } from '../../support/server/webhook-receiver.ts';
 
 const sections = sectionsOf(readText('docs/reference/json.md'));
 const written = captureOutput();
@@ -70,6 +72,7 @@ test('commands print the documents that the page of JSON output shows', async ()
   const scopes = ['--scope', 'release:read', '--scope', 'release:publish@beta'];
   const token = await check('tokens create', ['tokens', 'create', '--app', app.id, ...scopes, ...store]);
   await check('tokens revoke', ['tokens', 'revoke', token.id, ...store]);
+  await checkWebhooks({ check, appId: app.id, store, queries: server.database.queries });
   const where = ['--github', 'octo/my-app', '--workflow', 'release.yml', '--environment', 'release'];
   const ids = ['--repository-id', '74', '--owner-id', '65', '--ref', 'refs/tags/v*'];
   const trust = await check('apps trust', ['apps', 'trust', app.id, ...where, ...ids, ...store]);
@@ -104,6 +107,7 @@ test('commands print the documents that the page of JSON output shows', async ()
   const settings = ['--no-approval', '--no-require-bound-signatures'];
   await check('apps set', ['apps', 'set', 'my-app', ...settings, ...store]);
   await check('keys rotate', ['keys', 'rotate', ...store]);
+  await check('operator-link', ['operator-link', ...store]);
   await check('tokens revoke', ['tokens', 'revoke', '--all', '--app', other.document.id, ...store], 1);
   const backup = join(await tempFolder(), 'backup');
   await check('backup', ['backup', backup, ...store]);
@@ -119,6 +123,43 @@ test('commands print the documents that the page of JSON output shows', async ()
   const deleted = await runJson(['releases', 'delete', published.release.id, ...remote]);
   expect(shapeOf(deleted.document)).toMatchObject(shown('releases delete') as object);
 });
+
+interface WebhookCheck {
+  check(heading: string, args: readonly string[]): Promise<{ readonly id: string }>;
+  readonly appId: string;
+  readonly store: readonly string[];
+  readonly queries: Database['queries'];
+}
+
+async function checkWebhooks({ check, appId, store, queries }: WebhookCheck): Promise<void> {
+  const { url } = await startReceiver();
+  const given = [url, '--app', appId, '--events', 'published', '--allow-private'];
+  const { id } = await check('webhooks add', ['webhooks', 'add', ...given, ...store]);
+  await check('webhooks list', ['webhooks', 'list', ...store]);
+  await check('webhooks test', ['webhooks', 'test', id, ...store]);
+  const row = {
+    id: 'm',
+    webhook_id: id,
+    event: 'release.published',
+    created_at: 1,
+    attempts: 1,
+    next_at: 1e15,
+  };
+  const message = { version: 1, id: 'm', type: 'release.published', timestamp: '', data: {} };
+  const tried = {
+    leased_until: 0,
+    status: 500,
+    error: 'it answered with 500',
+    message: JSON.stringify(message),
+  };
+  await queries
+    .insertInto('webhook_deliveries')
+    .values({ ...row, ...tried, outcome: 'pending' })
+    .execute();
+  await check('webhooks deliveries', ['webhooks', 'deliveries', id, ...store]);
+  await check('webhooks enable', ['webhooks', 'enable', id, ...store]);
+  await check('webhooks remove', ['webhooks', 'remove', id, ...store]);
+}
 
 test('a failed publish prints the document that the page of JSON output shows', async () => {
   const { project, publish } = await serveApp();

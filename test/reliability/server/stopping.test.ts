@@ -1,6 +1,9 @@
 import net from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { tempFolder } from '../../support/process/temp-folder.ts';
 import { times } from '../../support/process/torture.ts';
 import { publishLinux, serveUntilFinished, startWorld, writeBundle } from '../../support/publish/world.ts';
 
@@ -29,16 +32,15 @@ function check(port: number): Promise<Outcome> {
   });
 }
 
-/**
- * The system resets what it accepts between the server's last turn and the end of the listener. With workers that is the time
- * of a message between two processes.
- */
+/** The system resets what it accepts between the server's last turn and the end of the listener. */
+const MAX_SHARE = 0.002;
+
 test.each([
-  ['one process', [], 0.002],
-  ['two workers', ['--workers', '2'], 0.05],
+  ['one process', []],
+  ['two workers', ['--workers', '2']],
 ])(
   'crash C1: R54: %s stopped while clients open a connection for each check drops hardly any',
-  async (_what, args, share) => {
+  async (_what, args) => {
     const world = await startWorld();
     const file = await writeBundle(world.folder, 'app.AppImage');
     expect((await world.run(publishLinux('1.0.0', file))).code).toBe(0);
@@ -61,7 +63,18 @@ test.each([
     const count = (outcome: Outcome) => outcomes.filter((each) => each === outcome).length;
     console.log(`stopped ${ROUNDS} times: ${count('answered')} checks answered, ${count('dropped')} dropped`);
     expect(count('answered')).toBeGreaterThan(100 * ROUNDS);
-    expect(count('dropped') / outcomes.length).toBeLessThan(share);
+    expect(count('dropped') / outcomes.length).toBeLessThan(MAX_SHARE);
   },
   120_000,
 );
+
+test('attack D01: workers limit the time for the head of a request, and answer who closes his side first', async () => {
+  const server = await serveUntilFinished(join(await tempFolder(), 'data'), ['--workers', '2']);
+  const port = Number(new URL(server.url).port);
+  const slow = net.connect(port, '127.0.0.1', () => slow.write('GET /livez HTTP/1.1\r\nHost: lo'));
+  const halfClosed = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () =>
+    halfClosed.end('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+  );
+  expect(await text(halfClosed)).toMatch(/^HTTP\/1\.1 200/);
+  expect(await text(slow)).toMatch(/^HTTP\/1\.1 408/);
+}, 60_000);

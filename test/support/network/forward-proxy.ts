@@ -14,6 +14,8 @@ export interface ForwardProxy {
   page?: string;
   /** The credentials that it requires: `user:password`. */
   credentials?: string;
+  /** Whether a request is left without an answer, and not passed on. Default: none. */
+  isLost?: (method: string, url: string) => boolean;
 }
 
 /** Starts a proxy that runs until the test is finished. */
@@ -30,6 +32,7 @@ export async function startForwardProxy(): Promise<ForwardProxy> {
       request.resume();
       return response.writeHead(407, { 'proxy-authenticate': 'Basic' }).end('<html>Log in</html>');
     }
+    if (proxy.isLost?.(method ?? '', url)) return request.resume();
     const { hostname, pathname, search } = new URL(url);
     const options = { host: '127.0.0.1', port: proxy.hosts.get(hostname), path: pathname + search };
     if (options.port === undefined) return response.writeHead(proxy.page ? 200 : 502).end(proxy.page);

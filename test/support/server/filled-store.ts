@@ -2,14 +2,17 @@ import { onTestFinished } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
 import { setLimits } from '../../../src/database/queries/app-limits.ts';
 import { pruneAudit } from '../../../src/database/queries/prune-audit.ts';
+import { updateRelease } from '../../../src/database/queries/publish-release.ts';
 import { createRelease, deleteRelease } from '../../../src/database/queries/releases.ts';
 import { readSnapshot, type Snapshot } from '../../../src/database/queries/snapshot.ts';
 import { createToken, recordTokenUses } from '../../../src/database/queries/tokens.ts';
 import { addTrustedPublisher, exchangeIdentity } from '../../../src/database/queries/trusted-publishers.ts';
+import { addWebhook } from '../../../src/database/queries/webhooks.ts';
 import { openSqlite } from '../../../src/database/sqlite/open-sqlite.ts';
 import { JOB, publisherOf } from '../identity/trusted-job.ts';
 import { tempFolder } from '../process/temp-folder.ts';
 import { by } from './by.ts';
+import { webhookOf } from './new-webhook.ts';
 import { HOUR, later, MAC, NOW, SHA_B, StoreWithApp } from './store-with-app.ts';
 
 /** A store on SQLite with rows in every table that a copy has, and in every state. */
@@ -36,6 +39,8 @@ export async function openFilledStore(): Promise<FilledStore> {
   await deleteRelease(queries, { appId, releaseId: deleted }, { by: by() });
   const draft = { appId, version: '2.0.0', notes: 'ä "\u2028\n', signature: null, channel: 'beta' };
   await createRelease(queries, { ...draft, expect: ['linux-x86_64'] }, by());
+  await addWebhook(queries, webhookOf(appId), by());
+  await updateRelease(queries, { appId, releaseId: first }, { by: by(), paused: true });
   await createToken(queries, { appId, name: 't', scopes: [], expiresAt: NOW }, by());
   await setLimits(queries, { appId, changes: { pending_uploads: null } }, by());
   const publisher = await addTrustedPublisher(queries, publisherOf(appId, JOB.issuer), by());

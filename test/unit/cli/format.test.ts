@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  formatBytes,
-  formatDuration,
-  formatElapsed,
-  formatNotes,
-  formatSpeed,
-} from '../../../src/cli/format.ts';
+import { formatDuration, formatElapsed, formatNotes, formatSpeed } from '../../../src/cli/format.ts';
+import { formatBytes } from '../../../src/protocol/upload/size-in-words.ts';
 
 describe('figures in text output', () => {
   test.each([

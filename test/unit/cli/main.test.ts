@@ -141,6 +141,8 @@ describe('a wrong command line exits with 2, in one sentence', () => {
     ['an argument too many', ['check', 'x'], /too many arguments/],
     ['a choice that is none', ['serve', '--log-format', 'xml'], /'xml' is invalid.*pretty, json/s],
     ['a scope that is none', ['tokens', 'create', '--scope', 'all'], /'all' is invalid.*release:read/s],
+    ['a misspelt scope', ['tokens', 'create', '--scope', 'release:pubish'], /Did you mean release:publish\?/],
+    ['half a scope', ['tokens', 'create', '--scope', 'yank@beta'], /Did you mean release:yank@beta\?/],
   ])('%s', async (_, args, words) => {
     expect(await run(...args)).toBe(2);
     expect(written.stdout).toBe('');

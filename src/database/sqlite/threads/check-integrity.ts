@@ -72,7 +72,7 @@ export async function checkWhileServing(file: string, signal: AbortSignal): Prom
 
 /** Opens the database for reading, and checks it. */
 export async function runCheck({ file, depth }: IntegrityRequest): Promise<string[]> {
-  const connection = await openSqliteFile(file, { readonly: true });
+  const connection = await openSqliteFile(file, { readonly: true, keepsAll: true });
   try {
     return findCorruption(connection, depth);
   } finally {

@@ -87,6 +87,16 @@ describe('a table', () => {
   });
 });
 
+test.each([
+  ['  - one two three', ['  - one two', '    three']],
+  ['Run `a b c d e f` now.', ['Run', '  `a b c d e f`', '  now.']],
+  ['one ` two three', ['one ` two', '  three']],
+  ['unbreakable-in-any-place', ['unbreakable-in-any-place']],
+  ['    unbreakable-too', ['    unbreakable-too']],
+])('%j is broken where it may be', (line, lines) => {
+  expect(wrapLines([line], 12)).toEqual(lines);
+});
+
 test('a long line is broken between words, and goes on indented', () => {
   expect(wrapLines(['from octo/app at 0123 by me', 'short'], 16)).toEqual([
     'from octo/app at',

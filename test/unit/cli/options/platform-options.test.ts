@@ -142,7 +142,7 @@ describe('field 13: a target that the app sets itself', () => {
     ['linux-x86_64@x86_64', 'did you mean linux-x86_64?'],
     [
       'windows-x86_64-nsi',
-      'did you mean windows-x86_64?; for an app that sets this target itself: windows-x86_64-nsi@x86_64',
+      'did you mean windows-x86_64-nsis?; for an app that sets this target itself: windows-x86_64-nsi@x86_64',
     ],
     ['windows-portable', 'windows-portable@x86_64'],
     ['windows-portable@x64', 'did you mean windows-portable@x86_64?'],

@@ -24,7 +24,7 @@ const EXIT_CODES: Readonly<Record<OtaErrorCode, number>> = {
 };
 
 function report(error: unknown, options: OutputOptions = {}, signal?: NodeJS.Signals): number {
-  return reportError(error, createOutput(options), signal && { signal, command: 'check' });
+  return reportError(error, createOutput(options), signal);
 }
 
 describe('an error', () => {

@@ -34,7 +34,8 @@ async function start() {
     return { reply, cookie };
   };
   const link = async (secret = 'secret', life = 60_000) => {
-    await saveOperatorLink(server.database.queries, secret, new Date(server.now.getTime() + life));
+    const until = new Date(server.now.getTime() + life);
+    await saveOperatorLink(server.database.queries, { secret, until }, by(server.now));
     return signIn({ link: secret });
   };
   const releases = (headers: Record<string, string>, appId = app.id) =>
@@ -196,7 +197,8 @@ describe('attack W4: the link that serve prints', () => {
   test('signs in once, within its time, and the one before it does not', async () => {
     const { server, link, signIn } = await start();
     expect((await link('first', 0)).reply.statusCode).toBe(401);
-    await saveOperatorLink(server.database.queries, 'second', new Date(server.now.getTime() + 1000));
+    const second = { secret: 'second', until: new Date(server.now.getTime() + 1000) };
+    await saveOperatorLink(server.database.queries, second, by(server.now));
     const { reply } = await link('third');
     expect(reply.json().session).toMatchObject({ kind: 'operator', apps: [{ slug: 'my-app' }] });
     for (const secret of ['second', 'third', 'undefined', ''])

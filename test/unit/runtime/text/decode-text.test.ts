@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeText, TextEncodingError } from '../../../src/runtime/decode-text.ts';
+import { decodeText, TextEncodingError } from '../../../../src/runtime/text/decode-text.ts';
 
 const bytes = (...values: number[]) => Buffer.from(values);
 const utf16 = (text: string) => Buffer.from(text, 'utf16le');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { suggestPlatform } from '../../../../src/cli/options/suggest-platform.ts';
+import { nearestWord, suggestPlatform } from '../../../../src/cli/options/near-misses.ts';
 
 describe('for a platform by another name, the right platform is suggested', () => {
   test.each([
@@ -14,6 +14,9 @@ describe('for a platform by another name, the right platform is suggested', () =
     ['armv7-unknown-linux-gnueabihf', 'linux-armv7'],
     ['riscv64gc-unknown-linux-gnu', 'linux-riscv64'],
     ['linux-x86_64-msi', 'linux-x86_64'],
+    ['linux-x64-apimage', 'linux-x86_64-appimage'],
+    ['windows-x64-nsi', 'windows-x86_64-nsis'],
+    ['linux-x64-snap', 'linux-x86_64'],
   ])('%s: %s', (text, platform) => {
     expect(suggestPlatform(text)).toBe(platform);
   });
@@ -26,4 +29,21 @@ describe('there is no suggestion', () => {
       expect(suggestPlatform(text)).toBeUndefined();
     },
   );
+});
+
+describe('the nearest word', () => {
+  test.each([
+    ['stabel', 'stable'],
+    ['beta1', 'beta'],
+    ['stable', 'stable'],
+    ['nightly', undefined],
+    ['b', undefined],
+    ['', undefined],
+  ])('for %j is %s', (text, word) => {
+    expect(nearestWord(text, ['stable', 'beta'])).toBe(word);
+  });
+
+  test('of none is none', () => {
+    expect(nearestWord('beta', [])).toBeUndefined();
+  });
 });

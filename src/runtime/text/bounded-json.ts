@@ -1,4 +1,4 @@
-/** What no answer of the API comes near. */
+/** What nothing comes near that is read by this: answers of the API above all. */
 const MAX_DEPTH = 64;
 const MAX_VALUES = 4_000_000;
 
@@ -7,9 +7,8 @@ const OPENING = [91, 123];
 const CLOSING = [93, 125];
 
 /**
- * As `JSON.parse`, of text that is short but may describe something large: an array takes 2 characters and a hundred times
- * as many bytes.
- * @throws SyntaxError also for what is deeper, or has more values, than any answer of the API
+ * As `JSON.parse`, of text that others wrote: an array takes 2 characters and a hundred times as many bytes.
+ * @throws SyntaxError also for what is deeper, or has more values, than what is read by this
  */
 export function parseBoundedJson(text: string): unknown {
   let [depth, values] = [0, 1];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseBoundedJson } from '../../../src/client/bounded-json.ts';
+import { parseBoundedJson } from '../../../../src/runtime/text/bounded-json.ts';
 
 describe('attack hostile server: JSON', () => {
   test.each([

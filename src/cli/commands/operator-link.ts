@@ -1,0 +1,24 @@
+import { formatTimestamp } from '../../protocol/time.ts';
+import type { Context } from '../context.ts';
+import { createOperatorLink } from '../operator-page.ts';
+import { readPublicUrl } from '../options/listen-option.ts';
+import { OptionErrors } from '../options/option-errors.ts';
+import { withStore } from '../wiring/open-store.ts';
+import type { OperatorLinkOptions } from './operator-link-command.ts';
+
+/** Where `serve` listens by default. */
+const DEFAULT_URL = 'http://127.0.0.1:4680';
+
+export async function runOperatorLink(options: OperatorLinkOptions, context: Context): Promise<void> {
+  const { output } = context;
+  const errors = new OptionErrors();
+  const publicUrl = readPublicUrl(options.publicUrl, errors) ?? DEFAULT_URL;
+  errors.throwIfAny();
+  await withStore({ ...options, effect: 'adds' }, context, async ({ queries }, by) => {
+    const { link, until } = await createOperatorLink(queries, publicUrl, by);
+    const expires = formatTimestamp(until.getTime());
+    output.document({ link, expires_at: expires });
+    output.result(link);
+    output.note(`It signs you in once, until ${expires}. Whoever has it is the operator of the server.`);
+  });
+}
