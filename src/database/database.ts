@@ -3,6 +3,9 @@ import type { OtaError } from '../errors.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { Schema } from './schema.ts';
 
+/** @param hasFailed whether the database has refused the query, or not answered */
+export type QueryObserver = (seconds: number, hasFailed: boolean) => void;
+
 export interface OpenOptions {
   /**
    * Called with the location of a store that does not exist, before it is created. An error prevents that, and leaves no
@@ -11,6 +14,8 @@ export interface OpenOptions {
   readonly onNewStore?: (location: string) => void;
   /** Called with the location of a store of an earlier version, before it is migrated, which an error prevents. */
   readonly onOlderStore?: (location: string) => void;
+  /** Called after each query, with how long it took. */
+  readonly onQuery?: QueryObserver | undefined;
   /** SQLite: leaves all writes to another thread, so that this one never waits for the disk. PostgreSQL always does. */
   readonly writesOnThread?: boolean;
 }

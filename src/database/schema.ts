@@ -212,6 +212,18 @@ export interface ArtifactsTable {
   default_kinds: string | null;
 }
 
+/** Digests of files that some updaters compare, besides SHA-256: computed when a feed needs them, deleted with the file. */
+export interface ArtifactDigestsTable {
+  artifact_id: string;
+  algorithm: DigestAlgorithm;
+  /** Lowercase hexadecimal; null until it is computed. */
+  digest: string | null;
+  /** Until then one process is computing it, in milliseconds since 1970. */
+  leased_until: number;
+}
+
+export type DigestAlgorithm = 'sha1' | 'sha512';
+
 /** Signed statements about files of a release, deleted with it (`protocol/manifest`, `protocol/attestation`). */
 export interface StatementsTable {
   id: string;
@@ -538,6 +550,7 @@ export interface Schema {
   issuer_keys: IssuerKeysTable;
   releases: ReleasesTable;
   artifacts: ArtifactsTable;
+  artifact_digests: ArtifactDigestsTable;
   statements: StatementsTable;
   published_bytes: PublishedBytesTable;
   url_signing_keys: UrlSigningKeysTable;

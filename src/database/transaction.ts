@@ -66,7 +66,8 @@ export async function transact<T>(
   }
 }
 
-function hasLost(error: unknown): boolean {
+/** Whether a transaction was aborted because of a concurrent one: it is tried again. */
+export function hasLost(error: unknown): boolean {
   return LOST_RACES.includes(errorCode(error));
 }
 

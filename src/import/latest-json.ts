@@ -5,10 +5,13 @@ import { LatestJsonResponse } from '../protocol/messages.ts';
 import { parseSignature, signedNameOf } from '../protocol/minisign.ts';
 import { DOCUMENTED_ARCHS, type Platform, platformCalled, platformName } from '../protocol/platform.ts';
 import { matches } from '../protocol/validate.ts';
-import { versionOfTag } from '../protocol/version.ts';
+import { versionOfTag, whyNoVersion } from '../protocol/version.ts';
 import { safeFileName } from '../runtime/safe-file-name.ts';
 import { parseBoundedJson } from '../runtime/text/bounded-json.ts';
 import type { ImportedFile, ImportedRelease } from './imported-release.ts';
+
+/** How much of a wrong version a message shows, in characters. */
+const SHOWN_VERSION = 64;
 
 interface Entry {
   readonly platform: Platform;
@@ -26,7 +29,11 @@ export function parseLatestJson(text: string, source: string): LatestJson {
   const found = parse(text);
   const version = found && versionOfTag(found.version);
   if (found !== undefined && version !== undefined) return { ...found, version };
-  throw new OtaError('usage', `${source} is no latest.json of Tauri's updater`, {
+  const reason =
+    found === undefined
+      ? ''
+      : `: its version ${found.version.slice(0, SHOWN_VERSION)} ${whyNoVersion(found.version)}`;
+  throw new OtaError('usage', `${source} is no latest.json of Tauri's updater${reason}`, {
     hint: 'It has a version, and platforms with url and signature each.',
   });
 }
@@ -41,6 +48,8 @@ export function readLatestJson(text: string, source: string, folder?: string): I
   const entries = withoutRepeats(
     Object.entries(platforms).flatMap(([name, file]) => entriesOf(name, file, source)),
   );
+  if (entries.length === 0)
+    throw new OtaError('usage', `${source} has no platforms, so there is nothing to import`);
   const byUrl = Map.groupBy(entries, ({ url, signature }) => `${url.href} ${signature}`);
   const files = [...byUrl.values()].flatMap((same) => fileOf(same, folder) ?? []);
   return { version, notes: notes?.trim() || undefined, files };

@@ -30,6 +30,7 @@ export const EXTENSIONS = [
   'policy',
   'stats',
   'events',
+  'feeds',
 ] as const;
 
 /** What it can do besides when uploads go to a remote storage. */

@@ -128,6 +128,8 @@ export const PathParameters = {
   version: Version,
   storage_key: Opaque,
   file_name: Opaque,
+  channel_file: Opaque,
+  appcast: Opaque,
 } as const;
 
 /** Sent by an app that was not bundled, and by an updater that is too old to fill `{{bundle_type}}` in. */
@@ -165,6 +167,23 @@ export const LatestJsonQuery = Type.Object({
   current_version: Type.Optional(Version), // of the app that asks, where its updater fills that in
 });
 export type LatestJsonQuery = Static<typeof LatestJsonQuery>;
+
+/** Extension `feeds`. */
+export const ElectronQuery = Type.Object({
+  current_version: Type.Optional(Version), // where it is in the URL that the app was built with
+});
+export type ElectronQuery = Static<typeof ElectronQuery>;
+
+/** Extension `feeds`: without a channel, Sparkle gets those of all channels. */
+export const AppcastQuery = Type.Object({ channel: Type.Optional(Channel) });
+export type AppcastQuery = Static<typeof AppcastQuery>;
+
+/** Extension `feeds`: as Velopack sends it. */
+export const VelopackQuery = Type.Object({
+  localVersion: Type.Optional(Type.Unknown()),
+  stagingId: Type.Optional(Type.Unknown()),
+});
+export type VelopackQuery = Static<typeof VelopackQuery>;
 
 /** Extensions `app` and `publish-state`. */
 export const AppQuery = Type.Object({

@@ -41,6 +41,7 @@ export const PROBLEM_STATUS = {
   headers_too_large: 431,
   internal: 500,
   unavailable: 503,
+  digest_pending: 503, // a feed needs a digest of a file that is still being hashed
   issuer_unavailable: 503, // the keys of an identity token's issuer cannot be read
   insufficient_storage: 507,
 } as const;

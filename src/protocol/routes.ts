@@ -110,6 +110,17 @@ export const routes = {
   latestJson: { method: 'GET', path: `${API_ROOT}/{slug}/latest.json`, access: 'public' },
   /** Extension `events`. */
   events: { method: 'POST', path: `${API_ROOT}/{slug}/events`, access: 'public' },
+  /** Extension `feeds`: for electron-updater, with the files that it asks for beside it. */
+  electronFeed: { method: 'GET', path: `${API_ROOT}/{slug}/feeds/electron/{channel_file}`, access: 'public' },
+  electronFile: {
+    method: 'GET',
+    path: `${API_ROOT}/{slug}/feeds/electron/{version}/{arch}/{file_name}`,
+    access: 'public',
+  },
+  sparkleFeed: { method: 'GET', path: `${API_ROOT}/{slug}/feeds/sparkle/{appcast}`, access: 'public' },
+  winsparkleFeed: { method: 'GET', path: `${API_ROOT}/{slug}/feeds/winsparkle/{appcast}`, access: 'public' },
+  /** The feed, or a package that it names. */
+  velopackFeed: { method: 'GET', path: `${API_ROOT}/{slug}/feeds/velopack/{file_name}`, access: 'public' },
   /** Signed URLs of the disk storage. */
   upload: { method: 'PUT', path: `${API_ROOT}/uploads/{upload_id}`, access: 'signed-url' },
   uploadPart: {

@@ -2,6 +2,7 @@ import { OtaError } from '../errors.ts';
 import { type Issue, throwIssues } from '../issue.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseResponse, RolloutRequest } from '../protocol/messages.ts';
+import { type PublicKey, parsePublicKey } from '../protocol/minisign.ts';
 import { clockIssues } from './clock-difference.ts';
 import { prereleaseIssues } from './plan/plan.ts';
 import { orderIssues } from './plan/previous-release.ts';
@@ -54,7 +55,12 @@ export async function promoteRelease(publisher: Publisher, request: PromoteReque
   const { channel, signer, allowPrerelease, allowLower, allowStranding, allowOutdatedManifest } = request;
   const asked = { version, channel, platforms: [], releases };
   const server = await readServerState(publisher, { ...capabilities, ...asked });
-  const signed = await signAgain(publisher, { release, signer, channel });
+  const signed = await signAgain(publisher, {
+    release,
+    signer,
+    channel,
+    accepted: keysIn(server.acceptedPubkeys),
+  });
   const isMove = from !== channel;
   throwIssues([
     ...prereleaseIssues({ version, channel, allowPrerelease }),
@@ -73,6 +79,10 @@ export async function promoteRelease(publisher: Publisher, request: PromoteReque
   );
   const manifest = { signed: signed.envelopes.length, outdated: isMove ? signed.left : 0 };
   return { release: promoted, from, to: channel, manifest };
+}
+
+function keysIn(texts: readonly string[] = []): PublicKey[] {
+  return texts.map(parsePublicKey).filter((key) => key !== undefined);
 }
 
 /** The channel is part of what is signed, so that `check` would report that the server contradicts it. */

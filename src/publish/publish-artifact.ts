@@ -1,9 +1,11 @@
 import { BufferPool } from '../client/transfer/buffer-pool.ts';
+import { OtaError } from '../errors.ts';
 import { type Issue, issuesOf, refused, requireOk, throwIssues } from '../issue.ts';
 import { STABLE } from '../protocol/channel.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
 import type { PublicKey } from '../protocol/minisign.ts';
 import type { JobRun } from '../protocol/upload/job-run.ts';
+import { type AttestOptions, attestRelease } from './execute/attest-release.ts';
 import { canSign, signManifest } from './execute/sign-manifest.ts';
 import { checkSignatures } from './inspect/check-signatures.ts';
 import { inspectArtifacts } from './inspect/inspect-artifacts.ts';
@@ -21,7 +23,7 @@ import { checkStorable } from './plan/server-compatibility.ts';
 import { signingKeyIssues } from './plan/signing-key.ts';
 import { strandingIssues } from './plan/stranding.ts';
 import { scopeIssues } from './plan/token-scopes.ts';
-import { approvalIssues } from './plan/visibility.ts';
+import { approvalIssues, attestationIssues } from './plan/visibility.ts';
 import type { Publisher } from './publisher.ts';
 import type { ManifestSigner } from './release-request.ts';
 import { recordedKindsOf } from './server-state/app-files.ts';
@@ -49,6 +51,8 @@ export interface PublishArtifactRequest extends ArtifactInput {
   readonly run?: JobRun | undefined;
   /** Extension `manifest`: signs a statement about the file; undefined where there is no key for that. */
   readonly manifest?: ManifestSigner | undefined;
+  /** Extension `attestation`: has the job's identity sign the same; undefined where nothing is to be attested. */
+  readonly attestation?: AttestOptions | undefined;
 }
 
 /**
@@ -60,7 +64,7 @@ export async function publishArtifact(
   request: PublishArtifactRequest,
 ): Promise<PlannedArtifact> {
   const { retry, report, signal } = publisher;
-  const { release: idOrVersion, publicKey, allowMismatch, projectApp, run, manifest, ...input } = request;
+  const { release: idOrVersion, publicKey, allowMismatch, projectApp, run, ...input } = request;
   const capabilities = await readCapabilities(publisher);
   const { release, releases } = await retry.run(() => requireRelease(publisher, idOrVersion));
   const { version, channel } = release;
@@ -91,12 +95,37 @@ export async function publishArtifact(
   const closed = recorded ? markClosed([artifact], { recorded, others, atOnce }) : [];
   for (const message of onlyByTypeWarnings(version, closed)) report({ type: 'warning', message });
   const slug = request.slug ?? server.slug ?? undefined;
-  if (canSign(publisher, manifest, { slug, server }) && slug !== undefined)
-    await signManifest(publisher, manifest, { release, slug, artifacts: [artifact], expects: [] });
+  await stateFile(publisher, request, { release, slug, artifact, server });
   const context = { publisher, release, slug, buffers: new BufferPool() };
   if (artifact.action === 'upload') await uploadArtifact(context, artifact);
   else report({ type: 'skipped', artifact });
   return artifact;
+}
+
+interface StatedFile {
+  readonly release: ReleaseResponse;
+  readonly slug: string | undefined;
+  readonly artifact: PlannedArtifact;
+  readonly server: ServerState;
+}
+
+/** Before the file is uploaded, which may take the release live. */
+async function stateFile(
+  publisher: Publisher,
+  { manifest, attestation }: Pick<PublishArtifactRequest, 'manifest' | 'attestation'>,
+  { release, slug, artifact, server }: StatedFile,
+): Promise<void> {
+  throwIssues(attestationIssues(attestation?.attestor, server));
+  const facts = { release, artifacts: [artifact], expects: [] };
+  if (canSign(publisher, manifest, { slug, server }) && slug !== undefined)
+    await signManifest(publisher, manifest, { ...facts, slug });
+  if (attestation === undefined) return;
+  if (slug === undefined) {
+    throw new OtaError('preflight_refused', "nothing can be attested: the app's slug is unknown", {
+      hint: 'Pass --slug.',
+    });
+  }
+  await attestRelease(publisher, attestation, { ...facts, slug });
 }
 
 interface AddedArtifact {

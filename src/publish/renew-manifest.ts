@@ -8,6 +8,7 @@ import {
   type ReleaseStatement,
 } from '../protocol/manifest/release-statement.ts';
 import type { ReleaseResponse } from '../protocol/messages.ts';
+import type { PublicKey } from '../protocol/minisign.ts';
 import { formatTimestamp } from '../protocol/time.ts';
 import type { Publisher } from './publisher.ts';
 import type { ManifestSigner } from './release-request.ts';
@@ -18,11 +19,16 @@ export interface Renewal {
   readonly signer: ManifestSigner | undefined;
   /** The new release notes, null for none; those that were signed when left out. */
   readonly notes?: string | null | undefined;
+  /** The keys that the app's files may be signed with, where they are known. */
+  readonly accepted?: readonly PublicKey[];
   /** The new channel; that which was signed when left out. */
   readonly channel?: string | undefined;
 }
 
-/** What is signed again, and how many statements stay as they were. */
+/**
+ * What is signed again, and how many statements stay as they were: of keys that are not known only where there are no
+ * others, as anyone with a token can add those.
+ */
 export interface SignedAgain {
   readonly envelopes: readonly Envelope[];
   readonly left: number;
@@ -48,14 +54,17 @@ type ManifestReader = Pick<Publisher, 'client' | 'retry' | 'appId'>;
 /** Only what the same key has signed before is signed again: the server's word counts for nothing. */
 export async function signAgain(
   { client, retry, appId }: ManifestReader,
-  { release, signer, ...said }: Renewal,
+  { release, signer, accepted = [], ...said }: Renewal,
 ): Promise<SignedAgain> {
   const bundle = await retry.run(() => client.readManifest(appId, release.id));
   const envelopes = parseBundle(bundle);
-  if (signer === undefined) return { envelopes: [], left: envelopes.length };
+  const keys = [...accepted, ...(signer ? [signer.pair.publicKey] : [])];
+  const known = envelopes.filter((one) => openEnvelope(one, keys).kind === 'verified').length;
+  const counting = known || envelopes.length;
+  if (signer === undefined) return { envelopes: [], left: counting };
   const own = envelopes.flatMap((one) => ownStatement(one, signer) ?? []);
   const current = withoutReplaced(own).map((statement) => renewalOf(statement, signer, said));
-  return { envelopes: current, left: envelopes.length - own.length };
+  return { envelopes: current, left: counting - own.length };
 }
 
 function ownStatement(envelope: Envelope, { pair }: ManifestSigner): ReleaseStatement | undefined {

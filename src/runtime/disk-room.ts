@@ -46,7 +46,7 @@ export class DiskRoom {
 
   /** @throws OtaError `no_space` while the disk has no room for what adds to the store */
   requireHeadroom(): void {
-    if (this.#free() >= HEADROOM) return;
+    if (this.freeBytes >= HEADROOM) return;
     throw new OtaError('no_space', `less than 64 MiB are free on the disk of ${this.#folder}`, {
       hint: 'Free space there, or delete releases: deleting, yanking and revoking still work.',
     });
@@ -79,7 +79,12 @@ export class DiskRoom {
   }
 
   get isFull(): boolean {
-    return this.#free() < ENOUGH;
+    return this.freeBytes < ENOUGH;
+  }
+
+  get freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#folder);
+    return bavail * bsize;
   }
 
   /** Reserves as much as the disk has room for, up to the whole. */
@@ -123,11 +128,6 @@ export class DiskRoom {
     } catch {
       return false; // none is reserved, or another user's
     }
-  }
-
-  #free(): number {
-    const { bavail, bsize } = statfsSync(this.#folder);
-    return bavail * bsize;
   }
 }
 

@@ -8,6 +8,7 @@ import { isRemote } from '../storage/remote-storage.ts';
 import { RefusalLog } from './audit/refusal-log.ts';
 import { TokenUses } from './audit/token-uses.ts';
 import { Counting } from './counting/counting.ts';
+import { FileDigests } from './feeds/file-digests.ts';
 import { registerApps } from './handlers/apps.ts';
 import { registerArtifacts } from './handlers/artifacts.ts';
 import { registerCapabilities } from './handlers/capabilities.ts';
@@ -17,6 +18,7 @@ import { DOWNLOAD_PAGE_PATH, FEED_PATH, registerDownloadPages } from './handlers
 import { registerDownloads } from './handlers/downloads.ts';
 import { registerEvents } from './handlers/events.ts';
 import { registerIdentityExchange } from './handlers/exchange-identity.ts';
+import { type FeedHandling, registerFeeds } from './handlers/feeds.ts';
 import { HEALTH_PATHS, registerHealth } from './handlers/health.ts';
 import { registerLatest } from './handlers/latest.ts';
 import { registerLatestJson } from './handlers/latest-json.ts';
@@ -33,6 +35,8 @@ import { lifecycleOf } from './lifecycle.ts';
 import { LostFiles } from './maintenance/lost-files.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { type OfferedApp, OfferedFiles, paceOf } from './maintenance/offered-files.ts';
+import { ServerCounters } from './metrics/server-counters.ts';
+import { watchRequests } from './metrics/watch-requests.ts';
 import type { Services } from './services.ts';
 import { type Traffic, watchTraffic } from './traffic.ts';
 import { CheckFastPath } from './update-check/check-fast-path.ts';
@@ -70,16 +74,20 @@ export function createApp(
   logger: FastifyBaseLogger,
   onTraffic?: (traffic: Traffic) => void,
 ): FastifyInstance {
-  const { storage } = outside;
+  const { storage, onAnswered } = outside;
+  const { counters = new ServerCounters() } = outside;
   const lostFiles = new LostFiles(outside, logger);
-  const maintenance = new Maintenance({ ...outside, lostFiles }, logger);
+  const maintenance = new Maintenance({ ...outside, lostFiles, counters }, logger);
   const offeredFiles = new OfferedFiles(lostFiles, outside.comparisonPace ?? paceOf(storage));
   const onBytesQueued = () => void maintenance.removeDeleted();
   const refusals = new RefusalLog(outside, logger);
   const tokenUses = new TokenUses(outside, logger);
-  const counting = createCounting(outside, logger);
-  const services = { ...outside, lostFiles, offeredFiles, onBytesQueued, refusals, tokenUses, counting };
+  const counting = createCounting({ ...outside, counters }, logger);
+  const services = {
+    ...{ ...outside, counters, lostFiles, offeredFiles, onBytesQueued, refusals, tokenUses, counting },
+  };
   const { offers, fastPath } = createCheckHandling(services, logger);
+  const digests = new FileDigests(services, logger);
   // What reports every request needs what only the framework knows of it.
   const isWatched = onTraffic !== undefined || logger.level === 'debug';
   const app = createHttpServer(services, {
@@ -89,6 +97,7 @@ export function createApp(
   });
   const lifecycle = lifecycleOf(app);
   if (onTraffic !== undefined) watchTraffic(app, onTraffic);
+  if (onAnswered !== undefined) watchRequests(app, { counters, observe: onAnswered });
   const uploads = createArrivingUploads(services, logger);
   maintenance.start();
   offeredFiles.start();
@@ -96,10 +105,10 @@ export function createApp(
   tokenUses.start();
   counting?.start();
   uploads?.poller?.start();
-  const endWebhooks = startWebhooks(outside, logger);
+  const endWebhooks = startWebhooks({ ...outside, counters }, logger);
   app.addHook('onClose', async () => {
     const timer = setTimeout(() => isRemote(storage) && storage.close(), STORE_WAIT_MS);
-    const stopped = [maintenance.stop(), offeredFiles.stop(), tokenUses.stop(), counting?.stop()];
+    const stopped = [maintenance, offeredFiles, tokenUses, counting, digests].map((one) => one?.stop());
     await Promise.all([stopUploads(uploads), endWebhooks(), ...stopped]).finally(() => clearTimeout(timer));
     await refusals.stop(); // after the last upload
     if (storage instanceof DiskStorage) storage.close();
@@ -123,7 +132,7 @@ export function createApp(
     registerStoredFiles(app, services, storage);
   }
   if (uploads) registerUploadCompletion(app, services, uploads);
-  registerChecks(app, services, { offers, fastPath });
+  registerChecks(app, services, { offers, fastPath, digests });
   if (services.web) registerPages(app, services);
   const pathsOutside = services.web ? WITH_PAGES : PATHS_OUTSIDE;
   app.register(async (scope) => registerOtherMethods(scope, pathsOutside)); // after all others
@@ -151,7 +160,7 @@ function createCheckHandling(
   services: Services & Required<Pick<Services, 'offeredFiles'>>,
   logger: FastifyBaseLogger,
 ): CheckHandling {
-  const { offeredFiles, counting, clock, trustProxy } = services;
+  const { offeredFiles, counting, clock, trustProxy, counters } = services;
   const responsesBytes = Math.ceil(cacheBytesOf(services) * RESPONSES_SHARE);
   const offers = new OfferCache({
     ...services,
@@ -164,7 +173,7 @@ function createCheckHandling(
     addressOf: forwardedReader(trustedHops(trustProxy)),
     count: counting.count.bind(counting),
   };
-  const fastPath = new CheckFastPath({ apps: offers, clock, maxBytes: responsesBytes, counts });
+  const fastPath = new CheckFastPath({ apps: offers, clock, maxBytes: responsesBytes, counts, counters });
   return { offers, fastPath };
 }
 
@@ -180,11 +189,16 @@ function registerPages(app: FastifyInstance, services: Services): void {
 }
 
 /** What installed apps and visitors of a website ask. */
-function registerChecks(app: FastifyInstance, services: Services, handling: CheckHandling): void {
+function registerChecks(
+  app: FastifyInstance,
+  services: Services,
+  handling: CheckHandling & FeedHandling,
+): void {
   registerCheck(app, services, handling);
   registerLatestJson(app, services, handling);
   registerLatest(app, services);
   registerEvents(app, services);
+  registerFeeds(app, services, handling);
 }
 
 const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

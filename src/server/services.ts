@@ -10,6 +10,8 @@ import type { Counting, CountingOptions } from './counting/counting.ts';
 import type { ServerLimits } from './limits/server-limits.ts';
 import type { LostFiles } from './maintenance/lost-files.ts';
 import type { ComparisonPace, OfferedFiles } from './maintenance/offered-files.ts';
+import type { ServerCounters } from './metrics/server-counters.ts';
+import type { RequestObserver } from './metrics/watch-requests.ts';
 import type { PollSchedule } from './uploads/poll-schedule.ts';
 
 /** What handlers and background work depend on: everything outside the process, and the operator's settings. */
@@ -62,12 +64,18 @@ export interface Services {
   readonly counts?: CountingOptions | 'none' | undefined;
   /** Counts them. Set by `createApp`. */
   readonly counting?: Counting | undefined;
+  /** What this process has done. Default: its own, which no one asks for. */
+  readonly counters?: ServerCounters;
+  /** Gets every request that the framework has answered: its route, status and seconds. */
+  readonly onAnswered?: RequestObserver['observe'] | undefined;
   /** How long a response of a webhook is waited for, in milliseconds. Default: 15 s. */
   readonly webhookTimeoutMs?: number | undefined;
   /** Compares files that are offered while they are. Set by `createApp`. */
   readonly offeredFiles?: OfferedFiles;
   /** How often. Default: `paceOf`. */
   readonly comparisonPace?: ComparisonPace;
+  /** How long a request for a feed waits for digests, in milliseconds. For tests. */
+  readonly digestWaitMs?: number | undefined;
   /** Called when nothing may be acknowledged any more, after a failed fsync: the process has to exit. */
   readonly onDurabilityLost: (cause: Error) => void;
 }

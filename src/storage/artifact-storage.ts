@@ -1,3 +1,5 @@
+import type { FileDigests } from '../runtime/hashing/digest-file.ts';
+
 export interface ContentDigest {
   /** Bytes. */
   readonly size: number;
@@ -63,6 +65,12 @@ export interface OwnerRecord {
   readonly version: string;
 }
 
+/** What to compute of stored bytes. */
+export interface HashOptions {
+  readonly algorithms: readonly ('sha1' | 'sha256' | 'sha512')[];
+  readonly signal: AbortSignal;
+}
+
 /** What a storage has under a key. */
 export type StoredState =
   /** @property size in bytes */
@@ -106,6 +114,11 @@ export interface ArtifactStorage {
    * @throws OtaError `store_unavailable`, `durability_lost`; something may be left, and it can be called again
    */
   removeOrphan(orphan: Orphan): Promise<void>;
+  /**
+   * Reads promoted bytes again, and hashes them.
+   * @throws OtaError `store_unavailable`; the file system's error; the reason of the signal
+   */
+  hash(storageKey: string, options: HashOptions): Promise<FileDigests>;
   /** Who the place belongs to; undefined when it does not say. @throws OtaError `store_unavailable` */
   readOwner(): Promise<OwnerRecord | undefined>;
   /**

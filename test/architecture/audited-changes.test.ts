@@ -23,6 +23,8 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   endDrop: 'as above',
   forgetOrphan: 'what may be removed from the storage',
   forgetOrphans: 'what may be removed from the storage',
+  leaseDigest: 'what is computed from a file',
+  saveDigest: 'what is computed from a file',
   addChanges: 'how many changes were recorded',
   recordTokenUses: 'when a token was used last',
   holdExport: 'which process keeps the export',

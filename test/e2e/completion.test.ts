@@ -37,6 +37,10 @@ describe('bash completes', () => {
     ['synckit-ota serve --log-format ', ['pretty', 'json']],
     ['synckit-ota publish --notes-file ', []], // files, as bash does by itself
     ['synckit-ota releases yank --json --qu', ['--quiet']],
+    ['synckit-ota publish --channel release --expec', ['--expect']], // the value is no command
+    ['synckit-ota serve --log-format = js', ['json']], // as bash takes --log-format=js apart
+    ['synckit-ota serve --log-format =', ['pretty', 'json']],
+    ['synckit-ota help rele', ['releases']],
   ])('%s', async (line, words) => {
     expect(await complete(line)).toEqual(words);
   });

@@ -47,6 +47,8 @@ test('operator-link prints a link that signs in once, in place of the one before
   const first = await create();
   expect(first.stdout).toMatch(/^https:\/\/ota\.example\/x\/admin\/#link=[\w-]{32}\n$/);
   expect(first.stderr).toContain('Whoever has it is the operator of the server.');
+  const unnamed = await world.run(['operator-link', '--data-dir', world.dataDir]);
+  expect(unnamed.stderr).toContain('pass the --public-url of `serve` for another');
   const second = await create();
   expect((await signInAt(world.server.url, secretOf(first))).status).toBe(401);
   const signedIn = await signInAt(world.server.url, secretOf(second));

@@ -44,8 +44,10 @@ test('a release goes to a share of the apps, is paused, and then goes to everyon
   expect(await runJson(['releases', 'resume', '1.1.0'])).toMatchObject({
     document: { rollout: { percent: 25 } },
   });
-  expect((await run(['releases', 'rollout', '1.1.0', '--over', '3d'])).stdout).toBe(
-    '1.1.0 is offered to 25 % of the apps, growing to everyone.\n',
+  expect((await run(['releases', 'rollout', '1.1.0', '--over', '3d'])).stdout).toEqual(
+    expect.stringMatching(
+      /^1\.1\.0 is offered to 25 % of the apps, growing to everyone until \d{4}-.*Z\.\n$/,
+    ),
   );
   expect((await run(['releases', 'rollout', '1.1.0', '100%'])).stdout).toBe(
     '1.1.0 is offered to everyone.\n',
@@ -59,6 +61,17 @@ test('a release goes to a share of the apps, is paused, and then goes to everyon
     '--at',
     '2199-12-01T09:00Z',
   );
+  expect((await run(publishLinux('1.1.1', one, '--rollout', '30%'))).stdout).toContain(
+    'Published 1.1.1. It is offered to 30 % of the apps.\n',
+  );
+  await run(['releases', 'yank', '1.1.1']);
+  expect((await run(['releases', 'pause', '1.1.1'])).stdout).toBe(
+    '1.1.1 is yanked. Once it is restored, it is paused (offered to 30 % of the apps).\n',
+  );
+  expect((await run(['releases', 'restore', '1.1.1'])).stdout).toBe(
+    '1.1.1 is live again, and paused (offered to 30 % of the apps).\n',
+  );
+  await run(['releases', 'delete', '1.1.1']);
   expect(await runJson(scheduled)).toMatchObject({ code: 0, document: { artifacts: [{ verified: true }] } });
   expect(await offered('--manual')).toBe('1.1.0');
   expect(await runJson(publishLinux('1.1.0', two, '--rollout', '10%'))).toMatchObject({

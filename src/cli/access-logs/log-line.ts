@@ -13,15 +13,19 @@ export interface LoggedRequest {
 /** Reads the lines of one file, in order. @returns undefined for a line that is no GET, or none at all */
 export type LineReader = (line: string) => LoggedRequest | undefined;
 
-export const LOG_FORMATS = ['combined', 'cloudflare', 'cloudfront'] as const;
+export const LOG_FORMATS = ['combined', 'cloudflare', 'cloudfront', 'caddy'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** No line of a check is longer: only as much is read of one. */
 const MAX_LINE = 8192;
 
-/** By the first line that says what it is: Cloudflare's are JSON, and CloudFront's begin with a comment. */
+/** By the first line that says what it is: Cloudflare's and Caddy's are JSON, and CloudFront's begin with a comment. */
 export function formatOf(line: string): LogFormat | undefined {
-  if (line.startsWith('{')) return 'cloudflare';
+  if (line.startsWith('{')) {
+    const { ClientRequestURI, request } = parseJson(line);
+    if (ClientRequestURI !== undefined) return 'cloudflare';
+    return typeof request === 'object' ? 'caddy' : undefined;
+  }
   if (line.startsWith('#Version:') || line.startsWith('#Fields:')) return 'cloudfront';
   return COMBINED.test(line) ? 'combined' : undefined;
 }
@@ -30,11 +34,11 @@ export function lineReader(format: LogFormat): LineReader {
   const read =
     format === 'cloudfront'
       ? cloudFrontReader()
-      : { combined: readCombined, cloudflare: readCloudflare }[format];
+      : { combined: readCombined, cloudflare: readCloudflare, caddy: readCaddy }[format];
   return (line) => (line.length > MAX_LINE ? undefined : read(line));
 }
 
-/** `203.0.113.9 - - [30/Nov/2026:12:00:00 +0100] "GET /path HTTP/1.1" 200 …`, as nginx, Apache and Caddy write it. */
+/** `203.0.113.9 - - [30/Nov/2026:12:00:00 +0100] "GET /path HTTP/1.1" 200 …`, as nginx and Apache write it. */
 const COMBINED =
   /^(\S{1,80}) \S{1,80} \S{1,80} \[([^\]]{1,40})\] "([A-Z]{1,10}) (\S{1,4096}) [^"]{1,20}" (\d{3}) /;
 const COMBINED_TIME = /^(\d{2})\/([A-Z][a-z]{2})\/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{2})(\d{2})$/;
@@ -46,7 +50,7 @@ function readCombined(line: string): LoggedRequest | undefined {
   return toRequest({ time, address, method, path, status: Number(status) });
 }
 
-/** A line of Logpush in NDJSON. Times are RFC 3339, or Unix seconds or nanoseconds. */
+/** A line of Logpush in NDJSON. */
 function readCloudflare(line: string): LoggedRequest | undefined {
   const fields = parseJson(line);
   const {
@@ -56,14 +60,34 @@ function readCloudflare(line: string): LoggedRequest | undefined {
     EdgeResponseStatus,
     EdgeStartTimestamp: when,
   } = fields;
-  const time = typeof when === 'number' ? (when > 1e14 ? when / 1e6 : when * 1000) : Date.parse(String(when));
   return toRequest({
-    time,
+    time: timeOf(when),
     address: String(ClientIP ?? ''),
     method: String(ClientRequestMethod),
     path: String(ClientRequestURI ?? ''),
     status: Number(EdgeResponseStatus),
   });
+}
+
+/** A line of Caddy's own access log, which is JSON by default. */
+function readCaddy(line: string): LoggedRequest | undefined {
+  const { ts, status, request } = parseJson(line);
+  const fields: Readonly<Record<string, unknown>> =
+    typeof request === 'object' && request !== null ? { ...request } : {};
+  const { client_ip: client, remote_ip: remote, method, uri } = fields;
+  return toRequest({
+    time: timeOf(ts),
+    address: String(client ?? remote ?? ''),
+    method: String(method),
+    path: String(uri ?? ''),
+    status: Number(status),
+  });
+}
+
+/** RFC 3339, or Unix seconds or nanoseconds. */
+function timeOf(when: unknown): number {
+  if (typeof when !== 'number') return Date.parse(String(when));
+  return when > 1e14 ? when / 1e6 : when * 1000;
 }
 
 function parseJson(line: string): Record<string, unknown> {

@@ -52,6 +52,6 @@ export const importCommand = () =>
     [
       'synckit-ota import \\\n      https://github.com/me/app/releases/latest/download/latest.json',
       'synckit-ota import release-files --slug my-app',
-      'synckit-ota import https://old.example.com --from-app 880b1700 \\\n      --from-token-file old-token',
+      'synckit-ota import https://old.example.com --from-app "$OLD_APP" \\\n      --from-token-file old-token',
     ],
   );

@@ -22,6 +22,16 @@ import { connectForApp, connectPublicly, type Remote } from '../wiring/connect.t
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { ImportOptions } from './import-command.ts';
 
+const NO_TEXT_HINT =
+  'Name the URL of a latest.json that anyone can read. For the app of another server like this one, pass --from-app too.';
+const SOURCE_TOKEN_HINT =
+  'Give a valid token of that app, with the scope release:read, with --from-token-file or SYNCKIT_OTA_FROM_TOKEN.';
+const SOURCE_HINTS: Readonly<Record<number, string>> = {
+  401: SOURCE_TOKEN_HINT,
+  403: SOURCE_TOKEN_HINT,
+  404: 'Check the URL of the server that is imported from, and the id in --from-app.',
+};
+
 /** What is imported, and how its files are reached. */
 interface Source {
   readonly releases: readonly ImportedRelease[];
@@ -75,7 +85,7 @@ async function openSource(options: ImportOptions, context: Context, from: string
   if (isUrl(from)) {
     const url = new URL(from);
     const remote = connectPublicly(url, {}, context);
-    return one(readLatestJson(await readText(url, remote), from), remote);
+    return one(readLatestJson(await readText(url, remote, NO_TEXT_HINT), from), remote);
   }
   const file = existsSync(from) && statSync(from).isDirectory() ? join(from, 'latest.json') : resolve(from);
   if (!existsSync(file)) {
@@ -95,8 +105,18 @@ async function openServer(options: ImportOptions, context: Context, server: stri
     ...(fromTokenFile ? { tokenFile: fromTokenFile } : fromToken && { token: fromToken }),
   };
   const remote = connectForApp(connection, context);
-  const { slug, releases, yanked } = await readServerReleases(remote);
+  const { slug, releases, yanked } = await readServerReleases(remote).catch((error: unknown) => {
+    throw asOfSource(error);
+  });
   return { slug, releases, isMirror: true, notImported: yanked, remote };
+}
+
+/** What the server that is imported from refuses has to do with its own token and app. */
+function asOfSource(error: unknown): unknown {
+  const hint = error instanceof OtaError ? SOURCE_HINTS[error.status ?? 0] : undefined;
+  if (!(error instanceof OtaError) || hint === undefined || error.inFront) return error;
+  const { code, message, status, cause } = error;
+  return new OtaError(code, message, { hint, status, cause });
 }
 
 interface Importing {

@@ -8,6 +8,9 @@ import { readServer, readSlug } from '../options/remote-options.ts';
 import { hostTarget } from '../project/host-platform.ts';
 import type { InitOptions } from './init-command.ts';
 
+const NEXT =
+  'Next: create the app on the server with `synckit-ota apps create`, and do what the head of .github/workflows/release.yml says. `synckit-ota doctor` then finds what is still missing.';
+
 /** @throws OtaError `usage` where there is no terminal to ask on */
 export async function runInit(options: InitOptions, context: Context): Promise<void> {
   const { output } = context;
@@ -21,8 +24,12 @@ export async function runInit(options: InitOptions, context: Context): Promise<v
   const planned = planFiles({ project, server, app: options.app?.trim() || undefined, slug, config });
   const results = await writeFiles(planned, { yes, dryRun }, context);
   output.document({ status: dryRun ? 'planned' : 'done', slug, files: results });
-  output.result(results.map(({ file, action }) => `${action.padEnd(8)} ${file}`));
-  if (planned.length === 0) output.result('Nothing is missing.');
+  const isWritten = results.some(({ action }) => action === 'written');
+  output.result([
+    ...results.map(({ file, action }) => `${action.padEnd(8)} ${file}`),
+    ...(planned.length === 0 ? ['Nothing is missing.'] : []),
+    ...(isWritten ? [NEXT] : []),
+  ]);
   if (config !== undefined && config.pubkey === undefined) {
     output.warning('plugins.updater.pubkey is missing: `npx tauri signer generate` makes a key');
   }

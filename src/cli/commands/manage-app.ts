@@ -84,7 +84,7 @@ export async function runAppsSet(
       approval !== undefined && `Releases of ${name} ${approvalInWords(approval)}.`,
       requireBoundSignatures !== undefined &&
         `Signatures of ${name} ${boundInWords(requireBoundSignatures)}${withoutKey}.`,
-      minimum !== undefined && `${minimumInWords(minimum)} of ${name} have to update.`,
+      minimum !== undefined && minimumInWords(name, minimum),
       withoutCohort !== undefined && `Apps of ${name} without a cohort ${FALLBACK_IN_WORDS[withoutCohort]}.`,
       rollouts !== undefined && `Rollouts of ${name} ${autoPauseInWords(rollouts)}.`,
     ];
@@ -98,8 +98,10 @@ function approvalInWords(approval: boolean): string {
     : 'go live when their uploader says so';
 }
 
-function minimumInWords(minimum: string | null): string {
-  return minimum === null ? 'Apps of no version' : `Apps below ${minimum}`;
+function minimumInWords(name: string, minimum: string | null): string {
+  return minimum === null
+    ? `${name} has no minimum version.`
+    : `Apps below ${minimum} of ${name} have to update.`;
 }
 
 const FALLBACK_IN_WORDS: Readonly<Record<CohortFallback, string>> = {

@@ -38,8 +38,10 @@ export async function runMigrate(options: MigrateOptions, context: Context): Pro
   const files = await writeFiles(planned, options, context);
   const version = latest?.version ?? null;
   output.document({ status: options.dryRun ? 'planned' : 'done', slug, old: old.href, version, files });
-  output.result(files.map(({ file, action }) => `${action.padEnd(8)} ${file}`));
-  output.result(nextStep(latest, { server, old }));
+  output.result([
+    ...files.map(({ file, action }) => `${action.padEnd(8)} ${file}`),
+    nextStep(latest, { server, old }),
+  ]);
   requireAnswered(planned, options);
 }
 
@@ -94,6 +96,6 @@ function nextStep(
   { server, old }: Pick<Move, 'server' | 'old'>,
 ): string {
   return latest === undefined
-    ? `Next: release a version with the new endpoint at the old place and by \`synckit-ota publish\` on ${server.origin}, then run this again.`
+    ? `Next: publish a version that has the new endpoint on ${server.origin}, with \`synckit-ota publish\` or \`synckit-ota import\`, then run this again.`
     : `Next: put the file in place of ${old.href}; it leads to ${latest.version}.`;
 }

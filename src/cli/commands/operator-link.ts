@@ -12,13 +12,16 @@ const DEFAULT_URL = 'http://127.0.0.1:4680';
 export async function runOperatorLink(options: OperatorLinkOptions, context: Context): Promise<void> {
   const { output } = context;
   const errors = new OptionErrors();
-  const publicUrl = readPublicUrl(options.publicUrl, errors) ?? DEFAULT_URL;
+  const given = readPublicUrl(options.publicUrl, errors);
+  const publicUrl = given ?? DEFAULT_URL;
   errors.throwIfAny();
   await withStore({ ...options, effect: 'adds' }, context, async ({ queries }, by) => {
     const { link, until } = await createOperatorLink(queries, publicUrl, by);
     const expires = formatTimestamp(until.getTime());
     output.document({ link, expires_at: expires });
     output.result(link);
+    if (given === undefined)
+      output.note(`It is for a server at ${DEFAULT_URL}: pass the --public-url of \`serve\` for another.`);
     output.note(`It signs you in once, until ${expires}. Whoever has it is the operator of the server.`);
   });
 }

@@ -4,9 +4,9 @@ import type { Context } from '../context.ts';
 import { readManifestSigner } from '../options/manifest-key.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readChannel, readRollout } from '../options/release-options.ts';
+import { describeRollout } from '../rollout-in-words.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { ReleasesPromoteOptions } from './releases-command.ts';
-import { describeRollout } from './rollout-in-words.ts';
 
 /** Extension `promote`. */
 export async function runReleasesPromote(

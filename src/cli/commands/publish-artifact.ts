@@ -10,6 +10,7 @@ import { readPlatform } from '../options/platform-options.ts';
 import { readPublicKey, readSlug } from '../options/remote-options.ts';
 import { platformFields } from '../output/publish-report.ts';
 import { findProjectApp } from '../project/project-app.ts';
+import { readAttestor, requireSigstoreIdentity } from '../wiring/sigstore.ts';
 import { withPublisher } from '../wiring/with-publisher.ts';
 import type { PublishArtifactOptions } from './publish-command.ts';
 
@@ -29,13 +30,18 @@ export async function runPublishArtifact(
   const { environment } = context;
   const run = readJobRun(options.job, environment, errors);
   const config = readConfigFileInto(errors, '.');
-  const { signer: manifest, warning } = await readManifestSigner(options, { environment, config }, errors);
+  const read = await readManifestSigner(options, { environment, config }, errors);
+  const { signer: manifest, validity, warning } = read;
+  if (options.attest) requireSigstoreIdentity(environment, errors);
+  const openAttestor = await readAttestor(options, context, errors);
   if (platform) errors.addIssues(await presenceIssues([{ ...platform, file }], { projectApp }));
-  const artifact = await withPublisher({ options, context, errors, config }, (publisher) => {
+  const artifact = await withPublisher({ options, context, errors, config }, async (publisher) => {
     if (platform === undefined) throw errors.toError();
     if (warning !== undefined) publisher.report({ type: 'warning', message: warning });
     const { allowMismatch = false } = options;
-    const rules = { allowMismatch, projectApp, manifest };
+    const attestor = await openAttestor(publisher);
+    const attestation = attestor && { attestor, validity };
+    const rules = { allowMismatch, projectApp, manifest, attestation };
     return publishArtifact(publisher, { ...platform, file, release, slug, publicKey, run, ...rules });
   });
   const { output } = context;

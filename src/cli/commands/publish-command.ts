@@ -207,7 +207,10 @@ export const publishArtifactCommand = () =>
         )
         .addOption(manifestKeyOption())
         .addOption(manifestPasswordOption())
-        .addOption(manifestDaysOption()),
+        .addOption(manifestDaysOption())
+        .option('--attest', 'have the identity of this CI job sign the file by Sigstore, as `publish` does')
+        .addOption(sigstoreConfigOption())
+        .addOption(sigstoreRootOption()),
     ),
     [
       'synckit-ota publish artifact App.AppImage --release 1.2.0 \\\n      --target linux --arch x86_64',

@@ -4,6 +4,7 @@ import { supports } from '../../publish/server-state/server-state.ts';
 import type { Context } from '../context.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { readRollout } from '../options/release-options.ts';
+import { describeRollout } from '../rollout-in-words.ts';
 import { connectForApp } from '../wiring/connect.ts';
 import { withRelease } from './releases.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   ReleasesResumeOptions,
   ReleasesRolloutOptions,
 } from './releases-command.ts';
-import { describeRollout } from './rollout-in-words.ts';
 
 /** Extension `rollout`. */
 export async function runReleasesRollout(
@@ -71,9 +71,16 @@ async function change({ options, context, idOrVersion, errors, body }: Change): 
     },
   );
   output.document(release);
-  const state = describeRollout(release) ?? 'offered to everyone';
   output.result([
-    `${release.version} is ${state}${release.status === 'draft' ? ', once it is live' : ''}.`,
+    describeOffer(release),
     ...(release.auto_pause === false ? ['The server does not pause it by itself.'] : []),
   ]);
+}
+
+/** What a release is that is no one's for another reason than its rollout, too. */
+function describeOffer(release: ReleaseResponse): string {
+  const { version, status } = release;
+  const state = describeRollout(release) ?? 'offered to everyone';
+  if (status === 'yanked') return `${version} is yanked. Once it is restored, it is ${state}.`;
+  return `${version} is ${state}${status === 'draft' ? ', once it is live' : ''}.`;
 }

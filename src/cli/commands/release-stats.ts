@@ -35,17 +35,21 @@ export async function runReleasesStats(
     const stats = await retry.run(() => client.stats(appId, query));
     context.output.document(stats);
     const { columns: width, style } = context.output;
-    context.output.result(describe(stats, { style, width: width - 2 }));
+    context.output.result(describe(stats, version, { style, width: width - 2 }));
   });
 }
 
 function describe(
   { hidden_below, days, weeks, months, releases }: StatsResponse,
+  version: string | undefined,
   options: TableOptions,
 ): string[] {
   const hidden = `Counts of fewer than ${hidden_below} are not shown.`;
   if (days.length + weeks.length + months.length + releases.length === 0)
-    return ['No update checks were counted yet.', hidden];
+    return [
+      `No ${version === undefined ? 'update checks were' : `update to ${version} was`} counted yet.`,
+      hidden,
+    ];
   return [
     ...section('Installed apps by day', days.map(dayRow), { ...options, header: DAY_HEADER }),
     ...section('By week and month', [...weeks.slice(0, 2), ...months.slice(0, 2)].map(periodRow), options),

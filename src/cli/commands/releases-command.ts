@@ -227,7 +227,7 @@ export const releasesStatsCommand = () =>
   withExamples(
     withRemote(
       new Command('stats')
-        .argument('[version]', 'only this version (default: all)')
+        .argument('[version]', 'only the update to this version (default: all)')
         .summary('show which versions are in use, and how far updates come')
         .description(
           'Show how many installed apps asked for updates, with which versions, and how many were offered, downloaded and now run each release.',

@@ -19,6 +19,7 @@ import { readMinimumSystem, readNotes } from '../options/release-options.ts';
 import { readInteger, readPublicKey } from '../options/remote-options.ts';
 import type { RemoteOptions } from '../options/shared-options.ts';
 import { canAsk, confirm } from '../prompt/ask.ts';
+import { describeRollout } from '../rollout-in-words.ts';
 import { type AppRemote, connectForApp } from '../wiring/connect.ts';
 import { type CheckedAttestation, checkAttestation, foundIn, signerLines } from './checked-attestation.ts';
 import type {
@@ -29,7 +30,6 @@ import type {
   ReleasesShowOptions,
   ReleasesYankOptions,
 } from './releases-command.ts';
-import { describeRollout } from './rollout-in-words.ts';
 
 type StrandingOptions = Pick<ReleasesYankOptions, 'allowStranding'>;
 
@@ -169,11 +169,23 @@ export async function runReleasesEdit(
   });
   context.output.document(release);
   const keyText = key && `the key that its build carries to ${formatKeyId(key.keyId)}`;
-  const policyText = policy && 'who has to take it';
-  const changed = [notes && 'the notes', keyText, policyText]
-    .filter((part) => part !== undefined)
-    .join(' and ');
-  context.output.result(`Changed ${changed} of ${release.version}.`);
+  const changed = [notes && 'the notes', keyText].filter((part) => part !== undefined).join(' and ');
+  context.output.result([
+    ...(changed === '' ? [] : [`Changed ${changed} of ${release.version}.`]),
+    ...(policy === undefined ? [] : policyResults(release, policy)),
+  ]);
+}
+
+/** What apps read of a release after a change of it. */
+function policyResults(
+  { version, mandatory = false }: ReleaseResponse,
+  change: UpdateReleaseRequest,
+): string[] {
+  const system = Object.entries(change.minimum_system_version ?? {});
+  return [
+    ...(change.mandatory === undefined ? [] : [`${version} is ${mandatory ? '' : 'not '}mandatory.`]),
+    ...system.map(([target, minimum]) => `${version} needs ${target} ${minimum} or later.`),
+  ];
 }
 
 /** Extension `policy`; undefined when nothing of it is given. */
@@ -230,7 +242,12 @@ export async function runReleasesRestore(
   idOrVersion: string,
 ): Promise<void> {
   const release = await setStatus({ options, context, idOrVersion, status: 'published' });
-  context.output.result(`${release.version} is offered again.`);
+  const state = describeRollout(release);
+  context.output.result(
+    state === undefined
+      ? `${release.version} is offered again.`
+      : `${release.version} is live again, and ${state}.`,
+  );
 }
 
 interface StatusChange {

@@ -47,6 +47,10 @@ const serveOn = () =>
         'the URL that clients reach this server at; every URL it hands out starts with it (default: from host and port)',
       ),
     )
+    .option(
+      '--metrics-listen <host:port>',
+      'answer GET /metrics for Prometheus there, without a token (default: nowhere)',
+    )
     .option('--no-web', 'serve no pages for people, only the API')
     .option('--trust-proxy <cidr>', 'trust X-Forwarded-For from these addresses (repeatable)', collect);
 

@@ -13,7 +13,7 @@ import { type ExportSettings, KeptExport } from '../export/kept-export.ts';
 import { OwnTransport } from '../export/own-transport.ts';
 import type { BackupSchedule } from '../housekeeping/scheduled-backups.ts';
 import { firstLink } from '../operator-page.ts';
-import { readListen, readPublicUrl } from '../options/listen-option.ts';
+import { readListen, readMetricsListen, readPublicUrl } from '../options/listen-option.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { DAY_MS, readDuration, readSize } from '../options/quantities.ts';
 import { readInteger } from '../options/remote-options.ts';
@@ -65,9 +65,12 @@ export async function runServe(options: ServeOptions, context: Context): Promise
 }
 
 function reportStart(server: StartedServer, settings: ServerSettings, logger: Logger): void {
-  const { url, publicUrl, dataDir } = server;
+  const { url, publicUrl, dataDir, metricsUrl: metrics } = server;
   const { location } = server.database;
-  logger.info({ url, publicUrl, database: location, dataDir, version: packageVersion() }, 'listening');
+  logger.info(
+    { url, publicUrl, database: location, dataDir, metrics, version: packageVersion() },
+    'listening',
+  );
   warnOfPublicUrl(logger, server, settings);
   warnOfInternalEndpoint(logger, publicUrl, settings);
 }
@@ -125,6 +128,7 @@ function readSettings(options: ServeOptions, environment: Environment): ServeSet
     s3: readStorage(storageOf(options), errors),
     exported: readExport(options, errors),
     listen: readListen(options, environment, errors),
+    metricsListen: readMetricsListen(options.metricsListen, errors),
     publicUrl: readPublicUrl(options.publicUrl, errors),
     workers: integer('--workers', options.workers, [1, MAX_WORKERS]),
     checkMaxAge: seconds('--check-max-age', options.checkMaxAge),

@@ -22,7 +22,7 @@ export const statsImportCommand = () =>
         .argument('<files...>', 'access logs, also compressed with gzip (.gz)')
         .summary('count the update checks and downloads in access logs')
         .description(
-          'Count the update checks and downloads in the access logs of a CDN or proxy: in the combined format, as Cloudflare’s Logpush (JSON), or as CloudFront’s standard logs. Addresses are not stored. Import the logs of a month at once, so that no client counts twice in it.',
+          'Count the update checks and downloads in the access logs of a CDN or proxy: in the combined format, as Cloudflare’s Logpush (JSON), as CloudFront’s standard logs, or as Caddy’s own (JSON). Addresses are not stored. Import the logs of a month at once, so that no client counts twice in it.',
         )
         .optionsGroup('Import options:')
         .addOption(

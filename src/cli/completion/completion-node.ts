@@ -40,8 +40,16 @@ export interface CompletionNode {
   readonly argumentChoices: readonly string[];
 }
 
-/** All commands below a program, the program first. */
-export function completionNodes(command: DeclaredCommand, path = ''): CompletionNode[] {
+/** All commands below a program, the program first, and `help` with what it can show. */
+export function completionNodes(program: DeclaredCommand): CompletionNode[] {
+  const [root, ...below] = nodesBelow(program, '');
+  if (root === undefined) return [];
+  const help = { word: 'help', description: 'show the help of a command' };
+  const topics = { path: help.word, subcommands: root.subcommands, options: [], argumentChoices: [] };
+  return [{ ...root, subcommands: [...root.subcommands, help] }, ...below, topics];
+}
+
+function nodesBelow(command: DeclaredCommand, path: string): CompletionNode[] {
   const own = command.options.filter(({ hidden, long }) => !hidden && long != null);
   const options = own.map((option) => ({
     word: option.long ?? '',
@@ -60,7 +68,7 @@ export function completionNodes(command: DeclaredCommand, path = ''): Completion
     options: [...options, help],
     argumentChoices: command.registeredArguments[0]?.argChoices ?? [],
   };
-  const below = command.commands.flatMap((sub) => completionNodes(sub, `${path} ${sub.name()}`.trim()));
+  const below = command.commands.flatMap((sub) => nodesBelow(sub, `${path} ${sub.name()}`.trim()));
   return [node, ...below];
 }
 

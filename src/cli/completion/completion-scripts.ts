@@ -14,12 +14,15 @@ function bashScript(nodes: readonly CompletionNode[]): string[] {
     '# bash completion of synckit-ota: eval "$(synckit-ota completion bash)"',
     ...bashData(nodes),
     '_synckit_ota() {',
-    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" path="" word i',
+    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" path="" word before i',
     '  for ((i = 1; i < COMP_CWORD; i++)); do',
-    '    word="${COMP_WORDS[i]}"',
+    '    word="${COMP_WORDS[i]}" before="${COMP_WORDS[i-1]}"',
+    '    if [[ "$before" == "=" || -n "$(_synckit_ota_values "$path" "$before")" ]]; then continue; fi', // a value
     '    case " $(_synckit_ota_commands "$path") " in *" $word "*) path="${path:+$path }$word" ;; esac',
     '  done',
     '  COMPREPLY=()',
+    '  if [[ "$prev" == "=" ]]; then prev="${COMP_WORDS[COMP_CWORD-2]}"; fi', // bash takes --json=x apart
+    '  if [[ "$cur" == "=" ]]; then cur=""; fi',
     '  if [[ "$prev" == -* ]]; then',
     '    local values="$(_synckit_ota_values "$path" "$prev")"',
     '    if [[ "$values" == "*" ]]; then return; fi', // a file, or anything
@@ -66,10 +69,11 @@ function zshScript(nodes: readonly CompletionNode[]): string[] {
     '# zsh completion of synckit-ota: eval "$(synckit-ota completion zsh)", after compinit',
     ...bashData(nodes),
     '_synckit_ota() {',
-    '  local command_path="" word values i',
+    '  local command_path="" word before values i',
     '  local -a commands options',
     '  for ((i = 2; i < CURRENT; i++)); do',
-    '    word="${words[i]}"',
+    '    word="${words[i]}" before="${words[i-1]}"',
+    '    if [[ -n "$(_synckit_ota_values "$command_path" "$before")" ]]; then continue; fi', // a value
     '    case " $(_synckit_ota_commands "$command_path") " in',
     '      *" $word "*) command_path="${command_path:+$command_path }$word" ;;',
     '    esac',

@@ -6,7 +6,7 @@ import { parseBoundedJson } from '../../runtime/text/bounded-json.ts';
 import { mergePatch } from '../../tauri/project/merge-config.ts';
 import { slugsOfEndpoints, type TauriConfig } from '../../tauri/project/tauri-config.ts';
 import { CONFIG_FILE } from '../config/find-config-file.ts';
-import { WORKFLOW, WORKFLOW_SERVER } from './workflow-template.ts';
+import { COPY_IT, WORKFLOW, WORKFLOW_SERVER, WORKFLOW_SLUG } from './workflow-template.ts';
 
 /** A file that is written, or changed. */
 export interface PlannedFile {
@@ -42,9 +42,14 @@ function configFile({ project, server, app, slug }: InitSettings): PlannedFile |
   return newFile(join(project, CONFIG_FILE), [...jsonLines(content), '']);
 }
 
-function workflow({ project, server }: InitSettings): PlannedFile | undefined {
+function workflow({ project, server, slug }: InitSettings): PlannedFile | undefined {
   const url = server.href.replace(/\/$/, '');
-  const lines = WORKFLOW.map((line) => line.replace(WORKFLOW_SERVER, () => url));
+  const lines = WORKFLOW.map((line) =>
+    line
+      .replace(WORKFLOW_SERVER, () => url)
+      .replace(` ${WORKFLOW_SLUG} `, ` ${slug} `)
+      .replace(COPY_IT, ''),
+  );
   return newFile(join(project, '.github/workflows/release.yml'), lines);
 }
 
@@ -76,8 +81,12 @@ export function tauriConfig({
 /** A slug from the endpoints, else from the name. */
 export function slugOf(config: TauriConfig | undefined): string | undefined {
   const [known] = slugsOfEndpoints(config?.endpoints.value ?? []);
-  const name = config?.productName?.toLowerCase().replace(/[^a-z0-9]+/g, '-');
-  return known ?? name?.replace(/^-|-$/g, '');
+  const letters = config?.productName
+    ?.normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .toLowerCase();
+  const name = letters?.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  return known ?? (name || undefined);
 }
 
 function parse(text: string): unknown {

@@ -40,5 +40,8 @@ export const WORKFLOW: readonly string[] = [
   '',
 ];
 
-/** The server in it, to be replaced. */
+/** The server and the slug in it, to be replaced. */
 export const WORKFLOW_SERVER = 'https://updates.example.com';
+export const WORKFLOW_SLUG = 'my-app';
+/** What is only true of the example. */
+export const COPY_IT = ' Copy it to .github/workflows/release.yml.';

@@ -3,6 +3,7 @@ import { Option } from '@commander-js/extra-typings';
 import { shownUrl, withShownUrl } from '../../client/shown-url.ts';
 import { withoutEndSlashes } from '../../protocol/routes.ts';
 import type { ListenAddress } from '../../server/listen.ts';
+import type { MetricsAddress } from '../../server/metrics/metrics-server.ts';
 import type { Environment } from '../environment.ts';
 import type { OptionErrors } from './option-errors.ts';
 import { readInteger } from './remote-options.ts';
@@ -47,6 +48,21 @@ function readPassedSocket({ LISTEN_FDS, LISTEN_PID }: Environment, errors: Optio
     );
   }
   return FIRST_PASSED_FD;
+}
+
+/** Where metrics are asked for: `host:port`. Undefined when it is not given. */
+export function readMetricsListen(
+  text: string | undefined,
+  errors: OptionErrors,
+): MetricsAddress | undefined {
+  if (text === undefined) return undefined;
+  const [, host = '', port = ''] =
+    /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text)?.filter(Boolean) ?? [];
+  if (host === '') {
+    errors.add(`--metrics-listen ${text} must be an address and a port, like 127.0.0.1:9464`);
+    return undefined;
+  }
+  return { host, port: readInteger({ option: '--metrics-listen', text: port, min: 0, max: 65_535 }, errors) };
 }
 
 /** Where clients reach the server. */

@@ -62,7 +62,7 @@ export function readRollout(
   if (share === undefined && over === undefined && at === undefined) return undefined;
   const percent = share === undefined ? undefined : Number(/^(\d{1,3})\s*%?$/.exec(share.trim())?.[1] ?? -1);
   if (percent !== undefined && (percent < 0 || percent > 100))
-    errors.add(`${source} ${share} must be a whole number of percent, like 10%`);
+    errors.add(`${source} ${share} must be a whole number of percent from 0 to 100, like 10%`);
   const ramp = { option: '--over', text: over ?? '', min: MIN_RAMP_MS, max: MAX_RAMP_MS };
   const rampMs = over === undefined ? 0 : readDuration(ramp, errors);
   if (at !== undefined && parseTimestamp(at.trim()) === undefined)

@@ -11,6 +11,7 @@ import { formatCount, formatNotes, indent } from '../format.ts';
 import type { StepResult } from '../github/step-summary.ts';
 import { formatPlan } from '../layout/plan-table.ts';
 import { formatTable } from '../layout/table.ts';
+import { describeRollout } from '../rollout-in-words.ts';
 import { createStyle, type Style } from './colors.ts';
 import type { Output } from './output.ts';
 
@@ -147,7 +148,8 @@ function headline({ status, version, release }: Reported, style: Style): string 
     return style('yellow', `${version} is a draft and not offered to anyone yet; ${nextStep(release)}.`);
   }
   const done = status === 'draft' ? `${version} is live: another job finished it.` : `Published ${version}.`;
-  return style('green', done);
+  const rollout = release && describeRollout(release);
+  return style('green', rollout === undefined ? done : `${done} It is ${rollout}.`);
 }
 
 /** What takes a draft live. */

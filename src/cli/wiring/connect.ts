@@ -138,10 +138,12 @@ function readCredential(
     return { kind: 'token', token: kept };
   }
   const hint = identityHint(environment);
-  const orTrusted = hint && `; or, with trusted publishing, ${hint}`;
-  errors.add(
-    `no token given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN${orTrusted ?? ''}`,
-  );
+  const orElse = hint
+    ? `; or, with trusted publishing, ${hint}`
+    : isCi(environment)
+      ? ''
+      : '; `synckit-ota login` keeps one';
+  errors.add(`no token given: pass --token-file PATH (- for stdin) or set SYNCKIT_OTA_TOKEN${orElse}`);
   return undefined;
 }
 

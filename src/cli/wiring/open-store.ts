@@ -104,7 +104,7 @@ export async function openStore(
         dataDir,
         ...(options.onNewStore && { onNewStore: options.onNewStore }),
         ...(options.onOlderStore && { onOlderStore: options.onOlderStore }),
-        ...(options.writesOnThread && { writesOnThread: true }),
+        ...(options.writesOnThread && { writesOnThread: true, onQuery: options.onQuery }),
       }),
     );
   requirePostgresUrl(database);

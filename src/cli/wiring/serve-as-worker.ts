@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { OtaError } from '../../errors.ts';
 import { matches } from '../../protocol/validate.ts';
+import { answerForMetrics } from '../../server/metrics/worker-metrics.ts';
 import { report } from '../../server/workers/receive-connections.ts';
 import { MainMessage } from '../../server/workers/worker-messages.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -25,6 +26,7 @@ export async function serveAsWorker(
   process.on('message', onMessage).on('disconnect', onOrphaned);
   try {
     const server = await startServer(settings, logger, { isWorker: true });
+    if (server.metrics !== undefined) answerForMetrics(server.metrics);
     await untilAborted(AbortSignal.any([interrupted, stop.signal]));
     if (!stop.signal.aborted) await report({ type: 'leaving' });
     await untilAborted(stop.signal);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Database } from '../../database/database.ts';
+import type { Database, OpenOptions } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { messageOf } from '../../runtime/error-details.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -17,13 +17,14 @@ const START_PATIENCE_MS = 10_000;
  * @throws OtaError `store_unavailable`, also when another node serves them
  */
 export async function openServerDatabase(
-  options: StoreOptions,
+  options: StoreOptions & Pick<OpenOptions, 'onQuery'>,
   ownsFiles: boolean,
   logger: Logger,
 ): Promise<Database> {
   const database = await openStore(options, {
     onNewStore: (store) => logger.info({ store }, 'creating a new store'),
     writesOnThread: true,
+    onQuery: options.onQuery,
     startPatienceMs: START_PATIENCE_MS,
     onWaiting: (cause) => {
       logger.warn(

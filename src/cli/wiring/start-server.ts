@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Database } from '../../database/database.ts';
+import type { Database, QueryObserver } from '../../database/database.ts';
 import { databaseFailure } from '../../database/database-error.ts';
 import { requireNoUnfinishedCopy } from '../../database/queries/copy-state.ts';
 import { releaseAllLeases } from '../../database/queries/pending-uploads.ts';
@@ -10,8 +10,10 @@ import { urlSigningKeys } from '../../database/queries/url-signing-keys.ts';
 import { DATABASE_FILE, requireMerged } from '../../database/sqlite/open-sqlite.ts';
 import { lockAsWorker, lockForServing } from '../../database/sqlite/serve-lock.ts';
 import { requireSoundAfterCrash } from '../../database/sqlite/threads/check-integrity.ts';
+import { OtaError } from '../../errors.ts';
 import { Ownership, type OwnershipOptions } from '../../ownership/ownership.ts';
 import { DiskRoom } from '../../runtime/disk-room.ts';
+import { messageOf } from '../../runtime/error-details.ts';
 import { createApp } from '../../server/app.ts';
 import { openFilesLimit } from '../../server/limits/open-files.ts';
 import {
@@ -22,6 +24,13 @@ import {
   shareOf,
 } from '../../server/limits/server-limits.ts';
 import { type ListenAddress, listen } from '../../server/listen.ts';
+import { countedStorage } from '../../server/metrics/counted-storage.ts';
+import { Metrics } from '../../server/metrics/metrics.ts';
+import {
+  type MetricsAddress,
+  type MetricsServer,
+  startMetricsServer,
+} from '../../server/metrics/metrics-server.ts';
 import type { Services } from '../../server/services.ts';
 import type { Traffic } from '../../server/traffic.ts';
 import { receiveConnections } from '../../server/workers/receive-connections.ts';
@@ -62,6 +71,8 @@ export type ServerSettings = Pick<
     readonly maxConnectionsPerClient?: number | undefined;
     /** How many processes serve, which share the limits. Default: 1. */
     readonly workers?: number;
+    /** Where Prometheus asks for metrics; undefined: nowhere. */
+    readonly metricsListen?: MetricsAddress | undefined;
     /** Whether installed apps are counted. Default: true. */
     readonly countsApps?: boolean;
     /** Without a slash at the end; from host and port when undefined. */
@@ -83,6 +94,10 @@ export interface StartedServer {
   readonly database: Database;
   /** Undefined when nothing is in it. */
   readonly dataDir: string | undefined;
+  /** Where metrics are; undefined where they are nowhere. */
+  readonly metricsUrl?: string | undefined;
+  /** Of this process. */
+  readonly metrics?: Metrics | undefined;
   /** Finishes open requests, then closes the stores. */
   stop(): Promise<void>;
 }
@@ -99,11 +114,13 @@ export async function startServer(
   process.umask(0o077); // what is created in the store is for this user only
   let { publicUrl } = settings;
   const getPublicUrl = () => publicUrl ?? '';
-  const { database, storage, ownership, room, signingKeys, close } = await openStores(settings, {
-    getPublicUrl,
-    logger,
-    isWorker,
+  const metrics = settings.metricsListen && (await Metrics.load());
+  const stores = await openStores(settings, {
+    ...{ getPublicUrl, logger, isWorker, onQuery: metrics?.observeQuery },
   });
+  const { database, ownership, room, signingKeys, close } = stores;
+  const storage = watchedStorage(stores.storage, metrics);
+  metrics?.watchStore({ database, storage: stores.storage, room, version: packageVersion() });
   const { checkMaxAge, staleIfError, checkCacheSize, maxArtifactSize, trustProxy, allowVersionReuse } =
     settings;
   const { auditRetention, web, countsApps = true } = settings;
@@ -128,6 +145,7 @@ export async function startServer(
       clock: database.clock,
       publicUrl: getPublicUrl,
       version: packageVersion(),
+      ...(metrics && { counters: metrics.counters, onAnswered: metrics.observeRequest }),
       onDurabilityLost: (cause) => exitAfterDiskFailure(logger, cause),
     },
     logger,
@@ -137,12 +155,41 @@ export async function startServer(
     if (!isWorker) await removeUnusedSocket(settings.listen);
     const { url, drain } = isWorker ? await receiveConnections(app) : await listen(app, settings.listen);
     publicUrl ??= reachable(url);
-    return toStartedServer(settings, { url, database, stop: () => drain().then(close) });
+    const scrape = isWorker ? undefined : metrics && (() => metrics.text());
+    const asked = scrape && (await listenForMetrics(settings, scrape));
+    const stop = async () => {
+      await asked?.stop();
+      await drain().then(close);
+    };
+    return { ...toStartedServer(settings, { url, database, stop }), metricsUrl: asked?.url, metrics };
   } catch (cause) {
     await app.close();
     await close();
     throw cannotListen(cause, settings.listen);
   }
+}
+
+/** Counts what the storage cannot do. */
+function watchedStorage(storage: ArtifactStorage, metrics: Metrics | undefined): ArtifactStorage {
+  if (metrics === undefined) return storage;
+  return countedStorage(storage, () => {
+    metrics.counters.storageErrors += 1;
+  });
+}
+
+/** @throws OtaError `usage` when it cannot listen there */
+export async function listenForMetrics(
+  { metricsListen }: ServerSettings,
+  scrape: () => Promise<string>,
+): Promise<MetricsServer | undefined> {
+  if (metricsListen === undefined) return undefined;
+  const { host, port } = metricsListen;
+  return startMetricsServer(metricsListen, scrape).catch((cause) => {
+    throw new OtaError('usage', `cannot listen for metrics on ${host}:${port}: ${messageOf(cause)}`, {
+      hint: 'Choose another address for --metrics-listen.',
+      cause,
+    });
+  });
 }
 
 /** Those of this process. */
@@ -176,6 +223,7 @@ export interface StoresOptions {
   readonly logger: Logger;
   /** Opens what another process of this server has locked and checked. */
   readonly isWorker?: boolean;
+  readonly onQuery?: QueryObserver | undefined;
 }
 
 export interface Stores {
@@ -190,7 +238,7 @@ export interface Stores {
 /** Opens the database and the artifacts' storage, and checks that they belong together. */
 export async function openStores(
   settings: ServerSettings,
-  { getPublicUrl, logger, isWorker = false }: StoresOptions,
+  { getPublicUrl, logger, isWorker = false, onQuery }: StoresOptions,
 ): Promise<Stores> {
   const { dataDir, database: databaseUrl, databaseConnections, s3 } = settings;
   const lock = isWorker ? lockAsWorker : lockForServing;
@@ -224,7 +272,7 @@ export async function openStores(
   };
   try {
     if (!databaseUrl && !isWorker) await requireSoundAfterCrash(join(dataDir, DATABASE_FILE));
-    const where = { dataDir, database: databaseUrl, databaseConnections };
+    const where = { dataDir, database: databaseUrl, databaseConnections, onQuery };
     database = await openServerDatabase(where, s3 === undefined && !isWorker, logger);
     const { queries, clock } = database;
     if (!isWorker) await requireStoredNames(queries);

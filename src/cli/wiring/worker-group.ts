@@ -7,12 +7,21 @@ import { countInvalidTokensOfWorkers } from '../../server/limits/invalid-token-l
 import { openFilesLimit } from '../../server/limits/open-files.ts';
 import { connectionsFor } from '../../server/limits/server-limits.ts';
 import { type ListenAddress, NOTICE_MS } from '../../server/listen.ts';
+import { Metrics, type MetricValues } from '../../server/metrics/metrics.ts';
+import type { MetricsServer } from '../../server/metrics/metrics-server.ts';
+import { metricsOf } from '../../server/metrics/worker-metrics.ts';
 import { SharedListener } from '../../server/workers/shared-listener.ts';
 import { type MainMessage, WorkerMessage } from '../../server/workers/worker-messages.ts';
 import { orderPartsOfWorkers } from '../../storage/disk/worker-part-turns.ts';
 import { EXIT } from '../exit-codes.ts';
 import { cannotListen, removeUnusedSocket } from './listen-address.ts';
-import { openStores, type ServerSettings, type StartedServer, toStartedServer } from './start-server.ts';
+import {
+  listenForMetrics,
+  openStores,
+  type ServerSettings,
+  type StartedServer,
+  toStartedServer,
+} from './start-server.ts';
 
 /** How long a worker that ended is not started again, in milliseconds. */
 const RESTART_AFTER_MS = 1000;
@@ -36,13 +45,15 @@ export async function startWorkers(
     const listener = await openListener(settings.listen, logger);
     group = new WorkerGroup(listener, logger);
     await Promise.all(Array.from({ length: settings.workers }, group.start));
-    const { stop } = group;
+    const { stop, metrics } = group;
     const { url } = listener;
-    return toStartedServer(settings, {
+    const asked = await answerForAll(settings, metrics);
+    const started = toStartedServer(settings, {
       url,
       database: stores.database,
-      stop: () => stop().finally(stores.close),
+      stop: () => Promise.resolve(asked?.stop()).then(stop).finally(stores.close),
     });
+    return { ...started, metricsUrl: asked?.url };
   } catch (error) {
     await Promise.resolve(group?.stop())
       .finally(stores.close)
@@ -61,6 +72,16 @@ async function openListener(address: ListenAddress, logger: Logger): Promise<Sha
   } catch (cause) {
     throw cannotListen(cause, address);
   }
+}
+
+/** Answers Prometheus with what all workers do together. */
+async function answerForAll(
+  settings: ServerSettings,
+  ofWorkers: () => Promise<MetricValues[]>,
+): Promise<MetricsServer | undefined> {
+  if (settings.metricsListen === undefined) return undefined;
+  const metrics = await Metrics.load();
+  return listenForMetrics(settings, async () => metrics.text(await ofWorkers()));
 }
 
 class WorkerGroup {
@@ -107,6 +128,9 @@ class WorkerGroup {
       });
     });
   };
+
+  /** Of those that serve. */
+  readonly metrics = (): Promise<MetricValues[]> => metricsOf(this.#serving.keys());
 
   readonly stop = async (): Promise<void> => {
     this.#stopping = true;

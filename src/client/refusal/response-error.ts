@@ -121,7 +121,7 @@ const problemHints: ReadonlyMap<string, string> = new Map<ProblemCode, string>([
 
 const hints: Readonly<Record<number, string>> = {
   401: 'Give a valid token with --token-file or SYNCKIT_OTA_TOKEN.',
-  403: 'Use a token with the required scope.',
+  403: 'Use a token with that scope: `synckit-ota tokens create --for manage` on the server gives those that change what is live.',
   404: 'Check --server, where another site may answer, and the id, slug or version that was given.',
   413: "The file or the request is larger than the server takes, or something in front of it: raise that limit, such as nginx's client_max_body_size.",
   429: 'Wait a while, then run the same command again.',

@@ -13,6 +13,7 @@ export const initial: Migration = {
     await createTrust(db);
     await createReleases(db);
     await createArtifacts(db);
+    await createArtifactDigests(db);
     await createStatements(db);
     await createPublishedBytes(db);
     await createSettings(db);
@@ -236,6 +237,17 @@ async function createArtifacts(db: Kysely<unknown>): Promise<void> {
     .where(sql.ref('status'), '=', sql.lit('complete'))
     .where(sql.ref('released'), '=', sql.lit(1))
     .where(sql.ref('lost_at'), 'is', null)
+    .execute();
+}
+
+async function createArtifactDigests(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('artifact_digests')
+    .addColumn('artifact_id', 'text', (c) => c.notNull().references('artifacts.id').onDelete('cascade'))
+    .addColumn('algorithm', 'text', (c) => c.notNull())
+    .addColumn('digest', 'text')
+    .addColumn('leased_until', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('artifact_digests_pk', ['artifact_id', 'algorithm'])
     .execute();
 }
 

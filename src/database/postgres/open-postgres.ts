@@ -6,6 +6,7 @@ import { OtaError } from '../../errors.ts';
 import { CHANGE_CHANNEL } from '../change-channel.ts';
 import type { Database, OpenOptions } from '../database.ts';
 import { type MigrateOptions, migrate } from '../migrate.ts';
+import { queryLog } from '../query-log.ts';
 import { withQueryTimeout } from '../query-timeout.ts';
 import type { Schema } from '../schema.ts';
 import { ChangeListener, type ChangeListenerOptions } from './change-listener.ts';
@@ -107,7 +108,7 @@ async function open(
   const listener = await ChangeListener.start({ ...options, servers, currentServer, onServerChanged });
   const probe = new FailoverProbe(servers, currentServer, options.probeIntervalMs);
   const dialect = new CommitReportingDialect(pool, (appId) => listener.recordChange(appId));
-  const queries = new Kysely<Schema>({ dialect });
+  const queries = new Kysely<Schema>({ dialect, ...queryLog(options.onQuery) });
   const close = async () => void (await Promise.all([probe.close(), listener.close(), queries.destroy()]));
   await requireNotifications(listener, queries, location).catch(async (error) => {
     await close();

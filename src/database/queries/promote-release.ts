@@ -36,6 +36,8 @@ export interface Promotion {
   readonly manifest: readonly NewStatement[];
   /** Whether its manifest may name the old channel from then on. */
   readonly allowOutdatedManifest: boolean;
+  /** Whether a manifest is signed with a key that the app's files may be signed with. */
+  readonly isAccepted: NewStatement['isAccepted'];
 }
 
 export type PromotionResult =
@@ -87,7 +89,7 @@ async function promoteIn(
   key: ReleaseKey,
   promotion: Promotion,
 ): Promise<PromotionResult> {
-  const { by, channel, rollout, allowStranding, manifest } = promotion;
+  const { by, channel, rollout, allowStranding, manifest, isAccepted } = promotion;
   const release = await findReleaseRow(transaction, key);
   if (release === undefined) return { kind: 'not_found' };
   if (release.channel !== promotion.onlyFrom) return { kind: 'other_channel' };
@@ -131,7 +133,10 @@ async function promoteIn(
     if (reason !== 'stored' && reason !== 'unchanged')
       throw new Refused({ kind: 'statement_refused', reason });
   }
-  if (!promotion.allowOutdatedManifest && (await isManifestOutdated(transaction, release.id, channel)))
+  if (
+    !promotion.allowOutdatedManifest &&
+    (await isManifestOutdated(transaction, { release, channel, isAccepted }))
+  )
     throw new Refused({ kind: 'outdated_manifest' });
   return { kind: 'promoted' };
 }

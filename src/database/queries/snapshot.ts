@@ -6,8 +6,8 @@ import { QUEUED } from './delete-artifacts.ts';
 
 /**
  * Tables that belong to the place where a store is: the keys of its disk, and where and what its files are. What apps have
- * is counted from the others, keys of issuers are fetched again, and processes that count are those of the place, as is what
- * only they can count on.
+ * is counted from the others, digests are computed and keys of issuers fetched again, and processes that count are those of
+ * the place, as is what only they can count on.
  */
 type LocalTable =
   | 'url_signing_keys'
@@ -17,6 +17,7 @@ type LocalTable =
   | 'app_usage'
   | 'hourly_changes'
   | 'issuer_keys'
+  | 'artifact_digests'
   | 'count_nodes'
   | 'attempts'
   | 'count_keys';

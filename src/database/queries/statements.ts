@@ -15,11 +15,12 @@ import {
 } from '../../protocol/manifest/release-statement.ts';
 import { precedenceOf } from '../../protocol/version.ts';
 import { type Actor, type Attribution, tokenIdOf } from '../attribution.ts';
-import type { Queries, Schema, StatementsTable } from '../schema.ts';
+import type { Queries, ReleasesTable, Schema, StatementsTable } from '../schema.ts';
 import { transact } from '../transaction.ts';
 import { requireWithinLimits } from './app-limits.ts';
 import { type AuditDetails, recordAudit } from './audit.ts';
 import type { ReleaseKey } from './releases.ts';
+import { listTrustedPublishers } from './trusted-publishers.ts';
 
 /** Of one kind in a release, of which each is about at least one platform of its own. */
 const MAX_STATEMENTS = 64;
@@ -121,12 +122,29 @@ export async function storeStatementIn(
 async function writerOf(transaction: Queries, actor: Actor): Promise<string | null> {
   const tokenId = tokenIdOf(actor);
   if (tokenId === null) return null;
-  const token = await transaction
+  return (await writerBy(transaction, tokenId)) ?? tokenId;
+}
+
+/** What a token is as a writer; undefined for one that was forgotten. */
+async function writerBy(db: Queries, tokenId: string): Promise<string | undefined> {
+  const token = await db
     .selectFrom('tokens')
     .select('publisher_id')
     .where('id', '=', tokenId)
     .executeTakeFirst();
-  return token?.publisher_id ?? tokenId;
+  return token && (token.publisher_id ?? tokenId);
+}
+
+/** The writers that may be who has created a release. Tokens are forgotten after a while if they were of a job. */
+async function creatorsOf(
+  db: Queries,
+  { app_id, token_id }: ManifestOfRelease['release'],
+): Promise<(string | null)[]> {
+  if (token_id === null) return [null];
+  const writer = await writerBy(db, token_id);
+  if (writer !== undefined) return [writer];
+  const publishers = await listTrustedPublishers(db, app_id);
+  return [token_id, ...publishers.map(({ id }) => id)];
 }
 
 function hasRoom(kept: readonly StoredStatement[], size: number, share = 1): boolean {
@@ -149,13 +167,26 @@ export async function statementsOf(
   return stored.filter(({ document }) => isAccepted(document)).map(({ statement }) => statement);
 }
 
+export interface ManifestOfRelease {
+  readonly release: Pick<ReleasesTable, 'id' | 'app_id' | 'token_id'>;
+  readonly channel: string;
+  readonly isAccepted: NewStatement['isAccepted'];
+}
+
 /**
- * Whether a manifest says another channel than its release has: that of each key counts apart, as its latest statements
- * say it.
+ * Whether a manifest says another channel than its release is to have: that of each key counts apart, as its latest
+ * statements say it. Where some are signed with a key that the app accepts, only those count, else those that the release's
+ * creator has stored: an unknown key promises nothing.
  */
-export async function isManifestOutdated(db: Queries, releaseId: string, channel: string): Promise<boolean> {
-  const stored = await listStored(db, releaseId, 'manifest');
-  const byKeys = Map.groupBy(stored, ({ document }) => SIGNER_OF.manifest(JSON.parse(document)));
+export async function isManifestOutdated(
+  db: Queries,
+  { release, channel, isAccepted }: ManifestOfRelease,
+): Promise<boolean> {
+  const stored = await listStored(db, release.id, 'manifest');
+  const accepted = stored.filter(({ document }) => isAccepted(document));
+  const creators = accepted.length > 0 ? [] : await creatorsOf(db, release);
+  const counting = accepted.length > 0 ? accepted : stored.filter(({ writer }) => creators.includes(writer));
+  const byKeys = Map.groupBy(counting, ({ document }) => SIGNER_OF.manifest(JSON.parse(document)));
   return [...byKeys.values()].some((ofKeys) =>
     withoutReplaced(ofKeys.map(({ statement }) => statement)).some(
       ({ predicate }) => predicate.synckitOta.channel !== channel,

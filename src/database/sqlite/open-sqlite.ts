@@ -14,8 +14,9 @@ import { Kysely } from 'kysely';
 import { OtaError } from '../../errors.ts';
 import { errorCode } from '../../runtime/error-details.ts';
 import { createPrivateFile, syncFolder, syncFoldersAbove } from '../../runtime/private-file.ts';
-import type { Database, DatabaseFault, OpenOptions } from '../database.ts';
+import type { Database, DatabaseFault, OpenOptions, QueryObserver } from '../database.ts';
 import { migrate } from '../migrate.ts';
+import { queryLog } from '../query-log.ts';
 import type { Schema } from '../schema.ts';
 import { ChangeLog } from './change-log.ts';
 import { creationMarkOf } from './database-file.ts';
@@ -38,7 +39,7 @@ export interface SqliteOptions extends OpenOptions {
  * @throws OtaError `store_unavailable`
  */
 export async function openSqlite(options: SqliteOptions): Promise<Database> {
-  const { dataDir, onNewStore, onOlderStore, writesOnThread = false } = options;
+  const { dataDir, onNewStore, onOlderStore, onQuery, writesOnThread = false } = options;
   const file = resolve(dataDir, DATABASE_FILE);
   const mark = creationMarkOf(file);
   const isNew = !existsSync(file) || existsSync(mark);
@@ -63,7 +64,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
     const reader = await openSqliteFile(file, { readonly: true });
     const changes = new ChangeLog(reader);
     if (writesOnThread) {
-      const threaded = await openOnThread(file, reader);
+      const threaded = await openOnThread(file, reader, onQuery);
       await queries.destroy();
       queries = threaded;
     }
@@ -114,9 +115,13 @@ async function isOpen(file: string): Promise<boolean> {
   }
 }
 
-async function openOnThread(file: string, reader: Sqlite.Database): Promise<Kysely<Schema>> {
+async function openOnThread(
+  file: string,
+  reader: Sqlite.Database,
+  onQuery?: QueryObserver,
+): Promise<Kysely<Schema>> {
   const writer = await SqliteWriter.start(file);
-  return new Kysely<Schema>({ dialect: new ThreadedSqliteDialect({ reader, writer }) });
+  return new Kysely<Schema>({ dialect: new ThreadedSqliteDialect({ reader, writer }), ...queryLog(onQuery) });
 }
 
 function faultOf(file: string, read: () => unknown): DatabaseFault | undefined {

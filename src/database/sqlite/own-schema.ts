@@ -22,6 +22,7 @@ const TABLES: Readonly<Record<keyof Schema | 'changed_apps', true>> = {
   issuer_keys: true,
   releases: true,
   artifacts: true,
+  artifact_digests: true,
   statements: true,
   published_bytes: true,
   url_signing_keys: true,

@@ -4,7 +4,7 @@ import { OtaError } from '../../errors.ts';
 import { compareVersions } from '../../protocol/version.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
 import { RUN_AS_ITS_USER } from '../../runtime/private-file.ts';
-import { copyWhereNeeded } from './copy-where-needed.ts';
+import { copyWhereNeeded, type DatabaseCopy } from './copy-where-needed.ts';
 import { hasInterruptedChange, RESTORE_HINT } from './database-file.ts';
 import { fullDisk } from './full-disk.ts';
 import { requireOwnSchema } from './own-schema.ts';
@@ -29,31 +29,16 @@ export interface SqliteFileOptions {
  *   others
  */
 export async function openSqliteFile(
-  file: string,
+  path: string,
   { readonly = false, keepsAll = false }: SqliteFileOptions = {},
 ): Promise<Sqlite.Database> {
-  const copy = readonly ? copyWhereNeeded(file, keepsAll) : undefined;
-  if (copy === undefined) return openInPlace(file, readonly);
+  if (!readonly) for (const suffix of ['', '-wal', '-shm']) requireWritable(path + suffix);
+  const copy = readonly ? copyWhereNeeded(path, keepsAll) : undefined;
+  const file = copy?.file ?? path;
+  let connection: Sqlite.Database | undefined;
   try {
-    const connection = await openInPlace(copy.file, readonly);
-    const { close } = connection;
-    connection.close = () => {
-      close.call(connection);
-      copy.remove();
-      return connection;
-    };
-    return connection;
-  } catch (error) {
-    copy.remove();
-    throw error;
-  }
-}
-
-async function openInPlace(file: string, readonly: boolean): Promise<Sqlite.Database> {
-  if (!readonly) for (const suffix of ['', '-wal', '-shm']) requireWritable(file + suffix);
-  if (readonly) await rollBackInterrupted(file);
-  const connection = await connectSqlite(file, { readonly, timeout: BUSY_TIMEOUT_MS });
-  try {
+    if (readonly) await rollBackInterrupted(file);
+    connection = await connectSqlite(file, { readonly, timeout: BUSY_TIMEOUT_MS });
     requireSoundSqlite(connection);
     connection.pragma('trusted_schema = OFF');
     requireOwnSchema(connection);
@@ -65,11 +50,22 @@ async function openInPlace(file: string, readonly: boolean): Promise<Sqlite.Data
     connection.pragma('foreign_keys = ON');
     // The checkpoints that a commit makes fail unnoticed: see threads/checkpoints.ts.
     connection.pragma('wal_autocheckpoint = 0');
-    return connection;
+    return copy === undefined ? connection : removingAtClose(connection, copy);
   } catch (error) {
-    connection.close();
-    throw error instanceof OtaError ? error : cannotOpenFile(file, error);
+    connection?.close();
+    copy?.remove();
+    throw error instanceof OtaError ? error : cannotOpenFile(path, error);
   }
+}
+
+function removingAtClose(connection: Sqlite.Database, copy: DatabaseCopy): Sqlite.Database {
+  const { close } = connection;
+  connection.close = () => {
+    close.call(connection);
+    copy.remove();
+    return connection;
+  };
+  return connection;
 }
 
 /** The first start of a store, when interrupted, leaves a rollback journal, which a connection for reading cannot apply. */

@@ -67,6 +67,7 @@ export const REQUEST_HEADERS = {
   Range: 'The bytes that are wanted: `bytes=1000-`.',
   'X-Ota-Channel': 'The channel, where the query does not name one.',
   'X-Ota-Cohort': 'The cohort of the app, 0 to 99, where the query does not name one.',
+  'X-User-Staging-Id': 'What electron-updater sends: a random id of the installation, for rollouts.',
   'X-Ota-Manual': '`1` where a user asks for the update: it goes past a rollout, not past a pause.',
 } as const;
 export type RequestHeaderName = keyof typeof REQUEST_HEADERS;
@@ -82,6 +83,15 @@ const OF_FILE = [
   'Last-Modified',
   'Repr-Digest',
 ] as const;
+
+const OF_FEED = ['ETag', 'Cache-Control', 'Vary'] as const;
+
+function feedAnswers(bytes: string): readonly Answer[] {
+  return [
+    { status: 200, is: 'The feed.', bytes, headers: OF_FEED },
+    { status: 304, is: 'The client has the answer already.', headers: OF_FEED },
+  ];
+}
 
 /** What every route takes and answers (docs/reference/http-api.md). */
 export const ROUTE_ANSWERS: Readonly<Record<RouteName, RouteAnswers>> = {
@@ -309,6 +319,47 @@ export const ROUTE_ANSWERS: Readonly<Record<RouteName, RouteAnswers>> = {
       { status: 304, is: 'The client has the answer already.', headers: OF_CHECK },
     ],
     problems: ['not_found'],
+  },
+  electronFeed: {
+    tag: 'Update check',
+    summary: 'Read a channel file of electron-updater',
+    query: messages.ElectronQuery,
+    headers: ['X-User-Staging-Id', 'If-None-Match'],
+    answers: feedAnswers('text/yaml'),
+    problems: ['not_found', 'digest_pending'],
+  },
+  electronFile: {
+    tag: 'Update check',
+    summary: 'Follow a link of a channel file of electron-updater',
+    answers: [{ status: 302, is: 'To the download.', headers: ['Location'] }],
+    problems: ['not_found'],
+  },
+  sparkleFeed: {
+    tag: 'Update check',
+    summary: 'Read an appcast of Sparkle',
+    query: messages.AppcastQuery,
+    headers: ['X-Ota-Channel', 'If-None-Match'],
+    answers: feedAnswers('application/rss+xml'),
+    problems: ['not_found'],
+  },
+  winsparkleFeed: {
+    tag: 'Update check',
+    summary: 'Read an appcast of WinSparkle',
+    query: messages.AppcastQuery,
+    headers: ['X-Ota-Channel', 'If-None-Match'],
+    answers: feedAnswers('application/rss+xml'),
+    problems: ['not_found'],
+  },
+  velopackFeed: {
+    tag: 'Update check',
+    summary: 'Read a feed of Velopack, or follow a link of it',
+    query: messages.VelopackQuery,
+    headers: ['If-None-Match'],
+    answers: [
+      ...feedAnswers('application/json'),
+      { status: 302, is: 'To the download of a package.', headers: ['Location'] },
+    ],
+    problems: ['not_found', 'digest_pending'],
   },
   download: {
     tag: 'Update check',

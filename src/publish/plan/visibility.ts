@@ -65,6 +65,16 @@ export function approvalIssues(
   return [refusal('release.needs_approval', message, 'Publish them as a new version.')];
 }
 
+/** Whether what is to be attested can be kept. */
+export function attestationIssues(
+  attestor: ReleaseRequest['attestor'],
+  server: Pick<ServerState, 'extensions'>,
+): Issue[] {
+  if (attestor === undefined || supports(server, 'attestation')) return [];
+  const hint = 'Leave --attest out, or use a server with the extension attestation.';
+  return [refusal('server.no_attestations', 'this server does not keep attestations', hint)];
+}
+
 /** The options of a request that need an extension which the server does not support. */
 export function missingExtensionIssues(
   request: ReleaseRequest,
@@ -80,10 +90,7 @@ export function missingExtensionIssues(
     const hint = 'Leave --channel out: the release is offered to everyone.';
     issues.push(refusal('server.no_channels', 'this server does not support channels', hint));
   }
-  if (request.attestor !== undefined && !supports(server, 'attestation')) {
-    const hint = 'Leave --attest out, or use a server with the extension attestation.';
-    issues.push(refusal('server.no_attestations', 'this server does not keep attestations', hint));
-  }
+  issues.push(...attestationIssues(request.attestor, server));
   if (request.requires !== undefined && !supports(server, 'key-routing')) {
     const message = `this server offers the highest release to all versions, so ${request.version} cannot require ${request.requires}`;
     const hint = 'Leave --requires out, or use a server with the extension key-routing.';

@@ -30,6 +30,8 @@ export function describeRolloutState(
   offered: string | undefined,
 ): string[] {
   const lines: string[] = [];
+  if (offered === undefined && manual === undefined)
+    lines.push('A release may be paused or scheduled: `synckit-ota releases list` shows it.');
   if (offered !== undefined && everyone !== offered) {
     lines.push(`${offered} is being rolled out: not every app is offered it yet.`);
   }

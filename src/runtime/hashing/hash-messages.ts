@@ -1,4 +1,4 @@
-export type HashAlgorithm = 'sha256' | 'blake2b512';
+export type HashAlgorithm = 'sha1' | 'sha256' | 'sha512' | 'blake2b512';
 
 /** To a thread; the jobs are numbered by who starts them. */
 export type HashCommand =

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { FEWEST_CLIENTS, forgetOldCounts, LATE_MS, mergeCounts } from '../../database/queries/counts.ts';
 import { type RecordServices, RecordWriter } from '../audit/record-writer.ts';
+import type { ServerCounters } from '../metrics/server-counters.ts';
 import { Attempts, type Report } from './attempts.ts';
 import { CheckCounter, type Tally } from './check-counter.ts';
 import type { CountedClient } from './client-block.ts';
@@ -25,9 +26,11 @@ export interface CountingPace {
 
 const PACE: CountingPace = { write: 60_000, exchange: 5000 };
 
+type CountingServices = RecordServices & { readonly counters?: ServerCounters | undefined };
+
 /** Counts who asks for updates, and with which version, without knowing anybody: see docs/publishing/adoption.md. */
 export class Counting {
-  readonly #services: RecordServices;
+  readonly #services: CountingServices;
   readonly #logger: FastifyBaseLogger;
   readonly #writer: RecordWriter;
   readonly #pace: CountingPace;
@@ -40,7 +43,7 @@ export class Counting {
   #round: Promise<void> | undefined;
   #timers: readonly NodeJS.Timeout[] = [];
 
-  constructor(services: RecordServices, logger: FastifyBaseLogger, options: CountingOptions) {
+  constructor(services: CountingServices, logger: FastifyBaseLogger, options: CountingOptions) {
     this.#services = services;
     this.#logger = logger;
     this.#writer = new RecordWriter(services, logger);
@@ -109,6 +112,8 @@ export class Counting {
       await this.#writer.write(async (queries) => {
         try {
           await mergeCounts(queries, cells);
+          const { counters } = this.#services;
+          if (counters !== undefined) counters.countingWrites += 1;
         } catch (error) {
           for (const cell of cells) cell.isDirty = true;
           throw error;

@@ -1,9 +1,7 @@
 import { html } from 'hono/html';
 import { formatTimestamp } from '../../protocol/time.ts';
 import type { PageContent } from './page-content.ts';
-
-/** Characters that XML 1.0 cannot have, not even escaped. */
-const NOT_IN_XML = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
+import { inXml } from './xml-text.ts';
 
 /** A feed of the releases (RFC 4287). @param url of the download page */
 export async function atomFeed({ appId, name, releases }: PageContent, url: string): Promise<string> {
@@ -28,8 +26,4 @@ ${releases.map(
 )}</feed>
 `;
   return feed.toString();
-}
-
-function inXml(text: string): string {
-  return text.replace(NOT_IN_XML, '');
 }

@@ -64,9 +64,21 @@ function toStatement(envelope: Envelope, keys: readonly PublicKey[]) {
   return {
     kind: 'manifest',
     document: JSON.stringify(envelope),
-    isAccepted: (document: string) => openEnvelope(JSON.parse(document), keys).kind === 'verified',
+    isAccepted: isSignedWith(keys),
     signedBy: { keys: namedKeys(envelope) },
   } as const;
+}
+
+function isSignedWith(keys: readonly PublicKey[]): NewStatement['isAccepted'] {
+  return (document) => openEnvelope(JSON.parse(document), keys).kind === 'verified';
+}
+
+/** Whether a manifest is signed with a key that the app's files may be signed with. */
+export async function manifestVerifier(
+  services: Services,
+  appId: string,
+): Promise<NewStatement['isAccepted']> {
+  return isSignedWith(await acceptedKeys(services, appId));
 }
 
 /** The statements about a release that is to be moved to another channel. @throws InvalidRequest; Problem */

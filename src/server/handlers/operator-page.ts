@@ -48,6 +48,8 @@ const SignInRequest = Type.Union([
 ]);
 
 const config = { access: 'public' } as const;
+/** As any web server, for what looks whether a page is there. */
+const FILE_ROUTE = { config, exposeHeadRoute: true } as const;
 
 /** The page for operators: its files, and who is signed in. */
 export function registerOperatorPage(app: FastifyInstance, services: Services): void {
@@ -72,7 +74,7 @@ function registerFiles(app: FastifyInstance, { webFolder }: Services): void {
     return reply.type(file.type).send(body);
   };
 
-  app.get(OPERATOR_PAGE, { config }, async (request, reply) => {
+  app.get(OPERATOR_PAGE, FILE_ROUTE, async (request, reply) => {
     const [path = ''] = request.url.split('?', 1);
     // What the page asks for is beside it. Relative: a proxy may have removed a path before this.
     if (!path.endsWith('/')) return reply.code(302).header('location', 'admin/').send();
@@ -80,7 +82,7 @@ function registerFiles(app: FastifyInstance, { webFolder }: Services): void {
     return send(request, reply, await fileCalled('index.html'));
   });
 
-  app.get(`${OPERATOR_PAGE}/assets/:file`, { config }, async (request, reply) => {
+  app.get(`${OPERATOR_PAGE}/assets/:file`, FILE_ROUTE, async (request, reply) => {
     const { params } = request;
     const file = await fileCalled(matches(FileParameter, params) ? params.file : '');
     reply.header('cache-control', 'public, max-age=31536000, immutable'); // the name has a hash of the content

@@ -13,7 +13,7 @@ import { registerRoute } from '../http/register-route.ts';
 import { toExtendedResponse } from '../http/release-response.ts';
 import { wouldStrand } from '../http/would-strand.ts';
 import type { Services } from '../services.ts';
-import { promotedStatements } from './manifests.ts';
+import { manifestVerifier, promotedStatements } from './manifests.ts';
 import { readRollout } from './requested-rollout.ts';
 import { noSuchRelease, ownUpload, releaseKey, requireRelease } from './require-release.ts';
 import { scopesToPromote } from './required-scopes.ts';
@@ -37,6 +37,7 @@ export function registerPromote(app: FastifyInstance, services: Services): void 
         rollout: body.rollout ? readRollout(body.rollout) : body.rollout,
         allowStranding: body.allow_stranding ?? false,
         manifest: await promotedStatements(services, moved, manifest),
+        isAccepted: await manifestVerifier(services, release.appId),
         allowOutdatedManifest: body.allow_outdated_manifest ?? false,
       });
       if (result.kind !== 'promoted') throw refusal(result, moved);

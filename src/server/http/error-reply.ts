@@ -4,6 +4,7 @@ import { OtaError } from '../../errors.ts';
 import { type FieldError, PROBLEM_CONTENT_TYPE, Problem } from '../../protocol/problem.ts';
 import { errorCode } from '../../runtime/error-details.ts';
 import { reportLostDurability } from '../lost-durability.ts';
+import type { ServerCounters } from '../metrics/server-counters.ts';
 import { UnavailableLog } from '../unavailable-log.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
@@ -21,13 +22,18 @@ export class InvalidRequest extends Error {
  * The one place that turns whatever a handler or the framework threw into a response (RFC 9457).
  * @param onDurabilityLost called after the response, when nothing may be acknowledged any more
  */
-export function createErrorHandler(onDurabilityLost: (cause: Error) => void) {
+export function createErrorHandler(
+  onDurabilityLost: (cause: Error) => void,
+  counters?: Pick<ServerCounters, 'refusals'>,
+) {
   const unavailable = new UnavailableLog();
   return function handleError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = databaseFailure(thrown) ?? thrown;
     const problem = toProblem(error, request);
+    counters?.refusals.count(problem.code);
     if (problem.code === 'unavailable' && error instanceof Error) unavailable.failed(error, request.log);
-    else if (problem.status >= 500) request.log.error({ err: error }, 'request failed');
+    else if (problem.status >= 500 && problem.code !== 'digest_pending')
+      request.log.error({ err: error }, 'request failed');
     if (problem.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '5');
     reply.headers(SECURITY_HEADERS); // what the framework itself refuses passes no hook
     reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem.toBody()));

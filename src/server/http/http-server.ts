@@ -36,7 +36,7 @@ export function createHttpServer(
   services: Services,
   { logger, fastPath }: HttpServerOptions,
 ): FastifyInstance {
-  const handleError = createErrorHandler(services.onDurabilityLost);
+  const handleError = createErrorHandler(services.onDurabilityLost, services.counters);
   const isTrusted = trustedHops(services.trustProxy);
   const addressOf = clientAddressReader(isTrusted);
   const { limits = DEFAULT_LIMITS } = services;

@@ -81,6 +81,8 @@ export class Maintenance {
   }
 
   async #run({ sweep }: { readonly sweep: boolean }): Promise<void> {
+    const { counters } = this.#services;
+    if (counters !== undefined) counters.maintenance.rounds += 1;
     const { queries } = this.#services.database;
     const { signal } = this.#stopping;
     const deletions = this.#deletions.run();
@@ -177,6 +179,8 @@ export class Maintenance {
 
   #onError(error: unknown): void {
     const err = databaseFailure(error) ?? error;
+    const { counters } = this.#services;
+    if (counters !== undefined) counters.maintenance.failures += 1;
     this.#logger.error({ err }, 'maintenance failed; trying again later');
     reportLostDurability(err, this.#services);
   }

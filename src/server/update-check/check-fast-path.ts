@@ -6,6 +6,7 @@ import type { Clock } from '../../protocol/time.ts';
 import type { Tally } from '../counting/check-counter.ts';
 import type { CountedClient } from '../counting/client-block.ts';
 import type { ForwardedReader } from '../http/client-address.ts';
+import type { ServerCounters } from '../metrics/server-counters.ts';
 import type { Validity } from './rollouts.ts';
 
 /**
@@ -60,6 +61,7 @@ export interface CheckFastPathOptions {
   /** How much memory the responses may take, in bytes, as if each had a body of its own. */
   readonly maxBytes: number;
   readonly counts?: CountedChecks | undefined;
+  readonly counters?: Pick<ServerCounters, 'checks'> | undefined;
 }
 
 /** Where checks are counted that are answered here. */
@@ -93,14 +95,16 @@ export class CheckFastPath {
   readonly #apps: AppStates;
   readonly #clock: Clock;
   readonly #counts: CountedChecks | undefined;
+  readonly #counters: CheckFastPathOptions['counters'];
   readonly #responses: LRUCache<string, Stored>;
   /** The states found current in this turn of the event loop, by slug. Its requests had arrived when it began. */
   readonly #current = new Map<string, object | undefined>();
 
-  constructor({ apps, clock, maxBytes, counts }: CheckFastPathOptions) {
+  constructor({ apps, clock, maxBytes, counts, counters }: CheckFastPathOptions) {
     this.#apps = apps;
     this.#clock = clock;
     this.#counts = counts;
+    this.#counters = counters;
     const sizeCalculation = ({ body }: Stored, key: string) =>
       OVERHEAD + key.length + Buffer.byteLength(body);
     this.#responses = new LRUCache({ maxSize: maxBytes, sizeCalculation });
@@ -138,6 +142,7 @@ export class CheckFastPath {
     if (isUnchanged === undefined) return false;
     if (isUnchanged) response.writeHead(304, unchanged).end();
     else response.writeHead(status, headers).end(body);
+    this.#counters?.checks.count(isUnchanged ? 304 : status);
     this.#count(stored, read, request);
     return true;
   }

@@ -2,7 +2,7 @@ import type { LatestJsonResponse, UpdateResponse } from '../../protocol/messages
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { parsePlatform } from '../../protocol/platform.ts';
 import { compareVersions, LOWEST_VERSION } from '../../protocol/version.ts';
-import type { OfferCache } from './offer-cache.ts';
+import type { InstalledApp, OfferCache } from './offer-cache.ts';
 import { EVERYONE } from './rollouts.ts';
 
 /** The apps that one file is to answer. */
@@ -37,12 +37,8 @@ export async function latestJson(
   for (const [key, name] of keysOf(names)) {
     const platform = parsePlatform(name);
     if (platform === undefined) continue;
-    const updateOf = async (version: string): Promise<UpdateResponse | undefined> => {
-      const { offer } = await offers.find(slug, {
-        ...{ platform, currentVersion: version, channel, asker: EVERYONE },
-      });
-      return typeof offer === 'string' ? undefined : JSON.parse(offer.body);
-    };
+    const updateOf = (version: string) =>
+      findUpdate(offers, slug, { platform, currentVersion: version, channel, asker: EVERYONE });
     const update =
       currentVersion === undefined
         ? await updateForAll(boundaries, updateOf)
@@ -52,11 +48,21 @@ export async function latestJson(
   return highestOf(found) ?? 'no_update';
 }
 
+/** What an app is offered; undefined for nothing. @throws what `OfferCache.find` throws */
+export async function findUpdate(
+  offers: OfferCache,
+  slug: string,
+  app: InstalledApp,
+): Promise<UpdateResponse | undefined> {
+  const { offer } = await offers.find(slug, app);
+  return typeof offer === 'string' ? undefined : JSON.parse(offer.body);
+}
+
 /**
  * What the lowest version is offered, if those between it and the lowest can verify it too: they are offered something that
  * is signed with the same key, or nothing at all. It is mandatory only where it is for all that are offered it. A version below takes no release that requires it to be higher.
  */
-async function updateForAll(
+export async function updateForAll(
   boundaries: readonly string[],
   updateOf: (version: string) => Promise<UpdateResponse | undefined>,
 ): Promise<UpdateResponse | undefined> {

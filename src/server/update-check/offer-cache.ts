@@ -59,6 +59,10 @@ export interface OfferOutline {
   readonly boundaries: readonly string[];
   /** Extension `rollout`: when they are others without a change, in milliseconds since 1970. */
   readonly expiresAt: number;
+  /** That have releases of their own. */
+  readonly channels: readonly string[];
+  /** Stands for the offers of the app: the same for as long as they are. */
+  readonly state: object;
 }
 
 interface AppOffers extends ResolvedOffers {
@@ -165,17 +169,17 @@ export class OfferCache {
   }
 
   /** What the offers of a channel depend on; undefined for an unknown slug. @throws as `find` */
-  async outlineOf(slug: string, channel: string): Promise<OfferOutline | undefined> {
+  async outlineOf(slug: string, channel: string, asker = EVERYONE): Promise<OfferOutline | undefined> {
     const app = await this.#current(slug);
     if (app === undefined) return undefined;
     this.#onAsked(app);
-    const { rollouts } = app;
-    const offers = rollouts?.offersFor(EVERYONE, this.#now()) ?? app.offers;
+    const { rollouts, state } = app;
+    const offers = rollouts?.offersFor(asker, this.#now()) ?? app.offers;
     const routed = offers.get(channel) ?? offers.get(STABLE) ?? new Map<string, OfferSteps>();
     const expiresAt = rollouts?.nextStep ?? FOR_EVER;
     const steps = [...routed.values()].flat();
     const boundaries = sortedVersions(steps.flatMap(({ from }) => from ?? []));
-    return { names: [...routed.keys()], boundaries, expiresAt };
+    return { names: [...routed.keys()], boundaries, expiresAt, channels: [...offers.keys()], state };
   }
 
   async #load(slug: string, previous: AppOffers | undefined): Promise<AppOffers | undefined> {

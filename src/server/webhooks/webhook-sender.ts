@@ -15,6 +15,7 @@ import {
 import { disableWebhook, findWebhook, type Webhook } from '../../database/queries/webhooks.ts';
 import type { Clock } from '../../protocol/time.ts';
 import type { WebhookMessage } from '../../protocol/webhook/webhook-message.ts';
+import { ServerCounters } from '../metrics/server-counters.ts';
 import type { PostResult } from './post-message.ts';
 import { waitAfter } from './retry-times.ts';
 import { problemOf, sendMessage } from './send-message.ts';
@@ -39,15 +40,9 @@ export interface SenderServices {
   readonly version: string;
   /** Whether there is a page that messages can lead to. */
   readonly web?: boolean | undefined;
+  readonly counters?: ServerCounters | undefined;
   /** How long a response is waited for, in milliseconds. Default: 15 s. */
   readonly webhookTimeoutMs?: number | undefined;
-}
-
-/** How messages have ended since the start of the process. */
-export interface DeliveryCounts {
-  delivered: number;
-  retried: number;
-  failed: number;
 }
 
 /**
@@ -55,7 +50,7 @@ export interface DeliveryCounts {
  * tried again later, for about a day.
  */
 export class WebhookSender {
-  readonly counts: DeliveryCounts = { delivered: 0, retried: 0, failed: 0 };
+  readonly #counts: ServerCounters['webhooks'];
   readonly #services: SenderServices;
   readonly #logger: FastifyBaseLogger;
   readonly #stopping = new AbortController();
@@ -69,6 +64,7 @@ export class WebhookSender {
 
   constructor(services: SenderServices, logger: FastifyBaseLogger) {
     this.#services = services;
+    this.#counts = (services.counters ?? new ServerCounters()).webhooks;
     this.#logger = logger;
   }
 
@@ -168,7 +164,7 @@ export class WebhookSender {
 
   async #delivered(delivery: LeasedDelivery, result: PostResult): Promise<void> {
     const { database, clock } = this.#services;
-    this.counts.delivered += 1;
+    this.#counts.delivered += 1;
     const attempt = { now: clock(), status: statusOf(result), error: null, nextAt: null };
     await recordAttempt(database.queries, delivery, attempt);
   }
@@ -181,7 +177,7 @@ export class WebhookSender {
     const retryAfter = result.kind === 'answered' ? result.retryAfterMs : undefined;
     const wait = isGone ? undefined : waitAfter(delivery.attempts + 1, retryAfter);
     const nextAt = wait === undefined ? null : new Date(now.getTime() + wait);
-    this.counts[nextAt === null ? 'failed' : 'retried'] += 1;
+    this.#counts[nextAt === null ? 'failed' : 'retried'] += 1;
     const reason = problem.slice(0, 500);
     await recordAttempt(database.queries, delivery, { now, status, error: reason, nextAt });
     const fields = { webhook: hook.id, host: new URL(hook.url).host, message: delivery.id, reason };

@@ -5,11 +5,13 @@ import { OtaError } from '../../errors.ts';
 import { HEAD_BYTES } from '../../protocol/bundle/binary-header.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import { messageOf } from '../../runtime/error-details.ts';
+import { digestFile, type FileDigests } from '../../runtime/hashing/digest-file.ts';
 import { readHead } from '../../runtime/read-head.ts';
 import type {
   ArtifactStorage,
   ContentDigest,
   DownloadUrlRequest,
+  HashOptions,
   Orphan,
   OwnerRecord,
   StagedUpload,
@@ -18,7 +20,7 @@ import type {
   UploadUrlRequest,
 } from '../artifact-storage.ts';
 import { urlFileName } from '../content-disposition.ts';
-import { readRegularFile } from '../regular-file.ts';
+import { openRegularFile, readRegularFile } from '../regular-file.ts';
 import { type SigningKeys, signPath } from '../signed-url.ts';
 import { damagedFolder, partsFolder, servedFolder, stagingFolder, storedPath } from '../stored-path.ts';
 import { DiskArrivals } from './disk-arrivals.ts';
@@ -193,6 +195,12 @@ export class DiskStorage implements ArtifactStorage {
   /** Reads promoted bytes. Rejects when there are none. */
   read(storageKey: string): AsyncIterable<Uint8Array> {
     return readRegularFile(this.path(storageKey), READ_SIZE);
+  }
+
+  /** On other threads. */
+  async hash(storageKey: string, { algorithms, signal }: HashOptions): Promise<FileDigests> {
+    const { handle } = await openRegularFile(this.path(storageKey));
+    return digestFile(handle.fd, algorithms, signal).finally(() => handle.close());
   }
 
   /** Moves promoted bytes to where nothing serves or removes them. @returns their path now */

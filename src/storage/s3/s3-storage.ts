@@ -1,11 +1,14 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OtaError } from '../../errors.ts';
 import { HEAD_BYTES } from '../../protocol/bundle/binary-header.ts';
 import type { Clock } from '../../protocol/time.ts';
+import type { FileDigests } from '../../runtime/hashing/digest-file.ts';
+import { countUsedBuffer } from '../../runtime/used-buffers.ts';
 import type {
   ContentDigest,
   DownloadUrlRequest,
+  HashOptions,
   Orphan,
   OwnerRecord,
   StoredState,
@@ -193,6 +196,18 @@ export class S3Storage implements RemoteStorage {
 
   async remove(storageKey: string): Promise<void> {
     await this.#bucket.delete(this.#artifacts + storageKey);
+  }
+
+  async hash(storageKey: string, { algorithms, signal }: HashOptions): Promise<FileDigests> {
+    const hashes = algorithms.map((algorithm) => [algorithm, createHash(algorithm)] as const);
+    let size = 0;
+    for await (const chunk of this.#bucket.read(this.#artifacts + storageKey)) {
+      signal.throwIfAborted();
+      for (const [, hash] of hashes) hash.update(chunk);
+      size += chunk.length;
+      countUsedBuffer(chunk.length);
+    }
+    return { size, digests: new Map(hashes.map(([algorithm, hash]) => [algorithm, hash.digest()])) };
   }
 
   inspect(storageKeys: readonly string[]): Promise<ReadonlyMap<string, StoredState>> {

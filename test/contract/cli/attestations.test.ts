@@ -91,6 +91,22 @@ describe('a release that is published with --attest', () => {
     expect([anyone.code, anyone.stderr]).toEqual([0, expect.stringContaining('anybody can attest')]);
   });
 
+  test('is attested file by file where files are uploaded in single steps', async () => {
+    const file = await signedFile('app.bin', '1.2.0');
+    const job = { env: { ...env, SIGSTORE_ID_TOKEN: identityToken() }, cwd: folder };
+    expect((await runInProcess(['publish', 'slug', 'my-app'], job)).code).toBe(0);
+    expect((await runInProcess(['publish', 'release', '--version', '1.2.0', '--notes', 'n'], job)).code).toBe(
+      0,
+    );
+    const add = ['publish', 'artifact', file, '--release', '1.2.0', '--target', 'linux', '--arch', 'x86_64'];
+    const without = await runInProcess([...add, '--attest', ...instance], { env, cwd: folder });
+    expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('no identity')]);
+    const added = await runInProcess([...add, '--attest', ...instance], job);
+    expect([added.code, added.stderr]).toEqual([0, expect.stringContaining(`attested by ${WORKFLOW}`)]);
+    const verified = await verify('1.2.0', ...live, '--attestation-identity', WORKFLOW);
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('attestation is valid')]);
+  });
+
   test('has the very statement that its manifest has, and both are verified', async () => {
     const signing = {
       TAURI_SIGNING_PRIVATE_KEY: key.privateKey,

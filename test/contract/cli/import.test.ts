@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ReleaseResponse } from '../../../src/protocol/messages.ts';
+import { listenHttp } from '../../support/network/loopback-server.ts';
 import { runInProcess, runJsonInProcess } from '../../support/process/in-process.ts';
 import { tempFolder } from '../../support/process/temp-folder.ts';
 import { startGithubRelease } from '../../support/publish/github-release.ts';
@@ -96,12 +97,47 @@ test('import names what it cannot read, and every wrong option', async () => {
     const { code, document } = await place.run(file);
     expect([code, document.error.code], text).toEqual([2, 'usage']);
   }
+  await writeFile(file, '{"version":"1.0.0","platforms":{}}');
+  const empty = await place.run(file);
+  expect(empty.document.error).toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining('no platforms'),
+  });
+  expect((await place.app.send('GET', '/releases')).json()).toEqual([]);
+  await writeFile(file, '{"version":"1.4","platforms":{}}');
+  expect((await place.run(file)).document.error.message).toContain('1.4 is not strict semver');
   const missing = await place.run(join(file, 'none'));
   expect([missing.code, missing.document.error.code]).toEqual([2, 'usage']);
   const wrong = await runInProcess(['import', 'folder', '--from-app', 'x', '--channel', 'Two Words']);
   expect(wrong.code).toBe(2);
   for (const part of ['--from-token-file', 'URL of a server', '--channel'])
     expect(wrong.stderr).toContain(part);
+});
+
+test('import names a URL of another site that has no latest.json, and what to give instead', async () => {
+  const place = await start('my-app');
+  const origin = await listenHttp((request, response) => {
+    const isPage = request.url === '/page';
+    response.writeHead(isPage ? 200 : 404, { server: 'nginx', 'content-type': 'text/html' });
+    response.end('<html>');
+  });
+  const refusal = async (path: string) => (await place.run(new URL(path, origin).href)).document.error;
+  expect(await refusal('/none.json')).toMatchObject({
+    ...{ code: 'usage', message: expect.stringContaining('there is nothing at') },
+    hint: expect.stringContaining('--from-app'),
+  });
+  expect(await refusal('/page')).toMatchObject({
+    code: 'not_the_api',
+    hint: expect.stringContaining('latest.json'),
+  });
+});
+
+test('import names its own options where the server that it imports from refuses', async () => {
+  const [from, to] = [await start('my-app'), await start('other')];
+  const hintFor = async (app: string, token: string) =>
+    (await to.run(from.url, '--from-app', app, '--from-token', token)).document.error.hint;
+  expect(await hintFor(from.app.id, to.app.token)).toContain('--from-token-file');
+  expect(await hintFor('unknown', from.app.token)).toContain('--from-app');
 });
 
 test('import mirrors an app of another server: versions, notes, channels, signatures and stepping stones', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { WORKFLOW } from '../../../src/cli/init/workflow-template.ts';
 import { readText } from '../../support/docs/pages.ts';
-import { runJsonInProcess } from '../../support/process/in-process.ts';
+import { runInProcess, runJsonInProcess } from '../../support/process/in-process.ts';
 import { copyProject } from '../../support/tauri/tauri-project.ts';
 
 const SERVER = ['--server', 'https://ota.example'];
@@ -50,6 +50,25 @@ test.each([
   expect(stderr).toMatch(/^\+.*createUpdaterArtifacts/m);
   expect(await read(project, 'src-tauri/tauri.conf.json')).toBe(before);
   await expect(read(project, 'synckit-ota.config.json')).rejects.toThrow('ENOENT');
+});
+
+test('init names the app in the workflow, and what to do next', async () => {
+  const project = await copyProject({ productName: 'Nötizen ✏️', plugins: {}, bundle: { active: true } });
+  const { stdout } = await runInProcess(['init', '--project', project, ...SERVER, '--yes']);
+  const workflow = await read(project, '.github/workflows/release.yml');
+  expect(workflow).toContain('# synckit-ota apps trust notizen --github');
+  expect(workflow).not.toContain('Copy it');
+  expect(stdout).toMatch(/^written .*\n(.*\n)*Next: create the app/);
+  const again = await runInProcess(['init', '--project', project, ...SERVER, '--yes']);
+  expect(again.stdout).toBe('Nothing is missing.\n');
+});
+
+test('init asks for a slug where the name has no letter that one can have', async () => {
+  const { code, document } = await init(
+    await copyProject({ productName: 'メモ帳', plugins: {} }),
+    '--dry-run',
+  );
+  expect([code, document.error.message]).toEqual([2, expect.stringContaining('pass --slug')]);
 });
 
 test('the workflow is the example', () => {

@@ -18,7 +18,9 @@ test('a kept token is used for its own server alone, never in CI, and not once i
     runInProcess(args, { env: { ...env, ...more }, cwd: home });
   const list = (more?: Record<string, string>) => runWith(['releases', 'list', '--server', url], more);
 
-  expect((await list()).code).toBe(2);
+  const first = await list();
+  expect([first.code, first.stderr]).toEqual([2, expect.stringContaining('synckit-ota login')]);
+  expect((await list({ CI: 'true' })).stderr).not.toContain('synckit-ota login');
   const login = await runWith(['login', '--server', url, '--token-file', file]);
   expect(login.code).toBe(0);
   expect(login.stdout + login.stderr).not.toContain(token);

@@ -397,6 +397,19 @@ describe('a manifest that cannot be relied on', () => {
     expect((await verify('1.2.0', '--slug', 'my-app')).code).toBe(0);
   });
 
+  test('attack F18: a promotion is not held up by what another key alone has signed', async () => {
+    const file = await signedFile('app.bin', '1.2.0');
+    expect((await publishDraft(file, signing, '--channel', 'beta')).code).toBe(0);
+    expect((await publishDraft(file, await intruder(), '--channel', 'beta')).code).toBe(0);
+    expect((await run(FINISH)).code).toBe(0);
+    const promote = ['releases', 'promote', '1.2.0', '--to', 'stable'];
+    const unsigned = await run(promote);
+    expect([unsigned.code, unsigned.stderr]).toEqual([4, expect.stringContaining('the manifest of 1.2.0')]);
+    const signed = await run(promote, signing);
+    expect(signed.code, signed.stderr).toBe(0);
+    expect((await verify('1.2.0', '--slug', 'my-app')).code).toBe(0);
+  });
+
   test('attack F18: a draft is not published while its own manifest is about another file', async () => {
     const file = await signedFile('app.bin', '1.2.0');
     expect((await publishDraft(file, signing, '--job', 'linux')).code).toBe(0);

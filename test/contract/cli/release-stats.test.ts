@@ -65,5 +65,7 @@ test('releases stats shows what is in use, and where an update gets stuck', asyn
 
   const one = await runJsonInProcess(['releases', 'stats', '1.3.0', ...remote]);
   expect(one.document).toMatchObject({ days: [], releases: [] });
+  const text = await runInProcess(['releases', 'stats', '1.3.0', ...remote]);
+  expect(text.stdout).toContain('No update to 1.3.0 was counted yet.\n');
   expect((await runInProcess(['releases', 'stats', '--days', '0', ...remote])).code).toBe(EXIT.usage);
 });

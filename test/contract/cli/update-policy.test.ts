@@ -42,8 +42,11 @@ test('publish and releases edit say how urgent an update is, and check shows it'
     document: { mandatory: true, minimum_system_version: '6.1' },
   });
   expect((await runInProcess(['releases', 'list'], { env })).stdout).toContain('mandatory');
-  const edited = await run('releases', 'edit', '1.1.0', '--no-mandatory');
-  expect(edited).toMatchObject({ code: 0 });
+  const edited = await runInProcess(
+    ['releases', 'edit', '1.1.0', '--no-mandatory', '--minimum-system-version', 'linux=6.2'],
+    { env },
+  );
+  expect(edited.stdout).toBe('1.1.0 is not mandatory.\n1.1.0 needs linux 6.2 or later.\n');
   expect((await check('1.0.0')).document).not.toHaveProperty('mandatory');
   expect((await run('releases', 'edit', '1.1.0', '--minimum-system-version', 'macos=11')).code).toBe(2);
   expect((await publish('1.2.0', '--minimum-system-version', 'linux')).code).toBe(2);

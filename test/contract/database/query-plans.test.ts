@@ -29,7 +29,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** Tables that grow with apps and releases. */
 const GROWING =
-  'apps|app_usage|app_limits|hourly_changes|slugs|tokens|trusted_publishers|used_identities|releases|artifacts|manifests|published_bytes|audit|audit_baseline|token_uses|attempts|conversions|webhook_deliveries|was|low|high|b|a';
+  'apps|app_usage|app_limits|hourly_changes|slugs|tokens|trusted_publishers|used_identities|releases|artifacts|artifact_digests|manifests|published_bytes|audit|audit_baseline|token_uses|attempts|conversions|webhook_deliveries|was|low|high|b|a';
 const APPS = 200;
 const RELEASES = 30;
 /** Of the first app. */
@@ -167,6 +167,17 @@ async function fill(db: Database['queries']): Promise<void> {
             attempt: null,
             default_kinds: '',
           },
+        })),
+      )
+      .execute();
+    await db
+      .insertInto('artifact_digests')
+      .values(
+        all.map(({ id }) => ({
+          artifact_id: id,
+          algorithm: 'sha512' as const,
+          digest: 'ab',
+          leased_until: 0,
         })),
       )
       .execute();

@@ -21,6 +21,12 @@ import {
   setTrustedOnly,
 } from '../../../src/database/queries/apps.ts';
 import {
+  filesOfVersion,
+  knownDigests,
+  leaseDigest,
+  saveDigest,
+} from '../../../src/database/queries/artifact-digests.ts';
+import {
   completeArtifact,
   createPendingArtifact,
   deletedFilePage,
@@ -129,6 +135,7 @@ import {
 } from '../../../src/database/queries/statements.ts';
 import { bindStorage, rebindStorage } from '../../../src/database/queries/storage-binding.ts';
 import { beginRenewal, confirmRenewal, recordLost } from '../../../src/database/queries/storage-ownership.ts';
+import { storeGauges } from '../../../src/database/queries/store-gauges.ts';
 import { storeHistory } from '../../../src/database/queries/store-history.ts';
 import { requireStoredNames } from '../../../src/database/queries/stored-names.ts';
 import { hasEnded, mayGoLive } from '../../../src/database/queries/token-rights.ts';
@@ -235,6 +242,7 @@ async function notify(queries: Queries, { appId }: StoreWithApp): Promise<void> 
   await addWebhook(queries, webhookOf(null), by());
   await queueTrouble(queries, { kind: 'disk_full', state: 'began', detail: 'd' }, NOW);
   await nextDue(queries);
+  await storeGauges(queries);
   const due = { now: later(HOUR), until: later(2 * HOUR), limitOf: () => 3 };
   const [first, second, third] = await takeDueDeliveries(queries, due);
   if (first === undefined || second === undefined || third === undefined) throw new Error('nothing is due');
@@ -423,7 +431,13 @@ async function change(queries: Queries, store: StoreWithApp, { releaseId }: Uplo
   await publishReadyDrafts(queries, { by: by(), beforeEach: async () => {} });
   await updateRelease(queries, { appId, releaseId: created.id }, { by: by(), notes: 'n', onlyIfEmpty: true });
   await updateRelease(queries, { appId, releaseId: created.id }, { by: by(), rollout: { percent: 1 } });
-  const promotion = { by: by(), allowStranding: false, manifest: [], allowOutdatedManifest: false };
+  const promotion = {
+    by: by(),
+    allowStranding: false,
+    manifest: [],
+    allowOutdatedManifest: false,
+    isAccepted: () => false,
+  };
   await promoteRelease(
     queries,
     { appId, releaseId: created.id },
@@ -451,7 +465,8 @@ async function maintain(queries: Queries, store: StoreWithApp): Promise<void> {
   await lostBefore(queries, NOW);
   await unmarkLost(queries, [lost], NOW);
   await markLost(queries, [lost], NOW);
-  await store.publish(releaseId); // the same bytes again, in place of the lost ones
+  const repaired = await store.publish(releaseId); // the same bytes again, in place of the lost ones
+  await computeDigests(queries, store.appId, repaired);
   await recordedFiles(queries);
   await artifactStatusOf(queries, lost);
   await countStore(queries);
@@ -522,6 +537,15 @@ async function count(queries: Queries, { appId }: StoreWithApp): Promise<void> {
   await everySlug(queries);
   await everyVersion(queries);
   await forgetOldCounts(queries, NOW);
+}
+
+async function computeDigests(queries: Queries, appId: string, artifactId: string): Promise<void> {
+  await filesOfVersion(queries, { appId, version: '4.0.0' });
+  const key = { artifactId, algorithm: 'sha512' } as const;
+  await leaseDigest(queries, key, { now: 1, until: 2 });
+  await leaseDigest(queries, key, { now: 3, until: 4 });
+  await saveDigest(queries, key, 'ab');
+  await knownDigests(queries, [artifactId], 'sha512');
 }
 
 async function audit(queries: Queries, { appId }: StoreWithApp): Promise<void> {

@@ -20,6 +20,8 @@ describe('a snapshot', () => {
     const { database } = await openFilledStore();
     const LOCAL = [
       'audit',
+      'artifact_digests',
+      'attempts',
       'url_signing_keys',
       'settings',
       'storage_claim',

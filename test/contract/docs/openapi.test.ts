@@ -69,7 +69,9 @@ async function walk(app: Publisher): Promise<void> {
   await app.send('POST', '/releases', { body: { version: 'v1' } });
   await app.send('POST', `${release}/publish`);
   await app.send('POST', `${release}/artifacts`, { body: { ...LINUX, file_size: 1 } });
-  const upload = await app.requestUpload(draft.json().id, bytes.length, LINUX, { signature: 's' });
+  const upload = await app.requestUpload(draft.json().id, bytes.length, LINUX, {
+    ...{ signature: 's', file_name: 'my-app.AppImage' },
+  });
   await app.put(upload, Buffer.from('other'));
   await app.put(upload, bytes);
   await app.put(upload, bytes);
@@ -112,9 +114,28 @@ async function walk(app: Publisher): Promise<void> {
     await app.get(pathOf('latestJson', { slug: app.slug }) + query);
   }
   await app.get(pathOf('latestJson', { slug: 'other-app' }));
+  await readFeeds(app);
   await app.send('DELETE', `${release}?artifacts=7`);
   await app.send('DELETE', release);
   await app.send('DELETE', release);
+}
+
+async function readFeeds(app: Publisher): Promise<void> {
+  const { slug } = app;
+  for (const channel_file of ['latest-linux.yml', 'latest.yml', 'x'])
+    await app.get(pathOf('electronFeed', { slug, channel_file }));
+  const known = await app.get(pathOf('electronFeed', { slug, channel_file: 'latest-linux.yml' }));
+  const headers = { 'if-none-match': String(known.headers.etag) };
+  const url = pathOf('electronFeed', { slug, channel_file: 'latest-linux.yml' });
+  await app.server.app.inject({ url, headers });
+  for (const file_name of ['my-app.AppImage', 'other'])
+    await app.get(pathOf('electronFile', { slug, version: '1.0.0', arch: 'x64', file_name }));
+  for (const appcast of ['appcast.xml', 'x']) {
+    await app.get(pathOf('sparkleFeed', { slug, appcast }));
+    await app.get(pathOf('winsparkleFeed', { slug, appcast }));
+  }
+  for (const file_name of ['releases.win.json', 'releases.linux.json', 'x'])
+    await app.get(pathOf('velopackFeed', { slug, file_name }));
 }
 
 test('a server answers the document with its own URL, also to scripts of other websites', async () => {

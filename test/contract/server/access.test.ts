@@ -155,6 +155,7 @@ const PUBLIC: RouteName[] = [
   ...(['capabilities', 'exchangeIdentity', 'check', 'download', 'latest', 'manifest'] as const),
   'attestation',
   'latestJson',
+  ...(['electronFeed', 'electronFile', 'sparkleFeed', 'winsparkleFeed', 'velopackFeed'] as const),
 ];
 const SIGNED: RouteName[] = ['upload', 'uploadPart', 'storedFile'];
 

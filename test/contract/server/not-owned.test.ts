@@ -23,6 +23,11 @@ const STATUS_OF: Record<RouteName, number> = {
   download: 302,
   latest: 302,
   latestJson: 200,
+  electronFeed: 404, // there is none for the platform
+  electronFile: 404,
+  sparkleFeed: 200,
+  winsparkleFeed: 200,
+  velopackFeed: 404,
   storedFile: 200,
   readManifest: 404,
   manifest: 404,
@@ -103,6 +108,8 @@ async function loseFiles({ server, ownership, storage }: World) {
     ...{ upload_id: stored.find((one) => one.storage_key === null)?.id ?? '', multipart_id: 'm' },
     ...{ part_number: '1', storage_key: stored.find((one) => one.storage_key)?.storage_key ?? '' },
     file_name: 'file',
+    channel_file: 'latest.yml',
+    appcast: 'appcast.xml',
     version: '1.0.0',
   };
   return async (name: RouteName, method: string) => {

@@ -7,6 +7,7 @@ import { LINUX, Publisher, requireStatus } from '../../support/publish/publisher
 import { type EnvelopeFields, MANIFEST_KEY, signedEnvelope } from '../../support/publish/signed-envelope.ts';
 import { by } from '../../support/server/by.ts';
 import { describeOnEachStore, type Store } from '../../support/server/stores.ts';
+import { generateKeyInProcess } from '../../support/tauri/in-process-signer.ts';
 
 async function startNodes(store: Store) {
   const [server, other] = [await store.open(), await store.open()];
@@ -166,6 +167,38 @@ describeOnEachStore('promotion', ({ start }) => {
     const back = { channel: 'beta', allow_outdated_manifest: true };
     requireStatus(await promote(publisher, id, back), 200);
     expect((await publisher.get('/api/sync/ota/my-app/manifest/1.1.0')).body).toBe(bundle);
+  });
+
+  test('attack F18: what another token has signed with a key of its own holds no promotion up', async () => {
+    const { publisher, server } = await startNodes(await start());
+    const stranger = publisher.with(
+      await server.createToken(publisher.id, { scopes: ['release:upload', 'release:publish'] }),
+    );
+    const key = generateKeyInProcess();
+    const state = async (by: Publisher, id: string, fields: EnvelopeFields) => {
+      const body = signedEnvelope({ releaseId: id, ...fields });
+      requireStatus(await by.send('PUT', `/releases/${id}/manifest`, { body }), 200);
+    };
+    // Without a key of the app only the creator's own statements count, whatever they are signed with.
+    const first = await publish(publisher, '1.1.0', { channel: 'beta' });
+    await state(stranger, first, { version: '1.1.0', channel: 'beta', key });
+    requireStatus(await promote(publisher, first, { channel: 'stable' }), 200);
+    const second = await publish(publisher, '1.2.0', { channel: 'beta' });
+    await state(publisher, second, { version: '1.2.0', channel: 'beta' });
+    expect((await promote(publisher, second, { channel: 'stable' })).json()).toMatchObject({
+      code: 'outdated_manifest',
+    });
+    // With one, what is signed with it counts alone.
+    const pubkey = formatPublicKey(MANIFEST_KEY.pair.publicKey);
+    await setAppKey(server.database.queries, { appId: publisher.id, pubkey }, by());
+    await state(publisher, second, { version: '1.2.0', channel: 'beta', key });
+    const manifest = [
+      signedEnvelope({
+        ...{ releaseId: second, version: '1.2.0', channel: 'stable' },
+        createdAt: '2026-01-02T00:00:00Z',
+      }),
+    ];
+    requireStatus(await promote(publisher, second, { channel: 'stable', manifest }), 200);
   });
 
   test('it is recorded, and the audit log agrees with the rows', async () => {

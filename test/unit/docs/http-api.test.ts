@@ -58,6 +58,9 @@ const SECTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   UpdateResponse: [headingOf('check')],
   LatestJsonQuery: [headingOf('latestJson')],
   LatestJsonResponse: [headingOf('latestJson')],
+  ElectronQuery: [headingOf('electronFeed')],
+  AppcastQuery: [headingOf('sparkleFeed')],
+  VelopackQuery: [headingOf('velopackFeed')],
   RolloutRequest: ['Rollouts'],
   RolloutResponse: ['Rollouts'],
 };

@@ -14,6 +14,7 @@ test('codes and their statuses, which scripts rely on, have not changed', () => 
     identity_refused: 403,
     identity_used: 403,
     issuer_unavailable: 503,
+    digest_pending: 503,
     url_refused: 403,
     not_found: 404,
     method_not_allowed: 405,

@@ -120,6 +120,7 @@ const REFUSALS: Readonly<Record<ProblemCode, readonly Foreseen[] | string>> = {
   identity_refused: 'it has a token, or none: the first request finds out',
   identity_used: 'each is sent once',
   issuer_unavailable: 'tried again',
+  digest_pending: 'only feeds for other updaters answer it',
   version_taken: [
     {
       what: 'a version that differs in its build metadata only',

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { formatOf, type LogFormat, lineReader } from '../../../../src/cli/access-logs/log-line.ts';
+import {
+  formatOf,
+  LOG_FORMATS,
+  type LogFormat,
+  lineReader,
+} from '../../../../src/cli/access-logs/log-line.ts';
 
 const PATH = '/api/sync/ota/my-app/linux/x86_64/1.0.0';
 const TIME = Date.parse('2026-11-30T11:00:00Z');
@@ -45,6 +50,20 @@ const LINES: readonly (readonly [LogFormat, readonly string[], object])[] = [
         REQUEST,
       ] as const,
   ),
+  ...([TIME / 1000, '2026-11-30T11:00:00Z'] as const).map(
+    (ts) =>
+      [
+        'caddy',
+        [
+          JSON.stringify({
+            ...{ level: 'info', ts, logger: 'http.log.access', msg: 'handled request' },
+            request: { remote_ip: '10.0.0.1', client_ip: '203.0.113.9', method: 'GET', uri: PATH },
+            status: 204,
+          }),
+        ],
+        REQUEST,
+      ] as const,
+  ),
   [
     'cloudfront',
     [
@@ -74,12 +93,17 @@ describe('a line of an access log', () => {
     '{',
     'null',
     '{"ClientIP":1}',
+    '{"level":"info","msg":"serving initial configuration"}',
+    '{"request":null,"status":200}',
     '203.0.113.9 - - [30/Nov/2026] "GET / HTTP/1.1" 200 ',
     '203.0.113.9 - - [99/Foo/2026:99:00:00 +0100] "GET / HTTP/1.1" 200 ',
     `203.0.113.9 - - [30/Nov/2026:12:00:00 +0100] "GET ${'/'.repeat(9000)} HTTP/1.1" 204 0`,
     '2026-11-30\t11:00:00\tFRA2',
   ])('that is none is %j', (line) => {
-    for (const format of ['combined', 'cloudflare', 'cloudfront'] as const)
-      expect(lineReader(format)(line)).toBeUndefined();
+    for (const format of LOG_FORMATS) expect(lineReader(format)(line)).toBeUndefined();
+  });
+
+  test('that is JSON of something else names no format', () => {
+    expect(formatOf('{"level":"info","msg":"serving initial configuration"}')).toBeUndefined();
   });
 });

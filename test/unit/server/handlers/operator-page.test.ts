@@ -25,8 +25,11 @@ async function builtPage(): Promise<string> {
 async function start() {
   const server = await startServer({ web: true, webFolder: await builtPage() });
   const app = await Publisher.on(server);
-  const send = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, options: InjectOptions = {}) =>
-    server.app.inject({ method, url, ...options, headers: { ...FROM_PAGE, ...options.headers } });
+  const send = (
+    method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE',
+    url: string,
+    options: InjectOptions = {},
+  ) => server.app.inject({ method, url, ...options, headers: { ...FROM_PAGE, ...options.headers } });
   /** @returns the cookie */
   const signIn = async (payload: object = { token: app.token }) => {
     const reply = await send('POST', '/admin/session', { payload });
@@ -69,6 +72,14 @@ describe('the files of the page', () => {
     const redirect = await send('GET', '/admin');
     expect([redirect.statusCode, redirect.headers.location]).toEqual([302, 'admin/']);
     expect((await send('GET', '/admin/')).headers['cache-control']).toBe('no-cache');
+  });
+
+  test('answer HEAD as GET', async () => {
+    const { send } = await start();
+    for (const url of ['/admin', '/admin/', '/admin/assets/page-ABCDEFGH.js']) {
+      const [get, head] = [await send('GET', url), await send('HEAD', url)];
+      expect([url, head.statusCode, head.body]).toEqual([url, get.statusCode, '']);
+    }
   });
 
   test('are not there with --no-web, nor is anything beside them', async () => {
