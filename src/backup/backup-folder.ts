@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { backupIdentity } from '../database/queries/backup-record.ts';
 import { storeHistory } from '../database/queries/store-history.ts';
@@ -9,6 +9,7 @@ import { openSqliteReadOnly } from '../database/sqlite/open-read-only.ts';
 import { DATABASE_FILE } from '../database/sqlite/open-sqlite.ts';
 import { SERVE_LOCK } from '../database/sqlite/serve-lock.ts';
 import { OtaError } from '../errors.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import { syncFolder, syncFoldersAbove } from '../runtime/private-file.ts';
 import { servedFolder, stagingFolder } from '../storage/stored-path.ts';
 import { isAhead, type StoreState } from './backup-lineage.ts';
@@ -140,9 +141,8 @@ export async function stateOf(queries: Queries): Promise<StoreState> {
 /** Creates the folders of a store for its owner only, durably. @throws OtaError `store_unavailable`, `durability_lost` */
 export async function createFolders(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const path of [servedFolder(folder), stagingFolder(folder)])
-      await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
+    for (const path of [servedFolder(folder), stagingFolder(folder)]) await makeFolder(path, 0o700);
     syncFolder(folder);
     syncFoldersAbove(folder);
   } catch (cause) {

@@ -54,6 +54,7 @@ import {
   releasesRolloutCommand,
   releasesShowCommand,
   releasesSignCommand,
+  releasesSimulateCommand,
   releasesStatsCommand,
   releasesYankCommand,
 } from './commands/releases-command.ts';
@@ -250,6 +251,12 @@ function releasesTree(runs: Runs): CommandUnknownOpts {
       runs(
         releasesStatsCommand(),
         async () => (await import('./commands/release-stats.ts')).runReleasesStats,
+      ),
+    )
+    .addCommand(
+      runs(
+        releasesSimulateCommand(),
+        async () => (await import('./commands/simulate-release.ts')).runReleasesSimulate,
       ),
     )
     .addCommand(runs(releasesYankCommand(), async () => (await load()).runReleasesYank))

@@ -13,6 +13,8 @@ import {
   CreateArtifactResponse,
   type CreateReleaseRequest,
   ExchangeIdentityResponse,
+  type ExplainQuery,
+  ExplainResponse,
   LatestJsonResponse,
   type ListReleasesQuery,
   ManifestResponse,
@@ -20,6 +22,8 @@ import {
   type PublishReleaseRequest,
   ReleaseListResponse,
   ReleaseResponse,
+  type SimulateRequest,
+  SimulateResponse,
   type StatsQuery,
   StatsResponse,
   type UpdateReleaseRequest,
@@ -203,6 +207,16 @@ export class OtaClient {
   /** Extension `stats`. */
   async stats(appId: string, query: StatsQuery): Promise<StatsResponse> {
     return this.#call(StatsResponse, { route: 'stats', parameters: { app_id: appId }, query }, LIST);
+  }
+
+  /** Extension `explain`. */
+  async explain(appId: string, query: ExplainQuery): Promise<ExplainResponse> {
+    return this.#call(ExplainResponse, { route: 'explain', parameters: { app_id: appId }, query }, LIST);
+  }
+
+  /** Extension `simulate`. */
+  async simulate(appId: string, body: SimulateRequest): Promise<SimulateResponse> {
+    return this.#call(SimulateResponse, { route: 'simulate', parameters: { app_id: appId }, body }, LIST);
   }
 
   /** Extension `trusted-publishing`. */

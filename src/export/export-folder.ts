@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../runtime/error-details.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import {
   type ExportPlace,
   notAnExport,
@@ -26,7 +27,7 @@ export class ExportFolder implements ExportPlace {
 
   /** @throws OtaError `usage` for a folder that something else has filled */
   static async open(root: string, hashFile: HashFile): Promise<ExportFolder> {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     const entries = await readdir(root);
     if (entries.length > 0 && !entries.includes(STATE_FILE)) throw notAnExport(root);
     const folder = new ExportFolder(root, hashFile);
@@ -73,7 +74,7 @@ export class ExportFolder implements ExportPlace {
 
   async #place(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
     const file = join(this.#root, path);
-    await mkdir(dirname(file), { recursive: true }).catch((error) => {
+    await makeFolder(dirname(file)).catch((error) => {
       if (errorCode(error) !== 'EEXIST') throw error;
     });
     const part = partOf(file);

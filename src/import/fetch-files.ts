@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Retry } from '../client/retry.ts';
 import { openDownload } from '../client/transfer/download.ts';
 import { hashFile } from '../client/transfer/hash-file.ts';
 import { displayUrl, type Transport } from '../client/transport/transport.ts';
 import { OtaError } from '../errors.ts';
+import { makeFolder } from '../runtime/make-folder.ts';
 import { mapConcurrently } from '../runtime/map-concurrently.ts';
 import type { ImportedFile, ImportedRelease } from './imported-release.ts';
 
@@ -53,7 +54,7 @@ async function fetchFile(
   // Files of two platforms may have the same name.
   const place = join(folder, version, createHash('sha256').update(url.href).digest('hex').slice(0, 16));
   const path = join(place, name);
-  await mkdir(place, { recursive: true });
+  await makeFolder(place);
   const there = await stat(path).catch(() => undefined);
   const isKept = known !== undefined && there?.size === known.size;
   if (isKept && (await hashFile(path, signal)).sha256 === known.sha256) return path;

@@ -30,6 +30,8 @@ export const EXTENSIONS = [
   'policy',
   'stats',
   'events',
+  'explain',
+  'simulate',
   'feeds',
 ] as const;
 

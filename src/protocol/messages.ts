@@ -80,6 +80,7 @@ const PublicKeyText = Type.String({
 });
 const AllowStranding = Type.Boolean({ description: 'true or false' });
 const AllowStrandingText = Type.Enum(['true', 'false'], { description: 'true or false' });
+const YesOrNo = Type.Enum(['1', '0', 'true', 'false'], { description: '1 or 0' });
 const FileSize = Type.Integer({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
@@ -703,6 +704,110 @@ export const StatsResponse = Type.Object({
   releases: Type.Array(ReleaseStats),
 });
 export type StatsResponse = Static<typeof StatsResponse>;
+
+/** Extension `explain`: an app, as it asks. */
+export const ExplainQuery = Type.Object({
+  version: Version, // that it has
+  target: Target,
+  arch: Arch,
+  bundle_type: CheckQuery.properties.bundle_type,
+  channel: Type.Optional(Channel),
+  cohort: Type.Optional(Type.String({ pattern: '^(?:\\d{1,2}|all)$', description: '0 to 99, or all' })),
+  manual: Type.Optional(YesOrNo), // a user asks
+  downgrade: Type.Optional(YesOrNo), // it takes lower versions
+  pubkey: Type.Optional(PublicKeyText), // that its build carries
+});
+export type ExplainQuery = Static<typeof ExplainQuery>;
+
+/** `rule` is a stable name, `reason` a sentence for people. */
+const Because = { rule: Type.String(), reason: Type.String() };
+
+export const ExplainedRelease = Type.Object({
+  version: Type.String(),
+  channel: Type.String(),
+  ...Because,
+});
+export type ExplainedRelease = Static<typeof ExplainedRelease>;
+
+export const ExplainResponse = Type.Object({
+  version: Type.String(),
+  platform: Type.String(),
+  channel: Type.String(),
+  cohort: Nullable(Type.Number()), // that it counts as being in; 100 comes after all others
+  key_id: Nullable(Type.String()), // that builds of the version count as carrying; null for any
+  update: Nullable(Type.Object({ version: Type.String(), mandatory: Type.Boolean() })),
+  /** From the highest one down to the one that is offered. */
+  releases: Type.Array(ExplainedRelease),
+  omitted: Type.Number(), // of these, before the last one
+  notes: Type.Array(Type.Object(Because)),
+});
+export type ExplainResponse = Static<typeof ExplainResponse>;
+
+/** Extension `simulate`: a release that the app has, with what would change; or one that it has not. */
+export const SimulateRequest = Type.Object({
+  version: Version,
+  status: Type.Optional(
+    Type.Enum(['published', 'yanked', 'deleted'], { description: 'published, yanked or deleted' }),
+  ),
+  channel: Type.Optional(Channel),
+  requires: Type.Optional(Nullable(Version)),
+  embedded_pubkey: Type.Optional(PublicKeyText),
+  rollout: Type.Optional(Nullable(RolloutRequest)),
+  paused: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  mandatory: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  /** Besides those that it has. */
+  artifacts: Type.Optional(
+    Type.Array(
+      Type.Object({
+        target: Target,
+        arch: Arch,
+        bundle_type: Type.Optional(Nullable(BundleTypeName)),
+        signing_key_id: Type.Optional(Nullable(KeyId)),
+      }),
+      {
+        maxItems: MAX_REQUIRED,
+        description: `a list of at most ${MAX_REQUIRED} { target, arch, bundle_type, signing_key_id }`,
+      },
+    ),
+  ),
+});
+export type SimulateRequest = Static<typeof SimulateRequest>;
+
+/** What a share of the apps gets: of the 100 cohorts; no update where the version is null. */
+export const OfferedShare = Type.Object({
+  version: Nullable(Type.String()),
+  share: Type.Number(),
+  mandatory: Type.Boolean(),
+});
+export type OfferedShare = Static<typeof OfferedShare>;
+
+const SimulatedAnswers = Type.Object({
+  shares: Type.Array(OfferedShare), // the largest first
+  /** The version that apps get which do not say their cohort; absent where that depends on their address. */
+  without_cohort: Type.Optional(Nullable(Type.String())),
+});
+export type SimulatedAnswers = Static<typeof SimulatedAnswers>;
+
+export const SimulatedCell = Type.Object({
+  version: Type.String(), // that apps have
+  platform: Type.String(),
+  channel: Type.String(),
+  clients: Nullable(Type.Number()), // on one day, as `stats` counts them; null where they are not counted
+  changed: Type.Boolean(),
+  today: SimulatedAnswers,
+  after: SimulatedAnswers,
+});
+export type SimulatedCell = Static<typeof SimulatedCell>;
+
+/** `source`: whether the cells are those that were counted, or all versions that apps may have. */
+export const SimulateResponse = Type.Object({
+  version: Type.String(),
+  source: Type.String(),
+  cells: Type.Array(SimulatedCell),
+  changed: Type.Number(), // of the cells
+  omitted: Type.Number(), // versions that there was no room for
+});
+export type SimulateResponse = Static<typeof SimulateResponse>;
 
 /** In bytes; no limit is known where one is absent. */
 const ServerLimits = Type.Object({

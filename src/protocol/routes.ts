@@ -89,6 +89,10 @@ export const routes = {
   attestation: { method: 'GET', path: `${API_ROOT}/{slug}/attestation/{version}`, access: 'public' },
   /** Extension `stats`. */
   stats: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/stats`, access: 'release:read' },
+  /** Extension `explain`. */
+  explain: { method: 'GET', path: `${API_ROOT}/apps/{app_id}/explain`, access: 'release:read' },
+  /** Extension `simulate`: changes nothing. */
+  simulate: { method: 'POST', path: `${API_ROOT}/apps/{app_id}/simulate`, access: 'release:read' },
   exchangeIdentity: {
     method: 'POST',
     path: `${API_ROOT}/apps/{app_id}/oidc/exchange`, // extension `trusted-publishing`

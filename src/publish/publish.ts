@@ -1,5 +1,5 @@
 import { type Issue, issuesOf, refused, requireOk, throwIssues, toError } from '../issue.ts';
-import type { ReleaseResponse } from '../protocol/messages.ts';
+import type { ReleaseResponse, SimulateResponse } from '../protocol/messages.ts';
 import { platformName } from '../protocol/platform.ts';
 import { isVersion } from '../protocol/version.ts';
 import type { LeftOut } from '../tauri/bundle/choose-bundles.ts';
@@ -31,6 +31,7 @@ import {
   type ServerState,
   supports,
 } from './server-state/server-state.ts';
+import { simulatePlan } from './simulate-plan.ts';
 import { verifyAttested } from './verify/verify-attested.ts';
 import { verifyRelease } from './verify/verify-release.ts';
 
@@ -66,6 +67,8 @@ export interface PublishResult {
   /** The requests that a publish would send, where it was only planned; and the notes that the release would have. */
   readonly requests?: readonly string[];
   readonly notes?: string;
+  /** Extension `simulate`: what apps would be offered, where the server says it. */
+  readonly simulation?: SimulateResponse;
 }
 
 const NOT_VERIFIED = 'the served files are not verified, because no slug is known: pass --slug';
@@ -155,11 +158,12 @@ export async function publish(publisher: Publisher, request: PublishRequest): Pr
 }
 
 /** What a publish would do. */
-function preview(
-  { appId }: Publisher,
+async function preview(
+  publisher: Publisher,
   request: PublishRequest,
   decision: Decision & { readonly warnings: readonly string[] },
-): PublishResult {
+): Promise<PublishResult> {
+  const { appId } = publisher;
   const { plan: decided, server, warnings } = decision;
   const { artifacts, release } = decided;
   const existing = release.kind === 'existing' ? release.existing : undefined;
@@ -174,8 +178,10 @@ function preview(
     reviewsManifest: reviewsManifest(decision, request),
   };
   const notes = notesAfter(decided);
+  const simulation = await simulatePlan(publisher, { request, plan: decided, server });
   return {
     ...planned(decided),
+    ...(simulation && { simulation }),
     ...(notes !== undefined && { notes }),
     warnings,
     requests: previewRequests(decided, previewed),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import Type from 'typebox';
 import { OPENAPI_PATH } from '../protocol/openapi/openapi-document.ts';
 import { matches } from '../protocol/validate.ts';
@@ -18,6 +18,7 @@ import { DOWNLOAD_PAGE_PATH, FEED_PATH, registerDownloadPages } from './handlers
 import { registerDownloads } from './handlers/downloads.ts';
 import { registerEvents } from './handlers/events.ts';
 import { registerIdentityExchange } from './handlers/exchange-identity.ts';
+import { registerExplain } from './handlers/explain.ts';
 import { type FeedHandling, registerFeeds } from './handlers/feeds.ts';
 import { HEALTH_PATHS, registerHealth } from './handlers/health.ts';
 import { registerLatest } from './handlers/latest.ts';
@@ -25,6 +26,7 @@ import { registerLatestJson } from './handlers/latest-json.ts';
 import { registerOperatorData } from './handlers/operator-data.ts';
 import { registerOperatorPage } from './handlers/operator-page.ts';
 import { registerReleases } from './handlers/releases.ts';
+import { registerSimulate } from './handlers/simulate.ts';
 import { registerStats } from './handlers/stats.ts';
 import { registerStoredFiles } from './handlers/stored-files.ts';
 import { registerUploads } from './handlers/uploads.ts';
@@ -32,6 +34,7 @@ import { forwardedReader, trustedHops } from './http/client-address.ts';
 import { createHttpServer } from './http/http-server.ts';
 import { registerOtherMethods } from './http/other-methods.ts';
 import { lifecycleOf } from './lifecycle.ts';
+import { Turns } from './limits/request-limits.ts';
 import { LostFiles } from './maintenance/lost-files.ts';
 import { Maintenance } from './maintenance/maintenance.ts';
 import { type OfferedApp, OfferedFiles, paceOf } from './maintenance/offered-files.ts';
@@ -41,7 +44,7 @@ import type { Services } from './services.ts';
 import { type Traffic, watchTraffic } from './traffic.ts';
 import { CheckFastPath } from './update-check/check-fast-path.ts';
 import { DEFAULT_CHECK_CACHE_BYTES, OfferCache } from './update-check/offer-cache.ts';
-import type { FindLost } from './update-check/resolve-offers.ts';
+import type { FindLost } from './update-check/route-offers.ts';
 import { type ArrivingUploads, createArrivingUploads } from './uploads/arriving-uploads.ts';
 import { StoreWatch } from './webhooks/store-watch.ts';
 import { WebhookSender } from './webhooks/webhook-sender.ts';
@@ -60,6 +63,9 @@ const STORE_WAIT_MS = 10_000;
 
 /** How much of the memory for checks whole responses take; the rest is for the offers that they are made of. */
 const RESPONSES_SHARE = 0.25;
+
+/** Of `explain` and `simulate`, which may read all that an app has: one at a time for each token. */
+const QUESTIONS = { total: 2, each: 1, waiting: 4 };
 
 /** Paths beside the API. */
 const PATHS_OUTSIDE = { machines: HEALTH_PATHS, scripts: [OPENAPI_PATH] };
@@ -120,6 +126,7 @@ export function createApp(
   registerCapabilities(app, services);
   registerApps(app, services);
   registerStats(app, services);
+  registerQuestions(app, services);
   registerIdentityExchange(app, services);
   registerReleases(app, services, async () => {
     const removal = maintenance.removeDeleted();
@@ -148,6 +155,13 @@ function startWebhooks(services: Services, logger: FastifyBaseLogger): () => Pro
   return async () => {
     await Promise.all([sender.stop(), watch.stop()]);
   };
+}
+
+/** What an operator asks about update checks. */
+function registerQuestions(app: FastifyInstance, services: Services): void {
+  const questions = { turns: new Turns(QUESTIONS), findLost: lostFinder(services) };
+  registerExplain(app, services, questions);
+  registerSimulate(app, services, questions);
 }
 
 function createCounting(outside: Services, logger: FastifyBaseLogger): Counting | undefined {
@@ -203,11 +217,16 @@ function registerChecks(
 
 const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** A request with a question in its body changes nothing. */
+function onlyReads({ method, config }: Pick<RouteOptions, 'method' | 'config'>): boolean {
+  return config?.route === 'simulate' || [method].flat().every((one) => READING_METHODS.has(one));
+}
+
 /** A server with files that may be another database's still answers whatever only reads. Costs that nothing. */
 function refuseChangesToForeignFiles(app: FastifyInstance, { ownership }: Services): void {
   if (ownership === undefined) return;
   app.addHook('onRoute', (route) => {
-    if ([route.method].flat().every((method) => READING_METHODS.has(method))) return;
+    if (onlyReads(route)) return;
     route.preHandler = [async () => ownership.requireOwned(), ...[route.preHandler ?? []].flat()];
   });
 }
@@ -216,8 +235,7 @@ function refuseChangesToForeignFiles(app: FastifyInstance, { ownership }: Servic
 function refuseAdditionsToFullDisk(app: FastifyInstance, { room }: Services): void {
   if (room === undefined) return;
   app.addHook('onRoute', (route) => {
-    const methods = [route.method].flat();
-    const adds = methods.some((method) => method !== 'DELETE' && !READING_METHODS.has(method));
+    const adds = !onlyReads(route) && [route.method].flat().some((method) => method !== 'DELETE');
     if (!adds || route.config?.access === 'signed-url') return;
     const requireRoom = async ({ body }: FastifyRequest) => {
       if (!onlyYanks(body)) room.requireHeadroom();

@@ -1,12 +1,15 @@
 import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
 import {
+  appOption,
   headerOption,
   manifestPubkeyOption,
   type OptionsOf,
   pubkeyOption,
   serverOption,
   slugOption,
+  tokenFileOption,
+  tokenOption,
   withOutput,
   withPlatform,
 } from '../options/shared-options.ts';
@@ -35,6 +38,10 @@ export const checkCommand = () =>
         .option('--cohort <number>', 'ask as an app of this cohort, 0 to 99 (default: none)')
         .option('--manual', 'ask as a user does who looks for an update: past a rollout, not past a pause')
         .option('--downgrade', 'ask as an app that takes lower versions')
+        .option(
+          '--explain',
+          'say which rule decided about each release; needs a token that may read releases',
+        )
         .option('--download', 'also download the update; report its size and SHA-256')
         .addOption(
           pubkeyOption("verify the download's signature with this minisign public key; needs --download"),
@@ -42,10 +49,17 @@ export const checkCommand = () =>
         .option('--require-pubkey', 'fail without --pubkey, also where its value is empty')
         .addOption(manifestPubkeyOption())
         .option('--require-manifest', 'fail if the release has no manifest that is signed with the key')
-        .option('--require-signed-version', 'fail if the signature is not bound to the version'),
+        .option('--require-signed-version', 'fail if the signature is not bound to the version')
+        .optionsGroup('Options of --explain:')
+        .addOption(appOption("the app's id; required"))
+        .addOption(
+          tokenFileOption('file with the token (- for stdin); this or SYNCKIT_OTA_TOKEN is required'),
+        )
+        .addOption(tokenOption()),
     ),
     [
       'synckit-ota check --server https://updates.example.com --slug my-app \\\n      --target linux --arch x86_64 --current-version 1.1.0',
       'synckit-ota check --slug my-app --target darwin --arch aarch64 \\\n      --current-version 1.1.0 --download --pubkey src-tauri/tauri.conf.json',
+      'synckit-ota check --slug my-app --target linux --arch x86_64 \\\n      --current-version 1.1.0 --explain --app <id> --token-file token',
     ],
   );

@@ -91,7 +91,8 @@ function readCurrentVersion(text: string, errors: OptionErrors): string {
 
 function requireConsistent(options: CheckOptions, errors: OptionErrors): void {
   const { pubkey, manifestPubkey, download = false, requireManifest } = options;
-  if (pubkey && !download) errors.add('--pubkey verifies the download: pass --download too');
+  if (pubkey && !download && !options.explain)
+    errors.add('--pubkey verifies the download: pass --download too');
   if (options.requirePubkey && !pubkey) errors.add('--require-pubkey: no --pubkey is given');
   if ((requireManifest || manifestPubkey) && !download) {
     errors.add('the manifest is compared with the download: pass --download too');

@@ -2,7 +2,7 @@ import { atHandedOutUrl, elsewhereWarning, SET_PUBLIC_URL } from '../../client/h
 import { displayUrl } from '../../client/transport/transport.ts';
 import { OtaError } from '../../errors.ts';
 import type { Manifest } from '../../protocol/manifest/manifest.ts';
-import type { UpdateResponse } from '../../protocol/messages.ts';
+import type { ExplainResponse, UpdateResponse } from '../../protocol/messages.ts';
 import { LEGACY_REASON, type PublicKey, parseSignature } from '../../protocol/minisign.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 import { formatBytes } from '../../protocol/upload/size-in-words.ts';
@@ -23,20 +23,26 @@ import { connectPublicly, type Remote } from '../wiring/connect.ts';
 import type { CheckOptions } from './check-command.ts';
 import { readCheckRequest } from './check-request.ts';
 import { asTooLarge, largestFile, requireAgreement } from './checked-manifest.ts';
+import { describeExplanation, explainCheck } from './explain.ts';
 
 /** Checks for an update as an installed app does (api.md, "Update Check Endpoint"). */
 export async function runCheck(options: CheckOptions, context: Context): Promise<void> {
   const { server, serverFile, headers, app, publicKey, ...request } = await readCheckRequest(options);
   const { output } = context;
   if (serverFile !== undefined) output.note(`Server: ${server.href} (named by ${serverFile})`);
+  const explained = options.explain
+    ? await explainCheck(options, context, { app, server, publicKey })
+    : undefined;
   const remote = connectPublicly(server, headers, context);
   try {
     const result = await checkForUpdate(remote, app);
     const rollout = await findRolloutState(remote, app);
+    const others = { ...(rollout && rolloutField(rollout)), ...(explained && { explain: explained }) };
     if (result.kind === 'no_update') {
-      output.document({ update: false, reason: result.reason, ...(rollout && rolloutField(rollout)) });
+      output.document({ update: false, reason: result.reason, ...others });
       const held = rollout ? describeRolloutState(rollout, undefined) : [];
       output.result([`${output.style('yellow', 'No update:')} ${result.reason}.`, ...held]);
+      showExplained(explained, undefined, output);
       return;
     }
     const update = { ...result.update, ...result.file };
@@ -50,8 +56,9 @@ export async function runCheck(options: CheckOptions, context: Context): Promise
     const fetched = options.download
       ? await fetchOffered(remote, { ...update, maxBytes, publicKey }, output)
       : undefined;
-    output.document({ ...toDocument(update, fetched, manifest), ...(rollout && rolloutField(rollout)) });
+    output.document({ ...toDocument(update, fetched, manifest), ...others });
     output.result(describe({ update, fetched, rollout }, output.style));
+    showExplained(explained, update.version, output);
     warnOfSignature(update.signature, output, publicKey);
     if (fetched) requireValid(fetched, options);
     if (found) {
@@ -88,6 +95,19 @@ function warnOfSignature(text: string, output: Output, publicKey: PublicKey | un
   } else if (!signature.prehashed) {
     output.warning(`do not trust the signature: ${LEGACY_REASON}`);
   }
+}
+
+function showExplained(
+  explained: ExplainResponse | undefined,
+  offered: string | undefined,
+  output: Output,
+): void {
+  if (explained === undefined) return;
+  output.result(describeExplanation(explained, { style: output.style, width: output.columns }));
+  if ((explained.update?.version ?? undefined) === offered) return;
+  output.warning(
+    `the check was answered with ${offered ?? 'no update'}, and the server says ${explained.update?.version ?? 'no update'}: something changed in between, or a cache in front of the server still has an earlier answer`,
+  );
 }
 
 /** The document of `check --json`. `signature_valid` and `signed_version` are null without a key to verify with. */

@@ -3,6 +3,7 @@ import { hashFile } from '../../client/transfer/hash-file.ts';
 import { exportApp } from '../../export/export-app.ts';
 import type { Context } from '../context.ts';
 import { openDestination, readBaseUrl, readDestination } from '../export/export-destination.ts';
+import { formatCount } from '../format.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { DAY_MS, readDuration } from '../options/quantities.ts';
 import { whileWaiting } from '../output/spinner.ts';
@@ -11,9 +12,9 @@ import type { ExportOptions } from './export-command.ts';
 
 const MAX_GRACE_MS = 3650 * DAY_MS;
 
-/** Writes the answers to update checks as static files. */
 const EXPORT_HINT = 'Export from a server of synckit-ota, or another one with the extension app.';
 
+/** Writes the answers to update checks as static files. */
 export async function runExport(options: ExportOptions, context: Context, text: string): Promise<void> {
   const errors = new OptionErrors();
   const baseUrl = readBaseUrl('--base-url', options.baseUrl, errors);
@@ -33,7 +34,7 @@ export async function runExport(options: ExportOptions, context: Context, text: 
       const { slug, channels, versions, answers, files, downloaded, removed, endpoint } = exported;
       context.output.document({ slug, channels, versions, answers, files, downloaded, removed, endpoint });
       context.output.result([
-        `Exported ${slug}: ${answers} answers for ${versions.length} versions, ${files} files (${downloaded} new)`,
+        `Exported ${slug}: ${formatCount(answers, 'answer')} for ${formatCount(versions.length, 'version')}, ${formatCount(files, 'file')} (${downloaded} new)`,
         ...removed.map((path) => `Removed ${path}`),
         `Endpoint: ${endpoint}`,
       ]);

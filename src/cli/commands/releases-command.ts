@@ -9,6 +9,7 @@ import {
   minimumSystemOption,
   type OptionsOf,
   parentCommand,
+  requiresOption,
   sigstoreRootOption,
   withNotes,
   withRamp,
@@ -27,6 +28,7 @@ export type ReleasesPauseOptions = OptionsOf<typeof releasesPauseCommand>;
 export type ReleasesResumeOptions = OptionsOf<typeof releasesResumeCommand>;
 export type ReleasesRollbackOptions = OptionsOf<typeof releasesRollbackCommand>;
 export type ReleasesStatsOptions = OptionsOf<typeof releasesStatsCommand>;
+export type ReleasesSimulateOptions = OptionsOf<typeof releasesSimulateCommand>;
 export type ReleasesDeleteOptions = OptionsOf<typeof releasesDeleteCommand>;
 
 export const releasesCommand = () =>
@@ -236,6 +238,37 @@ export const releasesStatsCommand = () =>
         .addOption(new Option('--days <number>', 'how many days are shown').default('14')),
     ),
     ['synckit-ota releases stats', 'synckit-ota releases stats 1.2.0 --days 90 --json'],
+  );
+
+export const releasesSimulateCommand = () =>
+  withExamples(
+    withRemote(
+      withRamp(
+        new Command('simulate')
+          .argument('<version>', 'of a draft, or of a release that is live')
+          .summary('show who would be offered what after a change')
+          .description(
+            'Show what apps are offered today, and what they would be if a draft was live or a release was changed. Changes nothing.',
+          )
+          .optionsGroup('Release options:')
+          .option('--rollout <share>', 'as if it was offered to this share of the apps, like 10%'),
+      )
+        .option('--channel <name>', 'as if it was in this channel')
+        .addOption(requiresOption())
+        .addOption(embeddedPubkeyOption())
+        .option('--mandatory', 'as if it was mandatory')
+        .option('--pause', 'as if it was paused')
+        .option('--resume', 'as if it was resumed')
+        .option('--yank', 'as if it was yanked')
+        .option('--restore', 'as if it was restored')
+        .option('--delete', 'as if it was deleted')
+        .option('--all', 'show also what stays as it is'),
+    ),
+    [
+      'synckit-ota releases simulate 1.3.0',
+      'synckit-ota releases simulate 1.3.0 --rollout 10%',
+      'synckit-ota releases simulate 1.2.0 --yank --json',
+    ],
   );
 
 export const releasesRestoreCommand = () =>

@@ -6,6 +6,7 @@ import { fieldErrors, matches } from '../../protocol/validate.ts';
 import { messageOf } from '../../runtime/error-details.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { isTable } from '../../tauri/project/table.ts';
+import { nearestWord } from '../options/near-misses.ts';
 import type { OptionErrors } from '../options/option-errors.ts';
 import { type Overlay, Settings } from './config-schema.ts';
 import { CONFIG_FILE, findConfigFile } from './find-config-file.ts';
@@ -88,12 +89,18 @@ function invalid(file: string, value: unknown): OtaError {
   const issues =
     unknown.length > 0
       ? [
-          `unknown ${unknown.length === 1 ? 'setting' : 'settings'} ${unknown.map((name) => `"${name}"`).join(', ')}`,
+          `unknown ${unknown.length === 1 ? 'setting' : 'settings'} ${unknown.map((name) => suggest(name, known)).join(', ')}`,
         ]
       : fieldErrors(Settings, value).map(({ field, message }) => `${field} ${message}`);
   return new OtaError('usage', `invalid config file ${file}: ${issues.join('; ')}`, {
     hint: `Settings are ${known.join(', ')}.`,
   });
+}
+
+/** `"slugg" (did you mean slug?)`. */
+function suggest(name: string, known: readonly string[]): string {
+  const meant = nearestWord(name, known);
+  return `"${name}"${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
 }
 
 /** Texts without white space around them; blank ones, also in lists, are left out, as if they were not there. */

@@ -63,7 +63,7 @@ export function describe(
   return [
     style('bold', `Serving ${version} as the update of ${build.name} ${build.version} at ${url}`),
     ...indent(formatTable(files, { width: width - 2 })),
-    ...(fault === undefined ? [] : [style('yellow', `On purpose goes wrong: ${effectOf(fault)}`)]),
+    ...(fault === undefined ? [] : [style('yellow', `Goes wrong on purpose: ${effectOf(fault)}`)]),
     '',
     ...(overlayFile === undefined ? [] : [...appLines(session, overlayFile), '']),
     ...noteLines(session),

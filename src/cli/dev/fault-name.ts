@@ -29,7 +29,8 @@ export function readFault(text: string | undefined, errors: OptionErrors): Chose
   const isKnown =
     name === 'cut' || (name !== 'cut=N' && Object.hasOwn(FAULTS, name) && percent === undefined);
   if (isKnown) return { name: name as FaultName, percent: Number(percent ?? DEFAULT_PERCENT) };
-  errors.add(`--fault ${text} is not one of ${Object.keys(FAULTS).join(', ')}`);
+  const rule = text.trim().startsWith('cut=') ? ': N is 0 to 99' : '';
+  errors.add(`--fault ${text} is not one of ${Object.keys(FAULTS).join(', ')}${rule}`);
   return undefined;
 }
 

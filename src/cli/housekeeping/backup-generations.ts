@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, link, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DATABASE_FILE } from '../../database/sqlite/open-sqlite.ts';
 import { errorCode } from '../../runtime/error-details.ts';
+import { makeFolder } from '../../runtime/make-folder.ts';
 import { syncFolder } from '../../runtime/private-file.ts';
 import { servedFolder } from '../../storage/stored-path.ts';
 
@@ -43,13 +44,13 @@ export function listGenerations(folder: string): Generation[] {
 export async function prepareGeneration(folder: string): Promise<string> {
   const unfinished = join(folder, UNFINISHED);
   if (existsSync(unfinished)) return unfinished;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const [newest] = listGenerations(folder);
   if (newest === undefined) return unfinished;
   const before = join(folder, newest.name);
   const linked = `${unfinished}.new`;
   await rm(linked, { recursive: true, force: true });
-  await mkdir(servedFolder(linked), { recursive: true, mode: 0o700 });
+  await makeFolder(servedFolder(linked), 0o700);
   if (await linkFiles(servedFolder(before), servedFolder(linked))) {
     await copyFile(join(before, DATABASE_FILE), join(linked, DATABASE_FILE));
     await rename(linked, unfinished);

@@ -33,16 +33,12 @@ export function withRemote<Args extends unknown[], Options extends Declared>(
       .optionsGroup('Server options:')
       .addOption(serverOption())
       .addOption(appOption())
-      .option(
-        '--token-file <path>',
-        'file with the token (- for stdin); this or SYNCKIT_OTA_TOKEN is required, except in a CI job that the server trusts',
-      )
       .addOption(
-        new Option(
-          '--token <token>',
-          'the token; --token-file and the environment keep it out of process lists',
-        ).env('SYNCKIT_OTA_TOKEN'),
+        tokenFileOption(
+          'file with the token (- for stdin); this or SYNCKIT_OTA_TOKEN is required, except in a CI job that the server trusts',
+        ),
       )
+      .addOption(tokenOption())
       .addOption(headerOption())
       .addOption(
         new Option(
@@ -156,6 +152,14 @@ export const headerOption = () =>
 
 export const appOption = (description = "the app's id; required") =>
   new Option('--app <id>', description).env('SYNCKIT_OTA_APP');
+
+export const tokenFileOption = (description: string) => new Option('--token-file <path>', description);
+
+export const tokenOption = () =>
+  new Option(
+    '--token <token>',
+    'the token; --token-file and the environment keep it out of process lists',
+  ).env('SYNCKIT_OTA_TOKEN');
 
 export const dataDirOption = () =>
   new Option('--data-dir <dir>', "the server's data folder")

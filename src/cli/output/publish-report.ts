@@ -1,7 +1,7 @@
 import type { OtaClient } from '../../client/ota-client.ts';
 import { displayUrl } from '../../client/transport/transport.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import type { ReleaseResponse, SimulateResponse } from '../../protocol/messages.ts';
 import { missingNames, type Platform, platformName } from '../../protocol/platform.ts';
 import { formatBytes } from '../../protocol/upload/size-in-words.ts';
 import type { PublishResult } from '../../publish/publish.ts';
@@ -10,6 +10,7 @@ import { listedArtifacts, storedPlatforms } from '../../publish/server-state/ser
 import { formatCount, formatNotes, indent } from '../format.ts';
 import type { StepResult } from '../github/step-summary.ts';
 import { formatPlan } from '../layout/plan-table.ts';
+import { describeSimulation } from '../layout/simulation-table.ts';
 import { formatTable } from '../layout/table.ts';
 import { describeRollout } from '../rollout-in-words.ts';
 import { createStyle, type Style } from './colors.ts';
@@ -31,6 +32,7 @@ export interface Reported {
   /** What would be sent, and the notes that the release would have, where it was only planned. */
   readonly requests?: readonly string[];
   readonly notes?: string | undefined;
+  readonly simulation?: SimulateResponse | undefined;
 }
 
 /** Prints the outcome: the JSON document, the workflow step's results, and the text. */
@@ -41,7 +43,8 @@ export function reportPublish(reported: Reported & { readonly client: OtaClient 
 }
 
 /** The document of `publish --json`. */
-export function toDocument({ status, release, artifacts, warnings, notes }: Omit<Reported, 'version'>) {
+export function toDocument(reported: Omit<Reported, 'version'>) {
+  const { status, release, artifacts, warnings, notes, simulation } = reported;
   return {
     status,
     release: release ?? null,
@@ -56,6 +59,7 @@ export function toDocument({ status, release, artifacts, warnings, notes }: Omit
     })),
     warnings,
     ...(notes !== undefined && { notes }),
+    ...(simulation !== undefined && { simulation }),
   };
 }
 
@@ -105,9 +109,10 @@ export function describe(
   style: Style = createStyle(false),
   width = Number.POSITIVE_INFINITY,
 ): string[] {
-  const { status, version, artifacts, release, requests = [], notes } = reported;
+  const { status, version, artifacts, release, requests = [], notes, simulation } = reported;
   if (status === 'planned') {
     const plan = `Would ${release === undefined ? 'create' : 'add to'} ${version}:`;
+    const when = `Once ${version} is live`;
     const send = `Would send ${formatCount(requests.length, 'request')}:`;
     const rows = artifacts.map((artifact) => ({ ...artifact, action: shownAction(artifact, status) }));
     return [
@@ -116,6 +121,7 @@ export function describe(
       '',
       ...describeNotes(notes, style),
       '',
+      ...(simulation ? [...describeSimulation(simulation, { when, showsAll: false, style, width }), ''] : []),
       style('bold', send),
       ...indent(requests),
     ];

@@ -53,26 +53,30 @@ type RolloutColumns = Pick<ReleasesTable, 'rollout' | 'paused_at' | 'held_until'
 export async function rolloutColumns(
   transaction: Queries,
   release: ReleasesTable,
-  {
-    change: { rollout, paused, isNewThere = false },
-    now,
-  }: { readonly change: RolloutChange; readonly now: Date },
+  { change, now }: { readonly change: RolloutChange; readonly now: Date },
 ): Promise<Partial<RolloutColumns>> {
-  if (rollout === undefined && paused === undefined) return {};
-  const before = rolledOut(release);
-  const isLive = release.status !== 'draft';
-  const current = isLive && !isNewThere ? shareAt(before, now.getTime()) : 0;
-  const asked = rollout && (isLive ? rolloutOf(fromNow(rollout, now), current) : rolloutOf(rollout, 0));
-  const after = {
-    ...before,
-    ...(asked !== undefined && { rollout: asked }),
-    ...(paused !== undefined && { pausedAt: paused ? (before.pausedAt ?? now.getTime()) : null }),
-  };
-  if (asked) await requireFewRollouts(transaction, release, now);
+  if (change.rollout === undefined && change.paused === undefined) return {};
+  const after = afterChange(rolledOut(release), { change, isLive: release.status !== 'draft', now });
+  if (change.rollout && after.rollout !== null) await requireFewRollouts(transaction, release, now);
   return {
     rollout: after.rollout === null ? null : JSON.stringify(after.rollout),
     paused_at: after.pausedAt,
     held_until: heldUntil(after),
+  };
+}
+
+/** What a change makes of a rollout. Pure. */
+export function afterChange(
+  before: RolledOut,
+  { change, isLive, now }: { readonly change: RolloutChange; readonly isLive: boolean; readonly now: Date },
+): RolledOut {
+  const { rollout, paused, isNewThere = false } = change;
+  const current = isLive && !isNewThere ? shareAt(before, now.getTime()) : 0;
+  const asked = rollout && (isLive ? rolloutOf(fromNow(rollout, now), current) : rolloutOf(rollout, 0));
+  return {
+    ...before,
+    ...(asked !== undefined && { rollout: asked }),
+    ...(paused !== undefined && { pausedAt: paused ? (before.pausedAt ?? now.getTime()) : null }),
   };
 }
 

@@ -48,24 +48,20 @@ export async function readRoutedFiles(
   appId: string,
   change?: ChangedVersions,
 ): Promise<RoutedFiles> {
-  return readDeciding(db, appId, { change, held: [] });
+  return readFilesBesides(db, appId, { change, held: [] });
+}
+
+export interface Deciding {
+  readonly change?: ChangedVersions | undefined;
+  readonly held: readonly { readonly version: string }[];
 }
 
 /** The same for apps that are not offered some of the releases: in each lane the files below these are read, too. */
 export async function readFilesBesides(
   db: Queries,
   appId: string,
-  held: readonly { readonly version: string }[],
+  { change, held }: Deciding,
 ): Promise<RoutedFiles> {
-  return readDeciding(db, appId, { change: undefined, held });
-}
-
-interface Deciding {
-  readonly change: ChangedVersions | undefined;
-  readonly held: readonly { readonly version: string }[];
-}
-
-async function readDeciding(db: Queries, appId: string, { change, held }: Deciding): Promise<RoutedFiles> {
   const lanes = await knownLanes(db, appId);
   const runs = keyRuns(lanes, change !== undefined);
   if (runs === undefined) return readAllFiles(db, appId);

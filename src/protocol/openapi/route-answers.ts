@@ -128,6 +128,30 @@ export const ROUTE_ANSWERS: Readonly<Record<RouteName, RouteAnswers>> = {
     answers: [{ status: 204, is: 'It counts, unless this client has reported the same before.' }],
     problems: ['not_found'],
   },
+  explain: {
+    tag: 'Apps',
+    summary: 'Say why an app is offered what it is',
+    query: messages.ExplainQuery,
+    answers: [
+      {
+        status: 200,
+        is: 'What the app is offered, and the rule that decided about each release.',
+        json: messages.ExplainResponse,
+      },
+    ],
+  },
+  simulate: {
+    tag: 'Apps',
+    summary: 'Say who would be offered what if a release was published or changed',
+    body: messages.SimulateRequest,
+    answers: [
+      {
+        status: 200,
+        is: 'What apps are offered today, and what they would be. Nothing is changed.',
+        json: messages.SimulateResponse,
+      },
+    ],
+  },
   exchangeIdentity: {
     tag: 'Apps',
     summary: 'Exchange the identity token of a CI job for a token',

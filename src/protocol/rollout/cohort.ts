@@ -50,11 +50,16 @@ export interface HeldRelease extends RolledOut {
   readonly order: Uint8Array;
 }
 
-export function isOfferedTo(release: HeldRelease, { cohort, isManual }: Audience, now: number): boolean {
+/** What holds a release back from an app: `cohort` where its cohort is not in yet, `no_cohort` where that is not known. */
+export type Hold = 'paused' | 'scheduled' | 'cohort' | 'no_cohort';
+
+/** Undefined where the app is offered it. */
+export function holdOf(release: HeldRelease, { cohort, isManual }: Audience, now: number): Hold | undefined {
   const state = rolloutState(release, now);
-  if (state === 'paused' || state === 'scheduled') return false;
-  if (state === 'complete' || isManual) return true;
-  return cohort !== undefined && (release.order[cohort] ?? COHORTS) < shareAt(release, now);
+  if (state === 'paused' || state === 'scheduled') return state;
+  if (state === 'complete' || isManual) return undefined;
+  if (cohort === undefined) return 'no_cohort';
+  return (release.order[cohort] ?? COHORTS) < shareAt(release, now) ? undefined : 'cohort';
 }
 
 /** When any of some releases is offered to others than now, in milliseconds since 1970. */

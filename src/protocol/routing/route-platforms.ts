@@ -11,6 +11,8 @@ import {
   sortKnown,
   type UpdateStep,
   updateSteps,
+  type WalkOptions,
+  type WalkTrace,
 } from './update-steps.ts';
 
 /** The file of a release that is live. */
@@ -46,25 +48,35 @@ const SEVERAL_KEYS = 'several';
 export function routePlatforms<File extends RoutedFile>(
   files: readonly File[],
   known: readonly ChannelVersion[],
-  isHeld?: (release: PlatformRelease<File>) => boolean,
+  options?: RoutingOptions<File>,
 ): RoutedPlatforms<File> {
-  return atOnce(routing(files, known, isHeld));
+  return atOnce(routing(files, known, options));
 }
 
-/**
- * The same, to be done in slices: keys that go back and forth between versions make it long.
- * @param isHeld as in `updateSteps`
- */
+export interface RoutingOptions<File> extends Pick<WalkOptions<PlatformRelease<File>>, 'isHeld'> {
+  /** Gets what was decided on the way to each list of steps. */
+  readonly traces?: WalkTraces<File> | undefined;
+  /** The only platform name that is asked about; by default all are. */
+  readonly onlyName?: string | undefined;
+}
+
+/** By the list of steps that the walk has led to. */
+export type WalkTraces<File> = Map<
+  readonly UpdateStep<PlatformRelease<File>>[],
+  WalkTrace<PlatformRelease<File>>
+>;
+
+/** The same, to be done in slices: keys that go back and forth between versions make it long. */
 export function* routing<File extends RoutedFile>(
   files: readonly File[],
   known: readonly ChannelVersion[],
-  isHeld?: (release: PlatformRelease<File>) => boolean,
+  options: RoutingOptions<File> = {},
 ): Generator<void, RoutedPlatforms<File>> {
   const versions = sortKnown(known);
   const byChannel = Map.groupBy(files, ({ channel }) => channel);
   const ofStable = releasesByName(byChannel.get(STABLE) ?? []);
   const stableKeys = keyRanges(versions, ({ channel }) => channel !== STABLE);
-  const stable = yield* stepsByName(ofStable, stableKeys, isHeld);
+  const stable = yield* stepsByName(ofStable, stableKeys, options);
   byChannel.delete(STABLE);
   const routed = new Map([[STABLE, stable]]);
   for (const [channel, own] of byChannel) {
@@ -77,19 +89,23 @@ export function* routing<File extends RoutedFile>(
         [...(ofStable.get(name) ?? []), ...(ofChannel.get(name) ?? [])],
       ]),
     );
-    routed.set(channel, new Map([...stable, ...(yield* stepsByName(together, keys, isHeld))]));
+    routed.set(channel, new Map([...stable, ...(yield* stepsByName(together, keys, options))]));
   }
   return routed;
 }
 
-function* stepsByName<Release extends RoutedRelease>(
-  releases: ReadonlyMap<string, readonly Release[]>,
+function* stepsByName<File>(
+  releases: ReadonlyMap<string, readonly PlatformRelease<File>[]>,
   keys: readonly KeyRange[],
-  isHeld: ((release: Release) => boolean) | undefined,
-): Generator<void, Map<string, readonly UpdateStep<Release>[]>> {
-  const steps = new Map<string, readonly UpdateStep<Release>[]>();
+  { isHeld, traces, onlyName }: RoutingOptions<File>,
+): Generator<void, Map<string, readonly UpdateStep<PlatformRelease<File>>[]>> {
+  const steps = new Map<string, readonly UpdateStep<PlatformRelease<File>>[]>();
   for (const [name, ofName] of releases) {
-    steps.set(name, updateSteps(ofName, keys, isHeld));
+    if (onlyName !== undefined && name !== onlyName) continue;
+    const trace = traces && { ways: [], decisions: [] };
+    const own = updateSteps(ofName, keys, { isHeld, trace });
+    if (trace) traces?.set(own, trace);
+    steps.set(name, own);
     yield;
   }
   return steps;

@@ -34,12 +34,38 @@ interface Boundary {
 }
 
 /** A release, and how far it leads. */
-interface Way<Release> {
+export interface Way<Release> {
   readonly release: Release;
   readonly order: string;
   readonly reach: Boundary;
   /** The order of the version that it requires; empty for none. */
   readonly requires: string;
+  readonly isHeld: boolean;
+}
+
+/** What was decided for the versions from a boundary up to the next one. */
+export interface Decision<Release> {
+  readonly order: string;
+  /** The key that they have; undefined for any. */
+  readonly keyId: string | undefined;
+  /** What leads furthest, whether or not it is held. */
+  readonly best: Way<Release> | undefined;
+  readonly offered: Way<Release> | undefined;
+}
+
+/** What `updateSteps` writes down on its way, for those who ask why: the highest first. */
+export interface WalkTrace<Release> {
+  readonly ways: Way<Release>[];
+  readonly decisions: Decision<Release>[];
+}
+
+export interface WalkOptions<Release> {
+  /**
+   * Releases that are not offered yet: they count as offered for how far others lead, so that no version is led where it
+   * could not get to them later.
+   */
+  readonly isHeld?: ((release: Release) => boolean) | undefined;
+  readonly trace?: WalkTrace<Release> | undefined;
 }
 
 /** By the id of the signing key, undefined for "all" of them; the best last. */
@@ -51,13 +77,11 @@ type Ways<Release> = Map<string | undefined, Way<Release>[]>;
  * that is not known counts as the nearest lower known one. One below all of them is taken to verify what the
  * lowest known version is signed with.
  * @param keys as `keyRanges`: all platforms of a channel have them in common
- * @param isHeld releases that are not offered yet: they count as offered for how far others lead, so that no version is
- *   led where it could not get to them later
  */
 export function updateSteps<Release extends RoutedRelease>(
   releases: readonly Release[],
   keys: readonly KeyRange[],
-  isHeld?: (release: Release) => boolean,
+  { isHeld, trace }: WalkOptions<Release> = {},
 ): readonly UpdateStep<Release>[] {
   const ways: Ways<Release> = new Map();
   const open: Ways<Release> = isHeld === undefined ? ways : new Map();
@@ -67,17 +91,24 @@ export function updateSteps<Release extends RoutedRelease>(
   for (const boundary of boundariesOf(releases, keys)) {
     const { from, order } = boundary;
     while (range > 0 && (keys[range]?.order ?? '') > order) range--;
-    const best = bestWay(ways, order, keys[range]?.keyId);
-    const offered = open === ways ? best : asFarAs(best, bestWay(open, order, keys[range]?.keyId));
+    const keyId = keys[range]?.keyId;
+    const best = bestWay(ways, order, keyId);
+    const offered = open === ways ? best : asFarAs(best, bestWay(open, order, keyId));
+    trace?.decisions.push({ order, keyId, best, offered });
     const next = steps.at(-1);
     if (next !== undefined && next.release === offered?.release) steps.pop(); // the same offer from further below
     steps.push({ from, release: offered?.release, reach: offered?.reach.from });
     const release = byOrder.get(order);
     if (release === undefined) continue;
     const requires = release.requires === undefined ? '' : versionOrder(release.requires);
-    const way = { release, order, requires, reach: best?.reach ?? boundary };
+    const way = {
+      ...{ release, order, requires },
+      reach: best?.reach ?? boundary,
+      isHeld: isHeld?.(release) ?? false,
+    };
+    trace?.ways.push(way);
     addWay(ways, way);
-    if (open !== ways && !isHeld?.(release)) addWay(open, way);
+    if (open !== ways && !way.isHeld) addWay(open, way);
   }
   return steps.reverse();
 }
@@ -103,10 +134,10 @@ function boundariesOf(releases: readonly RoutedRelease[], keys: readonly KeyRang
   return boundaries;
 }
 
-export function stepFor<Release>(
-  steps: readonly UpdateStep<Release>[],
+export function stepFor<Step extends Pick<UpdateStep<unknown>, 'from'>>(
+  steps: readonly Step[],
   version: string,
-): UpdateStep<Release> | undefined {
+): Step | undefined {
   let low = 0;
   let high = steps.length;
   while (low < high) {
@@ -196,11 +227,20 @@ function bestWay<Release extends RoutedRelease>(
   let best: Way<Release> | undefined;
   for (const ofKey of verifiable) {
     // Versions only get lower from here on: what this one is too low for, all of them are.
-    while ((ofKey?.at(-1)?.requires ?? '') > order) ofKey?.pop();
+    while (isTooLow(order, ofKey?.at(-1))) ofKey?.pop();
     const way = ofKey?.at(-1);
     if (way !== undefined && (best === undefined || leadsFurther(way, best))) best = way;
   }
   return best;
+}
+
+/** Whether a build that carries a key verifies what is signed with another; undefined is any. */
+export function canVerify(keyId: string | undefined, signingKeyId: string | undefined): boolean {
+  return keyId === undefined || signingKeyId === undefined || keyId === signingKeyId;
+}
+
+export function isTooLow(order: string, way: Pick<Way<RoutedRelease>, 'requires'> | undefined): boolean {
+  return (way?.requires ?? '') > order;
 }
 
 /** The way, unless it ends short of the other: an app that took it could not go the other later. */

@@ -7,9 +7,10 @@ import { CORS_HEADERS } from '../http/cors.ts';
 import type { AskedNames } from '../http/lenient-names.ts';
 import { matchesEtag } from '../http/preconditions.ts';
 import { SECURITY_HEADERS } from '../http/security-headers.ts';
+import type { InstalledApp } from './app-answers.ts';
 import { withAskedNames } from './asked-names.ts';
 import { type CheckResponse, headersOfUnchanged } from './check-fast-path.ts';
-import type { InstalledApp, OfferCache } from './offer-cache.ts';
+import type { OfferCache } from './offer-cache.ts';
 import type { Validity } from './rollouts.ts';
 
 /** A check, by all that its response depends on. */

@@ -26,7 +26,7 @@ export async function readLatestFiles(db: Queries, appId: string, now: number): 
   const held = await heldReleases(db, appId, now);
   const withheld = new Set(held.map(({ id }) => id));
   // The highest file of each platform is among those that decide.
-  const { live } = await readFilesBesides(db, appId, held);
+  const { live } = await readFilesBesides(db, appId, { held });
   const byChannel = latestFiles(live.filter(({ releaseId }) => !withheld.has(releaseId)));
   return { byChannel, withheld, expiresAt: Math.min(FOR_EVER, ...held.map(heldUntil)) };
 }

@@ -2,7 +2,8 @@ import type { LatestJsonResponse, UpdateResponse } from '../../protocol/messages
 import { signingKeyIdOf } from '../../protocol/minisign.ts';
 import { parsePlatform } from '../../protocol/platform.ts';
 import { compareVersions, LOWEST_VERSION } from '../../protocol/version.ts';
-import type { InstalledApp, OfferCache } from './offer-cache.ts';
+import type { InstalledApp } from './app-answers.ts';
+import type { OfferCache } from './offer-cache.ts';
 import { EVERYONE } from './rollouts.ts';
 
 /** The apps that one file is to answer. */

@@ -2,37 +2,18 @@ import type { Database } from '../../database/database.ts';
 import { findOfferingApp } from '../../database/queries/offers.ts';
 import { appTag } from '../../protocol/app-tag.ts';
 import { STABLE } from '../../protocol/channel.ts';
-import { type Platform, platformName } from '../../protocol/platform.ts';
 import { FOR_EVER } from '../../protocol/rollout/rollout.ts';
-import { stepsIn } from '../../protocol/routing/route-platforms.ts';
 import { sortedVersions } from '../../protocol/routing/update-steps.ts';
 import type { Clock } from '../../protocol/time.ts';
-import { precedenceOf } from '../../protocol/version.ts';
 import type { OfferedApp } from '../maintenance/offered-files.ts';
-import {
-  type FindLost,
-  type Offer,
-  type OfferSteps,
-  offerFor,
-  type ResolvedOffers,
-  resolveOffers,
-} from './resolve-offers.ts';
-import { ANYONE, type Asker, EVERYONE, type Validity } from './rollouts.ts';
+import { answerTo, type InstalledApp } from './app-answers.ts';
+import { type Offer, type OfferSteps, type ResolvedOffers, resolveOffers } from './resolve-offers.ts';
+import { ANYONE, EVERYONE, type Validity } from './rollouts.ts';
+import type { FindLost } from './route-offers.ts';
 import { StaleIfErrorCache, type StaleIfErrorCacheOptions } from './stale-if-error-cache.ts';
 
 /** Memory for the offers of some ten thousand apps. */
 export const DEFAULT_CHECK_CACHE_BYTES = 64 * 1024 * 1024;
-
-/** What an installed app says about itself. */
-export interface InstalledApp {
-  readonly platform: Platform;
-  readonly currentVersion: string;
-  readonly channel: string;
-  /** Extension `rollout`; by default it says nothing. */
-  readonly asker?: Asker | undefined;
-  /** Extension `policy`: whether it takes lower versions. */
-  readonly takesLower?: boolean | undefined;
-}
 
 /** What an app is answered, and how long that holds where some releases are not offered to everyone. */
 export interface FoundOffer {
@@ -118,26 +99,17 @@ export class OfferCache {
   }
 
   /**
-   * api.md, "Update Check Endpoint": the highest release that has a complete artifact for the platform, if its
-   * version is strictly greater than `currentVersion`; with the extension `key-routing` the highest one that this
-   * version can take and that leads on; with the extension `rollout` without those that it is not offered yet.
+   * As `answerTo`.
    * @throws when the database fails and no recent offers are known: "no update" is never inferred from a failure
    */
-  async find(
-    slug: string,
-    { platform, currentVersion, channel, asker = ANYONE, takesLower = false }: InstalledApp,
-  ): Promise<FoundOffer> {
+  async find(slug: string, installed: InstalledApp): Promise<FoundOffer> {
     const app = await this.#current(slug);
     if (app === undefined) return { offer: 'unknown_slug', validity: undefined };
     this.#onAsked(app);
-    const { offers, rollouts } = app;
+    const { rollouts } = app;
     const now = rollouts === undefined ? 0 : this.#now();
-    const forAsker = rollouts?.offersFor(asker, now) ?? offers;
-    const steps = stepsIn(forAsker, { channel, name: platformName(platform) });
-    const higher = steps && offerFor(steps, currentVersion);
-    const lower = takesLower ? lowerFor(app.downgrades, { platform, currentVersion, channel }) : undefined;
-    const offer = higher ?? lower ?? 'no_update';
-    return { offer, validity: rollouts?.validityFor(asker, now) };
+    const offer = answerTo(app, installed, now).release ?? 'no_update';
+    return { offer, validity: rollouts?.validityFor(installed.asker ?? ANYONE, now) };
   }
 
   /** What was being loaded when a rollout went on may be from before that. */
@@ -194,15 +166,6 @@ export class OfferCache {
     const resolved = await resolveOffers(queries, offering, this.#findLost);
     return { appId, revision, ...resolved, tag: appTag(appId), state: {} };
   }
-}
-
-/** What a version that was rolled back goes back to. */
-function lowerFor(
-  downgrades: AppOffers['downgrades'],
-  { platform, currentVersion, channel }: InstalledApp,
-): Offer | undefined {
-  const ofName = stepsIn(downgrades, { channel, name: platformName(platform) });
-  return ofName?.get(precedenceOf(currentVersion));
 }
 
 function sizeOf({ offers, rollouts, files }: AppOffers): number {

@@ -4,7 +4,7 @@ import type { ValidParameters } from '../http/register-route.ts';
 
 /** The platform that a check asks about. An app that does not know its bundle type gets what an app without one gets. */
 export function requestedPlatform(
-  { target, arch }: ValidParameters<'check'>,
+  { target, arch }: Pick<ValidParameters<'check'>, 'target' | 'arch'>,
   { bundle_type }: CheckQuery,
 ): Platform {
   return platformOf({ target, arch, bundle_type: isKnown(bundle_type) ? bundle_type : undefined });

@@ -1,14 +1,6 @@
 import { createHash } from 'node:crypto';
-import { knownVersions } from '../../database/queries/app-files.ts';
-import { cohortRule, type HeldVersion, heldReleases } from '../../database/queries/held-releases.ts';
-import {
-  type OfferCandidate,
-  type OfferDetails,
-  offerDetails,
-  offersRevision,
-} from '../../database/queries/offers.ts';
-import { type ReleasePolicy, releasePolicy } from '../../database/queries/release-policy.ts';
-import { readAllFiles, readFilesBesides } from '../../database/queries/routed-files.ts';
+import type { OfferCandidate, OfferDetails } from '../../database/queries/offers.ts';
+import type { ReleasePolicy } from '../../database/queries/release-policy.ts';
 import type { Queries } from '../../database/schema.ts';
 import { STABLE } from '../../protocol/channel.ts';
 import type { UpdateResponse } from '../../protocol/messages.ts';
@@ -16,17 +8,12 @@ import { platformName, withoutBundleType } from '../../protocol/platform.ts';
 import { type Obligations, urgentSteps } from '../../protocol/policy/mandatory.ts';
 import { minimumSystemFor } from '../../protocol/policy/minimum-system.ts';
 import { downloadPath } from '../../protocol/routes.ts';
-import { type Downgrades, downgradesOf } from '../../protocol/routing/downgrades.ts';
-import {
-  type PlatformRelease,
-  type RoutedPlatforms,
-  routing,
-} from '../../protocol/routing/route-platforms.ts';
-import { stepFor, type UpdateStep } from '../../protocol/routing/update-steps.ts';
+import type { Downgrades } from '../../protocol/routing/downgrades.ts';
+import type { UpdateStep } from '../../protocol/routing/update-steps.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
-import { inSlices } from '../../runtime/in-slices.ts';
 import type { StoredFileSize } from '../maintenance/lost-files.ts';
-import { Rollouts, type Withheld } from './rollouts.ts';
+import type { AppAnswers, AppRelease, StepsByPlace } from './app-answers.ts';
+import { type FindLost, type OfferingApp, routeOffers } from './route-offers.ts';
 
 /** An update of one platform, ready to be sent. */
 export interface Offer {
@@ -40,34 +27,12 @@ export interface Offer {
 /** The offers of one platform: from which version on which one, the lowest first. */
 export type OfferSteps = readonly UpdateStep<Offer>[];
 
-/** By channel, then by platform name. A channel without releases of its own is left out: it offers what `stable` does. */
-export type OffersByChannel = ReadonlyMap<string, ReadonlyMap<string, OfferSteps>>;
+export type OffersByChannel = StepsByPlace<Offer>;
 
-export interface ResolvedOffers {
-  /** Of apps that get every release. */
-  readonly offers: OffersByChannel;
-  /** Where some releases are not offered to everyone. */
-  readonly rollouts: Rollouts<OffersByChannel> | undefined;
-  /** Of apps that take lower versions, and have one that was rolled back. */
-  readonly downgrades: Downgrades<Offer>;
+export interface ResolvedOffers extends AppAnswers<Offer> {
   /** The files that they lead to. */
   readonly files: readonly StoredFileSize[];
 }
-
-/** The app to resolve the offers of. */
-export interface OfferingApp {
-  readonly appId: string;
-  readonly slug: string;
-  /** Of this server, without a slash at the end. */
-  readonly publicUrl: string;
-  /** When the offers hold, in milliseconds since 1970. */
-  readonly now: number;
-}
-
-/** Finds those of some files that the storage has lost, by their storage keys. */
-export type FindLost = (
-  files: readonly Pick<OfferDetails, 'storageKey' | 'fileSize'>[],
-) => Promise<ReadonlySet<string>>;
 
 /** An artifact with all that its offer says. */
 type OfferedArtifact = OfferCandidate & OfferDetails;
@@ -80,77 +45,19 @@ type OfferedArtifact = OfferCandidate & OfferDetails;
 export async function resolveOffers(
   db: Queries,
   app: OfferingApp,
-  findLost: FindLost = async () => new Set(),
+  findLost?: FindLost,
 ): Promise<ResolvedOffers> {
-  const gone = new Set<string>();
-  for (;;) {
-    const revision = await offersRevision(db, app.appId);
-    const held = await heldReleases(db, app.appId, app.now);
-    const policy = await releasePolicy(db, app.appId);
-    const { live, known } = await (gone.size > 0
-      ? readAllFiles(db, app.appId)
-      : readFilesBesides(db, app.appId, [...held, ...policy.rolledBack]));
-    const there = live.filter(({ artifactId }) => !gone.has(artifactId));
-    const versions = knownVersions(known);
-    const routed = await inSlices(routing(there, versions));
-    const rollouts = await rolloutsOf(db, app, held);
-    const groups: { readonly withheld: Withheld; readonly routed: RoutedOffers }[] = [];
-    for (const withheld of rollouts?.groups() ?? []) {
-      const isHeld = ({ files: [{ releaseId }] }: PlatformRelease<OfferCandidate>) => withheld.has(releaseId);
-      groups.push({ withheld, routed: await inSlices(routing(there, versions, isHeld)) });
-    }
-    const downgrades = downgradesOf(
-      there.filter(({ releaseId }) => held.every(({ id }) => id !== releaseId)),
-      policy.rolledBack,
-    );
-    const allSteps = [
-      ...new Set(
-        [routed, ...groups.map((group) => group.routed)].flatMap((one) =>
-          [...one.values()].flatMap((platforms) => [...platforms.values()]),
-        ),
-      ),
-    ].flat();
-    const goingBack = [...downgrades.values()].flatMap((names) =>
-      [...names.values()].flatMap((versions) => [...versions.values()]),
-    );
-    const releases = [...allSteps.flatMap(({ release }) => release ?? []), ...goingBack];
-    const chosen = [...new Set(releases.flatMap((release) => release.files))];
-    const details = await offerDetails(db, chosen);
-    const files = chosen.flatMap(({ artifactId }) => details.get(artifactId) ?? []);
-    const lost = await findLost(files);
-    if ((await offersRevision(db, app.appId)) !== revision) continue;
-    const isLost = ({ artifactId }: OfferCandidate) => lost.has(details.get(artifactId)?.storageKey ?? '');
-    // Lost, and not marked so: choose among the others, which get fewer each time.
-    const found = chosen.filter(isLost);
-    for (const { artifactId } of found) gone.add(artifactId);
-    if (found.length > 0) continue;
-    const serializer = new OfferSerializer({ app, details, policy });
-    const offers = serializer.serializeAll(routed);
-    for (const group of groups) rollouts?.setOffers(group.withheld, serializer.serializeAll(group.routed));
-    return {
-      offers,
-      rollouts,
-      downgrades: serializer.serializeDowngrades(downgrades),
-      files: files.map(({ storageKey, fileSize }) => ({ storageKey, fileSize })),
-    };
-  }
+  const { answers, offering, details } = await routeOffers(db, app, { findLost });
+  const serializer = new OfferSerializer({ app, details, policy: offering.policy });
+  return {
+    offers: serializer.serializeAll(answers.offers),
+    rollouts: answers.rollouts?.map((offers) => serializer.serializeAll(offers)),
+    downgrades: serializer.serializeDowngrades(answers.downgrades),
+    files: [...details.values()].map(({ storageKey, fileSize }) => ({ storageKey, fileSize })),
+  };
 }
 
-async function rolloutsOf(
-  db: Queries,
-  { appId, now }: OfferingApp,
-  held: readonly HeldVersion[],
-): Promise<Rollouts<OffersByChannel> | undefined> {
-  return held.length === 0 ? undefined : new Rollouts(held, await cohortRule(db, appId), now);
-}
-
-/** What a version is offered; undefined for nothing. */
-export function offerFor(steps: OfferSteps, version: string): Offer | undefined {
-  return stepFor(steps, version)?.release;
-}
-
-type RoutedSteps = readonly UpdateStep<PlatformRelease<OfferCandidate>>[];
-type RoutedOffers = RoutedPlatforms<OfferCandidate>;
+type RoutedSteps = readonly UpdateStep<AppRelease>[];
 
 interface Offering {
   readonly app: OfferingApp;
@@ -169,7 +76,7 @@ class OfferSerializer {
     this.#offering = offering;
   }
 
-  serializeAll(routed: RoutedOffers): OffersByChannel {
+  serializeAll(routed: StepsByPlace<AppRelease>): OffersByChannel {
     const mapped = [...routed].map(([channel, platforms]) => {
       const obligations = obligationsIn(channel, this.#offering.policy);
       return [channel, mapValues(platforms, (steps) => this.#serialize(steps, obligations))] as const;
@@ -178,7 +85,7 @@ class OfferSerializer {
     return new Map(mapped);
   }
 
-  serializeDowngrades(downgrades: Downgrades<PlatformRelease<OfferCandidate>>): Downgrades<Offer> {
+  serializeDowngrades(downgrades: Downgrades<AppRelease>): Downgrades<Offer> {
     return mapValues(downgrades, (names) =>
       mapValues(names, (versions) => {
         const offers = [...versions].flatMap(([version, release]) => {
@@ -204,7 +111,7 @@ class OfferSerializer {
     return serialized;
   }
 
-  #offerOf({ files }: PlatformRelease<OfferCandidate>, isMandatory: boolean): Offer | undefined {
+  #offerOf({ files }: AppRelease, isMandatory: boolean): Offer | undefined {
     const { app, details, policy } = this.#offering;
     const key = [isMandatory, ...files.map(({ artifactId }) => artifactId)].join(' ');
     const [main, ...others] = files.flatMap((file) => {
@@ -220,12 +127,16 @@ class OfferSerializer {
   }
 }
 
-interface ChannelObligations extends Obligations {
+/** What makes updates of the apps of a channel mandatory. */
+export interface ChannelObligations extends Obligations {
   /** Empty where they are those of `stable`. */
   readonly channel: string;
 }
 
-function obligationsIn(channel: string, { mandatory, minimumVersion }: ReleasePolicy): ChannelObligations {
+export function obligationsIn(
+  channel: string,
+  { mandatory, minimumVersion }: ReleasePolicy,
+): ChannelObligations {
   const own = mandatory.filter((release) => [STABLE, channel].includes(release.channel));
   const isLikeStable = own.every((release) => release.channel === STABLE);
   return {

@@ -5,7 +5,8 @@ import {
   cohortOfAddress,
   dayOf,
   endOfDay,
-  isOfferedTo,
+  type Hold,
+  holdOf,
   nextStepOf,
 } from '../../protocol/rollout/cohort.ts';
 
@@ -65,8 +66,20 @@ export class Rollouts<Offers> {
     return [...groups.values()];
   }
 
+  /** The one group that an app is in. @param now as in `offersFor` */
+  groupsOf(asker: Asker, now: number): Withheld[] {
+    return [new Set(this.#withheldFrom(this.audienceOf(asker, now)))];
+  }
+
   setOffers(withheld: Withheld, offers: Offers): void {
     this.#offers.set(keyOf([...withheld]), offers);
+  }
+
+  /** The same rollouts with the offers in another form. */
+  map<Other>(change: (offers: Offers) => Other): Rollouts<Other> {
+    const mapped = new Rollouts<Other>(this.#held, this.#rule, this.#now);
+    for (const [key, offers] of this.#offers) mapped.#offers.set(key, change(offers));
+    return mapped;
   }
 
   get offers(): readonly Offers[] {
@@ -75,10 +88,20 @@ export class Rollouts<Offers> {
 
   /** @param now milliseconds since 1970, for the day */
   offersFor(asker: Asker, now: number): Offers | undefined {
-    const cohort = this.#isByAddress(asker)
-      ? cohortOfAddress(asker.address, { key: this.#rule.key, day: dayOf(now) })
-      : asker.cohort;
-    return this.#offers.get(keyOf(this.#withheldFrom({ ...asker, cohort })));
+    return this.#offers.get(keyOf(this.#withheldFrom(this.audienceOf(asker, now))));
+  }
+
+  /** With the cohort that an app counts as being in. @param now as in `offersFor` */
+  audienceOf(asker: Asker, now: number): Audience {
+    const { isManual } = asker;
+    if (!this.#isByAddress(asker)) return { cohort: asker.cohort, isManual };
+    return { cohort: cohortOfAddress(asker.address, { key: this.#rule.key, day: dayOf(now) }), isManual };
+  }
+
+  /** What holds releases back from an app, by their ids. */
+  holdsFor(audience: Audience): ReadonlyMap<string, Hold> {
+    const holds = this.#held.map((release) => [release.id, holdOf(release, audience, this.#now)] as const);
+    return new Map(holds.flatMap(([id, hold]) => (hold === undefined ? [] : [[id, hold]])));
   }
 
   validityFor(asker: Asker, now: number): Validity {
@@ -91,7 +114,9 @@ export class Rollouts<Offers> {
   }
 
   #withheldFrom(audience: Audience): string[] {
-    return this.#held.filter((release) => !isOfferedTo(release, audience, this.#now)).map(({ id }) => id);
+    return this.#held
+      .filter((release) => holdOf(release, audience, this.#now) !== undefined)
+      .map(({ id }) => id);
   }
 }
 

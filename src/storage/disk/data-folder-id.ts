@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, unlink } from 'node:fs/promises';
+import { link, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../../errors.ts';
 import { errorCode, messageOf } from '../../runtime/error-details.ts';
+import { makeFolder } from '../../runtime/make-folder.ts';
 import { RUN_AS_ITS_USER } from '../../runtime/private-file.ts';
 import { readRegularText } from '../regular-file.ts';
 
@@ -16,7 +17,7 @@ const FILE = 'storage-id';
 export async function dataFolderId(dataDir: string): Promise<string> {
   const file = join(dataDir, FILE);
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolder(dataDir, 0o700);
     return (await read(file)) ?? (await create(file));
   } catch (cause) {
     throw new OtaError('store_unavailable', `${file} cannot be used: ${messageOf(cause)}`, {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, link, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { access, link, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { OtaError } from '../../errors.ts';
 import { HEAD_BYTES } from '../../protocol/bundle/binary-header.ts';
 import { pathOf } from '../../protocol/routes.ts';
 import { messageOf } from '../../runtime/error-details.ts';
 import { digestFile, type FileDigests } from '../../runtime/hashing/digest-file.ts';
+import { makeFolder } from '../../runtime/make-folder.ts';
 import { readHead } from '../../runtime/read-head.ts';
 import type {
   ArtifactStorage,
@@ -89,9 +90,9 @@ export class DiskStorage implements ArtifactStorage {
   static async open(options: DiskStorageOptions): Promise<DiskStorage> {
     const storage = new DiskStorage(options);
     try {
-      await mkdir(storage.#staging, { recursive: true, mode: 0o700 });
-      await mkdir(storage.#artifacts, { recursive: true, mode: 0o700 });
-      await mkdir(storage.#parts, { recursive: true, mode: 0o700 });
+      await makeFolder(storage.#staging, 0o700);
+      await makeFolder(storage.#artifacts, 0o700);
+      await makeFolder(storage.#parts, 0o700);
       await syncFolder(options.dataDir);
       storage.#device = (await stat(storage.#artifacts)).dev;
       await storage.#probe();
@@ -208,7 +209,7 @@ export class DiskStorage implements ArtifactStorage {
     const folder = damagedFolder(this.#dataDir);
     const place = storedPath(folder, storageKey);
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder, 0o700);
       await syncFolder(this.#dataDir);
       await rename(this.path(storageKey), place);
       await syncFolder(folder);

@@ -196,7 +196,7 @@ function refusal(
   if (s3Code === 'NoSuchBucket') {
     return {
       message: `there is no bucket ${bucket} at ${endpoint}`,
-      hint: 'Create it, or correct --storage.',
+      hint: 'Create it, or correct its name in --storage, --export or the destination.',
     };
   }
   if (CLOCK_SKEW.includes(s3Code)) {

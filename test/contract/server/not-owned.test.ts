@@ -18,6 +18,8 @@ const STATUS_OF: Record<RouteName, number> = {
   capabilities: 200,
   getApp: 200,
   stats: 200,
+  explain: 200,
+  simulate: 200,
   listReleases: 200,
   check: 200,
   download: 302,
@@ -51,10 +53,15 @@ const STATUS_OF: Record<RouteName, number> = {
 const all = Object.keys(STATUS_OF) as RouteName[];
 const ofDisk: RouteName[] = ['upload', 'uploadPart', 'storedFile'];
 
+const QUERY: Partial<Record<RouteName, string>> = {
+  explain: '?version=0.9.0&target=linux&arch=x86_64',
+};
+
 const BODY: Partial<Record<RouteName, object>> = {
   setSlug: { slug: 'next-app' },
   events: { version: '1.0.0', target: 'windows', arch: 'x86_64', outcome: 'failed' },
   exchangeIdentity: { identity_token: 'x' },
+  simulate: { version: '9.0.0', artifacts: [] },
   createRelease: { version: '9.0.0', signature: 's' },
   createArtifact: { target: 'windows', arch: 'x86_64', file_size: 5 },
   updateRelease: { status: 'yanked' },
@@ -113,7 +120,7 @@ async function loseFiles({ server, ownership, storage }: World) {
     version: '1.0.0',
   };
   return async (name: RouteName, method: string) => {
-    const path = pathOf(name, parameters);
+    const path = pathOf(name, parameters) + (QUERY[name] ?? '');
     const expiresAt = new Date(server.services.clock().getTime() + 60_000);
     const signed = { method: method === 'PUT' ? 'PUT' : 'GET', path, expiresAt } as const;
     const { access } = routes[name];

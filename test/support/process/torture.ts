@@ -14,3 +14,17 @@ export function spread<T>(items: readonly T[], count: number): T[] {
     (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1 || 1))] as T,
   );
 }
+
+/** `SYNCKIT_OTA_SHARD=2/6`: the second of six runs, that together try everything. */
+const [SHARD = 1, SHARDS = 1] = (process.env.SYNCKIT_OTA_SHARD ?? '1/1').split('/').map(Number);
+const REPORT_EVERY = 20;
+
+/** Every so-many-th item from the one of this run's shard, reporting how far it is. */
+export function* ofShard<T>(what: string, items: readonly T[]): Generator<T> {
+  const own = items.filter((_item, i) => i % SHARDS === SHARD - 1);
+  for (const [i, item] of own.entries()) {
+    if (i % REPORT_EVERY === 0)
+      console.log(`${new Date().toISOString()} ${what}: ${i} of ${own.length} points`);
+    yield item;
+  }
+}

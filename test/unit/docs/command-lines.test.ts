@@ -13,7 +13,7 @@ import { EXAMPLES, PAGES } from '../../support/docs/pages.ts';
 const OPTIONS_OF_OTHERS = new Set(['--app-version', '--config', '--debug', '--ignore-scripts']);
 
 /** Environment variables that only tests read. */
-const OF_TESTS = /^SYNCKIT_OTA_(CONFORMANCE_\w+|PICTURES|TORTURE)$/;
+const OF_TESTS = /^SYNCKIT_OTA_(SHARD|CONFORMANCE_\w+|PICTURES|TORTURE)$/;
 
 const inBlocks = PAGES.map(({ path, text }) => ({
   path,

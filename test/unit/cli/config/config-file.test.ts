@@ -202,7 +202,11 @@ describe('the config file', () => {
   });
 
   test.each([
-    ['an unknown setting', '{"sever":"https://ota.example"}', /unknown setting "sever"/],
+    [
+      'an unknown setting',
+      '{"sever":"https://ota.example"}',
+      /unknown setting "sever" \(did you mean server\?\)/,
+    ],
     ['a number as text', '{"concurrency":"4"}', /concurrency/],
     ['a list of files', '{"artifacts":["dist/*"]}', /artifacts must be an object of platforms/],
     ['no files at all', '{"artifacts":{}}', /artifacts must be an object of platforms/],

@@ -19,3 +19,9 @@ test('only cut takes a percentage', () => {
   for (const text of ['cut=100', 'cut=', 'slow=5', 'cut=N', 'toString', 'fire', ''])
     expect(read(text), text).toEqual({ fault: undefined, isRefused: true });
 });
+
+test('a percentage out of range is answered with the range', () => {
+  const errors = new OptionErrors();
+  readFault('cut=500', errors);
+  expect(errors.toError().message).toContain('N is 0 to 99');
+});

@@ -6,7 +6,7 @@ import {
   dayOf,
   endOfDay,
   type HeldRelease,
-  isOfferedTo,
+  holdOf,
   parseCohort,
   parseManual,
 } from '../../../../src/protocol/rollout/cohort.ts';
@@ -22,6 +22,8 @@ import {
 
 const HOUR = 3_600_000;
 const PUBLISHED = Date.parse('2026-03-13T12:00:00Z');
+
+const isOfferedTo = (...args: Parameters<typeof holdOf>) => holdOf(...args) === undefined;
 
 const held = (rollout: Rollout | null, id = 'release-1'): HeldRelease => ({
   id,

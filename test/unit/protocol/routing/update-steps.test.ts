@@ -232,7 +232,7 @@ describe('while a release is held', () => {
       updateSteps(
         releases,
         keyRanges(sortKnown(releases), () => false),
-        (release) => held.includes(release.version),
+        { isHeld: (release) => held.includes(release.version) },
       ),
       version,
     )?.release?.version;

@@ -4,8 +4,9 @@ import type { Database } from '../../../../src/database/database.ts';
 import { createRelease, deleteRelease } from '../../../../src/database/queries/releases.ts';
 import { openSqlite } from '../../../../src/database/sqlite/open-sqlite.ts';
 import { ARCHS, TARGETS } from '../../../../src/protocol/platform.ts';
+import { stepFor } from '../../../../src/protocol/routing/update-steps.ts';
 import { LOWEST_VERSION } from '../../../../src/protocol/version.ts';
-import { offerFor, resolveOffers } from '../../../../src/server/update-check/resolve-offers.ts';
+import { resolveOffers } from '../../../../src/server/update-check/resolve-offers.ts';
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { by } from '../../../support/server/by.ts';
 import { LINUX, MAC, StoreWithApp } from '../../../support/server/store-with-app.ts';
@@ -41,7 +42,7 @@ async function versionsOf(db: Database['queries'], appId: string): Promise<Recor
     [...offers].map(([channel, byName]) => [
       channel,
       Object.fromEntries(
-        [...byName].map(([name, steps]) => [name, offerFor(steps, LOWEST_VERSION)?.version]),
+        [...byName].map(([name, steps]) => [name, stepFor(steps, LOWEST_VERSION)?.release?.version]),
       ),
     ]),
   );
