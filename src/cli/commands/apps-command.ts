@@ -86,7 +86,7 @@ export const appsSetCommand = () =>
         )
         .addOption(
           new Option(
-            '--auto-pause <on|off>',
+            '--auto-pause <state>',
             'pause a release on its way to everyone when it does worse than the one before',
           ).choices(['on', 'off']),
         )
