@@ -25,6 +25,16 @@ export interface DownloadSettings {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
+/** How an update ended: what the server counts, about no one. */
+export interface UpdateEvent {
+  readonly version: string;
+  readonly from_version?: string;
+  readonly target: string; // windows, darwin, linux
+  readonly arch: string; // x86_64, aarch64, …
+  readonly outcome: 'installed' | 'failed' | 'crashed';
+  readonly code?: string; // up to 32 letters, digits, dots, dashes and underscores
+}
+
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 1000; // doubled after each failure
@@ -73,6 +83,18 @@ export class AppUpdates {
     }
   }
 
+  /** Reports how an update ended, to the server that offered it. Never rejects; where another server did, it does nothing. */
+  async report(
+    { rawJson, version, currentVersion }: Update,
+    outcome: UpdateEvent['outcome'],
+    code?: string,
+  ): Promise<void> {
+    const [, app, target, arch] = OWN_DOWNLOAD.exec(String(rawJson.url)) ?? [];
+    if (app === undefined || target === undefined || arch === undefined) return;
+    const event = { version, from_version: currentVersion, target, arch, outcome };
+    await reportEvent(app, code === undefined ? event : { ...event, code }, await this.cohort());
+  }
+
   #ask(isManual: boolean): Promise<Update | null> {
     const asking = this.#asking.get(isManual) ?? this.#send(isManual);
     this.#asking.set(isManual, asking);
@@ -95,6 +117,21 @@ export class AppUpdates {
       },
     });
   }
+}
+
+/** Of the download of an update: the app's URL, its target and its arch. */
+const OWN_DOWNLOAD = /^(https?:.+\/api\/sync\/ota\/[^/]+)\/download\/[^/]+\/([^/?]+)\/([^/?]+)/;
+
+/**
+ * Reports how an update ended. Never rejects: what a server that is away misses is not worth an error.
+ * @param app the app's URL, like `https://updates.example.com/api/sync/ota/my-app`
+ * @param cohort as the app sends it with its checks
+ */
+export async function reportEvent(app: string, event: UpdateEvent, cohort?: number): Promise<void> {
+  const url = `${app}/events${cohort === undefined ? '' : `?cohort=${cohort}`}`;
+  const headers = { 'Content-Type': 'application/json' };
+  // `keepalive` sends it also where the app ends now, as it does to install an update.
+  await fetch(url, { method: 'POST', headers, body: JSON.stringify(event), keepalive: true }).catch(() => {});
 }
 
 async function keptCohort(given: AppStorage | undefined): Promise<number | undefined> {

@@ -2,14 +2,15 @@ import type { ReleaseResponse } from '../protocol/messages.ts';
 import { formatTimestamp, parseTimestamp } from '../protocol/time.ts';
 import { formatCount } from './format.ts';
 
-type RolledOut = Pick<ReleaseResponse, 'rollout' | 'paused_at' | 'pub_date'>;
+type RolledOut = Pick<ReleaseResponse, 'rollout' | 'paused_at' | 'pause_reason' | 'pub_date'>;
 
 /** Who is offered a release, like `paused` or `offered to 10 % of the apps`; undefined for everyone. */
 export function describeRollout(release: RolledOut): string | undefined {
-  const { rollout, paused_at: pausedAt } = release;
+  const { rollout, paused_at: pausedAt, pause_reason: reason } = release;
   const share = rollout == null || rollout.state === 'complete' ? undefined : shareInWords(rollout, release);
   if (pausedAt == null) return share;
-  return share === undefined ? 'paused' : `paused (${share})`;
+  const paused = reason == null ? 'paused' : 'paused by the server';
+  return share === undefined ? paused : `${paused} (${share})`;
 }
 
 function shareInWords(

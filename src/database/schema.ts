@@ -27,6 +27,8 @@ export interface AppsTable {
   cohort_fallback: CohortFallback;
   /** Extension `policy`: lower versions have to update; null for none. */
   minimum_version: string | null;
+  /** When its rollouts are paused by themselves: an `AutoPause` as JSON; null for the default. */
+  auto_pause: string | null;
   created_at: number;
 }
 
@@ -134,6 +136,10 @@ export interface ReleasesTable {
   rollout: string | null;
   /** Since when it is not offered to anyone, whatever its rollout is; null where it is not paused. */
   paused_at: number | null;
+  /** Why the server has paused it: a `PauseReason` as JSON; null where it has not. */
+  pause_reason: string | null;
+  /** What an operator has said of pauses by the server: a `ReleaseWatch` as JSON; null for nothing. */
+  watch: string | null;
   /** Until when it is not offered to everyone, as `heldUntil` says it; 0 where it is. */
   held_until: number;
   /** Extension `policy`: whether apps have to take it, or one that contains it: 0 or 1. */
@@ -367,6 +373,8 @@ export interface CountsTable {
   /** Empty for all of them, as is `platform`. */
   version: string;
   platform: string;
+  /** Of reports: `failed`, or with their code `failed disk_full`; else empty. */
+  outcome: Generated<string>;
   /** Which key they were counted with. */
   generation: string;
   clients: number;
@@ -376,7 +384,46 @@ export interface CountsTable {
   sketch_until: number | null;
 }
 
-export type CountKind = 'seen' | 'running' | 'offered' | 'downloaded' | 'converted';
+export type CountKind =
+  | 'seen'
+  | 'running'
+  | 'offered'
+  | 'downloaded'
+  | 'converted'
+  | 'looping'
+  | 'reported'
+  | 'failed';
+
+/** Who began to download a release in a time, until all is counted of them: see `queries/attempts`. */
+export interface AttemptsTable {
+  /** No reference: they are removed with the app. */
+  app_id: string;
+  version: string;
+  platform: string;
+  generation: string;
+  /** When the time ends. */
+  ends_at: number;
+  /** The month that the key is for. */
+  period: string;
+  /** Which of `AGES` is counted next, and when. */
+  hours: number;
+  due_at: number;
+  /** As `queries/sketch-text` writes it. */
+  sketch: string;
+}
+
+/** How many clients that downloaded a release have asked with it some hours later. */
+export interface ConversionsTable {
+  app_id: string;
+  version: string;
+  platform: string;
+  /** One of `AGES`. */
+  hours: number;
+  /** Estimates, not whole. */
+  attempts: number;
+  converted: number;
+  changed_at: number;
+}
 
 /** Processes that count, which hand each other the keys that they count with. */
 export interface CountNodesTable {
@@ -515,6 +562,8 @@ export interface Schema {
   audit_baseline: AuditBaselineTable;
   token_uses: TokenUsesTable;
   counts: CountsTable;
+  attempts: AttemptsTable;
+  conversions: ConversionsTable;
   count_nodes: CountNodesTable;
   count_keys: CountKeysTable;
 }

@@ -29,6 +29,7 @@ export const EXTENSIONS = [
   'promote',
   'policy',
   'stats',
+  'events',
   'explain',
   'simulate',
   'feeds',

@@ -293,6 +293,8 @@ export const UpdateReleaseRequest = Type.Object({
   // Extension `rollout`: null for everyone; a pause holds it back from all, and changes nothing about its rollout.
   rollout: Type.Optional(Nullable(RolloutRequest)),
   paused: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  /** Extension `events`: whether the server may pause it by itself. */
+  auto_pause: Type.Optional(Type.Boolean({ description: 'true or false' })),
   // Extension `policy`
   mandatory: Type.Optional(Type.Boolean({ description: 'true or false' })),
   minimum_system_version: Type.Optional(Nullable(MinimumSystem)),
@@ -453,6 +455,19 @@ export const RolloutResponse = Type.Object({
 });
 export type RolloutResponse = Static<typeof RolloutResponse>;
 
+/** Extension `events`: why the server has paused a release. */
+export const PauseReasonResponse = Type.Object({
+  kind: Type.String(), // `conversion`, `loops` or `failures`
+  text: Type.String(), // one sentence for people
+  clients: Type.Number(), // that were assessed
+  share: Type.Number(), // 0 to 1: of those, who converted, loop or report
+  share_before: Type.Optional(Type.Number()), // of the release before
+  version_before: Type.Optional(Type.String()),
+  platform: Type.Optional(Type.String()), // absent for all of them
+  hours: Type.Optional(Type.Number()), // of a conversion: so long after the download
+});
+export type PauseReasonResponse = Static<typeof PauseReasonResponse>;
+
 export const ReleaseResponse = Type.Object({
   id: Type.String({ minLength: 1 }),
   version: Type.String({ minLength: 1 }),
@@ -474,6 +489,8 @@ export const ReleaseResponse = Type.Object({
   provenance: Type.Optional(Nullable(ReleaseProvenance)), // extension `trusted-publishing`
   rollout: Type.Optional(Nullable(RolloutResponse)), // extension `rollout`; absent for everyone
   paused_at: Type.Optional(Nullable(Type.String())),
+  pause_reason: Type.Optional(Nullable(PauseReasonResponse)), // extension `events`: absent where no server paused it
+  auto_pause: Type.Optional(Type.Boolean()), // extension `events`: false where the server does not pause it by itself
   // Extension `policy`
   mandatory: Type.Optional(Type.Boolean()),
   minimum_system_version: Type.Optional(Nullable(Type.Record(Type.String(), Type.String()))),
@@ -589,6 +606,28 @@ export const ExchangeIdentityResponse = Type.Object({
 });
 export type ExchangeIdentityResponse = Static<typeof ExchangeIdentityResponse>;
 
+/** How an update ended. */
+export const OUTCOMES = ['installed', 'failed', 'crashed'] as const;
+
+/** Extension `events`: what an app says of an update, about no one. */
+export const EventRequest = Type.Object({
+  version: Version, // that the app was updated to
+  from_version: Type.Optional(Version),
+  target: Target,
+  arch: Arch,
+  outcome: Type.Enum([...OUTCOMES], { description: `one of ${OUTCOMES.join(', ')}` }),
+  code: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$',
+      description: '1 to 32 letters, digits, dots, dashes or underscores',
+    }),
+  ),
+});
+export type EventRequest = Static<typeof EventRequest>;
+
+export const EventQuery = Type.Object({ cohort: Type.Optional(Type.String()) });
+export type EventQuery = Static<typeof EventQuery>;
+
 /** Extension `stats`. */
 export const StatsQuery = Type.Object({
   days: Type.Optional(
@@ -637,9 +676,21 @@ export const PlatformReach = Type.Object({
 });
 export type PlatformReach = Static<typeof PlatformReach>;
 
+/** Extension `events`: what apps say of updates to a release. */
+const ReportStats = Type.Object({
+  outcome: Type.String(), // `installed`, `failed` or `crashed`
+  code: Type.Optional(Type.String()), // absent for all of that outcome
+  clients: Type.Number(),
+});
+
 export const ReleaseStats = Type.Object({
   version: Type.String(),
   ...ReachProperties,
+  // Extension `events`: clients that downloaded it again and again; that report that it failed; null for few
+  looping: Type.Optional(Nullable(Type.Number())),
+  failed: Type.Optional(Nullable(Type.Number())),
+  reports: Type.Optional(Type.Array(ReportStats)), // with those of clients that did not download it
+  pause_reason: Type.Optional(PauseReasonResponse),
   platforms: Type.Array(PlatformReach),
 });
 export type ReleaseStats = Static<typeof ReleaseStats>;

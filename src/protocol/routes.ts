@@ -112,6 +112,8 @@ export const routes = {
   latest: { method: 'GET', path: `${API_ROOT}/{slug}/latest/{target}/{arch}`, access: 'public' },
   /** Extension `latest-json`. */
   latestJson: { method: 'GET', path: `${API_ROOT}/{slug}/latest.json`, access: 'public' },
+  /** Extension `events`. */
+  events: { method: 'POST', path: `${API_ROOT}/{slug}/events`, access: 'public' },
   /** Extension `feeds`: for electron-updater, with the files that it asks for beside it. */
   electronFeed: { method: 'GET', path: `${API_ROOT}/{slug}/feeds/electron/{channel_file}`, access: 'public' },
   electronFile: {

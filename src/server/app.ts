@@ -16,6 +16,7 @@ import { type CheckHandling, registerCheck } from './handlers/check.ts';
 import { registerUploadCompletion } from './handlers/complete-upload.ts';
 import { DOWNLOAD_PAGE_PATH, FEED_PATH, registerDownloadPages } from './handlers/download-pages.ts';
 import { registerDownloads } from './handlers/downloads.ts';
+import { registerEvents } from './handlers/events.ts';
 import { registerIdentityExchange } from './handlers/exchange-identity.ts';
 import { registerExplain } from './handlers/explain.ts';
 import { type FeedHandling, registerFeeds } from './handlers/feeds.ts';
@@ -210,6 +211,7 @@ function registerChecks(
   registerCheck(app, services, handling);
   registerLatestJson(app, services, handling);
   registerLatest(app, services);
+  registerEvents(app, services);
   registerFeeds(app, services, handling);
 }
 

@@ -49,6 +49,8 @@ const NOT_AUDITED: Readonly<Record<string, string>> = {
   leaveExchange: 'which processes count',
   saveCount: 'how many installed apps there are',
   forgetOldCounts: 'how many installed apps there were',
+  addAttempt: 'how many clients download a release',
+  countDue: 'how many of them run it later',
   insert: 'a message to a webhook, which changes nothing that is served',
   takeDueDeliveries: 'who sends a message to a webhook',
   returnDelivery: 'who sends a message to a webhook',

@@ -16,6 +16,7 @@ const OWN = [
   'src/cli/package-version.ts',
   'src/cli/wiring/ask-cargo.ts',
   'src/identity/issuer-keys.ts', // stored after it was read
+  'src/protocol/health/auto-pause.ts', // of the database
   'src/runtime/text/bounded-json.ts',
   'src/server/handlers/manifests.ts', // stored after it was read
   'src/server/traffic.ts',

@@ -79,6 +79,7 @@ export class StoreFiller {
           trusted_only: 0,
           cohort_fallback: 'hold' as const,
           minimum_version: null,
+          auto_pause: null,
           ...times,
         }));
         await insert(transaction, 'apps', rows);
@@ -164,7 +165,7 @@ function rowsOf(
     requires: null,
     allow_stranding: 0,
     awaits_approval: 0,
-    ...{ rollout: null, paused_at: null, held_until: 0 },
+    ...{ rollout: null, paused_at: null, pause_reason: null, watch: null, held_until: 0 },
     ...{ mandatory: 0, rolled_back: 0, minimum_system: null },
   };
   return {

@@ -83,6 +83,17 @@ export const appsSetCommand = () =>
         .option(
           '--minimum-version <version>',
           'say to apps of a lower version that they have to update; none: to no one',
+        )
+        .addOption(
+          new Option(
+            '--auto-pause <state>',
+            'pause a release on its way to everyone when it does worse than the one before',
+          ).choices(['on', 'off']),
+        )
+        .option('--auto-pause-clients <number>', 'how many clients it takes to say so (default: 50)')
+        .option(
+          '--auto-pause-tolerance <percent>',
+          'by how much it has to do worse than the one before, surely (default: 1%)',
         ),
     ),
     ['synckit-ota apps set my-app --approval', 'synckit-ota apps set my-app --require-bound-signatures'],

@@ -8,6 +8,7 @@ import {
   freeSlug,
   renameApp,
   setApproval,
+  setAutoPause,
   setCohortFallback,
   setMinimumVersion,
   setRequireBoundSignatures,
@@ -36,6 +37,7 @@ import type {
   AppsSetOptions,
   AppsShowOptions,
 } from './apps-command.ts';
+import { autoPauseDocument, autoPauseInWords, readAutoPause } from './auto-pause-options.ts';
 import { publisherDocument, publisherRow } from './trust.ts';
 
 export async function runAppsSet(
@@ -50,9 +52,13 @@ export async function runAppsSet(
     throw new OtaError('usage', `--minimum-version ${minimum} ${whyNoVersion(minimum)}`, {
       hint: 'Give a version like 1.2.0, or none.',
     });
-  if ([approval, requireBoundSignatures, withoutCohort, minimum].every((setting) => setting === undefined)) {
+  const errors = new OptionErrors();
+  const autoPause = readAutoPause(options, errors);
+  errors.throwIfAny();
+  const settings = [approval, requireBoundSignatures, withoutCohort, minimum, autoPause];
+  if (settings.every((setting) => setting === undefined)) {
     throw new OtaError('usage', 'nothing to change', {
-      hint: 'Pass --approval or --require-bound-signatures, or one of them with --no-, or --without-cohort or --minimum-version.',
+      hint: 'Pass --approval or --require-bound-signatures, or one of them with --no-, or --without-cohort, --minimum-version or --auto-pause.',
     });
   }
   await withStore({ ...options, effect: 'adds' }, context, async ({ queries }, by) => {
@@ -63,8 +69,10 @@ export async function runAppsSet(
     if (withoutCohort !== undefined)
       await setCohortFallback(queries, { appId: id, fallback: withoutCohort }, by);
     if (minimum !== undefined) await setMinimumVersion(queries, { appId: id, version: minimum }, by);
+    const rollouts = autoPause && (await setAutoPause(queries, { appId: id, change: autoPause }, by));
     context.output.document({
       ...{ id, name, slug },
+      ...(rollouts && { auto_pause: autoPauseDocument(rollouts) }),
       ...(minimum !== undefined && { minimum_version: minimum }),
       ...(withoutCohort !== undefined && { without_cohort: withoutCohort }),
       ...(approval !== undefined && { approval }),
@@ -78,6 +86,7 @@ export async function runAppsSet(
         `Signatures of ${name} ${boundInWords(requireBoundSignatures)}${withoutKey}.`,
       minimum !== undefined && minimumInWords(name, minimum),
       withoutCohort !== undefined && `Apps of ${name} without a cohort ${FALLBACK_IN_WORDS[withoutCohort]}.`,
+      rollouts !== undefined && `Rollouts of ${name} ${autoPauseInWords(rollouts)}.`,
     ];
     context.output.result(changes.filter((change) => change !== false));
   });
@@ -126,6 +135,7 @@ export async function runAppsShow(
       trusted_publishers: publishers.map(publisherDocument),
       without_cohort: cohortFallback,
       minimum_version: app.minimumVersion,
+      auto_pause: autoPauseDocument(app.autoPause),
       ...{ releases, files, tokens },
       limits: limitsDocument(limits),
       created_at: created,
@@ -152,6 +162,7 @@ export async function runAppsShow(
           ...publishers.map((one) => ['trusted workflow', publisherRow(one).slice(1).join(', ')]),
           ...(app.minimumVersion === null ? [] : [['minimum version', app.minimumVersion]]),
           ['rollouts', `apps without a cohort ${FALLBACK_IN_WORDS[cohortFallback]}`],
+          ['auto-pause', `releases ${autoPauseInWords(app.autoPause)}`],
           ['releases', releasesInWords(releases)],
           ['files', filesInWords(files)],
           ['tokens', String(tokens)],

@@ -39,7 +39,8 @@ export async function runReleasesResume(
   context: Context,
   idOrVersion: string,
 ): Promise<void> {
-  await change({ options, context, idOrVersion, errors: new OptionErrors(), body: { paused: false } });
+  const body = { paused: false, ...(!options.autoPause && { auto_pause: false }) };
+  await change({ options, context, idOrVersion, errors: new OptionErrors(), body });
 }
 
 interface Change {
@@ -62,11 +63,18 @@ async function change({ options, context, idOrVersion, errors, body }: Change): 
           hint: 'Use a server with the extension rollout; `releases yank` withdraws a release.',
         });
       }
+      if (body.auto_pause !== undefined && !supports(client, 'events'))
+        throw new OtaError('preflight_refused', 'this server pauses no releases by itself', {
+          hint: 'Leave out --no-auto-pause.',
+        });
       return retry.run(() => client.updateRelease(appId, id, body));
     },
   );
   output.document(release);
-  output.result(describeOffer(release));
+  output.result([
+    describeOffer(release),
+    ...(release.auto_pause === false ? ['The server does not pause it by itself.'] : []),
+  ]);
 }
 
 /** What a release is that is no one's for another reason than its rollout, too. */

@@ -54,6 +54,7 @@ function describe(
     ...section('Installed apps by day', days.map(dayRow), { ...options, header: DAY_HEADER }),
     ...section('By week and month', [...weeks.slice(0, 2), ...months.slice(0, 2)].map(periodRow), options),
     ...section('Updates', releases.flatMap(reachRows), { ...options, header: REACH_HEADER }),
+    ...section('Trouble', releases.flatMap(troubleRows), options),
     hidden,
   ];
 }
@@ -99,6 +100,23 @@ function reachRows({ version, platforms, ...all }: ReleaseStats): string[][] {
   ];
 }
 
-function reach({ offered, downloaded, converted }: Omit<ReleaseStats, 'version' | 'platforms'>): string[] {
+/** Extension `events`. */
+function troubleRows({ version, pause_reason, looping, reports = [] }: ReleaseStats): string[][] {
+  const said = reports.map(({ outcome, code, clients }) => {
+    const what = code === undefined ? outcome : `${outcome} (${code})`;
+    return `${clients} reported: ${what}`;
+  });
+  return [
+    ...(pause_reason ? [`paused: ${pause_reason.text}`] : []),
+    ...(looping == null ? [] : [`${looping} downloaded it again and again`]),
+    ...said,
+  ].map((text) => [version, text]);
+}
+
+function reach({
+  offered,
+  downloaded,
+  converted,
+}: Pick<ReleaseStats, 'offered' | 'downloaded' | 'converted'>): string[] {
   return [offered, downloaded, converted].map((clients) => (clients === null ? '-' : String(clients)));
 }

@@ -216,9 +216,13 @@ export const releasesResumeCommand = () =>
       new Command('resume')
         .argument('<id-or-version>')
         .summary('offer a paused release again')
-        .description('Offer a paused release again, to as many apps as its rollout says.'),
+        .description(
+          'Offer a paused release again, to as many apps as its rollout says. If the server has paused it, what was known by then is no reason to pause it once more.',
+        )
+        .optionsGroup('Release options:')
+        .option('--no-auto-pause', 'keep the server from pausing this release by itself'),
     ),
-    ['synckit-ota releases resume 1.2.0', 'synckit-ota releases resume 1.2.0 --json'],
+    ['synckit-ota releases resume 1.2.0', 'synckit-ota releases resume 1.2.0 --no-auto-pause'],
   );
 
 export const releasesStatsCommand = () =>

@@ -377,6 +377,8 @@ function describe(
   const rollout = describeRollout(release);
   const about = [
     ...(rollout === undefined ? [] : [rollout]),
+    ...(release.pause_reason == null ? [] : [`why: ${release.pause_reason.text}`]),
+    ...(release.auto_pause === false ? ['not paused by the server, whatever happens'] : []),
     ...policyLines(release),
     ...routingLines(release),
     ...provenanceLines(release),

@@ -21,6 +21,8 @@ export const initial: Migration = {
     await createAudit(db);
     await createLimits(db);
     await createCounts(db);
+    await createConversions(db);
+    await createCountKeys(db);
     await createWebhooks(db);
     await indexForeignNames(db);
     await notifyOfChanges(db);
@@ -41,6 +43,7 @@ async function createApps(db: Kysely<unknown>): Promise<void> {
     .addColumn('trusted_only', 'integer', (c) => c.notNull())
     .addColumn('cohort_fallback', 'text', (c) => c.notNull())
     .addColumn('minimum_version', 'text')
+    .addColumn('auto_pause', 'text')
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .execute();
 
@@ -134,6 +137,8 @@ async function createReleases(db: Kysely<unknown>): Promise<void> {
     .addColumn('created_at', 'bigint', (c) => c.notNull())
     .addColumn('rollout', 'text')
     .addColumn('paused_at', 'bigint')
+    .addColumn('pause_reason', 'text')
+    .addColumn('watch', 'text')
     .addColumn('held_until', 'bigint', (c) => c.notNull())
     .addColumn('mandatory', 'integer', (c) => c.notNull())
     .addColumn('rolled_back', 'integer', (c) => c.notNull())
@@ -445,20 +450,62 @@ async function createCounts(db: Kysely<unknown>): Promise<void> {
     .addColumn('kind', 'text', (c) => c.notNull())
     .addColumn('version', 'text', (c) => c.notNull())
     .addColumn('platform', 'text', (c) => c.notNull())
+    .addColumn('outcome', 'text', (c) => c.notNull().defaultTo(''))
     .addColumn('generation', 'text', (c) => c.notNull())
     .addColumn('clients', 'bigint', (c) => c.notNull())
     .addColumn('sketch_until', 'bigint')
     .addColumn('sketch', 'text') // last: SQLite reads what is before a long text without it
-    .addPrimaryKeyConstraint('counts_pk', ['app_id', 'period', 'kind', 'version', 'platform', 'generation'])
+    .addPrimaryKeyConstraint('counts_pk', [
+      'app_id',
+      'period',
+      'kind',
+      'version',
+      'platform',
+      'outcome',
+      'generation',
+    ])
     .execute();
   await db.schema.createIndex('counts_period').on('counts').column('period').execute();
+  await db.schema.createIndex('counts_version').on('counts').columns(['app_id', 'version', 'kind']).execute();
   await db.schema
     .createIndex('counts_sketches')
     .on('counts')
     .column('sketch_until')
     .where(sql.ref('sketch_until'), 'is not', null)
     .execute();
+}
 
+async function createConversions(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('attempts')
+    .addColumn('app_id', 'text', (c) => c.notNull())
+    .addColumn('version', 'text', (c) => c.notNull())
+    .addColumn('platform', 'text', (c) => c.notNull())
+    .addColumn('generation', 'text', (c) => c.notNull())
+    .addColumn('ends_at', 'bigint', (c) => c.notNull())
+    .addColumn('period', 'text', (c) => c.notNull())
+    .addColumn('hours', 'integer', (c) => c.notNull())
+    .addColumn('due_at', 'bigint', (c) => c.notNull())
+    .addColumn('sketch', 'text', (c) => c.notNull()) // last, as above
+    .addPrimaryKeyConstraint('attempts_pk', ['app_id', 'version', 'platform', 'generation', 'ends_at'])
+    .execute();
+  await db.schema.createIndex('attempts_due').on('attempts').column('due_at').execute();
+
+  await db.schema
+    .createTable('conversions')
+    .addColumn('app_id', 'text', (c) => c.notNull())
+    .addColumn('version', 'text', (c) => c.notNull())
+    .addColumn('platform', 'text', (c) => c.notNull())
+    .addColumn('hours', 'integer', (c) => c.notNull())
+    .addColumn('attempts', 'double precision', (c) => c.notNull())
+    .addColumn('converted', 'double precision', (c) => c.notNull())
+    .addColumn('changed_at', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('conversions_pk', ['app_id', 'version', 'platform', 'hours'])
+    .execute();
+  await db.schema.createIndex('conversions_changed').on('conversions').column('changed_at').execute();
+}
+
+async function createCountKeys(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('count_nodes')
     .addColumn('id', 'text', (c) => c.primaryKey())

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { type AutoPause, autoPauseOf } from '../../protocol/health/auto-pause.ts';
 import type { CohortFallback } from '../../protocol/rollout/cohort.ts';
 import { noteChange } from '../app-changes.ts';
 import type { Attribution } from '../attribution.ts';
@@ -26,6 +27,7 @@ export interface App {
   readonly cohortFallback: CohortFallback;
   /** Extension `policy`: lower versions have to update. */
   readonly minimumVersion: string | null;
+  readonly autoPause: AutoPause;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
 }
@@ -109,6 +111,7 @@ async function insertApp(
     trusted_only: 0,
     cohort_fallback: 'hold',
     minimum_version: null,
+    auto_pause: null,
     created_at: now.getTime(),
   };
   await transaction.insertInto('apps').values(row).execute();
@@ -290,6 +293,23 @@ export async function setMinimumVersion(
   });
 }
 
+/** Sets when the server pauses rollouts of the app by itself. What is left out stays. @returns what is set then */
+export async function setAutoPause(
+  db: Kysely<Schema>,
+  { appId, change }: { readonly appId: string; readonly change: Partial<AutoPause> },
+  by: Attribution,
+): Promise<AutoPause> {
+  return transact(db, async (transaction) => {
+    const app = await findApp(transaction, appId);
+    const autoPause = { ...(app?.autoPause ?? autoPauseOf(null)), ...change };
+    const auto_pause = JSON.stringify(autoPause);
+    await transaction.updateTable('apps').set({ auto_pause }).where('id', '=', appId).execute();
+    const details = { auto_pause: autoPause };
+    recordAudit(transaction, { by, action: 'app.settings_set', appId, details, rows: [`app:${appId}`] });
+    return autoPause;
+  });
+}
+
 /** The app with this id or current slug, else those with this name. */
 export async function findAppsCalled(db: Queries, reference: string): Promise<App[]> {
   const exact = await db
@@ -390,7 +410,8 @@ export async function deleteApp(db: Kysely<Schema>, appId: string, by: Attributi
       await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
     }
     await forgetLimits(transaction, appId);
-    await transaction.deleteFrom('counts').where('app_id', '=', appId).execute();
+    for (const table of ['counts', 'attempts', 'conversions'] as const)
+      await transaction.deleteFrom(table).where('app_id', '=', appId).execute();
     await transaction.deleteFrom('apps').where('id', '=', appId).execute();
     recordAudit(transaction, {
       by,
@@ -475,6 +496,7 @@ function toApp({ id, name, slug, pubkey, created_at, ...row }: AppsTable): App {
     trustedOnly: row.trusted_only !== 0,
     cohortFallback: row.cohort_fallback,
     minimumVersion: row.minimum_version,
+    autoPause: autoPauseOf(row.auto_pause),
   };
   return { id, name, slug, pubkey, ...settings, createdAt: created_at };
 }

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { HyperLogLog } from '../../protocol/stats/hyperloglog.ts';
+import { HyperLogLog } from '../../protocol/stats/hyperloglog.ts';
 import { isoDay } from '../../protocol/stats/period.ts';
 import type { CountKind, CountsTable, Queries, Schema } from '../schema.ts';
 import { transact } from '../transaction.ts';
@@ -7,9 +7,10 @@ import { sketchOf, sketchText } from './sketch-text.ts';
 
 /**
  * `seen`: asked for updates, at any version. `running`: asked with this version. `offered` it, `downloaded` it.
- * `converted`: downloaded it, and asked with it; computed from the others.
+ * `looping`: downloaded it again and again. `reported`: says how an update ended. `converted`: downloaded it, and asked with
+ * it; `failed`: downloaded it, and reports that it failed or crashed: both are computed from the others.
  */
-export type CellKind = Exclude<CountKind, 'converted'>;
+export type CellKind = Exclude<CountKind, 'converted' | 'failed'>;
 
 /** What names a count. */
 export interface CellName {
@@ -23,6 +24,8 @@ export interface CellName {
   readonly version: string;
   /** As `platformName`; empty for all of them. */
   readonly platform: string;
+  /** Of reports: what they say; else empty. */
+  readonly outcome?: string;
   /** Which key it was counted with. */
   readonly generation: string;
 }
@@ -72,7 +75,10 @@ async function mergeCount(
   const clients = Math.round(sketch.estimate());
   const sketch_until = cell.periodEnd + LATE_MS;
   await saveCount(transaction, cell, { clients, sketch: sketchText(sketch), sketch_until });
-  if (cell.kind === 'running' || cell.kind === 'downloaded') await countConverted(transaction, cell);
+  if (cell.kind === 'running' || cell.kind === 'downloaded')
+    await countBoth(transaction, cell, { kind: 'converted', of: [{ kind: 'running' }] });
+  if (cell.kind === 'downloaded' || isFailure(cell))
+    await countBoth(transaction, cell, { kind: 'failed', of: FAILURES });
 }
 
 async function mayAdd(
@@ -109,33 +115,54 @@ async function readSketch(transaction: Queries, cell: CellName): Promise<HyperLo
     .where('kind', '=', name.kind)
     .where('version', '=', name.version)
     .where('platform', '=', name.platform)
+    .where('outcome', '=', name.outcome ?? '')
     .where('generation', '=', name.generation)
     .executeTakeFirst();
   return row?.sketch == null ? undefined : sketchOf(row.sketch);
 }
 
-/** By both sketches: those who are in one, and in the other, less those who are in either. */
-async function countConverted(transaction: Queries, cell: CountedCell): Promise<void> {
-  const other = cell.kind === 'running' ? 'downloaded' : 'running';
-  const stored = await readSketch(transaction, { ...cell, kind: other });
-  if (stored === undefined) return;
-  const both = cell.sketch.estimate() + stored.estimate();
-  stored.merge(cell.sketch);
-  const clients = Math.max(0, Math.round(both - stored.estimate()));
-  await saveCount(transaction, { ...cell, kind: 'converted' }, { clients, sketch: null, sketch_until: null });
+const FAILURES = (['failed', 'crashed'] as const).map((outcome) => ({ kind: 'reported' as const, outcome }));
+
+function isFailure({ kind, outcome }: Pick<CellName, 'kind' | 'outcome'>): boolean {
+  return FAILURES.some((failure) => failure.kind === kind && failure.outcome === outcome);
+}
+
+/** Of those who have downloaded a release: those who are in one of some others: those in all, less those in either. */
+async function countBoth(
+  transaction: Transaction<Schema>,
+  cell: CountedCell,
+  {
+    kind,
+    of: others,
+  }: { readonly kind: CountKind; readonly of: readonly Pick<CellName, 'kind' | 'outcome'>[] },
+): Promise<void> {
+  const downloaded = await readSketch(transaction, { ...cell, kind: 'downloaded', outcome: '' });
+  const either = new HyperLogLog();
+  for (const other of others) {
+    const stored = await readSketch(transaction, { ...cell, outcome: '', ...other });
+    if (stored !== undefined) either.merge(stored);
+  }
+  const inEither = either.estimate();
+  if (downloaded === undefined || inEither === 0) return;
+  const both = downloaded.estimate() + inEither;
+  either.merge(downloaded);
+  const clients = Math.max(0, Math.round(both - either.estimate()));
+  const computed = { ...cell, kind, outcome: '' };
+  await saveCount(transaction, computed, { clients, sketch: null, sketch_until: null });
 }
 
 async function saveCount(
   transaction: Queries,
-  { appId, period, kind, version, platform, generation }: Omit<CellName, 'kind'> & Pick<CountsTable, 'kind'>,
+  name: Omit<CellName, 'kind'> & Pick<CountsTable, 'kind'>,
   values: Pick<CountsTable, 'clients' | 'sketch' | 'sketch_until'>,
 ): Promise<void> {
+  const { appId, period, kind, version, platform, outcome = '', generation } = name;
   await transaction
     .insertInto('counts')
-    .values({ app_id: appId, period, kind, version, platform, generation, ...values })
+    .values({ app_id: appId, period, kind, version, platform, outcome, generation, ...values })
     .onConflict((conflict) =>
       conflict
-        .columns(['app_id', 'period', 'kind', 'version', 'platform', 'generation'])
+        .columns(['app_id', 'period', 'kind', 'version', 'platform', 'outcome', 'generation'])
         .doUpdateSet((eb) => ({
           clients: eb.ref('excluded.clients'),
           sketch: eb.ref('excluded.sketch'),
@@ -147,6 +174,7 @@ async function saveCount(
 
 /** A count of clients: at least the larger one where a key was lost, at most the sum. */
 export interface StoredCount extends Pick<CountsTable, 'period' | 'kind' | 'version' | 'platform'> {
+  readonly outcome: string;
   readonly clients: number;
   readonly atMost: number;
 }
@@ -165,14 +193,14 @@ export async function readCounts(
 ): Promise<StoredCount[]> {
   const rows = await db
     .selectFrom('counts')
-    .select(['period', 'kind', 'version', 'platform', 'clients'])
+    .select(['period', 'kind', 'version', 'platform', 'outcome', 'clients'])
     .where('app_id', '=', appId)
     .where('period', '>=', since)
     .$if(version !== undefined, (query) => query.where('version', '=', version ?? ''))
     .execute();
   const counts = new Map<string, StoredCount>();
   for (const { clients, ...row } of rows) {
-    const key = [row.period, row.kind, row.version, row.platform].join('\n');
+    const key = [row.period, row.kind, row.version, row.platform, row.outcome].join('\n');
     const { clients: most = 0, atMost = 0 } = counts.get(key) ?? {};
     counts.set(key, { ...row, clients: Math.max(most, clients), atMost: atMost + clients });
   }
@@ -199,6 +227,10 @@ const KEPT_DAYS = 400;
 export async function forgetOldCounts(db: Queries, now: Date): Promise<void> {
   const oldest = isoDay(now.getTime() - KEPT_DAYS * DAY_MS);
   await db.deleteFrom('counts').where('period', '<', oldest.slice(0, 7)).execute();
+  await db
+    .deleteFrom('conversions')
+    .where('changed_at', '<', now.getTime() - KEPT_DAYS * DAY_MS)
+    .execute();
   await db
     .updateTable('counts')
     .set({ sketch: null, sketch_until: null })

@@ -168,6 +168,8 @@ function selectReleases(db: Queries, { text }: ReadOptions) {
       'created_at',
       'rollout',
       'paused_at',
+      'pause_reason',
+      'watch',
       'held_until',
       'mandatory',
       'rolled_back',

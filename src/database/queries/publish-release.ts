@@ -35,6 +35,7 @@ import {
   toRelease,
 } from './releases.ts';
 import { mayGoLive } from './token-rights.ts';
+import { type WatchChange, watchColumns } from './watched-releases.ts';
 
 export interface RequiredArtifact extends Platform {
   readonly sha256: string;
@@ -64,7 +65,7 @@ export type PublishResult =
   | { readonly kind: 'incomplete'; readonly missing: readonly MissingArtifact[] };
 
 /** Fields that are left out stay. */
-export interface ReleaseChange extends RolloutChange {
+export interface ReleaseChange extends RolloutChange, WatchChange {
   readonly by: Attribution;
   readonly notes?: string | null | undefined;
   /** Change the notes only of a draft that has none. */
@@ -326,6 +327,7 @@ export async function updateRelease(
       ...(embeddedPubkey !== undefined && { embedded_pubkey: embeddedPubkey }),
       ...(isForLater && { allow_stranding: 1 }), // for files that it gets later
       ...(await rolloutColumns(transaction, release, { change, now: by.now })),
+      ...(await watchColumns(transaction, release, change)),
     };
     const isChange = Object.keys(columns).length > 0;
     if (!isChange && notes === undefined) return { kind: 'updated' };

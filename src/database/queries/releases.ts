@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
 import { STABLE } from '../../protocol/channel.ts';
+import { type PauseReason, watchOf } from '../../protocol/health/auto-pause.ts';
 import type { JobIdentity, ReleaseProvenance } from '../../protocol/messages.ts';
 import type { Platform } from '../../protocol/platform.ts';
 import type { MinimumSystem } from '../../protocol/policy/minimum-system.ts';
@@ -46,6 +47,10 @@ export interface Release {
   /** Extension `rollout`, as in `RolledOut`. */
   readonly rollout: Rollout | null;
   readonly pausedAt: number | null;
+  /** Why the server has paused it; null where it has not. */
+  readonly pauseReason: PauseReason | null;
+  /** Whether the server may pause it. */
+  readonly isWatched: boolean;
   /** Extension `policy`, as in `ReleasesTable`. */
   readonly mandatory: boolean;
   readonly rolledBack: boolean;
@@ -236,6 +241,8 @@ function toRow(
     created_at: now.getTime(),
     rollout: release.rollout == null ? null : JSON.stringify(release.rollout),
     paused_at: null,
+    pause_reason: null,
+    watch: null,
     mandatory: release.mandatory ? 1 : 0,
     rolled_back: 0,
     minimum_system: systemColumn(release.minimumSystem ?? null),
@@ -386,6 +393,8 @@ export function toRelease(row: ReleasesTable): Release {
     createdAt: row.created_at,
     rollout: row.rollout === null ? null : JSON.parse(row.rollout),
     pausedAt: row.paused_at,
+    pauseReason: row.pause_reason === null ? null : JSON.parse(row.pause_reason),
+    isWatched: watchOf(row.watch).off !== true,
     mandatory: row.mandatory !== 0,
     rolledBack: row.rolled_back !== 0,
     minimumSystem: row.minimum_system === null ? null : JSON.parse(row.minimum_system),

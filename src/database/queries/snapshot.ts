@@ -1,3 +1,4 @@
+import type { Selectable } from 'kysely';
 import type { Queries, Schema } from '../schema.ts';
 import { recountUsage } from './app-limits.ts';
 import { chunks } from './chunks.ts';
@@ -6,7 +7,7 @@ import { QUEUED } from './delete-artifacts.ts';
 /**
  * Tables that belong to the place where a store is: the keys of its disk, and where and what its files are. What apps have
  * is counted from the others, digests are computed and keys of issuers fetched again, and processes that count are those of
- * the place.
+ * the place, as is what only they can count on.
  */
 type LocalTable =
   | 'url_signing_keys'
@@ -18,6 +19,7 @@ type LocalTable =
   | 'issuer_keys'
   | 'artifact_digests'
   | 'count_nodes'
+  | 'attempts'
   | 'count_keys';
 
 /** What a copy has of the history of its store, too. It does not count when stores are compared. */
@@ -26,11 +28,14 @@ export const HISTORY_TABLES = [
   'audit_baseline',
   'token_uses',
   'counts',
+  'conversions',
   'webhook_deliveries',
 ] as const satisfies (keyof Schema)[];
 
 /** All rows of a store, except for artifacts that are being deleted, and the entries of the audit log. */
-export type Snapshot = { readonly [T in Exclude<keyof Schema, LocalTable | 'audit'>]: readonly Schema[T][] };
+export type Snapshot = {
+  readonly [T in Exclude<keyof Schema, LocalTable | 'audit'>]: readonly Selectable<Schema[T]>[];
+};
 
 /** Each after those that it refers to. */
 export const SNAPSHOT_TABLES = [
@@ -69,6 +74,7 @@ export async function readSnapshot(transaction: Queries): Promise<Snapshot> {
     audit_baseline: await transaction.selectFrom('audit_baseline').selectAll().execute(),
     token_uses: await transaction.selectFrom('token_uses').selectAll().execute(),
     counts: await transaction.selectFrom('counts').selectAll().execute(),
+    conversions: await transaction.selectFrom('conversions').selectAll().execute(),
     webhook_deliveries: await transaction.selectFrom('webhook_deliveries').selectAll().execute(),
   };
 }
@@ -107,7 +113,7 @@ export async function replaceRows(transaction: Queries, snapshot: Snapshot): Pro
 }
 
 async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise<void> {
-  const { audit_head, audit_baseline, token_uses, counts, webhook_deliveries } = snapshot;
+  const { audit_head, audit_baseline, token_uses, counts, conversions, webhook_deliveries } = snapshot;
   await transaction
     .updateTable('audit_head')
     .set((eb) => ({ deletable_seq: eb.ref('seq') }))
@@ -118,6 +124,7 @@ async function replaceHistory(transaction: Queries, snapshot: Snapshot): Promise
     await transaction.insertInto('audit_baseline').values(rows).execute();
   for (const rows of chunks(token_uses)) await transaction.insertInto('token_uses').values(rows).execute();
   for (const rows of chunks(counts)) await transaction.insertInto('counts').values(rows).execute();
+  for (const rows of chunks(conversions)) await transaction.insertInto('conversions').values(rows).execute();
   for (const rows of chunks(webhook_deliveries))
     await transaction.insertInto('webhook_deliveries').values(rows).execute();
 }

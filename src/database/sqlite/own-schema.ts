@@ -34,6 +34,8 @@ const TABLES: Readonly<Record<keyof Schema | 'changed_apps', true>> = {
   audit_baseline: true,
   token_uses: true,
   counts: true,
+  attempts: true,
+  conversions: true,
   count_nodes: true,
   count_keys: true,
   changed_apps: true,

@@ -119,6 +119,15 @@ export const ROUTE_ANSWERS: Readonly<Record<RouteName, RouteAnswers>> = {
     query: messages.StatsQuery,
     answers: [{ status: 200, is: 'The counts, the latest period first.', json: messages.StatsResponse }],
   },
+  events: {
+    tag: 'Update check',
+    summary: 'Report how an update ended',
+    query: messages.EventQuery,
+    body: messages.EventRequest,
+    headers: ['X-Ota-Cohort'],
+    answers: [{ status: 204, is: 'It counts, unless this client has reported the same before.' }],
+    problems: ['not_found'],
+  },
   explain: {
     tag: 'Apps',
     summary: 'Say why an app is offered what it is',

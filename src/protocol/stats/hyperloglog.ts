@@ -36,6 +36,33 @@ export class HyperLogLog {
     return isChanged;
   }
 
+  /**
+   * How many of the things that were added here another sketch lacks. Where others have filled the
+   * register of a thing there, nothing can be said: `known` is of how many something can, which are a random sample.
+   */
+  missingIn(other: HyperLogLog): { readonly known: number; readonly missing: number } {
+    const isFree = other.#freeShares();
+    let [known, missing] = [0, 0];
+    this.#forEach((rank, index) => {
+      known += isFree[rank] ?? 0;
+      if (other.#rankOf(index) < rank) missing += 1;
+    });
+    return { known, missing };
+  }
+
+  /** The share of registers with a lower rank, by rank. */
+  #freeShares(): number[] {
+    const lower = new Array<number>(MAX_RANK + 1).fill(REGISTERS);
+    this.#forEach((rank) => {
+      for (let below = 1; below <= rank; below++) lower[below] = (lower[below] ?? 0) - 1;
+    });
+    return lower.map((registers) => registers / REGISTERS);
+  }
+
+  #rankOf(index: number): number {
+    return (this.#sparse === undefined ? this.#registers[index] : this.#sparse.get(index)) ?? 0;
+  }
+
   estimate(): number {
     const counts = new Array<number>(MAX_RANK + 1).fill(0);
     this.#forEach((rank) => {

@@ -1,4 +1,5 @@
 import { FEWEST_CLIENTS, type StoredCount } from '../../database/queries/counts.ts';
+import type { PauseReason } from '../../protocol/health/auto-pause.ts';
 import type {
   DayStats,
   PeriodStats,
@@ -8,19 +9,28 @@ import type {
 } from '../../protocol/messages.ts';
 import { kindOfPeriod, type PeriodKind } from '../../protocol/stats/period.ts';
 import { compareVersions, precedenceOf } from '../../protocol/version.ts';
+import { pauseReasonFields } from '../http/release-response.ts';
 
 /** A step that was taken by as many, and the next one by fewer than `FEWEST_CLIENTS`, is where a platform is stuck. */
 const ENOUGH_TO_SAY = 30;
 /** How long after its publication a release is not said to be stuck, in milliseconds. */
 const PATIENCE_MS = 24 * 60 * 60 * 1000;
 
-const REACH: ReadonlySet<StoredCount['kind']> = new Set(['offered', 'downloaded', 'converted']);
+const REACH: ReadonlySet<StoredCount['kind']> = new Set([
+  'offered',
+  'downloaded',
+  'converted',
+  'looping',
+  'failed',
+  'reported',
+]);
 
 /** A release that was live, as far as its numbers need it. */
 export interface CountedRelease {
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly pubDate: number;
+  readonly pauseReason?: PauseReason | null;
 }
 
 export interface AdoptionContext {
@@ -47,9 +57,11 @@ export function adoptionOf(
     counts.filter(({ kind, period }) => REACH.has(kind) && kindOfPeriod(period) === 'month'),
     ({ version }) => version,
   );
-  const reached = releases.flatMap(({ version, pubDate }) => {
+  const reached = releases.flatMap(({ version, pubDate, pauseReason = null }) => {
     const own = ofMonths.get(precedenceOf(version));
-    return own === undefined ? [] : [reachOf(own, { version, isSettled: now - pubDate > PATIENCE_MS })];
+    if (own === undefined) return [];
+    const reach = reachOf(own, { version, isSettled: now - pubDate > PATIENCE_MS });
+    return [{ ...reach, ...(pauseReason && { pause_reason: pauseReasonFields(pauseReason) }) }];
   });
   return {
     hidden_below: FEWEST_CLIENTS,
@@ -87,23 +99,44 @@ function reachOf(
   { version, isSettled }: { readonly version: string; readonly isSettled: boolean },
 ): ReleaseStats {
   const names = [...new Set(own.map(({ platform }) => platform))].sort();
+  const sum = (kind: StoredCount['kind']) => sumOf(own, kind);
+  const reports = reportsIn(own);
   const platforms = names.map((platform) => {
     const reach = reachIn(own.filter((count) => count.platform === platform));
     const stuck = isSettled ? stuckAt(reach) : undefined;
     return { platform, ...reach, ...(stuck && { stuck }) };
   });
-  return { version, ...reachIn(own), platforms };
+  const [looping, failed] = [sum('looping'), sum('failed')];
+  const trouble = { ...(looping && { looping }), ...(failed && { failed }) };
+  return { version, ...reachIn(own), ...trouble, ...(reports.length > 0 && { reports }), platforms };
+}
+
+/** Extension `events`: all of an outcome, then its codes, the most frequent first. */
+function reportsIn(own: readonly StoredCount[]): NonNullable<ReleaseStats['reports']> {
+  const reported = Map.groupBy(
+    own.filter(({ kind }) => kind === 'reported'),
+    ({ outcome }) => outcome,
+  );
+  return [...reported]
+    .map(([text, counts]) => {
+      const [outcome = '', code] = text.split(' ');
+      const clients = counts.reduce((total, one) => total + one.clients, 0);
+      return { outcome, ...(code !== undefined && { code }), clients };
+    })
+    .sort((a, b) => a.outcome.localeCompare(b.outcome) || b.clients - a.clients);
+}
+
+function sumOf(counts: readonly StoredCount[], kind: StoredCount['kind']): number | null {
+  const clients = counts
+    .filter((count) => count.kind === kind)
+    .reduce((total, one) => total + one.clients, 0);
+  return clients < FEWEST_CLIENTS ? null : clients;
 }
 
 type Reach = Pick<PlatformReach, 'offered' | 'downloaded' | 'converted'>;
 
 function reachIn(counts: readonly StoredCount[]): Reach {
-  const sum = (kind: StoredCount['kind']) => {
-    const clients = counts
-      .filter((count) => count.kind === kind)
-      .reduce((total, one) => total + one.clients, 0);
-    return clients < FEWEST_CLIENTS ? null : clients;
-  };
+  const sum = (kind: StoredCount['kind']) => sumOf(counts, kind);
   return { offered: sum('offered'), downloaded: sum('downloaded'), converted: sum('converted') };
 }
 

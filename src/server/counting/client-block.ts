@@ -6,6 +6,7 @@ export const BLOCK_BYTES = 16;
 const FAMILY_OFFSET = 8;
 const COHORT_OFFSET = 9;
 const NO_COHORT = 255;
+const NETWORK = 254;
 
 /**
  * Writes what tells clients apart into a block of zeros: the IPv4 address, or the IPv6 network of 64 bits, and the cohort
@@ -19,6 +20,14 @@ export function writeClient(block: Buffer, offset: number, client: CountedClient
   const network = clientNetwork(address);
   if (writeIPv4(block, offset, network) || writeIPv6(block, offset, network)) return;
   block.fill(0, offset, offset + FAMILY_OFFSET); // no address, as on a Unix socket: all of them are one client
+}
+
+/** What a whole network of many clients has in common: of IPv4 24 bits, of IPv6 48. */
+export function writeNetwork(block: Buffer, offset: number, client: CountedClient): void {
+  writeClient(block, offset, { address: client.address });
+  const bytes = block[offset + FAMILY_OFFSET] === 4 ? 3 : 6;
+  block.fill(0, offset + bytes, offset + FAMILY_OFFSET);
+  block[offset + COHORT_OFFSET] = NETWORK;
 }
 
 export interface CountedClient {

@@ -2,10 +2,12 @@ import type { FastifyBaseLogger } from 'fastify';
 import { FEWEST_CLIENTS, forgetOldCounts, LATE_MS, mergeCounts } from '../../database/queries/counts.ts';
 import { type RecordServices, RecordWriter } from '../audit/record-writer.ts';
 import type { ServerCounters } from '../metrics/server-counters.ts';
+import { Attempts, type Report } from './attempts.ts';
 import { CheckCounter, type Tally } from './check-counter.ts';
 import type { CountedClient } from './client-block.ts';
 import { KeyExchange } from './key-exchange.ts';
 import { PeriodKeys } from './period-keys.ts';
+import { RolloutWatch } from './rollout-watch.ts';
 import { SketchCells } from './sketch-cells.ts';
 
 const FORGET_INTERVAL_MS = 60 * 60 * 1000;
@@ -35,6 +37,8 @@ export class Counting {
   readonly #keys = new PeriodKeys();
   readonly #cells = new SketchCells();
   readonly #counter: CheckCounter;
+  readonly #attempts: Attempts;
+  readonly #watch: RolloutWatch;
   readonly #exchange: KeyExchange | undefined;
   #round: Promise<void> | undefined;
   #timers: readonly NodeJS.Timeout[] = [];
@@ -45,6 +49,8 @@ export class Counting {
     this.#writer = new RecordWriter(services, logger);
     const { clock } = services;
     this.#counter = new CheckCounter({ keys: this.#keys, cells: this.#cells, clock });
+    this.#attempts = new Attempts({ keys: this.#keys, cells: this.#cells });
+    this.#watch = new RolloutWatch({ keys: this.#keys, logger });
     this.#pace = options.pace ?? PACE;
     this.#exchange = options.isAlone ? undefined : new KeyExchange(this.#keys);
   }
@@ -54,7 +60,7 @@ export class Counting {
     void this.exchangeKeys();
     this.#timers = [
       setInterval(() => void this.exchangeKeys(), this.#pace.exchange).unref(),
-      setInterval(() => void this.write(), this.#pace.write).unref(),
+      setInterval(() => void this.round(), this.#pace.write).unref(),
       setTimeout(() => void this.#forget(), this.#pace.write).unref(),
       setInterval(() => void this.#forget(), FORGET_INTERVAL_MS).unref(),
     ];
@@ -63,6 +69,12 @@ export class Counting {
   /** Cheap enough for every update check. */
   count(tally: Tally, client: CountedClient): void {
     this.#counter.count(tally, client);
+    if (tally.isDownload) this.#attempts.download(tally, client, this.#now().getTime());
+  }
+
+  /** Counts what an app says of an update. */
+  report(tally: Tally, client: CountedClient, { outcome, code }: Omit<Report, 'now'>): void {
+    this.#attempts.report(tally, client, { outcome, code, now: this.#now().getTime() });
   }
 
   /** Gets the keys of now and soon. Until then nothing is counted. */
@@ -80,9 +92,18 @@ export class Counting {
     return this.#round;
   }
 
+  /** Adds what was counted to the store, and pauses releases that do worse than the one before. */
+  async round(): Promise<void> {
+    await this.write();
+    const watch: Parameters<RecordWriter['write']>[0] = (queries) => this.#watch.round(queries, this.#now());
+    await this.#writer.write(watch, 'rollouts could not be watched');
+  }
+
   async write(): Promise<void> {
     this.#counter.settle();
     const now = this.#now().getTime();
+    const attempts: Parameters<RecordWriter['write']>[0] = (queries) => this.#attempts.write(queries, now);
+    await this.#writer.write(attempts, 'the downloads of releases could not be stored yet');
     const cells = this.#cells.dirty.filter(
       ({ periodEnd, sketch }) => now < periodEnd + LATE_MS / 2 && sketch.estimate() >= FEWEST_CLIENTS - 0.5,
     );

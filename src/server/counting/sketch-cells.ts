@@ -25,7 +25,8 @@ export class SketchCells {
   isFull = false;
 
   find(name: CellName): Cell | undefined {
-    const key = [name.appId, name.period, name.kind, name.version, name.platform, name.generation].join('\n');
+    const { appId, period, kind, version, platform, outcome = '', generation } = name;
+    const key = [appId, period, kind, version, platform, outcome, generation].join('\n');
     const known = this.#cells.get(key);
     if (known !== undefined) return known;
     const ofApp = this.#ofApp.get(name.appId) ?? 0;

@@ -212,7 +212,7 @@ function registerUpdate(app: FastifyInstance, services: Services): void {
         throw new InvalidRequest({ field: 'rolled_back', message: 'must come with the status yanked' });
       }
       const policy = { mandatory, minimumSystem, rolledBack };
-      const offering = { status, rollout, paused, allowStranding, ...policy };
+      const offering = { status, rollout, paused, autoPause: body.auto_pause, allowStranding, ...policy };
       const change = { ...offering, notes, onlyIfEmpty, embeddedPubkey, replaceEmbedded };
       const onlyWhile = release.status; // what the token was asked for
       const by = authorOf(raw, services);

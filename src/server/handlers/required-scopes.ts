@@ -30,6 +30,7 @@ export function scopesToChange(
     [allowsForLater(change), 'release:publish'],
     [change.rollout !== undefined, isDraft ? 'release:upload' : 'release:publish'],
     [change.paused !== undefined, 'release:yank'], // as a pause withdraws it, for a time
+    [change.auto_pause !== undefined, 'release:yank'],
   ];
   return scopesIn(channel, ...needed.filter(([isNeeded]) => isNeeded).map(([, scope]) => scope));
 }

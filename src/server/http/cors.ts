@@ -20,7 +20,6 @@ export const CORS_HEADERS = {
 /** An app sends headers of its own, so any is let through; the wildcard does not cover `Authorization`. */
 export const PREFLIGHT_HEADERS = {
   'access-control-allow-origin': '*',
-  'access-control-allow-methods': 'GET, HEAD',
   'access-control-allow-headers': `*, Authorization, If-None-Match, Range, ${CHANNEL_HEADER}`,
   'access-control-max-age': '86400',
 } as const;

@@ -40,6 +40,16 @@ export async function useCanonicalNames(request: FastifyRequest): Promise<void> 
   setTidied(query, 'channel', tidied(query.channel) || headers[CHANNEL_HEADER]);
 }
 
+/** The same of what an app reports. */
+export async function useCanonicalPlatform({ body }: FastifyRequest): Promise<void> {
+  if (!isRecord(body)) return;
+  const platform = calledBy(platformCalled, body.target);
+  if (platform !== undefined)
+    Object.assign(body, { target: platform.target, arch: platform.arch ?? body.arch });
+  body.target = calledBy(targetCalled, body.target) ?? tidied(body.target);
+  body.arch = calledBy(archCalled, body.arch) ?? body.arch;
+}
+
 /** Adds to errors about what an app asks for what is wrong with it, or what it is called here. */
 export function withCanonicalNames(errors: readonly FieldError[], data: unknown): FieldError[] {
   return errors.map(({ field, message }) => {

@@ -14,20 +14,19 @@ export interface PathsOutside {
 
 /** Registers what a path answers to methods that no route has: `OPTIONS` lists the others, the rest get a 405. */
 export function registerOtherMethods(app: FastifyInstance, { machines, scripts }: PathsOutside): void {
-  const byUrl = new Map<string, Pick<Route, 'method' | 'access'>[]>();
-  for (const url of machines) byUrl.set(url, [{ method: 'GET', access: 'app:admin' }]); // not for scripts
-  for (const url of scripts) byUrl.set(url, [{ method: 'GET', access: 'public' }]);
+  const byUrl = new Map<string, Route[]>();
+  for (const path of machines) byUrl.set(path, [{ method: 'GET', path, access: 'app:admin' }]); // not for scripts
+  for (const path of scripts) byUrl.set(path, [{ method: 'GET', path, access: 'public' }]);
   for (const route of Object.values<Route>(routes)) {
     const url = urlOf(route.path);
     // Some routes are for one kind of storage.
     if (app.hasRoute({ method: route.method, url })) byUrl.set(url, [...(byUrl.get(url) ?? []), route]);
   }
   for (const [url, here] of byUrl) {
-    const known: readonly string[] = here.flatMap(({ method }) =>
-      method === 'GET' ? ['GET', 'HEAD'] : method,
-    );
+    const known = methodsOf(here);
     const allow = [...known, 'OPTIONS'].join(', ');
-    const preflight = here.some(isOpenToScripts) ? PREFLIGHT_HEADERS : {};
+    const open = methodsOf(here.filter(isOpenToScripts)).join(', ');
+    const preflight = open === '' ? {} : { ...PREFLIGHT_HEADERS, 'access-control-allow-methods': open };
     app.route({
       method: 'OPTIONS',
       url,
@@ -42,6 +41,10 @@ export function registerOtherMethods(app: FastifyInstance, { machines, scripts }
       handler: refuse,
     });
   }
+}
+
+function methodsOf(some: readonly Route[]): string[] {
+  return some.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : method));
 }
 
 /** Before the body is read. */

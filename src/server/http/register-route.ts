@@ -79,8 +79,9 @@ export function urlOf(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
 
-/** Scripts on any website may read what needs no token. */
-export function isOpenToScripts({ method, access }: Pick<Route, 'method' | 'access'>): boolean {
+/** Scripts on any website may read what needs no token, and apps report from the page that they are. */
+export function isOpenToScripts({ method, access, path }: Route): boolean {
+  if (path === routes.events.path) return true;
   return method === 'GET' && (access === 'public' || access === 'signed-url');
 }
 

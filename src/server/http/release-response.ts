@@ -1,5 +1,6 @@
 import type { CompleteArtifact, Release } from '../../database/queries/releases.ts';
-import type { ReleaseResponse } from '../../protocol/messages.ts';
+import type { PauseReason } from '../../protocol/health/auto-pause.ts';
+import type { PauseReasonResponse, ReleaseResponse } from '../../protocol/messages.ts';
 import { rolloutState, shareAt } from '../../protocol/rollout/rollout.ts';
 import { formatTimestamp } from '../../protocol/time.ts';
 
@@ -37,9 +38,9 @@ export function toExtendedResponse(release: Release, now: Date): ReleaseResponse
 
 /** Extension `rollout`. Of a draft, `share` is what it has once it is live. */
 function rolloutFields(
-  { rollout, pausedAt, pubDate }: Release,
+  { rollout, pausedAt, pauseReason, isWatched, pubDate }: Release,
   now: number,
-): Pick<ReleaseResponse, 'rollout' | 'paused_at'> {
+): Pick<ReleaseResponse, 'rollout' | 'paused_at' | 'pause_reason' | 'auto_pause'> {
   return {
     ...(rollout !== null && {
       rollout: {
@@ -51,7 +52,31 @@ function rolloutFields(
       },
     }),
     ...(pausedAt !== null && { paused_at: formatTimestamp(pausedAt) }),
+    ...(pauseReason !== null && { pause_reason: pauseReasonFields(pauseReason) }),
+    ...(!isWatched && { auto_pause: false }),
   };
+}
+
+/** Extension `events`. */
+export function pauseReasonFields({
+  of,
+  count,
+  before,
+  beforeVersion,
+  ...reason
+}: PauseReason): PauseReasonResponse {
+  const { kind, text, platform, hours } = reason;
+  return {
+    ...{ kind, text, clients: Math.round(of), share: rounded(count / of) },
+    ...(before !== undefined && { share_before: rounded(before) }),
+    ...(beforeVersion !== undefined && { version_before: beforeVersion }),
+    ...(platform !== undefined && { platform }),
+    ...(hours !== undefined && { hours }),
+  };
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 10_000) / 10_000;
 }
 
 /** api.md, "List Releases", with the extensions' fields and the complete artifacts. */

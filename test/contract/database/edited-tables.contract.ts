@@ -20,8 +20,10 @@ import type { OpenStore } from './database.contract.ts';
 
 /** Tables of which an edit is not found, and why. */
 const FREE_TABLES: Readonly<Record<string, string>> = {
+  attempts: 'who downloads a release, for a day: a sketch; a wrong one pauses a rollout at worst',
   artifact_digests: 'computed from the files, and computed again if it is deleted',
   changed_apps: 'which apps have changed, for the caches of other processes',
+  conversions: 'how many of them ran it: a wrong number pauses a rollout at worst',
   count_keys: 'keys that processes hand each other for counting, sealed',
   count_nodes: 'processes that count',
   counts: 'how many installed apps there are, which is shown to people only',

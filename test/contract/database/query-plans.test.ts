@@ -29,7 +29,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** Tables that grow with apps and releases. */
 const GROWING =
-  'apps|app_usage|app_limits|hourly_changes|slugs|tokens|trusted_publishers|used_identities|releases|artifacts|artifact_digests|manifests|published_bytes|audit|audit_baseline|token_uses|webhook_deliveries|counts|was|low|high|b|a';
+  'apps|app_usage|app_limits|hourly_changes|slugs|tokens|trusted_publishers|used_identities|releases|artifacts|artifact_digests|manifests|published_bytes|audit|audit_baseline|token_uses|attempts|conversions|webhook_deliveries|counts|was|low|high|b|a';
 const APPS = 200;
 const RELEASES = 30;
 /** Of the first app. */
@@ -38,6 +38,7 @@ const MANY_RELEASES = 1000;
 /** Functions that may read or sort a whole table, and why. */
 const WHOLE: Readonly<Record<string, string>> = {
   listApps: 'an operator lists all apps',
+  watchedReleases: 'an index has only what is not offered to everyone',
   exportedApps: 'a server that keeps an export looks for what has changed',
   findAppsCalled: 'an operator names an app by what is no key',
   listTokens: 'an operator lists tokens',

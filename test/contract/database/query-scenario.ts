@@ -13,6 +13,7 @@ import {
   requiresApproval,
   setAppKey,
   setApproval,
+  setAutoPause,
   setCohortFallback,
   setMinimumVersion,
   setRequireBoundSignatures,
@@ -38,6 +39,7 @@ import {
   isComplete,
   listDeleting,
 } from '../../../src/database/queries/artifacts.ts';
+import { addAttempts, countConversions, readConversions } from '../../../src/database/queries/attempts.ts';
 import { auditHead, listAudit, recordRefusal } from '../../../src/database/queries/audit.ts';
 import { nameAuditedRows } from '../../../src/database/queries/audited-rows.ts';
 import { backupIdentity, forgetBackup, recordBackup } from '../../../src/database/queries/backup-record.ts';
@@ -161,6 +163,13 @@ import {
   urlSigningKeys,
 } from '../../../src/database/queries/url-signing-keys.ts';
 import { verifyAudit } from '../../../src/database/queries/verify-audit.ts';
+import {
+  findLiveVersion,
+  pauseWatched,
+  releaseSigns,
+  signsBefore,
+  watchedReleases,
+} from '../../../src/database/queries/watched-releases.ts';
 import {
   listDeliveries,
   nextDue,
@@ -488,7 +497,11 @@ async function keepManifests(queries: Queries, store: StoreWithApp): Promise<voi
   for (const id of await statementIds(queries, releaseId, 'manifest')) await statementText(queries, id);
 }
 
+const REASON = { kind: 'loops', of: 100, count: 50, text: 'half of them' } as const;
+
 async function count(queries: Queries, { appId }: StoreWithApp): Promise<void> {
+  const times = { period: '2026-03', generation: 'g', endsAt: NOW.getTime() };
+  const attempt = { appId, version: '1.0.0', platform: 'linux-x86_64', ...times, sketch: new HyperLogLog() };
   const me = { id: 'me', publicKey: 'k', now: NOW, periods: ['2026-03'] };
   const key = { period: '2026-03', nodeId: 'me', generation: 'g', sealed: null };
   await exchangeKeys(queries, me, () => ({ writes: [key], result: undefined }));
@@ -505,6 +518,22 @@ async function count(queries: Queries, { appId }: StoreWithApp): Promise<void> {
   }
   await readCounts(queries, { appId, since: '2026-03', version: '1.0.0' });
   await countsOf(queries, 'g');
+  await addAttempts(queries, [attempt, attempt]);
+  await countConversions(queries, new Date(NOW.getTime() + HOUR), () => true);
+  await countConversions(queries, later(4 * HOUR), () => true);
+  await countConversions(queries, later(24 * HOUR), () => true);
+  await readConversions(queries, appId, '1.0.0');
+  await findLiveVersion(queries, { slug: 'my-app', precedence: '1.0.0' });
+  await setAutoPause(queries, { appId, change: { isOn: true } }, by());
+  const held = { appId, version: '7.0.0', notes: null, signature: 's', rollout: { percent: 1 } };
+  await createRelease(queries, held, by());
+  for (const release of await watchedReleases(queries, NOW)) {
+    await releaseSigns(queries, appId, release.precedence);
+    await signsBefore(queries, release);
+    await pauseWatched(queries, release, { reason: REASON, by: by() });
+    const { releaseId } = release;
+    await updateRelease(queries, { appId, releaseId }, { by: by(), paused: false });
+  }
   await everySlug(queries);
   await everyVersion(queries);
   await forgetOldCounts(queries, NOW);

@@ -21,6 +21,7 @@ describe('a snapshot', () => {
     const LOCAL = [
       'audit',
       'artifact_digests',
+      'attempts',
       'url_signing_keys',
       'settings',
       'storage_claim',

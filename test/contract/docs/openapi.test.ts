@@ -98,6 +98,10 @@ async function walk(app: Publisher): Promise<void> {
   await server.app.inject({ url: path, headers: { 'if-none-match': String(offer.headers.etag) } });
   await app.check('1.0.0');
   await app.check('1.0');
+  for (const version of ['1.0.0', '9.0.0', '9']) {
+    const payload = { ...LINUX, version, outcome: 'installed' };
+    await server.app.inject({ method: 'POST', url: pathOf('events', { slug: app.slug }), payload });
+  }
   await app.get(pathname);
   const file = await app.downloadPath(draft.json().id);
   for (const headers of [{}, { range: 'bytes=0-1' }, { range: 'bytes=999-' }, { 'if-none-match': '*' }]) {

@@ -38,6 +38,7 @@ const STATUS_OF: Record<RouteName, number> = {
   attestation: 404,
   putAttestation: 503,
   setSlug: 503,
+  events: 503,
   exchangeIdentity: 503,
   createRelease: 503,
   createArtifact: 503,
@@ -58,6 +59,7 @@ const QUERY: Partial<Record<RouteName, string>> = {
 
 const BODY: Partial<Record<RouteName, object>> = {
   setSlug: { slug: 'next-app' },
+  events: { version: '1.0.0', target: 'windows', arch: 'x86_64', outcome: 'failed' },
   exchangeIdentity: { identity_token: 'x' },
   simulate: { version: '9.0.0', artifacts: [] },
   createRelease: { version: '9.0.0', signature: 's' },

@@ -60,6 +60,11 @@ export async function openFilledStore(): Promise<FilledStore> {
     .insertInto('counts')
     .values({ ...count, generation: 'g', clients: 20, sketch: 'AA==', sketch_until: 1 })
     .execute();
+  const conversion = { app_id: appId, version: '1.0.0', platform: 'linux-x86_64', hours: 1, changed_at: 1 };
+  await queries
+    .insertInto('conversions')
+    .values({ ...conversion, attempts: 20.5, converted: 19 })
+    .execute();
   const statement = { id: 'm1', app: appId, release_id: first, document: '{}', created_at: 1 };
   await queries
     .insertInto('statements')

@@ -1,5 +1,5 @@
 import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AppStorage, AppUpdates } from '../../../src/app-client/app-updates.ts';
 
 const UPDATE = { rid: 7, currentVersion: '1.0.0', version: '1.1.0', rawJson: { version: '1.1.0' } };
@@ -143,4 +143,47 @@ test('a download is tried again after a failure, with its progress, and rejects 
   const failing = expect(updates.download(update, { attempts: 2 })).rejects.toThrow('connection reset');
   await vi.runAllTimersAsync();
   await failing;
+});
+
+describe('a report', () => {
+  const url = 'https://updates.example.com/base/api/sync/ota/my-app/download/r1/darwin/aarch64?x=1';
+
+  function server(answer: () => Response = () => new Response(null, { status: 204 })) {
+    const sent: { readonly url: string; readonly body: unknown; readonly keepalive: boolean | undefined }[] =
+      [];
+    vi.stubGlobal('fetch', async (to: string, { body, keepalive }: RequestInit) => {
+      sent.push({ url: to, body: JSON.parse(String(body)), keepalive });
+      return answer();
+    });
+    return sent;
+  }
+
+  test('goes to the server that offered the update, with its platform and the cohort', async () => {
+    rustSide(() => ({ ...UPDATE, rawJson: { version: '1.1.0', url } }));
+    const sent = server();
+    const updates = new AppUpdates({ storage: memory({ 'synckit-ota.cohort': '7' }) });
+    const update = await updates.check();
+    if (update === null) throw new Error('no update');
+    await updates.report(update, 'failed', 'disk_full');
+    await updates.report(update, 'installed');
+    const event = { version: '1.1.0', from_version: '1.0.0', target: 'darwin', arch: 'aarch64' };
+    const events = 'https://updates.example.com/base/api/sync/ota/my-app/events?cohort=7';
+    expect(sent).toEqual([
+      { url: events, body: { ...event, outcome: 'failed', code: 'disk_full' }, keepalive: true },
+      { url: events, body: { ...event, outcome: 'installed' }, keepalive: true },
+    ]);
+  });
+
+  test('is no error where the server is away, or where another one made the offer', async () => {
+    rustSide((_, __, n) => ({ ...UPDATE, rawJson: { url: n === 1 ? url : 'https://example.com/a.zip' } }));
+    const sent = server(() => {
+      throw new TypeError('fetch failed');
+    });
+    const updates = new AppUpdates({ storage: memory() });
+    const [own, other] = [await updates.check(), await updates.check()];
+    if (own === null || other === null) throw new Error('no update');
+    await updates.report(own, 'failed');
+    await updates.report(other, 'failed');
+    expect(sent).toHaveLength(1);
+  });
 });

@@ -36,6 +36,26 @@ describe('a sketch', () => {
     expect(merged.merge(sketchOf(200, other))).toBe(false);
   });
 
+  test.each([
+    [100, 60, 1000],
+    [100, 5, 20_000],
+    [1000, 50, 20_000],
+    [1000, 50, 100_000],
+  ])('of %i things says how many another one lacks: %i, beside %i others', (all, lacks, others) => {
+    let [known, missing] = [0, 0];
+    for (let run = 0; run < 20; run++) {
+      const first = run * 1_000_000;
+      const other = sketchOf(first + lacks, first + all + others);
+      const found = sketchOf(first, first + all).missingIn(other);
+      known += found.known;
+      missing += found.missing;
+      expect(found.known).toBeLessThanOrEqual(all);
+    }
+    const share = lacks / all;
+    expect(Math.abs(missing / known - share)).toBeLessThan(3.5 * Math.sqrt((share * (1 - share)) / known));
+    expect(sketchOf(0, all).missingIn(new HyperLogLog()).missing).toBeGreaterThan(0.9 * all);
+  });
+
   test.each([0, 50, 30_000])('of %i is read as it was written', (count) => {
     const sketch = sketchOf(0, count);
     const read = HyperLogLog.fromBytes(sketch.toBytes());
