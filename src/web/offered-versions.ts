@@ -39,29 +39,6 @@ export function offeredVersions(releases: readonly OfferedRelease[], channel: st
   return offered;
 }
 
-/** What a change does to one platform of one channel. */
-export interface OfferChange {
-  readonly channel: string;
-  readonly platform: string;
-  readonly before: string;
-  readonly after: string;
-}
-
-/** Where a changed release changes what apps are offered; empty where it does not. */
-export function offerChanges(
-  releases: readonly OfferedRelease[],
-  changed: OfferedRelease,
-): readonly OfferChange[] {
-  const after = releases.map((release) => (release.id === changed.id ? changed : release));
-  return channelsOf(releases).flatMap((channel) => {
-    const [then, now] = [offeredVersions(after, channel), offeredVersions(releases, channel)];
-    return [...now].flatMap(([platform, before]) => {
-      const next = then.get(platform) ?? 'nothing';
-      return next === before ? [] : [{ channel, platform, before, after: next }];
-    });
-  });
-}
-
 /** All channels that have a release, the stable one first. */
 export function channelsOf(releases: readonly Pick<OfferedRelease, 'channel'>[]): string[] {
   const others = releases.map(({ channel }) => channel ?? STABLE).filter((channel) => channel !== STABLE);

@@ -1,4 +1,10 @@
-import type { ReleaseResponse, RolloutRequest, StatsResponse } from '../protocol/messages.ts';
+import type {
+  ReleaseResponse,
+  RolloutRequest,
+  SimulateRequest,
+  SimulateResponse,
+  StatsResponse,
+} from '../protocol/messages.ts';
 
 /** The server's root, also where a proxy has put a path before it: the page is at `admin/` below it. */
 const ROOT = new URL('..', document.baseURI);
@@ -123,6 +129,9 @@ export const pageApi = {
       method: 'POST',
       body: { channel },
     }),
+  /** What apps would be offered. */
+  simulate: (appId: string, change: SimulateRequest) =>
+    request<SimulateResponse>(`${ofApp(appId)}/simulate`, { method: 'POST', body: change }),
   stats: (appId: string) => request<StatsResponse>(`${ofApp(appId)}/stats?days=30`),
   tokens: (appId: string) => request<TokenRow[]>(`${ofPage(appId)}/tokens`),
   revoke: (appId: string, tokenId: string) =>

@@ -1,34 +1,34 @@
-import type { OfferChange } from '../offered-versions.ts';
+import type { SimulateRequest } from '../../protocol/messages.ts';
+import { pageApi } from '../page-api.ts';
+import { simulatedChanges } from '../simulated-changes.ts';
+import { useLoaded } from './use-loaded.ts';
 
-/** What apps are offered before and after a change, where that differs. */
-export function OfferChanges({ changes }: { readonly changes: readonly OfferChange[] }) {
+export interface OfferChangesProps {
+  readonly appId: string;
+  readonly change: SimulateRequest;
+}
+
+/** What apps are offered after a change instead of what they are offered now, as the server answers. */
+export function OfferChanges({ appId, change }: OfferChangesProps) {
+  const { value, error } = useLoaded(() => pageApi.simulate(appId, change), [appId, JSON.stringify(change)]);
+  if (error !== undefined) return <p class="warning">It is not known what apps would be offered: {error}</p>;
+  if (value === undefined) return <p class="soft">Asking what apps would be offered…</p>;
+  const changes = simulatedChanges(value);
   if (changes.length === 0) return <p>No app is offered anything else than now.</p>;
   return (
     <>
-      <p>New installations, and apps that can take each of these versions, are offered:</p>
+      <p>Apps with these versions are offered:</p>
       <ul class="changes" aria-label="What changes">
-        {grouped(changes).map(({ channel, platform, before, after }) => (
-          <li key={`${channel} ${platform}`}>
-            <span class="details">
-              {channel}: {platform}
-            </span>
+        {changes.map(({ channel, versions, platforms, before, after }) => (
+          <li key={`${channel} ${versions[0]} ${platforms[0]}`}>
             <span>
-              <strong>{after}</strong> instead of {before}
+              {versions.join(', ')} in {channel}: <strong>{after}</strong> instead of {before}
             </span>
+            <span class="details">{platforms.join(', ')}</span>
           </li>
         ))}
       </ul>
+      {value.omitted > 0 && <p class="soft">{value.omitted} versions are left out: there are too many.</p>}
     </>
   );
-}
-
-/** One item for all platforms of a channel that change alike. */
-function grouped(changes: readonly OfferChange[]): readonly OfferChange[] {
-  const rows = new Map<string, OfferChange>();
-  for (const change of changes) {
-    const key = JSON.stringify([change.channel, change.before, change.after]);
-    const row = rows.get(key);
-    rows.set(key, row ? { ...row, platform: `${row.platform}, ${change.platform}` } : change);
-  }
-  return [...rows.values()];
 }

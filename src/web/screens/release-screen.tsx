@@ -3,7 +3,7 @@ import type { ReleaseResponse, RolloutRequest } from '../../protocol/messages.ts
 import { platformName } from '../../protocol/platform.ts';
 import { rolloutOf } from '../../protocol/rollout/rollout.ts';
 import { formatBytes } from '../../protocol/upload/size-in-words.ts';
-import { channelsOf, offerChanges, STABLE } from '../offered-versions.ts';
+import { channelsOf, STABLE } from '../offered-versions.ts';
 import { pageApi, type ReleaseChange } from '../page-api.ts';
 import { Confirmation } from '../parts/confirmation.tsx';
 import { OfferChanges } from '../parts/offer-changes.tsx';
@@ -21,23 +21,25 @@ export interface ReleaseScreenProps {
   readonly onChanged: () => Promise<void>;
 }
 
-/** An action, with what the release will be like. */
+interface Promotion {
+  readonly channel: string;
+}
+
+/** An action, with what it changes. */
 interface Asked {
   readonly title: string;
   readonly action: string;
   readonly isHarmful?: boolean;
   readonly words: string;
-  /** Undefined for a promotion. */
-  readonly change?: ReleaseChange;
-  readonly result: ReleaseResponse;
+  readonly change: ReleaseChange | Promotion;
 }
 
 /** One release: what can be done with it, its rollout, its files. */
 export function ReleaseScreen({ appId, release, releases, onChanged }: ReleaseScreenProps) {
   const [asked, setAsked] = useState<Asked>();
-  const confirm = async ({ change, result }: Asked) => {
-    if (change !== undefined) await pageApi.change(appId, release.id, change);
-    else await pageApi.promote(appId, release.id, result.channel ?? STABLE);
+  const confirm = async ({ change }: Asked) => {
+    if ('channel' in change) await pageApi.promote(appId, release.id, change.channel);
+    else await pageApi.change(appId, release.id, change);
     await onChanged();
   };
   return (
@@ -82,7 +84,7 @@ export function ReleaseScreen({ appId, release, releases, onChanged }: ReleaseSc
       {asked && (
         <Confirmation {...asked} onConfirm={() => confirm(asked)} onClose={() => setAsked(undefined)}>
           <p>{asked.words}</p>
-          <OfferChanges changes={offerChanges(releases, asked.result)} />
+          <OfferChanges appId={appId} change={{ version: release.version, ...asked.change }} />
         </Confirmation>
       )}
     </>
@@ -96,22 +98,18 @@ function actionsFor(release: ReleaseResponse): readonly Asked[] {
     ...{ title: `Yank ${version}?`, action: 'Yank', isHarmful: true, change: { status: 'yanked' } },
     words:
       'It is offered to no one any more. Its files stay, and links to them keep working. It can be restored.',
-    result: { ...release, status: 'yanked' },
   };
   const restore: Asked = {
     ...{ title: `Restore ${version}?`, action: 'Restore', change: { status: 'published' } },
     words: 'It is offered again, as its rollout says.',
-    result: { ...release, status: 'published' },
   };
   const pause: Asked = {
     ...{ title: `Pause ${version}?`, action: 'Pause', change: { paused: true } },
     words: 'It is offered to no one until it is resumed. Its rollout stays as it is set.',
-    result: { ...release, paused_at: new Date().toISOString() },
   };
   const resume: Asked = {
     ...{ title: `Resume ${version}?`, action: 'Resume', change: { paused: false } },
     words: 'It is offered again, as its rollout says.',
-    result: { ...release, paused_at: null },
   };
   if (status === 'draft') return [];
   if (status === 'yanked') return [restore];
@@ -126,7 +124,7 @@ function promotionsOf(release: ReleaseResponse, releases: readonly ReleaseRespon
   return others.map((other) => ({
     ...{ title: `Move ${version} to ${other}?`, action: `Move to ${other}` },
     words: `It is no longer in ${channel}, and offered where ${other} is. A signed manifest has to be signed again.`,
-    result: { ...release, channel: other },
+    change: { channel: other },
   }));
 }
 
@@ -136,16 +134,14 @@ function rolloutAsked(release: ReleaseResponse, request: RolloutRequest | null):
   const current = release.rollout?.share ?? 100;
   const set = rolloutOf({ percent, ...(over !== undefined && { rampMs: over * 1000 }) }, current);
   const share = set === null ? 100 : (set.ramp?.from ?? set.percent);
-  const { rollout: _, ...others } = release;
   return {
     title: `Set the rollout of ${release.version}?`,
     action: 'Set rollout',
     words:
       over === undefined
         ? `It is offered to ${percent} % of the apps.`
-        : `It is offered to ${share} % of the apps at first, and to ${percent} % in the end. The table has the beginning.`,
+        : `It is offered to ${share} % of the apps at first, and to ${percent} % in the end. The list has the beginning.`,
     change: { rollout: request },
-    result: set === null ? others : { ...others, rollout: { percent, share, state: 'partial' } },
   };
 }
 

@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  channelsOf,
-  type OfferedRelease,
-  offerChanges,
-  offeredVersions,
-} from '../../../src/web/offered-versions.ts';
+import { channelsOf, type OfferedRelease, offeredVersions } from '../../../src/web/offered-versions.ts';
 
 function release(version: string, fields: Partial<OfferedRelease> = {}, targets = ['linux']): OfferedRelease {
   return {
@@ -41,21 +36,5 @@ describe('what apps are offered', () => {
     expect(linux([release('2.0.0', share(25)), release('1.0.0')])).toBe('2.0.0 to 25 %, else 1.0.0');
     expect(linux([release('2.0.0', share(0)), release('1.0.0')])).toBe('1.0.0');
     expect(linux([release('2.0.0', share(25))])).toBe('2.0.0 to 25 %');
-  });
-});
-
-describe('what a change changes', () => {
-  const releases = [release('2.0.0', {}, ['linux', 'windows']), release('1.0.0')];
-
-  test('is said for each platform that gets something else', () => {
-    const [newest = release('')] = releases;
-    expect(offerChanges(releases, { ...newest, status: 'yanked' })).toEqual([
-      { channel: 'stable', platform: 'linux-x86_64', before: '2.0.0', after: '1.0.0' },
-      { channel: 'stable', platform: 'windows-x86_64', before: '2.0.0', after: 'nothing' },
-    ]);
-  });
-
-  test('is nothing where no app gets something else', () => {
-    expect(offerChanges(releases, release('1.0.0', { status: 'yanked' }))).toEqual([]);
   });
 });
