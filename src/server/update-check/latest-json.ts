@@ -60,8 +60,9 @@ export async function findUpdate(
 }
 
 /**
- * What the lowest version is offered, if those between it and the lowest can verify it too: they are offered something that
- * is signed with the same key, or nothing at all. It is mandatory only where it is for all that are offered it. A version below takes no release that requires it to be higher.
+ * What the lowest version is offered, if it is right for those between it and the lowest too: they are offered something that is
+ * signed with the same key and leads no further, or nothing at all. It is mandatory only where it is for all that are offered
+ * it. A version below takes no release that requires it to be higher.
  */
 export async function updateForAll(
   boundaries: readonly string[],
@@ -70,13 +71,36 @@ export async function updateForAll(
   const update = await updateOf(LOWEST_VERSION);
   if (update === undefined) return undefined;
   const keyId = signingKeyIdOf(update.signature);
+  const ends = new Map<string, string>();
+  const end = await endOf(update.version, updateOf, ends);
   let isMandatory = update.mandatory === true;
   for (const version of boundaries.filter((one) => compareVersions(one, update.version) < 0)) {
     const other = await updateOf(version);
-    if (other !== undefined && signingKeyIdOf(other.signature) !== keyId) return undefined;
-    if (other?.version === update.version && !other.mandatory) isMandatory = false;
+    if (other === undefined) continue;
+    if (signingKeyIdOf(other.signature) !== keyId) return undefined;
+    if ((await endOf(other.version, updateOf, ends)) !== end) return undefined;
+    if (other.version === update.version && !other.mandatory) isMandatory = false;
   }
   return { ...update, mandatory: isMandatory };
+}
+
+/** Where a version is led in the end. @param known ends of versions, which it adds to */
+async function endOf(
+  version: string,
+  updateOf: (version: string) => Promise<UpdateResponse | undefined>,
+  known: Map<string, string>,
+): Promise<string> {
+  const way: string[] = [];
+  let last = version;
+  while (!known.has(last)) {
+    way.push(last);
+    const next = (await updateOf(last))?.version;
+    if (next === undefined) break;
+    last = next;
+  }
+  const end = known.get(last) ?? last;
+  for (const one of way) known.set(one, end);
+  return end;
 }
 
 /**

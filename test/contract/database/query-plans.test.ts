@@ -29,7 +29,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** Tables that grow with apps and releases. */
 const GROWING =
-  'apps|app_usage|app_limits|hourly_changes|slugs|tokens|trusted_publishers|used_identities|releases|artifacts|artifact_digests|manifests|published_bytes|audit|audit_baseline|token_uses|attempts|conversions|webhook_deliveries|was|low|high|b|a';
+  'apps|app_usage|app_limits|hourly_changes|slugs|tokens|trusted_publishers|used_identities|releases|artifacts|artifact_digests|manifests|published_bytes|audit|audit_baseline|token_uses|attempts|conversions|webhook_deliveries|counts|was|low|high|b|a';
 const APPS = 200;
 const RELEASES = 30;
 /** Of the first app. */
@@ -53,6 +53,7 @@ const WHOLE: Readonly<Record<string, string>> = {
   hasRecords: 'reads one row',
   everySlug: 'an operator imports logs',
   everyVersion: 'an operator imports logs',
+  countsOf: 'an operator imports logs',
   storeHistory: 'backup compares all apps',
   knownFiles: 'backup compares all files',
   publishedFiles: 'backup compares all bytes that were ever live',
@@ -103,6 +104,7 @@ async function fill(db: Database['queries']): Promise<void> {
       .execute();
     await db.insertInto('slugs').values({ slug: app_id, app_id, created_at: 0 }).execute();
     await fillTrust(db, app_id);
+    await fillCounts(db, app_id);
     const all = Array.from({ length: app === 0 ? MANY_RELEASES : RELEASES }, (_, i) => {
       const version = `1.${i}.0`;
       return { id: `${app_id}-${i}`, version, version_order: versionOrder(version) };
@@ -226,6 +228,17 @@ async function fillAudit(db: Database['queries']): Promise<void> {
   for (const some of chunks(entries)) await db.insertInto('audit').values(some).execute();
   const { seq = 0, hash = GENESIS } = entries.at(-1) ?? {};
   await db.updateTable('audit_head').set({ seq, hash }).execute();
+}
+
+/** A month by day, as it was counted. */
+async function fillCounts(db: Database['queries'], app_id: string): Promise<void> {
+  const count = { app_id, platform: 'linux-x86_64', version: '1.0.0', generation: 'g', clients: 100 };
+  const days = Array.from({ length: 30 }, (_, day) => `2026-02-${String(day + 1).padStart(2, '0')}`);
+  const kinds = ['seen', 'running'] as const;
+  const rows = days.flatMap((period) =>
+    kinds.map((kind) => ({ ...count, period, kind, sketch: null, sketch_until: null })),
+  );
+  await db.insertInto('counts').values(rows).execute();
 }
 
 /** What an app trusts, and the tokens that its jobs and others have. */

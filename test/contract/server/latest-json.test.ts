@@ -147,6 +147,20 @@ describe('latest.json', () => {
     await drain();
   });
 
+  test('offers nothing that would lead a version less far than its own updates', async () => {
+    const app = await start();
+    for (const release of [
+      { version: '1.0.0', signed: A },
+      { version: '1.1.0', signed: B, carries: A },
+      { version: '1.2.0', signed: A, carries: B },
+      { version: '1.3.0', signed: A, requires: '1.1.0' },
+    ])
+      await publish(app, release);
+    expect((await app.check('1.0.0')).json().version).toBe('1.2.0');
+    expect((await app.check('1.1.0')).json().version).toBe('1.3.0');
+    expect((await read(app)).statusCode).toBe(404);
+  });
+
   test('offers no installed version what it cannot take, or what leads less far than its own updates', async () => {
     const release = fc.record({
       requires: fc.option(fc.nat(5), { nil: undefined, freq: 3 }),
