@@ -115,6 +115,10 @@ async function walk(app: Publisher): Promise<void> {
   }
   await app.get(pathOf('latestJson', { slug: 'other-app' }));
   await readFeeds(app);
+  for (const query of ['version=0.1.0&target=linux&arch=x86_64&cohort=3', 'version=1'])
+    await app.send('GET', `/explain?${query}`);
+  await app.send('POST', '/simulate', { body: { version: '1.0.0', status: 'yanked' } });
+  await app.send('POST', '/simulate', { body: { version: '7.0.0', status: 'deleted' } });
   await app.send('DELETE', `${release}?artifacts=7`);
   await app.send('DELETE', release);
   await app.send('DELETE', release);
