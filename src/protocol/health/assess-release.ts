@@ -18,7 +18,7 @@ export interface ReleaseSigns {
 }
 
 export interface AssessSettings {
-  /** How many clients a assessment needs. */
+  /** How many clients an assessment needs. */
   readonly minimum: number;
   /** By how much a release has to be worse, surely: a share from 0 to 1. */
   readonly tolerance: number;
@@ -48,7 +48,7 @@ const FEWEST_TROUBLED = 10;
 const LOOPS_WITHOUT_BEFORE = 0.2;
 
 /**
- * How sure a assessment has to be, in standard errors. A rollout is assessed again with every half hour: bounds that are wrong
+ * How sure an assessment has to be, in standard errors. A rollout is assessed again with every half hour: bounds that are wrong
  * once in a hundred cases would be wrong in far more rollouts. So the fewer clients are known, the wider they are; what is
  * left is measured in test/unit/protocol/health.
  */

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { type Outcome, simulateRollout, type World } from './simulated-rollout.ts';
 
 /** `SIMULATED_ROLLOUTS=1000 npx vitest run --project unit simulated-rollout` takes others, and more of them. */
-const RUNS = Number(process.env.SIMULATED_ROLLOUTS ?? 100);
-const FIRST_SEED = RUNS === 100 ? 1000 : 50_000;
+const RUNS = Number(process.env.SIMULATED_ROLLOUTS ?? 300);
+const FIRST_SEED = RUNS === 300 ? 1 : 50_000;
 
 const GOOD: World = { installs: 20_000, failing: 0, afterFailure: 'silent', reporting: 0 };
 
