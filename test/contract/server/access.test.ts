@@ -19,6 +19,8 @@ interface ScopedRequest {
   readonly route: RouteName;
   readonly of?: keyof Releases;
   readonly body?: object | ((releaseId: string) => object);
+  /** Begins with `?`. */
+  readonly query?: string;
   /** The fewest scopes that it takes. */
   readonly needs: readonly Scope[];
 }
@@ -32,6 +34,16 @@ const KEY = testKey().text;
 const REQUESTS: Readonly<Record<string, ScopedRequest>> = {
   'get an app': { route: 'getApp', needs: ['release:read'] },
   'read how many apps there are': { route: 'stats', needs: ['release:read'] },
+  'ask why an app gets an update': {
+    route: 'explain',
+    query: '?version=0.9.0&target=linux&arch=x86_64',
+    needs: ['release:read'],
+  },
+  'ask what a change would do': {
+    route: 'simulate',
+    body: { version: '1.0.0', status: 'yanked' },
+    needs: ['release:read'],
+  },
   'list releases': { route: 'listReleases', needs: ['release:read'] },
   'change the slug': { route: 'setSlug', body: { slug: 'next-app' }, needs: ['app:admin'] },
   'create a draft': {
@@ -155,6 +167,7 @@ const PUBLIC: RouteName[] = [
   ...(['capabilities', 'exchangeIdentity', 'check', 'download', 'latest', 'manifest'] as const),
   'attestation',
   'latestJson',
+  'events',
   ...(['electronFeed', 'electronFile', 'sparkleFeed', 'winsparkleFeed', 'velopackFeed'] as const),
 ];
 const SIGNED: RouteName[] = ['upload', 'uploadPart', 'storedFile'];
@@ -197,7 +210,7 @@ interface Caller {
 /** Each from its own address, so that none gets a 429. */
 let addresses = 0;
 async function call({ app, releases }: World, request: ScopedRequest, caller: Caller) {
-  const { route, of = 'live', body } = request;
+  const { route, of = 'live', body, query = '' } = request;
   const { appId = app.id, token } = caller;
   const artifact = await app.server.database.queries
     .selectFrom('artifacts')
@@ -210,7 +223,7 @@ async function call({ app, releases }: World, request: ScopedRequest, caller: Ca
       app_id: appId,
       release_id: releases[of],
       upload_id: artifact?.id ?? '',
-    }),
+    }).concat(query),
     remoteAddress: `10.0.${addresses >> 8}.${addresses++ & 255}`,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     ...(body && { payload: typeof body === 'function' ? body(releases[of]) : body }),
