@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
 import type { Database } from '../../../src/database/database.ts';
@@ -69,6 +70,8 @@ export async function openTestServer(
     ...overrides,
   };
   const app = createApp(services, pino({ level: 'silent' }));
+  // Of two servers in one process, neither may begin a transaction in the middle of the other's: SQLite's wait blocks both.
+  await setImmediate();
   const undocumented = undocumentedProblems(app);
   return Object.assign(server, {
     app,
