@@ -65,6 +65,7 @@ describe('--json', () => {
       release: null,
       artifacts: [{ ...artifact, action: 'planned', url: null, verified: false }],
       warnings,
+      simulation: { version: '1.2.0', source: 'versions', cells: [], changed: 0, omitted: 0 },
     });
     expect((await world.runJson(['releases', 'list'])).document).toEqual([]);
 

@@ -1,7 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { withExamples } from '../options/help-format.ts';
-import { publicUrlOption } from '../options/listen-option.ts';
-import { type OptionsOf, withStore } from '../options/shared-options.ts';
+import { type OptionsOf, publicUrlOption, withStore } from '../options/shared-options.ts';
 
 export type OperatorLinkOptions = OptionsOf<typeof operatorLinkCommand>;
 

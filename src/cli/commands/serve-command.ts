@@ -6,12 +6,12 @@ import {
   DEFAULT_STALE_IF_ERROR,
 } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
-import { publicUrlOption } from '../options/listen-option.ts';
 import {
   collect,
   databaseOption,
   dataDirOption,
   type OptionsOf,
+  publicUrlOption,
   storageOption,
   withHelp,
   withS3,

@@ -1,5 +1,4 @@
 import cluster from 'node:cluster';
-import { Option } from '@commander-js/extra-typings';
 import { shownUrl, withShownUrl } from '../../client/shown-url.ts';
 import { withoutEndSlashes } from '../../protocol/routes.ts';
 import type { ListenAddress } from '../../server/listen.ts';
@@ -63,11 +62,6 @@ export function readMetricsListen(
     return undefined;
   }
   return { host, port: readInteger({ option: '--metrics-listen', text: port, min: 0, max: 65_535 }, errors) };
-}
-
-/** Where clients reach the server. */
-export function publicUrlOption(description: string) {
-  return new Option('--public-url <url>', description).env('SYNCKIT_OTA_PUBLIC_URL');
 }
 
 /** @returns without a slash at its end */

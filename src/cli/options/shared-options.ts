@@ -264,3 +264,8 @@ export function collect(value: string, previous: readonly string[] = []): string
 function onLines(value: string, previous?: string): string {
   return previous === undefined ? value.trim() : `${previous}\n${value.trim()}`;
 }
+
+/** Where clients reach the server. */
+export function publicUrlOption(description: string) {
+  return new Option('--public-url <url>', description).env('SYNCKIT_OTA_PUBLIC_URL');
+}

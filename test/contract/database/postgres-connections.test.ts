@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Database } from '../../../src/database/database.ts';
@@ -50,8 +51,9 @@ describeOnPostgres('connections to PostgreSQL', () => {
       `alter role waiting nosuperuser connection limit 1; alter database ${nameIn(url)} owner to waiting`,
     );
     await postgres.server.sql(`
-      select pg_terminate_backend(pid) from pg_stat_activity
+      select pg_terminate_backend(pid, 10000) from pg_stat_activity
       where datname = '${nameIn(url)}' and application_name = 'synckit-ota'`);
+    await sleep(100); // until the pool has seen that they ended
     const query = sql`select 1 as one`.execute(database.queries);
     await postgres.server.sql('alter role waiting connection limit 5');
     expect((await query).rows).toEqual([{ one: 1 }]);

@@ -143,7 +143,7 @@ describeOnEachStore('auto-pause', ({ start }) => {
     const paused = await release('1.1.0');
     expect(paused?.pause_reason).toMatchObject({ kind: 'conversion', hours: 1, version_before: '1.0.0' });
     expect(paused?.pause_reason?.text).toMatch(
-      /^\d\d(?:\.\d)? % of (?:99|100|101) clients that downloaded it were running it an hour later, where it was \d.* % with 1\.0\.0$/,
+      /^\d\d(?:\.\d)? % of \d{2,3} clients that downloaded it were running it an hour later, where it was \d.* % with 1\.0\.0$/,
     );
     expect(await ask(300, '1.0.0'), 'no one is offered it').toBeUndefined();
     const [entry, ...others] = await pauses();
