@@ -8,15 +8,21 @@ import { errorCode } from './error-details.ts';
  * @param mode of those that are made; default: 0o777 without the umask
  */
 export async function makeFolder(path: string, mode?: number): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await makeOne(path, mode);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || parent === path) throw error;
+    await makeFolder(parent, mode);
+    await makeOne(path, mode);
+  }
+}
+
+async function makeOne(path: string, mode: number | undefined): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'EEXIST' && (await isFolder(path))) return;
-    const parent = dirname(path);
-    if (code !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
-    await makeFolder(parent, mode);
-    await makeFolder(path, mode);
+    if (errorCode(error) !== 'EEXIST' || !(await isFolder(path))) throw error;
   }
 }
 

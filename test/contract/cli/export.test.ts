@@ -156,7 +156,11 @@ describe.skipIf(!nginxIsInstalled)('an export that nginx serves (needs nginx)', 
     await publish(app, { version: '1.4.0', rollout: { at: '2099-01-01T00:00:00Z' } });
     const nginx = await startNginxWith((port) => `server { listen 127.0.0.1:${port}; root ${folder}; }`);
     const url = nginx.url.origin;
-    const run = async () => (await runJsonInProcess(args(url))).document;
+    const run = async () => {
+      const { code, document } = await runJsonInProcess(args(url));
+      expect(code, JSON.stringify(document)).toBe(0);
+      return document;
+    };
     const cells = await compareCells(started, url, await run());
     expect(cells).toContain(`stable 1.0.0 linux-x86_64: ${before}`);
     expect(cells.filter((cell) => /: 1\.[234]/.test(cell))).toEqual([]);

@@ -11,6 +11,13 @@ test('makes what leads to a folder too, for its owner only if asked', async () =
   await makeFolder(path);
 });
 
+test('makes many at once in one that is missing', async () => {
+  const parent = join(await tempFolder(), 'a', 'b');
+  const paths = Array.from({ length: 50 }, (_, i) => join(parent, String(i)));
+  await Promise.all(paths.map((path) => makeFolder(path)));
+  for (const path of paths) expect((await stat(path)).isDirectory()).toBe(true);
+});
+
 test('fails where a file is in the way', async () => {
   const folder = await tempFolder();
   await writeFile(join(folder, 'file'), '');
