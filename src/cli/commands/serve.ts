@@ -2,15 +2,13 @@ import cluster from 'node:cluster';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { UndiciTransport } from '../../client/transport/transport.ts';
 import { withoutEndSlashes } from '../../protocol/routes.ts';
 import { isInternal, isLoopback, isOnlyLocal } from '../../runtime/network/loopback.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_STALE_IF_ERROR } from '../defaults.ts';
 import type { Environment } from '../environment.ts';
 import { readBaseUrl, readDestination } from '../export/export-destination.ts';
-import { type ExportSettings, KeptExport } from '../export/kept-export.ts';
-import { OwnTransport } from '../export/own-transport.ts';
+import type { ExportSettings } from '../export/kept-export.ts';
 import type { BackupSchedule } from '../housekeeping/scheduled-backups.ts';
 import { firstLink } from '../operator-page.ts';
 import { readListen, readMetricsListen, readPublicUrl } from '../options/listen-option.ts';
@@ -53,7 +51,7 @@ export async function runServe(options: ServeOptions, context: Context): Promise
     output.loseUnwritten();
     reportStart(server, settings, logger);
     if (settings.web) await reportLink(server, logger);
-    const endExport = keepExport(server, settings, logger);
+    const endExport = await startExport(server, settings, logger);
     await untilAborted(signal);
     logger.info('shutting down: finishing open requests');
     await endExport();
@@ -87,20 +85,14 @@ async function reportLink({ database, publicUrl }: StartedServer, logger: Logger
 }
 
 /** @returns ends it */
-function keepExport(
-  { url, publicUrl, database }: StartedServer,
+async function startExport(
+  server: StartedServer,
   { exported }: ServeSettings,
   logger: Logger,
-): () => Promise<void> {
+): Promise<() => Promise<void>> {
   if (exported === undefined) return async () => {};
-  const listening = new URL(url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//localhost'));
-  const direct = new UndiciTransport();
-  const transport = new OwnTransport(direct, { publicUrl, listening });
-  const kept = new KeptExport({ ...exported, database, server: listening, transport, logger });
-  return async () => {
-    await kept.stop();
-    await direct.close();
-  };
+  const { keepExport } = await import('../export/keep-export.ts'); // large, and only servers with an export need it
+  return keepExport(server, exported, logger);
 }
 
 type ServeSettings = ServerSettings & {
