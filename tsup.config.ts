@@ -102,7 +102,7 @@ function addInputs(metafile: string, other: string): void {
   rmSync(other);
 }
 
-/** Folders of the packages whose code is in the bundle. */
+/** Folders of the packages that the bundle has code of. */
 function bundledPackages(metafile: string): string[] {
   const { outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as {
     outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;

@@ -21,3 +21,7 @@ export const DEFAULT_COPY_CONCURRENCY = 16;
 
 /** Connections to PostgreSQL that `serve` uses for queries. */
 export const DEFAULT_DATABASE_CONNECTIONS = 10;
+
+/** Where `serve` listens. */
+export const DEFAULT_HOST = '127.0.0.1';
+export const DEFAULT_PORT = '4680';

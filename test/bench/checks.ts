@@ -48,7 +48,7 @@ interface Speeds {
 
 interface Asked {
   readonly url: string;
-  /** Of the server, whose CPU time is measured with that of its workers. */
+  /** Of the server: its CPU time is measured with that of its workers. */
   readonly pid: number;
   readonly header?: string | undefined;
 }

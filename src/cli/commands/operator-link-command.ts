@@ -1,4 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
+import { DEFAULT_HOST, DEFAULT_PORT } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
 import { type OptionsOf, publicUrlOption, withStore } from '../options/shared-options.ts';
 
@@ -14,7 +15,9 @@ export const operatorLinkCommand = () =>
         )
         .optionsGroup('Link options:')
         .addOption(
-          publicUrlOption('where you reach the server, as for `serve` (default: http://127.0.0.1:4680)'),
+          publicUrlOption(
+            `where you reach the server, as for \`serve\` (default: http://${DEFAULT_HOST}:${DEFAULT_PORT})`,
+          ),
         ),
     ),
     [

@@ -1,13 +1,13 @@
 import { formatTimestamp } from '../../protocol/time.ts';
 import type { Context } from '../context.ts';
+import { DEFAULT_HOST, DEFAULT_PORT } from '../defaults.ts';
 import { createOperatorLink } from '../operator-page.ts';
 import { readPublicUrl } from '../options/listen-option.ts';
 import { OptionErrors } from '../options/option-errors.ts';
 import { withStore } from '../wiring/open-store.ts';
 import type { OperatorLinkOptions } from './operator-link-command.ts';
 
-/** Where `serve` listens by default. */
-const DEFAULT_URL = 'http://127.0.0.1:4680';
+const DEFAULT_URL = `http://${DEFAULT_HOST}:${DEFAULT_PORT}`;
 
 export async function runOperatorLink(options: OperatorLinkOptions, context: Context): Promise<void> {
   const { output } = context;

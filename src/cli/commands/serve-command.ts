@@ -2,7 +2,9 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { DEFAULT_MAX_CONNECTIONS } from '../../server/limits/server-limits.ts';
 import {
   DEFAULT_DATABASE_CONNECTIONS,
+  DEFAULT_HOST,
   DEFAULT_MAX_ARTIFACT_BYTES,
+  DEFAULT_PORT,
   DEFAULT_STALE_IF_ERROR,
 } from '../defaults.ts';
 import { withExamples } from '../options/help-format.ts';
@@ -34,8 +36,8 @@ const serveOn = () =>
       'Run the update server: on SQLite and disk in one folder, or on PostgreSQL and S3. SIGTERM or Ctrl-C finishes open requests and stops.',
     )
     .optionsGroup('Network options:')
-    .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
-    .addOption(new Option('--port <port>', 'port to listen on; 0 picks a free one').default('4680'))
+    .addOption(new Option('--host <host>', 'address to listen on').default(DEFAULT_HOST))
+    .addOption(new Option('--port <port>', 'port to listen on; 0 picks a free one').default(DEFAULT_PORT))
     .addOption(
       new Option(
         '--listen <where>',

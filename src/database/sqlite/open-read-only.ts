@@ -7,10 +7,9 @@ import { requireCurrentSchema } from '../migrate.ts';
 import type { Schema } from '../schema.ts';
 import { ChangeLog } from './change-log.ts';
 import { statDatabase } from './database-file.ts';
-import { DATABASE_FILE, type SqliteOptions } from './open-sqlite.ts';
+import { DATABASE_FILE, type SqliteOptions, sqliteDatabase } from './open-sqlite.ts';
 import { requireTables } from './own-schema.ts';
 import { openSqliteFile } from './sqlite-connection.ts';
-import { sqliteIdentity } from './sqlite-identity.ts';
 
 /** A store that is only read. */
 export interface ReadOnlyStore {
@@ -32,17 +31,7 @@ export async function openUnwritableSqlite(options: SqliteOptions): Promise<Data
   const file = resolve(options.dataDir, DATABASE_FILE);
   const { queries, connection, close } = await openReadOnlyStore(options);
   const changes = new ChangeLog(connection);
-  return {
-    queries,
-    location: file,
-    clock: () => new Date(),
-    identity: async () => sqliteIdentity(file),
-    async lockDisk() {},
-    doubtCounter: () => 0,
-    changeCounter: (appId) => changes.lastChange(appId),
-    fault: () => 'read_only',
-    close,
-  };
+  return { ...sqliteDatabase(file, changes), queries, fault: () => 'read_only', close };
 }
 
 export interface ReadOnlyOptions extends SqliteOptions {

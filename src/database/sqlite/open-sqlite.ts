@@ -69,13 +69,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
       queries = threaded;
     }
     return {
+      ...sqliteDatabase(file, changes),
       queries,
-      location: file,
-      clock: () => new Date(),
-      identity: async () => sqliteIdentity(file),
-      async lockDisk() {},
-      doubtCounter: () => 0,
-      changeCounter: (appId) => changes.lastChange(appId),
       fault: () => faultOf(file, () => changes.lastChange()),
       async close() {
         reader.close(); // first: only who may write deletes the -wal when it is the last
@@ -86,6 +81,18 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
     await queries.destroy();
     throw fullDisk(file, error) ?? error;
   }
+}
+
+/** What a database in a file has, however it was opened. */
+export function sqliteDatabase(file: string, changes: ChangeLog) {
+  return {
+    location: file,
+    clock: () => new Date(),
+    identity: async () => sqliteIdentity(file),
+    async lockDisk() {},
+    doubtCounter: () => 0,
+    changeCounter: (appId?: string) => changes.lastChange(appId),
+  };
 }
 
 /**

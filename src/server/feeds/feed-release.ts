@@ -7,9 +7,9 @@ import {
   type Target,
 } from '../../protocol/platform.ts';
 import { compareVersions } from '../../protocol/version.ts';
-import { findUpdate, updateForAll } from '../update-check/latest-json.ts';
 import type { OfferCache, OfferOutline } from '../update-check/offer-cache.ts';
 import type { Asker } from '../update-check/rollouts.ts';
+import { staticUpdate } from '../update-check/static-update.ts';
 import type { NamedFeed, Updater } from './feed-names.ts';
 
 /** Who a feed is for. */
@@ -44,8 +44,10 @@ export async function feedRelease(
   question: FeedQuestion,
 ): Promise<FeedRelease | undefined> {
   const found: FeedUpdate[] = [];
+  const { slug, channel, currentVersion, asker } = question;
   for (const platform of platformsFor(question, outline.names)) {
-    const update = await updateOf(offers, outline, { ...question, platform });
+    const audience = { slug, platform, channel, currentVersion, asker };
+    const update = await staticUpdate(offers, outline.boundaries, audience);
     if (update !== undefined) found.push({ platform, update });
   }
   const [highest] = found.toSorted((a, b) => compareVersions(b.update.version, a.update.version));
@@ -66,16 +68,6 @@ function platformsFor({ target, arch, updater }: FeedQuestion, names: readonly s
     .filter((platform) => arch === undefined || platform.arch === arch);
   const own = platforms.filter((platform) => platform.target === targetFor(target, updater));
   return own.length > 0 ? own : platforms.filter((platform) => platform.target === target);
-}
-
-function updateOf(
-  offers: OfferCache,
-  { boundaries }: OfferOutline,
-  { slug, channel, asker, platform, currentVersion }: FeedQuestion & { readonly platform: Platform },
-): Promise<UpdateResponse | undefined> {
-  const answerTo = (version: string) =>
-    findUpdate(offers, slug, { platform, currentVersion: version, channel, asker });
-  return currentVersion === undefined ? updateForAll(boundaries, answerTo) : answerTo(currentVersion);
 }
 
 /** Identifies what a release offers among all that an app offers at one time. */

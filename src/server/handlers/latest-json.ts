@@ -11,7 +11,7 @@ import { SECURITY_HEADERS } from '../http/security-headers.ts';
 import type { Services } from '../services.ts';
 import { cachingHeaders, secondsUntil } from '../update-check/answer-check.ts';
 import type { CheckResponse } from '../update-check/check-fast-path.ts';
-import { latestJson, type StaticAudience } from '../update-check/latest-json.ts';
+import { type LatestJsonQuestion, latestJson } from '../update-check/latest-json.ts';
 import { etagOf } from '../update-check/resolve-offers.ts';
 import { type CheckHandling, sendUnlessKnown } from './check.ts';
 
@@ -52,7 +52,7 @@ export function registerLatestJson(
   });
 
   /** A client that gets an error asks its next endpoint. */
-  async function answer(audience: StaticAudience): Promise<Pick<CheckResponse, 'status' | 'body'>> {
+  async function answer(audience: LatestJsonQuestion): Promise<Pick<CheckResponse, 'status' | 'body'>> {
     const latest = await latestJson(offers, audience);
     if (latest === 'unknown_slug') {
       throw new Problem('not_found', `There is no app with the slug ${audience.slug}.`);

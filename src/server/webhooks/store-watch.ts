@@ -41,6 +41,8 @@ export class StoreWatch {
   readonly #stopping = new AbortController();
   /** Those that want to know of the store, as last read. */
   #hooks: readonly Webhook[] = [];
+  /** Why they could not be read just now. */
+  #unread: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
 
@@ -51,7 +53,7 @@ export class StoreWatch {
       ...{ find, detail: { ended }, isReported: false, times: 0 },
     });
     this.#watched = new Map<TroubleKind, Watched>([
-      ['database_unavailable', watch(() => this.#findDatabase(), 'the database can be used again')],
+      ['database_unavailable', watch(async () => this.#findDatabase(), 'the database can be used again')],
       ['storage_unavailable', watch(() => this.#findStorage(), 'the storage can be used again')],
       [
         'files_not_owned',
@@ -94,25 +96,19 @@ export class StoreWatch {
     try {
       const { queries } = this.#services.database;
       const all = await withTimeout(listWebhooks(queries), PATIENCE_MS);
+      this.#unread = undefined;
       this.#hooks = all.filter(
         ({ appId, disabledAt, events }) =>
           appId === null && disabledAt === null && (events.length === 0 || events.includes('store.trouble')),
       );
-    } catch {
-      return; // those that are known stay
+    } catch (error) {
+      this.#unread = messageOf(error); // those that are known stay
     }
   }
 
-  async #findDatabase(): Promise<string | undefined> {
-    const { database } = this.#services;
-    const fault = database.fault();
-    if (fault !== undefined) return `the database cannot be used: ${fault.replaceAll('_', ' ')}`;
-    try {
-      await withTimeout(listWebhooks(database.queries), PATIENCE_MS);
-      return undefined;
-    } catch (error) {
-      return `the database cannot be used: ${messageOf(error)}`;
-    }
+  #findDatabase(): string | undefined {
+    const problem = this.#services.database.fault()?.replaceAll('_', ' ') ?? this.#unread;
+    return problem === undefined ? undefined : `the database cannot be used: ${problem}`;
   }
 
   async #findStorage(): Promise<string | undefined> {

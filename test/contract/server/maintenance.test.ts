@@ -235,7 +235,7 @@ test('field 15: nothing is removed while a server starts, which may be by mistak
   await writeFile(join(dataDir, 'artifacts', name), 'left by a crash');
   await first.close();
   const again = await openTestServer(dataDir, clockAt(48 * HOUR));
-  await again.app.close(); // waits for what was begun
+  await again.app.close(); // waits for what has started
   await again.close();
   expect(await stored(dataDir)).toEqual([name]);
 });

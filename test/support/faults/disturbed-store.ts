@@ -27,7 +27,7 @@ interface Change {
   answeredAt: number;
 }
 
-/** A served store whose server is disturbed, and what was acknowledged by it. */
+/** A served store with a server that is disturbed, and what was acknowledged by it. */
 export class DisturbedStore {
   readonly dataDir: string;
   readonly #position: () => number;

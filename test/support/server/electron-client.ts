@@ -34,7 +34,7 @@ export interface ElectronApp {
 /** What an app of electron-updater has been told. */
 export interface ElectronUpdate {
   readonly result: UpdateCheckResult | null;
-  /** The files that were downloaded, and whose hashes were compared; none without an update. */
+  /** The files that were downloaded and compared by their hashes; none without an update. */
   readonly files: readonly string[];
 }
 

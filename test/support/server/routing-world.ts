@@ -242,7 +242,7 @@ export class World {
     return rollouts?.offersFor(ANYONE, Date.now()) ?? offers;
   }
 
-  /** @param isMeant of the n-th live release from the highest on. @returns those whose pause has changed */
+  /** @param isMeant of the n-th live release from the highest on. @returns those with a pause that has changed */
   async setPaused(paused: boolean, isMeant: (n: number) => boolean): Promise<string[]> {
     const releases = await listReleases(this.#db, this.appId);
     const live = releases.filter(({ status }) => status === 'published');

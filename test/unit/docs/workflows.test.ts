@@ -120,7 +120,7 @@ test('docs, examples and the action name the current version', () => {
 });
 
 describe('attack M6: no documented command runs the scripts of a package', () => {
-  /** They are in the project itself, whose own build scripts they call: with the flag those would be left out. */
+  /** They are in the project itself, and call its own build scripts: with the flag those would be left out. */
   const OF_PROJECT = /^npx (?:tauri (?:build|dev|signer)|vitest run)\b/;
 
   test('each npx that may install something says --ignore-scripts', () => {

@@ -8,7 +8,7 @@ import { StoreWatch, type WatchedServices } from '../../../../src/server/webhook
 import { tempFolder } from '../../../support/process/temp-folder.ts';
 import { hookTo, startReceiver, verified } from '../../../support/server/webhook-receiver.ts';
 
-/** A store whose outside can be made to fail. */
+/** A store that can be made to fail from outside. */
 async function watchedStore() {
   const database = await openSqlite({ dataDir: await tempFolder() });
   const outside = { fault: undefined as ReturnType<Database['fault']>, storage: true, isFull: false };
